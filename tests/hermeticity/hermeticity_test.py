@@ -1,0 +1,82 @@
+"""Holds what the probe saw inside two actions against what a hermetic action may see."""
+
+import json
+import sys
+
+from absl.testing import absltest, parameterized
+
+_REPORTS = [path for path in sys.argv[1:] if path.endswith(".json")]
+
+# What the launcher sets, and what Bazel's start-up script adds.
+_ENVIRONMENT = {
+    "HOME": "/dev/null",
+    "KERAS_HOME": "/dev/null",
+    "LC_ALL": "C",
+    "PATH": "/dev/null",
+    "PYTHONCOERCECLOCALE": "0",
+    "PYTHONHASHSEED": "0",
+    "PYTHONUTF8": "1",
+    "TF_CPP_MIN_LOG_LEVEL": "2",
+    "TF_ENABLE_ONEDNN_OPTS": "0",
+    "TMPDIR": "/tmp",
+    "TZ": "UTC",
+}
+_ENVIRONMENT_OF_PLACES = {"PYTHONHOME", "PYTHONPATH", "RUNFILES_DIR"}
+# TensorFlow and Keras set these for themselves while they are imported.
+_ENVIRONMENT_OF_TENSORFLOW = {"TF2_BEHAVIOR", "TPU_ML_PLATFORM", "TPU_ML_PLATFORM_VERSION", "KERAS_BACKEND"}
+
+
+def _load(path: str) -> dict:
+    with open(path, encoding="utf-8") as stream:
+        return json.load(stream)
+
+
+class HermeticityTest(parameterized.TestCase):
+    @parameterized.parameters(*_REPORTS)
+    def test_only_declared_directories_are_on_the_path(self, path):
+        report = _load(path)
+        self.assertNotEmpty(report["path"])
+        for entry in report["path"] + [report["executable"], report["prefix"]]:
+            self.assertStartsWith(entry, report["working_directory"] + "/")
+            self.assertIn(".runfiles", entry)
+
+    @parameterized.parameters(*_REPORTS)
+    def test_no_library_of_the_host_is_mapped(self, path):
+        mapped = _load(path)["mapped"]
+        # The loader, libc and TensorFlow are there, so the list is not empty by mistake.
+        for part in ("ld-linux-x86-64.so.2", "libc.so.6", "libstdc++.so.6", "libtensorflow_framework.so.2"):
+            self.assertTrue(any(part in name for name in mapped), part)
+        allowed = ("/external/cpython_3_11/", "/external/tensorflow_", "/cpython_3_11/", "/tensorflow_2_")
+        foreign = [name for name in mapped if not any(part in name for part in allowed)]
+        # Shared memory that TensorFlow makes for itself is no file of the host.
+        self.assertEmpty([name for name in foreign if not name.startswith(("/dev/shm/", "/memfd:"))])
+
+    @parameterized.parameters(*_REPORTS)
+    def test_the_environment_is_fixed(self, path):
+        environment = _load(path)["environment"]
+        for name, value in _ENVIRONMENT.items():
+            self.assertEqual(environment.get(name), value, name)
+        self.assertEmpty(
+            set(environment) - set(_ENVIRONMENT) - _ENVIRONMENT_OF_PLACES - _ENVIRONMENT_OF_TENSORFLOW
+        )
+
+    @parameterized.parameters(*_REPORTS)
+    def test_there_is_no_network(self, path):
+        report = _load(path)
+        self.assertEqual(report["interfaces"], ["lo"])
+        self.assertEqual(report["network_error"], "OSError")
+
+    @parameterized.parameters(*_REPORTS)
+    def test_nothing_undeclared_can_be_imported(self, path):
+        report = _load(path)
+        self.assertEqual(report["undeclared_import_error"], "ModuleNotFoundError")
+        self.assertEqual(report["undeclared_neighbour_error"], "ModuleNotFoundError")
+        self.assertEqual(set(report["host_package_errors"].values()), {"ModuleNotFoundError"})
+
+    def test_both_actions_hash_strings_alike(self):
+        self.assertLen(_REPORTS, 2)
+        self.assertLen({_load(path)["hash_of_a_string"] for path in _REPORTS}, 1)
+
+
+if __name__ == "__main__":
+    absltest.main(argv=sys.argv[:1])

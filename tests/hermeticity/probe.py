@@ -1,0 +1,68 @@
+"""Writes what a Python program sees from inside an action: its path, libraries, environment, network."""
+
+import importlib
+import json
+import os
+import socket
+import sys
+from collections.abc import Sequence
+
+import tensorflow as tf
+from absl import flags
+
+from tools.cli import cli
+
+_OUTPUT = flags.DEFINE_string("output", None, "The JSON file to write.")
+
+
+def mapped_files() -> list[str]:
+    """Returns every file that is mapped into this process."""
+    with open("/proc/self/maps", encoding="utf-8") as stream:
+        fields = (line.split(maxsplit=5) for line in stream)
+        return sorted({field[5].strip() for field in fields if len(field) == 6 and "/" in field[5]})
+
+
+def network_error(host: str, port: int) -> str:
+    """Tries to connect; returns the name of the error, or "" when it went through."""
+    try:
+        socket.create_connection((host, port), timeout=5).close()
+    except OSError as error:
+        return type(error).__name__
+    return ""
+
+
+def import_error(module: str) -> str:
+    """Tries to import a module; returns the name of the error, or "" when it went through."""
+    try:
+        importlib.import_module(module)
+    except ImportError as error:
+        return type(error).__name__
+    return ""
+
+
+def main(argv: Sequence[str]) -> None:
+    del argv
+    # A kernel that runs has mapped everything that TensorFlow loads late.
+    tf.linalg.matmul(tf.ones([4, 4]), tf.ones([4, 4])).numpy()
+    with open("/proc/net/dev", encoding="utf-8") as stream:
+        interfaces = [line.partition(":")[0].strip() for line in stream if ":" in line]
+    report = {
+        "executable": sys.executable,
+        "path": sys.path,
+        "prefix": sys.prefix,
+        "working_directory": os.getcwd(),
+        "mapped": mapped_files(),
+        "environment": dict(os.environ),
+        "interfaces": interfaces,
+        "network_error": network_error("192.0.2.1", 80),
+        "undeclared_import_error": import_error("tests.hermeticity.undeclared_sibling"),
+        "undeclared_neighbour_error": import_error("undeclared_sibling"),
+        "host_package_errors": {name: import_error(name) for name in ("pip", "apt_pkg", "setuptools_scm")},
+        "hash_of_a_string": hash("reproducible"),
+    }
+    with cli.output_file(_OUTPUT.value, "w") as stream:
+        json.dump(report, stream, indent=2, sort_keys=True)
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,1 @@
+"""Stands beside probe.py in the source tree and in no BUILD rule: nothing must be able to import it."""

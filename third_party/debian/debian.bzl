@@ -1,0 +1,132 @@
+"""Debian packages, pinned by sha256, fetched by the machine's own apt."""
+
+STRICT_PINS = "STRICT_PINS"
+
+def _find_pinned_file(ctx, pin, output, url):
+    return ctx.download(url = url, output = output + "/" + pin.file, sha256 = pin.sha256, allow_fail = True).success
+
+def find_pinned(ctx, pins, output):
+    """Takes pinned files from the repository cache and from every --distdir, asking no host.
+
+    Args:
+      ctx: the repository context.
+      pins: structs with `file`, the published base name under which a --distdir holds it, and `sha256`.
+      output: the folder to put them in.
+
+    Returns:
+      The pins that were in neither place.
+    """
+    missing = []
+
+    # Bazel answers a download without a URL from its repository cache, by digest.
+    candidates = [pin for pin in pins if not _find_pinned_file(ctx, pin, output, [])]
+
+    # A --distdir is searched by the URL's base name. Bazel warns of each file that is not there, so stop
+    # at the first: who passes a --distdir has all of them in it.
+    for pin in candidates:
+        if missing or not _find_pinned_file(ctx, pin, output, "file:///not-in-a-distdir-so-asking-the-registry/" + pin.file):
+            missing.append(pin)
+    return missing
+
+def accept_pinned(ctx, path, sha256, output):
+    """Moves a file that a registry's client has fetched into the repository, if it has its digest.
+
+    It goes through the repository cache, so that the next fetch finds it there.
+
+    Args:
+      ctx: the repository context.
+      path: the file, inside the repository being made.
+      sha256: the digest that it must have; "" for a replaced revision, which has no pin.
+      output: where to put it.
+    """
+    url = "file://" + str(ctx.path(path)).replace("%", "%25")
+    ctx.download(url = url, output = output, sha256 = sha256)
+    ctx.delete(path)
+
+def _debian_packages_impl(ctx):
+    pins = [struct(**row) for row in json.decode(ctx.read(ctx.attr.lock))["packages"]]
+    missing = {}
+    for pin in find_pinned(ctx, pins, "debs"):
+        missing.setdefault(pin.suite, []).append(pin)
+
+    replaced = {}
+    for suite, wanted in missing.items():
+        state = "apt-" + suite
+        result = ctx.execute(
+            [ctx.path(ctx.attr._fetch), state, "downloaded", suite] +
+            [pin.package + "=" + pin.version for pin in wanted],
+            timeout = 600,
+        )
+        if result.return_code != 0:
+            fail("Debian packages cannot be fetched: " + result.stderr.strip())
+        for line in result.stdout.splitlines():
+            _, package, pinned, candidate = line.split(" ")
+            replaced[package] = candidate
+            message = ("{} {} is gone from the Debian archive; {} is there instead. " +
+                       "Re-pin with: bazel run //third_party:relock").format(package, pinned, candidate)
+            if ctx.os.environ.get(STRICT_PINS):
+                fail(message)
+
+            # buildifier: disable=print
+            print("WARNING: " + message)
+        for pin in wanted:
+            version = replaced.get(pin.package, pin.version).replace(":", "%3a")
+            downloaded = "downloaded/{}_{}_{}.deb".format(pin.package, version, pin.architecture)
+            accept_pinned(ctx, downloaded, "" if pin.package in replaced else pin.sha256, "debs/" + pin.file)
+        ctx.delete(state)
+    ctx.delete("downloaded")
+
+    for pin in pins:
+        ctx.symlink("debs/" + pin.file, pin.package + ".deb")
+
+    # What is really here: the provenance of everything that is made from these packages.
+    ctx.file("replaced.json", json.encode(replaced) + "\n")
+    ctx.file("BUILD.bazel", """\
+package(default_visibility = ["//visibility:public"])
+
+exports_files(glob(["*.deb"]) + ["replaced.json"])
+""")
+
+debian_packages = repository_rule(
+    implementation = _debian_packages_impl,
+    doc = "One `PACKAGE.deb` for each row of the lock file, and `replaced.json`: the packages whose " +
+          "pinned revision is gone from the archive, with the version that was taken instead.",
+    attrs = {
+        "lock": attr.label(
+            doc = "The lock: a JSON object whose `packages` is a list of objects with `package`, `version`, " +
+                  "`architecture`, `suite`, `file` and `sha256`.",
+            mandatory = True,
+        ),
+        "_fetch": attr.label(default = Label("//third_party/debian:fetch.sh")),
+    },
+    environ = [STRICT_PINS],
+)
+
+def unpack_debian_package(ctx, package, output):
+    """Unpacks one Debian package inside a repository rule.
+
+    Args:
+      ctx: the repository context.
+      package: the label of the .deb.
+      output: the folder to unpack it in.
+    """
+    result = ctx.execute(["dpkg-deb", "-x", ctx.path(package), output])
+    if result.return_code != 0:
+        fail("{} cannot be unpacked: {}".format(package, result.stderr.strip()))
+
+def _debian_package_tree_impl(ctx):
+    unpack_debian_package(ctx, ctx.attr.package, "unpacked")
+
+    # The folder's own children become the repository's root, as if it were an archive with a prefix.
+    result = ctx.execute(["sh", "-ec", "cp -RL unpacked/\"$1\"/. . && rm -rf unpacked", "sh", ctx.attr.strip_prefix])
+    if result.return_code != 0:
+        fail("{}: there is no {} in it: {}".format(ctx.attr.package, ctx.attr.strip_prefix, result.stderr.strip()))
+
+debian_package_tree = repository_rule(
+    implementation = _debian_package_tree_impl,
+    doc = "A folder of a Debian package as a repository of its own.",
+    attrs = {
+        "package": attr.label(doc = "The .deb.", mandatory = True),
+        "strip_prefix": attr.string(doc = "The folder inside the package, without a leading slash.", mandatory = True),
+    },
+)

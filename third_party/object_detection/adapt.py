@@ -1,0 +1,239 @@
+"""Makes the TensorFlow Object Detection API from its pinned sdist usable under TensorFlow 2.15 to 2.17.
+
+    adapt.py SDIST OUTPUT PROTOC_SITE
+
+SDIST is tf-models-research-object-detection 2.5.0.post2, OUTPUT a new directory that becomes one
+entry of sys.path (packages `object_detection` and slim's `nets`), PROTOC_SITE a directory from which
+grpcio-tools imports. Only what graph construction and export need is taken. Every change of the
+genuine code stands in `REPLACEMENTS`. Run with the workspace root on PYTHONPATH.
+"""
+
+import importlib
+import os
+import re
+import sys
+
+from third_party.adapt import source_tree
+from third_party.adapt.source_tree import Replacement
+
+_PACKAGES = (
+    "anchor_generators|box_coders|builders|core|data_decoders|matchers|meta_architectures|models"
+    "|predictors|utils"
+)
+_WANTED = re.compile(
+    "|".join(
+        (
+            r"object_detection/(__init__|exporter|export_tflite_ssd_graph(_lib)?)\.py",
+            rf"object_detection/({_PACKAGES})/.*\.py",
+            r"object_detection/protos/(__init__\.py|.*\.proto)",
+            r"object_detection/samples/configs/(ssd_mobilenet|ssdlite_mobiledet).*\.config",
+            r"slim/nets/.*\.py",
+            # The archive carries no licence text of its own: PKG-INFO states Apache 2.0, and every
+            # source file keeps its licence header.
+            r"PKG-INFO",
+        )
+    )
+)
+_TEST = re.compile(r"(_test|/test_[^/]*)\.py$")
+
+_EXPORTER = "object_detection/export_tflite_ssd_graph_lib.py"
+_REQUIRED = (
+    _EXPORTER,
+    "object_detection/protos/pipeline.proto",
+    "object_detection/samples/configs/ssdlite_mobiledet_edgetpu_320x320_coco_sync_4x4.config",
+    "nets/mobilenet/mobilenet_v3.py",
+)
+
+REPLACEMENTS = (
+    # The graph code asks this module whether it runs under TensorFlow 1, in part while it is imported.
+    # Its answer follows from TensorFlow's own switch, so the switch is thrown here.
+    Replacement(
+        "object_detection/utils/tf_version.py",
+        "from tensorflow.python import tf2  # pylint: disable=import-outside-toplevel\n",
+        "import tensorflow.compat.v1 as tf\n"
+        "from tensorflow.python import tf2  # pylint: disable=import-outside-toplevel\n"
+        "\n"
+        "tf.logging.set_verbosity(tf.logging.ERROR)\n"
+        "tf.disable_v2_behavior()\n",
+    ),
+    # contrib.quantize comes from third_party/contrib_quantize, under a name of its own.
+    Replacement(
+        "object_detection/builders/graph_rewriter_builder.py",
+        """try:
+  from tensorflow.contrib import quantize as contrib_quantize
+except ImportError:
+  # TF 2.0 doesn't ship with contrib.
+  pass
+""",
+        "import contrib_quantize\n",
+    ),
+    Replacement(
+        "object_detection/exporter.py",
+        """try:
+  from tensorflow.contrib import tfprof as contrib_tfprof
+  from tensorflow.contrib.quantize.python import graph_matcher
+except ImportError:
+  # TF 2.0 doesn't ship with contrib.
+  pass
+""",
+        "from contrib_quantize.python import graph_matcher\n",
+    ),
+    # Modules of training only, imported where they are used: they would drag in contrib.image,
+    # scipy and matplotlib.
+    Replacement(
+        "object_detection/matchers/bipartite_matcher.py",
+        "from tensorflow.contrib.image.python.ops import image_ops\n",
+        "",
+    ),
+    Replacement(
+        "object_detection/matchers/bipartite_matcher.py",
+        "    _, match_results = image_ops",
+        "    from tensorflow.contrib.image.python.ops import image_ops\n"
+        "    _, match_results = image_ops",
+    ),
+    Replacement("object_detection/core/densepose_ops.py", "import scipy.io\n", ""),
+    Replacement(
+        "object_detection/core/densepose_ops.py",
+        "      data = scipy.io.loadmat(f)\n",
+        "      import scipy.io\n      data = scipy.io.loadmat(f)\n",
+    ),
+    Replacement(
+        "object_detection/matchers/hungarian_matcher.py",
+        "from scipy.optimize import linear_sum_assignment\n",
+        "",
+    ),
+    Replacement(
+        "object_detection/matchers/hungarian_matcher.py",
+        "        row_indices, col_indices = linear_sum_assignment",
+        "        from scipy.optimize import linear_sum_assignment\n"
+        "        row_indices, col_indices = linear_sum_assignment",
+    ),
+    Replacement(
+        "object_detection/meta_architectures/ssd_meta_arch.py",
+        "from object_detection.utils import visualization_utils\n",
+        "",
+    ),
+    Replacement(
+        "object_detection/meta_architectures/ssd_meta_arch.py",
+        "  def _summarize_anchor_classification_loss(self, class_ids, cls_losses):\n",
+        "  def _summarize_anchor_classification_loss(self, class_ids, cls_losses):\n"
+        "    from object_detection.utils import visualization_utils\n",
+    ),
+    # numpy 1.24 dropped the alias.
+    Replacement(
+        "nets/mobilenet/mobilenet_v3.py",
+        "'num_outputs': np.int(np.round(",
+        "'num_outputs': int(np.round(",
+    ),
+    # TransformGraph left TensorFlow; extract_sub_graph keeps exactly the nodes that the outputs need,
+    # as strip_unused_nodes without inputs does.
+    Replacement(
+        _EXPORTER,
+        """if tf_version.is_tf1():
+  from tensorflow.tools.graph_transforms import TransformGraph  # pylint: disable=g-import-not-at-top
+""",
+        "",
+    ),
+    Replacement(_EXPORTER, "from object_detection.utils import tf_version\n", ""),
+    Replacement(
+        _EXPORTER,
+        """  input_names = []
+  output_names = ['TFLite_Detection_PostProcess'
+                 ] + list(additional_output_tensors)
+  transforms = ['strip_unused_nodes']
+  transformed_graph_def = TransformGraph(frozen_graph_def, input_names,
+                                         output_names, transforms)
+""",
+        """  output_names = ['TFLite_Detection_PostProcess'
+                 ] + list(additional_output_tensors)
+  transformed_graph_def = tf.graph_util.extract_sub_graph(
+      frozen_graph_def, output_names)
+""",
+    ),
+    # The finished graph can be held against the checkpoint before anything is restored.
+    Replacement(
+        _EXPORTER,
+        "                        txt_graph_name='tflite_graph.pbtxt',\n"
+        "                        additional_output_tensors=()):\n",
+        "                        additional_output_tensors=(),\n"
+        "                        check_checkpoint=None):\n",
+    ),
+    Replacement(
+        _EXPORTER,
+        "    txt_graph_name: Name of the exported graph file in text format.\n",
+        "",
+    ),
+    Replacement(
+        _EXPORTER,
+        "      Additional tensors are appended to the end of output tensor list.\n\n  Raises",
+        "      Additional tensors are appended to the end of output tensor list.\n"
+        "    check_checkpoint: Called with the complete graph and the checkpoint's prefix\n"
+        "      before the checkpoint is restored.\n\n  Raises",
+    ),
+    Replacement(
+        _EXPORTER,
+        "  saver = tf.train.Saver(**saver_kwargs)\n",
+        "  if check_checkpoint is not None:\n"
+        "    check_checkpoint(tf.get_default_graph(), checkpoint_to_use)\n"
+        "  saver = tf.train.Saver(**saver_kwargs)\n",
+    ),
+    # Protobuf maps have no order of their own, and nobody reads the 48 MB text form.
+    Replacement(
+        _EXPORTER,
+        """    f.write(transformed_graph_def.SerializeToString())
+  txt_graph = os.path.join(output_dir, txt_graph_name)
+  with tf.gfile.GFile(txt_graph, 'w') as f:
+    f.write(str(transformed_graph_def))
+""",
+        "    f.write(transformed_graph_def.SerializeToString(deterministic=True))\n",
+    ),
+)
+
+
+def place(member: str) -> str | None:
+    """Maps an sdist member to its path in the tree, None when it is not wanted."""
+    path = member.partition("/")[2]
+    if not _WANTED.fullmatch(path) or _TEST.search(path):
+        return None
+    return path.removeprefix("slim/")
+
+
+def compile_protos(directory: str, protoc_site: str) -> None:
+    """Compiles object_detection/protos/*.proto below `directory`; the sdist's own are too old.
+
+    Args:
+      directory: the written tree.
+      protoc_site: a directory from which grpcio-tools imports.
+
+    Raises:
+      AdaptError: grpcio-tools does not import, or protoc refuses a file.
+    """
+    sys.path.insert(0, protoc_site)
+    try:
+        protoc = importlib.import_module("grpc_tools.protoc")
+    except ImportError as error:
+        raise source_tree.AdaptError(
+            f"{protoc_site}: grpcio-tools cannot be imported from there: {error}."
+        ) from error
+    protos = os.path.join(directory, "object_detection", "protos")
+    names = sorted(name for name in os.listdir(protos) if name.endswith(".proto"))
+    arguments = ["protoc", f"--proto_path={directory}", f"--python_out={directory}"]
+    if protoc.main(arguments + [os.path.join(protos, name) for name in names]):
+        raise source_tree.AdaptError(f"{protos}: protoc failed; its message is above.")
+
+
+def main() -> None:
+    """Reads the command line and writes the tree."""
+    if len(sys.argv) != 4:
+        raise source_tree.AdaptError("usage: adapt.py SDIST OUTPUT PROTOC_SITE.")
+    sdist, output, protoc_site = sys.argv[1:]
+    files = source_tree.read_archive(sdist, place)
+    source_tree.require(sdist, files, _REQUIRED)
+    # The sdist was packed with Windows line ends.
+    files = {path: content.replace(b"\r\n", b"\n") for path, content in files.items()}
+    source_tree.write_tree(source_tree.replace(files, REPLACEMENTS), output)
+    compile_protos(output, protoc_site)
+
+
+if __name__ == "__main__":
+    source_tree.run(main)

@@ -1,0 +1,208 @@
+"""Wheels pinned by sha256, fetched by pip, and one directory that holds them installed."""
+
+load("//third_party/debian:debian.bzl", "accept_pinned", "find_pinned", "unpack_debian_package")
+load("//third_party/python:cpython.bzl", "compile_python")
+
+# What a wheel may be built for and still run on the packaged CPython 3.11.
+_PLATFORMS = [
+    "manylinux1_x86_64",
+    "manylinux2010_x86_64",
+    "manylinux2014_x86_64",
+    "manylinux_2_12_x86_64",
+    "manylinux_2_17_x86_64",
+    "manylinux_2_24_x86_64",
+    "manylinux_2_27_x86_64",
+    "manylinux_2_28_x86_64",
+]
+
+def parse_lock(content):
+    """Reads a lock file.
+
+    A lock is a pip requirements file with one wheel or sdist, by sha256, for each package, and after it
+    the comment `# file: NAME`, by which a --distdir can hold it.
+
+    Args:
+      content: the file's text.
+
+    Returns:
+      A list of structs with `requirement` (as in `absl-py==2.1.0`), `sha256` and `file`.
+    """
+    rows = []
+    requirement = None
+    sha256 = None
+    for line in content.splitlines():
+        line = line.strip()
+        if line.startswith("# file: "):
+            if not requirement or not sha256:
+                fail("a lock's line is out of place, re-lock with: bazel run //third_party:relock: " + line)
+            rows.append(struct(requirement = requirement, sha256 = sha256, file = line[len("# file: "):]))
+            requirement, sha256 = None, None
+        elif line.startswith("--hash=sha256:"):
+            sha256 = line[len("--hash=sha256:"):]
+        elif line and not line.startswith("#"):
+            requirement = line.split(" ")[0]
+    return rows
+
+def _pip(ctx, arguments):
+    """Runs the packaged pip on the packaged CPython, with the person's own pip settings.
+
+    Args:
+      ctx: the repository context of a rule with `pip_attrs`.
+      arguments: pip's arguments.
+
+    Returns:
+      What ctx.execute returned.
+    """
+    unpack_debian_package(ctx, ctx.attr._pip, "unpacked-pip")
+    unpack_debian_package(ctx, ctx.attr._setuptools, "unpacked-pip")
+    wheels = [
+        str(wheel)
+        for wheel in ctx.path("unpacked-pip/usr/share/python-wheels").readdir()
+    ]
+    result = ctx.execute(
+        [ctx.path(ctx.attr.python), "-m", "pip", "--disable-pip-version-check", "--no-input", "--quiet"] + arguments,
+        environment = {"PYTHONPATH": ":".join(wheels), "REPOSITORY_RULE": "1", "PIP_REQUIRE_VIRTUALENV": "0"},
+        timeout = 1800,
+    )
+    ctx.delete("unpacked-pip")
+    return result
+
+def fetch_wheels(ctx, lock, output, python_version = "311", abi = "cp311"):
+    """Fetches every file of a lock: from the repository cache or a --distdir, else through pip.
+
+    Args:
+      ctx: the repository context of a rule with `pip_attrs`.
+      lock: the lock's text.
+      output: the folder to put the files in.
+      python_version: the Python that the wheels are for.
+      abi: its ABI tag.
+
+    Returns:
+      The lock's rows.
+    """
+    rows = parse_lock(lock)
+    missing = find_pinned(ctx, rows, output)
+    if not missing:
+        return rows
+    ctx.file("missing.txt", "".join([
+        "{} --hash=sha256:{}\n".format(row.requirement, row.sha256)
+        for row in missing
+    ]))
+
+    # pip wants a source archive without any statement about platforms.
+    source = [row for row in missing if not row.file.endswith(".whl")]
+    if source and len(source) != len(missing):
+        fail("a lock holds either wheels or source archives")
+    target = ["--no-binary", ":all:", "--no-build-isolation"] if source else [
+        "--only-binary",
+        ":all:",
+        "--implementation",
+        "cp",
+        "--python-version",
+        python_version,
+        "--abi",
+        abi,
+        "--abi",
+        "abi3",
+        "--abi",
+        "none",
+    ]
+    if not source:
+        for platform in _PLATFORMS:
+            target += ["--platform", platform]
+    result = _pip(ctx, [
+        "download",
+        "--no-deps",
+        "--require-hashes",
+        "--dest",
+        "downloaded",
+        "--requirement",
+        "missing.txt",
+    ] + target)
+    if result.return_code != 0:
+        # The last line that pip calls an error says what is wrong; the others are advice.
+        errors = [line for line in result.stderr.splitlines() if "ERROR" in line] or [result.stderr.strip()]
+        fail(("Python packages cannot be fetched: {} (Without a network, put the files that the lock names " +
+              "into a folder and pass --distdir=FOLDER.)").format(" ".join(errors)))
+    for row in missing:
+        accept_pinned(ctx, "downloaded/" + row.file, row.sha256, output + "/" + row.file)
+    ctx.delete("downloaded")
+    ctx.delete("missing.txt")
+    return rows
+
+pip_attrs = {
+    "lock": attr.label(doc = "The lock file.", mandatory = True),
+    "python": attr.label(doc = "The CPython that runs pip.", default = Label("@cpython_3_11//:python")),
+    "_pip": attr.label(default = Label("@debian//:python3-pip-whl.deb")),
+    "_setuptools": attr.label(default = Label("@debian//:python3-setuptools-whl.deb")),
+}
+
+def _wheelhouse_impl(ctx):
+    lock = ctx.read(ctx.attr.lock)
+    rows = fetch_wheels(ctx, lock, "wheels")
+    ctx.file("requirements.lock", "--no-index\n--find-links={}\n{}".format(ctx.path("wheels"), lock))
+    ctx.file("BUILD.bazel", """\
+package(default_visibility = ["//visibility:public"])
+
+exports_files({})
+""".format(repr(["requirements.lock"] + ["wheels/" + row.file for row in rows])))
+
+wheelhouse = repository_rule(
+    implementation = _wheelhouse_impl,
+    doc = """The files of a lock, and `requirements.lock`: the same lock for rules_python's `pip_parse`, which
+lets its pip look into this folder and nowhere else.""",
+    attrs = pip_attrs,
+)
+
+_SITE_BUILD = """\
+load("@reproducible_tflite//third_party/python:site.bzl", "python_site_library")
+
+package(default_visibility = ["//visibility:public"])
+
+exports_files(["site"])
+
+python_site_library(
+    name = "site_library",
+    site = "site",
+)
+"""
+
+_CLEAN = """
+cd site
+# Console scripts name the interpreter that installed them; the rest records how pip was called.
+rm -rf bin
+find . '(' -name RECORD -o -name INSTALLER -o -name REQUESTED -o -name direct_url.json ')' -path '*.dist-info/*' -delete
+find . -name __pycache__ -prune -exec rm -rf '{}' +
+for path in "$@"; do rm -rf "./$path"; done
+# Bazel refuses a label with a space.
+find . -name '* *' -prune -exec rm -rf '{}' +
+"""
+
+def _python_site_impl(ctx):
+    rows = fetch_wheels(ctx, ctx.read(ctx.attr.lock), "wheels")
+    result = _pip(ctx, [
+        "install",
+        "--no-index",
+        "--no-deps",
+        "--no-compile",
+        "--target",
+        "site",
+    ] + ["wheels/" + row.file for row in rows])
+    if result.return_code != 0:
+        fail("{} cannot be installed: {}".format(ctx.attr.lock, result.stderr.strip()))
+    ctx.delete("wheels")
+    result = ctx.execute(["sh", "-ec", _CLEAN, "sh"] + ctx.attr.drop)
+    if result.return_code != 0:
+        fail("{} cannot be cleaned: {}".format(ctx.attr.lock, result.stderr.strip()))
+    compile_python(ctx, ctx.path(ctx.attr.python), "site", "/site")
+    ctx.file("BUILD.bazel", _SITE_BUILD)
+
+python_site = repository_rule(
+    implementation = _python_site_impl,
+    doc = """The wheels of a lock installed into one directory, `site`, with precompiled bytecode.
+`site_library` is the target to depend on: staging it costs an action one link, whatever the number of files.""",
+    attrs = dict(
+        pip_attrs,
+        drop = attr.string_list(doc = "Folders of the site that no build reads, relative to it."),
+    ),
+)

@@ -1,0 +1,107 @@
+"""A CPython that takes nothing from the machine but the kernel and the CPU."""
+
+load("//third_party/debian:debian.bzl", "unpack_debian_package")
+
+# Their libraries are not packaged here (curses, Berkeley DB, NIS, readline); without them the loader
+# would go on to the host's directories.
+_UNSUPPORTED_MODULES = ["_curses", "_curses_panel", "_dbm", "nis", "readline", "ossaudiodev"]
+
+# The folder that stands for the runtime in the compiled files' names, wherever it really lies.
+_TRACEBACK_PREFIX = "/cpython"
+
+_LAYOUT = """
+version=$1
+shift
+mkdir -p runtime/bin runtime/lib
+mv unpacked/usr/bin/python$version runtime/bin/
+mv unpacked/usr/lib/python$version runtime/lib/
+find unpacked/lib unpacked/lib64 unpacked/usr/lib/x86_64-linux-gnu -name '*.so*' \\
+    -not -path '*/gconv/*' -not -path '*/engines-3/*' -not -path '*/ossl-modules/*' \\
+    -exec cp -L '{}' runtime/lib/ ';'
+# Debian's hook into /etc/python3, and what no build needs.
+rm -f runtime/lib/python$version/sitecustomize.py
+rm -rf runtime/lib/python$version/test runtime/lib/python$version/lib2to3/tests
+for module in "$@"; do
+    rm -f runtime/lib/python$version/lib-dynload/$module.*.so
+done
+find runtime -name __pycache__ -prune -exec rm -rf '{}' +
+# A dangling link would be an input that cannot be read.
+find runtime -xtype l -delete
+rm -rf unpacked
+"""
+
+_BUILD = """\
+load("@rules_python//python:defs.bzl", "py_runtime")
+
+package(default_visibility = ["//visibility:public"])
+
+exports_files(["python", "runtime"])
+
+py_runtime(
+    name = "py_runtime",
+    # The directory is one input: a link to stage, instead of two thousand.
+    files = ["runtime"],
+    interpreter = "python",
+    python_version = "PY3",
+    stub_shebang = \"\"\"{shebang}\"\"\",
+)
+"""
+
+def _cpython_impl(ctx):
+    for package in ctx.attr.packages:
+        unpack_debian_package(ctx, package, "unpacked")
+    result = ctx.execute(["sh", "-ec", _LAYOUT, "sh", ctx.attr.version] + _UNSUPPORTED_MODULES)
+    if result.return_code != 0:
+        fail("CPython's folder cannot be laid out: " + result.stderr.strip())
+
+    ctx.template("python", ctx.attr._launcher, {"%{version}": ctx.attr.version}, executable = True)
+    compile_python(ctx, ctx.path("python"), "runtime/lib/python" + ctx.attr.version, _TRACEBACK_PREFIX)
+
+    shebang = ctx.read(ctx.attr._stub_shebang).replace("%{repository}", ctx.name).strip()
+    ctx.file("BUILD.bazel", _BUILD.format(shebang = shebang))
+
+cpython = repository_rule(
+    implementation = _cpython_impl,
+    doc = """CPython from Debian packages: `python`, a launcher, beside `runtime`, one directory with the
+interpreter, its standard library (precompiled), every shared library that it needs, and the loader that
+starts it. `py_runtime` is the Bazel target for a toolchain.""",
+    attrs = {
+        "version": attr.string(doc = "The minor version, as in `3.11`.", mandatory = True),
+        "packages": attr.label_list(doc = "The .deb files: interpreter, library, C library ...", mandatory = True),
+        "_launcher": attr.label(default = Label("//third_party/python:launcher.sh.tpl")),
+        "_stub_shebang": attr.label(default = Label("//third_party/python:stub_shebang.sh.tpl")),
+    },
+)
+
+def compile_python(ctx, python, directory, prefix):
+    """Compiles every module of a directory to bytecode that stays valid wherever the directory goes.
+
+    Unchecked hash-based files (PEP 552) hold no time stamp and are not compared with their source,
+    so they are the same bytes on every machine and cost an import no `stat`.
+
+    Args:
+      ctx: the repository context.
+      python: the interpreter's path.
+      directory: what to compile, relative to the repository.
+      prefix: what stands for the directory in tracebacks.
+    """
+    path = str(ctx.path(directory))
+    result = ctx.execute([
+        python,
+        "-m",
+        "compileall",
+        "-q",
+        "--invalidation-mode",
+        "unchecked-hash",
+        "-s",
+        path,
+        "-p",
+        prefix,
+        "-j",
+        "0",
+        path,
+    ], environment = {"PYTHONPATH": ""}, timeout = 1800)
+
+    # compileall returns 1 when one file fails; such files exist in wheels and are never imported.
+    if result.return_code not in [0, 1]:
+        fail("{} cannot be compiled: {}".format(directory, result.stderr.strip()))

@@ -1,0 +1,55 @@
+#!/bin/sh
+# Starts the packaged CPython through the packaged loader, so that no library of the host is mapped,
+# with an environment that does not depend on who calls.
+here=${0%/*}
+runtime=$here/runtime
+case $runtime in
+    /*) ;;
+    *) runtime=$PWD/$runtime ;;
+esac
+
+# -s -S: no user site, no site-packages of the host. -B: write no bytecode into an input. -P: the
+# script's own folder is not importable, so an undeclared neighbour is not either. Not -I: it would
+# ignore PYTHONHASHSEED.
+set -- "$runtime/lib/ld-linux-x86-64.so.2" --inhibit-cache --library-path "$runtime/lib" \
+    --argv0 "$0" "$runtime/bin/python%{version}" -s -S -B -P "$@"
+
+if [ -n "${BUILD_WORKSPACE_DIRECTORY:-}" ] || [ -n "${REPOSITORY_RULE:-}" ]; then
+    # `bazel run` and fetching: a person's own proxy, home and pip settings count; only what would
+    # change the interpreter does not.
+    unset LD_PRELOAD LD_LIBRARY_PATH PYTHONSTARTUP PYTHONUSERBASE PYTHONPLATLIBDIR PYTHONSAFEPATH PYTHONOPTIMIZE
+    PYTHONHOME=$runtime PYTHONHASHSEED=0 TF_CPP_MIN_LOG_LEVEL=2 TF_ENABLE_ONEDNN_OPTS=0
+    export PYTHONHOME PYTHONHASHSEED TF_CPP_MIN_LOG_LEVEL TF_ENABLE_ONEDNN_OPTS
+    exec "$@"
+fi
+
+# C is the one locale that the C library has built in; any other is read from the host's files, so Python
+# is told by itself that text is UTF-8. Nothing can be made or found below /dev/null, even by root. oneDNN
+# chooses its kernels by the CPU model, and its results differ in the last bits. Bazel's variables for
+# runfiles and tests pass: ${x+"y"} is nothing when x is unset.
+exec /usr/bin/env -i \
+    HOME=/dev/null \
+    KERAS_HOME=/dev/null \
+    LC_ALL=C \
+    PATH=/dev/null \
+    PYTHONCOERCECLOCALE=0 \
+    PYTHONHASHSEED=0 \
+    PYTHONHOME="$runtime" \
+    PYTHONPATH="${PYTHONPATH:-}" \
+    PYTHONUTF8=1 \
+    TF_CPP_MIN_LOG_LEVEL=2 \
+    TF_ENABLE_ONEDNN_OPTS=0 \
+    TMPDIR="${TEST_TMPDIR:-/tmp}" \
+    TZ=UTC \
+    ${RUNFILES_DIR+"RUNFILES_DIR=$RUNFILES_DIR"} \
+    ${TEST_SRCDIR+"TEST_SRCDIR=$TEST_SRCDIR"} \
+    ${TEST_TMPDIR+"TEST_TMPDIR=$TEST_TMPDIR"} \
+    ${TEST_TARGET+"TEST_TARGET=$TEST_TARGET"} \
+    ${TEST_WORKSPACE+"TEST_WORKSPACE=$TEST_WORKSPACE"} \
+    ${TEST_UNDECLARED_OUTPUTS_DIR+"TEST_UNDECLARED_OUTPUTS_DIR=$TEST_UNDECLARED_OUTPUTS_DIR"} \
+    ${TEST_TOTAL_SHARDS+"TEST_TOTAL_SHARDS=$TEST_TOTAL_SHARDS"} \
+    ${TEST_SHARD_INDEX+"TEST_SHARD_INDEX=$TEST_SHARD_INDEX"} \
+    ${TEST_SHARD_STATUS_FILE+"TEST_SHARD_STATUS_FILE=$TEST_SHARD_STATUS_FILE"} \
+    ${TESTBRIDGE_TEST_ONLY+"TESTBRIDGE_TEST_ONLY=$TESTBRIDGE_TEST_ONLY"} \
+    ${XML_OUTPUT_FILE+"XML_OUTPUT_FILE=$XML_OUTPUT_FILE"} \
+    "$@"

@@ -1,0 +1,94 @@
+"""Everything that the project takes from outside, each by digest."""
+
+load("//third_party/adapt:adapted.bzl", "adapted_source", "wheel_files")
+load("//third_party/bazel:stubs.bzl", "bazel_stubs")
+load("//third_party/checkpoints:released.bzl", "released_archives")
+load("//third_party/debian:debian.bzl", "debian_package_tree", "debian_packages")
+load("//third_party/pip:wheels.bzl", "python_site", "wheelhouse")
+load("//third_party/python:cpython.bzl", "cpython")
+load("//tools/tensorflow:versions.bzl", "TOCO_VERSIONS")
+
+_CPYTHON_3_11 = [
+    "libbz2-1.0",
+    "libc6",
+    "libcrypt1",
+    "libexpat1",
+    "libffi8",
+    "libgcc-s1",
+    "liblzma5",
+    "libpython3.11-minimal",
+    "libpython3.11-stdlib",
+    "libsqlite3-0",
+    "libssl3",
+    "libstdc++6",
+    "libuuid1",
+    "python3-distutils",
+    "python3-lib2to3",
+    "python3.11-minimal",
+    "zlib1g",
+]
+
+def third_party_repositories():
+    """Declares every external repository. Each is fetched when something first needs it."""
+    bazel_stubs()
+    debian_packages(
+        name = "debian",
+        lock = "//third_party/debian:packages.lock.json",
+    )
+    for name, package, prefix in [
+        ("bazel_skylib", "bazel-skylib", "usr/share/bazel/tools/skylib"),
+        ("rules_java", "bazel-rules-java", "usr/share/bazel/rules/java"),
+        ("rules_proto", "bazel-rules-proto", "usr/share/bazel/rules/proto"),
+        ("rules_python", "bazel-rules-python", "usr/share/bazel/rules/python"),
+    ]:
+        debian_package_tree(
+            name = name,
+            package = "@debian//:{}.deb".format(package),
+            strip_prefix = prefix,
+        )
+    cpython(
+        name = "cpython_3_11",
+        packages = ["@debian//:{}.deb".format(package) for package in _CPYTHON_3_11],
+        version = "3.11",
+    )
+    wheelhouse(
+        name = "wheels",
+        lock = "//third_party/pip:requirements.lock",
+    )
+    wheelhouse(
+        name = "pip_parse_wheels",
+        lock = "//third_party/pip:pip_parse.lock",
+    )
+    for version in TOCO_VERSIONS:
+        python_site(
+            name = "tensorflow_" + version.replace(".", "_"),
+            # Headers to compile kernels against: thousands of files that no conversion reads.
+            drop = ["tensorflow/include"],
+            lock = "//third_party/tensorflow:{}.lock".format(version),
+        )
+    adapted_source(
+        name = "tf_models_object_detection",
+        adapter = "//third_party/object_detection:adapt.py",
+        lock = "//third_party/object_detection:source.lock",
+        tools_lock = "//third_party/object_detection:protoc.lock",
+    )
+    adapted_source(
+        name = "tf1_contrib_quantize",
+        abi = "cp37m",
+        adapter = "//third_party/contrib_quantize:adapt.py",
+        lock = "//third_party/contrib_quantize:source.lock",
+        python_version = "37",
+    )
+    wheel_files(
+        name = "photographs",
+        lock = "//third_party/photographs:source.lock",
+        members = ["skimage/data/" + name for name in [
+            "astronaut.png",
+            "chelsea.png",
+            "coffee.png",
+            "motorcycle_left.png",
+            "motorcycle_right.png",
+            "rocket.jpg",
+        ]],
+    )
+    released_archives()
