@@ -1,0 +1,59 @@
+"""The canonical writers as actions."""
+
+CANONICAL_GRAPH_ATTRS = {
+    "_canonicalize_graph_def": attr.label(
+        default = Label("//tools/canonicalize:canonicalize_graph_def"),
+        executable = True,
+        cfg = "exec",
+    ),
+}
+
+CANONICAL_TFLITE_ATTRS = {
+    "_canonicalize_tflite": attr.label(
+        default = Label("//tools/canonicalize:canonicalize_tflite"),
+        executable = True,
+        cfg = "exec",
+    ),
+}
+
+def canonicalize_graph(ctx, graph, output):
+    """Registers the action that writes a GraphDef in canonical form.
+
+    Args:
+      ctx: the context of a rule that has `CANONICAL_GRAPH_ATTRS`.
+      graph: the File of a serialized GraphDef.
+      output: the File to write.
+    """
+    arguments = ctx.actions.args()
+    arguments.add("--input", graph)
+    arguments.add("--output", output)
+    ctx.actions.run(
+        executable = ctx.executable._canonicalize_graph_def,
+        arguments = [arguments],
+        inputs = [graph],
+        outputs = [output],
+        mnemonic = "CanonicalGraphDef",
+        progress_message = "Writing the canonical graph of %s" % ctx.label,
+    )
+
+def canonicalize_tflite(ctx, model, description, output):
+    """Registers the action that writes a .tflite in canonical form.
+
+    Args:
+      ctx: the context of a rule that has `CANONICAL_TFLITE_ATTRS`.
+      model: the File of the .tflite as a converter wrote it.
+      description: the text to put into the model's description.
+      output: the File to write.
+    """
+    arguments = ctx.actions.args()
+    arguments.add("--input", model)
+    arguments.add("--description", description)
+    arguments.add("--output", output)
+    ctx.actions.run(
+        executable = ctx.executable._canonicalize_tflite,
+        arguments = [arguments],
+        inputs = [model],
+        outputs = [output],
+        mnemonic = "CanonicalTflite",
+        progress_message = "Writing the canonical model of %s" % ctx.label,
+    )

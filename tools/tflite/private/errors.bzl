@@ -1,0 +1,12 @@
+"""How a wrong attribute is reported."""
+
+def fail_attribute(ctx, attribute, given, allowed):
+    """Stops the analysis with the label, the attribute, what was given and what is allowed.
+
+    Args:
+      ctx: the rule's context.
+      attribute: the attribute's name.
+      given: its value.
+      allowed: what it may be, as the end of a sentence, without a full stop.
+    """
+    fail("{}: {} = {} is not allowed: {}.".format(ctx.label, attribute, repr(given), allowed), attr = attribute)

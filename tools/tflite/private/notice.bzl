@@ -1,0 +1,12 @@
+"""A sentence that a build prints once, however many targets need it."""
+
+def _notice_impl(ctx):
+    # buildifier: disable=print
+    print(ctx.attr.text)
+    return []
+
+notice = rule(
+    implementation = _notice_impl,
+    doc = "Prints a sentence when it is analyzed.",
+    attrs = {"text": attr.string(doc = "The sentence.", mandatory = True)},
+)

@@ -1,0 +1,53 @@
+"""A model's pipeline config: a genuine sample config and the recipe's edits."""
+
+def merge_pipeline_config(ctx, base, override, output):
+    """Registers the action that merges an override into a pipeline config.
+
+    Args:
+      ctx: the context of a rule that has `PIPELINE_CONFIG_ATTRS`.
+      base: the File to start from.
+      override: a text-format TrainEvalPipelineConfig; its fields replace those of `base`.
+      output: the File to write.
+    """
+    arguments = ctx.actions.args()
+    arguments.add("--base", base)
+    arguments.add("--override", override)
+    arguments.add("--output", output)
+    ctx.actions.run(
+        executable = ctx.executable._pipeline_config,
+        arguments = [arguments],
+        inputs = [base],
+        outputs = [output],
+        mnemonic = "PipelineConfig",
+        progress_message = "Writing the pipeline config of %s" % ctx.label,
+    )
+
+PIPELINE_CONFIG_ATTRS = {
+    "_pipeline_config": attr.label(
+        default = Label("//tools/export:pipeline_config"),
+        executable = True,
+        cfg = "exec",
+    ),
+}
+
+def _pipeline_config_impl(ctx):
+    output = ctx.actions.declare_file(ctx.label.name + ".config")
+    merge_pipeline_config(ctx, ctx.file.base, ctx.attr.override, output)
+    return [DefaultInfo(files = depset([output]))]
+
+pipeline_config = rule(
+    implementation = _pipeline_config_impl,
+    doc = "Writes `NAME.config`: an Object Detection API pipeline config with some of its fields replaced.",
+    attrs = dict(
+        PIPELINE_CONFIG_ATTRS,
+        base = attr.label(
+            doc = "The config to start from, usually one of `@object_detection//:configs/...`.",
+            allow_single_file = [".config"],
+            mandatory = True,
+        ),
+        override = attr.string(
+            doc = "A text-format TrainEvalPipelineConfig, merged as the exporter's own `config_override` is.",
+            mandatory = True,
+        ),
+    ),
+)

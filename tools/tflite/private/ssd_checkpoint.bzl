@@ -1,0 +1,48 @@
+"""A checkpoint of an SSD model, seeded or released as the build says."""
+
+load(":released_checkpoint.bzl", "released_checkpoint")
+load(":seeded_ssd_checkpoint.bzl", "seeded_ssd_checkpoint")
+
+def ssd_checkpoint(
+        name,
+        pipeline_config,
+        seed,
+        signature,
+        archive,
+        member,
+        fine_tune_checkpoint = None,
+        **kwargs):
+    """The weights of an SSD model, as the build setting //models:weights says.
+
+    Args:
+      name: the checkpoint's name. `NAME.seeded` and `NAME.released` are its two forms.
+      pipeline_config: the model's pipeline config.
+      seed: the seed of the seeded weights.
+      signature: a .tsv with every variable of the published checkpoint.
+      archive: the published archive, `@released_NAME//:archive`.
+      member: the checkpoint's prefix inside the archive.
+      fine_tune_checkpoint: the float checkpoint that a seeded quantization-aware one starts from.
+      **kwargs: attributes that every rule has.
+    """
+    seeded_ssd_checkpoint(
+        name = name + ".seeded",
+        fine_tune_checkpoint = fine_tune_checkpoint + ".seeded" if fine_tune_checkpoint else None,
+        pipeline_config = pipeline_config,
+        seed = seed,
+        signature = signature,
+        **kwargs
+    )
+    released_checkpoint(
+        name = name + ".released",
+        archive = archive,
+        member = member,
+        **kwargs
+    )
+    native.alias(
+        name = name,
+        actual = select({
+            str(Label("//models:weights_are_released")): ":" + name + ".released",
+            "//conditions:default": ":" + name + ".seeded",
+        }),
+        **kwargs
+    )

@@ -1,0 +1,139 @@
+"""The Object Detection API's own TFLite export of an SSD model."""
+
+load(":canonical.bzl", "CANONICAL_GRAPH_ATTRS", "canonicalize_graph")
+load(":errors.bzl", "fail_attribute")
+load(":pipeline_config.bzl", "PIPELINE_CONFIG_ATTRS", "merge_pipeline_config")
+load(":providers.bzl", "CheckpointInfo", "FrozenGraphInfo")
+
+_THRESHOLDS = """
+model {{
+  ssd {{
+    post_processing {{
+      batch_non_max_suppression {{
+        score_threshold: {score_threshold}
+        iou_threshold: {iou_threshold}
+      }}
+    }}
+  }}
+}}
+"""
+
+def _is_fraction(text):
+    """Whether `text` is a decimal number from 0 to 1, as in `0.3` or `1e-08`."""
+    mantissa, exponent, power = text.partition("e")
+    if exponent and not (power.startswith("-") and power[1:].isdigit()):
+        return False
+    whole, _, decimals = mantissa.partition(".")
+    if not whole.isdigit() or (decimals and not decimals.isdigit()):
+        return False
+    return int(whole) == 0 or (int(whole) == 1 and not decimals.strip("0"))
+
+def _ssd_frozen_graph_impl(ctx):
+    for attribute in ["score_threshold", "iou_threshold"]:
+        given = getattr(ctx.attr, attribute)
+        if not _is_fraction(given):
+            fail_attribute(ctx, attribute, given, "a number from 0 to 1 is")
+    for attribute in ["max_detections", "max_classes_per_detection", "detections_per_class"]:
+        given = getattr(ctx.attr, attribute)
+        if given < 1:
+            fail_attribute(ctx, attribute, given, "a number of at least 1 is")
+
+    checkpoint = ctx.attr.checkpoint[CheckpointInfo]
+    config = ctx.actions.declare_file(ctx.label.name + ".config")
+    merge_pipeline_config(ctx, ctx.file.pipeline_config, _THRESHOLDS.format(
+        score_threshold = ctx.attr.score_threshold,
+        iou_threshold = ctx.attr.iou_threshold,
+    ), config)
+
+    exported = ctx.actions.declare_file(ctx.label.name + ".exported.pb")
+    arguments = ctx.actions.args()
+    arguments.add("--pipeline_config", config)
+    arguments.add("--checkpoint", checkpoint.prefix)
+    arguments.add("--max_detections", ctx.attr.max_detections)
+    arguments.add("--max_classes_per_detection", ctx.attr.max_classes_per_detection)
+    arguments.add("--detections_per_class", ctx.attr.detections_per_class)
+    arguments.add("--use_regular_nms" if ctx.attr.use_regular_nms else "--nouse_regular_nms")
+    arguments.add("--output", exported)
+    ctx.actions.run(
+        executable = ctx.executable._export,
+        arguments = [arguments],
+        inputs = depset([config], transitive = [checkpoint.files]),
+        outputs = [exported],
+        mnemonic = "ExportTfliteSsdGraph",
+        progress_message = "Exporting the frozen graph of %s" % ctx.label,
+    )
+
+    graph = ctx.actions.declare_file(ctx.label.name + ".pb")
+    canonicalize_graph(ctx, exported, graph)
+    return [
+        DefaultInfo(files = depset([graph])),
+        OutputGroupInfo(config = depset([config]), raw = depset([exported])),
+        FrozenGraphInfo(graph = graph, checkpoint = checkpoint),
+    ]
+
+_ssd_frozen_graph = rule(
+    implementation = _ssd_frozen_graph_impl,
+    attrs = dict(
+        dict(PIPELINE_CONFIG_ATTRS, **CANONICAL_GRAPH_ATTRS),
+        checkpoint = attr.label(doc = "The weights.", mandatory = True, providers = [CheckpointInfo]),
+        pipeline_config = attr.label(
+            doc = "The model's pipeline config.",
+            allow_single_file = [".config"],
+            mandatory = True,
+        ),
+        # Starlark has floating-point numbers, attributes have not: these two are their text.
+        score_threshold = attr.string(doc = "As for `ssd_frozen_graph`.", mandatory = True),
+        iou_threshold = attr.string(doc = "As for `ssd_frozen_graph`.", mandatory = True),
+        max_detections = attr.int(doc = "As for `ssd_frozen_graph`.", mandatory = True),
+        max_classes_per_detection = attr.int(doc = "As for `ssd_frozen_graph`.", mandatory = True),
+        detections_per_class = attr.int(doc = "As for `ssd_frozen_graph`.", mandatory = True),
+        use_regular_nms = attr.bool(doc = "As for `ssd_frozen_graph`.", mandatory = True),
+        _export = attr.label(
+            default = Label("//tools/export:export_ssd"),
+            executable = True,
+            cfg = "exec",
+        ),
+    ),
+    provides = [FrozenGraphInfo],
+)
+
+def ssd_frozen_graph(
+        name,
+        checkpoint,
+        pipeline_config,
+        score_threshold,
+        max_detections,
+        use_regular_nms,
+        iou_threshold = 0.6,
+        max_classes_per_detection = 1,
+        detections_per_class = 100,
+        **kwargs):
+    """An SSD model's inference graph with its post-processing, as the Object Detection API exports it for TFLite.
+
+    Makes `NAME.pb`, in canonical form. Output groups: `config`, the pipeline config that was exported;
+    `raw`, the graph as the exporter wrote it.
+
+    Args:
+      name: the graph's name.
+      checkpoint: the weights, a target with CheckpointInfo.
+      pipeline_config: the model's pipeline config.
+      score_threshold: the least score, from 0 to 1, of a detection that is kept.
+      max_detections: how many detections the model gives.
+      use_regular_nms: whether non-maximum suppression runs class by class (regular), or over all at once (fast).
+      iou_threshold: the overlap, from 0 to 1, above which the weaker of two boxes of a class is dropped.
+      max_classes_per_detection: how many classes one box may have; for fast NMS.
+      detections_per_class: how many boxes of a class are kept; for regular NMS.
+      **kwargs: attributes that every rule has.
+    """
+    _ssd_frozen_graph(
+        name = name,
+        checkpoint = checkpoint,
+        detections_per_class = detections_per_class,
+        iou_threshold = str(iou_threshold),
+        max_classes_per_detection = max_classes_per_detection,
+        max_detections = max_detections,
+        pipeline_config = pipeline_config,
+        score_threshold = str(score_threshold),
+        use_regular_nms = use_regular_nms,
+        **kwargs
+    )

@@ -1,0 +1,62 @@
+"""TOCO as a genrule."""
+
+def _quoted(values):
+    """Joins values with commas as one word of the shell."""
+    return "'" + ",".join([str(value).replace("'", "'\\''") for value in values]) + "'"
+
+def toco(
+        name,
+        graph,
+        out,
+        input_arrays,
+        input_shapes,
+        output_arrays,
+        inference_type = "FLOAT",
+        mean_values = [],
+        std_dev_values = [],
+        allow_custom_ops = False,
+        change_concat_input_ranges = False,
+        **kwargs):
+    """Converts a frozen graph with the TOCO of the resolved TensorFlow toolchain.
+
+    Args:
+      name: the genrule's name.
+      graph: the label of the frozen graph.
+      out: the file to write.
+      input_arrays: the names of the inputs.
+      input_shapes: the inputs' shapes, each like "1,320,320,3".
+      output_arrays: the names of the outputs, in order.
+      inference_type: "FLOAT" or "QUANTIZED_UINT8".
+      mean_values: for each quantized input, the stored value that means 0.0.
+      std_dev_values: for each quantized input, how many stored steps make 1.0.
+      allow_custom_ops: whether ops that TensorFlow Lite does not define stay.
+      change_concat_input_ranges: whether the inputs of a quantized concatenation get one range.
+      **kwargs: attributes that every rule has.
+    """
+    flags = [
+        "--graph_def_file=$(execpath {})".format(graph),
+        "--output_file=$@",
+        "--input_arrays=" + _quoted(input_arrays),
+        "--input_shapes='{}'".format(":".join(input_shapes)),
+        "--output_arrays=" + _quoted(output_arrays),
+        "--inference_type=" + inference_type,
+    ]
+    if mean_values:
+        flags.append("--mean_values=" + _quoted(mean_values))
+    if std_dev_values:
+        flags.append("--std_dev_values=" + _quoted(std_dev_values))
+    if allow_custom_ops:
+        flags.append("--allow_custom_ops")
+    if change_concat_input_ranges:
+        flags.append("--change_concat_input_ranges")
+    native.genrule(
+        name = name,
+        srcs = [graph],
+        outs = [out],
+        cmd = " ".join(["$(TOCO)"] + flags),
+        # `tools` is for the host configuration in Bazel 4, which knows no execution platform.
+        exec_tools = [Label("//tools/tensorflow:toco")],
+        message = "Converting with TOCO",
+        toolchains = [Label("//tools/tensorflow:current_toolchain")],
+        **kwargs
+    )
