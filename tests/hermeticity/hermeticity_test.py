@@ -23,7 +23,12 @@ _ENVIRONMENT = {
 }
 _ENVIRONMENT_OF_PLACES = {"PYTHONHOME", "PYTHONPATH", "RUNFILES_DIR"}
 # TensorFlow and Keras set these for themselves while they are imported.
-_ENVIRONMENT_OF_TENSORFLOW = {"TF2_BEHAVIOR", "TPU_ML_PLATFORM", "TPU_ML_PLATFORM_VERSION", "KERAS_BACKEND"}
+_ENVIRONMENT_OF_TENSORFLOW = {
+    "TF2_BEHAVIOR",
+    "TPU_ML_PLATFORM",
+    "TPU_ML_PLATFORM_VERSION",
+    "KERAS_BACKEND",
+}
 
 
 def _load(path: str) -> dict:
@@ -44,12 +49,24 @@ class HermeticityTest(parameterized.TestCase):
     def test_no_library_of_the_host_is_mapped(self, path):
         mapped = _load(path)["mapped"]
         # The loader, libc and TensorFlow are there, so the list is not empty by mistake.
-        for part in ("ld-linux-x86-64.so.2", "libc.so.6", "libstdc++.so.6", "libtensorflow_framework.so.2"):
+        for part in (
+            "ld-linux-x86-64.so.2",
+            "libc.so.6",
+            "libstdc++.so.6",
+            "libtensorflow_framework.so.2",
+        ):
             self.assertTrue(any(part in name for name in mapped), part)
-        allowed = ("/external/cpython_3_11/", "/external/tensorflow_", "/cpython_3_11/", "/tensorflow_2_")
+        allowed = (
+            "/external/cpython_3_11/",
+            "/external/tensorflow_",
+            "/cpython_3_11/",
+            "/tensorflow_2_",
+        )
         foreign = [name for name in mapped if not any(part in name for part in allowed)]
         # Shared memory that TensorFlow makes for itself is no file of the host.
-        self.assertEmpty([name for name in foreign if not name.startswith(("/dev/shm/", "/memfd:"))])
+        self.assertEmpty(
+            [name for name in foreign if not name.startswith(("/dev/shm/", "/memfd:"))]
+        )
 
     @parameterized.parameters(*_REPORTS)
     def test_the_environment_is_fixed(self, path):
@@ -57,7 +74,10 @@ class HermeticityTest(parameterized.TestCase):
         for name, value in _ENVIRONMENT.items():
             self.assertEqual(environment.get(name), value, name)
         self.assertEmpty(
-            set(environment) - set(_ENVIRONMENT) - _ENVIRONMENT_OF_PLACES - _ENVIRONMENT_OF_TENSORFLOW
+            set(environment)
+            - set(_ENVIRONMENT)
+            - _ENVIRONMENT_OF_PLACES
+            - _ENVIRONMENT_OF_TENSORFLOW
         )
 
     @parameterized.parameters(*_REPORTS)

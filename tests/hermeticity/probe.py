@@ -1,4 +1,4 @@
-"""Writes what a Python program sees from inside an action: its path, libraries, environment, network."""
+"""Writes what a program sees from inside an action: path, libraries, environment, network."""
 
 import importlib
 import json
@@ -57,7 +57,9 @@ def main(argv: Sequence[str]) -> None:
         "network_error": network_error("192.0.2.1", 80),
         "undeclared_import_error": import_error("tests.hermeticity.undeclared_sibling"),
         "undeclared_neighbour_error": import_error("undeclared_sibling"),
-        "host_package_errors": {name: import_error(name) for name in ("pip", "apt_pkg", "setuptools_scm")},
+        "host_package_errors": {
+            name: import_error(name) for name in ("pip", "apt_pkg", "setuptools_scm")
+        },
         "hash_of_a_string": hash("reproducible"),
     }
     with cli.output_file(_OUTPUT.value, "w") as stream:

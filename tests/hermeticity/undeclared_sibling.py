@@ -1,1 +1,1 @@
-"""Stands beside probe.py in the source tree and in no BUILD rule: nothing must be able to import it."""
+"""Stands beside probe.py in the source tree and in no BUILD rule: nothing must import it."""

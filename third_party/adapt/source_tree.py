@@ -1,4 +1,4 @@
-"""Takes source files out of a pinned archive, changes them in stated places, and writes them as a tree.
+"""Takes files out of a pinned archive, changes them in stated places, and writes them as a tree.
 
 Runs while Bazel fetches, before any package is installed: standard library only. Archives are read
 without ever extracting to disk, so a member's name decides nothing until it has been checked. The
@@ -54,7 +54,7 @@ def _tar_members(archive: str) -> Iterator[tuple[str, Callable[[], bytes]]]:
                 continue
             if not member.isreg():
                 raise AdaptError(
-                    f"{archive}: member {member.name!r} is a link or a device; only files are taken."
+                    f"{archive}: member {member.name!r} is a link or a device; refused."
                 )
             yield member.name, lambda member=member: tar.extractfile(member).read()
 
@@ -65,7 +65,7 @@ def _zip_members(archive: str) -> Iterator[tuple[str, Callable[[], bytes]]]:
             # The high half of external_attr is the Unix mode; 0o120000 marks a symbolic link.
             if (member.external_attr >> 16) & 0o170000 == 0o120000:
                 raise AdaptError(
-                    f"{archive}: member {member.filename!r} is a link; only files are taken."
+                    f"{archive}: member {member.filename!r} is a link or a device; refused."
                 )
             if not member.is_dir():
                 yield member.filename, lambda member=member: wheel.read(member)

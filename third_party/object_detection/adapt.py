@@ -1,11 +1,11 @@
-"""Makes the TensorFlow Object Detection API from its pinned sdist usable under TensorFlow 2.15 to 2.17.
+"""Makes the Object Detection API from its pinned sdist usable under TensorFlow 2.15.
 
     adapt.py SDIST OUTPUT PROTOC_SITE
 
 SDIST is tf-models-research-object-detection 2.5.0.post2, OUTPUT a new directory that becomes one
-entry of sys.path (packages `object_detection` and slim's `nets`), PROTOC_SITE a directory from which
-grpcio-tools imports. Only what graph construction and export need is taken. Every change of the
-genuine code stands in `REPLACEMENTS`. Run with the workspace root on PYTHONPATH.
+entry of sys.path (packages `object_detection` and slim's `nets`), PROTOC_SITE a directory from
+which grpcio-tools imports. Only what graph construction and export need is taken. Every change of
+the genuine code stands in `REPLACEMENTS`. Run with the workspace root on PYTHONPATH.
 """
 
 import importlib
@@ -45,8 +45,8 @@ _REQUIRED = (
 )
 
 REPLACEMENTS = (
-    # The graph code asks this module whether it runs under TensorFlow 1, in part while it is imported.
-    # Its answer follows from TensorFlow's own switch, so the switch is thrown here.
+    # The graph code asks this module whether it runs under TensorFlow 1, in part while it is
+    # imported. The answer follows from TensorFlow's own switch, so the switch is thrown here.
     Replacement(
         "object_detection/utils/tf_version.py",
         "from tensorflow.python import tf2  # pylint: disable=import-outside-toplevel\n",
@@ -125,13 +125,13 @@ except ImportError:
         "'num_outputs': np.int(np.round(",
         "'num_outputs': int(np.round(",
     ),
-    # TransformGraph left TensorFlow; extract_sub_graph keeps exactly the nodes that the outputs need,
-    # as strip_unused_nodes without inputs does.
+    # TransformGraph left TensorFlow; extract_sub_graph keeps exactly the nodes that the outputs
+    # need, as strip_unused_nodes without inputs does.
     Replacement(
         _EXPORTER,
-        """if tf_version.is_tf1():
-  from tensorflow.tools.graph_transforms import TransformGraph  # pylint: disable=g-import-not-at-top
-""",
+        "if tf_version.is_tf1():\n"
+        "  from tensorflow.tools.graph_transforms import TransformGraph"
+        "  # pylint: disable=g-import-not-at-top\n",
         "",
     ),
     Replacement(_EXPORTER, "from object_detection.utils import tf_version\n", ""),

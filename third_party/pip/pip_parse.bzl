@@ -1,6 +1,5 @@
 """The wheels that rules_python's pip_parse itself runs on, under the names that it looks for."""
 
-
 _BUILD = """\
 load("@rules_python//python:defs.bzl", "py_library")
 

@@ -1,8 +1,9 @@
 """What every command line tool of the project shares: how it ends, and how it writes.
 
-A mistake that a person can make raises `UserError` with one sentence that says what is wrong, where,
-and what to do. `run` prints that sentence, without a traceback, and exits with 1. `output_file` gives
-an output its name only when it is complete, so that a failed tool leaves nothing partial behind.
+A mistake that a person can make raises `UserError` with one sentence that says what is wrong,
+where, and what to do. `run` prints that sentence, without a traceback, and exits with 1.
+`output_file` gives an output its name only when it is complete, so that a failed tool leaves
+nothing partial behind.
 """
 
 import contextlib
@@ -38,7 +39,7 @@ def run(main: Callable[[Sequence[str]], Any]) -> None:
 
 @contextlib.contextmanager
 def output_file(path: str, mode: str = "wb") -> Iterator[IO[Any]]:
-    """Opens a temporary sibling of `path` for writing; renames it to `path` when the block ends well.
+    """Opens a temporary sibling of `path`; renames it to `path` when the block ends well.
 
     Args:
       path: the file to write. Its directory must exist.

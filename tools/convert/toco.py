@@ -1,8 +1,8 @@
 """Converts a frozen graph with TOCO, TensorFlow's converter before MLIR.
 
-The flags have the names and the syntax of TensorFlow's own `toco` program. What a person can get wrong
-is looked at before TOCO starts, and what TOCO itself refuses is reported as the one line that says why,
-before its whole log: TOCO ends a process that it does not like, so it runs in a child.
+The flags have the names and the syntax of TensorFlow's own `toco` program. What a person can get
+wrong is looked at before TOCO starts, and what TOCO itself refuses is reported as the one line that
+says why, before its whole log: TOCO ends a process that it does not like, so it runs in a child.
 """
 
 import difflib
@@ -17,7 +17,9 @@ from absl import flags
 
 from tools.cli import cli
 
-_GRAPH_DEF_FILE = flags.DEFINE_string("graph_def_file", None, "The frozen graph, a serialized GraphDef.")
+_GRAPH_DEF_FILE = flags.DEFINE_string(
+    "graph_def_file", None, "The frozen graph, a serialized GraphDef."
+)
 _OUTPUT_FILE = flags.DEFINE_string("output_file", None, "The .tflite to write.")
 _INPUT_ARRAYS = flags.DEFINE_list("input_arrays", None, "The names of the inputs.")
 _INPUT_SHAPES = flags.DEFINE_string(
@@ -25,15 +27,22 @@ _INPUT_SHAPES = flags.DEFINE_string(
 )
 _OUTPUT_ARRAYS = flags.DEFINE_list("output_arrays", None, "The names of the outputs, in order.")
 _INFERENCE_TYPE = flags.DEFINE_enum(
-    "inference_type", "FLOAT", ["FLOAT", "QUANTIZED_UINT8"], "The type of the weights and activations."
+    "inference_type",
+    "FLOAT",
+    ["FLOAT", "QUANTIZED_UINT8"],
+    "The type of the weights and activations.",
 )
 _MEAN_VALUES = flags.DEFINE_list(
     "mean_values", [], "For each quantized input, the stored value that means 0.0 (its zero point)."
 )
 _STD_DEV_VALUES = flags.DEFINE_list(
-    "std_dev_values", [], "For each quantized input, how many stored steps make 1.0 (1 / its scale)."
+    "std_dev_values",
+    [],
+    "For each quantized input, how many stored steps make 1.0 (1 / its scale).",
 )
-_ALLOW_CUSTOM_OPS = flags.DEFINE_bool("allow_custom_ops", False, "Keep ops that TFLite does not define.")
+_ALLOW_CUSTOM_OPS = flags.DEFINE_bool(
+    "allow_custom_ops", False, "Keep ops that TFLite does not define."
+)
 _CHANGE_CONCAT_INPUT_RANGES = flags.DEFINE_bool(
     "change_concat_input_ranges", False, "Give all inputs of a quantized concatenation one range."
 )
@@ -50,7 +59,8 @@ def parse_shapes(text: str) -> list[list[int]]:
         sizes = shape.split(",")
         if not all(size.isdecimal() and int(size) > 0 for size in sizes):
             raise cli.UserError(
-                f"--input_shapes: {shape!r} is not a shape; give whole numbers above 0, as in 1,320,320,3."
+                f"--input_shapes: {shape!r} is not a shape; "
+                "give whole numbers above 0, as in 1,320,320,3."
             )
         shapes.append([int(size) for size in sizes])
     return shapes
@@ -67,18 +77,25 @@ def parse_input_stats(
     for flag, values in (("mean_values", means), ("std_dev_values", deviations)):
         if len(values) != len(inputs):
             raise cli.UserError(
-                f"--{flag} has {len(values)} values for {len(inputs)} inputs; a quantized model needs one each."
+                f"--{flag} has {len(values)} values for {len(inputs)} inputs; "
+                "a quantized model needs one each."
             )
     stats = {}
     for name, mean_text, deviation_text in zip(inputs, means, deviations, strict=True):
         try:
             mean, deviation = float(mean_text), float(deviation_text)
         except ValueError as error:
-            raise cli.UserError(f"--mean_values, --std_dev_values: {error} for {name}; give numbers.") from error
+            raise cli.UserError(
+                f"--mean_values, --std_dev_values: {error} for {name}; give numbers."
+            ) from error
         if not 0 <= mean <= 255:
-            raise cli.UserError(f"--mean_values={mean_text} for {name}: a stored uint8 is from 0 to 255.")
+            raise cli.UserError(
+                f"--mean_values={mean_text} for {name}: a stored uint8 is from 0 to 255."
+            )
         if not 0 < deviation < float("inf"):
-            raise cli.UserError(f"--std_dev_values={deviation_text} for {name}: it must be above 0.")
+            raise cli.UserError(
+                f"--std_dev_values={deviation_text} for {name}: it must be above 0."
+            )
         stats[name] = (mean, deviation)
     return stats
 
@@ -98,7 +115,7 @@ def check_arrays(flag: str, arrays: Sequence[str], node_names: Sequence[str]) ->
 
 
 def failure_reason(log: str) -> str:
-    """Finds in a converter's log the line that says why it failed: a fatal message, else the last line."""
+    """Finds the line of a log that says why it failed: a fatal message, else the last line."""
     fatal = re.findall(r"(?:^|\n)(?:\d{4}-\d\d-\d\d [\d:.]+: )?F \S*?\w+\.cc:\d+\] ?(.+)", log)
     if fatal:
         return fatal[0].strip()
@@ -126,17 +143,18 @@ def _convert() -> None:
     shapes = parse_shapes(_INPUT_SHAPES.value)
     if len(shapes) != len(_INPUT_ARRAYS.value):
         raise cli.UserError(
-            f"--input_shapes has {len(shapes)} shapes for {len(_INPUT_ARRAYS.value)} inputs; give one each."
+            f"--input_shapes has {len(shapes)} shapes for {len(_INPUT_ARRAYS.value)} inputs; "
+            "give one each."
         )
     quantized = _INFERENCE_TYPE.value == "QUANTIZED_UINT8"
     if quantized and not any(node.op.startswith("FakeQuant") for node in graph_def.node):
         raise cli.UserError(
-            f"{_GRAPH_DEF_FILE.value}: --inference_type=QUANTIZED_UINT8 needs the ranges of a graph that was "
-            "trained for quantization, and this one has none; export a quantization-aware checkpoint or "
-            "convert with --inference_type=FLOAT."
+            f"{_GRAPH_DEF_FILE.value}: --inference_type=QUANTIZED_UINT8 needs the ranges of a graph "
+            "that was trained for quantization, and this one has none; export a quantization-aware "
+            "checkpoint or convert with --inference_type=FLOAT."
         )
 
-    # TensorFlow starts TOCO as a program that it looks for on PATH; an empty name runs it right here.
+    # TensorFlow starts TOCO as a program that it looks for on PATH; an empty name runs it here.
     lite_convert._deprecated_conversion_binary = ""
     converter = tf.compat.v1.lite.TFLiteConverter.from_frozen_graph(
         _GRAPH_DEF_FILE.value,

@@ -33,7 +33,7 @@ PIPELINE_CONFIG_ATTRS = {
 def _pipeline_config_impl(ctx):
     output = ctx.actions.declare_file(ctx.label.name + ".config")
     merge_pipeline_config(ctx, ctx.file.base, ctx.attr.override, output)
-    return [DefaultInfo(files = depset([output]))]
+    return [DefaultInfo(files = depset([output]), runfiles = ctx.runfiles(files = [output]))]
 
 pipeline_config = rule(
     implementation = _pipeline_config_impl,

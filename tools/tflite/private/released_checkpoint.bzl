@@ -54,7 +54,7 @@ def _released_checkpoint_impl(ctx):
         fail("{}: member = {} is not in {}.".format(ctx.label, repr(ctx.attr.member), archive.name), attr = "member")
     checkpoint = depset([file for file in files if not file.path.endswith(".meta")])
     return [
-        DefaultInfo(files = checkpoint),
+        DefaultInfo(files = checkpoint, runfiles = ctx.runfiles(transitive_files = checkpoint)),
         CheckpointInfo(
             prefix = index[0].path[:-len(".index")],
             files = checkpoint,

@@ -31,7 +31,7 @@ def _seeded_ssd_checkpoint_impl(ctx):
     )
     files = depset([index, data])
     return [
-        DefaultInfo(files = files),
+        DefaultInfo(files = files, runfiles = ctx.runfiles(transitive_files = files)),
         CheckpointInfo(
             prefix = path,
             files = files,
@@ -65,7 +65,7 @@ machine; not trained.""",
             doc = "The pictures to calibrate on.",
             default = Label("//third_party/photographs"),
         ),
-        "_notice": attr.label(default = Label("//models:seeded_weights_notice")),
+        "_notice": attr.label(default = Label("//tools/tflite:seeded_weights_notice")),
         "_seed": attr.label(
             default = Label("//tools/seed:seed_ssd"),
             executable = True,

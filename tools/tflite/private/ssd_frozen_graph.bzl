@@ -66,7 +66,7 @@ def _ssd_frozen_graph_impl(ctx):
     graph = ctx.actions.declare_file(ctx.label.name + ".pb")
     canonicalize_graph(ctx, exported, graph)
     return [
-        DefaultInfo(files = depset([graph])),
+        DefaultInfo(files = depset([graph]), runfiles = ctx.runfiles(files = [graph])),
         OutputGroupInfo(config = depset([config]), raw = depset([exported])),
         FrozenGraphInfo(graph = graph, checkpoint = checkpoint),
     ]

@@ -61,7 +61,7 @@ def _tflite_model_impl(ctx):
         model,
     )
     return [
-        DefaultInfo(files = depset([model])),
+        DefaultInfo(files = depset([model]), runfiles = ctx.runfiles(files = [model])),
         OutputGroupInfo(raw = depset([ctx.file.raw]), graph = depset([graph.graph])),
         TfliteInfo(
             model = model,

@@ -1,0 +1,129 @@
+"""What tests of whole models share: a .tflite's structure, and its run on a photograph."""
+
+import collections
+import dataclasses
+import pathlib
+
+import numpy as np
+import tensorflow as tf
+from flatbuffers import flexbuffers
+from PIL import Image
+from tensorflow.lite.python import schema_py_generated as schema
+
+POST_PROCESS = "TFLite_Detection_PostProcess"
+
+_OPERATORS = {
+    value: name for name, value in vars(schema.BuiltinOperator).items() if isinstance(value, int)
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Structure:
+    """A model with one subgraph, as far as tests ask.
+
+    Attributes:
+      size: the file's size in bytes.
+      description: the model's description.
+      operators: how often each operator occurs, custom ones by their own name.
+      custom_options: the decoded options of every custom operator, by its name.
+      metadata: the names of the metadata buffers.
+    """
+
+    size: int
+    description: str
+    operators: dict[str, int]
+    custom_options: dict[str, dict]
+    metadata: list[str]
+
+
+def structure(path: str) -> Structure:
+    """Reads the structure of a .tflite file."""
+    content = pathlib.Path(path).read_bytes()
+    model = schema.ModelT.InitFromObj(schema.Model.GetRootAsModel(bytearray(content), 0))
+    operators = collections.Counter()
+    custom_options = {}
+    for operator in model.subgraphs[0].operators:
+        code = model.operatorCodes[operator.opcodeIndex]
+        name = (
+            code.customCode.decode()
+            if code.customCode
+            else _OPERATORS[max(code.builtinCode, code.deprecatedBuiltinCode)]
+        )
+        operators[name] += 1
+        if code.customCode:
+            custom_options[name] = flexbuffers.Loads(bytes(operator.customOptions))
+    return Structure(
+        size=len(content),
+        description=model.description.decode(),
+        operators=dict(operators),
+        custom_options=custom_options,
+        metadata=[entry.name.decode() for entry in model.metadata or []],
+    )
+
+
+def photograph(path: str, height: int, width: int) -> np.ndarray:
+    """Reads a photograph as uint8 [height, width, 3]."""
+    with Image.open(path) as image:
+        resized = image.convert("RGB").resize((width, height), Image.Resampling.BILINEAR)
+    return np.asarray(resized)
+
+
+class Detector:
+    """A detection model in TensorFlow Lite's interpreter."""
+
+    def __init__(self, path: str):
+        # Kept tensors show what goes into the post-processing, not its result alone.
+        self.interpreter = tf.lite.Interpreter(path, experimental_preserve_all_tensors=True)
+        self.interpreter.allocate_tensors()
+        self.input = self.interpreter.get_input_details()[0]
+
+    def run(self, image: np.ndarray) -> list[np.ndarray]:
+        """Runs the model.
+
+        Args:
+          image: uint8 [height, width, 3]; a float model gets (image - 128) / 128.
+
+        Returns:
+          The outputs in the model's order: boxes [1, N, 4], classes [1, N], scores [1, N] and
+          their number [1].
+        """
+        batch = image[np.newaxis]
+        if self.input["dtype"] == np.float32:
+            batch = (batch.astype(np.float32) - 128) / 128
+        self.interpreter.set_tensor(self.input["index"], batch)
+        self.interpreter.invoke()
+        return [
+            self.interpreter.get_tensor(output["index"])
+            for output in self.interpreter.get_output_details()
+        ]
+
+    def raw_outputs(self) -> dict[str, np.ndarray]:
+        """Returns what the last run gave before post-processing, as real numbers.
+
+        Returns:
+          "boxes": the encoded boxes [1, anchors, 4]; "classes": the logits
+          [1, anchors, classes + 1].
+        """
+        operators = {
+            operator["op_name"]: operator for operator in self.interpreter._get_ops_details()
+        }
+        indices = {
+            "boxes": operators[POST_PROCESS]["inputs"][0],
+            "classes": operators["LOGISTIC"]["inputs"][0],
+        }
+        details = {tensor["index"]: tensor for tensor in self.interpreter.get_tensor_details()}
+        real = {}
+        for name, index in indices.items():
+            values = self.interpreter.get_tensor(index).astype(np.float64)
+            scale, zero_point = details[index]["quantization"]
+            real[name] = (values - zero_point) * scale if scale else values
+        return real
+
+
+def centred_cosine(a: np.ndarray, b: np.ndarray) -> float:
+    """The cosine of the angle between two arrays, each less its own mean.
+
+    Class logits share a large negative bias, with which any two would look alike.
+    """
+    x, y = a.ravel() - a.mean(), b.ravel() - b.mean()
+    return float(x @ y / np.sqrt((x @ x) * (y @ y)))
