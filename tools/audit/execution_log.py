@@ -1,0 +1,137 @@
+"""Reads Bazel's JSON execution logs and holds two of them against each other, action by action."""
+
+import dataclasses
+import json
+from collections.abc import Iterator
+
+from tools.cli import cli
+
+
+@dataclasses.dataclass(frozen=True)
+class Action:
+    """One executed action (a SpawnExec of Bazel's spawn.proto).
+
+    Attributes:
+      mnemonic: the kind of action.
+      outputs: the declared outputs' paths, in order; together with the mnemonic they name the action.
+      arguments: the command line.
+      environment: the environment variables.
+      inputs: the digest of every input file, by path; a directory counts file by file.
+      digests: the digest of every file that was written, by path.
+      cache_hit: whether the outputs came out of a cache instead of being made.
+    """
+
+    mnemonic: str
+    outputs: tuple[str, ...]
+    arguments: tuple[str, ...]
+    environment: dict[str, str]
+    inputs: dict[str, str]
+    digests: dict[str, str]
+    cache_hit: bool
+
+    @property
+    def name(self) -> str:
+        return f"{self.mnemonic} {self.outputs[0] if self.outputs else ''}".strip()
+
+
+def _objects(text: str, path: str) -> Iterator[dict]:
+    """Yields the objects of a log, which stand one after the other without separators."""
+    decoder = json.JSONDecoder()
+    position = 0
+    while position < len(text):
+        if text[position].isspace():
+            position += 1
+            continue
+        try:
+            value, position = decoder.raw_decode(text, position)
+        except ValueError as error:
+            raise cli.UserError(f"{path}: not a whole execution log: {error}.") from error
+        yield value
+
+
+def _digests(files: list[dict]) -> dict[str, str]:
+    return {file["path"]: file.get("digest", {}).get("hash", "") for file in files}
+
+
+def read(path: str) -> dict[tuple[str, tuple[str, ...]], Action]:
+    """Reads the log that `--execution_log_json_file` wrote.
+
+    Returns:
+      The actions by (mnemonic, outputs).
+
+    Raises:
+      cli.UserError: the file is missing, empty or cut off.
+    """
+    text = cli.read_file(path, "execution log").decode("utf-8")
+    actions = {}
+    for value in _objects(text, path):
+        action = Action(
+            mnemonic=value.get("mnemonic", ""),
+            outputs=tuple(value.get("listedOutputs", [])),
+            arguments=tuple(value.get("commandArgs", [])),
+            environment={
+                variable["name"]: variable.get("value", "")
+                for variable in value.get("environmentVariables", [])
+            },
+            inputs=_digests(value.get("inputs", [])),
+            digests=_digests(value.get("actualOutputs", [])),
+            cache_hit=value.get("remoteCacheHit", False),
+        )
+        actions[action.mnemonic, action.outputs] = action
+    return actions
+
+
+def _differing(a: dict[str, str], b: dict[str, str]) -> list[str]:
+    return sorted(key for key in a.keys() | b.keys() if a.get(key) != b.get(key))
+
+
+def differences(a: Action, b: Action) -> list[str]:
+    """Returns what differs between two runs of one action, each as one line; causes before effects."""
+    lines = []
+    if a.arguments != b.arguments:
+        lines.append(f"{a.name}: other arguments")
+    for what, left, right in (
+        ("environment variable", a.environment, b.environment),
+        ("input", a.inputs, b.inputs),
+        ("output", a.digests, b.digests),
+    ):
+        lines += [f"{a.name}: other {what} {key}" for key in _differing(left, right)]
+    return lines
+
+
+def compare(left: str, right: str) -> list[str]:
+    """Compares two logs.
+
+    Args:
+      left: the path of a log.
+      right: the path of another log of the same targets.
+
+    Returns:
+      One line for every difference, in the order in which the left build ran; none when all is equal.
+    """
+    a, b = read(left), read(right)
+    lines = [f"{action.name}: ran in one build only" for key, action in a.items() if key not in b]
+    lines += [f"{action.name}: ran in one build only" for key, action in b.items() if key not in a]
+    for key, action in a.items():
+        if key in b:
+            lines += differences(action, b[key])
+    return lines
+
+
+def count_inputs(path: str) -> int:
+    """Returns the number of inputs that a log's actions have, counted once for each action."""
+    return sum(len(action.inputs) for action in read(path).values())
+
+
+def outputs(path: str) -> dict[str, str]:
+    """Returns the digest of every file that the logged actions wrote, by path."""
+    return {
+        output: digest
+        for action in read(path).values()
+        for output, digest in action.digests.items()
+    }
+
+
+def cache_hits(path: str) -> list[str]:
+    """Returns the names of the actions whose outputs came out of a cache."""
+    return [action.name for action in read(path).values() if action.cache_hit]
