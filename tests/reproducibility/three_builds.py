@@ -2,9 +2,9 @@
 
     bazel run //tests/reproducibility:three_builds -- --targets=//models:all_models
 
-Every build has an output root, home, PATH, temporary directory, locale, time zone, umask, hash seed,
-library path and number of processors of its own, and reads no cache of actions. Only downloads are
-shared, by digest. It compares every action's inputs, arguments, environment and outputs.
+Every build has an output root, home, PATH, temporary directory, locale, time zone, umask, hash
+seed, library path and number of processors of its own, and reads no cache of actions. Only what is
+downloaded is shared, by digest. It compares every action's inputs, arguments, environment, outputs.
 """
 
 import dataclasses
@@ -82,7 +82,7 @@ SURROUNDINGS = (
     ),
 )
 
-# What a person's own settings of registries and proxies are called; without them nothing can be fetched.
+# What a person's own settings of registries are called; without them nothing can be fetched.
 _FETCHING = ("PIP_", "SSL_", "CURL_", "REQUESTS_")
 
 

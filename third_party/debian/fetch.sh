@@ -2,7 +2,7 @@
 # Downloads Debian packages with the machine's own apt, into a private package list: no root needed,
 # and the machine's own lists and cache stay as they are.
 #
-# usage: fetch.sh STATE_DIR OUTPUT_DIR SUITE PACKAGE=VERSION...
+# usage: fetch.sh STATE_DIR OUTPUT_DIR SUITE PACKAGE=VERSION...   (PACKAGE alone: the current revision)
 #
 # The archive's address is the one that the machine's apt already uses for Debian; only the suite is
 # chosen here. A revision that the archive has dropped is replaced by the archive's own candidate, when

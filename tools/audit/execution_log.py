@@ -13,7 +13,7 @@ class Action:
 
     Attributes:
       mnemonic: the kind of action.
-      outputs: the declared outputs' paths, in order; together with the mnemonic they name the action.
+      outputs: the declared outputs' paths, in order; with the mnemonic they name the action.
       arguments: the command line.
       environment: the environment variables.
       inputs: the digest of every input file, by path; a directory counts file by file.
@@ -86,7 +86,7 @@ def _differing(a: dict[str, str], b: dict[str, str]) -> list[str]:
 
 
 def differences(a: Action, b: Action) -> list[str]:
-    """Returns what differs between two runs of one action, each as one line; causes before effects."""
+    """Returns what differs between two runs of one action, one line each, causes first."""
     lines = []
     if a.arguments != b.arguments:
         lines.append(f"{a.name}: other arguments")
@@ -107,7 +107,7 @@ def compare(left: str, right: str) -> list[str]:
       right: the path of another log of the same targets.
 
     Returns:
-      One line for every difference, in the order in which the left build ran; none when all is equal.
+      One line for every difference, in the order of the left build; none when all is equal.
     """
     a, b = read(left), read(right)
     lines = [f"{action.name}: ran in one build only" for key, action in a.items() if key not in b]

@@ -1,0 +1,156 @@
+"""Re-pins everything that comes from a registry: `bazel run //third_party:relock`.
+
+Asks the registries' own clients, pip and apt-get, what is there now for the names in the `.in`
+files and in the Debian lock, and writes the locks anew, each package with the sha256 of one file.
+What is pinned by hand because only one release will do (the exporter's sources) stays as it is.
+"""
+
+import hashlib
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import urllib.parse
+from collections.abc import Sequence
+
+from absl import flags
+
+from tools.cli import cli
+
+_ONLY = flags.DEFINE_enum("only", "all", ["all", "pip", "debian"], "Which locks to write.")
+
+# The platforms of third_party/pip/wheels.bzl.
+_PLATFORMS = (
+    "manylinux1_x86_64",
+    "manylinux2010_x86_64",
+    "manylinux2014_x86_64",
+    "manylinux_2_12_x86_64",
+    "manylinux_2_17_x86_64",
+    "manylinux_2_24_x86_64",
+    "manylinux_2_27_x86_64",
+    "manylinux_2_28_x86_64",
+)
+_HEADER = "# Written by: bazel run //third_party:relock\n"
+
+
+def lock_text(report: dict) -> str:
+    """Formats pip's installation report as a lock.
+
+    Args:
+      report: what `pip install --report` wrote
+        (https://pip.pypa.io/en/stable/reference/installation-report/).
+
+    Returns:
+      The lock's text, one package after the other by name.
+    """
+    rows = []
+    for item in report["install"]:
+        name = item["metadata"]["name"].lower().replace("_", "-").replace(".", "-")
+        download = item["download_info"]
+        algorithm, _, digest = download["archive_info"]["hash"].partition("=")
+        file = urllib.parse.unquote(download["url"].rpartition("/")[2])
+        rows.append(
+            f"{name}=={item['metadata']['version']} \\\n"
+            f"    --hash={algorithm}:{digest}\n"
+            f"    # file: {file}\n"
+        )
+    return _HEADER + "".join(sorted(rows))
+
+
+def lock_pip(requirements: pathlib.Path, constraints: pathlib.Path | None) -> None:
+    """Resolves a `.in` file with pip and writes the `.lock` beside it.
+
+    Raises:
+      cli.UserError: pip finds no set of wheels that fits.
+    """
+    with tempfile.TemporaryDirectory() as directory:
+        report = os.path.join(directory, "report.json")
+        command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
+        command += ["--dry-run", "--ignore-installed", "--only-binary", ":all:"]
+        command += ["--report", report, "--target", directory]
+        command += ["--implementation", "cp", "--python-version", "3.11"]
+        for abi in ("cp311", "abi3", "none"):
+            command += ["--abi", abi]
+        for platform in _PLATFORMS:
+            command += ["--platform", platform]
+        if constraints:
+            command += ["--constraint", str(constraints)]
+        result = subprocess.run(
+            [*command, "--requirement", str(requirements)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if result.returncode:
+            errors = [line for line in result.stderr.splitlines() if "ERROR" in line]
+            raise cli.UserError(f"{requirements}: pip finds no fit: {' '.join(errors)}")
+        with open(report, encoding="utf-8") as stream:
+            text = lock_text(json.load(stream))
+    with cli.output_file(str(requirements.with_suffix(".lock")), "w") as stream:
+        stream.write(text)
+
+
+def debian_row(path: pathlib.Path, suite: str) -> dict[str, str]:
+    """Describes a downloaded PACKAGE_VERSION_ARCHITECTURE.deb as a row of the lock."""
+    package, version, architecture = path.name.removesuffix(".deb").split("_")
+    return {
+        "package": package,
+        "version": urllib.parse.unquote(version),
+        "architecture": architecture,
+        "suite": suite,
+        "file": path.name,
+        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+    }
+
+
+def lock_debian(lock: pathlib.Path, fetch: pathlib.Path) -> None:
+    """Downloads the current revision of every package of the Debian lock and writes the lock anew.
+
+    Raises:
+      cli.UserError: apt-get fails.
+    """
+    old = json.loads(lock.read_text(encoding="utf-8"))["packages"]
+    rows = []
+    with tempfile.TemporaryDirectory() as directory:
+        for suite in sorted({row["suite"] for row in old}):
+            packages = [row["package"] for row in old if row["suite"] == suite]
+            output = pathlib.Path(directory, suite)
+            result = subprocess.run(
+                [fetch, os.path.join(directory, "apt-" + suite), output, suite, *packages],
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            if result.returncode:
+                raise cli.UserError(result.stderr.strip())
+            rows += [debian_row(path, suite) for path in output.glob("*.deb")]
+    rows.sort(key=lambda row: row["package"])
+    with cli.output_file(str(lock), "w") as stream:
+        json.dump({"packages": rows}, stream, indent=2)
+        stream.write("\n")
+
+
+def main(argv: Sequence[str]) -> None:
+    if len(argv) > 1:
+        raise cli.UserError(f"unexpected argument {argv[1]!r}; every setting is a flag.")
+    workspace = os.environ.get("BUILD_WORKSPACE_DIRECTORY")
+    if not workspace:
+        raise cli.UserError("call this as: bazel run //third_party:relock")
+    third_party = pathlib.Path(workspace, "third_party")
+    if _ONLY.value != "debian":
+        constraints = third_party / "pip" / "constraints.txt"
+        for requirements in sorted(third_party.glob("*/*.in")):
+            print(f"locking {requirements.relative_to(workspace)}", flush=True)
+            # What pip_parse runs on is pinned by rules_python, whatever the project's versions are.
+            own = requirements.stem == "pip_parse"
+            lock_pip(requirements, None if own else constraints)
+    if _ONLY.value != "pip":
+        print("locking third_party/debian/packages.lock.json", flush=True)
+        debian = third_party / "debian"
+        lock_debian(debian / "packages.lock.json", debian / "fetch.sh")
+
+
+if __name__ == "__main__":
+    cli.run(main)

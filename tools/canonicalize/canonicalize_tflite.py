@@ -1,0 +1,30 @@
+"""Writes the canonical form of a .tflite, with a description that says what its weights are.
+
+Usage: canonicalize_tflite --input=RAW.tflite --output=CANONICAL.tflite [--description=TEXT]
+"""
+
+from collections.abc import Sequence
+
+from absl import app, flags
+
+from tools.canonicalize import tflite_model
+from tools.cli import cli
+
+_INPUT = flags.DEFINE_string("input", None, "The .tflite to read.", required=True)
+_OUTPUT = flags.DEFINE_string("output", None, "The .tflite to write.", required=True)
+_DESCRIPTION = flags.DEFINE_string(
+    "description", None, "The model's description, e.g. what its weights are. Default: the input's."
+)
+
+
+def main(argv: Sequence[str]) -> None:
+    if len(argv) > 1:
+        raise app.UsageError(f"unexpected arguments: {' '.join(argv[1:])}")
+    content = cli.read_file(_INPUT.value, ".tflite")
+    canonical = tflite_model.canonical_bytes(content, _INPUT.value, _DESCRIPTION.value)
+    with cli.output_file(_OUTPUT.value) as output:
+        output.write(canonical)
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,269 @@
+"""One byte form for a FlexBuffer with maps.
+
+FlexBuffers lets its writer lay out a map's keys in any order; TensorFlow's converter does it in
+the order of a hash map, which differs from run to run. Reading is strict here, other than in
+`flatbuffers.flexbuffers`: an operator's custom options need not be a FlexBuffer at all, and what
+only looks like one must stay as it is. The format: https://flatbuffers.dev/flexbuffers/.
+"""
+
+import array
+import dataclasses
+import struct
+from typing import Any
+
+from flatbuffers import flexbuffers
+from flatbuffers.flexbuffers import Type
+
+_INTEGER = {1: "<b", 2: "<h", 4: "<i", 8: "<q"}
+_UNSIGNED = {1: "<B", 2: "<H", 4: "<I", 8: "<Q"}
+_FLOATING = {4: "<f", 8: "<d"}
+_NUMBER_FORMATS = {Type.INT: _INTEGER, Type.UINT: _UNSIGNED, Type.FLOAT: _FLOATING}
+_INDIRECT = {
+    Type.INDIRECT_INT: Type.INT,
+    Type.INDIRECT_UINT: Type.UINT,
+    Type.INDIRECT_FLOAT: Type.FLOAT,
+}
+_MAX_DEPTH = 64
+# Reading and writing take at most (values x bytes) steps; beyond this, nothing is rewritten.
+_MAX_WORK = 1 << 30
+
+
+class _NotAFlexBuffer(Exception):
+    """The bytes are not a FlexBuffer that can be rewritten without a change of meaning."""
+
+
+@dataclasses.dataclass(frozen=True)
+class _Value:
+    """A decoded value.
+
+    Attributes:
+      kind: its FlexBuffers type.
+      payload: bool, int, float as 8 bytes (so that equality means equal bits), bytes, or a tuple of
+        `_Value`; for a map, of (key, value) pairs; for a vector of numbers, its packed bytes.
+      width: bytes of one element of a vector of numbers, which its readers may rely on; else 0.
+    """
+
+    kind: Type
+    payload: Any
+    width: int = 0
+
+
+class _Reader:
+    """Decodes one FlexBuffer and notes which of its bytes mean something."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+        self.covered = bytearray(len(data))
+        self.values = 0
+
+    def take(self, position: int, length: int) -> bytes:
+        if position < 0 or length < 0 or position + length > len(self.data):
+            raise _NotAFlexBuffer
+        self.covered[position : position + length] = b"\1" * length
+        return self.data[position : position + length]
+
+    def number(self, formats: dict[int, str], position: int, width: int) -> Any:
+        if width not in formats:
+            raise _NotAFlexBuffer
+        return struct.unpack(formats[width], self.take(position, width))[0]
+
+    def target(self, position: int, width: int) -> int:
+        """Where the offset at `position` leads; it is 0 before an empty vector that ends there."""
+        return position - self.number(_UNSIGNED, position, width)
+
+    def root(self) -> _Value:
+        if len(self.data) < 3:
+            raise _NotAFlexBuffer
+        packed_type, width = self.take(len(self.data) - 2, 2)
+        return self.value(len(self.data) - 2 - width, width, packed_type, 0)
+
+    def count(self, values: int) -> None:
+        """Bounds what may be decoded: each value takes a byte, unless referred to twice."""
+        self.values += values
+        if self.values > len(self.data) or self.values * len(self.data) > _MAX_WORK:
+            raise _NotAFlexBuffer
+
+    def value(self, position: int, parent_width: int, packed_type: int, depth: int) -> _Value:
+        self.count(1)
+        if depth > _MAX_DEPTH:
+            raise _NotAFlexBuffer
+        try:
+            width, kind = Type.Unpack(packed_type)
+        except ValueError as error:
+            raise _NotAFlexBuffer from error
+        if Type.IsInline(kind):
+            return self.inline(kind, position, parent_width)
+        start = self.target(position, parent_width)
+        if kind in _INDIRECT:
+            return _Value(kind, self.inline(_INDIRECT[kind], start, width).payload)
+        if kind == Type.KEY:
+            return _Value(kind, self.key(start))
+        if kind in (Type.STRING, Type.BLOB):
+            return _Value(kind, self.sized_bytes(start, width, kind))
+        if kind == Type.MAP:
+            return self.map(start, width, depth)
+        if kind == Type.VECTOR:
+            return _Value(kind, self.elements(start, width, depth))
+        return self.typed_vector(kind, start, width)
+
+    def inline(self, kind: Type, position: int, width: int) -> _Value:
+        if kind in (Type.NULL, Type.BOOL):
+            payload = self.number(_UNSIGNED, position, width)
+            if payload > (kind == Type.BOOL):
+                raise _NotAFlexBuffer
+            return _Value(kind, bool(payload))
+        payload = self.number(_NUMBER_FORMATS[kind], position, width)
+        return _Value(kind, struct.pack("<d", payload) if kind == Type.FLOAT else payload)
+
+    def length(self, start: int, width: int) -> int:
+        return self.number(_UNSIGNED, start - width, width)
+
+    def key(self, start: int) -> bytes:
+        end = self.data.find(b"\0", start) if start >= 0 else -1
+        if end < 0:
+            raise _NotAFlexBuffer
+        return self.take(start, end + 1 - start)[:-1]
+
+    def sized_bytes(self, start: int, width: int, kind: Type) -> bytes:
+        length = self.length(start, width)
+        content = self.take(start, length)
+        if kind == Type.STRING:
+            if self.take(start + length, 1) != b"\0":
+                raise _NotAFlexBuffer
+            try:
+                content.decode("utf-8")
+            except UnicodeDecodeError as error:
+                # Legal, but the writer takes nothing else.
+                raise _NotAFlexBuffer from error
+        return content
+
+    def elements(self, start: int, width: int, depth: int) -> tuple[_Value, ...]:
+        length = self.length(start, width)
+        types = self.take(start + length * width, length)
+        return tuple(
+            self.value(start + i * width, width, packed_type, depth + 1)
+            for i, packed_type in enumerate(types)
+        )
+
+    def map(self, start: int, width: int, depth: int) -> _Value:
+        keys_width = self.number(_UNSIGNED, start - 2 * width, width)
+        keys_start = self.target(start - 3 * width, width)
+        values = self.elements(start, width, depth)
+        if self.length(keys_start, keys_width) != len(values):
+            raise _NotAFlexBuffer
+        keys = [
+            self.key(self.target(keys_start + i * keys_width, keys_width))
+            for i in range(len(values))
+        ]
+        # Readers look keys up by bisection, so an unsorted map has no meaning that could be kept.
+        if any(left >= right for left, right in zip(keys, keys[1:], strict=False)):
+            raise _NotAFlexBuffer
+        return _Value(Type.MAP, tuple(zip(keys, values, strict=True)))
+
+    def typed_vector(self, kind: Type, start: int, width: int) -> _Value:
+        if Type.IsFixedTypedVector(kind):
+            element, length = Type.ToFixedTypedVectorElementType(kind)
+        else:
+            element, length = Type.ToTypedVectorElementType(kind), self.length(start, width)
+        if element in _NUMBER_FORMATS:
+            if width not in _NUMBER_FORMATS[element]:
+                raise _NotAFlexBuffer
+            return _Value(kind, self.take(start, length * width), width)
+        self.count(length)
+        places = range(start, start + length * width, width)
+        if element == Type.KEY:
+            return _Value(kind, tuple(self.key(self.target(at, width)) for at in places))
+        if element == Type.BOOL:
+            return _Value(kind, tuple(self.inline(element, at, width).payload for at in places))
+        raise _NotAFlexBuffer
+
+
+def _decode(data: bytes) -> _Value:
+    reader = _Reader(data)
+    value = reader.root()
+    if any(byte for byte, covered in zip(data, reader.covered, strict=True) if not covered):
+        raise _NotAFlexBuffer
+    return value
+
+
+def _has_map(value: _Value) -> bool:
+    if value.kind == Type.VECTOR:
+        return any(_has_map(element) for element in value.payload)
+    return value.kind == Type.MAP
+
+
+_ARRAY_CODES = {Type.INT: "bhiq", Type.UINT: "BHIQ", Type.FLOAT: "  fd"}
+
+
+def _write_numbers(builder: flexbuffers.Builder, value: _Value) -> None:
+    if Type.IsFixedTypedVector(value.kind):
+        element, length = Type.ToFixedTypedVectorElementType(value.kind)
+        form = f"<{length}{_NUMBER_FORMATS[element][value.width][1:]}"
+        numbers = struct.unpack(form, value.payload)
+        builder.FixedTypedVectorFromElements(numbers, element, value.width)
+        return
+    element = Type.ToTypedVectorElementType(value.kind)
+    form = _NUMBER_FORMATS[element][value.width][1:]
+    numbers = struct.unpack(f"<{len(value.payload) // value.width}{form}", value.payload)
+    code = _ARRAY_CODES[element][value.width.bit_length() - 1]
+    builder.TypedVectorFromElements(array.array(code, numbers))
+
+
+def _float_width(payload: bytes) -> int:
+    """4 where a float32 holds the float64 in `payload` exactly, else 8."""
+    value = struct.unpack("<d", payload)[0]
+    try:
+        narrow = struct.unpack("<f", struct.pack("<f", value))[0]
+    except OverflowError:
+        return 8
+    return 4 if struct.pack("<d", narrow) == payload else 8
+
+
+def _write(builder: flexbuffers.Builder, value: _Value) -> None:
+    kind, payload = value.kind, value.payload
+    if kind == Type.NULL:
+        builder.Null()
+    elif kind in (Type.FLOAT, Type.INDIRECT_FLOAT):
+        builder.Adder(kind)(struct.unpack("<d", payload)[0], _float_width(payload))
+    elif kind == Type.STRING:
+        builder.String(payload.decode("utf-8"))
+    elif kind == Type.MAP:
+        with builder.Map():
+            for key, item in payload:
+                builder.Key(key)
+                _write(builder, item)
+    elif kind == Type.VECTOR:
+        with builder.Vector():
+            for item in payload:
+                _write(builder, item)
+    elif value.width:
+        _write_numbers(builder, value)
+    elif Type.IsTypedVector(kind):
+        add = builder.Adder(Type.ToTypedVectorElementType(kind))
+        with builder.TypedVector():
+            for item in payload:
+                add(item)
+    else:
+        builder.Adder(kind)(payload)
+
+
+def canonical_bytes(data: bytes) -> bytes:
+    """The canonical form of custom options.
+
+    Every value keeps its type, vectors of numbers also their element width; keys are laid out in
+    sorted order. Bytes that are not a FlexBuffer with a map in it, or that cannot be written back
+    without a change (a text that is not UTF-8, a deprecated type), are returned as they are.
+
+    Args:
+      data: the options of a custom operator, untrusted.
+    """
+    try:
+        value = _decode(data)
+        if not _has_map(value):
+            return data
+        builder = flexbuffers.Builder()
+        _write(builder, value)
+        written = bytes(builder.Finish())
+        return written if _decode(written) == value else data
+    except _NotAFlexBuffer:
+        return data
