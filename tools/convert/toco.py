@@ -15,6 +15,7 @@ from collections.abc import Sequence
 
 from absl import flags
 
+from tools.canonicalize import flexbuffer
 from tools.cli import cli
 
 _GRAPH_DEF_FILE = flags.DEFINE_string(
@@ -114,6 +115,33 @@ def check_arrays(flag: str, arrays: Sequence[str], node_names: Sequence[str]) ->
             raise cli.UserError(f"--{flag}: the graph has no {array!r}{hint}.")
 
 
+def with_ordered_option_keys(model: bytes) -> bytes:
+    """Puts the keys in every custom operator's options in order.
+
+    TOCO lays them out in the order of a hash map, which differs from run to run, so that no two
+    runs would give the same file. Nothing else is changed, and nothing moves.
+
+    Args:
+      model: a .tflite as TOCO returned it.
+    """
+    from tensorflow.lite.python import schema_py_generated as schema
+
+    buffer = bytearray(model)
+    root = schema.Model.GetRootAsModel(buffer, 0)
+    for i in range(root.SubgraphsLength()):
+        subgraph = root.Subgraphs(i)
+        for j in range(subgraph.OperatorsLength()):
+            operator = subgraph.Operators(j)
+            if not operator.CustomOptionsLength():
+                continue
+            # A view into the buffer: writing to it writes to the model.
+            options = operator.CustomOptionsAsNumpy()
+            ordered = flexbuffer.canonical_bytes(options.tobytes())
+            if len(ordered) == len(options):
+                options[:] = list(ordered)
+    return bytes(buffer)
+
+
 def failure_reason(log: str) -> str:
     """Finds the line of a log that says why it failed: a fatal message, else the last line."""
     fatal = re.findall(r"(?:^|\n)(?:\d{4}-\d\d-\d\d [\d:.]+: )?F \S*?\w+\.cc:\d+\] ?(.+)", log)
@@ -154,7 +182,7 @@ def _convert() -> None:
             "checkpoint or convert with --inference_type=FLOAT."
         )
 
-    # TensorFlow starts TOCO as a program that it looks for on PATH; an empty name runs it here.
+    # TensorFlow looks for a program that runs TOCO on PATH; without a name, it runs TOCO here.
     lite_convert._deprecated_conversion_binary = ""
     converter = tf.compat.v1.lite.TFLiteConverter.from_frozen_graph(
         _GRAPH_DEF_FILE.value,
@@ -171,7 +199,7 @@ def _convert() -> None:
             _INPUT_ARRAYS.value, _MEAN_VALUES.value, _STD_DEV_VALUES.value
         )
     with cli.output_file(_OUTPUT_FILE.value) as stream:
-        stream.write(converter.convert())
+        stream.write(with_ordered_option_keys(converter.convert()))
 
 
 def _child(log: str) -> None:

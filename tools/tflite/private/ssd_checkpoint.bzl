@@ -36,6 +36,8 @@ def ssd_checkpoint(
         name = name + ".released",
         archive = archive,
         member = member,
+        # Not for `//...`: it stops the build while no digest is pinned, and fetches the archive after.
+        tags = ["manual"],
         **kwargs
     )
     native.alias(

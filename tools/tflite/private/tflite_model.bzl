@@ -4,7 +4,8 @@ load("//tools/tensorflow:toolchain.bzl", "TOOLCHAIN_TYPE")
 load(":canonical.bzl", "CANONICAL_TFLITE_ATTRS", "canonicalize_tflite")
 load(":errors.bzl", "fail_attribute")
 load(":providers.bzl", "FrozenGraphInfo", "TfliteInfo")
-load(":toco.bzl", "toco")
+load(":reproducibility_test.bzl", "reproducibility_test")
+load(":toco.bzl", "toco", "toco_flags")
 
 _INFERENCE_TYPES = ["FLOAT", "QUANTIZED_UINT8"]
 
@@ -106,7 +107,8 @@ def tflite_model(
     """A .tflite, from a frozen graph, by the TOCO of the resolved TensorFlow toolchain.
 
     Makes `NAME.tflite`, in canonical form. Output groups: `raw`, the file as TOCO wrote it; `graph`, the
-    frozen graph. `NAME.raw` is the genrule that runs TOCO.
+    frozen graph. `NAME.raw` is the genrule that runs TOCO; `NAME.reproducibility_test` converts again
+    under another environment and expects the same file.
 
     Args:
       name: the model's name.
@@ -129,17 +131,29 @@ def tflite_model(
         "output_arrays": output_arrays,
         "std_dev_values": [str(value) for value in std_dev_values],
     }
+    flags = toco_flags(
+        allow_custom_ops = allow_custom_ops,
+        change_concat_input_ranges = change_concat_input_ranges,
+        **recipe
+    )
     toco(
         name = name + ".raw",
         graph = graph,
         out = name + ".raw.tflite",
-        allow_custom_ops = allow_custom_ops,
-        change_concat_input_ranges = change_concat_input_ranges,
-        **dict(recipe, **kwargs)
+        flags = flags,
+        **kwargs
     )
     _tflite_model(
         name = name,
         graph = graph,
         raw = ":" + name + ".raw",
         **dict(recipe, **kwargs)
+    )
+    reproducibility_test(
+        name = name + ".reproducibility_test",
+        graph = graph,
+        model = ":" + name,
+        toco_flags = flags,
+        # A test is testonly by its nature.
+        **{key: value for key, value in kwargs.items() if key != "testonly"}
     )

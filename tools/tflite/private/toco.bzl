@@ -4,25 +4,18 @@ def _quoted(values):
     """Joins values with commas as one word of the shell."""
     return "'" + ",".join([str(value).replace("'", "'\\''") for value in values]) + "'"
 
-def toco(
-        name,
-        graph,
-        out,
+def toco_flags(
         input_arrays,
         input_shapes,
         output_arrays,
-        inference_type = "FLOAT",
-        mean_values = [],
-        std_dev_values = [],
-        allow_custom_ops = False,
-        change_concat_input_ranges = False,
-        **kwargs):
-    """Converts a frozen graph with the TOCO of the resolved TensorFlow toolchain.
+        inference_type,
+        mean_values,
+        std_dev_values,
+        allow_custom_ops,
+        change_concat_input_ranges):
+    """Spells a recipe as TOCO's flags.
 
     Args:
-      name: the genrule's name.
-      graph: the label of the frozen graph.
-      out: the file to write.
       input_arrays: the names of the inputs.
       input_shapes: the inputs' shapes, each like "1,320,320,3".
       output_arrays: the names of the outputs, in order.
@@ -31,11 +24,11 @@ def toco(
       std_dev_values: for each quantized input, how many stored steps make 1.0.
       allow_custom_ops: whether ops that TensorFlow Lite does not define stay.
       change_concat_input_ranges: whether the inputs of a quantized concatenation get one range.
-      **kwargs: attributes that every rule has.
+
+    Returns:
+      A list of words for a shell.
     """
     flags = [
-        "--graph_def_file=$(execpath {})".format(graph),
-        "--output_file=$@",
         "--input_arrays=" + _quoted(input_arrays),
         "--input_shapes='{}'".format(":".join(input_shapes)),
         "--output_arrays=" + _quoted(output_arrays),
@@ -49,11 +42,27 @@ def toco(
         flags.append("--allow_custom_ops")
     if change_concat_input_ranges:
         flags.append("--change_concat_input_ranges")
+    return flags
+
+def toco(name, graph, out, flags, **kwargs):
+    """Converts a frozen graph with the TOCO of the resolved TensorFlow toolchain.
+
+    Args:
+      name: the genrule's name.
+      graph: the label of the frozen graph.
+      out: the file to write.
+      flags: what `toco_flags` returned.
+      **kwargs: attributes that every rule has.
+    """
+    files = [
+        "--graph_def_file=$(execpath {})".format(graph),
+        "--output_file=$@",
+    ]
     native.genrule(
         name = name,
         srcs = [graph],
         outs = [out],
-        cmd = " ".join(["$(TOCO)"] + flags),
+        cmd = " ".join(["$(TOCO)"] + files + flags),
         # `tools` is for the host configuration in Bazel 4, which knows no execution platform.
         exec_tools = [Label("//tools/tensorflow:toco")],
         message = "Converting with TOCO",

@@ -1,0 +1,104 @@
+"""Converts a model once more, in an environment that should not matter, and compares the files.
+
+The test behind `NAME.reproducibility_test`. What is behind `--` are TOCO's own flags.
+"""
+
+import hashlib
+import os
+import pathlib
+import subprocess
+import tempfile
+from collections.abc import Sequence
+
+from absl import flags
+
+from tools.canonicalize.schema import tflite
+from tools.cli import cli
+
+_TOCO = flags.DEFINE_string("toco", None, "The program that runs TOCO.", required=True)
+_CANONICALIZE = flags.DEFINE_string(
+    "canonicalize", None, "The program that writes the canonical form.", required=True
+)
+_GRAPH = flags.DEFINE_string("graph", None, "The frozen graph.", required=True)
+_MODEL = flags.DEFINE_string("model", None, "The model that was built from it.", required=True)
+
+
+def hostile_environment(directory: pathlib.Path) -> dict[str, str]:
+    """Returns variables that would change a program that listens to them.
+
+    Args:
+      directory: a folder of one's own; modules that cannot be imported are put there.
+    """
+    for module in ("numpy", "absl", "tensorflow"):
+        (directory / f"{module}.py").write_text("raise ImportError('from PYTHONPATH')\n")
+    return {
+        "HOME": str(directory),
+        "KERAS_HOME": str(directory),
+        "LANG": "tr_TR.UTF-8",
+        "LD_LIBRARY_PATH": "/usr/lib/x86_64-linux-gnu:/lib/x86_64-linux-gnu",
+        "OMP_NUM_THREADS": "1",
+        "PATH": "/usr/bin:/bin",
+        "PYTHONHASHSEED": "271828",
+        "PYTHONHOME": str(directory),
+        "PYTHONPATH": str(directory),
+        "PYTHONSTARTUP": str(directory / "numpy.py"),
+        "TF_ENABLE_ONEDNN_OPTS": "1",
+        "TMPDIR": str(directory),
+        "TZ": "Asia/Kathmandu",
+    }
+
+
+def _run(command: Sequence[str], directory: pathlib.Path) -> None:
+    def enter() -> None:
+        os.umask(0o077)
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+
+    subprocess.run(
+        command,
+        check=True,
+        cwd=directory,
+        env=hostile_environment(directory),
+        preexec_fn=enter,
+    )
+
+
+def description(model: bytes) -> str:
+    """Returns a .tflite's description."""
+    return (tflite.Model.GetRootAsModel(model, 0).Description() or b"").decode("utf-8")
+
+
+def main(argv: Sequence[str]) -> None:
+    expected = cli.read_file(_MODEL.value, "model")
+    with tempfile.TemporaryDirectory(prefix="a-longer-name-") as name:
+        directory = pathlib.Path(name)
+        raw, canonical = directory / "raw.tflite", directory / "canonical.tflite"
+        _run(
+            [
+                os.path.abspath(_TOCO.value),
+                f"--graph_def_file={os.path.abspath(_GRAPH.value)}",
+                f"--output_file={raw}",
+                *argv[1:],
+            ],
+            directory,
+        )
+        _run(
+            [
+                os.path.abspath(_CANONICALIZE.value),
+                f"--input={raw}",
+                f"--output={canonical}",
+                f"--description={description(expected)}",
+            ],
+            directory,
+        )
+        made = canonical.read_bytes()
+    digests = [hashlib.sha256(content).hexdigest() for content in (expected, made)]
+    print(f"built     {digests[0]}\nconverted {digests[1]}")
+    if digests[0] != digests[1]:
+        raise cli.UserError(
+            f"{_MODEL.value}: converted again, it is another file ({len(expected)} and "
+            f"{len(made)} bytes); something outside the declared inputs decides its bytes."
+        )
+
+
+if __name__ == "__main__":
+    cli.run(main)
