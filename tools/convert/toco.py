@@ -177,9 +177,9 @@ def _convert() -> None:
     quantized = _INFERENCE_TYPE.value == "QUANTIZED_UINT8"
     if quantized and not any(node.op.startswith("FakeQuant") for node in graph_def.node):
         raise cli.UserError(
-            f"{_GRAPH_DEF_FILE.value}: --inference_type=QUANTIZED_UINT8 needs the ranges of a graph "
-            "that was trained for quantization, and this one has none; export a quantization-aware "
-            "checkpoint or convert with --inference_type=FLOAT."
+            f"{_GRAPH_DEF_FILE.value}: --inference_type=QUANTIZED_UINT8 needs the ranges of a "
+            "graph that was trained for quantization, and this has none; export a "
+            "quantization-aware checkpoint or convert with --inference_type=FLOAT."
         )
 
     # TensorFlow looks for a program that runs TOCO on PATH; without a name, it runs TOCO here.

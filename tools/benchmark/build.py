@@ -1,0 +1,206 @@
+"""Measures a build against the same steps run by hand: `bazel run //tools/benchmark:build`.
+
+In one run, on an output root of its own and after everything has been fetched, in turn: the steps
+by hand (the same command lines with the same interpreter, one after the other, without Bazel and
+without a sandbox), and a cold build with one job. Then builds with nothing to do. Machines are
+shared and noisy, so what counts are the ratios. Beside them: each action's staging, which is its time
+in Bazel less its time in the process, and each step's peak memory.
+"""
+
+import dataclasses
+import json
+import os
+import pathlib
+import shutil
+import statistics
+import subprocess
+import tempfile
+import time
+from collections.abc import Sequence
+
+from absl import flags
+from rich.console import Console
+from rich.table import Table
+
+from tools.audit import execution_log
+from tools.cli import cli
+
+_TARGETS = flags.DEFINE_list(
+    "targets", ["//models:mobiledet", "//models:mobiledet_qat"], "What to build."
+)
+_ROUNDS = flags.DEFINE_integer("rounds", 2, "How often each of the two is measured.", lower_bound=1)
+_DIRECTORY = flags.DEFINE_string(
+    "directory", None, "Where the build goes, some 4 GB; a temporary folder if not given."
+)
+_BAZEL = flags.DEFINE_string("bazel", "bazel", "The Bazel to call.")
+
+_NO_OP_BUILDS = 5
+
+
+@dataclasses.dataclass(frozen=True)
+class Step:
+    """A step run by hand.
+
+    Attributes:
+      name: the action's kind and output.
+      seconds: how long it took.
+      peak: the largest resident set of the process and its children, in bytes.
+    """
+
+    name: str
+    seconds: float
+    peak: int
+
+
+def staging(profile: dict) -> dict[str, float]:
+    """Returns the seconds that each action spent in Bazel outside its process, by its name.
+
+    Args:
+      profile: a JSON trace profile that `bazel build --profile` wrote.
+    """
+    events = [event for event in profile["traceEvents"] if event.get("ph") == "X"]
+    processes = [event for event in events if event["name"] == "subprocess.run"]
+    seconds = {}
+    for event in events:
+        if event.get("cat") != "action processing":
+            continue
+        end = event["ts"] + event["dur"]
+        inside = sum(
+            process["dur"]
+            for process in processes
+            if process["tid"] == event["tid"] and event["ts"] <= process["ts"] < end
+        )
+        if inside:
+            seconds[event["name"]] = (event["dur"] - inside) / 1e6
+    return seconds
+
+
+def run_by_hand(action: execution_log.Action, execution_root: str) -> Step:
+    """Runs an action's command line as it stands.
+
+    Raises:
+      cli.UserError: the step failed.
+    """
+    for output in action.outputs:
+        pathlib.Path(execution_root, output).unlink(missing_ok=True)
+    start = time.monotonic()
+    process = subprocess.Popen(
+        action.arguments,
+        cwd=execution_root,
+        env=action.environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise cli.UserError(f"{action.name}: run by hand, it ended with {process.returncode}.")
+    # Linux gives kibibytes.
+    return Step(action.name, time.monotonic() - start, usage.ru_maxrss * 1024)
+
+
+class Build:
+    """One workspace with an output root of its own."""
+
+    def __init__(self, workspace: str, directory: pathlib.Path) -> None:
+        self.workspace = workspace
+        self.directory = directory
+        self.log = str(directory / "execution.json")
+        self.profile = str(directory / "profile.json")
+
+    def bazel(self, *arguments: str) -> str:
+        """Calls Bazel; returns what it printed.
+
+        Raises:
+          cli.UserError: it failed.
+        """
+        result = subprocess.run(
+            [_BAZEL.value, f"--output_user_root={self.directory / 'root'}", *arguments],
+            cwd=self.workspace,
+            stdout=subprocess.PIPE,
+            check=False,
+            text=True,
+        )
+        if result.returncode:
+            raise cli.UserError(f"bazel {arguments[0]} failed; its own words are above.")
+        return result.stdout.strip()
+
+    def build(self, *options: str) -> float:
+        """Builds the targets; returns the seconds that it took."""
+        start = time.monotonic()
+        self.bazel(
+            "build",
+            "--noshow_progress",
+            "--show_result=0",
+            "--symlink_prefix=/",
+            "--disk_cache=",
+            "--remote_cache=",
+            *options,
+            "--",
+            *_TARGETS.value,
+        )
+        return time.monotonic() - start
+
+    def cold_build(self) -> float:
+        """Builds the targets with one job from nothing but what is fetched and analyzed."""
+        self.bazel("clean")
+        self.build("--nobuild")
+        return self.build(
+            "--jobs=1",
+            f"--execution_log_json_file={self.log}",
+            f"--profile={self.profile}",
+        )
+
+
+def report(
+    console: Console, cold: Sequence[float], by_hand: Sequence[list[Step]], no_op: Sequence[float]
+) -> None:
+    """Prints the steps and the ratios."""
+    table = Table(title="Steps by hand")
+    table.add_column("step", overflow="fold")
+    table.add_column("seconds", justify="right")
+    table.add_column("peak MB", justify="right")
+    for runs in zip(*by_hand, strict=True):
+        seconds = statistics.median(step.seconds for step in runs)
+        peak = max(step.peak for step in runs) / 1e6
+        table.add_row(runs[0].name, f"{seconds:.1f}", f"{peak:.0f}")
+    console.print(table)
+    hand = statistics.median(sum(step.seconds for step in steps) for steps in by_hand)
+    bazel = statistics.median(cold)
+    console.print(f"cold build / by hand: {bazel:.1f} s / {hand:.1f} s = {bazel / hand:.3f}")
+    console.print(f"build with nothing to do: {statistics.median(no_op):.2f} s")
+
+
+def main(argv: Sequence[str]) -> None:
+    if len(argv) > 1:
+        raise cli.UserError(f"unexpected argument {argv[1]!r}; every setting is a flag.")
+    workspace = os.environ.get("BUILD_WORKSPACE_DIRECTORY")
+    if not workspace:
+        raise cli.UserError("call this as: bazel run //tools/benchmark:build")
+    directory = pathlib.Path(_DIRECTORY.value or tempfile.mkdtemp(prefix="benchmark-"))
+    directory.mkdir(parents=True, exist_ok=True)
+    build = Build(workspace, directory)
+    console = Console(width=120)
+    try:
+        build.cold_build()
+        execution_root = build.bazel("info", "execution_root")
+        cold, by_hand = [], []
+        for _ in range(_ROUNDS.value):
+            actions = execution_log.read(build.log).values()
+            by_hand.append([run_by_hand(action, execution_root) for action in actions])
+            cold.append(build.cold_build())
+        no_op = [build.build() for _ in range(_NO_OP_BUILDS)]
+        report(console, cold, by_hand, no_op)
+        with open(build.profile, encoding="utf-8") as stream:
+            slowest = sorted(staging(json.load(stream)).items(), key=lambda item: -item[1])
+        for name, seconds in slowest[:5]:
+            console.print(f"staging {seconds:.3f} s: {name}")
+        build.bazel("shutdown")
+    finally:
+        if not _DIRECTORY.value:
+            subprocess.run(["chmod", "-R", "u+w", directory], check=False)
+            shutil.rmtree(directory)
+
+
+if __name__ == "__main__":
+    cli.run(main)
