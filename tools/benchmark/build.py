@@ -3,8 +3,8 @@
 In one run, on an output root of its own and after everything has been fetched, in turn: the steps
 by hand (the same command lines with the same interpreter, one after the other, without Bazel and
 without a sandbox), and a cold build with one job. Then builds with nothing to do. Machines are
-shared and noisy, so what counts are the ratios. Beside them: each action's staging, which is its time
-in Bazel less its time in the process, and each step's peak memory.
+shared and noisy, so what counts are the ratios. Beside them: each action's staging, which is its
+time in Bazel less its time in the process, and each step's peak memory.
 """
 
 import dataclasses
