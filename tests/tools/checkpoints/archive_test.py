@@ -1,0 +1,210 @@
+import bz2
+import gzip
+import io
+import lzma
+import os
+import stat
+import tarfile
+import zipfile
+
+from absl.testing import absltest, parameterized
+
+from tools.checkpoints import archive
+from tools.cli import cli
+
+_LIMITS = archive.Limits(unpacked_bytes=1_000_000, members=20)
+_FILES = {
+    "model/fp32/ckpt.index": b"index",
+    "model/fp32/ckpt.data-00000-of-00001": b"data" * 500,
+    "model/fp32/ckpt.meta": b"meta",
+    "model/pipeline.config": b"config",
+}
+_COMPRESSIONS = {
+    ".tar": bytes,
+    ".tar.gz": gzip.compress,
+    ".tar.bz2": bz2.compress,
+    ".tar.xz": lzma.compress,
+}
+
+
+def _file(name, content=b""):
+    info = tarfile.TarInfo(name)
+    info.size = len(content)
+    return info, content
+
+
+def _special(name, kind, target=""):
+    info = tarfile.TarInfo(name)
+    info.type = kind
+    info.linkname = target
+    return info, b""
+
+
+def _tar(*members, files=None, tar_format=tarfile.PAX_FORMAT):
+    buffer = io.BytesIO()
+    members += tuple(_file(*item) for item in (_FILES if files is None else files).items())
+    with tarfile.open(fileobj=buffer, mode="w", format=tar_format) as stream:
+        for info, content in members:
+            stream.addfile(info, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+def _zip(*members):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as stream:
+        for name, content in (*_FILES.items(), *members):
+            stream.writestr(name, content)
+    return buffer.getvalue()
+
+
+class ArchiveTest(parameterized.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.folder = self.create_tempdir().full_path
+        self.inside = os.path.join(self.folder, "inside")
+        os.mkdir(self.inside)
+        self.path = os.path.join(self.folder, "archive")
+
+    def _extract(self, content, prefixes=("fp32/ckpt",), limits=_LIMITS):
+        with open(self.path, "wb") as stream:
+            stream.write(content)
+        return archive.extract_checkpoints(self.path, prefixes, self.inside, limits)
+
+    def _assert_refused(self, message, content, **arguments):
+        with self.assertRaisesRegex(cli.UserError, f"{self.path}: .*{message}"):
+            self._extract(content, **arguments)
+        self.assertCountEqual(os.listdir(self.folder), ["archive", "inside"])
+
+    def _assert_extracted(self, found):
+        self.assertEqual(found, {"fp32/ckpt": os.path.join(self.inside, "fp32/ckpt")})
+        names = sorted(os.listdir(os.path.join(self.inside, "fp32")))
+        self.assertEqual(names, ["ckpt.data-00000-of-00001", "ckpt.index"])
+        for name in names:
+            with open(os.path.join(self.inside, "fp32", name), "rb") as stream:
+                self.assertEqual(stream.read(), _FILES["model/fp32/" + name])
+
+    @parameterized.parameters(*_COMPRESSIONS)
+    def test_extracts_only_the_checkpoint_from_a_tar(self, ending):
+        self._assert_extracted(self._extract(_COMPRESSIONS[ending](_tar())))
+
+    def test_extracts_only_the_checkpoint_from_a_zip(self):
+        self._assert_extracted(self._extract(_zip()))
+
+    @parameterized.parameters("./", "", "a/b/")
+    def test_finds_the_checkpoint_in_any_folder(self, top):
+        files = {top + name.removeprefix("model/"): content for name, content in _FILES.items()}
+        self._assert_extracted(self._extract(_tar(files=files)))
+
+    @parameterized.parameters(tarfile.PAX_FORMAT, tarfile.GNU_FORMAT)
+    def test_reads_long_names(self, tar_format):
+        self._assert_extracted(
+            self._extract(_tar(_file("x/" * 150 + "y", b"1"), tar_format=tar_format))
+        )
+
+    def test_a_prefix_is_no_pattern_and_no_part_of_a_name(self):
+        for prefix in ("fp32/ckp.", "p32/ckpt", "fp32/ckp"):
+            with self.subTest(prefix):
+                self._assert_refused(rf"holds no {prefix}\.index", _tar(), prefixes=[prefix])
+
+    def test_refuses_a_checkpoint_without_data(self):
+        files = {"fp32/ckpt.index": b"index"}
+        self._assert_refused(r"holds no fp32/ckpt\.data-\*", _tar(files=files))
+
+    def test_refuses_a_checkpoint_in_two_folders(self):
+        self._assert_refused(
+            r"holds fp32/ckpt\.index twice, as other/fp32/ckpt\.index and as model/fp32",
+            _tar(_file("other/fp32/ckpt.index", b"1")),
+        )
+
+    def test_refuses_two_members_of_one_name(self):
+        self._assert_refused("holds 'a/b' twice", _tar(_file("a/b"), _file("a/./b")))
+
+    @parameterized.parameters("../evil", "/evil", "a/../../evil", "a/..", "a\\..\\evil", "a\nb")
+    def test_refuses_a_path_that_leads_out(self, name):
+        self._assert_refused("a path that leads out", _tar(_file(name, b"evil")))
+        self._assert_refused("a path that leads out", _zip((name, b"evil")))
+
+    @parameterized.parameters(
+        (tarfile.SYMTYPE, "link"),
+        (tarfile.LNKTYPE, "link"),
+        (tarfile.CHRTYPE, "special file"),
+        (tarfile.BLKTYPE, "special file"),
+        (tarfile.FIFOTYPE, "special file"),
+        (tarfile.GNUTYPE_SPARSE, "special file"),
+    )
+    def test_refuses_what_is_no_regular_file(self, kind, said):
+        self._assert_refused(
+            f"holds 'model/x', which is a {said}",
+            _tar(_special("model/x", kind, "/etc/passwd")),
+        )
+
+    def test_refuses_a_link_in_a_zip(self):
+        info = zipfile.ZipInfo("model/x")
+        info.external_attr = (stat.S_IFLNK | 0o777) << 16
+        self._assert_refused("holds 'model/x', which is a link", _zip((info, "/etc/passwd")))
+
+    def test_refuses_a_bomb(self):
+        bomb = b"\0" * 2_000_000
+        for content in (gzip.compress(_tar(_file("bomb", bomb))), _zip(("bomb", bomb))):
+            self.assertLess(len(content), 10_000)
+            self._assert_refused("unpacks to more than 1000000 bytes", content)
+
+    def test_refuses_many_files_that_are_a_bomb_together(self):
+        bombs = [_file(f"bomb{number}", b"\0" * 400_000) for number in range(3)]
+        self._assert_refused("unpacks to more than 1000000 bytes", gzip.compress(_tar(*bombs)))
+
+    def test_refuses_a_bomb_in_a_header(self):
+        info, _ = _file("model/x")
+        info.pax_headers = {"comment": "x" * 3_000_000}
+        self._assert_refused("a header of a size that no archive needs", _tar((info, b"")))
+
+    def test_refuses_a_bomb_behind_the_end(self):
+        self._assert_refused(
+            "unpacks to more than", gzip.compress(_tar(files={}) + b"\0" * 5_000_000)
+        )
+
+    def test_refuses_too_many_members(self):
+        self._assert_refused(
+            "has more than 20 members", _tar(*[_file(f"f{number}") for number in range(20)])
+        )
+
+    @parameterized.parameters(-100, -512, -4096)
+    def test_refuses_a_size_below_zero(self, size):
+        header, _ = _file("model/x")
+        header = bytearray(header.tobuf(tarfile.USTAR_FORMAT))
+        header[124:136] = b"\xff" * 4 + size.to_bytes(8, "big", signed=True)
+        header[148:156] = b" " * 8
+        header[148:156] = b"%06o\0 " % sum(header)
+        self._assert_refused("is no whole archive", bytes(header) + _tar())
+
+    def test_refuses_data_behind_the_end(self):
+        self._assert_refused("has data behind the archive's end", _tar() + _tar())
+
+    @parameterized.parameters(*_COMPRESSIONS)
+    def test_refuses_every_truncation_of_a_tar(self, ending):
+        whole = _COMPRESSIONS[ending](_tar())
+        # The end of a plain tar is filled up with zeros that say nothing.
+        length = len(_tar().rstrip(b"\0")) if ending == ".tar" else len(whole)
+        for end in [*range(0, length, 101), length - 1]:
+            with self.subTest(end):
+                self._assert_refused("", whole[:end])
+
+    def test_refuses_a_truncated_zip(self):
+        whole = _zip()
+        for end in (10, len(whole) // 2, len(whole) - 1):
+            with self.subTest(end):
+                self._assert_refused("is no whole archive", whole[:end])
+
+    def test_refuses_damaged_bytes(self):
+        for content in (gzip.compress(_tar()), _zip()):
+            damaged = bytearray(content)
+            damaged[60] ^= 0xFF
+            self._assert_refused("", bytes(damaged))
+
+    @parameterized.parameters(b"", b"<html>Not here</html>", b"\x1f\x8b<html>", b"PK<html>")
+    def test_refuses_what_is_no_archive(self, content):
+        self._assert_refused("is no whole archive", content)
+
+
+if __name__ == "__main__":
+    absltest.main()

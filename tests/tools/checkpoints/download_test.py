@@ -1,0 +1,125 @@
+import contextlib
+import io
+import os
+import socket
+import threading
+import time
+
+from absl.testing import absltest
+
+from tests.tools.checkpoints import local_server
+from tools.checkpoints import download
+from tools.cli import cli
+
+_CONTENT = bytes(range(256)) * 1000
+
+
+class DownloadTest(absltest.TestCase):
+    def setUp(self):
+        self.folder = self.create_tempdir().full_path
+        self.path = os.path.join(self.folder, "file")
+        self.said = io.StringIO()
+
+    def _download(self, answer, **arguments):
+        arguments.setdefault("patience", 20)
+        with local_server.serve(answer) as url, contextlib.redirect_stderr(self.said):
+            download.download(url + "/file", self.path, **arguments)
+
+    def _assert_fails(self, message, answer, **arguments):
+        with self.assertRaisesRegex(cli.UserError, message):
+            self._download(answer, **arguments)
+        self.assertEmpty(os.listdir(self.folder))
+
+    def _content(self):
+        with open(self.path, "rb") as stream:
+            return stream.read()
+
+    def test_writes_the_file_and_shows_progress(self):
+        self._download(local_server.whole(_CONTENT), size=len(_CONTENT))
+        self.assertEqual(self._content(), _CONTENT)
+        self.assertIn("100%", self.said.getvalue())
+        self.assertIn("256k", self.said.getvalue())
+
+    def test_accepts_an_answer_of_unannounced_length(self):
+        self._download(local_server.unannounced(_CONTENT))
+        self.assertEqual(self._content(), _CONTENT)
+
+    def test_refuses_a_truncated_answer(self):
+        answer = local_server.truncated(_CONTENT, 1000)
+        self._assert_fails(r"/file: the download is truncated: 1000 of 256000 bytes came", answer)
+
+    def test_refuses_an_answer_of_unannounced_length_that_is_shorter_than_known(self):
+        answer = local_server.unannounced(_CONTENT[:1000])
+        self._assert_fails(r"is truncated: 1000 of 256000 bytes came", answer, size=len(_CONTENT))
+
+    def test_refuses_an_answer_of_unannounced_length_that_is_longer_than_known(self):
+        answer = local_server.unannounced(_CONTENT)
+        self._assert_fails(r"more than 1000 bytes came", answer, size=1000)
+
+    def test_refuses_another_size_before_downloading_it(self):
+        answer = local_server.truncated(_CONTENT, 0)
+        self._assert_fails(
+            r"the server offers 256000 bytes, but the table says 1000: it is another file",
+            answer,
+            size=1000,
+        )
+
+    def test_names_an_error_status_and_the_offline_ways(self):
+        self._assert_fails(
+            r"/file: the server answered 404 Not Found; set https_proxy .* --archive=FILE\.",
+            local_server.error(404),
+        )
+
+    def test_refuses_an_answer_without_a_file(self):
+        self._assert_fails(r"the server answered 206 without a file", _partial_content)
+
+    def test_gives_a_silent_server_up(self):
+        over = threading.Event()
+        self.addCleanup(over.set)
+        start = time.monotonic()
+        self._assert_fails(
+            r"/file: the server is too slow, nothing useful came for 0\.3 seconds; .*--timeout",
+            local_server.silent(over.wait),
+            patience=0.3,
+        )
+        self.assertLess(time.monotonic() - start, 10)
+
+    def test_gives_a_trickling_server_up(self):
+        over = threading.Event()
+        self.addCleanup(over.set)
+        self._assert_fails(
+            r"the server is too slow",
+            local_server.trickling(_CONTENT, over.wait),
+            patience=0.3,
+        )
+
+    def test_names_an_unreachable_server_and_the_offline_ways(self):
+        with socket.socket() as unused:
+            unused.bind(("127.0.0.1", 0))
+            url = f"http://127.0.0.1:{unused.getsockname()[1]}/file"
+            with self.assertRaisesRegex(
+                cli.UserError, rf"{url}: cannot be downloaded \(.*refused\); .*--archive=FILE"
+            ):
+                download.download(url, self.path, patience=20)
+        self.assertEmpty(os.listdir(self.folder))
+
+    def test_names_an_unknown_host(self):
+        with self.assertRaisesRegex(
+            cli.UserError, r"no-such-host\.invalid/f: cannot be downloaded"
+        ):
+            download.download("http://no-such-host.invalid/f", self.path, patience=20)
+
+    def test_refuses_other_schemes(self):
+        for url in ("file:///etc/hostname", "ftp://host/file", "hostname"):
+            with self.subTest(url), self.assertRaisesRegex(cli.UserError, "only http and https"):
+                download.download(url, self.path, patience=20)
+
+
+def _partial_content(handler):
+    handler.send_response(206)
+    handler.send_header("Content-Length", "0")
+    handler.end_headers()
+
+
+if __name__ == "__main__":
+    absltest.main()

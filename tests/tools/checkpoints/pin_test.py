@@ -1,0 +1,279 @@
+import contextlib
+import hashlib
+import io
+import json
+import os
+import socket
+import subprocess
+import tarfile
+import tempfile
+import threading
+from unittest import mock
+
+import numpy as np
+from absl import app, flags
+from absl.testing import absltest, flagsaver
+
+from tests.tools.checkpoints import local_server, tiny_checkpoint
+from tools.checkpoints import pin
+from tools.cli import cli
+
+_PIN = flags.DEFINE_string("pin", None, "The tool, as Bazel starts it.")
+_TABLE = "third_party/checkpoints/released.lock.json"
+_NAME = "tiny_2020_05_19"
+_FP32 = "fp32/model.ckpt"
+_UINT8 = "uint8/model.ckpt"
+_FILES = (".index", ".data-00000-of-00001")
+
+
+def _archive(folder, checkpoints, more=()):
+    """Packs checkpoints, values by prefix, as a .tar.gz in one folder of the archive's name."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as stream:
+        for prefix, values in checkpoints.items():
+            local = tiny_checkpoint.write(os.path.join(folder, os.path.dirname(prefix)), values)
+            for suffix in _FILES:
+                stream.add(local + suffix, f"{_NAME}/{prefix}{suffix}")
+        for info in more:
+            stream.addfile(info)
+    return buffer.getvalue()
+
+
+class PinTest(absltest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.fp32 = tiny_checkpoint.inference_variables(seed=1)
+        cls.uint8 = tiny_checkpoint.inference_variables(seed=2)
+        cls.checkpoints = {_FP32: cls.fp32 | tiny_checkpoint.training_variables()}
+        cls.checkpoints[_UINT8] = cls.uint8
+        with tempfile.TemporaryDirectory() as folder:
+            cls.archive = _archive(folder, cls.checkpoints)
+        cls.sha256 = hashlib.sha256(cls.archive).hexdigest()
+
+    def setUp(self):
+        super().setUp()
+        self.workspace = self.create_tempdir()
+        self.temporary = self.create_tempdir().full_path
+        self.enter_context(mock.patch.object(tempfile, "tempdir", self.temporary))
+        environment = {"BUILD_WORKSPACE_DIRECTORY": self.workspace.full_path}
+        self.enter_context(mock.patch.dict(os.environ, environment))
+        self.enter_context(flagsaver.flagsaver(timeout=20.0))
+        signatures = os.path.dirname(_TABLE) + "/signatures/"
+        for name, values in (("fp32.tsv", self.fp32), ("uint8.tsv", self.uint8)):
+            self.workspace.create_file(signatures + name, tiny_checkpoint.signature(values))
+        self.row = {
+            "url": f"http://127.0.0.1:9/{_NAME}.tar.gz",
+            "sha256": "",
+            "licence": "Apache-2.0",
+            "signatures": {_FP32: "fp32.tsv", _UINT8: "uint8.tsv"},
+        }
+
+    def _write_table(self):
+        other = {"url": "http://host/other.zip", "sha256": "", "signatures": {}}
+        text = json.dumps({"archives": {"other": other, _NAME: self.row}}, indent=2) + "\n"
+        self.path = self.workspace.create_file(_TABLE, text).full_path
+        return text
+
+    def _table(self):
+        with open(self.path, encoding="utf-8") as stream:
+            return stream.read()
+
+    def _pin(self, name=_NAME):
+        """Runs the tool and returns what it printed."""
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(io.StringIO()):
+            pin.main(["pin", name])
+        return printed.getvalue()
+
+    def _assert_fails(self, message, name=_NAME):
+        """Runs the tool, which must fail and leave the table and the disk as they were."""
+        before = self._write_table()
+        with self.assertRaisesRegex(cli.UserError, message) as caught:
+            self._pin(name)
+        self.assertNotIn(self.temporary, str(caught.exception))
+        self.assertEqual(self._table(), before)
+        self.assertCountEqual(
+            os.listdir(os.path.dirname(self.path)), ["released.lock.json", "signatures"]
+        )
+        self.assertEmpty(os.listdir(self.temporary))
+
+    def _serve(self, answer):
+        self.row["url"] = f"{self.enter_context(local_server.serve(answer))}/{_NAME}.tar.gz"
+
+    def _assert_archive_fails(self, message, archive):
+        """Tries an archive both downloaded and given; the message names where it came from."""
+        self._serve(local_server.whole(archive))
+        self._assert_fails(f"{self.row['url']}: {message}")
+        path = self.create_tempfile(content=archive, mode="wb").full_path
+        with flagsaver.flagsaver(archive=path):
+            self._assert_fails(f"{path}: {message}")
+
+    def _other_archive(self, checkpoints, more=()):
+        return _archive(self.create_tempdir().full_path, checkpoints, more)
+
+    def test_pins_what_is_genuine(self):
+        self._serve(local_server.whole(self.archive))
+        before = self._write_table()
+        printed = self._pin()
+        size = len(self.archive)
+        pinned = f'"sha256": "{self.sha256}",\n      "size": {size},\n      "licence"'
+        self.assertEqual(self._table(), before.replace('"sha256": "",\n      "licence"', pinned))
+        self.assertRegex(printed, rf"{_FP32}: 4 tensors \(.*fp32\.tsv, all equal; further .*: 1\n")
+        self.assertRegex(
+            printed, rf"{_UINT8}: 4 tensors \(.*uint8\.tsv, all equal; further .*: 0\n"
+        )
+        self.assertIn(f"{size} bytes, sha256 {self.sha256}", printed)
+        self.assertIn("--config=released", printed)
+        self.assertEmpty(os.listdir(self.temporary))
+
+    def test_pins_a_given_archive_of_the_callers_directory(self):
+        path = self.create_tempfile("here/it.tar.gz", self.archive, mode="wb").full_path
+        before = self._write_table()
+        directory = {"BUILD_WORKING_DIRECTORY": os.path.dirname(path)}
+        with mock.patch.dict(os.environ, directory), flagsaver.flagsaver(archive="it.tar.gz"):
+            printed = self._pin()
+        self.assertNotEqual(self._table(), before)
+        self.assertIn(f"--distdir={os.path.dirname(path)}", printed)
+
+    def test_verifies_a_pin_that_is_there(self):
+        self._serve(local_server.whole(self.archive))
+        self.row |= {"sha256": self.sha256, "size": len(self.archive)}
+        before = self._write_table()
+        self.assertIn("was pinned to the same already", self._pin())
+        self.assertEqual(self._table(), before)
+
+    def test_lists_the_known_names(self):
+        self._assert_fails(f"no archive named 'x'; it knows: other, {_NAME}", name="x")
+
+    def test_refuses_an_archive_that_nothing_authenticates(self):
+        self._assert_fails("other has neither a signature nor a digest", name="other")
+
+    def test_a_digest_is_enough_without_a_signature(self):
+        self._serve(local_server.whole(self.archive))
+        self.row |= {"signatures": {}, "md5": hashlib.md5(self.archive).hexdigest()}
+        self._write_table()
+        self.assertIn("no tensor has a signature; its md5 is right", self._pin())
+        self.assertIn(self.sha256, self._table())
+
+    def test_a_file_that_is_no_archive_may_have_a_digest(self):
+        self._serve(local_server.whole(b"a frozen graph"))
+        self.row |= {"signatures": {}, "md5": hashlib.md5(b"a frozen graph").hexdigest()}
+        self.row["url"] = self.row["url"].replace(".tar.gz", ".pb")
+        self._write_table()
+        self._pin()
+        self.assertIn(hashlib.sha256(b"a frozen graph").hexdigest(), self._table())
+
+    def test_refuses_another_size(self):
+        self.row["size"] = 7
+        size = len(self.archive)
+        self._serve(local_server.whole(self.archive))
+        self._assert_fails(f"the server offers {size} bytes, but the table says 7")
+        with flagsaver.flagsaver(archive=self.create_tempfile(content=b"12345").full_path):
+            self._assert_fails("has 5 bytes, but the table says 7: it is truncated")
+
+    def test_refuses_another_digest(self):
+        for kind, digest in (("md5", "0f" * 16), ("sha256", "0f" * 32)):
+            with self.subTest(kind):
+                self.row |= {"md5": "", "sha256": "", kind: digest}
+                self._assert_archive_fails(
+                    f"its {kind} is [0-9a-f]+, but the table says {digest}", self.archive
+                )
+
+    def test_refuses_wrong_answers(self):
+        over = threading.Event()
+        self.addCleanup(over.set)
+        half = len(self.archive) // 2
+        for answer, message in (
+            (local_server.error(404), "the server answered 404"),
+            (local_server.truncated(self.archive, half), "the download is truncated"),
+            (local_server.unannounced(self.archive[:half]), "is no whole archive"),
+            (local_server.whole(b"<html>Sign in</html>"), "is no whole archive"),
+            (local_server.silent(over.wait), "the server is too slow"),
+            (local_server.trickling(self.archive, over.wait), "the server is too slow"),
+        ):
+            with self.subTest(message), flagsaver.flagsaver(timeout=0.3):
+                self._serve(answer)
+                self._assert_fails(f"{self.row['url']}: {message}")
+
+    def test_names_an_unreachable_host_and_the_offline_ways(self):
+        with socket.socket() as unused:
+            unused.bind(("127.0.0.1", 0))
+            self.row["url"] = f"http://127.0.0.1:{unused.getsockname()[1]}/x.tar.gz"
+            self._assert_fails(f"{self.row['url']}: cannot be downloaded .*--archive=FILE")
+
+    def test_refuses_other_tensors(self):
+        del (missing := dict(self.uint8))["conv/biases"]
+        for values, message in (
+            (missing, "conv/biases is missing"),
+            (self.fp32, "conv/act_quant/max has the CRC32C"),
+            (
+                self.uint8 | {"conv/biases": np.zeros(9, np.float32)},
+                r"conv/biases is float32\[9\] instead of float32\[8\]",
+            ),
+        ):
+            with self.subTest(message):
+                archive = self._other_archive(self.checkpoints | {_UINT8: values})
+                self._assert_archive_fails(
+                    f"{_UINT8}: {_UINT8}: is not the checkpoint of .*uint8.tsv.* {message}", archive
+                )
+
+    def test_refuses_a_missing_member(self):
+        archive = self._other_archive({_FP32: self.fp32})
+        self._assert_archive_fails(f"holds no {_UINT8}.index", archive)
+
+    def test_refuses_unsafe_archives_and_writes_nothing_elsewhere(self):
+        outside = self.create_tempdir().full_path
+        traversal = tarfile.TarInfo(f"../../../{outside}/evil")
+        absolute = tarfile.TarInfo(f"{outside}/evil")
+        link = tarfile.TarInfo(f"{_NAME}/link")
+        link.type, link.linkname = tarfile.SYMTYPE, outside
+        for info, message in (
+            (traversal, "a path that leads out"),
+            (absolute, "a path that leads out"),
+            (link, "which is a link"),
+        ):
+            with self.subTest(message):
+                archive = self._other_archive(self.checkpoints, [info])
+                self._assert_archive_fails(f"holds .*{message}", archive)
+        self.assertEmpty(os.listdir(outside))
+
+    def test_refuses_an_archive_that_is_too_large_or_has_too_many_members(self):
+        with flagsaver.flagsaver(max_unpacked_bytes=1000):
+            self._assert_archive_fails("unpacks to more than 1000 bytes", self.archive)
+        with flagsaver.flagsaver(max_members=3):
+            self._assert_archive_fails("has more than 3 members", self.archive)
+
+    def test_refuses_a_missing_archive_file(self):
+        with flagsaver.flagsaver(archive="/nowhere/x.tar.gz"):
+            self._assert_fails("/nowhere/x.tar.gz: the archive cannot be read: No such file")
+
+    def test_needs_one_name(self):
+        with self.assertRaisesRegex(app.UsageError, "the name of one archive"):
+            pin.main(["pin"])
+
+    def test_needs_a_workspace(self):
+        with mock.patch.dict(os.environ, {"BUILD_WORKSPACE_DIRECTORY": ""}):
+            with self.assertRaisesRegex(cli.UserError, "use `bazel run //tools/checkpoints:pin"):
+                self._pin()
+
+    def test_as_a_person_runs_it(self):
+        def run(*arguments):
+            return subprocess.run(
+                [_PIN.value, *arguments], capture_output=True, text=True, check=False
+            )
+
+        self._serve(local_server.whole(self.archive))
+        before = self._write_table()
+        failed = run("x")
+        self.assertEqual(failed.returncode, 1)
+        self.assertRegex(failed.stderr, rf"^ERROR: .*it knows: other, {_NAME}\.\n$")
+        self.assertEqual(self._table(), before)
+        pinned = run(_NAME)
+        self.assertEqual(pinned.returncode, 0, pinned.stderr)
+        self.assertIn("100%", pinned.stderr)
+        self.assertIn(self.sha256, self._table())
+
+
+if __name__ == "__main__":
+    absltest.main()

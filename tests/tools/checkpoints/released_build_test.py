@@ -1,0 +1,170 @@
+"""Builds, with a Bazel of its own, a checkpoint of an archive that a server on loopback offers."""
+
+import hashlib
+import io
+import json
+import os
+import shutil
+import subprocess
+import tarfile
+
+from absl.testing import absltest
+
+from tests.tools.checkpoints import local_server
+
+_SOURCES = (
+    "third_party/checkpoints/released.bzl",
+    "tools/tflite/private/providers.bzl",
+    "tools/tflite/private/released_checkpoint.bzl",
+)
+_NAME = "ssdlite_mobiledet_edgetpu_320x320_coco_2020_05_19"
+_FILES = {
+    "fp32/model.ckpt-400000.index": b"index",
+    "fp32/model.ckpt-400000.data-00000-of-00001": b"data",
+    "fp32/model.ckpt-400000.meta": b"meta",
+    "fp32/pipeline.config": b"config",
+}
+_WORKSPACE = """\
+workspace(name = "reproducible_tflite")
+
+load("//third_party/checkpoints:released.bzl", "released_archives")
+
+released_archives()
+"""
+_BUILD = f"""\
+load("//tools/tflite/private:released_checkpoint.bzl", "released_checkpoint")
+load(":shown.bzl", "shown")
+
+[released_checkpoint(
+    name = member,
+    archive = "@released_{_NAME}//:archive",
+    member = member + "/model.ckpt-400000",
+) for member in ["fp32", "uint8"]]
+
+[shown(
+    name = member + ".json",
+    checkpoint = member,
+) for member in ["fp32", "uint8"]]
+"""
+_SHOWN = """\
+load("//tools/tflite/private:providers.bzl", "CheckpointInfo")
+
+def _shown_impl(ctx):
+    info = ctx.attr.checkpoint[CheckpointInfo]
+    ctx.actions.write(ctx.outputs.out, json.encode(struct(
+        description = info.description,
+        files = [file.path for file in info.files.to_list()],
+        prefix = info.prefix,
+        weights = info.weights,
+    )))
+
+shown = rule(
+    implementation = _shown_impl,
+    attrs = {"checkpoint": attr.label(providers = [CheckpointInfo])},
+    outputs = {"out": "%{name}.out"},
+)
+"""
+
+
+def _archive():
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as stream:
+        for name, content in _FILES.items():
+            info = tarfile.TarInfo(f"{_NAME}/{name}")
+            info.size = len(content)
+            stream.addfile(info, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+class ReleasedBuildTest(absltest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.folder = os.path.join(absltest.get_default_test_tmpdir(), "released_build")
+        cls.workspace = os.path.join(cls.folder, "workspace")
+        cls.environment = {"HOME": cls.folder, "PATH": "/usr/local/bin:/usr/bin:/bin"}
+        cls.bazel = shutil.which("bazel", path=cls.environment["PATH"])
+        if cls.bazel is None:
+            raise absltest.SkipTest("no bazel is installed to build with")
+        for source in _SOURCES:
+            copy = os.path.join(cls.workspace, source)
+            os.makedirs(os.path.dirname(copy), exist_ok=True)
+            shutil.copyfile(source, copy)
+            cls._write(os.path.join(os.path.dirname(source), "BUILD"), "")
+        cls._write("WORKSPACE", _WORKSPACE)
+        cls._write("BUILD", _BUILD)
+        cls._write("shown.bzl", _SHOWN)
+        # A bazelisk that would have to download a Bazel first does not.
+        started = cls._run("info", "output_base")
+        if started.returncode:
+            raise absltest.SkipTest(f"{cls.bazel} does not start here: {started.stderr}")
+        cls.addClassCleanup(cls._run, "shutdown")
+
+    @classmethod
+    def _write(cls, path, text):
+        with open(os.path.join(cls.workspace, path), "w", encoding="utf-8") as stream:
+            stream.write(text)
+
+    @classmethod
+    def _run(cls, *arguments):
+        return subprocess.run(
+            [cls.bazel, f"--output_user_root={cls.folder}/root", *arguments],
+            cwd=cls.workspace,
+            env=cls.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def _build(self, target, sha256, archive=None, *flags):
+        archive = _archive() if archive is None else archive
+        with local_server.serve(local_server.whole(archive)) as server:
+            row = {"url": f"{server}/{_NAME}.tar.gz", "sha256": sha256, "signatures": {}}
+            table = json.dumps({"archives": {_NAME: row}})
+            self._write("third_party/checkpoints/released.lock.json", table)
+            return self._run("build", "--repository_cache=", *flags, target)
+
+    def test_a_pinned_archive_gives_a_checkpoint(self):
+        sha256 = hashlib.sha256(_archive()).hexdigest()
+        built = self._build(":fp32.json", sha256)
+        self.assertEqual(built.returncode, 0, built.stderr)
+        with open(os.path.join(self.workspace, "bazel-bin/fp32.json.out"), "rb") as stream:
+            shown = json.load(stream)
+        prefix = f"external/released_{_NAME}/archive/{_NAME}/fp32/model.ckpt-400000"
+        self.assertEqual(shown["weights"], "released")
+        self.assertEqual(shown["description"], f"released weights: {_NAME} (sha256 {sha256})")
+        self.assertEqual(shown["prefix"], prefix)
+        self.assertCountEqual(shown["files"], [prefix + ".index", prefix + ".data-00000-of-00001"])
+        root = self._run("info", "output_base").stdout.strip()
+        with open(os.path.join(root, prefix + ".data-00000-of-00001"), "rb") as stream:
+            self.assertEqual(stream.read(), b"data")
+
+    def test_a_member_that_is_not_there_is_named(self):
+        built = self._build(":uint8.json", hashlib.sha256(_archive()).hexdigest())
+        self.assertNotEqual(built.returncode, 0)
+        self.assertIn('member = "uint8/model.ckpt-400000" is not in ' + _NAME, built.stderr)
+
+    def test_another_archive_is_refused(self):
+        sha256 = hashlib.sha256(b"what was pinned").hexdigest()
+        built = self._build(":fp32.json", sha256)
+        self.assertNotEqual(built.returncode, 0)
+        self.assertRegex(
+            built.stderr, f"{_NAME}.tar.gz cannot be had, or its sha256 is not {sha256}"
+        )
+
+    def test_a_distdir_serves_without_a_network(self):
+        archive = _archive()
+        distdir = self.create_tempdir()
+        distdir.create_file(f"{_NAME}.tar.gz", archive, mode="wb")
+        sha256 = hashlib.sha256(archive).hexdigest()
+        built = self._build(":fp32.json", sha256, b"", f"--distdir={distdir.full_path}")
+        self.assertEqual(built.returncode, 0, built.stderr)
+
+    def test_without_a_pin_the_build_names_the_tool(self):
+        built = self._build(":fp32.json", "")
+        self.assertNotEqual(built.returncode, 0)
+        self.assertIn(f"run `bazel run //tools/checkpoints:pin -- {_NAME}`", built.stderr)
+
+
+if __name__ == "__main__":
+    absltest.main()

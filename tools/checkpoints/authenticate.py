@@ -1,0 +1,107 @@
+"""Holds every tensor of a checkpoint against the genuine one's signature."""
+
+import csv
+import io
+from typing import NamedTuple
+
+import google_crc32c
+import numpy as np
+import tensorflow.compat.v1 as tf
+
+from tools.cli import cli
+from tools.export import checkpoint
+from tools.seed import signature
+
+_DIFFERENCES_SHOWN = 3
+
+
+class Checked(NamedTuple):
+    """What was found genuine: tensors, their bytes, and how many tensors have no signature."""
+
+    tensors: int
+    bytes: int
+    unsigned: int
+
+
+class _Stored(NamedTuple):
+    size: int
+    masked_crc32c: int
+
+
+def check(prefix: str, signature_path: str) -> Checked:
+    """Compares a checkpoint with a signature, bit by bit of every value.
+
+    The checkpoint may hold more variables: a signature of the inference variables says nothing
+    about a training step or a momentum.
+
+    Args:
+      prefix: the checkpoint.
+      signature_path: its signature, one line for each variable.
+
+    Raises:
+      UserError: a variable of the signature is missing, has another dtype, shape, size or value; or
+        the checkpoint or the signature cannot be read.
+    """
+    needed = signature.read(signature_path)
+    checksums = _read_checksums(signature_path)
+    reader = checkpoint.open_checkpoint(prefix)
+    stored = checkpoint.variables(reader)
+    differences = []
+    size = 0
+    for name in sorted(needed):
+        if name not in stored:
+            differences.append(f"{name} is missing")
+        elif stored[name] != needed[name]:
+            differences.append(f"{name} is {stored[name]} instead of {needed[name]}")
+        else:
+            value = _value(reader, name)
+            size += len(value)
+            if len(value) != checksums[name].size:
+                differences.append(f"{name} has {len(value)} bytes, not {checksums[name].size}")
+            elif masked_crc32c(value) != checksums[name].masked_crc32c:
+                differences.append(
+                    f"{name} has the CRC32C {masked_crc32c(value):08x} instead of"
+                    f" {checksums[name].masked_crc32c:08x}"
+                )
+    if differences:
+        shown = "; ".join(differences[:_DIFFERENCES_SHOWN])
+        raise cli.UserError(
+            f"{prefix}: is not the checkpoint of {signature_path}, {len(differences)} of"
+            f" {len(needed)} tensors differ: {shown}."
+        )
+    return Checked(len(needed), size, len(stored) - len(needed))
+
+
+def masked_crc32c(value: bytes) -> int:
+    """Returns the checksum that a checkpoint's index keeps of a tensor's bytes.
+
+    It is the CRC32C, rotated right by 15 bits and offset by a constant, so that the checksum of
+    data that holds checksums stays good (tensorflow/tsl/lib/hash/crc32c.h).
+    """
+    crc = google_crc32c.value(value)
+    return ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF
+
+
+def _value(reader: tf.train.NewCheckpointReader, name: str) -> bytes:
+    """Returns a tensor's bytes as the checkpoint stores them."""
+    try:
+        return np.asarray(reader.get_tensor(name)).tobytes()
+    except (tf.errors.OpError, RuntimeError) as error:
+        raise cli.UserError(
+            f"the tensor {name} is damaged: {checkpoint.first_line(error)}."
+        ) from error
+
+
+def _read_checksums(path: str) -> dict[str, _Stored]:
+    """Reads the sizes and checksums of a signature whose columns `signature.read` checked."""
+    text = cli.read_file(path, "checkpoint signature").decode("utf-8", "replace")
+    rows = csv.DictReader(io.StringIO(text), delimiter="\t")
+    try:
+        return {
+            row["tensor"]: _Stored(int(row["size"]), int(row["masked_crc32c_hex"], 16))
+            for row in rows
+        }
+    except (TypeError, ValueError) as error:
+        raise cli.UserError(
+            f"{path}:{rows.line_num}: the line states no size and CRC32C of its tensor."
+        ) from error

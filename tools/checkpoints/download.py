@@ -1,0 +1,128 @@
+"""Downloads one file over HTTP, with progress, and nothing left over when that fails."""
+
+import contextlib
+import http.client
+import ssl
+import sys
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from typing import IO
+
+import tqdm
+
+from tools.cli import cli
+
+_BLOCK = 1 << 16
+# More than any published archive of checkpoints; a server that sends more sends something else.
+_LARGEST = 4 << 30
+# Bytes per second. A server may stay below it for no longer than the caller's patience.
+_SLOWEST = 1000
+# Seconds between two lines of progress when nobody watches a terminal.
+_LOG_INTERVAL = 10
+_OFFLINE = (
+    "set https_proxy or http_proxy if a proxy leads there, or get the file elsewhere and pass"
+    " --archive=FILE"
+)
+
+
+def download(url: str, path: str, patience: float, size: int | None = None) -> None:
+    """Downloads `url` to `path`, which exists afterwards only if the file is complete.
+
+    Proxies come from the environment (`https_proxy`, `http_proxy`, `no_proxy`).
+
+    Args:
+      url: http or https.
+      path: the file to write.
+      patience: seconds without an answer, or with less than 1000 bytes/s, before giving up.
+      size: the length in bytes that the file must have, if that is known.
+
+    Raises:
+      UserError: the host is unreachable, slow, or answers with an error or with something shorter,
+        longer or other than announced; or the disk is full.
+    """
+    if urllib.parse.urlsplit(url).scheme not in ("http", "https"):
+        raise cli.UserError(f"{url}: only http and https can be downloaded; {_OFFLINE}.")
+    with cli.output_file(path) as stream, _explained(url, patience):
+        with urllib.request.urlopen(url, timeout=patience) as response:
+            announced = _announced_size(url, response, size)
+            received = _copy(response, stream, announced, patience)
+        if announced is not None and received != announced:
+            raise cli.UserError(
+                f"{url}: the download is truncated: {received} of {announced} bytes came; try"
+                " again."
+            )
+
+
+@contextlib.contextmanager
+def _explained(url: str, patience: float) -> Iterator[None]:
+    """Turns what urllib raises into one sentence."""
+    try:
+        yield
+    except urllib.error.HTTPError as error:
+        raise cli.UserError(
+            f"{url}: the server answered {error.code} {error.reason}; {_OFFLINE}."
+        ) from error
+    except (OSError, http.client.HTTPException) as error:
+        reason = getattr(error, "reason", error)
+        if isinstance(reason, TimeoutError):
+            said = f"the server is too slow, nothing useful came for {patience:g} seconds"
+            advice = f"try again, give it more --timeout, or {_OFFLINE}"
+        elif isinstance(reason, ssl.SSLCertVerificationError):
+            said = f"the server's certificate is not trusted ({reason.verify_message})"
+            advice = f"set SSL_CERT_FILE to the certificates that you trust, or {_OFFLINE}"
+        elif isinstance(error, http.client.IncompleteRead):
+            said, advice = "the download is truncated", "try again"
+        else:
+            said, advice = f"cannot be downloaded ({reason})", _OFFLINE
+        raise cli.UserError(f"{url}: {said}; {advice}.") from error
+
+
+def _announced_size(
+    url: str, response: http.client.HTTPResponse, expected: int | None
+) -> int | None:
+    """Returns the length that the answer is going to have, None when nobody says."""
+    if response.status != http.HTTPStatus.OK:
+        raise cli.UserError(f"{url}: the server answered {response.status} without a file.")
+    announced = response.length
+    if None not in (announced, expected) and announced != expected:
+        raise cli.UserError(
+            f"{url}: the server offers {announced} bytes, but the table says {expected}: it is"
+            " another file."
+        )
+    return expected if announced is None else announced
+
+
+def _copy(
+    response: http.client.HTTPResponse, stream: IO[bytes], total: int | None, patience: float
+) -> int:
+    """Copies the answer to `stream` and returns its length in bytes."""
+    limit = _LARGEST if total is None else total
+    received = counted = 0
+    since = time.monotonic()
+    progress = tqdm.tqdm(
+        total=total,
+        unit="B",
+        unit_scale=True,
+        file=sys.stderr,
+        mininterval=0.1 if sys.stderr.isatty() else _LOG_INTERVAL,
+    )
+    with progress:
+        # read1 returns what there is; read would wait for a whole block of a trickling server.
+        while block := response.read1(_BLOCK):
+            received += len(block)
+            if received > limit or received > _LARGEST:
+                raise cli.UserError(
+                    f"{response.url}: more than {min(limit, _LARGEST)} bytes came: it is another"
+                    " file."
+                )
+            stream.write(block)
+            progress.update(len(block))
+            now = time.monotonic()
+            if now - since >= patience:
+                if received - counted < _SLOWEST * patience:
+                    raise TimeoutError
+                since, counted = now, received
+    return received
