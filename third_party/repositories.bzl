@@ -84,10 +84,9 @@ def third_party_repositories():
         lock = "//third_party/photographs:source.lock",
         members = ["skimage/data/" + name for name in [
             "astronaut.png",
+            "camera.png",
             "chelsea.png",
             "coffee.png",
-            "motorcycle_left.png",
-            "motorcycle_right.png",
             "rocket.jpg",
         ]],
     )

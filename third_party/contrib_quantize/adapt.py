@@ -1,4 +1,4 @@
-"""Makes TensorFlow 1.15's contrib.quantize usable under TensorFlow 2.15.
+"""Makes TensorFlow 1.15's contrib.quantize usable under TensorFlow 2.15 to 2.17.
 
     adapt.py WHEEL OUTPUT
 

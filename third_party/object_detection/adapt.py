@@ -1,4 +1,4 @@
-"""Makes the Object Detection API from its pinned sdist usable under TensorFlow 2.15.
+"""Makes the Object Detection API, from its pinned sdist, usable under TensorFlow 2.15 to 2.17.
 
     adapt.py SDIST OUTPUT PROTOC_SITE
 

@@ -1,0 +1,116 @@
+import os
+import pathlib
+import sys
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+from absl.testing import absltest
+
+from tests.tools.export import program
+from tools.seed import checkpoint_writer, signature
+
+_PROGRAM = "tools/export/export_ssd.py"
+_SIGNATURE = "third_party/checkpoints/signatures/mobiledet_edgetpu_fp32.tsv"
+_CONFIG = "object_detection/samples/configs/ssdlite_mobiledet_edgetpu_320x320_coco_sync_4x4.config"
+_OVERRIDE = (
+    "model { ssd { post_processing { batch_non_max_suppression { score_threshold: 0.3 } } } }"
+)
+_KERNEL = "BoxPredictor_0/BoxEncodingPredictor/weights"
+
+
+class ExportSsdTest(absltest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        root = pathlib.Path(__file__).parents[3]
+        cls.values = {
+            name: np.ones(variable.shape, variable.dtype)
+            for name, variable in signature.read(str(root / _SIGNATURE)).items()
+        }
+        folders = (pathlib.Path(folder) / _CONFIG for folder in sys.path)
+        cls.config = str(next(path for path in folders if path.exists()))
+
+    def setUp(self):
+        super().setUp()
+        directory = self.create_tempdir().full_path
+        self.prefix = os.path.join(directory, "model.ckpt")
+        os.mkdir(os.path.join(directory, "out"))
+        self.output = os.path.join(directory, "out", "graph.pb")
+
+    def _export(self, **flags):
+        flags = {"pipeline_config": self.config, "checkpoint": self.prefix} | flags
+        return program.run(_PROGRAM, output=self.output, **flags)
+
+    def _assert_refused(self, result, message):
+        self.assertEqual(result.returncode, 1, result.stderr)
+        self.assertRegex(result.stderr, f"^ERROR: {message}\n$")
+        self.assertEmpty(os.listdir(os.path.dirname(self.output)))
+
+    def test_the_graph_carries_what_was_asked_for(self):
+        checkpoint_writer.write(self.prefix, self.values)
+        result = self._export(
+            config_override=_OVERRIDE,
+            use_regular_nms=True,
+            max_detections=7,
+            detections_per_class=50,
+        )
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+        self.assertEqual(os.listdir(os.path.dirname(self.output)), ["graph.pb"])
+        graph_def = tf.GraphDef()
+        with open(self.output, "rb") as stream:
+            content = stream.read()
+        graph_def.ParseFromString(content)
+        self.assertEqual(graph_def.SerializeToString(deterministic=True), content)
+        attributes = {node.op: node for node in graph_def.node}["TFLite_Detection_PostProcess"].attr
+        self.assertTrue(attributes["use_regular_nms"].b)
+        self.assertEqual(attributes["max_detections"].i, 7)
+        self.assertEqual(attributes["detections_per_class"].i, 50)
+        self.assertEqual(attributes["num_classes"].i, 90)
+        self.assertAlmostEqual(attributes["nms_score_threshold"].f, 0.3)
+        self.assertAlmostEqual(attributes["nms_iou_threshold"].f, 0.6)
+
+    def test_a_missing_variable(self):
+        del (values := dict(self.values))[_KERNEL]
+        checkpoint_writer.write(self.prefix, values)
+        self._assert_refused(
+            self._export(),
+            f"{self.prefix}: holds no variable {_KERNEL}, which the graph needs as"
+            r" float32\[1,1,96,12\]; do pipeline config and checkpoint belong together\?",
+        )
+
+    def test_a_misshapen_variable(self):
+        checkpoint_writer.write(
+            self.prefix, self.values | {_KERNEL: np.ones([1, 1, 12, 96], np.float32)}
+        )
+        self._assert_refused(
+            self._export(),
+            rf"{self.prefix}: the variable {_KERNEL} is float32\[1,1,12,96\], but the graph needs"
+            r" float32\[1,1,96,12\]; do pipeline config and checkpoint belong together\?",
+        )
+
+    def test_truncated_and_absent_checkpoints(self):
+        self._assert_refused(
+            self._export(), f"{self.prefix}.index: the checkpoint's index is mis.*"
+        )
+        checkpoint_writer.write(self.prefix, self.values)
+        with open(self.prefix + ".data-00000-of-00001", "r+b") as stream:
+            stream.truncate(1_000_000)
+        self._assert_refused(self._export(), ".*00001: is truncated: the index counts 16784388 .*")
+
+    def test_configs_that_cannot_be_built(self):
+        checkpoint_writer.write(self.prefix, self.values)
+        for override, message in (
+            (
+                'model { ssd { feature_extractor { type: "ssd_nonsense" } } }',
+                f"{self.config}: the Object Detection API cannot build this model: ssd_nonsense is"
+                " not supported. .*",
+            ),
+            ("model { faster_rcnn { } }", f"{self.config}: describes faster_rcnn model, but .*"),
+            ("model { sdd { } }", '--config_override:1:9: .* has no field named "sdd".'),
+        ):
+            with self.subTest(override):
+                self._assert_refused(self._export(config_override=override), message)
+
+
+if __name__ == "__main__":
+    absltest.main()

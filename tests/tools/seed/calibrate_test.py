@@ -1,0 +1,138 @@
+import numpy as np
+import tensorflow.compat.v1 as tf
+from absl.testing import absltest
+
+from tools.seed import calibrate, float64_graph
+
+_EPSILON = 1e-3
+
+
+def _variable(name, shape):
+    return tf.get_variable(name, shape, tf.float32, use_resource=False)
+
+
+def _graph():
+    """A 1x1 convolution, a batch norm, Relu6 and a fake-quant op, on reference variables."""
+    with tf.Graph().as_default() as graph:
+        image = tf.placeholder(tf.float32, [2, 4, 5, 3], name="image")
+        convolved = tf.nn.conv2d(image, _variable("weights", [1, 1, 3, 6]), 1, "VALID")
+        normalised = tf.raw_ops.FusedBatchNormV3(
+            x=convolved,
+            scale=_variable("BatchNorm/gamma", [6]),
+            offset=_variable("BatchNorm/beta", [6]),
+            mean=_variable("BatchNorm/moving_mean", [6]),
+            variance=_variable("BatchNorm/moving_variance", [6]),
+            epsilon=_EPSILON,
+            is_training=False,
+        ).y
+        rectified = tf.nn.relu6(normalised)
+        tf.fake_quant_with_min_max_vars(
+            rectified, _variable("act_quant/min", []), _variable("act_quant/max", [])
+        )
+    return graph.as_graph_def()
+
+
+def _normalise(convolved, mean, variance, values):
+    scale = values["BatchNorm/gamma"] / np.sqrt(variance + np.float32(_EPSILON))
+    return (convolved - mean) * scale + values["BatchNorm/beta"]
+
+
+class CalibrateTest(absltest.TestCase):
+    def setUp(self):
+        super().setUp()
+        random = np.random.default_rng(1)
+        self.graph_def = _graph()
+        self.values = {
+            "weights": random.uniform(-1, 1, [1, 1, 3, 6]).astype(np.float32),
+            "BatchNorm/gamma": random.uniform(0.9, 1.1, [6]).astype(np.float32),
+            "BatchNorm/beta": random.uniform(0, 1, [6]).astype(np.float32),
+        }
+        image = random.uniform(-3, 5, [2, 4, 5, 3])
+        self.feeds = {"image": image}
+        self.convolved = image @ self.values["weights"][0, 0].astype(np.float64)
+
+    def test_moments_are_the_batchs_with_a_prior(self):
+        found = calibrate.batch_norm_moments(self.graph_def, self.values, self.feeds)
+        self.assertCountEqual(found, ["BatchNorm/moving_mean", "BatchNorm/moving_variance"])
+        variance = self.convolved.var((0, 1, 2))
+        prior = calibrate.PRIOR_SAMPLES
+        shrunk = (40 * variance + prior * variance.mean()) / (40 + prior)
+        np.testing.assert_allclose(found["BatchNorm/moving_variance"], shrunk, rtol=2**-12)
+        mean = self.convolved.mean((0, 1, 2))
+        error = np.abs(found["BatchNorm/moving_mean"] - mean) / np.sqrt(shrunk)
+        self.assertLess(error.max(), 2**-12)
+        self.assertEqual(found["BatchNorm/moving_mean"].dtype, np.float32)
+
+    def test_a_second_batch_norm_sees_what_the_first_normalised(self):
+        with tf.Graph().as_default() as graph:
+            tf.import_graph_def(self.graph_def, name="")
+            tf.raw_ops.FusedBatchNormV3(
+                x=graph.get_tensor_by_name("Relu6:0"),
+                scale=_variable("second/gamma", [6]),
+                offset=_variable("second/beta", [6]),
+                mean=_variable("second/moving_mean", [6]),
+                variance=_variable("second/moving_variance", [6]),
+                is_training=False,
+            )
+        found = calibrate.batch_norm_moments(graph.as_graph_def(), self.values, self.feeds)
+        normalised = _normalise(
+            self.convolved,
+            self.convolved.mean((0, 1, 2)),
+            self.convolved.var((0, 1, 2)),
+            self.values,
+        )
+        mean = np.clip(normalised, 0, 6).mean((0, 1, 2))
+        np.testing.assert_allclose(found["second/moving_mean"], mean, atol=2**-10)
+
+    def test_ranges_are_those_of_the_unquantized_input(self):
+        self.values["BatchNorm/moving_mean"] = np.full(6, 0.5, np.float32)
+        self.values["BatchNorm/moving_variance"] = np.full(6, 9.0, np.float32)
+        found = calibrate.fake_quant_ranges(self.graph_def, self.values, self.feeds)
+        rectified = np.clip(_normalise(self.convolved, 0.5, np.float64(9), self.values), 0, 6)
+        self.assertEqual(found["act_quant/min"], 0.0)
+        self.assertGreaterEqual(found["act_quant/max"], rectified.max())
+        self.assertLess(found["act_quant/max"], rectified.max() * (1 + 2**-11))
+
+    def test_ranges_hold_zero_and_are_not_empty(self):
+        for measured, stored in (
+            ((1.0, 3.0), (0.0, 3.0)),
+            ((-2.0, -1.0), (-2.0, 0.0)),
+            ((0.0, 0.0), (0.0, 1.0)),
+        ):
+            with self.subTest(measured):
+                self.assertEqual(calibrate.quantization_range(*measured), stored)
+
+    def test_differences_between_cpus_do_not_survive(self):
+        random = np.random.default_rng(2)
+        mean, variance = random.uniform(-1, 1, 100), random.uniform(0.1, 2, 100)
+        nudge = 1 + random.uniform(-1, 1, 100) * 2.0**-41
+        one = calibrate.moments(mean, variance, 50)
+        two = calibrate.moments(mean * nudge, variance * nudge, 50)
+        np.testing.assert_array_equal(one.mean, two.mean)
+        np.testing.assert_array_equal(one.variance, two.variance)
+        for low, high in random.uniform(1, 9, [100, 2]):
+            self.assertEqual(
+                calibrate.quantization_range(-low, high),
+                calibrate.quantization_range(-low * (1 + 2**-41), high * (1 - 2**-41)),
+            )
+
+    def test_finds_betas_before_rectifiers(self):
+        self.assertEqual(calibrate.rectified_betas(self.graph_def), {"BatchNorm/beta"})
+
+    def test_nothing_of_the_rewritten_graph_is_float32(self):
+        graph = float64_graph.rewrite(self.graph_def, self.values, batch_statistics=True)
+        for node in graph.graph_def.node:
+            for name, value in node.attr.items():
+                with self.subTest(f"{node.name} {name}"):
+                    self.assertNotIn(tf.float32.as_datatype_enum, (value.type, value.tensor.dtype))
+
+    def test_refuses_a_range_that_is_no_variable(self):
+        with tf.Graph().as_default() as graph:
+            image = tf.placeholder(tf.float32, [1])
+            tf.fake_quant_with_min_max_vars(image, tf.constant(0.0), tf.constant(1.0))
+        with self.assertRaisesRegex(ValueError, "comes from a Const where a variable"):
+            calibrate.fake_quant_ranges(graph.as_graph_def(), {}, {})
+
+
+if __name__ == "__main__":
+    absltest.main()

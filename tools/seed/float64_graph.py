@@ -1,0 +1,209 @@
+"""Rewrites an inference graph to float64, with taps for calibration, and runs it on one thread."""
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+
+_VARIABLES = ("Variable", "VariableV2")
+BATCH_NORMS = ("FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3")
+_FAKE_QUANT = "FakeQuantWithMinMaxVars"
+
+
+@dataclasses.dataclass(frozen=True)
+class BatchNorm:
+    """A tapped batch norm: its variables' names, and the nodes that give the batch's statistics.
+
+    Attributes:
+      mean_variable: the moving mean's name.
+      variance_variable: the moving variance's name.
+      mean: node of shape [channels].
+      variance: node of shape [channels], biased.
+      size: node, scalar: number of the batch norm's input values.
+    """
+
+    mean_variable: str
+    variance_variable: str
+    mean: str
+    variance: str
+    size: str
+
+
+@dataclasses.dataclass(frozen=True)
+class FakeQuant:
+    """A tapped fake-quant op: its variables' names, and the nodes that give its extremes."""
+
+    min_variable: str
+    max_variable: str
+    minimum: str
+    maximum: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Float64Graph:
+    """A rewritten graph and its taps."""
+
+    graph_def: tf.GraphDef
+    batch_norms: list[BatchNorm]
+    fake_quants: list[FakeQuant]
+
+
+def variable_name(nodes: Mapping[str, tf.NodeDef], source: str) -> str:
+    """Follows reads from an input to the variable behind it.
+
+    Raises:
+      ValueError: something else than a variable is behind it.
+    """
+    node = nodes[source.partition(":")[0]]
+    while node.op == "Identity":
+        node = nodes[node.input[0].partition(":")[0]]
+    if node.op not in _VARIABLES:
+        raise ValueError(f"{source} comes from a {node.op} where a variable was expected.")
+    return node.name
+
+
+def rewrite(
+    graph_def: tf.GraphDef, variables: Mapping[str, np.ndarray], batch_statistics: bool
+) -> Float64Graph:
+    """Makes every float32 a float64, variables constants, and fake-quant ops pass their input on.
+
+    Args:
+      graph_def: an inference graph of TensorFlow 1 (reference variables, NHWC batch norms).
+      variables: values by name. One without a value may stand where nothing reads it any more.
+      batch_statistics: whether batch norms normalise with the batch's own mean and variance instead
+        of the stored ones.
+
+    Raises:
+      ValueError: a batch norm is not NHWC, or a range or moving statistic is no plain variable.
+    """
+    nodes = {node.name: node for node in graph_def.node}
+    result = Float64Graph(tf.GraphDef(versions=graph_def.versions), [], [])
+    for node in graph_def.node:
+        if node.op in _VARIABLES:
+            if node.name in variables:
+                result.graph_def.node.append(_constant(node.name, variables[node.name]))
+        elif node.op in BATCH_NORMS:
+            result.graph_def.node.extend(_batch_norm(node, batch_statistics))
+            result.batch_norms.append(
+                BatchNorm(
+                    variable_name(nodes, node.input[3]),
+                    variable_name(nodes, node.input[4]),
+                    f"{node.name}/batch_mean",
+                    f"{node.name}/batch_variance",
+                    f"{node.name}/size",
+                )
+            )
+        elif node.op == _FAKE_QUANT:
+            result.graph_def.node.extend(_fake_quant(node))
+            result.fake_quants.append(
+                FakeQuant(
+                    variable_name(nodes, node.input[1]),
+                    variable_name(nodes, node.input[2]),
+                    f"{node.name}/minimum",
+                    f"{node.name}/maximum",
+                )
+            )
+        else:
+            result.graph_def.node.append(_widened(node))
+    return result
+
+
+def run(graph_def: tf.GraphDef, fetches: Any, feeds: Mapping[str, np.ndarray]) -> Any:
+    """Runs the part of a rewritten graph that `fetches` need, on one thread and as written.
+
+    Args:
+      graph_def: a rewritten graph.
+      fetches: nested lists of node names, of which the first output is fetched.
+      feeds: values by placeholder name.
+
+    Returns:
+      Arrays nested like `fetches`.
+    """
+    needed = tf.graph_util.extract_sub_graph(graph_def, sorted(set(tf.nest.flatten(fetches))))
+    config = tf.ConfigProto(
+        intra_op_parallelism_threads=1, inter_op_parallelism_threads=1, use_per_session_threads=True
+    )
+    config.graph_options.rewrite_options.disable_meta_optimizer = True
+    config.graph_options.optimizer_options.opt_level = tf.OptimizerOptions.L0
+    with tf.Graph().as_default() as graph:
+        tf.import_graph_def(needed, name="")
+        tensors = tf.nest.map_structure(lambda name: graph.get_tensor_by_name(name + ":0"), fetches)
+        with tf.Session(graph=graph, config=config) as session:
+            return session.run(tensors, {f"{name}:0": value for name, value in feeds.items()})
+
+
+def _attribute(value: Any) -> tf.AttrValue:
+    if isinstance(value, tf.AttrValue):
+        return value
+    if isinstance(value, tf.DType):
+        return tf.AttrValue(type=value.as_datatype_enum)
+    if isinstance(value, bool):
+        return tf.AttrValue(b=value)
+    return tf.AttrValue(tensor=tf.make_tensor_proto(value))
+
+
+def _node(op: str, name: str, inputs: list[str], **attributes: Any) -> tf.NodeDef:
+    attr = {key: _attribute(value) for key, value in attributes.items()}
+    return tf.NodeDef(op=op, name=name, input=inputs, attr=attr)
+
+
+def _constant(name: str, value: Any) -> tf.NodeDef:
+    array = np.asarray(value)
+    if array.dtype in (np.float32, np.float64):
+        array = array.astype(np.float64)
+    return _node("Const", name, [], dtype=tf.as_dtype(array.dtype), value=array)
+
+
+def _widened(node: tf.NodeDef) -> tf.NodeDef:
+    """Copies a node with float64 for float32 and without the colocation that variables leave."""
+    copy = tf.NodeDef()
+    copy.CopyFrom(node)
+    copy.attr.pop("_class", None)
+    for value in copy.attr.values():
+        if value.type == tf.float32.as_datatype_enum:
+            value.type = tf.float64.as_datatype_enum
+        for index, kind in enumerate(value.list.type):
+            if kind == tf.float32.as_datatype_enum:
+                value.list.type[index] = tf.float64.as_datatype_enum
+        if value.tensor.dtype == tf.float32.as_datatype_enum:
+            array = tf.make_ndarray(value.tensor).astype(np.float64)
+            value.tensor.CopyFrom(tf.make_tensor_proto(array))
+    return copy
+
+
+def _batch_norm(node: tf.NodeDef, batch_statistics: bool) -> Iterator[tf.NodeDef]:
+    if node.attr["data_format"].s not in (b"", b"NHWC"):
+        raise ValueError(f"{node.name}: only NHWC batch norms can be calibrated.")
+    name = node.name
+    source, gamma, beta, stored_mean, stored_variance = node.input[:5]
+    batch_mean, batch_variance = f"{name}/batch_mean", f"{name}/batch_variance"
+    mean, variance = (
+        (batch_mean, batch_variance) if batch_statistics else (stored_mean, stored_variance)
+    )
+    reduction = {"T": tf.float64, "Tidx": tf.int32, "keep_dims": False}
+    yield _constant(f"{name}/axes", np.array([0, 1, 2], np.int32))
+    yield _constant(f"{name}/epsilon", np.float64(node.attr["epsilon"].f))
+    yield _node("Size", f"{name}/size", [source], T=tf.float64, out_type=tf.int32)
+    yield _node("Mean", batch_mean, [source, f"{name}/axes"], **reduction)
+    yield _node("SquaredDifference", f"{name}/squares", [source, batch_mean], T=tf.float64)
+    yield _node("Mean", batch_variance, [f"{name}/squares", f"{name}/axes"], **reduction)
+    yield _node("AddV2", f"{name}/stable", [variance, f"{name}/epsilon"], T=tf.float64)
+    yield _node("Sqrt", f"{name}/deviation", [f"{name}/stable"], T=tf.float64)
+    yield _node("RealDiv", f"{name}/scale", [gamma, f"{name}/deviation"], T=tf.float64)
+    yield _node("Sub", f"{name}/centred", [source, mean], T=tf.float64)
+    yield _node("Mul", f"{name}/scaled", [f"{name}/centred", f"{name}/scale"], T=tf.float64)
+    yield _node("AddV2", name, [f"{name}/scaled", beta], T=tf.float64)
+
+
+def _fake_quant(node: tf.NodeDef) -> Iterator[tf.NodeDef]:
+    name = node.name
+    reduction = {"T": tf.float64, "Tidx": tf.int32, "keep_dims": False}
+    flat = f"{name}/flat"
+    yield _constant(f"{name}/all", np.array([-1], np.int32))
+    yield _constant(f"{name}/axis", np.array([0], np.int32))
+    yield _node("Reshape", flat, [node.input[0], f"{name}/all"], T=tf.float64, Tshape=tf.int32)
+    yield _node("Min", f"{name}/minimum", [flat, f"{name}/axis"], **reduction)
+    yield _node("Max", f"{name}/maximum", [flat, f"{name}/axis"], **reduction)
+    yield _node("Identity", name, [node.input[0]], T=tf.float64)
