@@ -20,13 +20,12 @@ model {{
 
 def _is_fraction(text):
     """Whether `text` is a decimal number from 0 to 1, as in `0.3` or `1e-08`."""
-    mantissa, exponent, power = text.partition("e")
-    if exponent and not (power.startswith("-") and power[1:].isdigit()):
-        return False
-    whole, _, decimals = mantissa.partition(".")
-    if not whole.isdigit() or (decimals and not decimals.isdigit()):
-        return False
-    return int(whole) == 0 or (int(whole) == 1 and not decimals.strip("0"))
+    mantissa, exponent, power = text.partition("e-")
+    whole, point, decimals = mantissa.partition(".")
+
+    # float() ends the build at what is no number.
+    parts = [whole] + ([decimals] if point else []) + ([power] if exponent else [])
+    return not [part for part in parts if not part.isdigit()] and float(text) <= 1
 
 def _ssd_frozen_graph_impl(ctx):
     for attribute in ["score_threshold", "iou_threshold"]:

@@ -44,10 +44,10 @@ def _check_recipe(ctx):
             if value.startswith("-"):
                 fail_attribute(ctx, attribute, given, "no number below 0 is")
     for value in attr.mean_values:
-        if int(value.partition(".")[0]) > 255:
+        if float(value) > 255:
             fail_attribute(ctx, "mean_values", attr.mean_values, "a stored uint8 is from 0 to 255")
     for value in attr.std_dev_values:
-        if not value.replace(".", "").strip("0"):
+        if float(value) == 0:
             fail_attribute(ctx, "std_dev_values", attr.std_dev_values, "a number above 0 is")
 
 def _tflite_model_impl(ctx):
