@@ -1,0 +1,214 @@
+"""What the rules hand on, and how the build settings change it."""
+
+load("@bazel_skylib//lib:unittest.bzl", "analysistest", "asserts")
+load(
+    "//tools/tflite:defs.bzl",
+    "CheckpointInfo",
+    "FrozenGraphInfo",
+    "TfliteInfo",
+    "ssd_checkpoint",
+    "ssd_frozen_graph",
+    "tflite_model",
+)
+
+_OTHER_VERSION = {"//tools/tensorflow:version": "2.17.1"}
+_RELEASED = {"//models:weights": "released"}
+
+def _paths(env, files):
+    """Paths of files below this package's folder, sorted."""
+    package = "{}/{}/".format(analysistest.target_bin_dir_path(env), env.ctx.label.package)
+    return sorted([file.path.replace(package, "") for file in files])
+
+def _checkpoint_test_impl(ctx):
+    env = analysistest.begin(ctx)
+    target = analysistest.target_under_test(env)
+    checkpoint = target[CheckpointInfo]
+    asserts.equals(env, ctx.attr.weights, checkpoint.weights)
+    asserts.equals(env, ctx.attr.description, checkpoint.description)
+    asserts.equals(env, ctx.attr.files, _paths(env, checkpoint.files.to_list()))
+    asserts.equals(env, ctx.attr.files, _paths(env, target[DefaultInfo].files.to_list()))
+    index = [file.path for file in checkpoint.files.to_list() if file.path.endswith(".index")]
+    asserts.equals(env, [checkpoint.prefix + ".index"], index)
+    return analysistest.end(env)
+
+_CHECKPOINT_ATTRS = {
+    "description": attr.string(doc = "CheckpointInfo.description.", mandatory = True),
+    "files": attr.string_list(doc = "CheckpointInfo.files, below this package.", mandatory = True),
+    "weights": attr.string(doc = "CheckpointInfo.weights.", mandatory = True),
+}
+
+_checkpoint_test = analysistest.make(_checkpoint_test_impl, attrs = _CHECKPOINT_ATTRS)
+_released_checkpoint_test = analysistest.make(
+    _checkpoint_test_impl,
+    attrs = _CHECKPOINT_ATTRS,
+    config_settings = _RELEASED,
+)
+
+def _frozen_graph_test_impl(ctx):
+    env = analysistest.begin(ctx)
+    target = analysistest.target_under_test(env)
+    asserts.equals(env, ["weighed.graph.pb"], _paths(env, [target[FrozenGraphInfo].graph]))
+    asserts.equals(env, ["weighed.graph.pb"], _paths(env, target[DefaultInfo].files.to_list()))
+    asserts.equals(env, "stub weights", target[FrozenGraphInfo].checkpoint.description)
+    groups = target[OutputGroupInfo]
+    asserts.equals(env, ["weighed.graph.config"], _paths(env, groups.config.to_list()))
+    asserts.equals(env, ["weighed.graph.exported.pb"], _paths(env, groups.raw.to_list()))
+    return analysistest.end(env)
+
+_frozen_graph_test = analysistest.make(_frozen_graph_test_impl)
+
+def _tflite_test_impl(ctx):
+    env = analysistest.begin(ctx)
+    target = analysistest.target_under_test(env)
+    tflite = target[TfliteInfo]
+    asserts.equals(env, ctx.attr.version, tflite.tensorflow_version)
+    asserts.equals(env, "toco", tflite.converter)
+    asserts.equals(env, ["weighed.tflite"], _paths(env, [tflite.model]))
+    asserts.equals(env, ["weighed.raw.tflite"], _paths(env, [tflite.raw]))
+    asserts.equals(env, ["graph.pb"], _paths(env, [tflite.graph.graph]))
+    asserts.equals(env, "stub weights", tflite.graph.checkpoint.description)
+    asserts.equals(env, ["weighed.tflite"], _paths(env, target[DefaultInfo].files.to_list()))
+    groups = target[OutputGroupInfo]
+    asserts.equals(env, ["weighed.raw.tflite"], _paths(env, groups.raw.to_list()))
+    asserts.equals(env, ["graph.pb"], _paths(env, groups.graph.to_list()))
+    canonical = [action for action in analysistest.target_actions(env) if action.mnemonic == "CanonicalTflite"]
+    asserts.true(
+        env,
+        "stub weights; converted by TOCO of TensorFlow " + ctx.attr.version in canonical[0].argv,
+        "the description names another TensorFlow",
+    )
+    return analysistest.end(env)
+
+_TFLITE_ATTRS = {"version": attr.string(doc = "TfliteInfo.tensorflow_version.", mandatory = True)}
+
+_tflite_test = analysistest.make(_tflite_test_impl, attrs = _TFLITE_ATTRS)
+_other_tflite_test = analysistest.make(
+    _tflite_test_impl,
+    attrs = _TFLITE_ATTRS,
+    config_settings = _OTHER_VERSION,
+)
+
+def _tensorflow_in_runfiles_test_impl(ctx):
+    env = analysistest.begin(ctx)
+    runfiles = analysistest.target_under_test(env)[DefaultInfo].default_runfiles
+    sites = [file.short_path for file in runfiles.files.to_list() if file.short_path.startswith("../tensorflow_")]
+    asserts.equals(env, ["../tensorflow_{}/site".format(ctx.attr.version.replace(".", "_"))], sites)
+    return analysistest.end(env)
+
+_tensorflow_in_runfiles_test = analysistest.make(_tensorflow_in_runfiles_test_impl, attrs = _TFLITE_ATTRS)
+_other_tensorflow_in_runfiles_test = analysistest.make(
+    _tensorflow_in_runfiles_test_impl,
+    attrs = _TFLITE_ATTRS,
+    config_settings = _OTHER_VERSION,
+)
+
+# What the build setting chooses, and what makes the graphs and so never changes with it.
+_CHOSEN = {
+    "tensorflow": "//tools/tensorflow",
+    "toco": "//tools/tensorflow:toco",
+}
+_FIXED = {
+    "canonicalize_graph_def": "//tools/canonicalize:canonicalize_graph_def",
+    "export_ssd": "//tools/export:export_ssd",
+    "pipeline_config": "//tools/export:pipeline_config",
+    "seed_ssd": "//tools/seed:seed_ssd",
+}
+
+# A target under test is analyzed only: its files are empty.
+_MANUAL = ["manual"]
+
+def providers_test_suite(name):
+    """Declares tests of every provider, under the default build settings and under others.
+
+    Args:
+      name: the test suite's name.
+    """
+    ssd_checkpoint(
+        name = "weights",
+        archive = ":archive",
+        member = "fp32/model.ckpt-1",
+        pipeline_config = "model.config",
+        seed = 7,
+        signature = "variables.tsv",
+        tags = _MANUAL,
+    )
+    _checkpoint_test(
+        name = "weights_are_seeded_by_default_test",
+        size = "small",
+        description = "seeded weights (synthetic, seed 7): not trained",
+        files = [
+            "weights.seeded/model.ckpt.data-00000-of-00001",
+            "weights.seeded/model.ckpt.index",
+        ],
+        target_under_test = ":weights",
+        weights = "seeded",
+    )
+    _released_checkpoint_test(
+        name = "weights_are_released_on_demand_test",
+        size = "small",
+        description = "released weights: some_model_2020_05_19 (sha256 0123456789abcdef)",
+        # Neither the .meta nor another checkpoint of the archive.
+        files = [
+            "archive/fp32/model.ckpt-1.data-00000-of-00001",
+            "archive/fp32/model.ckpt-1.index",
+        ],
+        target_under_test = ":weights",
+        weights = "released",
+    )
+
+    ssd_frozen_graph(
+        name = "weighed.graph",
+        checkpoint = ":checkpoint",
+        max_detections = 10,
+        pipeline_config = "model.config",
+        score_threshold = 0.3,
+        tags = _MANUAL,
+        use_regular_nms = True,
+    )
+    _frozen_graph_test(name = "frozen_graph_test", size = "small", target_under_test = ":weighed.graph")
+
+    tflite_model(
+        name = "weighed",
+        graph = ":graph",
+        input_arrays = ["a"],
+        input_shapes = ["1,2"],
+        output_arrays = ["x"],
+        tags = _MANUAL,
+    )
+    _tflite_test(
+        name = "tflite_by_default_test",
+        size = "small",
+        target_under_test = ":weighed",
+        version = "2.15.1",
+    )
+    _other_tflite_test(
+        name = "tflite_by_another_version_test",
+        size = "small",
+        target_under_test = ":weighed",
+        version = "2.17.1",
+    )
+    tests = [
+        "weights_are_seeded_by_default_test",
+        "weights_are_released_on_demand_test",
+        "frozen_graph_test",
+        "tflite_by_default_test",
+        "tflite_by_another_version_test",
+    ]
+
+    for targets, other in [(_CHOSEN, "2.17.1"), (_FIXED, "2.15.1")]:
+        for target, label in targets.items():
+            _tensorflow_in_runfiles_test(
+                name = target + "_by_default_test",
+                size = "small",
+                target_under_test = label,
+                version = "2.15.1",
+            )
+            _other_tensorflow_in_runfiles_test(
+                name = target + "_when_another_version_converts_test",
+                size = "small",
+                target_under_test = label,
+                version = other,
+            )
+            tests += [target + "_by_default_test", target + "_when_another_version_converts_test"]
+
+    native.test_suite(name = name, tests = [":" + test for test in tests])

@@ -1,0 +1,40 @@
+"""Stand-ins for a checkpoint and a frozen graph, so that a test of a rule needs no heavy action."""
+
+load("//tools/tflite:defs.bzl", "CheckpointInfo", "FrozenGraphInfo")
+
+def _write_checkpoint(ctx):
+    files = []
+    for ending in ["index", "data-00000-of-00001"]:
+        file = ctx.actions.declare_file("{}/model.ckpt.{}".format(ctx.label.name, ending))
+        ctx.actions.write(file, "")
+        files.append(file)
+    return CheckpointInfo(
+        prefix = files[0].path[:-len(".index")],
+        files = depset(files),
+        weights = "seeded",
+        description = "stub weights",
+    )
+
+def _stub_checkpoint_impl(ctx):
+    checkpoint = _write_checkpoint(ctx)
+    return [DefaultInfo(files = checkpoint.files), checkpoint]
+
+stub_checkpoint = rule(
+    implementation = _stub_checkpoint_impl,
+    doc = "A checkpoint of empty files with the description `stub weights`.",
+    provides = [CheckpointInfo],
+)
+
+def _stub_frozen_graph_impl(ctx):
+    graph = ctx.actions.declare_file(ctx.label.name + ".pb")
+    ctx.actions.write(graph, "")
+    return [
+        DefaultInfo(files = depset([graph])),
+        FrozenGraphInfo(graph = graph, checkpoint = _write_checkpoint(ctx)),
+    ]
+
+stub_frozen_graph = rule(
+    implementation = _stub_frozen_graph_impl,
+    doc = "An empty frozen graph, with the description `stub weights`.",
+    provides = [FrozenGraphInfo],
+)
