@@ -148,6 +148,10 @@ def failure_reason(log: str) -> str:
     if fatal:
         return fatal[0].strip()
     lines = [line.strip() for line in log.splitlines() if line.strip()]
+    # A crash without a message: what Python's fault handler says comes before its stack.
+    crash = [line for line in lines if line.startswith("Fatal Python error: ")]
+    if crash:
+        return crash[0]
     return lines[-1] if lines else "the converter ended without a word"
 
 
@@ -198,8 +202,10 @@ def _convert() -> None:
         converter.quantized_input_stats = parse_input_stats(
             _INPUT_ARRAYS.value, _MEAN_VALUES.value, _STD_DEV_VALUES.value
         )
+    # Converted before the output is opened: a TOCO that aborts cannot clean up behind it.
+    model = with_ordered_option_keys(converter.convert())
     with cli.output_file(_OUTPUT_FILE.value) as stream:
-        stream.write(with_ordered_option_keys(converter.convert()))
+        stream.write(model)
 
 
 def _child(log: str) -> None:
