@@ -15,6 +15,9 @@ _PLATFORMS = [
     "manylinux_2_28_x86_64",
 ]
 
+def _out_of_place(line):
+    fail("a lock's line is out of place, re-lock with: bazel run //third_party:relock: " + line)
+
 def parse_lock(content):
     """Reads a lock file.
 
@@ -28,19 +31,23 @@ def parse_lock(content):
       A list of structs with `requirement` (as in `absl-py==2.1.0`), `sha256` and `file`.
     """
     rows = []
-    requirement = None
-    sha256 = None
+    requirement, sha256 = None, None
     for line in content.splitlines():
         line = line.strip()
         if line.startswith("# file: "):
             if not requirement or not sha256:
-                fail("a lock's line is out of place, re-lock with: bazel run //third_party:relock: " + line)
+                _out_of_place(line)
             rows.append(struct(requirement = requirement, sha256 = sha256, file = line[len("# file: "):]))
             requirement, sha256 = None, None
         elif line.startswith("--hash=sha256:"):
             sha256 = line[len("--hash=sha256:"):]
         elif line and not line.startswith("#"):
+            # A row that lacks a line must not be left out in silence.
+            if requirement:
+                _out_of_place(line)
             requirement = line.split(" ")[0]
+    if requirement:
+        _out_of_place(requirement)
     return rows
 
 def _pip(ctx, arguments):
@@ -120,7 +127,13 @@ def fetch_wheels(ctx, lock, output, python_version = "311", abi = "cp311"):
         "missing.txt",
     ] + target)
     if result.return_code != 0:
-        # The last line that pip calls an error says what is wrong; the others are advice.
+        for row in missing:
+            if "Expected sha256 " + row.sha256 in result.stderr:
+                fail(("{} is there, but its sha256 is not {} as the lock says: it was replaced, or damaged on " +
+                      "its way. Pass the genuine file with --distdir=FOLDER, or re-lock with: " +
+                      "bazel run //third_party:relock").format(row.file, row.sha256))
+
+        # The lines that pip calls errors say what is wrong; the others are advice.
         errors = [line for line in result.stderr.splitlines() if "ERROR" in line] or [result.stderr.strip()]
         fail(("Python packages cannot be fetched: {} (Without a network, put the files that the lock names " +
               "into a folder and pass --distdir=FOLDER.)").format(" ".join(errors)))
