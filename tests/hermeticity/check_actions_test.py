@@ -171,8 +171,8 @@ class FaultsTest(parameterized.TestCase):
         self.assertIn("/opt/data", fault)
 
     @parameterized.parameters(
-        (_genrule(environment=_STRICT_PATH | {"HOME": "/home/me"}), "HOME"),
-        (_genrule(environment={"PATH": "/home/me/bin:/bin"}), "/home/me/bin"),
+        (_genrule(environment=_STRICT_PATH | {"HOME": "/opt/me"}), "HOME"),
+        (_genrule(environment={"PATH": "/opt/me/bin:/bin"}), "/opt/me/bin"),
         (_genrule(environment={}), "{}"),
     )
     def test_a_genrules_environment(self, genrule, message):
