@@ -1,0 +1,72 @@
+"""Checks that no tracked file names a registry's address or a folder of one machine.
+
+    bazel run //tests/third_party:check_sources
+
+A test cannot: it sees only the files that its target lists, and this is about the others too.
+"""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Sequence
+
+from tools.cli import cli
+
+# Registries are asked through pip and apt-get, as the machine has them set up. The brackets keep
+# this file from finding itself.
+_FORBIDDEN = re.compile(
+    r"files[.]pythonhosted|pypi[.]org|deb[.]debian[.]org|snapshot[.]debian[.]org"
+    r"|registry[.]npmjs|(?<![\w./])/(?:work|root|home)/"
+)
+
+
+def forbidden(path: str, content: bytes) -> list[str]:
+    """Returns one message for each line of a text file that names what it must not."""
+    if b"\0" in content:
+        return []
+    lines = content.decode("utf-8", errors="replace").splitlines()
+    return [
+        f"{path}:{number}: {match[0]}"
+        for number, line in enumerate(lines, start=1)
+        for match in _FORBIDDEN.finditer(line)
+    ]
+
+
+def tracked_files(workspace: str) -> list[str]:
+    """Returns the paths of every file that git tracks or would.
+
+    Raises:
+      cli.UserError: git cannot tell.
+    """
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    try:
+        result = subprocess.run(command, cwd=workspace, capture_output=True, check=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise cli.UserError(f"{workspace}: git cannot list its files: {error}.") from error
+    paths = result.stdout.decode("utf-8").split("\0")
+    return sorted({path for path in paths if os.path.isfile(os.path.join(workspace, path))})
+
+
+def main(argv: Sequence[str]) -> None:
+    if len(argv) > 1:
+        raise cli.UserError(f"unexpected argument {argv[1]!r}; there are none.")
+    workspace = os.environ.get("BUILD_WORKSPACE_DIRECTORY")
+    if not workspace:
+        raise cli.UserError("call this as: bazel run //tests/third_party:check_sources")
+    paths = tracked_files(workspace)
+    found = []
+    for path in paths:
+        with open(os.path.join(workspace, path), "rb") as stream:
+            found += forbidden(path, stream.read())
+    for message in found:
+        print(message, file=sys.stderr)
+    if found:
+        raise cli.UserError(
+            f"{len(found)} line(s) name a registry's address or a machine's folder."
+        )
+    print(f"{len(paths)} files name no registry's address and no machine's folder.")
+
+
+if __name__ == "__main__":
+    cli.run(main)

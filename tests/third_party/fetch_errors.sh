@@ -1,0 +1,152 @@
+#!/bin/sh
+# What a person sees when fetching goes wrong, and that it works without a network.
+#
+#     tests/third_party/fetch_errors.sh [FOLDER]
+#
+# Runs outside Bazel, on a copy of the project in FOLDER (default: a temporary one, removed at the end),
+# since a test inside Bazel's sandbox has neither a network nor a Bazel. Needs what a first build needs;
+# only //tests/tools/cli:cli_test is built, so TensorFlow is not fetched. BAZEL names another Bazel than
+# the one on PATH.
+set -eu
+
+project=$(cd "$(dirname "$0")/../.." && pwd)
+if [ $# -gt 0 ]; then
+    mkdir -p "$1"
+    scratch=$(cd "$1" && pwd)
+else
+    scratch=$(mktemp -d)
+fi
+target=//tests/tools/cli:cli_test
+log=$scratch/log
+copy=$scratch/project
+output_base=$scratch/online
+
+bazel_in() {
+    base=$1
+    shift
+    (cd "$copy" && "${BAZEL:-bazel}" --output_base="$base" "$@" --noshow_progress --color=no)
+}
+
+finish() {
+    for base in "$scratch/online" "$scratch/offline"; do
+        [ ! -d "$base" ] || bazel_in "$base" shutdown >/dev/null 2>&1 || :
+    done
+    # Fetched folders are read-only in part.
+    [ $# -gt 0 ] || { chmod -R u+w "$scratch" && rm -rf "$scratch"; }
+}
+trap 'finish "$@"' EXIT
+trap 'exit 1' INT TERM
+
+wrong() {
+    cat "$log" >&2
+    echo "FAIL: $*" >&2
+    exit 1
+}
+
+# passes NAME COMMAND...
+passes() {
+    name=$1
+    shift
+    "$@" >"$log" 2>&1 || wrong "$name: exit code $?"
+    echo "ok: $name"
+}
+
+# fails NAME PATTERN COMMAND...: the command's exit code is not 0, and one line matches the pattern.
+fails() {
+    name=$1 pattern=$2
+    shift 2
+    ! "$@" >"$log" 2>&1 || wrong "$name: it passed"
+    grep -qE -- "$pattern" "$log" || wrong "$name: no line matches $pattern"
+    echo "ok: $name"
+}
+
+# says PATTERN: the last command printed it too.
+says() {
+    grep -qE -- "$1" "$log" || wrong "no line matches $1"
+}
+
+# not_made REPOSITORY: Bazel holds it for unfinished and will fetch it again.
+not_made() {
+    [ ! -e "$output_base/external/@$1.marker" ] || wrong "@$1 counts as fetched"
+}
+
+restore() {
+    cp "$project/$1" "$copy/$1"
+}
+
+wheels=third_party/pip/requirements.lock
+debs=third_party/debian/packages.lock.json
+zeros=0000000000000000000000000000000000000000000000000000000000000000
+
+rm -rf "$copy"
+mkdir -p "$copy"
+(cd "$project" && git ls-files -z --cached --others --exclude-standard) |
+    (cd "$project" && xargs -0 cp --parents -t "$copy")
+
+passes "the first fetch" bazel_in "$output_base" test "$target"
+
+# A digest that does not match: a wheel, then a Debian package.
+sed -i "/^absl-py==/,/# file/ s/sha256:[0-9a-f]*/sha256:$zeros/" "$copy/$wheels"
+fails "a wheel with another digest" "absl[-_]py.*$zeros" bazel_in "$output_base" test "$target"
+not_made wheels
+restore "$wheels"
+
+sed -i "/\"zlib1g_/,/sha256/ s/\"sha256\": \"[0-9a-f]*\"/\"sha256\": \"$zeros\"/" "$copy/$debs"
+fails "a Debian package with another digest" "zlib1g_.*$zeros" bazel_in "$output_base" test "$target"
+not_made debian
+restore "$debs"
+passes "the same build with the right digests" bazel_in "$output_base" test "$target"
+
+# Revisions that no archive has.
+gone="/\"package\": \"python3.11-minimal\"/,/sha256/ { s/\"version\": \"[^\"]*\"/\"version\": \"%\"/; s/\"sha256\": \"[0-9a-f]*\"/\"sha256\": \"$zeros\"/ }"
+sed -i "$(echo "$gone" | sed 's/%/3.11.2-6+deb12u0/')" "$copy/$debs"
+fails "a replaced revision under --config=ci" "python3.11-minimal 3.11.2-6\+deb12u0 is gone from the Debian archive; .* is there instead. Re-pin with: bazel run //third_party:relock" \
+    bazel_in "$output_base" test --config=ci "$target"
+not_made debian
+passes "a replaced revision" bazel_in "$output_base" test "$target"
+says "WARNING: python3.11-minimal 3.11.2-6\+deb12u0 is gone from the Debian archive"
+grep -q '"python3.11-minimal":"3.11.2-' "$output_base/external/debian/replaced.json" || wrong "replaced.json does not have it"
+
+restore "$debs"
+sed -i "$(echo "$gone" | sed 's/%/3.11.1-1/')" "$copy/$debs"
+fails "another upstream version in the archive" "python3.11-minimal=3.11.1-1 is gone from the archive, which now has 3.11.2-.*; run: bazel run //third_party:relock" \
+    bazel_in "$output_base" test "$target"
+not_made debian
+restore "$debs"
+
+# A system without apt: fetch.sh looks for its tools before anything else.
+mkdir -p "$scratch/bin"
+fails "no apt-get" "apt-get is not on this machine; .*packages.lock.json .*--distdir=FOLDER" \
+    env "PATH=$scratch/bin" /bin/sh "$copy/third_party/debian/fetch.sh" "$scratch/state" "$scratch/debs" bookworm zlib1g=1
+[ ! -e "$scratch/state" ] && [ ! -e "$scratch/debs" ] || wrong "fetch.sh made a folder"
+
+# No network: every registry, cache and proxy that the machine knows is out of reach.
+passes "the build to take the files from" bazel_in "$output_base" test "$target"
+mkdir -p "$scratch/distdir" "$scratch/no-cache"
+cp "$output_base"/external/debian/debs/*.deb "$output_base"/external/wheels/wheels/* \
+    "$output_base"/external/pip_parse_wheels/wheels/* "$scratch/distdir"
+cat >"$scratch/apt.conf" <<'EOF'
+Acquire::http::Proxy "http://127.0.0.1:9";
+Acquire::https::Proxy "http://127.0.0.1:9";
+EOF
+
+offline() {
+    env APT_CONFIG="$scratch/apt.conf" \
+        http_proxy=http://127.0.0.1:9 https_proxy=http://127.0.0.1:9 \
+        PIP_CONFIG_FILE=/dev/null PIP_INDEX_URL=http://127.0.0.1:9/ PIP_EXTRA_INDEX_URL= PIP_FIND_LINKS= PIP_RETRIES=0 \
+        sh -c 'cd "$1" && shift && exec "$@"' sh "$copy" \
+        "${BAZEL:-bazel}" --output_base="$scratch/offline" test --repository_cache="$scratch/no-cache" \
+        --noshow_progress --color=no "$@"
+}
+output_base=$scratch/offline
+fails "no network on the first fetch" "Debian packages cannot be fetched: .*--distdir=FOLDER" offline "$target"
+not_made debian
+
+# The Debian packages alone: now the wheels cannot be had.
+mkdir -p "$scratch/debs-only"
+cp "$scratch"/distdir/*.deb "$scratch/debs-only"
+fails "no network for the wheels" "Python packages cannot be fetched: .*--distdir=FOLDER" \
+    offline --distdir="$scratch/debs-only" "$target"
+
+passes "no network, and every file in a --distdir" offline --distdir="$scratch/distdir" "$target"
+echo "PASS"
