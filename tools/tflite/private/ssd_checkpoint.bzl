@@ -24,12 +24,14 @@ def ssd_checkpoint(
       fine_tune_checkpoint: the float checkpoint that a seeded quantization-aware one starts from.
       **kwargs: attributes that every rule has.
     """
+    tags = kwargs.pop("tags", [])
     seeded_ssd_checkpoint(
         name = name + ".seeded",
         fine_tune_checkpoint = fine_tune_checkpoint + ".seeded" if fine_tune_checkpoint else None,
         pipeline_config = pipeline_config,
         seed = seed,
         signature = signature,
+        tags = tags,
         **kwargs
     )
     released_checkpoint(
@@ -37,7 +39,7 @@ def ssd_checkpoint(
         archive = archive,
         member = member,
         # Not for `//...`: it stops the build while no digest is pinned, and fetches the archive after.
-        tags = ["manual"],
+        tags = tags + ["manual"],
         **kwargs
     )
     native.alias(
@@ -46,5 +48,6 @@ def ssd_checkpoint(
             str(Label("//models:weights_are_released")): ":" + name + ".released",
             "//conditions:default": ":" + name + ".seeded",
         }),
+        tags = tags,
         **kwargs
     )
