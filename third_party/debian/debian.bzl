@@ -28,6 +28,19 @@ def find_pinned(ctx, pins, output):
             missing.append(pin)
     return missing
 
+def fail_digest(file, sha256):
+    """Stops because a registry's file is another than the pinned one.
+
+    Args:
+      file: its name.
+      sha256: the digest that it was to have.
+    """
+    fail(("{} is there, but its sha256 is not {} as the lock says: it was replaced, or damaged on its way. " +
+          "Pass the genuine file with --distdir=FOLDER, or re-lock with: bazel run //third_party:relock").format(
+        file,
+        sha256,
+    ))
+
 def accept_pinned(ctx, path, sha256, output):
     """Moves a file that a registry's client has fetched into the repository, if it has its digest.
 
@@ -40,7 +53,8 @@ def accept_pinned(ctx, path, sha256, output):
       output: where to put it.
     """
     url = "file://" + str(ctx.path(path)).replace("%", "%25")
-    ctx.download(url = url, output = output, sha256 = sha256)
+    if not ctx.download(url = url, output = output, sha256 = sha256, allow_fail = True).success:
+        fail_digest(output.rpartition("/")[2], sha256)
     ctx.delete(path)
 
 def _debian_packages_impl(ctx):

@@ -1,6 +1,6 @@
 """Wheels pinned by sha256, fetched by pip, and one directory that holds them installed."""
 
-load("//third_party/debian:debian.bzl", "accept_pinned", "find_pinned", "unpack_debian_package")
+load("//third_party/debian:debian.bzl", "accept_pinned", "fail_digest", "find_pinned", "unpack_debian_package")
 load("//third_party/python:cpython.bzl", "compile_python")
 
 # What a wheel may be built for and still run on the packaged CPython 3.11.
@@ -129,14 +129,15 @@ def fetch_wheels(ctx, lock, output, python_version = "311", abi = "cp311"):
     if result.return_code != 0:
         for row in missing:
             if "Expected sha256 " + row.sha256 in result.stderr:
-                fail(("{} is there, but its sha256 is not {} as the lock says: it was replaced, or damaged on " +
-                      "its way. Pass the genuine file with --distdir=FOLDER, or re-lock with: " +
-                      "bazel run //third_party:relock").format(row.file, row.sha256))
+                fail_digest(row.file, row.sha256)
 
-        # The lines that pip calls errors say what is wrong; the others are advice.
-        errors = [line for line in result.stderr.splitlines() if "ERROR" in line] or [result.stderr.strip()]
+        # The lines that pip calls errors say what is wrong, and before them why; the others are advice.
+        lines = result.stderr.splitlines()
+        unreachable = [line for line in lines if "connection broken" in line][:1]
+        errors = unreachable + [line for line in lines if "ERROR" in line] or [result.stderr.strip()]
         fail(("Python packages cannot be fetched: {} (Without a network, put the files that the lock names " +
-              "into a folder and pass --distdir=FOLDER.)").format(" ".join(errors)))
+              "into a folder and pass --distdir=FOLDER, or pass the --repository_cache of a machine that has " +
+              "built.)").format(" ".join(errors)))
     for row in missing:
         accept_pinned(ctx, "downloaded/" + row.file, row.sha256, output + "/" + row.file)
     ctx.delete("downloaded")
