@@ -141,15 +141,11 @@ class Build:
         )
         return time.monotonic() - start
 
-    def cold_build(self) -> float:
+    def cold_build(self, *options: str) -> float:
         """Builds the targets with one job from nothing but what is fetched and analyzed."""
         self.bazel("clean")
         self.build("--nobuild")
-        return self.build(
-            "--jobs=1",
-            f"--execution_log_json_file={self.log}",
-            f"--profile={self.profile}",
-        )
+        return self.build("--jobs=1", f"--profile={self.profile}", *options)
 
 
 def report(
@@ -182,11 +178,12 @@ def main(argv: Sequence[str]) -> None:
     build = Build(workspace, directory)
     console = Console(width=120)
     try:
-        build.cold_build()
+        # Writing the log takes about half a second an action, so no measured build writes it.
+        build.cold_build(f"--execution_log_json_file={build.log}")
+        actions = execution_log.read(build.log).values()
         execution_root = build.bazel("info", "execution_root")
         cold, by_hand = [], []
         for _ in range(_ROUNDS.value):
-            actions = execution_log.read(build.log).values()
             by_hand.append([run_by_hand(action, execution_root) for action in actions])
             cold.append(build.cold_build())
         no_op = [build.build() for _ in range(_NO_OP_BUILDS)]

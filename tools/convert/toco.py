@@ -9,6 +9,7 @@ import difflib
 import multiprocessing
 import os
 import re
+import signal
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -235,8 +236,11 @@ def main(argv: Sequence[str]) -> None:
         return
     if child.exitcode == 2:
         raise cli.UserError(text.rpartition("ERROR: ")[2].strip())
+    reason = failure_reason(text)
+    if child.exitcode == -signal.SIGKILL:
+        reason = "the system killed it, for want of memory perhaps"
     raise cli.UserError(
-        f"{_GRAPH_DEF_FILE.value}: TOCO refused it: {failure_reason(text)}\nThe whole log:\n{text}"
+        f"{_GRAPH_DEF_FILE.value}: TOCO refused it: {reason}\nThe whole log:\n{text}"
     )
 
 

@@ -52,6 +52,8 @@ def _released_checkpoint_impl(ctx):
     index = [file for file in files if file.path.endswith(suffix + ".index")]
     if not index:
         fail("{}: member = {} is not in {}.".format(ctx.label, repr(ctx.attr.member), archive.name), attr = "member")
+    if not [file for file in files if suffix + ".data-" in file.path]:
+        fail("{}: member = {} has no .data in {}.".format(ctx.label, repr(ctx.attr.member), archive.name), attr = "member")
     checkpoint = depset([file for file in files if not file.path.endswith(".meta")])
     return [
         DefaultInfo(files = checkpoint, runfiles = ctx.runfiles(transitive_files = checkpoint)),
