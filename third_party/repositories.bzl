@@ -90,4 +90,9 @@ def third_party_repositories():
             "rocket.jpg",
         ]],
     )
+    wheel_files(
+        name = "tflite_schema",
+        lock = "//third_party/tflite_schema:source.lock",
+        members = ["ai_edge_litert/schema_py_generated.py"],
+    )
     released_archives()

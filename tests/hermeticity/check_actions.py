@@ -30,7 +30,7 @@ _BAZEL = flags.DEFINE_list(
 # The repositories that third_party/ pins by digest.
 _PINNED_REPOSITORY = re.compile(
     r"cpython_3_11|tensorflow_\d+_\d+_\d+|tf_models_object_detection|tf1_contrib_quantize"
-    r"|photographs|pip_\w+|released_\w+"
+    r"|photographs|tflite_schema|pip_\w+|released_\w+"
 )
 # What Bazel brings and puts before every genrule's command.
 _GENRULE_SETUP = "external/bazel_tools/tools/genrule/genrule-setup.sh"

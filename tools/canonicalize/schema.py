@@ -6,7 +6,7 @@ Its release 1.2.0 knows every table, field and operator that TensorFlow 1.15.5, 
 can write. Releases from 1.3.0 on need more packages; the newest load a shared library on import.
 """
 
-from ai_edge_litert import schema_py_generated as tflite
+from tflite_schema import schema_py_generated as tflite
 
 # The schema's file_identifier and the only value of Model.version that it describes.
 FILE_IDENTIFIER = b"TFL3"
