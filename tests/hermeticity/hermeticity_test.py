@@ -12,6 +12,7 @@ _ENVIRONMENT = {
     "HOME": "/dev/null",
     "KERAS_HOME": "/dev/null",
     "LC_ALL": "C",
+    "OPENSSL_CONF": "/dev/null",
     "PATH": "/dev/null",
     "PYTHONCOERCECLOCALE": "0",
     "PYTHONHASHSEED": "0",
@@ -19,7 +20,7 @@ _ENVIRONMENT = {
     "TF_CPP_MIN_LOG_LEVEL": "2",
     "TF_ENABLE_ONEDNN_OPTS": "0",
     "TMPDIR": "/tmp",
-    "TZ": "UTC",
+    "TZ": "UTC0",
 }
 _ENVIRONMENT_OF_PLACES = {"PYTHONHOME", "PYTHONPATH", "RUNFILES_DIR"}
 # TensorFlow and Keras set these for themselves while they are imported.
@@ -91,7 +92,6 @@ class HermeticityTest(parameterized.TestCase):
         report = _load(path)
         self.assertEqual(report["undeclared_import_error"], "ModuleNotFoundError")
         self.assertEqual(report["undeclared_neighbour_error"], "ModuleNotFoundError")
-        self.assertEqual(set(report["host_package_errors"].values()), {"ModuleNotFoundError"})
 
     def test_both_actions_hash_strings_alike(self):
         self.assertLen(_REPORTS, 2)

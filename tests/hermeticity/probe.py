@@ -57,9 +57,6 @@ def main(argv: Sequence[str]) -> None:
         "network_error": network_error("192.0.2.1", 80),
         "undeclared_import_error": import_error("tests.hermeticity.undeclared_sibling"),
         "undeclared_neighbour_error": import_error("undeclared_sibling"),
-        "host_package_errors": {
-            name: import_error(name) for name in ("pip", "apt_pkg", "setuptools_scm")
-        },
         "hash_of_a_string": hash("reproducible"),
     }
     with cli.output_file(_OUTPUT.value, "w") as stream:

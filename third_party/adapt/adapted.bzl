@@ -1,7 +1,7 @@
 """Genuine source, fetched by digest and adapted as it is unpacked; nothing of it is committed."""
 
 load("//third_party/pip:wheels.bzl", "fetch_wheels", "pip_attrs")
-load("//third_party/python:cpython.bzl", "compile_python")
+load("//third_party/python:cpython.bzl", "HERMETIC_ENVIRONMENT", "compile_python")
 
 _BUILD = """\
 load("@reproducible_tflite//third_party/python:site.bzl", "python_site_library")
@@ -27,14 +27,16 @@ def _adapted_source_impl(ctx):
             ctx.delete("wheel.zip")
         arguments.append("tools")
 
-    workspace = ctx.path(Label("//:WORKSPACE")).dirname
+    # A folder of their own: what else lies in the workspace must not be importable.
+    ctx.symlink(ctx.attr._source_tree, "adapter/third_party/adapt/source_tree.py")
+    ctx.symlink(ctx.attr.adapter, "adapter/adapt.py")
     result = ctx.execute(
-        [ctx.path(ctx.attr.python), ctx.path(ctx.attr.adapter)] + arguments,
-        environment = {"PYTHONPATH": str(workspace)},
+        [ctx.path(ctx.attr.python), "adapter/adapt.py"] + arguments,
+        environment = dict(HERMETIC_ENVIRONMENT, PYTHONPATH = str(ctx.path("adapter"))),
     )
     if result.return_code != 0:
-        fail("{} cannot be adapted: {}".format(source[0].file, result.stderr.strip()))
-    for path in ["source", "tools", "tools-wheels"]:
+        fail("{} cannot be adapted, by {}: {}".format(source[0].file, ctx.attr.adapter, result.stderr.strip()))
+    for path in ["adapter", "source", "tools", "tools-wheels"]:
         ctx.delete(path)
     compile_python(ctx, ctx.path(ctx.attr.python), "site", "/" + ctx.name)
     ctx.file("BUILD.bazel", _BUILD)
@@ -51,7 +53,6 @@ adapted_source = repository_rule(
         ),
         python_version = attr.string(doc = "The Python version of the wheel that is adapted.", default = "311"),
         tools_lock = attr.label(doc = "Wheels that the adapter needs, unpacked into one folder."),
-        # Asked for by name, so that editing it adapts again.
         _source_tree = attr.label(default = Label("//third_party/adapt:source_tree.py")),
     ),
 )

@@ -21,10 +21,10 @@ def find_pinned(ctx, pins, output):
     # Bazel answers a download without a URL from its repository cache, by digest.
     candidates = [pin for pin in pins if not _find_pinned_file(ctx, pin, output, [])]
 
-    # A --distdir is searched by the URL's base name. Bazel warns of each file that is not there, so stop
-    # at the first: who passes a --distdir has all of them in it.
-    for pin in candidates:
-        if missing or not _find_pinned_file(ctx, pin, output, "file:///not-in-a-distdir-so-asking-the-registry/" + pin.file):
+    # A --distdir is searched by the URL's base name, and Bazel warns of each file that is not there. So
+    # when the first is not there, none is looked for.
+    for count, pin in enumerate(candidates):
+        if (count and count == len(missing)) or not _find_pinned_file(ctx, pin, output, "file:///not-in-a-distdir-so-asking-the-registry/" + pin.file):
             missing.append(pin)
     return missing
 
@@ -58,6 +58,9 @@ def accept_pinned(ctx, path, sha256, output):
     ctx.delete(path)
 
 def _debian_packages_impl(ctx):
+    machine = ctx.execute(["uname", "-sm"]).stdout.strip()
+    if machine != "Linux x86_64":
+        fail("this project's interpreter and TensorFlow are for Linux on x86_64; this machine is {}".format(machine))
     pins = [struct(**row) for row in json.decode(ctx.read(ctx.attr.lock))["packages"]]
     missing = {}
     for pin in find_pinned(ctx, pins, "debs"):
@@ -72,7 +75,10 @@ def _debian_packages_impl(ctx):
             timeout = 600,
         )
         if result.return_code != 0:
-            fail("Debian packages cannot be fetched: " + result.stderr.strip())
+            fail("Debian packages cannot be fetched: {} Wanted: {}.".format(
+                result.stderr.strip(),
+                ", ".join([pin.file for pin in wanted]),
+            ))
         for line in result.stdout.splitlines():
             _, package, pinned, candidate = line.split(" ")
             replaced[package] = candidate
@@ -93,7 +99,7 @@ def _debian_packages_impl(ctx):
     for pin in pins:
         ctx.symlink("debs/" + pin.file, pin.package + ".deb")
 
-    # What is really here: the provenance of everything that is made from these packages.
+    # What is here in place of a pin. A build that must not depend on it says --config=ci.
     ctx.file("replaced.json", json.encode(replaced) + "\n")
     ctx.file("BUILD.bazel", """\
 package(default_visibility = ["//visibility:public"])
@@ -124,7 +130,10 @@ def unpack_debian_package(ctx, package, output):
       package: the label of the .deb.
       output: the folder to unpack it in.
     """
-    result = ctx.execute(["dpkg-deb", "-x", ctx.path(package), output])
+    unpacker = ctx.which("dpkg-deb")
+    if not unpacker:
+        fail("dpkg-deb is not on PATH; install the package dpkg, which other systems than Debian have too")
+    result = ctx.execute([unpacker, "-x", ctx.path(package), output])
     if result.return_code != 0:
         fail("{} cannot be unpacked: {}".format(package, result.stderr.strip()))
 
@@ -134,7 +143,7 @@ def _debian_package_tree_impl(ctx):
     # The folder's own children become the repository's root, as if it were an archive with a prefix.
     result = ctx.execute(["sh", "-ec", "cp -RL unpacked/\"$1\"/. . && rm -rf unpacked", "sh", ctx.attr.strip_prefix])
     if result.return_code != 0:
-        fail("{}: there is no {} in it: {}".format(ctx.attr.package, ctx.attr.strip_prefix, result.stderr.strip()))
+        fail("{}: {} cannot be taken out of it: {}".format(ctx.attr.package, ctx.attr.strip_prefix, result.stderr.strip()))
 
 debian_package_tree = repository_rule(
     implementation = _debian_package_tree_impl,

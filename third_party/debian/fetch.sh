@@ -21,7 +21,7 @@ fail() {
 offline="put the .deb files that third_party/debian/packages.lock.json names into a folder and pass\
  --distdir=FOLDER, or pass the --repository_cache of a machine that has built."
 
-for tool in apt-get apt-cache dpkg; do
+for tool in apt-get apt-cache; do
     command -v "$tool" >/dev/null 2>&1 || fail "$tool is not on this machine; on another system, $offline"
 done
 
@@ -30,36 +30,54 @@ mkdir -p "$state/lists/partial" "$state/cache/archives/partial" "$state/empty" "
 output=$(cd "$output" && pwd)
 state=$(cd "$state" && pwd)
 
-# One line a source: "URI RELEASE". Debian's own archives end in /debian and /debian-security.
-sources=$(apt-get indextargets --format '$(REPO_URI) $(RELEASE)' | sort -u)
-main=$(echo "$sources" | sed -n 's#^\([^ ]*/debian/\{0,1\}\) .*#\1#p' | head -n 1)
-security=$(echo "$sources" | sed -n 's#^\([^ ]*/debian-security/\{0,1\}\) .*#\1#p' | head -n 1)
-[ -n "$main" ] || fail "the machine's apt names no Debian archive; $offline"
+# Where the machine's apt finds Debian: what stands before /dists/SUITE/InRelease' in what an update would
+# fetch. That works without package lists and for both formats of sources. Archives of other publishers
+# are tried too and simply have no such package; every file is held against its digest in the end.
+addresses=$(apt-get -q=2 --print-uris update 2>/dev/null |
+    sed -n "s#^'\(.*\)/dists/\([^']*\)/InRelease'.*#\2 \1#p" | sort -u)
 
-keyring=/usr/share/keyrings/debian-archive-keyring.gpg
+# Where the keys do not stand in apt's own folder, name Debian's.
 options=
-[ -e "$keyring" ] && options="[signed-by=$keyring]"
-{
-    echo "deb $options $main $suite main"
-    if [ "$suite" = bookworm ]; then
-        echo "deb $options $main $suite-updates main"
-        [ -z "$security" ] || echo "deb $options $security $suite-security main"
-    fi
-} >"$state/sources.list"
+keyring=/usr/share/keyrings/debian-archive-keyring.gpg
+ls /etc/apt/trusted.gpg.d/debian-archive-* >/dev/null 2>&1 || [ ! -e "$keyring" ] || options="[signed-by=$keyring]"
+echo "$addresses" | while read -r release address; do
+    case $release in
+        *-security) [ "$suite" != bookworm ] || echo "deb $options $address $suite-security main" ;;
+        bullseye | bookworm | trixie | forky | duke | sid | oldstable | stable | testing | unstable)
+            echo "deb $options $address $suite main"
+            [ "$suite" != bookworm ] || echo "deb $options $address $suite-updates main"
+            ;;
+    esac
+done | sort -u >"$state/sources.list"
+[ -s "$state/sources.list" ] || fail "the machine's apt names no Debian archive; $offline"
 
-# An empty status: what is installed on this machine is not what the archive has.
+# The machine's preferences, default release and hooks are about what is installed on it, and an empty
+# status says that nothing is.
+cat >"$state/apt.conf" <<END
+#clear APT::Update::Pre-Invoke;
+#clear APT::Update::Post-Invoke;
+#clear APT::Update::Post-Invoke-Success;
+#clear APT::Default-Release;
+Acquire::Languages "none";
+Acquire::Retries "3";
+APT::Architecture "amd64";
+APT::Sandbox::User "";
+Dir::Cache "$state/cache";
+Dir::Etc::Preferences "/dev/null";
+Dir::Etc::PreferencesParts "$state/empty";
+Dir::Etc::SourceList "$state/sources.list";
+Dir::Etc::SourceParts "$state/empty";
+Dir::State::Lists "$state/lists";
+Dir::State::Status "$state/status";
+END
 apt() {
     program=$1
     shift
-    "$program" -q=2 \
-        -o Dir::Etc::SourceList="$state/sources.list" -o Dir::Etc::SourceParts="$state/empty" \
-        -o Dir::State::Lists="$state/lists" -o Dir::Cache="$state/cache" -o Dir::State::Status="$state/status" \
-        -o APT::Sandbox::User= -o APT::Architecture=amd64 -o Acquire::Languages=none \
-        -o Acquire::Retries=3 "$@"
+    "$program" -q=2 -c "$state/apt.conf" "$@"
 }
 
-# apt calls it no error when an archive cannot be reached; then the packages are not found below.
-apt apt-get update >"$state/update.log" 2>&1 || fail "apt-get update: $(tail -n 3 "$state/update.log")"
+# An archive that cannot be reached, or is not Debian's, is no error yet; the packages decide below.
+apt apt-get update >"$state/update.log" 2>&1 || :
 
 cd "$output"
 for pin in "$@"; do

@@ -3,18 +3,6 @@
 load("//third_party/debian:debian.bzl", "accept_pinned", "fail_digest", "find_pinned", "unpack_debian_package")
 load("//third_party/python:cpython.bzl", "compile_python")
 
-# What a wheel may be built for and still run on the packaged CPython 3.11.
-_PLATFORMS = [
-    "manylinux1_x86_64",
-    "manylinux2010_x86_64",
-    "manylinux2014_x86_64",
-    "manylinux_2_12_x86_64",
-    "manylinux_2_17_x86_64",
-    "manylinux_2_24_x86_64",
-    "manylinux_2_27_x86_64",
-    "manylinux_2_28_x86_64",
-]
-
 def _out_of_place(line):
     fail("a lock's line is out of place, re-lock with: bazel run //third_party:relock: " + line)
 
@@ -50,12 +38,16 @@ def parse_lock(content):
         _out_of_place(requirement)
     return rows
 
-def _pip(ctx, arguments):
+# A person's settings say where registries are; how a wheel is unpacked is not theirs to say.
+_NO_SETTINGS = {"PIP_CONFIG_FILE": "/dev/null"}
+
+def _pip(ctx, arguments, settings = {}):
     """Runs the packaged pip on the packaged CPython, with the person's own pip settings.
 
     Args:
       ctx: the repository context of a rule with `pip_attrs`.
       arguments: pip's arguments.
+      settings: environment variables for pip.
 
     Returns:
       What ctx.execute returned.
@@ -68,7 +60,12 @@ def _pip(ctx, arguments):
     ]
     result = ctx.execute(
         [ctx.path(ctx.attr.python), "-m", "pip", "--disable-pip-version-check", "--no-input", "--quiet"] + arguments,
-        environment = {"PYTHONPATH": ":".join(wheels), "REPOSITORY_RULE": "1", "PIP_REQUIRE_VIRTUALENV": "0"},
+        environment = dict(
+            settings,
+            PIP_REQUIRE_VIRTUALENV = "0",
+            PYTHONPATH = ":".join(wheels),
+            REPOSITORY_RULE = "1",
+        ),
         timeout = 1800,
     )
     ctx.delete("unpacked-pip")
@@ -115,7 +112,7 @@ def fetch_wheels(ctx, lock, output, python_version = "311", abi = "cp311"):
         "none",
     ]
     if not source:
-        for platform in _PLATFORMS:
+        for platform in ctx.read(ctx.attr._platforms).splitlines():
             target += ["--platform", platform]
     result = _pip(ctx, [
         "download",
@@ -147,6 +144,8 @@ def fetch_wheels(ctx, lock, output, python_version = "311", abi = "cp311"):
 pip_attrs = {
     "lock": attr.label(doc = "The lock file.", mandatory = True),
     "python": attr.label(doc = "The CPython that runs pip.", default = Label("@cpython_3_11//:python")),
+    # What a wheel may be built for and still run on the packaged CPython.
+    "_platforms": attr.label(default = Label("//third_party/pip:platforms.txt")),
     "_pip": attr.label(default = Label("@debian//:python3-pip-whl.deb")),
     "_setuptools": attr.label(default = Label("@debian//:python3-setuptools-whl.deb")),
 }
@@ -196,12 +195,13 @@ def _python_site_impl(ctx):
     rows = fetch_wheels(ctx, ctx.read(ctx.attr.lock), "wheels")
     result = _pip(ctx, [
         "install",
+        "--isolated",
         "--no-index",
         "--no-deps",
         "--no-compile",
         "--target",
         "site",
-    ] + ["wheels/" + row.file for row in rows])
+    ] + ["wheels/" + row.file for row in rows], _NO_SETTINGS)
     if result.return_code != 0:
         fail("{} cannot be installed: {}".format(ctx.attr.lock, result.stderr.strip()))
     ctx.delete("wheels")

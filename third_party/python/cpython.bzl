@@ -25,6 +25,11 @@ for module in "$@"; do
     rm -f runtime/lib/python$version/lib-dynload/$module.*.so
 done
 find runtime -name __pycache__ -prune -exec rm -rf '{}' +
+mkdir -p runtime/share/doc
+for copyright in unpacked/usr/share/doc/*/copyright; do
+    package=${copyright%/copyright}
+    cp -L "$copyright" runtime/share/doc/"${package##*/}".copyright
+done
 # A dangling link would be an input that cannot be read.
 find runtime -xtype l -delete
 rm -rf unpacked
@@ -46,6 +51,13 @@ py_runtime(
     stub_shebang = \"\"\"{shebang}\"\"\",
 )
 """
+
+# For the launcher in a repository rule: neither a person's PYTHONPATH nor, below `bazel run`, a person's
+# environment counts.
+HERMETIC_ENVIRONMENT = {
+    "BUILD_WORKSPACE_DIRECTORY": "",
+    "PYTHONPATH": "",
+}
 
 def _cpython_impl(ctx):
     for package in ctx.attr.packages:
@@ -100,8 +112,6 @@ def compile_python(ctx, python, directory, prefix):
         "-j",
         "0",
         path,
-    ], environment = {"PYTHONPATH": ""}, timeout = 1800)
-
-    # compileall returns 1 when one file fails; such files exist in wheels and are never imported.
-    if result.return_code not in [0, 1]:
-        fail("{} cannot be compiled: {}".format(directory, result.stderr.strip()))
+    ], environment = HERMETIC_ENVIRONMENT, timeout = 1800)
+    if result.return_code != 0:
+        fail("{} cannot be compiled: {}".format(directory, (result.stdout + result.stderr).strip()))

@@ -17,20 +17,26 @@ set -- "$runtime/lib/ld-linux-x86-64.so.2" --inhibit-cache --library-path "$runt
 if [ -n "${BUILD_WORKSPACE_DIRECTORY:-}" ] || [ -n "${REPOSITORY_RULE:-}" ]; then
     # `bazel run` and fetching: a person's own proxy, home and pip settings count; only what would
     # change the interpreter does not.
-    unset LD_PRELOAD LD_LIBRARY_PATH PYTHONSTARTUP PYTHONUSERBASE PYTHONPLATLIBDIR PYTHONSAFEPATH PYTHONOPTIMIZE
+    unset LD_PRELOAD LD_LIBRARY_PATH
+    unset PYTHONASYNCIODEBUG PYTHONBREAKPOINT PYTHONCASEOK PYTHONCOERCECLOCALE PYTHONDEBUG PYTHONDEVMODE \
+        PYTHONDONTWRITEBYTECODE PYTHONFAULTHANDLER PYTHONINSPECT PYTHONIOENCODING PYTHONMALLOC \
+        PYTHONNODEBUGRANGES PYTHONOPTIMIZE PYTHONPLATLIBDIR PYTHONPROFILEIMPORTTIME PYTHONPYCACHEPREFIX \
+        PYTHONSAFEPATH PYTHONSTARTUP PYTHONTRACEMALLOC PYTHONUSERBASE PYTHONUTF8 PYTHONVERBOSE PYTHONWARNINGS
     PYTHONHOME=$runtime PYTHONHASHSEED=0 TF_CPP_MIN_LOG_LEVEL=2 TF_ENABLE_ONEDNN_OPTS=0
     export PYTHONHOME PYTHONHASHSEED TF_CPP_MIN_LOG_LEVEL TF_ENABLE_ONEDNN_OPTS
     exec "$@"
 fi
 
 # C is the one locale that the C library has built in; any other is read from the host's files, so Python
-# is told by itself that text is UTF-8. Nothing can be made or found below /dev/null, even by root. oneDNN
-# chooses its kernels by the CPU model, and its results differ in the last bits. Bazel's variables for
-# runfiles and tests pass: ${x+"y"} is nothing when x is unset.
+# is told by itself that text is UTF-8. UTC0 is a time zone that needs no file either. Nothing can be made
+# or found below /dev/null, even by root. oneDNN chooses its kernels by the CPU model, and its results
+# differ in the last bits. Bazel's variables for runfiles and tests pass: ${x+"y"} is nothing when x is
+# unset.
 exec /usr/bin/env -i \
     HOME=/dev/null \
     KERAS_HOME=/dev/null \
     LC_ALL=C \
+    OPENSSL_CONF=/dev/null \
     PATH=/dev/null \
     PYTHONCOERCECLOCALE=0 \
     PYTHONHASHSEED=0 \
@@ -40,7 +46,7 @@ exec /usr/bin/env -i \
     TF_CPP_MIN_LOG_LEVEL=2 \
     TF_ENABLE_ONEDNN_OPTS=0 \
     TMPDIR="${TEST_TMPDIR:-/tmp}" \
-    TZ=UTC \
+    TZ=UTC0 \
     ${RUNFILES_DIR+"RUNFILES_DIR=$RUNFILES_DIR"} \
     ${TEST_SRCDIR+"TEST_SRCDIR=$TEST_SRCDIR"} \
     ${TEST_TMPDIR+"TEST_TMPDIR=$TEST_TMPDIR"} \
