@@ -33,7 +33,7 @@ state=$(cd "$state" && pwd)
 # Where the machine's apt finds Debian: what stands before /dists/SUITE/InRelease' in what an update would
 # fetch. That works without package lists and for both formats of sources. Archives of other publishers
 # are tried too and simply have no such package; every file is held against its digest in the end.
-addresses=$(apt-get -q=2 --print-uris update 2>/dev/null |
+addresses=$(apt-get --print-uris update 2>/dev/null |
     sed -n "s#^'\(.*\)/dists/\([^']*\)/InRelease'.*#\2 \1#p" | sort -u)
 
 # Where the keys do not stand in apt's own folder, name Debian's.
