@@ -1,13 +1,14 @@
 import os
 import subprocess
 import sys
+from unittest import mock
 
 from absl.testing import absltest
 
 from tools.cli import cli
 
 _PROGRAM = """
-import sys
+import resource
 from tools.cli import cli
 
 def main(argv):
@@ -15,10 +16,16 @@ def main(argv):
         with cli.output_file({output!r}) as stream:
             stream.write(b"half")
             raise cli.UserError("x.config: line 3 is wrong.")
+    if argv[1:] == ["full"]:
+        # Stands for a full disk.
+        resource.setrlimit(resource.RLIMIT_FSIZE, (10000, 10000))
+        mode, content = {full!r}
+        with cli.output_file({output!r}, mode) as stream:
+            stream.write(content)
     with cli.output_file({output!r}) as stream:
         stream.write(b"whole")
 
-cli.run(main)
+cli.run(main, positional={positional})
 """
 
 
@@ -27,8 +34,9 @@ class CliTest(absltest.TestCase):
         super().setUp()
         self.output = os.path.join(self.create_tempdir().full_path, "out")
 
-    def _run(self, *arguments):
-        program = self.create_tempfile(content=_PROGRAM.format(output=self.output)).full_path
+    def _run(self, *arguments, positional=1, full=("wb", b"")):
+        text = _PROGRAM.format(output=self.output, positional=positional, full=full)
+        program = self.create_tempfile(content=text).full_path
         return subprocess.run(
             [sys.executable, program, *arguments], capture_output=True, text=True, check=False
         )
@@ -44,6 +52,59 @@ class CliTest(absltest.TestCase):
         self.assertEqual(result.returncode, 1)
         self.assertEqual(result.stderr, "ERROR: x.config: line 3 is wrong.\n")
         self.assertEmpty(os.listdir(os.path.dirname(self.output)))
+
+    def test_an_argument_too_many_is_named(self):
+        for positional, arguments, unexpected in ((0, ["a"], "a"), (1, ["a", "b", "c"], "b")):
+            with self.subTest(positional):
+                result = self._run(*arguments, positional=positional)
+                self.assertEqual(result.returncode, 1)
+                self.assertEqual(
+                    result.stderr, f"ERROR: unexpected argument {unexpected!r}; see --help.\n"
+                )
+                self.assertFalse(os.path.exists(self.output))
+        self.assertEqual(self._run("a", "b", positional=None).returncode, 0)
+
+    def test_a_full_disk_is_named_and_leaves_nothing(self):
+        # Both less than a buffer, which is written on closing, and more.
+        for full in (("wb", b"x" * 10001), ("wb", b"x" * 10**6), ("w", "x" * 10**6)):
+            with self.subTest(full[0]):
+                result = self._run("full", full=full)
+                self.assertEqual(result.returncode, 1)
+                self.assertEqual(
+                    result.stderr, f"ERROR: {self.output}: cannot be written: File too large.\n"
+                )
+                self.assertEmpty(os.listdir(os.path.dirname(self.output)))
+
+    def test_an_output_that_is_a_folder_is_named(self):
+        os.mkdir(self.output)
+        with self.assertRaisesRegex(cli.UserError, "out: cannot be written: Is a directory"):
+            with cli.output_file(self.output) as stream:
+                stream.write(b"x")
+        self.assertEqual(os.listdir(os.path.dirname(self.output)), ["out"])
+
+    def test_text_is_utf_8_with_unix_line_ends(self):
+        with cli.output_file(self.output, "w") as stream:
+            stream.write("\u00e9\n")
+        with open(self.output, "rb") as stream:
+            self.assertEqual(stream.read(), b"\xc3\xa9\n")
+
+    def test_the_blocks_own_error_passes(self):
+        with self.assertRaises(FileNotFoundError):
+            with cli.output_file(self.output):
+                open("/nonexistent")
+        self.assertEmpty(os.listdir(os.path.dirname(self.output)))
+
+    def test_the_workspace_is_known_under_bazel_run_only(self):
+        with mock.patch.dict(os.environ, {"BUILD_WORKSPACE_DIRECTORY": "/there"}):
+            self.assertEqual(cli.workspace(), "/there")
+        with mock.patch.dict(os.environ, {"BUILD_WORKSPACE_DIRECTORY": ""}):
+            with self.assertRaisesRegex(cli.UserError, "start this program with `bazel run`"):
+                cli.workspace()
+
+    def test_a_persons_path_is_relative_to_where_the_person_is(self):
+        with mock.patch.dict(os.environ, {"BUILD_WORKING_DIRECTORY": "/there"}):
+            self.assertEqual(cli.callers_path("file"), "/there/file")
+            self.assertEqual(cli.callers_path("/file"), "/file")
 
     def test_unwritable_directory_is_named(self):
         with self.assertRaisesRegex(cli.UserError, "/nonexistent/out: cannot be written: No such"):
