@@ -21,17 +21,6 @@ from tools.cli import cli
 
 _ONLY = flags.DEFINE_enum("only", "all", ["all", "pip", "debian"], "Which locks to write.")
 
-# The platforms of third_party/pip/wheels.bzl.
-_PLATFORMS = (
-    "manylinux1_x86_64",
-    "manylinux2010_x86_64",
-    "manylinux2014_x86_64",
-    "manylinux_2_12_x86_64",
-    "manylinux_2_17_x86_64",
-    "manylinux_2_24_x86_64",
-    "manylinux_2_27_x86_64",
-    "manylinux_2_28_x86_64",
-)
 _HEADER = "# Written by: bazel run //third_party:relock\n"
 
 
@@ -59,8 +48,22 @@ def lock_text(report: dict) -> str:
     return _HEADER + "".join(sorted(rows))
 
 
-def lock_pip(requirements: pathlib.Path, constraints: pathlib.Path | None) -> None:
+def complaint(result: subprocess.CompletedProcess[str]) -> str:
+    """Returns what a failed client said: what it calls errors, or else all of it."""
+    said = result.stderr.strip()
+    errors = [line for line in said.splitlines() if "ERROR" in line]
+    return " ".join(errors) or said or f"it ended with {result.returncode} and said nothing."
+
+
+def lock_pip(
+    requirements: pathlib.Path, constraints: pathlib.Path | None, platforms: Sequence[str]
+) -> None:
     """Resolves a `.in` file with pip and writes the `.lock` beside it.
+
+    Args:
+      requirements: the `.in` file.
+      constraints: pip's constraints file, if any.
+      platforms: the platform tags of the wheels that fit.
 
     Raises:
       cli.UserError: pip finds no set of wheels that fits.
@@ -73,7 +76,7 @@ def lock_pip(requirements: pathlib.Path, constraints: pathlib.Path | None) -> No
         command += ["--implementation", "cp", "--python-version", "3.11"]
         for abi in ("cp311", "abi3", "none"):
             command += ["--abi", abi]
-        for platform in _PLATFORMS:
+        for platform in platforms:
             command += ["--platform", platform]
         if constraints:
             command += ["--constraint", str(constraints)]
@@ -84,8 +87,7 @@ def lock_pip(requirements: pathlib.Path, constraints: pathlib.Path | None) -> No
             check=False,
         )
         if result.returncode:
-            errors = [line for line in result.stderr.splitlines() if "ERROR" in line]
-            raise cli.UserError(f"{requirements}: pip finds no fit: {' '.join(errors)}")
+            raise cli.UserError(f"{requirements}: pip finds no fit: {complaint(result)}")
         with open(report, encoding="utf-8") as stream:
             text = lock_text(json.load(stream))
     with cli.output_file(str(requirements.with_suffix(".lock")), "w") as stream:
@@ -124,7 +126,7 @@ def lock_debian(lock: pathlib.Path, fetch: pathlib.Path) -> None:
                 check=False,
             )
             if result.returncode:
-                raise cli.UserError(result.stderr.strip())
+                raise cli.UserError(f"{lock}: apt-get fails: {complaint(result)}")
             rows += [debian_row(path, suite) for path in output.glob("*.deb")]
     rows.sort(key=lambda row: row["package"])
     with cli.output_file(str(lock), "w") as stream:
@@ -133,19 +135,18 @@ def lock_debian(lock: pathlib.Path, fetch: pathlib.Path) -> None:
 
 
 def main(argv: Sequence[str]) -> None:
-    if len(argv) > 1:
-        raise cli.UserError(f"unexpected argument {argv[1]!r}; every setting is a flag.")
-    workspace = os.environ.get("BUILD_WORKSPACE_DIRECTORY")
-    if not workspace:
-        raise cli.UserError("call this as: bazel run //third_party:relock")
+    del argv
+    workspace = cli.workspace()
     third_party = pathlib.Path(workspace, "third_party")
     if _ONLY.value != "debian":
         constraints = third_party / "pip" / "constraints.txt"
+        platforms = third_party / "pip" / "platforms.txt"
+        tags = cli.read_file(str(platforms), "list of platforms").decode("utf-8").split()
         for requirements in sorted(third_party.glob("*/*.in")):
             print(f"locking {requirements.relative_to(workspace)}", flush=True)
             # What pip_parse runs on is pinned by rules_python, whatever the project's versions are.
             own = requirements.stem == "pip_parse"
-            lock_pip(requirements, None if own else constraints)
+            lock_pip(requirements, None if own else constraints, tags)
     if _ONLY.value != "pip":
         print("locking third_party/debian/packages.lock.json", flush=True)
         debian = third_party / "debian"

@@ -1,9 +1,12 @@
 import hashlib
 import pathlib
+import subprocess
+from unittest import mock
 
 from absl.testing import absltest
 
 from third_party import relock
+from tools.cli import cli
 
 
 def _installed(name: str, version: str, file: str, digest: str) -> dict:
@@ -47,6 +50,27 @@ class RelockTest(absltest.TestCase):
                 "sha256": hashlib.sha256(b"content").hexdigest(),
             },
         )
+
+    def test_a_failed_client_is_quoted(self):
+        for said, quoted in (
+            ("WARNING: old\nERROR: no match\nERROR: for x\n", "ERROR: no match ERROR: for x"),
+            ("Traceback\nNameError: x\n", "Traceback\nNameError: x"),
+            (" \n", "it ended with 2 and said nothing."),
+        ):
+            with self.subTest(said):
+                result = subprocess.CompletedProcess([], 2, stderr=said)
+                self.assertEqual(relock.complaint(result), quoted)
+
+    def test_pip_is_asked_for_the_platforms(self):
+        requirements = pathlib.Path(self.create_tempdir().full_path, "x.in")
+        result = subprocess.CompletedProcess([], 1, stderr="ERROR: no")
+        with mock.patch.object(subprocess, "run", return_value=result) as run:
+            with self.assertRaisesRegex(cli.UserError, "x.in: pip finds no fit: ERROR: no$"):
+                relock.lock_pip(requirements, None, ["manylinux1_x86_64", "any"])
+        self.assertContainsSubsequence(
+            run.call_args.args[0], ["--platform", "manylinux1_x86_64", "--platform", "any"]
+        )
+        self.assertFalse(requirements.with_suffix(".lock").exists())
 
 
 if __name__ == "__main__":
