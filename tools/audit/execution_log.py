@@ -49,8 +49,22 @@ def _objects(text: str, path: str) -> Iterator[dict]:
         yield value
 
 
-def _digests(files: list[dict]) -> dict[str, str]:
-    return {file["path"]: file.get("digest", {}).get("hash", "") for file in files}
+def _digests(files: list[dict], path: str) -> dict[str, str]:
+    """Returns every file's digest by its path.
+
+    Bazel gives an empty file its digest too and lists a directory file by file. Only an unresolved
+    symlink has none (spawn.proto); what counts of it is where it leads.
+    """
+    found = {}
+    for file in files:
+        target = file.get("symlinkTargetPath")
+        digest = f"symlink to {target}" if target else file.get("digest", {}).get("hash")
+        if not digest:
+            raise cli.UserError(
+                f"{path}: has no digest of {file['path']}, so it cannot be compared; build again."
+            )
+        found[file["path"]] = digest
+    return found
 
 
 def read(path: str) -> dict[tuple[str, tuple[str, ...]], Action]:
@@ -60,7 +74,7 @@ def read(path: str) -> dict[tuple[str, tuple[str, ...]], Action]:
       The actions by (mnemonic, outputs).
 
     Raises:
-      cli.UserError: the file is missing, empty or cut off.
+      cli.UserError: the file is missing, empty or cut off, or lacks a digest.
     """
     text = cli.read_file(path, "execution log").decode("utf-8")
     actions = {}
@@ -73,9 +87,10 @@ def read(path: str) -> dict[tuple[str, tuple[str, ...]], Action]:
                 variable["name"]: variable.get("value", "")
                 for variable in value.get("environmentVariables", [])
             },
-            inputs=_digests(value.get("inputs", [])),
-            digests=_digests(value.get("actualOutputs", [])),
-            cache_hit=value.get("remoteCacheHit", False),
+            inputs=_digests(value.get("inputs", []), path),
+            digests=_digests(value.get("actualOutputs", []), path),
+            # Bazel 7 calls it cacheHit.
+            cache_hit=value.get("remoteCacheHit", False) or value.get("cacheHit", False),
         )
         actions[action.mnemonic, action.outputs] = action
     return actions

@@ -73,6 +73,27 @@ class ExecutionLogTest(absltest.TestCase):
         self.assertEqual(execution_log.outputs(log), {"m.tflite": "33", "c.tflite": "44"})
         self.assertEqual(execution_log.cache_hits(log), ["CanonicalTflite c.tflite"])
 
+    def test_bazel_7_calls_a_cache_hit_otherwise(self):
+        log = self._log(_CONVERT | {"cacheHit": False}, _CANONICAL | {"cacheHit": True})
+        self.assertEqual(execution_log.cache_hits(log), ["CanonicalTflite c.tflite"])
+
+    def test_a_missing_digest_is_refused(self):
+        for files in ("inputs", "actualOutputs"):
+            for file in ({"path": "a/b"}, {"path": "a/b", "digest": {"hash": ""}}):
+                with self.subTest(files=files, file=file):
+                    log = self._log(_CONVERT | {files: [file]})
+                    with self.assertRaisesRegex(cli.UserError, f"{log}: has no digest of a/b,"):
+                        execution_log.read(log)
+
+    def test_names_a_symlink_that_leads_elsewhere(self):
+        left, right = copy.deepcopy(_CONVERT), copy.deepcopy(_CONVERT)
+        left["inputs"].append({"path": "link", "symlinkTargetPath": "here"})
+        right["inputs"].append({"path": "link", "symlinkTargetPath": "elsewhere"})
+        self.assertEqual(
+            execution_log.compare(self._log(left), self._log(right)),
+            ["Genrule m.tflite: other input link"],
+        )
+
     def test_a_log_that_is_cut_off_is_refused(self):
         with self.assertRaisesRegex(cli.UserError, "not a whole execution log"):
             execution_log.read(self._log(text=json.dumps(_CONVERT)[:-5]))
