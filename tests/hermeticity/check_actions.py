@@ -9,23 +9,17 @@ below. What is checked is in `faults`.
 
 import dataclasses
 import json
-import os
 import re
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from absl import flags
-
+from tools.audit import bazel
 from tools.cli import cli
 
 # deps() does not follow a toolchain, so the toolchain's programs are asked for by name.
 QUERY = "deps(//models:all_models) union deps(//tools/convert:all)"
-
-_BAZEL = flags.DEFINE_list(
-    "bazel", ["./bazelw"], "How Bazel is started: the program and its startup options."
-)
 
 # The repositories that third_party/ pins by digest.
 _PINNED_REPOSITORY = re.compile(
@@ -214,13 +208,15 @@ def faults(actions: Sequence[Action], folder: str) -> list[str]:
     return sorted(set(found))
 
 
-def _ask_bazel(workspace: str) -> bytes:
+def _ask_bazel() -> bytes:
     """Runs `bazel aquery` in the workspace."""
-    command = [*_BAZEL.value, "aquery", "--output=jsonproto", "--include_param_files", QUERY]
-    # What the launcher set for this program is not for others.
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
+    command = [*bazel.command(), "aquery", "--output=jsonproto", "--include_param_files", QUERY]
     result = subprocess.run(
-        command, cwd=workspace, env=environment, stdout=subprocess.PIPE, check=False
+        command,
+        cwd=cli.workspace(),
+        env=bazel.environment(),
+        stdout=subprocess.PIPE,
+        check=False,
     )
     if result.returncode != 0:
         raise cli.UserError(f"{' '.join(command)} ended with {result.returncode}.")
@@ -228,16 +224,10 @@ def _ask_bazel(workspace: str) -> bytes:
 
 
 def _read(argv: Sequence[str]) -> tuple[str, bytes]:
-    workspace = os.environ.get("BUILD_WORKSPACE_DIRECTORY")
-    if len(argv) > 2:
-        raise cli.UserError(f"unexpected argument {argv[2]!r}; give one file or none.")
-    if len(argv) == 2:
-        # A person's path is relative to where the person is.
-        path = os.path.join(os.environ.get("BUILD_WORKING_DIRECTORY", ""), argv[1])
-        return path, cli.read_file(path, "output of bazel aquery")
-    if not workspace:
-        raise cli.UserError("no file was given, and only `bazel run` can ask Bazel itself.")
-    return "bazel aquery", _ask_bazel(workspace)
+    if len(argv) == 1:
+        return "bazel aquery", _ask_bazel()
+    path = cli.callers_path(argv[1])
+    return path, cli.read_file(path, "output of bazel aquery")
 
 
 def main(argv: Sequence[str]) -> None:
@@ -261,4 +251,4 @@ def main(argv: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    cli.run(main, positional=1)

@@ -227,7 +227,7 @@ class MainTest(absltest.TestCase):
     def test_without_a_file_only_under_bazel_run(self):
         with mock.patch.dict(os.environ):
             os.environ.pop("BUILD_WORKSPACE_DIRECTORY", None)
-            with self.assertRaisesRegex(cli.UserError, "only `bazel run` can ask Bazel itself"):
+            with self.assertRaisesRegex(cli.UserError, "start this program with `bazel run`"):
                 check_actions.main(["check_actions"])
 
 

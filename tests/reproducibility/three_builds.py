@@ -10,15 +10,13 @@ downloaded is shared, by digest. It compares every action's inputs, arguments, e
 import dataclasses
 import os
 import pathlib
-import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Sequence
 
 from absl import flags
 
-from tools.audit import execution_log
+from tools.audit import bazel, execution_log
 from tools.cli import cli
 
 _TARGETS = flags.DEFINE_list("targets", ["//models:all_models"], "What to build.")
@@ -30,7 +28,6 @@ _DIRECTORY = flags.DEFINE_string(
 _REPOSITORY_CACHE = flags.DEFINE_string(
     "repository_cache", None, "Where downloads are kept; Bazel's own place if not given."
 )
-_BAZEL = flags.DEFINE_string("bazel", "bazel", "The Bazel to call.")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,8 +79,9 @@ SURROUNDINGS = (
     ),
 )
 
-# What a person's own settings of registries are called; without them nothing can be fetched.
-_FETCHING = ("PIP_", "SSL_", "CURL_", "REQUESTS_")
+# What a person's own settings of registries and of bazelisk are called; without them nothing can be
+# fetched, or another Bazel would build.
+_FETCHING = ("PIP_", "SSL_", "CURL_", "REQUESTS_", "BAZELISK_", "USE_BAZEL_")
 
 
 def build_environment(surroundings: Surroundings, directory: pathlib.Path) -> dict[str, str]:
@@ -112,7 +110,7 @@ def build_environment(surroundings: Surroundings, directory: pathlib.Path) -> di
     )
 
 
-def build(surroundings: Surroundings, directory: pathlib.Path, workspace: str, cache: str) -> str:
+def build(surroundings: Surroundings, directory: pathlib.Path, cache: str) -> str:
     """Builds once; returns the path of the execution log.
 
     Raises:
@@ -121,13 +119,14 @@ def build(surroundings: Surroundings, directory: pathlib.Path, workspace: str, c
     log = directory / "execution.json"
     environment = build_environment(surroundings, directory)
     processors = sorted(os.sched_getaffinity(0))[: surroundings.processors]
-    startup = [_BAZEL.value, f"--output_user_root={directory / 'root'}"]
+    startup = [*bazel.command(), f"--output_user_root={directory / 'root'}"]
+    workspace = cli.workspace()
 
     def enter() -> None:
         os.umask(surroundings.umask)
         os.sched_setaffinity(0, processors)
 
-    def bazel(*arguments: str) -> int:
+    def call(*arguments: str) -> int:
         return subprocess.run(
             [*startup, *arguments],
             check=False,
@@ -137,7 +136,7 @@ def build(surroundings: Surroundings, directory: pathlib.Path, workspace: str, c
             stdin=subprocess.DEVNULL,
         ).returncode
 
-    code = bazel(
+    code = call(
         "build",
         "--noshow_progress",
         "--symlink_prefix=/",
@@ -148,57 +147,69 @@ def build(surroundings: Surroundings, directory: pathlib.Path, workspace: str, c
         "--",
         *_TARGETS.value,
     )
-    bazel("shutdown")
+    call("shutdown")
     if code:
         raise cli.UserError(f"the build {surroundings.name!r} failed; Bazel's own words are above.")
     return str(log)
 
 
-def main(argv: Sequence[str]) -> None:
-    if len(argv) > 1:
-        raise cli.UserError(f"unexpected argument {argv[1]!r}; every setting is a flag.")
-    workspace = os.environ.get("BUILD_WORKSPACE_DIRECTORY", os.getcwd())
-    cache = (
-        _REPOSITORY_CACHE.value
-        or subprocess.run(
-            [_BAZEL.value, "info", "repository_cache"],
-            check=True,
-            cwd=workspace,
-            stdout=subprocess.PIPE,
-            text=True,
-        ).stdout.strip()
+def repository_cache() -> str:
+    """Returns where Bazel keeps its downloads.
+
+    Raises:
+      cli.UserError: Bazel failed.
+    """
+    result = subprocess.run(
+        [*bazel.command(), "info", "repository_cache"],
+        check=False,
+        cwd=cli.workspace(),
+        env=bazel.environment(),
+        stdout=subprocess.PIPE,
+        text=True,
     )
-    directory = pathlib.Path(_DIRECTORY.value or tempfile.mkdtemp(prefix="three-builds-"))
-    try:
+    if result.returncode:
+        raise cli.UserError("bazel info failed; its own words are above.")
+    return result.stdout.strip()
+
+
+def compare(logs: Sequence[str]) -> None:
+    """Prints what differs between the builds, and what they made; ends with 1 if they differ.
+
+    Raises:
+      cli.UserError: a result came out of a cache.
+    """
+    for log in logs:
+        hits = execution_log.cache_hits(log)
+        if hits:
+            raise cli.UserError(f"{log}: {hits[0]} came out of a cache, so it proves nothing.")
+    different = []
+    for log in logs[1:]:
+        different += execution_log.compare(logs[0], log)
+    for line in different:
+        print(line)
+    made = execution_log.outputs(logs[0])
+    for path, digest in sorted(made.items()):
+        if path.endswith(".tflite"):
+            print(digest, path)
+    print(
+        f"{len(logs)} builds, {len(execution_log.read(logs[0]))} actions, "
+        f"{execution_log.count_inputs(logs[0])} inputs, {len(made)} outputs: "
+        f"{len(different)} differences"
+    )
+    if different:
+        sys.exit(1)
+
+
+def main(argv: Sequence[str]) -> None:
+    del argv
+    given = _REPOSITORY_CACHE.value
+    cache = cli.callers_path(given) if given else repository_cache()
+    with bazel.output_folder(_DIRECTORY.value, "three-builds-") as directory:
         logs = []
         for surroundings in SURROUNDINGS:
             print(f"== build {surroundings.name!r}", flush=True)
-            own = directory / surroundings.name
-            logs.append(build(surroundings, own, workspace, cache))
-        for log in logs:
-            hits = execution_log.cache_hits(log)
-            if hits:
-                raise cli.UserError(f"{log}: {hits[0]} came out of a cache, so it proves nothing.")
-        different = []
-        for log in logs[1:]:
-            different += execution_log.compare(logs[0], log)
-        for line in different:
-            print(line)
-        made = execution_log.outputs(logs[0])
-        for path, digest in sorted(made.items()):
-            if path.endswith(".tflite"):
-                print(digest, path)
-        print(
-            f"{len(logs)} builds, {len(execution_log.read(logs[0]))} actions, "
-            f"{execution_log.count_inputs(logs[0])} inputs, {len(made)} outputs: "
-            f"{len(different)} differences"
-        )
-        if different:
-            sys.exit(1)
-    finally:
-        if not _DIRECTORY.value:
-            subprocess.run(["chmod", "-R", "u+w", directory], check=False)
-            shutil.rmtree(directory)
+            logs.append(build(surroundings, directory / surroundings.name, cache))
+        compare(logs)
 
 
 if __name__ == "__main__":

@@ -49,11 +49,8 @@ def tracked_files(workspace: str) -> list[str]:
 
 
 def main(argv: Sequence[str]) -> None:
-    if len(argv) > 1:
-        raise cli.UserError(f"unexpected argument {argv[1]!r}; there are none.")
-    workspace = os.environ.get("BUILD_WORKSPACE_DIRECTORY")
-    if not workspace:
-        raise cli.UserError("call this as: bazel run //tests/third_party:check_sources")
+    del argv
+    workspace = cli.workspace()
     paths = tracked_files(workspace)
     found = []
     for path in paths:

@@ -11,10 +11,8 @@ import dataclasses
 import json
 import os
 import pathlib
-import shutil
 import statistics
 import subprocess
-import tempfile
 import time
 from collections.abc import Sequence
 
@@ -22,7 +20,7 @@ from absl import flags
 from rich.console import Console
 from rich.table import Table
 
-from tools.audit import execution_log
+from tools.audit import bazel, execution_log
 from tools.cli import cli
 
 _TARGETS = flags.DEFINE_list(
@@ -32,7 +30,6 @@ _ROUNDS = flags.DEFINE_integer("rounds", 2, "How often each of the two is measur
 _DIRECTORY = flags.DEFINE_string(
     "directory", None, "Where the build goes, some 4 GB; a temporary folder if not given."
 )
-_BAZEL = flags.DEFINE_string("bazel", "bazel", "The Bazel to call.")
 
 _NO_OP_BUILDS = 5
 
@@ -102,8 +99,10 @@ def run_by_hand(action: execution_log.Action, execution_root: str) -> Step:
 class Build:
     """One workspace with an output root of its own."""
 
-    def __init__(self, workspace: str, directory: pathlib.Path) -> None:
-        self.workspace = workspace
+    def __init__(self, directory: pathlib.Path) -> None:
+        self.workspace = cli.workspace()
+        self.command = bazel.command()
+        self.environment = bazel.environment()
         self.directory = directory
         self.log = str(directory / "execution.json")
         self.profile = str(directory / "profile.json")
@@ -115,8 +114,9 @@ class Build:
           cli.UserError: it failed.
         """
         result = subprocess.run(
-            [_BAZEL.value, f"--output_user_root={self.directory / 'root'}", *arguments],
+            [*self.command, f"--output_user_root={self.directory / 'root'}", *arguments],
             cwd=self.workspace,
+            env=self.environment,
             stdout=subprocess.PIPE,
             check=False,
             text=True,
@@ -168,16 +168,10 @@ def report(
 
 
 def main(argv: Sequence[str]) -> None:
-    if len(argv) > 1:
-        raise cli.UserError(f"unexpected argument {argv[1]!r}; every setting is a flag.")
-    workspace = os.environ.get("BUILD_WORKSPACE_DIRECTORY")
-    if not workspace:
-        raise cli.UserError("call this as: bazel run //tools/benchmark:build")
-    directory = pathlib.Path(_DIRECTORY.value or tempfile.mkdtemp(prefix="benchmark-"))
-    directory.mkdir(parents=True, exist_ok=True)
-    build = Build(workspace, directory)
+    del argv
     console = Console(width=120)
-    try:
+    with bazel.output_folder(_DIRECTORY.value, "benchmark-") as directory:
+        build = Build(directory)
         # Writing the log takes about half a second an action, so no measured build writes it.
         build.cold_build(f"--execution_log_json_file={build.log}")
         actions = execution_log.read(build.log).values()
@@ -193,10 +187,6 @@ def main(argv: Sequence[str]) -> None:
         for name, seconds in slowest[:5]:
             console.print(f"staging {seconds:.3f} s: {name}")
         build.bazel("shutdown")
-    finally:
-        if not _DIRECTORY.value:
-            subprocess.run(["chmod", "-R", "u+w", directory], check=False)
-            shutil.rmtree(directory)
 
 
 if __name__ == "__main__":

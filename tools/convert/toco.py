@@ -223,8 +223,7 @@ def _child(log: str) -> None:
 
 
 def main(argv: Sequence[str]) -> None:
-    if len(argv) > 1:
-        raise cli.UserError(f"unexpected argument {argv[1]!r}; every setting is a flag.")
+    del argv
     if _INFERENCE_TYPE.value == "QUANTIZED_UINT8":
         parse_input_stats(_INPUT_ARRAYS.value, _MEAN_VALUES.value, _STD_DEV_VALUES.value)
     with tempfile.NamedTemporaryFile(mode="r", prefix="toco-", suffix=".log") as log:
