@@ -1,4 +1,7 @@
-"""Holds every tensor of a checkpoint against the genuine one's signature."""
+"""Holds every tensor of a checkpoint against the genuine one's signature.
+
+The signature's CRC32C is a check of identity, no cryptographic proof.
+"""
 
 import csv
 import io

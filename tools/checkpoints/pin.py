@@ -1,6 +1,11 @@
-"""Writes the sha256 of a published archive into the pin table, after authenticating what is in it.
+"""Writes the sha256 of a published archive into the pin table, after checking what is in it.
 
 Usage: bazel run //tools/checkpoints:pin -- NAME [--archive=FILE]
+
+The signatures hold the CRC32C of every tensor. That tells one checkpoint from another and finds
+damage, but it is no cryptographic proof: who wants to can make other tensors of the same CRC32C.
+The sha256 that is pinned here is what keeps everybody on the same archive from then on, so compare
+it with one that was got elsewhere.
 """
 
 import hashlib
@@ -8,13 +13,19 @@ import os
 import tempfile
 from collections.abc import Sequence
 
-from absl import app, flags
+from absl import flags
 
 from tools.checkpoints import archive, authenticate, download, table
 from tools.cli import cli
 
 _TABLE = "third_party/checkpoints/released.lock.json"
 _ARCHIVE_ENDINGS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".zip")
+
+_COMPARE = (
+    "A CRC32C or md5 tells that the archive is the expected one and undamaged; it is no"
+    " cryptographic proof\nthat nobody forged it. Please compare the sha256 with one that you got"
+    " elsewhere: over another network,\nor from somebody who has the archive."
+)
 
 _ARCHIVE = flags.DEFINE_string(
     "archive", None, "The archive, if it is already here; it is downloaded otherwise."
@@ -68,7 +79,7 @@ def check_digests(path: str, row: table.Row, size: int, found: dict[str, str]) -
 
 
 def check_tensors(path: str, row: table.Row, signatures: str, limits: archive.Limits) -> None:
-    """Authenticates every tensor that a row's signatures name, and says what was checked.
+    """Checks every tensor that a row's signatures name, and says what was checked.
 
     Args:
       path: the archive.
@@ -95,21 +106,6 @@ def check_tensors(path: str, row: table.Row, signatures: str, limits: archive.Li
             )
 
 
-def _workspace_table() -> str:
-    workspace = os.environ.get("BUILD_WORKSPACE_DIRECTORY")
-    if not workspace:
-        raise cli.UserError(
-            "which table to write is not known; use `bazel run //tools/checkpoints:pin -- NAME`, or"
-            " pass --table=FILE."
-        )
-    return os.path.join(workspace, _TABLE)
-
-
-def _from_callers_directory(path: str) -> str:
-    """`bazel run` starts a program elsewhere than where the person stands."""
-    return os.path.join(os.environ.get("BUILD_WORKING_DIRECTORY", ""), path)
-
-
 def _check(path: str, row: table.Row, table_path: str) -> tuple[int, str]:
     """Checks an archive in every way that its row allows; returns its size and sha256."""
     size, found = digests(path)
@@ -124,11 +120,14 @@ def _check(path: str, row: table.Row, table_path: str) -> tuple[int, str]:
 
 def main(argv: Sequence[str]) -> None:
     if len(argv) != 2:
-        raise app.UsageError("needs the name of one archive of the pin table.")
+        raise cli.UserError(
+            "which archive to pin is not known; give its name in the pin table, as in"
+            " `bazel run //tools/checkpoints:pin -- NAME`."
+        )
     if _TABLE_PATH.value:
-        table_path = _from_callers_directory(_TABLE_PATH.value)
+        table_path = cli.callers_path(_TABLE_PATH.value)
     else:
-        table_path = _workspace_table()
+        table_path = os.path.join(cli.workspace(), _TABLE)
     row = table.find(table_path, argv[1])
     if not row.signatures and not row.digests:
         raise cli.UserError(
@@ -137,7 +136,7 @@ def main(argv: Sequence[str]) -> None:
         )
     with tempfile.TemporaryDirectory(prefix="pin-") as folder:
         if _ARCHIVE.value:
-            path = _from_callers_directory(_ARCHIVE.value)
+            path = cli.callers_path(_ARCHIVE.value)
         else:
             path = os.path.join(folder, "archive")
             print(f"{row.name}: downloading {row.url}", flush=True)
@@ -150,6 +149,7 @@ def main(argv: Sequence[str]) -> None:
             raise cli.UserError(str(error).replace(path, place)) from error
     changed = table.write_pin(table_path, row.name, sha256, size)
     print(f"{row.name}: {size} bytes, sha256 {sha256}")
+    print(_COMPARE)
     if changed:
         print(f"{table_path}: pinned. Commit it, then build with --config=released.")
     else:
@@ -159,4 +159,4 @@ def main(argv: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    cli.run(main, positional=1)

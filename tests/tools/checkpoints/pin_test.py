@@ -11,7 +11,7 @@ import threading
 from unittest import mock
 
 import numpy as np
-from absl import app, flags
+from absl import flags
 from absl.testing import absltest, flagsaver
 
 from tests.tools.checkpoints import local_server, tiny_checkpoint
@@ -124,6 +124,8 @@ class PinTest(absltest.TestCase):
             printed, rf"{_UINT8}: 4 tensors \(.*uint8\.tsv, all equal; further .*: 0\n"
         )
         self.assertIn(f"{size} bytes, sha256 {self.sha256}", printed)
+        self.assertEqual(printed.count("no cryptographic proof"), 1)
+        self.assertIn("Please compare the sha256", printed)
         self.assertIn("--config=released", printed)
         self.assertEmpty(os.listdir(self.temporary))
 
@@ -249,12 +251,12 @@ class PinTest(absltest.TestCase):
             self._assert_fails("/nowhere/x.tar.gz: the archive cannot be read: No such file")
 
     def test_needs_one_name(self):
-        with self.assertRaisesRegex(app.UsageError, "the name of one archive"):
+        with self.assertRaisesRegex(cli.UserError, "which archive to pin is not known"):
             pin.main(["pin"])
 
     def test_needs_a_workspace(self):
         with mock.patch.dict(os.environ, {"BUILD_WORKSPACE_DIRECTORY": ""}):
-            with self.assertRaisesRegex(cli.UserError, "use `bazel run //tools/checkpoints:pin"):
+            with self.assertRaisesRegex(cli.UserError, "start this program with `bazel run`"):
                 self._pin()
 
     def test_as_a_person_runs_it(self):
