@@ -13,6 +13,20 @@ released_archive(
 )
 """
 
+def _fail_download(ctx, url, sha256):
+    """Stops because an archive was not downloaded, and says which of the two reasons it was."""
+
+    # Bazel tells in a warning only, so what is there is asked for once more, without a digest. Bazel refuses
+    # that for an address without TLS, so there the warning has to do.
+    if ctx.download(url = url, output = "unchecked", allow_fail = True).success:
+        fail(("{} is there, but its sha256 is not {} as the pin table says: it was replaced, or damaged on its way. " +
+              "Pass the genuine archive with --distdir=FOLDER, or build with --//models:weights=seeded.").format(
+            url,
+            sha256,
+        ))
+    fail(("{} cannot be downloaded, as the WARNING above says. Without a network, put the archive into a folder and pass --distdir=FOLDER, or " +
+          "build with --//models:weights=seeded.").format(url))
+
 def _released_archive_repository_impl(ctx):
     row = json.decode(ctx.read(ctx.attr.table))["archives"].get(ctx.attr.archive)
     if not row:
@@ -25,8 +39,7 @@ def _released_archive_repository_impl(ctx):
             allow_fail = True,
         )
         if not result.success:
-            fail(("{} cannot be had, or its sha256 is not {}. Without a network, put the archive into a folder and " +
-                  "pass --distdir=FOLDER, or build with --//models:weights=seeded.").format(row["url"], row["sha256"]))
+            _fail_download(ctx, row["url"], row["sha256"])
     ctx.file("BUILD.bazel", _BUILD.format(
         archive = repr(ctx.attr.archive),
         sha256 = repr(row["sha256"]),

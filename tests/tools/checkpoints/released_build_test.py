@@ -116,13 +116,15 @@ class ReleasedBuildTest(absltest.TestCase):
             check=False,
         )
 
-    def _build(self, target, sha256, archive=None, *flags):
-        archive = _archive() if archive is None else archive
-        with local_server.serve(local_server.whole(archive)) as server:
-            row = {"url": f"{server}/{_NAME}.tar.gz", "sha256": sha256, "signatures": {}}
-            table = json.dumps({"archives": {_NAME: row}})
-            self._write("third_party/checkpoints/released.lock.json", table)
-            return self._run("build", "--repository_cache=", *flags, target)
+    def _build(self, target, sha256, answer=None, *flags):
+        with local_server.serve(answer or local_server.whole(_archive())) as server:
+            return self._build_from(server, target, sha256, *flags)
+
+    def _build_from(self, place, target, sha256, *flags):
+        row = {"url": f"{place}/{_NAME}.tar.gz", "sha256": sha256, "signatures": {}}
+        table = json.dumps({"archives": {_NAME: row}})
+        self._write("third_party/checkpoints/released.lock.json", table)
+        return self._run("build", "--repository_cache=", *flags, target)
 
     def test_a_pinned_archive_gives_a_checkpoint(self):
         sha256 = hashlib.sha256(_archive()).hexdigest()
@@ -146,18 +148,40 @@ class ReleasedBuildTest(absltest.TestCase):
 
     def test_another_archive_is_refused(self):
         sha256 = hashlib.sha256(b"what was pinned").hexdigest()
+        # Without a digest, Bazel fetches by https or from a file, and a file needs no certificate.
+        folder = self.create_tempdir()
+        folder.create_file(f"{_NAME}.tar.gz", _archive(), mode="wb")
+        built = self._build_from(f"file://{folder.full_path}", ":fp32.json", sha256)
+        self.assertNotEqual(built.returncode, 0)
+        self.assertIn(
+            f"{_NAME}.tar.gz is there, but its sha256 is not {sha256} as the pin table says",
+            built.stderr,
+        )
+        self.assertNotIn("cannot be downloaded", built.stderr)
+
+    def test_another_archive_without_tls_is_refused_with_bazels_reason(self):
+        sha256 = hashlib.sha256(b"what was pinned").hexdigest()
         built = self._build(":fp32.json", sha256)
         self.assertNotEqual(built.returncode, 0)
-        self.assertRegex(
-            built.stderr, f"{_NAME}.tar.gz cannot be had, or its sha256 is not {sha256}"
-        )
+        self.assertIn("cannot be downloaded, as the WARNING above says", built.stderr)
+        self.assertRegex(built.stderr, f"WARNING: .* but wanted {sha256}")
+
+    def test_an_archive_that_is_not_there_is_said_to_be(self):
+        sha256 = hashlib.sha256(_archive()).hexdigest()
+        built = self._build(":fp32.json", sha256, local_server.error(404))
+        self.assertNotEqual(built.returncode, 0)
+        self.assertRegex(built.stderr, f"{_NAME}.tar.gz cannot be downloaded, as the WARNING")
+        self.assertIn("WARNING: Download from", built.stderr)
+        self.assertNotIn("is there, but", built.stderr)
 
     def test_a_distdir_serves_without_a_network(self):
         archive = _archive()
         distdir = self.create_tempdir()
         distdir.create_file(f"{_NAME}.tar.gz", archive, mode="wb")
         sha256 = hashlib.sha256(archive).hexdigest()
-        built = self._build(":fp32.json", sha256, b"", f"--distdir={distdir.full_path}")
+        built = self._build(
+            ":fp32.json", sha256, local_server.error(404), f"--distdir={distdir.full_path}"
+        )
         self.assertEqual(built.returncode, 0, built.stderr)
 
     def test_without_a_pin_the_build_names_the_tool(self):
