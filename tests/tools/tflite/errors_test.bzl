@@ -7,6 +7,9 @@ load("//tools/tflite:defs.bzl", "ssd_frozen_graph", "tflite_model")
 # buildifier: disable=bzl-visibility
 load("//tools/tflite/private:released_checkpoint.bzl", "released_archive", "released_checkpoint")
 
+# buildifier: disable=bzl-visibility
+load("//tools/tflite/private:seeded_ssd_checkpoint.bzl", "seeded_ssd_checkpoint")
+
 def _refusal_test_impl(ctx):
     env = analysistest.begin(ctx)
     for part in ctx.attr.parts:
@@ -27,8 +30,8 @@ _accepted_test = analysistest.make(_accepted_test_impl)
 # A target under test is analyzed by its test only: most of them cannot be.
 _MANUAL = ["manual"]
 
-_SHAPES = "one shape like \"1,320,320,3\" for each of input_arrays is"
-_NAMES = "every name is an item of its own, without quotes, commas or spaces"
+_SHAPES = "give one shape like \"1,320,320,3\" for each of input_arrays"
+_NAMES = "give every name as an item of its own, without quotes, commas, spaces or dollar signs"
 
 # name: (what differs from a good FLOAT recipe, the attribute that is refused, its text, what is allowed)
 _FLOAT_RECIPES = {
@@ -36,17 +39,19 @@ _FLOAT_RECIPES = {
         {"inference_type": "INT8"},
         "inference_type",
         "\"INT8\"",
-        "one of FLOAT, QUANTIZED_UINT8 is",
+        "give one of FLOAT, QUANTIZED_UINT8",
     ),
-    "input_arrays_empty": ({"input_arrays": []}, "input_arrays", "[]", "at least one name is needed"),
+    "input_arrays_empty": ({"input_arrays": []}, "input_arrays", "[]", "give at least one name"),
     "input_array_without_a_name": ({"input_arrays": [""]}, "input_arrays", "[\"\"]", _NAMES),
     "input_arrays_in_one_string": ({"input_arrays": ["a,b"]}, "input_arrays", "[\"a,b\"]", _NAMES),
     "input_array_in_quotes": ({"input_arrays": ["'a'"]}, "input_arrays", "[\"'a'\"]", _NAMES),
     "input_array_in_double_quotes": ({"input_arrays": ["\"a\""]}, "input_arrays", "[\"\\\"a\\\"\"]", _NAMES),
-    "output_arrays_empty": ({"output_arrays": []}, "output_arrays", "[]", "at least one name is needed"),
+    "output_arrays_empty": ({"output_arrays": []}, "output_arrays", "[]", "give at least one name"),
     "output_arrays_in_one_string": ({"output_arrays": ["x,y"]}, "output_arrays", "[\"x,y\"]", _NAMES),
     "output_array_in_quotes": ({"output_arrays": ["x", "'y'"]}, "output_arrays", "[\"x\", \"'y'\"]", _NAMES),
     "output_array_with_a_space": ({"output_arrays": ["x y"]}, "output_arrays", "[\"x y\"]", _NAMES),
+    "output_array_with_a_tab": ({"output_arrays": ["x\ty"]}, "output_arrays", "[\"x\\ty\"]", _NAMES),
+    "output_array_with_a_dollar_sign": ({"output_arrays": ["$(TOCO)"]}, "output_arrays", "[\"$(TOCO)\"]", _NAMES),
     "input_shapes_missing": ({"input_shapes": []}, "input_shapes", "[]", _SHAPES),
     "input_shapes_one_too_many": (
         {"input_shapes": ["1,2", "1,2"]},
@@ -63,56 +68,59 @@ _FLOAT_RECIPES = {
         {"mean_values": [128]},
         "mean_values",
         "[\"128\"]",
-        "inference_type = FLOAT takes 0 value(s)",
+        "give none with inference_type = FLOAT",
     ),
     "std_dev_values_for_float": (
         {"std_dev_values": [128]},
         "std_dev_values",
         "[\"128\"]",
-        "inference_type = FLOAT takes 0 value(s)",
+        "give none with inference_type = FLOAT",
     ),
 }
 
 # The same for a good QUANTIZED_UINT8 recipe with mean 128 and standard deviation 128.
-_ONE_VALUE = "inference_type = QUANTIZED_UINT8 takes 1 value(s)"
+_ONE_VALUE = "give one number for each of input_arrays"
+_STORED = "give numbers from 0 to 255, the values of a uint8"
+_POSITIVE = "give numbers above 0"
 _QUANTIZED_RECIPES = {
     "mean_values_missing": ({"mean_values": []}, "mean_values", "[]", _ONE_VALUE),
     "std_dev_values_missing": ({"std_dev_values": []}, "std_dev_values", "[]", _ONE_VALUE),
     "mean_values_one_too_many": ({"mean_values": [1, 2]}, "mean_values", "[\"1\", \"2\"]", _ONE_VALUE),
     "std_dev_values_one_too_many": ({"std_dev_values": [1, 2]}, "std_dev_values", "[\"1\", \"2\"]", _ONE_VALUE),
-    "mean_value_no_number": ({"mean_values": ["half"]}, "mean_values", "[\"half\"]", "numbers are"),
-    "std_dev_value_no_number": ({"std_dev_values": ["1/128"]}, "std_dev_values", "[\"1/128\"]", "numbers are"),
-    "mean_value_negative": ({"mean_values": [-1]}, "mean_values", "[\"-1\"]", "no number below 0 is"),
+    "mean_value_no_number": ({"mean_values": ["half"]}, "mean_values", "[\"half\"]", _STORED),
+    "std_dev_value_no_number": ({"std_dev_values": ["1/128"]}, "std_dev_values", "[\"1/128\"]", _POSITIVE),
+    "mean_value_negative": ({"mean_values": [-1]}, "mean_values", "[\"-1\"]", _STORED),
     "mean_value_above_255": (
         {"mean_values": [256]},
         "mean_values",
         "[\"256\"]",
-        "a stored uint8 is from 0 to 255",
+        _STORED,
     ),
     "mean_value_just_above_255": (
         {"mean_values": [255.5]},
         "mean_values",
         "[\"255.5\"]",
-        "a stored uint8 is from 0 to 255",
+        _STORED,
     ),
     "std_dev_value_negative": (
         {"std_dev_values": [-128]},
         "std_dev_values",
         "[\"-128\"]",
-        "no number below 0 is",
+        _POSITIVE,
     ),
-    "std_dev_value_zero": ({"std_dev_values": [0]}, "std_dev_values", "[\"0\"]", "a number above 0 is"),
+    "std_dev_value_zero": ({"std_dev_values": [0]}, "std_dev_values", "[\"0\"]", _POSITIVE),
     "std_dev_value_zero_point_zero": (
         {"std_dev_values": [0.0]},
         "std_dev_values",
         "[\"0.0\"]",
-        "a number above 0 is",
+        _POSITIVE,
     ),
 }
 
 _ACCEPTED_RECIPES = {
     "mean_value_0": {"mean_values": [0]},
     "mean_value_255": {"mean_values": [255]},
+    "std_dev_value_tiny": {"std_dev_values": [0.00001]},
     "mean_and_std_dev_with_decimals": {"mean_values": [127.5], "std_dev_values": [0.5]},
 }
 
@@ -124,8 +132,8 @@ def _model(name, changes, quantized):
     tflite_model(name = name, graph = ":graph", tags = _MANUAL, **recipe)
 
 # name: (attribute, value, its text, what is allowed)
-_FRACTION = "a number from 0 to 1 is"
-_COUNT = "a number of at least 1 is"
+_FRACTION = "give a number from 0 to 1"
+_COUNT = "give a whole number of at least 1"
 _GRAPHS = {
     "score_threshold_above_1": ("score_threshold", 1.5, "\"1.5\"", _FRACTION),
     "score_threshold_of_10": ("score_threshold", 10, "\"10\"", _FRACTION),
@@ -163,8 +171,31 @@ def _graph(name, changes):
         **recipe
     )
 
+_CHECKPOINTS = {
+    "seed_negative": ("seed", -1, "-1", "give a whole number of at least 0"),
+}
+
+_ACCEPTED_CHECKPOINTS = {
+    "seed_0": {"seed": 0},
+}
+
+def _checkpoint(name, changes):
+    recipe = {"photographs": ":photographs", "seed": 7}
+    recipe.update(changes)
+    seeded_ssd_checkpoint(
+        name = name,
+        pipeline_config = "model.config",
+        signature = "variables.tsv",
+        tags = _MANUAL,
+        **recipe
+    )
+
 def _not_allowed(attribute, given, allowed):
     return "{} = {} is not allowed: {}.".format(attribute, given, allowed)
+
+def _refusal(target, *parts):
+    # The label comes first, whatever a Bazel puts before its two slashes.
+    return ["//{}:{}: {}".format(native.package_name(), target, parts[0])] + list(parts[1:])
 
 def errors_test_suite(name):
     """Declares one test for each way in which a recipe can be wrong, and for values at the edge that are right.
@@ -177,16 +208,35 @@ def errors_test_suite(name):
     for quantized, recipes in [(False, _FLOAT_RECIPES), (True, _QUANTIZED_RECIPES)]:
         for case, (changes, attribute, given, allowed) in recipes.items():
             _model(case, changes, quantized)
-            refusals[case] = [_not_allowed(attribute, given, allowed)]
+
+            # The genrule that runs TOCO is refused as the model is, so it cannot run unchecked text.
+            message = _not_allowed(attribute, given, allowed)
+            refusals[case] = _refusal(case + ".recipe", message)
+            refusals[case + ".raw"] = _refusal(case + ".recipe", message)
     for case, changes in _ACCEPTED_RECIPES.items():
         _model(case, changes, quantized = True)
         accepted.append(case)
     for case, (attribute, value, given, allowed) in _GRAPHS.items():
         _graph(case, {attribute: value})
-        refusals[case] = [_not_allowed(attribute, given, allowed)]
+        refusals[case] = _refusal(case, _not_allowed(attribute, given, allowed))
     for case, changes in _ACCEPTED_GRAPHS.items():
         _graph(case, changes)
         accepted.append(case)
+
+    for case, (attribute, value, given, allowed) in _CHECKPOINTS.items():
+        _checkpoint(case, {attribute: value})
+        refusals[case] = _refusal(case, _not_allowed(attribute, given, allowed))
+    for case, changes in _ACCEPTED_CHECKPOINTS.items():
+        _checkpoint(case, changes)
+        accepted.append(case)
+
+    native.filegroup(name = "no_photographs")
+    _checkpoint("photographs_empty", {"photographs": ":no_photographs"})
+    refusals["photographs_empty"] = _refusal(
+        "photographs_empty",
+        "photographs = ",
+        "//{}:no_photographs\" is not allowed: give a target with at least one file.".format(native.package_name()),
+    )
 
     released_archive(
         name = "archive_without_digest",
@@ -200,28 +250,29 @@ def errors_test_suite(name):
         member = "fp32/model.ckpt-1",
         tags = _MANUAL,
     )
-    refusals["released_without_digest"] = [
+    refusals["released_without_digest"] = _refusal(
+        "released_without_digest",
         "no digest of some_model_2020_05_19 is published",
         "`bazel run //tools/checkpoints:pin -- some_model_2020_05_19`",
         "http://example.org/some_model_2020_05_19.tar.gz",
         "--//models:weights=seeded",
-    ]
+    )
     released_checkpoint(
         name = "released_without_the_member",
         archive = ":archive",
         member = "fp32/model.ckpt-2",
         tags = _MANUAL,
     )
-    refusals["released_without_the_member"] = [
+    refusals["released_without_the_member"] = _refusal(
+        "released_without_the_member",
         "member = \"fp32/model.ckpt-2\" is not in some_model_2020_05_19.",
-    ]
+    )
 
     for case, parts in refusals.items():
         _refusal_test(
             name = case + "_test",
             size = "small",
-            # The label comes first, whatever a Bazel puts before its two slashes.
-            parts = ["//{}:{}: ".format(native.package_name(), case)] + parts,
+            parts = parts,
             target_under_test = ":" + case,
         )
     for case in accepted:

@@ -7,6 +7,6 @@ def fail_attribute(ctx, attribute, given, allowed):
       ctx: the rule's context.
       attribute: the attribute's name.
       given: its value.
-      allowed: what it may be, as the end of a sentence, without a full stop.
+      allowed: what to give instead, as in "give a number above 0", without a full stop.
     """
     fail("{}: {} = {} is not allowed: {}.".format(ctx.label, attribute, repr(given), allowed), attr = attribute)

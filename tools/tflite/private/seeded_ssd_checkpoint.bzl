@@ -1,8 +1,14 @@
 """A checkpoint with seeded weights for an Object Detection API model."""
 
+load(":errors.bzl", "fail_attribute")
 load(":providers.bzl", "CheckpointInfo")
 
 def _seeded_ssd_checkpoint_impl(ctx):
+    if ctx.attr.seed < 0:
+        fail_attribute(ctx, "seed", ctx.attr.seed, "give a whole number of at least 0")
+    if not ctx.files.photographs:
+        fail_attribute(ctx, "photographs", str(ctx.attr.photographs.label), "give a target with at least one file")
+
     prefix = ctx.label.name + "/model.ckpt"
     index = ctx.actions.declare_file(prefix + ".index")
     data = ctx.actions.declare_file(prefix + ".data-00000-of-00001")
@@ -51,7 +57,7 @@ machine; not trained.""",
             allow_single_file = [".config"],
             mandatory = True,
         ),
-        "seed": attr.int(doc = "The seed.", mandatory = True),
+        "seed": attr.int(doc = "The seed, at least 0.", mandatory = True),
         "fine_tune_checkpoint": attr.label(
             doc = "The float checkpoint that a quantization-aware one starts from, as in training.",
             providers = [CheckpointInfo],
@@ -62,7 +68,7 @@ machine; not trained.""",
             mandatory = True,
         ),
         "photographs": attr.label(
-            doc = "The pictures to calibrate on.",
+            doc = "The pictures to calibrate on, at least one.",
             default = Label("//third_party/photographs"),
         ),
         "_notice": attr.label(default = Label("//tools/tflite:seeded_weights_notice")),

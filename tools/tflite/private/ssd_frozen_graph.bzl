@@ -2,6 +2,7 @@
 
 load(":canonical.bzl", "CANONICAL_GRAPH_ATTRS", "canonicalize_graph")
 load(":errors.bzl", "fail_attribute")
+load(":numbers.bzl", "parse_number")
 load(":pipeline_config.bzl", "PIPELINE_CONFIG_ATTRS", "merge_pipeline_config")
 load(":providers.bzl", "CheckpointInfo", "FrozenGraphInfo")
 
@@ -18,24 +19,16 @@ model {{
 }}
 """
 
-def _is_fraction(text):
-    """Whether `text` is a decimal number from 0 to 1, as in `0.3` or `1e-08`."""
-    mantissa, exponent, power = text.partition("e-")
-    whole, point, decimals = mantissa.partition(".")
-
-    # float() ends the build at what is no number.
-    parts = [whole] + ([decimals] if point else []) + ([power] if exponent else [])
-    return not [part for part in parts if not part.isdigit()] and float(text) <= 1
-
 def _ssd_frozen_graph_impl(ctx):
     for attribute in ["score_threshold", "iou_threshold"]:
         given = getattr(ctx.attr, attribute)
-        if not _is_fraction(given):
-            fail_attribute(ctx, attribute, given, "a number from 0 to 1 is")
+        number = parse_number(given)
+        if number == None or number < 0 or number > 1:
+            fail_attribute(ctx, attribute, given, "give a number from 0 to 1")
     for attribute in ["max_detections", "max_classes_per_detection", "detections_per_class"]:
         given = getattr(ctx.attr, attribute)
         if given < 1:
-            fail_attribute(ctx, attribute, given, "a number of at least 1 is")
+            fail_attribute(ctx, attribute, given, "give a whole number of at least 1")
 
     checkpoint = ctx.attr.checkpoint[CheckpointInfo]
     config = ctx.actions.declare_file(ctx.label.name + ".config")

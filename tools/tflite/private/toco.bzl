@@ -1,8 +1,8 @@
 """TOCO as a genrule."""
 
-def _quoted(values):
-    """Joins values with commas as one word of the shell."""
-    return "'" + ",".join([str(value).replace("'", "'\\''") for value in values]) + "'"
+def _flag(name, values, separator = ","):
+    """Spells a flag as one word of a shell, whatever is in its values."""
+    return "--{}='{}'".format(name, separator.join(values).replace("'", "'\\''"))
 
 def toco_flags(
         input_arrays,
@@ -20,8 +20,8 @@ def toco_flags(
       input_shapes: the inputs' shapes, each like "1,320,320,3".
       output_arrays: the names of the outputs, in order.
       inference_type: "FLOAT" or "QUANTIZED_UINT8".
-      mean_values: for each quantized input, the stored value that means 0.0.
-      std_dev_values: for each quantized input, how many stored steps make 1.0.
+      mean_values: for each quantized input, the stored value that means 0.0, as text.
+      std_dev_values: for each quantized input, how many stored steps make 1.0, as text.
       allow_custom_ops: whether ops that TensorFlow Lite does not define stay.
       change_concat_input_ranges: whether the inputs of a quantized concatenation get one range.
 
@@ -29,22 +29,22 @@ def toco_flags(
       A list of words for a shell.
     """
     flags = [
-        "--input_arrays=" + _quoted(input_arrays),
-        "--input_shapes='{}'".format(":".join(input_shapes)),
-        "--output_arrays=" + _quoted(output_arrays),
-        "--inference_type=" + inference_type,
+        _flag("input_arrays", input_arrays),
+        _flag("input_shapes", input_shapes, separator = ":"),
+        _flag("output_arrays", output_arrays),
+        _flag("inference_type", [inference_type]),
     ]
     if mean_values:
-        flags.append("--mean_values=" + _quoted(mean_values))
+        flags.append(_flag("mean_values", mean_values))
     if std_dev_values:
-        flags.append("--std_dev_values=" + _quoted(std_dev_values))
+        flags.append(_flag("std_dev_values", std_dev_values))
     if allow_custom_ops:
         flags.append("--allow_custom_ops")
     if change_concat_input_ranges:
         flags.append("--change_concat_input_ranges")
     return flags
 
-def toco(name, graph, out, flags, **kwargs):
+def toco(name, graph, out, flags, recipe, **kwargs):
     """Converts a frozen graph with the TOCO of the resolved TensorFlow toolchain.
 
     Args:
@@ -52,6 +52,7 @@ def toco(name, graph, out, flags, **kwargs):
       graph: the label of the frozen graph.
       out: the file to write.
       flags: what `toco_flags` returned.
+      recipe: the label of the `recipe` that the flags spell; it stops the genrule at a wrong one.
       **kwargs: attributes that every rule has.
     """
     files = [
@@ -60,7 +61,7 @@ def toco(name, graph, out, flags, **kwargs):
     ]
     native.genrule(
         name = name,
-        srcs = [graph],
+        srcs = [graph, recipe],
         outs = [out],
         cmd = " ".join(["$(TOCO)"] + files + flags),
         # `tools` is for the host configuration in Bazel 4, which knows no execution platform.
