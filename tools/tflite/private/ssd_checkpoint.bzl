@@ -1,5 +1,6 @@
 """A checkpoint of an SSD model, seeded or released as the build says."""
 
+load(":labels.bzl", "sibling")
 load(":released_checkpoint.bzl", "released_checkpoint")
 load(":seeded_ssd_checkpoint.bzl", "seeded_ssd_checkpoint")
 
@@ -21,13 +22,13 @@ def ssd_checkpoint(
       signature: a .tsv with every variable of the published checkpoint.
       archive: the published archive, `@released_NAME//:archive`.
       member: the checkpoint's prefix inside the archive.
-      fine_tune_checkpoint: the float checkpoint that a seeded quantization-aware one starts from.
+      fine_tune_checkpoint: the float `ssd_checkpoint` that a seeded quantization-aware one starts from.
       **kwargs: attributes that every rule has.
     """
     tags = kwargs.pop("tags", [])
     seeded_ssd_checkpoint(
         name = name + ".seeded",
-        fine_tune_checkpoint = fine_tune_checkpoint + ".seeded" if fine_tune_checkpoint else None,
+        fine_tune_checkpoint = sibling(fine_tune_checkpoint, ".seeded") if fine_tune_checkpoint else None,
         pipeline_config = pipeline_config,
         seed = seed,
         signature = signature,

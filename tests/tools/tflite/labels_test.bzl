@@ -1,0 +1,30 @@
+"""What the targets are called that a macro derives from others."""
+
+load("@bazel_skylib//lib:unittest.bzl", "asserts", "unittest")
+
+# The tests look behind the public rules.
+# buildifier: disable=bzl-visibility
+load("//tools/tflite/private:labels.bzl", "sibling")
+
+_SIBLINGS = {
+    ":x": ":x.seeded",
+    "//:x": "//:x.seeded",
+    "//a/b": "//a/b:b.seeded",
+    "//a/b:x": "//a/b:x.seeded",
+    "//a/b:x/y": "//a/b:x/y.seeded",
+    "@r": "@r//:r.seeded",
+    "@r//a/b": "@r//a/b:b.seeded",
+    "@r//a/b:x": "@r//a/b:x.seeded",
+    "x": "x.seeded",
+    "x/y": "x/y.seeded",
+}
+
+def _labels_test_impl(ctx):
+    env = unittest.begin(ctx)
+    for label, expected in _SIBLINGS.items():
+        asserts.equals(env, expected, sibling(label, ".seeded"))
+    label = Label("//a/b")
+    asserts.equals(env, str(label) + ".seeded", sibling(label, ".seeded"))
+    return unittest.end(env)
+
+labels_test = unittest.make(_labels_test_impl)
