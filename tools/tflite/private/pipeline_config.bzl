@@ -6,7 +6,8 @@ def merge_pipeline_config(ctx, base, override, output):
     Args:
       ctx: the context of a rule that has `PIPELINE_CONFIG_ATTRS`.
       base: the File to start from.
-      override: a text-format TrainEvalPipelineConfig; its fields replace those of `base`.
+      override: a text-format TrainEvalPipelineConfig. A field of it replaces that of `base`, a message is
+        merged field by field, and the elements of a repeated field are appended.
       output: the File to write.
     """
     arguments = ctx.actions.args()
@@ -37,16 +38,17 @@ def _pipeline_config_impl(ctx):
 
 pipeline_config = rule(
     implementation = _pipeline_config_impl,
-    doc = "Writes `NAME.config`: an Object Detection API pipeline config with some of its fields replaced.",
+    doc = "Writes `NAME.config`: an Object Detection API pipeline config with another one merged into it.",
     attrs = dict(
         PIPELINE_CONFIG_ATTRS,
         base = attr.label(
-            doc = "The config to start from, usually one of `@object_detection//:configs/...`.",
+            doc = "The config to start from, usually one of `@tf_models_object_detection//:site/object_detection/samples/configs/...`.",
             allow_single_file = [".config"],
             mandatory = True,
         ),
         override = attr.string(
-            doc = "A text-format TrainEvalPipelineConfig, merged as the exporter's own `config_override` is.",
+            doc = """A text-format TrainEvalPipelineConfig, merged as the exporter's own `config_override` is: a field
+of it replaces that of `base`, a message is merged field by field, and the elements of a repeated field are appended.""",
             mandatory = True,
         ),
     ),

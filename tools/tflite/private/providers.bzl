@@ -22,7 +22,7 @@ TfliteInfo = provider(
     doc = "A TensorFlow Lite model.",
     fields = {
         "model": "File: the .tflite, in canonical form.",
-        "raw": "File: the .tflite as the converter wrote it.",
+        "raw": "File: the .tflite as the converter wrote it, but for the keys of custom operators' options, which are in order.",
         "graph": "FrozenGraphInfo: what was converted.",
         "converter": "string: `toco`.",
         "tensorflow_version": "string: the TensorFlow that converted, as in `2.15.1`.",
