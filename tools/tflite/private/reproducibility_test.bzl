@@ -12,6 +12,7 @@ def reproducibility_test(name, model, graph, toco_flags, **kwargs):
       toco_flags: TOCO's flags, but for the files.
       **kwargs: attributes that every rule has.
     """
+    tags = kwargs.pop("tags", [])
     toco = str(Label("//tools/tensorflow:toco"))
     canonicalize = str(Label("//tools/canonicalize:canonicalize_tflite"))
     py_test(
@@ -28,6 +29,8 @@ def reproducibility_test(name, model, graph, toco_flags, **kwargs):
         data = [canonicalize, graph, model, toco],
         main = "reconvert.py",
         python_version = "PY3",
+        # It needs the whole model, and converts it again.
+        tags = tags + ["heavy"],
         deps = [str(Label("//tools/audit:reconvert"))],
         **kwargs
     )
