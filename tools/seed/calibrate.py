@@ -9,11 +9,12 @@ That is one chance in 2**29 for the worst value, below 1 in 10**4 for all of a d
 """
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import numpy as np
 import tensorflow.compat.v1 as tf
 
+from tools.cli import cli
 from tools.seed import float64_graph
 
 SIGNIFICANT_BITS = 12
@@ -70,6 +71,29 @@ def quantization_range(minimum: float, maximum: float) -> tuple[np.float32, np.f
         np.float32(to_grid(np.float64(minimum), step, np.floor)),
         np.float32(to_grid(np.float64(maximum), step, np.ceil)),
     )
+
+
+def check_covered(
+    graph_def: tf.GraphDef, names: Collection[str], known: Collection[str], source: str
+) -> None:
+    """Raises UserError unless the graph can be calibrated and then all its variables have values.
+
+    Args:
+      graph_def: an inference graph.
+      names: its variables.
+      known: the variables that have values before it is calibrated.
+      source: the model's config, for the message.
+    """
+    try:
+        measured = float64_graph.measured_variables(graph_def)
+    except float64_graph.UnsupportedGraph as error:
+        raise cli.UserError(f"{source}: this model cannot be calibrated: {error}.") from error
+    missing = sorted(set(names) - set(known) - measured)
+    if missing:
+        raise cli.UserError(
+            f"{source}: nothing gives a value to {', '.join(missing)}; only kernels, biases,"
+            " batch norms and quantization ranges can be seeded."
+        )
 
 
 def rectified_betas(graph_def: tf.GraphDef) -> set[str]:

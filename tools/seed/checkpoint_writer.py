@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 
 from tools.cli import cli
+from tools.export import checkpoint
 
 _FILES = (".data-00000-of-00001", ".index")
 
@@ -23,23 +24,33 @@ def write(prefix: str, values: Mapping[str, np.ndarray]) -> None:
       values: arrays by variable name.
 
     Raises:
-      UserError: the directory cannot be written.
+      UserError: a file cannot be written.
     """
-    names = sorted(values)
     directory = os.path.dirname(prefix) or "."
     try:
         temporary = tempfile.TemporaryDirectory(prefix=".partial-", dir=directory)
     except OSError as error:
         raise cli.UserError(f"{prefix}: cannot be written: {error.strerror}.") from error
-    with temporary, tf.Graph().as_default(), tf.Session() as session:
-        inputs = [tf.placeholder(values[name].dtype, values[name].shape) for name in names]
+    with temporary:
         partial = os.path.join(temporary.name, "checkpoint")
+        try:
+            _save(partial, values)
+            for suffix in _FILES:
+                os.chmod(partial + suffix, 0o644)
+                os.replace(partial + suffix, prefix + suffix)
+        except (OSError, tf.errors.OpError) as error:
+            # A session's error starts with the graph; what SaveV2 itself said is behind it.
+            reason = checkpoint.first_line(error.__context__ or error)
+            raise cli.UserError(f"{prefix}: cannot be written: {reason}.") from error
+
+
+def _save(prefix: str, values: Mapping[str, np.ndarray]) -> None:
+    names = sorted(values)
+    with tf.Graph().as_default(), tf.Session() as session:
+        inputs = [tf.placeholder(values[name].dtype, values[name].shape) for name in names]
         save = tf.raw_ops.SaveV2(
-            prefix=partial, tensor_names=names, shape_and_slices=[""] * len(names), tensors=inputs
+            prefix=prefix, tensor_names=names, shape_and_slices=[""] * len(names), tensors=inputs
         )
         session.run(
             save, {tensor: values[name] for tensor, name in zip(inputs, names, strict=True)}
         )
-        for suffix in _FILES:
-            os.chmod(partial + suffix, 0o644)
-            os.replace(partial + suffix, prefix + suffix)

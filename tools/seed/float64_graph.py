@@ -12,6 +12,10 @@ BATCH_NORMS = ("FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3")
 _FAKE_QUANT = "FakeQuantWithMinMaxVars"
 
 
+class UnsupportedGraph(ValueError):
+    """The graph has another form than those that can be calibrated; the text says where."""
+
+
 @dataclasses.dataclass(frozen=True)
 class BatchNorm:
     """A tapped batch norm: its variables' names, and the nodes that give the batch's statistics.
@@ -54,13 +58,13 @@ def variable_name(nodes: Mapping[str, tf.NodeDef], source: str) -> str:
     """Follows reads from an input to the variable behind it.
 
     Raises:
-      ValueError: something else than a variable is behind it.
+      UnsupportedGraph: something else than a variable is behind it.
     """
     node = nodes[source.partition(":")[0]]
     while node.op == "Identity":
         node = nodes[node.input[0].partition(":")[0]]
     if node.op not in _VARIABLES:
-        raise ValueError(f"{source} comes from a {node.op} where a variable was expected.")
+        raise UnsupportedGraph(f"{source} comes from a {node.op} where a variable was expected")
     return node.name
 
 
@@ -76,7 +80,7 @@ def rewrite(
         of the stored ones.
 
     Raises:
-      ValueError: a batch norm is not NHWC, or a range or moving statistic is no plain variable.
+      UnsupportedGraph: a batch norm is not NHWC, or a range or moving statistic no plain variable.
     """
     nodes = {node.name: node for node in graph_def.node}
     result = Float64Graph(tf.GraphDef(versions=graph_def.versions), [], [])
@@ -108,6 +112,17 @@ def rewrite(
         else:
             result.graph_def.node.append(_widened(node))
     return result
+
+
+def measured_variables(graph_def: tf.GraphDef) -> set[str]:
+    """Returns the names of all moving statistics and quantization ranges of an inference graph.
+
+    Raises:
+      UnsupportedGraph: as `rewrite`.
+    """
+    graph = rewrite(graph_def, {}, batch_statistics=True)
+    names = {name for x in graph.batch_norms for name in (x.mean_variable, x.variance_variable)}
+    return names | {name for x in graph.fake_quants for name in (x.min_variable, x.max_variable)}
 
 
 def run(graph_def: tf.GraphDef, fetches: Any, feeds: Mapping[str, np.ndarray]) -> Any:
@@ -175,7 +190,7 @@ def _widened(node: tf.NodeDef) -> tf.NodeDef:
 
 def _batch_norm(node: tf.NodeDef, batch_statistics: bool) -> Iterator[tf.NodeDef]:
     if node.attr["data_format"].s not in (b"", b"NHWC"):
-        raise ValueError(f"{node.name}: only NHWC batch norms can be calibrated.")
+        raise UnsupportedGraph(f"{node.name} is a batch norm of another layout than NHWC")
     name = node.name
     source, gamma, beta, stored_mean, stored_variance = node.input[:5]
     batch_mean, batch_variance = f"{name}/batch_mean", f"{name}/batch_variance"

@@ -28,12 +28,11 @@ _FINE_TUNE_CHECKPOINT = flags.DEFINE_string(
 _SIGNATURE = flags.DEFINE_string(
     "signature", None, "The genuine checkpoint's variables.", required=True
 )
-_GLOBAL_STEP = flags.DEFINE_integer(
-    "global_step", 400000, "The training step that the checkpoint states.", lower_bound=0
-)
 _OUTPUT = flags.DEFINE_string("output", None, "Prefix of the checkpoint to write.", required=True)
 
 _INPUT = "photographs"
+# The training step that the genuine checkpoints state.
+_GLOBAL_STEP = 400000
 
 
 def build_graph(config: pipeline.PipelineConfig, batch: int, quantize: bool) -> tf.Graph:
@@ -67,7 +66,12 @@ def build_graph(config: pipeline.PipelineConfig, batch: int, quantize: bool) -> 
 def seed_float(
     graph: tf.Graph, config: pipeline.PipelineConfig, feeds: Mapping[str, np.ndarray]
 ) -> dict[str, np.ndarray]:
-    """Returns values of a float graph's model variables: seeded weights, measured statistics."""
+    """Returns values of a float graph's variables: seeded weights, measured statistics, the step.
+
+    Raises:
+      UserError: the graph cannot be calibrated, or has a variable that is neither seeded nor
+        measured.
+    """
     graph_def = graph.as_graph_def()
     variables = checkpoint.graph_variables(graph)
     predictor = config.model.ssd.box_predictor.convolutional_box_predictor
@@ -77,7 +81,7 @@ def seed_float(
         if name.endswith("/ClassPredictor/biases")
     }
     offsets |= dict.fromkeys(calibrate.rectified_betas(graph_def), weights.RECTIFIED_BETA)
-    values = {}
+    values = {"global_step": np.array(_GLOBAL_STEP, np.int64)}
     for name, variable in variables.items():
         output = f"{name.rpartition('/')[0]}/biases" in variables
         value = weights.seeded_value(
@@ -85,6 +89,7 @@ def seed_float(
         )
         if value is not None:
             values[name] = value
+    calibrate.check_covered(graph_def, variables, values, _PIPELINE_CONFIG.value)
     return values | calibrate.batch_norm_moments(graph_def, values, feeds)
 
 
@@ -106,19 +111,21 @@ def main(argv: Sequence[str]) -> None:
     pixels = photographs.read(_PHOTOGRAPHS.value, resizer.height, resizer.width)
     feeds = {_INPUT: pixels.astype(np.float64)}
     with pipeline.builder_errors(_PIPELINE_CONFIG.value):
-        float_graph = build_graph(config, len(pixels), quantize=False)
+        float_graph = final_graph = build_graph(config, len(pixels), quantize=False)
+        if quantized:
+            final_graph = build_graph(config, len(pixels), quantize=True)
+    found = checkpoint.graph_variables(final_graph)
+    signature.check_equal(found, genuine, _SIGNATURE.value)
     if _FINE_TUNE_CHECKPOINT.value:
         needed = checkpoint.graph_variables(float_graph)
         values = checkpoint.read_values(_FINE_TUNE_CHECKPOINT.value, needed)
+        values["global_step"] = np.array(_GLOBAL_STEP, np.int64)
     else:
         values = seed_float(float_graph, config, feeds)
-    final_graph = float_graph
     if quantized:
-        final_graph = build_graph(config, len(pixels), quantize=True)
-        values |= calibrate.fake_quant_ranges(final_graph.as_graph_def(), values, feeds)
-    values["global_step"] = np.array(_GLOBAL_STEP.value, np.int64)
-    found = checkpoint.graph_variables(final_graph)
-    signature.check_equal(found, genuine, _SIGNATURE.value)
+        graph_def = final_graph.as_graph_def()
+        calibrate.check_covered(graph_def, found, values, _PIPELINE_CONFIG.value)
+        values |= calibrate.fake_quant_ranges(graph_def, values, feeds)
     checkpoint_writer.write(_OUTPUT.value, {name: np.asarray(values[name]) for name in found})
 
 

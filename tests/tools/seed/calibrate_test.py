@@ -2,6 +2,7 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 from absl.testing import absltest
 
+from tools.cli import cli
 from tools.seed import calibrate, float64_graph
 
 _EPSILON = 1e-3
@@ -126,12 +127,40 @@ class CalibrateTest(absltest.TestCase):
                 with self.subTest(f"{node.name} {name}"):
                     self.assertNotIn(tf.float32.as_datatype_enum, (value.type, value.tensor.dtype))
 
+    def test_every_variable_has_a_value_or_is_measured(self):
+        names = self.values.keys() | {
+            "BatchNorm/moving_mean",
+            "BatchNorm/moving_variance",
+            "act_quant/min",
+            "act_quant/max",
+        }
+        calibrate.check_covered(self.graph_def, names, self.values, "x.config")
+        with self.assertRaisesRegex(
+            cli.UserError, "^x.config: nothing gives a value to a/scale, weights; only kernels, "
+        ):
+            del self.values["weights"]
+            calibrate.check_covered(self.graph_def, names | {"a/scale"}, self.values, "x.config")
+
+    def test_a_graph_of_another_form_is_refused_with_the_node(self):
+        for node in self.graph_def.node:
+            if node.op == "FusedBatchNormV3":
+                node.attr["data_format"].s = b"NCHW"
+        with self.assertRaisesRegex(
+            cli.UserError,
+            "^x.config: this model cannot be calibrated: FusedBatchNormV3 is a batch norm of"
+            " another layout than NHWC.$",
+        ):
+            calibrate.check_covered(self.graph_def, (), (), "x.config")
+
     def test_refuses_a_range_that_is_no_variable(self):
         with tf.Graph().as_default() as graph:
             image = tf.placeholder(tf.float32, [1])
             tf.fake_quant_with_min_max_vars(image, tf.constant(0.0), tf.constant(1.0))
-        with self.assertRaisesRegex(ValueError, "comes from a Const where a variable"):
-            calibrate.fake_quant_ranges(graph.as_graph_def(), {}, {})
+        with self.assertRaisesRegex(
+            cli.UserError,
+            "^x.config: this model cannot be calibrated: Const comes from a Const where a variable",
+        ):
+            calibrate.check_covered(graph.as_graph_def(), (), (), "x.config")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 import hashlib
 import os
+import resource
 
 import numpy as np
 from absl.testing import absltest
@@ -47,6 +48,25 @@ class CheckpointWriterTest(absltest.TestCase):
     def test_an_unwritable_directory_is_named(self):
         with self.assertRaisesRegex(cli.UserError, "/nonexistent/model.ckpt: cannot be written"):
             checkpoint_writer.write("/nonexistent/model.ckpt", _VALUES)
+
+    def test_a_full_disk_ends_in_a_sentence_and_no_file(self):
+        limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (10, limits[1]))
+        try:
+            with self.assertRaisesRegex(
+                cli.UserError, f"^{self.prefix}: cannot be written: .*File too large"
+            ):
+                checkpoint_writer.write(self.prefix, _VALUES)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        self.assertEmpty(os.listdir(self.directory))
+
+    def test_a_directory_in_the_way_is_named(self):
+        os.mkdir(self.prefix + ".data-00000-of-00001")
+        with self.assertRaisesRegex(
+            cli.UserError, f"^{self.prefix}: cannot be written: .*Is a directory: .*00001'.$"
+        ):
+            checkpoint_writer.write(self.prefix, _VALUES)
 
 
 if __name__ == "__main__":

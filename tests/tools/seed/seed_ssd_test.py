@@ -118,6 +118,18 @@ class SeedSsdTest(absltest.TestCase):
         self.assertEqual(result.returncode, 1)
         self.assertIn("has no graph_rewriter, so nothing is left to seed", result.stderr)
 
+    def test_a_rewriter_that_cannot_be_built_is_refused(self):
+        config = self.directory / "four_bits.config"
+        config.write_text(self.config.read_text() + _REWRITER.replace("8", "4"))
+        prefix = self._prefix("four_bits")
+        result = self._seed(config, "uint8", prefix)
+        self.assertEqual(result.returncode, 1)
+        self.assertRegex(
+            result.stderr,
+            f"^ERROR: {config}: the Object Detection API cannot build this model: Only 8bit",
+        )
+        self.assertEmpty(os.listdir(os.path.dirname(prefix)))
+
 
 if __name__ == "__main__":
     absltest.main()
