@@ -14,19 +14,13 @@ from absl import app, flags
 from object_detection import export_tflite_ssd_graph_lib
 
 from tools.cli import cli
-from tools.export import checkpoint, pipeline, tf1_compat
+from tools.export import checkpoint, pipeline, postprocessing, tf1_compat
 
 _PIPELINE_CONFIG = flags.DEFINE_string(
     "pipeline_config", None, "The pipeline config.", required=True
 )
-_CONFIG_OVERRIDE = flags.DEFINE_string(
-    "config_override", "", "Text proto that is merged into the pipeline config."
-)
 _CHECKPOINT = flags.DEFINE_string("checkpoint", None, "The checkpoint's prefix.", required=True)
 _OUTPUT = flags.DEFINE_string("output", None, "The frozen GraphDef (.pb) to write.", required=True)
-_ADD_POSTPROCESSING_OP = flags.DEFINE_bool(
-    "add_postprocessing_op", True, "Append TFLite_Detection_PostProcess to the graph."
-)
 _MAX_DETECTIONS = flags.DEFINE_integer(
     "max_detections", 10, "Boxes that the post-processing gives at most.", lower_bound=1
 )
@@ -39,8 +33,6 @@ _DETECTIONS_PER_CLASS = flags.DEFINE_integer(
 _USE_REGULAR_NMS = flags.DEFINE_bool(
     "use_regular_nms", False, "Non-maximum suppression per class instead of the fast one."
 )
-
-_POSTPROCESSING_OP = "TFLite_Detection_PostProcess"
 
 
 def wanted_attributes(config: pipeline.PipelineConfig) -> dict[str, bool | int | float]:
@@ -55,25 +47,6 @@ def wanted_attributes(config: pipeline.PipelineConfig) -> dict[str, bool | int |
         "nms_iou_threshold": suppression.iou_threshold,
         "num_classes": config.model.ssd.num_classes,
     }
-
-
-def check_attributes(graph_def: tf.GraphDef, wanted: dict[str, bool | int | float]) -> None:
-    """Raises UserError unless the graph has one post-processing op with the wanted attributes.
-
-    Exporters have lost `use_regular_nms` on the way before (tensorflow/models pull request 6803).
-    """
-    nodes = [node for node in graph_def.node if node.op == _POSTPROCESSING_OP]
-    if len(nodes) != 1:
-        raise cli.UserError(
-            f"the exported graph has {len(nodes)} {_POSTPROCESSING_OP} ops instead of one."
-        )
-    for name, value in wanted.items():
-        attribute = nodes[0].attr[name]
-        written = getattr(attribute, attribute.WhichOneof("value") or "s")
-        if written != value:
-            raise cli.UserError(
-                f"the exported {_POSTPROCESSING_OP} has {name} {written} instead of {value}."
-            )
 
 
 def export(config: pipeline.PipelineConfig, directory: str) -> tf.GraphDef:
@@ -96,7 +69,7 @@ def export(config: pipeline.PipelineConfig, directory: str) -> tf.GraphDef:
             config,
             _CHECKPOINT.value,
             directory,
-            _ADD_POSTPROCESSING_OP.value,
+            True,  # add_postprocessing_op
             _MAX_DETECTIONS.value,
             _MAX_CLASSES_PER_DETECTION.value,
             detections_per_class=_DETECTIONS_PER_CLASS.value,
@@ -115,13 +88,11 @@ def main(argv: Sequence[str]) -> None:
         raise app.UsageError(f"unexpected argument {argv[1]!r}")
     tf1_compat.install()
     config = pipeline.read(_PIPELINE_CONFIG.value)
-    pipeline.merge(config, _CONFIG_OVERRIDE.value.encode("utf-8"), "--config_override")
     pipeline.check_ssd(config, _PIPELINE_CONFIG.value)
     checkpoint.open_checkpoint(_CHECKPOINT.value)
     with tempfile.TemporaryDirectory() as directory:
         graph_def = export(config, directory)
-    if _ADD_POSTPROCESSING_OP.value:
-        check_attributes(graph_def, wanted_attributes(config))
+    postprocessing.check_attributes(graph_def, wanted_attributes(config), _OUTPUT.value)
     with cli.output_file(_OUTPUT.value) as stream:
         stream.write(graph_def.SerializeToString(deterministic=True))
 

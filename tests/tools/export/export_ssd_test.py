@@ -35,11 +35,18 @@ class ExportSsdTest(absltest.TestCase):
         directory = self.create_tempdir().full_path
         self.prefix = os.path.join(directory, "model.ckpt")
         os.mkdir(os.path.join(directory, "out"))
+        self.overridden = os.path.join(directory, "overridden.config")
         self.output = os.path.join(directory, "out", "graph.pb")
 
     def _export(self, **flags):
         flags = {"pipeline_config": self.config, "checkpoint": self.prefix} | flags
         return program.run(_PROGRAM, output=self.output, **flags)
+
+    def _override(self, text):
+        # What stands later in a text proto wins.
+        with open(self.config) as base, open(self.overridden, "w") as config:
+            config.write(base.read() + text)
+        return self.overridden
 
     def _assert_refused(self, result, message):
         self.assertEqual(result.returncode, 1, result.stderr)
@@ -49,7 +56,7 @@ class ExportSsdTest(absltest.TestCase):
     def test_the_graph_carries_what_was_asked_for(self):
         checkpoint_writer.write(self.prefix, self.values)
         result = self._export(
-            config_override=_OVERRIDE,
+            pipeline_config=self._override(_OVERRIDE),
             use_regular_nms=True,
             max_detections=7,
             detections_per_class=50,
@@ -102,14 +109,22 @@ class ExportSsdTest(absltest.TestCase):
         for override, message in (
             (
                 'model { ssd { feature_extractor { type: "ssd_nonsense" } } }',
-                f"{self.config}: the Object Detection API cannot build this model: ssd_nonsense is"
-                " not supported. .*",
+                f"{self.overridden}: the Object Detection API cannot build this model:"
+                " ssd_nonsense is not supported. .*",
             ),
-            ("model { faster_rcnn { } }", f"{self.config}: describes faster_rcnn model, but .*"),
-            ("model { sdd { } }", '--config_override:1:9: .* has no field named "sdd".'),
+            (
+                "model { faster_rcnn { } }",
+                f"{self.overridden}: describes faster_rcnn model, but .*",
+            ),
+            (
+                "model { sdd { } }",
+                rf'{self.overridden}:\d+:9: .* has no field named "sdd".',
+            ),
         ):
             with self.subTest(override):
-                self._assert_refused(self._export(config_override=override), message)
+                self._assert_refused(
+                    self._export(pipeline_config=self._override(override)), message
+                )
 
 
 if __name__ == "__main__":
