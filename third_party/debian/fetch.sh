@@ -52,12 +52,13 @@ done | sort -u >"$state/sources.list"
 [ -s "$state/sources.list" ] || fail "the machine's apt names no Debian archive; $offline"
 
 # The machine's preferences, default release and hooks are about what is installed on it, and an empty
-# status says that nothing is.
+# status says that nothing is. How old a mirror's index is does not matter: what counts are the digests.
 cat >"$state/apt.conf" <<END
 #clear APT::Update::Pre-Invoke;
 #clear APT::Update::Post-Invoke;
 #clear APT::Update::Post-Invoke-Success;
 #clear APT::Default-Release;
+Acquire::Check-Valid-Until "false";
 Acquire::Languages "none";
 Acquire::Retries "3";
 APT::Architecture "amd64";

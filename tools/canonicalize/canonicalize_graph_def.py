@@ -5,7 +5,7 @@ Usage: canonicalize_graph_def --input=GRAPH.pb --output=CANONICAL.pb
 
 from collections.abc import Sequence
 
-from absl import app, flags
+from absl import flags
 
 from tools.canonicalize import graph_def
 from tools.cli import cli
@@ -15,8 +15,7 @@ _OUTPUT = flags.DEFINE_string("output", None, "The binary GraphDef to write.", r
 
 
 def main(argv: Sequence[str]) -> None:
-    if len(argv) > 1:
-        raise app.UsageError(f"unexpected arguments: {' '.join(argv[1:])}")
+    del argv
     canonical = graph_def.canonical_bytes(cli.read_file(_INPUT.value, "GraphDef"), _INPUT.value)
     with cli.output_file(_OUTPUT.value) as output:
         output.write(canonical)

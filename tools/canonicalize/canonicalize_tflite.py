@@ -5,7 +5,7 @@ Usage: canonicalize_tflite --input=RAW.tflite --output=CANONICAL.tflite [--descr
 
 from collections.abc import Sequence
 
-from absl import app, flags
+from absl import flags
 
 from tools.canonicalize import tflite_model
 from tools.cli import cli
@@ -18,8 +18,7 @@ _DESCRIPTION = flags.DEFINE_string(
 
 
 def main(argv: Sequence[str]) -> None:
-    if len(argv) > 1:
-        raise app.UsageError(f"unexpected arguments: {' '.join(argv[1:])}")
+    del argv
     content = cli.read_file(_INPUT.value, ".tflite")
     canonical = tflite_model.canonical_bytes(content, _INPUT.value, _DESCRIPTION.value)
     with cli.output_file(_OUTPUT.value) as output:

@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Sequence
 
 import tensorflow.compat.v1 as tf
-from absl import app, flags
+from absl import flags
 from object_detection import export_tflite_ssd_graph_lib
 
 from tools.cli import cli
@@ -84,8 +84,7 @@ def export(config: pipeline.PipelineConfig, directory: str) -> tf.GraphDef:
 
 def main(argv: Sequence[str]) -> None:
     """Exports, checks and writes."""
-    if len(argv) > 1:
-        raise app.UsageError(f"unexpected argument {argv[1]!r}")
+    del argv
     tf1_compat.install()
     config = pipeline.read(_PIPELINE_CONFIG.value)
     pipeline.check_ssd(config, _PIPELINE_CONFIG.value)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from absl import app, flags
+from absl import flags
 
 from tools.cli import cli
 from tools.export import pipeline
@@ -18,8 +18,7 @@ _OUTPUT = flags.DEFINE_string("output", None, "The merged config to write.", req
 
 def main(argv: Sequence[str]) -> None:
     """Merges and writes."""
-    if len(argv) > 1:
-        raise app.UsageError(f"unexpected argument {argv[1]!r}")
+    del argv
     config = pipeline.read(_BASE.value)
     for override in _OVERRIDE.value:
         pipeline.merge(config, override.encode("utf-8"), "--override")

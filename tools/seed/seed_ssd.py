@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import tensorflow.compat.v1 as tf
-from absl import app, flags
+from absl import flags
 from object_detection.builders import graph_rewriter_builder, model_builder
 
 from tools.cli import cli
@@ -95,8 +95,7 @@ def seed_float(
 
 def main(argv: Sequence[str]) -> None:
     """Seeds, calibrates, holds against the signature and writes."""
-    if len(argv) > 1:
-        raise app.UsageError(f"unexpected argument {argv[1]!r}")
+    del argv
     tf1_compat.install()
     config = pipeline.read(_PIPELINE_CONFIG.value)
     pipeline.check_ssd(config, _PIPELINE_CONFIG.value)
