@@ -1,5 +1,7 @@
 """TOCO as a genrule."""
 
+load("//third_party/bazel:exec_genrule.bzl", "exec_genrule")
+
 def _flag(name, values, separator = ","):
     """Spells a flag as one word of a shell, whatever is in its values."""
     return "--{}='{}'".format(name, separator.join(values).replace("'", "'\\''"))
@@ -59,12 +61,11 @@ def toco(name, graph, out, flags, recipe, **kwargs):
         "--graph_def_file=$(execpath {})".format(graph),
         "--output_file=$@",
     ]
-    native.genrule(
+    exec_genrule(
         name = name,
         srcs = [graph, recipe],
         outs = [out],
         cmd = " ".join(["$(TOCO)"] + files + flags),
-        # `tools` is for the host configuration in Bazel 4, which knows no execution platform.
         exec_tools = [Label("//tools/tensorflow:toco")],
         message = "Converting with TOCO",
         toolchains = [Label("//tools/tensorflow:current_toolchain")],
