@@ -8,7 +8,8 @@ load("//third_party/pip:wheels.bzl", "python_site", "wheelhouse")
 load("//third_party/python:cpython.bzl", "cpython")
 load("//tools/tensorflow:versions.bzl", "TOCO_VERSIONS")
 
-_CPYTHON_3_11 = [
+# The interpreter, its library, and every shared library that it needs down to the C library.
+CPYTHON_3_11_PACKAGES = [
     "libbz2-1.0",
     "libc6",
     "libcrypt1",
@@ -48,7 +49,7 @@ def third_party_repositories():
         )
     cpython(
         name = "cpython_3_11",
-        packages = ["@debian//:{}.deb".format(package) for package in _CPYTHON_3_11],
+        packages = ["@debian//:{}.deb".format(package) for package in CPYTHON_3_11_PACKAGES],
         version = "3.11",
     )
     wheelhouse(

@@ -16,8 +16,15 @@ mkdir -p runtime/bin runtime/lib
 mv unpacked/usr/bin/python$version runtime/bin/
 mv unpacked/usr/lib/python$version runtime/lib/
 find unpacked/lib unpacked/lib64 unpacked/usr/lib/x86_64-linux-gnu -name '*.so*' \\
-    -not -path '*/gconv/*' -not -path '*/engines-3/*' -not -path '*/ossl-modules/*' \\
-    -exec cp -L '{}' runtime/lib/ ';'
+    -not -path '*/gconv/*' -not -path '*/engines-3/*' -not -path '*/ossl-modules/*' |
+    while read -r library; do
+        # Followed from the host's root, an absolute link would lead to the host's library.
+        case $(readlink "$library") in
+            /*) source=unpacked$(readlink "$library") ;;
+            *) source=$library ;;
+        esac
+        cp -L "$source" runtime/lib/"${library##*/}"
+    done
 # Debian's hook into /etc/python3, and what no build needs.
 rm -f runtime/lib/python$version/sitecustomize.py
 rm -rf runtime/lib/python$version/test runtime/lib/python$version/lib2to3/tests
