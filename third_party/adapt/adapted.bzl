@@ -1,6 +1,6 @@
 """Genuine source, fetched by digest and adapted as it is unpacked; nothing of it is committed."""
 
-load("//third_party/pip:wheels.bzl", "fetch_wheels", "pip_attrs")
+load("//third_party/pip:wheels.bzl", "extract_wheel", "fetch_wheels", "pip_attrs")
 load("//third_party/python:cpython.bzl", "HERMETIC_ENVIRONMENT", "compile_python")
 
 _BUILD = """\
@@ -21,10 +21,7 @@ def _adapted_source_impl(ctx):
     arguments = ["source/" + source[0].file, "site"]
     if ctx.attr.tools_lock:
         for wheel in fetch_wheels(ctx, ctx.read(ctx.attr.tools_lock), "tools-wheels"):
-            # Bazel tells an archive's format by its ending.
-            ctx.symlink("tools-wheels/" + wheel.file, "wheel.zip")
-            ctx.extract("wheel.zip", "tools")
-            ctx.delete("wheel.zip")
+            extract_wheel(ctx, "tools-wheels/" + wheel.file, "tools")
         arguments.append("tools")
 
     # A folder of their own: what else lies in the workspace must not be importable.
@@ -59,15 +56,14 @@ adapted_source = repository_rule(
 
 def _wheel_files_impl(ctx):
     wheel = fetch_wheels(ctx, ctx.read(ctx.attr.lock), "wheels")[0]
-    ctx.symlink("wheels/" + wheel.file, "wheel.zip")
-    ctx.extract("wheel.zip", "unpacked")
+    extract_wheel(ctx, "wheels/" + wheel.file, "unpacked")
     for member in ctx.attr.members:
         if not ctx.path("unpacked/" + member).exists:
             fail("{} has no {}".format(wheel.file, member))
         result = ctx.execute(["cp", "unpacked/" + member, member.rpartition("/")[2]])
         if result.return_code != 0:
             fail("{}: {}".format(member, result.stderr.strip()))
-    for path in ["wheel.zip", "wheels", "unpacked"]:
+    for path in ["wheels", "unpacked"]:
         ctx.delete(path)
     ctx.file("BUILD.bazel", """\
 package(default_visibility = ["//visibility:public"])

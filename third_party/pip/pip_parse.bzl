@@ -1,5 +1,7 @@
 """The wheels that rules_python's pip_parse itself runs on, under the names that it looks for."""
 
+load(":wheels.bzl", "extract_wheel")
+
 _BUILD = """\
 load("@rules_python//python:defs.bzl", "py_library")
 
@@ -13,10 +15,7 @@ py_library(
 """
 
 def _unpacked_wheel_impl(ctx):
-    # Bazel tells an archive's format by its ending.
-    ctx.symlink(ctx.attr.wheel, "wheel.zip")
-    ctx.extract("wheel.zip")
-    ctx.delete("wheel.zip")
+    extract_wheel(ctx, ctx.attr.wheel)
     ctx.file("BUILD.bazel", _BUILD)
 
 _unpacked_wheel = repository_rule(

@@ -141,6 +141,20 @@ def fetch_wheels(ctx, lock, output, python_version = "311", abi = "cp311"):
     ctx.delete("missing.txt")
     return rows
 
+def extract_wheel(ctx, wheel, output = ""):
+    """Unpacks a wheel as it is, without installing it.
+
+    Args:
+      ctx: the repository context.
+      wheel: the wheel's label or path.
+      output: the folder to unpack it in; the repository itself if empty.
+    """
+
+    # Bazel tells an archive's format by its ending.
+    ctx.symlink(wheel, "wheel.zip")
+    ctx.extract("wheel.zip", output)
+    ctx.delete("wheel.zip")
+
 pip_attrs = {
     "lock": attr.label(doc = "The lock file.", mandatory = True),
     "python": attr.label(doc = "The CPython that runs pip.", default = Label("@cpython_3_11//:python")),
