@@ -6,7 +6,7 @@ takes its weights and batch-norm statistics from a float checkpoint, as quantiza
 does, and only its ranges are new.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import tensorflow.compat.v1 as tf
@@ -15,7 +15,8 @@ from object_detection.builders import graph_rewriter_builder, model_builder
 
 from tools.cli import cli
 from tools.export import checkpoint, pipeline, tf1_compat
-from tools.seed import calibrate, checkpoint_writer, photographs, signature, weights
+from tools.preprocessing import photographs
+from tools.seed import seeding
 
 _PIPELINE_CONFIG = flags.DEFINE_string(
     "pipeline_config", None, "The pipeline config.", required=True
@@ -26,7 +27,7 @@ _FINE_TUNE_CHECKPOINT = flags.DEFINE_string(
     "fine_tune_checkpoint", None, "Prefix of a float checkpoint to take all but the ranges from."
 )
 _SIGNATURE = flags.DEFINE_string(
-    "signature", None, "The genuine checkpoint's variables.", required=True
+    "signature", None, "The genuine checkpoint's variables, if they are published."
 )
 _OUTPUT = flags.DEFINE_string("output", None, "Prefix of the checkpoint to write.", required=True)
 
@@ -63,34 +64,14 @@ def build_graph(config: pipeline.PipelineConfig, batch: int, quantize: bool) -> 
     return graph
 
 
-def seed_float(
-    graph: tf.Graph, config: pipeline.PipelineConfig, feeds: Mapping[str, np.ndarray]
-) -> dict[str, np.ndarray]:
-    """Returns values of a float graph's variables: seeded weights, measured statistics, the step.
-
-    Raises:
-      UserError: the graph cannot be calibrated, or has a variable that is neither seeded nor
-        measured.
-    """
-    graph_def = graph.as_graph_def()
-    variables = checkpoint.graph_variables(graph)
+def class_bias_offsets(graph: tf.Graph, config: pipeline.PipelineConfig) -> dict[str, float]:
+    """Returns what the class predictors' biases stay near, as the config initialises them."""
     predictor = config.model.ssd.box_predictor.convolutional_box_predictor
-    offsets = {
+    return {
         name: predictor.class_prediction_bias_init
-        for name in variables
+        for name in checkpoint.graph_variables(graph)
         if name.endswith("/ClassPredictor/biases")
     }
-    offsets |= dict.fromkeys(calibrate.rectified_betas(graph_def), weights.RECTIFIED_BETA)
-    values = {"global_step": np.array(_GLOBAL_STEP, np.int64)}
-    for name, variable in variables.items():
-        output = f"{name.rpartition('/')[0]}/biases" in variables
-        value = weights.seeded_value(
-            _SEED.value, name, variable.shape, offsets.get(name, 0.0), output
-        )
-        if value is not None:
-            values[name] = value
-    calibrate.check_covered(graph_def, variables, values, _PIPELINE_CONFIG.value)
-    return values | calibrate.batch_norm_moments(graph_def, values, feeds)
 
 
 def main(argv: Sequence[str]) -> None:
@@ -99,7 +80,6 @@ def main(argv: Sequence[str]) -> None:
     tf1_compat.install()
     config = pipeline.read(_PIPELINE_CONFIG.value)
     pipeline.check_ssd(config, _PIPELINE_CONFIG.value)
-    genuine = signature.read(_SIGNATURE.value)
     quantized = config.HasField("graph_rewriter")
     if _FINE_TUNE_CHECKPOINT.value and not quantized:
         raise cli.UserError(
@@ -108,24 +88,23 @@ def main(argv: Sequence[str]) -> None:
         )
     resizer = config.model.ssd.image_resizer.fixed_shape_resizer
     pixels = photographs.read(_PHOTOGRAPHS.value, resizer.height, resizer.width)
-    feeds = {_INPUT: pixels.astype(np.float64)}
     with pipeline.builder_errors(_PIPELINE_CONFIG.value):
-        float_graph = final_graph = build_graph(config, len(pixels), quantize=False)
-        if quantized:
-            final_graph = build_graph(config, len(pixels), quantize=True)
-    found = checkpoint.graph_variables(final_graph)
-    signature.check_equal(found, genuine, _SIGNATURE.value)
-    if _FINE_TUNE_CHECKPOINT.value:
-        needed = checkpoint.graph_variables(float_graph)
-        values = checkpoint.read_values(_FINE_TUNE_CHECKPOINT.value, needed)
-        values["global_step"] = np.array(_GLOBAL_STEP, np.int64)
-    else:
-        values = seed_float(float_graph, config, feeds)
-    if quantized:
-        graph_def = final_graph.as_graph_def()
-        calibrate.check_covered(graph_def, found, values, _PIPELINE_CONFIG.value)
-        values |= calibrate.fake_quant_ranges(graph_def, values, feeds)
-    checkpoint_writer.write(_OUTPUT.value, {name: np.asarray(values[name]) for name in found})
+        graph = build_graph(config, len(pixels), quantize=False)
+        quantized_graph = build_graph(config, len(pixels), quantize=True) if quantized else None
+    seeding.write_checkpoint(
+        _OUTPUT.value,
+        graph,
+        quantized_graph,
+        seeding.Seeding(
+            source=_PIPELINE_CONFIG.value,
+            seed=_SEED.value,
+            feeds={_INPUT: pixels.astype(np.float64)},
+            global_step=_GLOBAL_STEP,
+            offsets=class_bias_offsets(graph, config),
+        ),
+        _SIGNATURE.value,
+        _FINE_TUNE_CHECKPOINT.value,
+    )
 
 
 if __name__ == "__main__":

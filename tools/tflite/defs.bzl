@@ -1,8 +1,12 @@
 """The public rules: everything that a model's BUILD file loads."""
 
+load("//tools/tflite/private:architecture.bzl", _architecture = "architecture")
+load("//tools/tflite/private:checkpoint.bzl", _checkpoint = "checkpoint")
+load("//tools/tflite/private:frozen_graph.bzl", _frozen_graph = "frozen_graph")
 load("//tools/tflite/private:pipeline_config.bzl", _pipeline_config = "pipeline_config")
 load(
     "//tools/tflite/private:providers.bzl",
+    _ArchitectureInfo = "ArchitectureInfo",
     _CheckpointInfo = "CheckpointInfo",
     _FrozenGraphInfo = "FrozenGraphInfo",
     _TfliteInfo = "TfliteInfo",
@@ -11,10 +15,14 @@ load("//tools/tflite/private:ssd_checkpoint.bzl", _ssd_checkpoint = "ssd_checkpo
 load("//tools/tflite/private:ssd_frozen_graph.bzl", _ssd_frozen_graph = "ssd_frozen_graph")
 load("//tools/tflite/private:tflite_model.bzl", _tflite_model = "tflite_model")
 
+ArchitectureInfo = _ArchitectureInfo
 CheckpointInfo = _CheckpointInfo
 FrozenGraphInfo = _FrozenGraphInfo
 TfliteInfo = _TfliteInfo
 
+architecture = _architecture
+checkpoint = _checkpoint
+frozen_graph = _frozen_graph
 pipeline_config = _pipeline_config
 ssd_checkpoint = _ssd_checkpoint
 ssd_frozen_graph = _ssd_frozen_graph

@@ -12,6 +12,7 @@ def _write_checkpoint(ctx):
         prefix = files[0].path[:-len(".index")],
         files = depset(files),
         weights = "seeded",
+        quantization_aware = False,
         description = "stub weights",
     )
 
@@ -30,7 +31,12 @@ def _stub_frozen_graph_impl(ctx):
     ctx.actions.write(graph, "")
     return [
         DefaultInfo(files = depset([graph])),
-        FrozenGraphInfo(graph = graph, checkpoint = _write_checkpoint(ctx)),
+        FrozenGraphInfo(
+            graph = graph,
+            checkpoint = _write_checkpoint(ctx),
+            preprocessing = "minus_one_to_one",
+            outputs = [],
+        ),
     ]
 
 stub_frozen_graph = rule(

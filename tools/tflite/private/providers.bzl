@@ -1,11 +1,22 @@
 """What the steps from a checkpoint to a .tflite hand to each other."""
 
+ArchitectureInfo = provider(
+    doc = "A model's graph code with its options.",
+    fields = {
+        "graph_code": "FilesToRunProvider: the program that seeds and exports, `tools/architectures/program.py` behind it.",
+        "options": "list of strings: the flags that make this model of it.",
+        "preprocessing": "string: a key of PREPROCESSINGS.",
+        "outputs": "list of strings: the arrays that an exported graph offers; empty when not declared.",
+    },
+)
+
 CheckpointInfo = provider(
     doc = "The trained, or seeded, variables of a model.",
     fields = {
         "prefix": "string: the path that TensorFlow calls the checkpoint, `DIR/model.ckpt` for `DIR/model.ckpt.index`.",
         "files": "depset of Files: the `.index` and the `.data-00000-of-00001`.",
         "weights": "string: `seeded` or `released`.",
+        "quantization_aware": "bool: whether the variables hold quantization ranges.",
         "description": "string: one line for people that says where the weights come from.",
     },
 )
@@ -15,6 +26,15 @@ FrozenGraphInfo = provider(
     fields = {
         "graph": "File: the serialized GraphDef.",
         "checkpoint": "CheckpointInfo: where its constants come from.",
+        "preprocessing": "string: a key of PREPROCESSINGS, what its input expects.",
+        "outputs": "list of strings: the arrays that it offers; empty when not declared.",
+    },
+)
+
+RepresentativeDatasetInfo = provider(
+    doc = "Inputs on which post-training quantization measures its ranges.",
+    fields = {
+        "samples": "File: numpy's .npz, an array [count, ...] for every input by its name; photographs are uint8 pixels.",
     },
 )
 
@@ -24,7 +44,7 @@ TfliteInfo = provider(
         "model": "File: the .tflite, in canonical form.",
         "raw": "File: the .tflite as the converter wrote it, but for the keys of custom operators' options, which are in order.",
         "graph": "FrozenGraphInfo: what was converted.",
-        "converter": "string: `toco`.",
+        "converter": "string: `toco` or `mlir`.",
         "tensorflow_version": "string: the TensorFlow that converted, as in `2.15.1`.",
     },
 )

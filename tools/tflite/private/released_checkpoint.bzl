@@ -61,6 +61,7 @@ def _released_checkpoint_impl(ctx):
             prefix = index[0].path[:-len(".index")],
             files = checkpoint,
             weights = "released",
+            quantization_aware = ctx.attr.quantization_aware,
             description = "released weights: {} (sha256 {})".format(archive.name, archive.sha256),
         ),
     ]
@@ -78,6 +79,7 @@ released_checkpoint = rule(
             doc = "The checkpoint's prefix inside the archive, as in `fp32/model.ckpt-400000`.",
             mandatory = True,
         ),
+        "quantization_aware": attr.bool(doc = "Whether the checkpoint has quantization ranges."),
     },
     provides = [CheckpointInfo],
 )

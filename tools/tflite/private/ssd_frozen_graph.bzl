@@ -2,8 +2,10 @@
 
 load(":canonical.bzl", "CANONICAL_GRAPH_ATTRS", "canonicalize_graph")
 load(":errors.bzl", "fail_attribute")
+load(":frozen_graph.bzl", "frozen_graph_providers")
 load(":numbers.bzl", "parse_number")
 load(":pipeline_config.bzl", "PIPELINE_CONFIG_ATTRS", "merge_pipeline_config")
+load(":preprocessing.bzl", "PREPROCESSINGS", "PREPROCESSING_DOC")
 load(":providers.bzl", "CheckpointInfo", "FrozenGraphInfo")
 
 _THRESHOLDS = """
@@ -18,6 +20,16 @@ model {{
   }}
 }}
 """
+
+# What the exporter gives an SSD graph, post-processed or cut before.
+_OUTPUTS = [
+    "TFLite_Detection_PostProcess",
+    "TFLite_Detection_PostProcess:1",
+    "TFLite_Detection_PostProcess:2",
+    "TFLite_Detection_PostProcess:3",
+    "raw_outputs/box_encodings",
+    "raw_outputs/class_predictions",
+]
 
 def _ssd_frozen_graph_impl(ctx):
     for attribute in ["score_threshold", "iou_threshold"]:
@@ -57,11 +69,14 @@ def _ssd_frozen_graph_impl(ctx):
 
     graph = ctx.actions.declare_file(ctx.label.name + ".pb")
     canonicalize_graph(ctx, exported, graph)
-    return [
-        DefaultInfo(files = depset([graph]), runfiles = ctx.runfiles(files = [graph])),
-        OutputGroupInfo(config = depset([config]), raw = depset([exported])),
-        FrozenGraphInfo(graph = graph, checkpoint = checkpoint),
-    ]
+    return frozen_graph_providers(
+        graph,
+        checkpoint,
+        ctx.attr.preprocessing,
+        _OUTPUTS,
+        config = depset([config]),
+        raw = depset([exported]),
+    )
 
 _ssd_frozen_graph = rule(
     implementation = _ssd_frozen_graph_impl,
@@ -80,6 +95,7 @@ _ssd_frozen_graph = rule(
         max_classes_per_detection = attr.int(doc = "As for `ssd_frozen_graph`.", mandatory = True),
         detections_per_class = attr.int(doc = "As for `ssd_frozen_graph`.", mandatory = True),
         use_regular_nms = attr.bool(doc = "As for `ssd_frozen_graph`.", mandatory = True),
+        preprocessing = attr.string(doc = PREPROCESSING_DOC, mandatory = True, values = PREPROCESSINGS.keys()),
         _export = attr.label(
             default = Label("//tools/export:export_ssd"),
             executable = True,
@@ -99,6 +115,7 @@ def ssd_frozen_graph(
         iou_threshold = 0.6,
         max_classes_per_detection = 1,
         detections_per_class = 100,
+        preprocessing = "minus_one_to_one",
         **kwargs):
     """An SSD model's inference graph with its post-processing, as the Object Detection API exports it for TFLite.
 
@@ -115,6 +132,7 @@ def ssd_frozen_graph(
       iou_threshold: the overlap, from 0 to 1, above which the weaker of two boxes of a class is dropped.
       max_classes_per_detection: how many classes one box may have; for fast NMS.
       detections_per_class: how many boxes of a class are kept; for regular NMS.
+      preprocessing: what the feature extractor does to pixels; all MobileNets and MobileDets want [-1, 1].
       **kwargs: attributes that every rule has.
     """
     _ssd_frozen_graph(
@@ -125,6 +143,7 @@ def ssd_frozen_graph(
         max_classes_per_detection = max_classes_per_detection,
         max_detections = max_detections,
         pipeline_config = pipeline_config,
+        preprocessing = preprocessing,
         score_threshold = str(score_threshold),
         use_regular_nms = use_regular_nms,
         **kwargs

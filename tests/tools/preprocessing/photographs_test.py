@@ -6,7 +6,7 @@ from absl.testing import absltest
 from PIL import Image
 
 from tools.cli import cli
-from tools.seed import photographs
+from tools.preprocessing import photographs
 
 
 class PhotographsTest(absltest.TestCase):

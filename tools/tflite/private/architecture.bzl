@@ -1,0 +1,34 @@
+"""A model's architecture: its graph code with its options."""
+
+load(":preprocessing.bzl", "PREPROCESSINGS", "PREPROCESSING_DOC")
+load(":providers.bzl", "ArchitectureInfo")
+
+def _architecture_impl(ctx):
+    return [
+        ArchitectureInfo(
+            graph_code = ctx.attr.graph_code[DefaultInfo].files_to_run,
+            options = ["--{}={}".format(name, value) for name, value in sorted(ctx.attr.options.items())],
+            preprocessing = ctx.attr.preprocessing,
+            outputs = ctx.attr.outputs,
+        ),
+    ]
+
+architecture = rule(
+    implementation = _architecture_impl,
+    doc = "A model's graph code with its options: what seeding and exporting have in common.",
+    attrs = {
+        "graph_code": attr.label(
+            doc = "The program of the family, one of `//tools/architectures:all` or a py_binary like them, " +
+                  "whose main module ends with `program.run`.",
+            mandatory = True,
+            executable = True,
+            cfg = "exec",
+        ),
+        "options": attr.string_dict(doc = "The program's own flags, without their dashes."),
+        "outputs": attr.string_list(
+            doc = "The arrays that an exported graph has to offer; others cannot be asked of it. Empty: not declared.",
+        ),
+        "preprocessing": attr.string(doc = PREPROCESSING_DOC, mandatory = True, values = PREPROCESSINGS.keys()),
+    },
+    provides = [ArchitectureInfo],
+)

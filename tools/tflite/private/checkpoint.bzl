@@ -1,0 +1,80 @@
+"""A model's checkpoint, seeded or released as the build says."""
+
+load(":labels.bzl", "sibling")
+load(":released_checkpoint.bzl", "released_checkpoint")
+load(":seeded_checkpoint.bzl", "seeded_checkpoint")
+load(":weights_choice.bzl", "weights_choice")
+
+def checkpoint_choice(name, seeded_rule, archive, member, fine_tune_checkpoint, quantization_aware, tags = [], testonly = None, visibility = None, **seeding):
+    """Declares a checkpoint's seeded and released form, and the choice between them.
+
+    Args:
+      name: the checkpoint's name.
+      seeded_rule: the rule that makes the seeded form.
+      archive: the published archive, `@released_NAME//:archive`; None where there is none.
+      member: the checkpoint's prefix inside the archive.
+      fine_tune_checkpoint: the float checkpoint that a seeded quantization-aware one starts from.
+      quantization_aware: whether the checkpoint has quantization ranges.
+      tags: for all of them.
+      testonly: for all of them.
+      visibility: for all of them.
+      **seeding: attributes of `seeded_rule`.
+    """
+    seeded_rule(
+        name = name + ".seeded",
+        fine_tune_checkpoint = sibling(fine_tune_checkpoint, ".seeded") if fine_tune_checkpoint else None,
+        quantization_aware = quantization_aware,
+        tags = tags,
+        testonly = testonly,
+        visibility = visibility,
+        **seeding
+    )
+    released = None
+    if archive:
+        released = ":" + name + ".released"
+        released_checkpoint(
+            name = name + ".released",
+            archive = archive,
+            member = member,
+            quantization_aware = quantization_aware,
+            # Not for `//...`: it stops the build while no digest is pinned, and fetches the archive after.
+            tags = tags + ["manual"],
+            testonly = testonly,
+            visibility = visibility,
+        )
+    weights_choice(
+        name = name,
+        released = released or ":" + name + ".seeded",
+        seeded = ":" + name + ".seeded",
+        tags = tags,
+        testonly = testonly,
+        visibility = visibility,
+    )
+
+def checkpoint(name, architecture, seed, archive = None, member = None, signature = None, fine_tune_checkpoint = None, quantization_aware = False, **kwargs):
+    """The weights of a model, as the build setting //models:weights says.
+
+    Args:
+      name: the checkpoint's name. `NAME.seeded` and `NAME.released` are its two forms.
+      architecture: the model, an `architecture`.
+      seed: the seed of the seeded weights.
+      archive: the published archive, `@released_NAME//:archive`. None where no checkpoint is published: such
+        a model is seeded always, or takes a published graph instead.
+      member: the checkpoint's prefix inside the archive.
+      signature: a .tsv with every variable of the published checkpoint, where it is known.
+      fine_tune_checkpoint: the float `checkpoint` that a seeded quantization-aware one starts from.
+      quantization_aware: whether the checkpoint has quantization ranges.
+      **kwargs: attributes that every rule has.
+    """
+    checkpoint_choice(
+        name,
+        seeded_checkpoint,
+        architecture = architecture,
+        archive = archive,
+        fine_tune_checkpoint = fine_tune_checkpoint,
+        member = member,
+        quantization_aware = quantization_aware,
+        seed = seed,
+        signature = signature,
+        **kwargs
+    )

@@ -1,0 +1,67 @@
+"""A frozen graph of any graph code."""
+
+load(":canonical.bzl", "CANONICAL_GRAPH_ATTRS", "canonicalize_graph")
+load(":providers.bzl", "ArchitectureInfo", "CheckpointInfo", "FrozenGraphInfo")
+
+def frozen_graph_providers(graph, checkpoint, preprocessing, outputs, **output_groups):
+    """Returns what every rule that makes a frozen graph provides.
+
+    Args:
+      graph: the File of the canonical GraphDef.
+      checkpoint: the CheckpointInfo of its constants.
+      preprocessing: a key of PREPROCESSINGS.
+      outputs: a list of the arrays that it offers; empty when not declared.
+      **output_groups: depsets of Files.
+    """
+    return [
+        DefaultInfo(files = depset([graph])),
+        OutputGroupInfo(**output_groups),
+        FrozenGraphInfo(
+            graph = graph,
+            checkpoint = checkpoint,
+            preprocessing = preprocessing,
+            outputs = outputs,
+        ),
+    ]
+
+def _frozen_graph_impl(ctx):
+    architecture = ctx.attr.architecture[ArchitectureInfo]
+    checkpoint = ctx.attr.checkpoint[CheckpointInfo]
+    exported = ctx.actions.declare_file(ctx.label.name + ".exported.pb")
+    arguments = ctx.actions.args()
+    arguments.add("--mode=export")
+    arguments.add_all(architecture.options)
+    if checkpoint.quantization_aware:
+        arguments.add("--quantize")
+    arguments.add("--checkpoint", checkpoint.prefix)
+    arguments.add("--output", exported)
+    ctx.actions.run(
+        executable = architecture.graph_code,
+        arguments = [arguments],
+        inputs = checkpoint.files,
+        outputs = [exported],
+        mnemonic = "ExportFrozenGraph",
+        progress_message = "Exporting the frozen graph of %s" % ctx.label,
+    )
+    graph = ctx.actions.declare_file(ctx.label.name + ".pb")
+    canonicalize_graph(ctx, exported, graph)
+    return frozen_graph_providers(
+        graph,
+        checkpoint,
+        architecture.preprocessing,
+        architecture.outputs,
+        raw = depset([exported]),
+    )
+
+frozen_graph = rule(
+    implementation = _frozen_graph_impl,
+    doc = """A model's inference graph, with a checkpoint's variables as constants.
+
+Makes `NAME.pb`, in canonical form. Output group `raw`: the graph as the graph code wrote it.""",
+    attrs = dict(
+        CANONICAL_GRAPH_ATTRS,
+        architecture = attr.label(doc = "The model.", mandatory = True, providers = [ArchitectureInfo]),
+        checkpoint = attr.label(doc = "Its weights.", mandatory = True, providers = [CheckpointInfo]),
+    ),
+    provides = [FrozenGraphInfo],
+)

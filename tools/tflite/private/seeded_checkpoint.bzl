@@ -1,0 +1,98 @@
+"""A checkpoint with seeded weights, of any graph code."""
+
+load(":errors.bzl", "fail_attribute")
+load(":providers.bzl", "ArchitectureInfo", "CheckpointInfo")
+
+# What every rule that seeds has in common.
+SEED_ATTRS = {
+    "seed": attr.int(doc = "The seed, at least 0.", mandatory = True),
+    "fine_tune_checkpoint": attr.label(
+        doc = "The float checkpoint that a quantization-aware one starts from, as in training.",
+        providers = [CheckpointInfo],
+    ),
+    "signature": attr.label(
+        doc = "A .tsv with name, type and shape of every variable of the genuine checkpoint, which this one must " +
+              "equal. Left out where none is published.",
+        allow_single_file = [".tsv"],
+    ),
+    "photographs": attr.label(
+        doc = "The pictures to calibrate on, at least one.",
+        default = Label("//third_party/photographs"),
+    ),
+    "quantization_aware": attr.bool(doc = "Whether the checkpoint has quantization ranges."),
+    "_notice": attr.label(default = Label("//tools/tflite:seeded_weights_notice")),
+}
+
+def seed_checkpoint(ctx, program, arguments, inputs):
+    """Registers the action that seeds a checkpoint, for a rule that has `SEED_ATTRS`.
+
+    Args:
+      ctx: the rule's context.
+      program: the executable, a File or FilesToRunProvider.
+      arguments: an Args with the flags that say which model it is.
+      inputs: a list of the Files that those flags name.
+
+    Returns:
+      A list of providers, CheckpointInfo among them.
+    """
+    if ctx.attr.seed < 0:
+        fail_attribute(ctx, "seed", ctx.attr.seed, "give a whole number of at least 0")
+    if not ctx.files.photographs:
+        fail_attribute(ctx, "photographs", str(ctx.attr.photographs.label), "give a target with at least one file")
+
+    prefix = ctx.label.name + "/model.ckpt"
+    index = ctx.actions.declare_file(prefix + ".index")
+    data = ctx.actions.declare_file(prefix + ".data-00000-of-00001")
+    path = index.path[:-len(".index")]
+
+    arguments.add("--seed", ctx.attr.seed)
+    arguments.add_joined("--photographs", ctx.files.photographs, join_with = ",")
+    if ctx.file.signature:
+        arguments.add("--signature", ctx.file.signature)
+    arguments.add("--output", path)
+    transitive = []
+    if ctx.attr.fine_tune_checkpoint:
+        float_checkpoint = ctx.attr.fine_tune_checkpoint[CheckpointInfo]
+        arguments.add("--fine_tune_checkpoint", float_checkpoint.prefix)
+        transitive.append(float_checkpoint.files)
+    ctx.actions.run(
+        executable = program,
+        arguments = [arguments],
+        inputs = depset(inputs + ctx.files.photographs + ctx.files.signature, transitive = transitive),
+        outputs = [index, data],
+        mnemonic = "SeedCheckpoint",
+        progress_message = "Seeding the weights of %s" % ctx.label,
+    )
+    files = depset([index, data])
+    return [
+        DefaultInfo(files = files, runfiles = ctx.runfiles(transitive_files = files)),
+        CheckpointInfo(
+            prefix = path,
+            files = files,
+            weights = "seeded",
+            quantization_aware = ctx.attr.quantization_aware,
+            description = "seeded weights (synthetic, seed {}): not trained".format(ctx.attr.seed),
+        ),
+    ]
+
+def _seeded_checkpoint_impl(ctx):
+    architecture = ctx.attr.architecture[ArchitectureInfo]
+    arguments = ctx.actions.args()
+    arguments.add("--mode=seed")
+    arguments.add_all(architecture.options)
+    if ctx.attr.quantization_aware:
+        arguments.add("--quantize")
+    arguments.add("--preprocessing", architecture.preprocessing)
+    return seed_checkpoint(ctx, architecture.graph_code, arguments, [])
+
+seeded_checkpoint = rule(
+    implementation = _seeded_checkpoint_impl,
+    doc = """Writes a checkpoint whose variables are drawn from a generator keyed by the seed and each variable's
+name, with batch-norm statistics and quantization ranges measured on photographs. The same bytes on every
+machine; not trained.""",
+    attrs = dict(
+        SEED_ATTRS,
+        architecture = attr.label(doc = "The model.", mandatory = True, providers = [ArchitectureInfo]),
+    ),
+    provides = [CheckpointInfo],
+)
