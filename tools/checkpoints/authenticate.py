@@ -3,8 +3,6 @@
 The signature's CRC32C is a check of identity, no cryptographic proof.
 """
 
-import csv
-import io
 from typing import NamedTuple
 
 import google_crc32c
@@ -26,11 +24,6 @@ class Checked(NamedTuple):
     unsigned: int
 
 
-class _Stored(NamedTuple):
-    size: int
-    masked_crc32c: int
-
-
 def check(prefix: str, signature_path: str) -> Checked:
     """Compares a checkpoint with a signature, bit by bit of every value.
 
@@ -46,25 +39,24 @@ def check(prefix: str, signature_path: str) -> Checked:
         the checkpoint or the signature cannot be read.
     """
     needed = signature.read(signature_path)
-    checksums = _read_checksums(signature_path)
     reader = checkpoint.open_checkpoint(prefix)
     stored = checkpoint.variables(reader)
     differences = []
     size = 0
-    for name in sorted(needed):
+    for name, tensor in sorted(needed.items()):
         if name not in stored:
             differences.append(f"{name} is missing")
-        elif stored[name] != needed[name]:
-            differences.append(f"{name} is {stored[name]} instead of {needed[name]}")
+        elif stored[name] != tensor.variable:
+            differences.append(f"{name} is {stored[name]} instead of {tensor.variable}")
         else:
             value = _value(reader, name)
             size += len(value)
-            if len(value) != checksums[name].size:
-                differences.append(f"{name} has {len(value)} bytes, not {checksums[name].size}")
-            elif masked_crc32c(value) != checksums[name].masked_crc32c:
+            crc = masked_crc32c(value)
+            if len(value) != tensor.size:
+                differences.append(f"{name} has {len(value)} bytes, not {tensor.size}")
+            elif crc != tensor.masked_crc32c:
                 differences.append(
-                    f"{name} has the CRC32C {masked_crc32c(value):08x} instead of"
-                    f" {checksums[name].masked_crc32c:08x}"
+                    f"{name} has the CRC32C {crc:08x} instead of {tensor.masked_crc32c:08x}"
                 )
     if differences:
         shown = "; ".join(differences[:_DIFFERENCES_SHOWN])
@@ -92,19 +84,4 @@ def _value(reader: tf.train.NewCheckpointReader, name: str) -> bytes:
     except (tf.errors.OpError, RuntimeError) as error:
         raise cli.UserError(
             f"the tensor {name} is damaged: {checkpoint.first_line(error)}."
-        ) from error
-
-
-def _read_checksums(path: str) -> dict[str, _Stored]:
-    """Reads the sizes and checksums of a signature whose columns `signature.read` checked."""
-    text = cli.read_file(path, "checkpoint signature").decode("utf-8", "replace")
-    rows = csv.DictReader(io.StringIO(text), delimiter="\t")
-    try:
-        return {
-            row["tensor"]: _Stored(int(row["size"]), int(row["masked_crc32c_hex"], 16))
-            for row in rows
-        }
-    except (TypeError, ValueError) as error:
-        raise cli.UserError(
-            f"{path}:{rows.line_num}: the line states no size and CRC32C of its tensor."
         ) from error

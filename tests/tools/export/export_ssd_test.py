@@ -24,8 +24,8 @@ class ExportSsdTest(absltest.TestCase):
         super().setUpClass()
         root = pathlib.Path(__file__).parents[3]
         cls.values = {
-            name: np.ones(variable.shape, variable.dtype)
-            for name, variable in signature.read(str(root / _SIGNATURE)).items()
+            name: np.ones(tensor.variable.shape, tensor.variable.dtype)
+            for name, tensor in signature.read(str(root / _SIGNATURE)).items()
         }
         folders = (pathlib.Path(folder) / _CONFIG for folder in sys.path)
         cls.config = str(next(path for path in folders if path.exists()))

@@ -1,3 +1,5 @@
+import os
+
 from absl.testing import absltest
 
 from tools.cli import cli
@@ -5,6 +7,24 @@ from tools.export.checkpoint import Variable
 from tools.seed import signature
 
 _HEADER = "tensor\tdtype\tshape\toffset\tsize\tmasked_crc32c_hex\n"
+
+
+_SIGNATURES = "third_party/checkpoints/signatures"
+# Kernels, biases, four arrays of each batch norm, ranges, the step.
+_INFERENCE_VARIABLES = {
+    "deeplab_ade20k_float": 298,
+    "mobilebert_float": 1114,
+    "mobiledet_cpu": 506,
+    "mobilenet_edgetpu": 293,
+    "ssd_mobilenet_v1_coco_2018_01_28": 200,
+    "ssd_mobilenet_v2_coco_2018_03_29": 345,
+    "ssd_mobilenet_v2_quantized_2019_01_03": 633,
+}
+_KERNEL = Variable("float32", (3,))
+
+
+def _signature(**variables):
+    return {name: signature.Tensor(variable, 0, 12, 0x1234) for name, variable in variables.items()}
 
 
 class SignatureTest(absltest.TestCase):
@@ -21,9 +41,9 @@ class SignatureTest(absltest.TestCase):
         self.assertEqual(
             signature.read(path),
             {
-                "a/weights": Variable("float32", (3, 3, 8, 16)),
-                "a/act_quant/min": Variable("float32", ()),
-                "global_step": Variable("int64", ()),
+                "a/weights": (Variable("float32", (3, 3, 8, 16)), 0, 4608, 0xD5815913),
+                "a/act_quant/min": (Variable("float32", ()), 4608, 4, 0xACFC460B),
+                "global_step": (Variable("int64", ()), 4612, 8, 0x7D029119),
             },
         )
 
@@ -31,20 +51,57 @@ class SignatureTest(absltest.TestCase):
         path = self._file("name\tdtype\n")
         with self.assertRaisesRegex(cli.UserError, f"{path}:1: a signature has the columns tensor"):
             signature.read(path)
-        path = self._file(_HEADER + "a\tfloat32\t3\t0\t12\tab\nb\tfloat32\tthree\t0\t12\tab\n")
-        with self.assertRaisesRegex(cli.UserError, f"{path}:3: is no line of a signature"):
-            signature.read(path)
+        good = "a\tfloat32\t3\t0\t12\tab\n"
+        for line in ("b\tfloat32\tthree\t0\t12\tab", "b\tfloat32\t3", "b\tfloat32\t3\t0\t12\txy"):
+            with self.subTest(line):
+                path = self._file(_HEADER + good + line + "\n")
+                with self.assertRaisesRegex(cli.UserError, f"{path}:3: is no line of a signature"):
+                    signature.read(path)
 
-    def test_equal_variables_pass(self):
-        variables = {"a": Variable("float32", (3,))}
-        signature.check_equal(variables, dict(variables), "s.tsv")
+    def test_what_only_training_needs_is_left_out(self):
+        training = (
+            "a/weights/Momentum",
+            "a/weights/RMSProp",
+            "a/weights/RMSProp_1",
+            "a/weights/Adam",
+            "a/weights/Adam_1",
+            "a/weights/ExponentialMovingAverage",
+            "a/act_quant/a/act_quant/min/biased",
+            "a/act_quant/a/act_quant/min/local_step",
+            "beta1_power",
+            "beta2_power",
+            "fake_quantization_step",
+        )
+        inference = ("a/weights", "a/BatchNorm/moving_variance", "a/act_quant/min", "global_step")
+        genuine = _signature(**dict.fromkeys(training + inference, _KERNEL))
+        self.assertCountEqual(signature.inference_variables(genuine), inference)
+        signature.check_equal(dict.fromkeys(inference, _KERNEL), genuine, "s.tsv")
+
+    def test_a_layer_may_be_called_like_a_slot(self):
+        genuine = _signature(**dict.fromkeys(("Adam/weights", "a/biased_weights"), _KERNEL))
+        self.assertLen(signature.inference_variables(genuine), 2)
+
+    def test_the_published_signatures_have_as_many_inference_variables_as_their_models(self):
+        for name, inference in _INFERENCE_VARIABLES.items():
+            with self.subTest(name):
+                genuine = signature.read(os.path.join(_SIGNATURES, name + ".tsv"))
+                self.assertLen(signature.inference_variables(genuine), inference)
+
+    def test_the_step_counts_if_the_model_has_it(self):
+        step = Variable("int64", ())
+        with_step = {"a": _KERNEL, "global_step": step}
+        signature.check_equal({"a": _KERNEL}, _signature(**with_step), "s.tsv")
+        signature.check_equal(with_step, _signature(**with_step), "s.tsv")
+        for genuine in ({"a": _KERNEL}, {"a": _KERNEL, "global_step": _KERNEL}):
+            with self.assertRaisesRegex(cli.UserError, r"global_step is int64\[\] instead of"):
+                signature.check_equal(with_step, _signature(**genuine), "s.tsv")
 
     def test_the_first_differences_are_named(self):
-        genuine = {name: Variable("float32", (3,)) for name in "abcd"}
+        genuine = _signature(**dict.fromkeys("abcd", _KERNEL))
         found = {
             "b": Variable("float32", (4, 2)),
             "c": Variable("int64", (3,)),
-            "d": Variable("float32", (3,)),
+            "d": _KERNEL,
             "e": Variable("float32", ()),
         }
         with self.assertRaises(cli.UserError) as caught:
