@@ -1,6 +1,6 @@
 """Converts a model once more, in an environment that should not matter, and compares the files.
 
-The test behind `NAME.reproducibility_test`. What is behind `--` are TOCO's own flags.
+The test behind `NAME.reproducibility_test`. What is behind `--` are the converter's own flags.
 """
 
 import hashlib
@@ -15,11 +15,15 @@ from absl import flags
 from tools.canonicalize.schema import tflite
 from tools.cli import cli
 
-_TOCO = flags.DEFINE_string("toco", None, "The program that runs TOCO.", required=True)
+_CONVERTER = flags.DEFINE_string("converter", None, "The program that converts.", required=True)
 _CANONICALIZE = flags.DEFINE_string(
     "canonicalize", None, "The program that writes the canonical form.", required=True
 )
 _GRAPH = flags.DEFINE_string("graph", None, "The frozen graph.", required=True)
+_FLAGS_FILE = flags.DEFINE_string("flags_file", None, "A file with the converter's flags.")
+_REPRESENTATIVE_DATASET = flags.DEFINE_string(
+    "representative_dataset", None, "What the converter measures ranges on."
+)
 _MODEL = flags.DEFINE_string("model", None, "The model that was built from it.", required=True)
 
 
@@ -62,6 +66,16 @@ def _run(command: Sequence[str], directory: pathlib.Path) -> None:
     )
 
 
+def input_flags() -> list[str]:
+    """Returns the converter's flags that name its inputs, which are relative to the runfiles."""
+    named = {
+        "graph_def_file": _GRAPH.value,
+        "flagfile": _FLAGS_FILE.value,
+        "representative_dataset": _REPRESENTATIVE_DATASET.value,
+    }
+    return [f"--{name}={os.path.abspath(path)}" for name, path in named.items() if path]
+
+
 def description(model: bytes) -> str:
     """Returns a .tflite's description."""
     return (tflite.Model.GetRootAsModel(model, 0).Description() or b"").decode("utf-8")
@@ -74,8 +88,8 @@ def main(argv: Sequence[str]) -> None:
         raw, canonical = directory / "raw.tflite", directory / "canonical.tflite"
         _run(
             [
-                os.path.abspath(_TOCO.value),
-                f"--graph_def_file={os.path.abspath(_GRAPH.value)}",
+                os.path.abspath(_CONVERTER.value),
+                *input_flags(),
                 f"--output_file={raw}",
                 *argv[1:],
             ],

@@ -82,6 +82,4 @@ def _value(reader: tf.train.NewCheckpointReader, name: str) -> bytes:
     try:
         return np.asarray(reader.get_tensor(name)).tobytes()
     except (tf.errors.OpError, RuntimeError) as error:
-        raise cli.UserError(
-            f"the tensor {name} is damaged: {checkpoint.first_line(error)}."
-        ) from error
+        raise cli.UserError(f"the tensor {name} is damaged: {cli.first_line(error)}.") from error

@@ -42,6 +42,12 @@ def run(main: Callable[[Sequence[str]], Any], positional: int | None = 0) -> Non
     app.run(guarded)
 
 
+def first_line(error: BaseException) -> str:
+    """Returns the first line of what an error says, without a full stop."""
+    text = str(getattr(error, "message", None) or error) or type(error).__name__
+    return text.splitlines()[0].rstrip(".")
+
+
 def workspace() -> str:
     """Returns the folder of the workspace in which a person called `bazel run`.
 

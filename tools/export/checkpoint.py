@@ -37,7 +37,7 @@ def open_checkpoint(prefix: str) -> tf.train.NewCheckpointReader:
         reader = tf.train.NewCheckpointReader(prefix)
     except (tf.errors.OpError, RuntimeError) as error:
         raise cli.UserError(
-            f"{prefix}.index: is truncated or no checkpoint index: {first_line(error)}."
+            f"{prefix}.index: is truncated or no checkpoint index: {cli.first_line(error)}."
         ) from error
     needed = sum(
         math.prod(variable.shape) * tf.as_dtype(variable.dtype).size
@@ -100,9 +100,4 @@ def read_values(prefix: str, needed: Mapping[str, Variable]) -> dict[str, np.nda
     try:
         return {name: np.asarray(reader.get_tensor(name)) for name in sorted(needed)}
     except (tf.errors.OpError, RuntimeError) as error:
-        raise cli.UserError(f"{prefix}: is damaged: {first_line(error)}.") from error
-
-
-def first_line(error: Exception) -> str:
-    """Returns the first line of what an error says, without a full stop."""
-    return str(getattr(error, "message", None) or error).splitlines()[0].rstrip(".")
+        raise cli.UserError(f"{prefix}: is damaged: {cli.first_line(error)}.") from error

@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 
 from tools.cli import cli
-from tools.seed import float64_graph
+from tools.seed import float64_graph, rounding
 
 SIGNIFICANT_BITS = 12
 # A batch norm whose map is one pixel sees as many samples as there are photographs. Its variances
@@ -31,16 +31,8 @@ class Moments:
     variance: np.ndarray
 
 
-def grid(magnitude: np.ndarray) -> np.ndarray:
-    """Returns the step that keeps SIGNIFICANT_BITS of `magnitude`: a power of two, 0 for 0."""
-    exponent = np.frexp(magnitude)[1]
-    return np.where(magnitude == 0, 0.0, np.ldexp(1.0, exponent - SIGNIFICANT_BITS))
-
-
-def to_grid(values: np.ndarray, step: np.ndarray, rounding=np.rint) -> np.ndarray:
-    """Rounds to multiples of `step`, a power of two, so exactly; a step of 0 gives 0."""
-    safe = np.where(step == 0, 1.0, step)
-    return np.where(step == 0, 0.0, rounding(values / safe) * safe)
+def _rounded(values: np.ndarray, magnitude: np.ndarray) -> np.ndarray:
+    return rounding.to_grid(values, rounding.grid(magnitude, SIGNIFICANT_BITS))
 
 
 def moments(mean: np.ndarray, variance: np.ndarray, samples: int) -> Moments:
@@ -54,23 +46,8 @@ def moments(mean: np.ndarray, variance: np.ndarray, samples: int) -> Moments:
     prior = PRIOR_SAMPLES * np.mean(variance)
     variance = (samples * variance + prior) / (samples + PRIOR_SAMPLES)
     # A mean may be near zero by cancellation; what it is exact to is a part of the deviation.
-    mean = to_grid(mean, grid(np.sqrt(variance)))
-    return Moments(mean.astype(np.float32), to_grid(variance, grid(variance)).astype(np.float32))
-
-
-def quantization_range(minimum: float, maximum: float) -> tuple[np.float32, np.float32]:
-    """Turns measured extremes into a range to store: rounded outwards, holding zero, not empty.
-
-    TensorFlow Lite needs zero to be representable exactly (Jacob et al., 2018, section 2.1).
-    """
-    minimum, maximum = min(float(minimum), 0.0), max(float(maximum), 0.0)
-    if minimum == maximum:
-        return np.float32(0.0), np.float32(1.0)
-    step = grid(np.float64(max(-minimum, maximum)))
-    return (
-        np.float32(to_grid(np.float64(minimum), step, np.floor)),
-        np.float32(to_grid(np.float64(maximum), step, np.ceil)),
-    )
+    mean = _rounded(mean, np.sqrt(variance))
+    return Moments(mean.astype(np.float32), _rounded(variance, variance).astype(np.float32))
 
 
 def check_covered(
@@ -148,7 +125,7 @@ def fake_quant_ranges(
     measured = float64_graph.run(graph.graph_def, fetches, feeds)
     values: dict[str, np.ndarray] = {}
     for quant, (minimum, maximum) in zip(graph.fake_quants, measured, strict=True):
-        values[quant.min_variable], values[quant.max_variable] = quantization_range(
-            minimum, maximum
+        values[quant.min_variable], values[quant.max_variable] = rounding.quantization_range(
+            minimum, maximum, SIGNIFICANT_BITS
         )
     return values

@@ -8,7 +8,6 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 
 from tools.cli import cli
-from tools.export import checkpoint
 
 _FILES = (".data-00000-of-00001", ".index")
 
@@ -40,7 +39,7 @@ def write(prefix: str, values: Mapping[str, np.ndarray]) -> None:
                 os.replace(partial + suffix, prefix + suffix)
         except (OSError, tf.errors.OpError) as error:
             # A session's error starts with the graph; what SaveV2 itself said is behind it.
-            reason = checkpoint.first_line(error.__context__ or error)
+            reason = cli.first_line(error.__context__ or error)
             raise cli.UserError(f"{prefix}: cannot be written: {reason}.") from error
 
 

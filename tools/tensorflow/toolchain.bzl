@@ -10,6 +10,7 @@ TensorflowToolchainInfo = provider(
         "version": "string: TensorFlow's version, as in `2.15.1`.",
         "tensorflow": "Target: TensorFlow and its closure as a Python library (`PyInfo`).",
         "toco": "Target: the executable that converts a frozen graph with TOCO.",
+        "mlir": "Target: the executable that converts a frozen graph or a SavedModel with the MLIR converter.",
     },
 )
 
@@ -20,6 +21,7 @@ def _tensorflow_toolchain_impl(ctx):
                 version = ctx.attr.version,
                 tensorflow = ctx.attr.tensorflow,
                 toco = ctx.attr.toco,
+                mlir = ctx.attr.mlir,
             ),
         ),
     ]
@@ -39,6 +41,12 @@ tensorflow_toolchain = rule(
             mandatory = True,
             executable = True,
             # A toolchain is itself configured for the machine that executes.
+            cfg = "target",
+        ),
+        "mlir": attr.label(
+            doc = "The program that converts with this TensorFlow's MLIR converter.",
+            mandatory = True,
+            executable = True,
             cfg = "target",
         ),
     },
@@ -64,20 +72,23 @@ tensorflow_library = rule(
     incompatible_use_toolchain_transition = True,
 )
 
-def _toco_binary_impl(ctx):
-    toco = _resolved(ctx).toco
+def _converter_binary_impl(ctx):
+    converter = getattr(_resolved(ctx), ctx.attr.converter)
     executable = ctx.actions.declare_file(ctx.label.name)
     ctx.actions.symlink(
         output = executable,
-        target_file = toco[DefaultInfo].files_to_run.executable,
+        target_file = converter[DefaultInfo].files_to_run.executable,
         is_executable = True,
     )
-    return [DefaultInfo(executable = executable, runfiles = toco[DefaultInfo].default_runfiles)]
+    return [DefaultInfo(executable = executable, runfiles = converter[DefaultInfo].default_runfiles)]
 
-toco_binary = rule(
-    implementation = _toco_binary_impl,
-    doc = "The resolved toolchain's TOCO under one name, to list among a genrule's `exec_tools`.",
+converter_binary = rule(
+    implementation = _converter_binary_impl,
+    doc = "One of the resolved toolchain's converters under one name: to run, or for a genrule's `exec_tools`.",
     executable = True,
+    attrs = {
+        "converter": attr.string(doc = "Which one.", mandatory = True, values = ["mlir", "toco"]),
+    },
     toolchains = [TOOLCHAIN_TYPE],
     # Bazel 4 configures a toolchain for the host unless asked; later versions always do this.
     incompatible_use_toolchain_transition = True,

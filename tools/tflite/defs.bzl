@@ -3,12 +3,14 @@
 load("//tools/tflite/private:architecture.bzl", _architecture = "architecture")
 load("//tools/tflite/private:checkpoint.bzl", _checkpoint = "checkpoint")
 load("//tools/tflite/private:frozen_graph.bzl", _frozen_graph = "frozen_graph")
+load("//tools/tflite/private:photograph_dataset.bzl", _photograph_dataset = "photograph_dataset")
 load("//tools/tflite/private:pipeline_config.bzl", _pipeline_config = "pipeline_config")
 load(
     "//tools/tflite/private:providers.bzl",
     _ArchitectureInfo = "ArchitectureInfo",
     _CheckpointInfo = "CheckpointInfo",
     _FrozenGraphInfo = "FrozenGraphInfo",
+    _RepresentativeDatasetInfo = "RepresentativeDatasetInfo",
     _TfliteInfo = "TfliteInfo",
 )
 load("//tools/tflite/private:ssd_checkpoint.bzl", _ssd_checkpoint = "ssd_checkpoint")
@@ -18,11 +20,13 @@ load("//tools/tflite/private:tflite_model.bzl", _tflite_model = "tflite_model")
 ArchitectureInfo = _ArchitectureInfo
 CheckpointInfo = _CheckpointInfo
 FrozenGraphInfo = _FrozenGraphInfo
+RepresentativeDatasetInfo = _RepresentativeDatasetInfo
 TfliteInfo = _TfliteInfo
 
 architecture = _architecture
 checkpoint = _checkpoint
 frozen_graph = _frozen_graph
+photograph_dataset = _photograph_dataset
 pipeline_config = _pipeline_config
 ssd_checkpoint = _ssd_checkpoint
 ssd_frozen_graph = _ssd_frozen_graph

@@ -3,7 +3,7 @@ import tensorflow.compat.v1 as tf
 from absl.testing import absltest
 
 from tools.cli import cli
-from tools.seed import calibrate, float64_graph
+from tools.seed import calibrate, float64_graph, rounding
 
 _EPSILON = 1e-3
 
@@ -101,7 +101,7 @@ class CalibrateTest(absltest.TestCase):
             ((0.0, 0.0), (0.0, 1.0)),
         ):
             with self.subTest(measured):
-                self.assertEqual(calibrate.quantization_range(*measured), stored)
+                self.assertEqual(rounding.quantization_range(*measured, bits=12), stored)
 
     def test_differences_between_cpus_do_not_survive(self):
         random = np.random.default_rng(2)
@@ -111,10 +111,11 @@ class CalibrateTest(absltest.TestCase):
         two = calibrate.moments(mean * nudge, variance * nudge, 50)
         np.testing.assert_array_equal(one.mean, two.mean)
         np.testing.assert_array_equal(one.variance, two.variance)
+        bits = calibrate.SIGNIFICANT_BITS
         for low, high in random.uniform(1, 9, [100, 2]):
             self.assertEqual(
-                calibrate.quantization_range(-low, high),
-                calibrate.quantization_range(-low * (1 + 2**-41), high * (1 - 2**-41)),
+                rounding.quantization_range(-low, high, bits),
+                rounding.quantization_range(-low * (1 + 2**-41), high * (1 - 2**-41), bits),
             )
 
     def test_finds_betas_before_rectifiers(self):

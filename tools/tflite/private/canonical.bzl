@@ -36,7 +36,7 @@ def canonicalize_graph(ctx, graph, output):
         progress_message = "Writing the canonical graph of %s" % ctx.label,
     )
 
-def canonicalize_tflite(ctx, model, description, output):
+def canonicalize_tflite(ctx, model, description, output, after):
     """Registers the action that writes a .tflite in canonical form.
 
     Args:
@@ -44,6 +44,7 @@ def canonicalize_tflite(ctx, model, description, output):
       model: the File of the .tflite as a converter wrote it.
       description: the text to put into the model's description.
       output: the File to write.
+      after: a File without which nothing is written.
     """
     arguments = ctx.actions.args()
     arguments.add("--input", model)
@@ -52,7 +53,7 @@ def canonicalize_tflite(ctx, model, description, output):
     ctx.actions.run(
         executable = ctx.executable._canonicalize_tflite,
         arguments = [arguments],
-        inputs = [model],
+        inputs = [model, after],
         outputs = [output],
         mnemonic = "CanonicalTflite",
         progress_message = "Writing the canonical model of %s" % ctx.label,

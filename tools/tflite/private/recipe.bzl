@@ -2,11 +2,41 @@
 
 load(":errors.bzl", "fail_attribute")
 load(":numbers.bzl", "parse_number")
+load(":preprocessing.bzl", "PREPROCESSINGS")
+load(":providers.bzl", "FrozenGraphInfo", "RepresentativeDatasetInfo")
 
 _INFERENCE_TYPES = ["FLOAT", "QUANTIZED_UINT8"]
+_IO_TYPES = ["FLOAT", "INT8", "UINT8"]
+_LISTS = {
+    "optimizations": ["DEFAULT"],
+    "supported_ops": ["TFLITE_BUILTINS", "TFLITE_BUILTINS_INT8", "SELECT_TF_OPS"],
+    "supported_types": ["float16"],
+}
+
+# What each converter alone understands, with the value that stands for "not given".
+_ONLY_TOCO = {
+    "inference_type": "FLOAT",
+    "mean_values": [],
+    "std_dev_values": [],
+    "default_ranges": [],
+    "change_concat_input_ranges": False,
+}
+_ONLY_MLIR = {
+    "optimizations": [],
+    "supported_ops": ["TFLITE_BUILTINS"],
+    "supported_types": [],
+    "representative_dataset": None,
+    "inference_input_type": "FLOAT",
+    "inference_output_type": "FLOAT",
+}
 
 # A quote, a comma or a space is a sign of several names in one item; a genrule expands what follows a dollar.
 _NOT_IN_NAMES = ["'", "\"", ",", "$"]
+
+# How far a quantized input's mean and standard deviation, which are whole numbers as a rule, may be from the
+# preprocessing: 128 and 127, or 128 and 128, both stand for [-1, 1].
+_MEAN_TOLERANCE = 0.5
+_STD_DEV_TOLERANCE = 0.01
 
 def _is_name(text):
     return text and not [c for c in text.elems() if c in _NOT_IN_NAMES or c.isspace()]
@@ -23,7 +53,7 @@ def _is_positive(text):
     number = parse_number(text)
     return number != None and number > 0
 
-def _check_arrays(ctx):
+def _check_arrays(ctx, graph):
     for attribute in ["input_arrays", "output_arrays"]:
         given = getattr(ctx.attr, attribute)
         if not given:
@@ -38,8 +68,81 @@ def _check_arrays(ctx):
     shapes = ctx.attr.input_shapes
     if len(shapes) != len(ctx.attr.input_arrays) or [shape for shape in shapes if not _is_shape(shape)]:
         fail_attribute(ctx, "input_shapes", shapes, "give one shape like \"1,320,320,3\" for each of input_arrays")
+    if graph.outputs and [name for name in ctx.attr.output_arrays if name not in graph.outputs]:
+        fail_attribute(
+            ctx,
+            "output_arrays",
+            ctx.attr.output_arrays,
+            "{} offers {}".format(ctx.attr.graph.label, ", ".join(graph.outputs)),
+        )
 
-def _check_input_stats(ctx):
+def _check_values(ctx):
+    for attribute, allowed in [
+        ("converter", ["mlir", "toco"]),
+        ("inference_type", _INFERENCE_TYPES),
+        ("inference_input_type", _IO_TYPES),
+        ("inference_output_type", _IO_TYPES),
+    ]:
+        given = getattr(ctx.attr, attribute)
+        if given not in allowed:
+            fail_attribute(ctx, attribute, given, "give one of " + ", ".join(allowed))
+    for attribute, allowed in _LISTS.items():
+        given = getattr(ctx.attr, attribute)
+        if [value for value in given if value not in allowed]:
+            fail_attribute(ctx, attribute, given, "give some of " + ", ".join(allowed))
+    if ctx.attr.minimum_operators < 1:
+        fail_attribute(ctx, "minimum_operators", ctx.attr.minimum_operators, "give a whole number of at least 1")
+
+def _check_quantization_aware(ctx, graph):
+    if not graph.checkpoint.quantization_aware:
+        return
+    for attribute in ["optimizations", "representative_dataset", "supported_types"]:
+        given = getattr(ctx.attr, attribute)
+        if given:
+            fail_attribute(
+                ctx,
+                attribute,
+                str(given.label) if attribute == "representative_dataset" else given,
+                "give none: {} was trained for quantization, so its own ranges decide".format(ctx.attr.graph.label),
+            )
+
+def _check_converter(ctx):
+    others = _ONLY_MLIR if ctx.attr.converter == "toco" else _ONLY_TOCO
+    for attribute, default in others.items():
+        given = getattr(ctx.attr, attribute)
+        if given == default:
+            continue
+        if attribute in ["mean_values", "std_dev_values"]:
+            # MLPerf's published recipe of mobiledet_cpu_int8 is this one.
+            reason = ("give none with converter = \"mlir\": for a graph without ranges, input statistics with " +
+                      "optimizations = [\"DEFAULT\"] quantize the weights alone, silently; for a full-integer model " +
+                      "give a representative_dataset")
+        else:
+            reason = "only the converter \"{}\" knows it, and this is converter = \"{}\"".format(
+                "mlir" if ctx.attr.converter == "toco" else "toco",
+                ctx.attr.converter,
+            )
+        fail_attribute(ctx, attribute, str(given.label) if attribute == "representative_dataset" else given, reason)
+
+def _check_default_ranges(ctx):
+    given = ctx.attr.default_ranges
+    if not given and ctx.attr.benchmark_only:
+        fail_attribute(ctx, "benchmark_only", True, "give it with default_ranges only, which makes a model compute nonsense")
+    if not given:
+        return
+    if not ctx.attr.benchmark_only:
+        fail_attribute(
+            ctx,
+            "default_ranges",
+            given,
+            "made-up ranges make a model compute nonsense; export a quantization-aware checkpoint, give a " +
+            "representative_dataset, or declare benchmark_only = True",
+        )
+    numbers = [parse_number(value) for value in given]
+    if len(numbers) != 2 or None in numbers or numbers[0] > 0 or numbers[1] < 0 or numbers[0] == numbers[1]:
+        fail_attribute(ctx, "default_ranges", given, "give the least and the largest value, with 0 between them")
+
+def _check_input_stats(ctx, graph):
     quantized = ctx.attr.inference_type == "QUANTIZED_UINT8"
     for attribute, is_allowed, allowed in [
         ("mean_values", _is_stored_value, "give numbers from 0 to 255, the values of a uint8"),
@@ -52,27 +155,122 @@ def _check_input_stats(ctx):
             fail_attribute(ctx, attribute, given, "give one number for each of input_arrays")
         if [value for value in given if not is_allowed(value)]:
             fail_attribute(ctx, attribute, given, allowed)
+    if not quantized:
+        return
+    if not graph.checkpoint.quantization_aware and not ctx.attr.default_ranges:
+        fail_attribute(
+            ctx,
+            "inference_type",
+            ctx.attr.inference_type,
+            "{} was not trained for quantization, so it has no ranges; take a quantization-aware checkpoint, or ".format(
+                ctx.attr.graph.label,
+            ) + "converter = \"mlir\" with a representative_dataset",
+        )
+    if graph.preprocessing:
+        _check_preprocessing(ctx, graph.preprocessing)
+
+def _check_preprocessing(ctx, preprocessing):
+    wanted = PREPROCESSINGS[preprocessing]
+    if not wanted:
+        fail_attribute(
+            ctx,
+            "inference_type",
+            ctx.attr.inference_type,
+            "no mean and standard deviation of a quantized input can say \"{}\"".format(preprocessing),
+        )
+    for attribute, number, tolerance in [
+        ("mean_values", wanted.mean, _MEAN_TOLERANCE),
+        ("std_dev_values", wanted.std_dev, _STD_DEV_TOLERANCE * wanted.std_dev),
+    ]:
+        given = getattr(ctx.attr, attribute)
+        for value in given:
+            difference = parse_number(value) - number
+            if difference > tolerance or difference < -tolerance:
+                fail_attribute(
+                    ctx,
+                    attribute,
+                    given,
+                    "{} expects its pixels as \"{}\", which is {} here".format(ctx.attr.graph.label, preprocessing, number),
+                )
+
+def _check_post_training(ctx, graph):
+    if ctx.attr.representative_dataset and not ctx.attr.optimizations:
+        fail_attribute(
+            ctx,
+            "representative_dataset",
+            str(ctx.attr.representative_dataset.label),
+            "without optimizations = [\"DEFAULT\"] nothing is quantized",
+        )
+    if ctx.attr.supported_types and not ctx.attr.optimizations:
+        fail_attribute(ctx, "supported_types", ctx.attr.supported_types, "it needs optimizations = [\"DEFAULT\"]")
+    if ctx.attr.supported_types and ctx.attr.representative_dataset:
+        fail_attribute(ctx, "supported_types", ctx.attr.supported_types, "give it or representative_dataset, not both")
+    integer = ctx.attr.representative_dataset or graph.checkpoint.quantization_aware
+    for attribute in ["inference_input_type", "inference_output_type"]:
+        given = getattr(ctx.attr, attribute)
+        if given != "FLOAT" and not integer:
+            fail_attribute(ctx, attribute, given, "without a representative_dataset the model computes in FLOAT")
+    if "TFLITE_BUILTINS_INT8" in ctx.attr.supported_ops and not integer:
+        fail_attribute(ctx, "supported_ops", ctx.attr.supported_ops, "TFLITE_BUILTINS_INT8 needs a representative_dataset")
+
+def _check_custom_ops(ctx):
+    if not ctx.attr.allow_custom_ops:
+        return
+    if "SELECT_TF_OPS" in ctx.attr.supported_ops:
+        fail_attribute(
+            ctx,
+            "supported_ops",
+            ctx.attr.supported_ops,
+            "SELECT_TF_OPS takes the shapes of a custom op's outputs away; give it or allow_custom_ops, not both",
+        )
+    if ctx.attr.inference_output_type != "FLOAT":
+        fail_attribute(
+            ctx,
+            "inference_output_type",
+            ctx.attr.inference_output_type,
+            "a custom op, as TFLite_Detection_PostProcess, gives FLOAT outputs only",
+        )
 
 def _recipe_impl(ctx):
-    given = ctx.attr.inference_type
-    if given not in _INFERENCE_TYPES:
-        fail_attribute(ctx, "inference_type", given, "give one of " + ", ".join(_INFERENCE_TYPES))
-    _check_arrays(ctx)
-    _check_input_stats(ctx)
+    graph = ctx.attr.graph[FrozenGraphInfo]
+    _check_values(ctx)
+    _check_arrays(ctx, graph)
+    _check_quantization_aware(ctx, graph)
+    _check_converter(ctx)
+    _check_default_ranges(ctx)
+    _check_input_stats(ctx, graph)
+    _check_custom_ops(ctx)
+    _check_post_training(ctx, graph)
     return []
+
+RECIPE_ATTRS = {
+    "converter": attr.string(doc = "As for `tflite_model`.", mandatory = True),
+    "graph": attr.label(doc = "As for `tflite_model`.", mandatory = True, providers = [FrozenGraphInfo]),
+    "input_arrays": attr.string_list(doc = "As for `tflite_model`.", mandatory = True),
+    "input_shapes": attr.string_list(doc = "As for `tflite_model`.", mandatory = True),
+    "output_arrays": attr.string_list(doc = "As for `tflite_model`.", mandatory = True),
+    "inference_type": attr.string(doc = "As for `tflite_model`.", mandatory = True),
+    # Starlark has floating-point numbers, attributes have not: these three are their text.
+    "mean_values": attr.string_list(doc = "As for `tflite_model`."),
+    "std_dev_values": attr.string_list(doc = "As for `tflite_model`."),
+    "default_ranges": attr.string_list(doc = "As for `tflite_model`."),
+    "benchmark_only": attr.bool(doc = "As for `tflite_model`."),
+    "allow_custom_ops": attr.bool(doc = "As for `tflite_model`."),
+    "change_concat_input_ranges": attr.bool(doc = "As for `tflite_model`."),
+    "optimizations": attr.string_list(doc = "As for `tflite_model`."),
+    "supported_ops": attr.string_list(doc = "As for `tflite_model`."),
+    "supported_types": attr.string_list(doc = "As for `tflite_model`."),
+    "representative_dataset": attr.label(doc = "As for `tflite_model`.", providers = [RepresentativeDatasetInfo]),
+    "inference_input_type": attr.string(doc = "As for `tflite_model`.", mandatory = True),
+    "inference_output_type": attr.string(doc = "As for `tflite_model`.", mandatory = True),
+    "minimum_operators": attr.int(doc = "As for `tflite_model`.", mandatory = True),
+    "float_operators": attr.string_list(doc = "As for `tflite_model`."),
+}
 
 recipe = rule(
     implementation = _recipe_impl,
     doc = """Stops the analysis of all that depends on it at what no converter could make sense of. Makes no file.
 
 A target of its own because a genrule cannot look at its own flags.""",
-    attrs = {
-        "input_arrays": attr.string_list(doc = "As for `tflite_model`.", mandatory = True),
-        "input_shapes": attr.string_list(doc = "As for `tflite_model`.", mandatory = True),
-        "output_arrays": attr.string_list(doc = "As for `tflite_model`.", mandatory = True),
-        "inference_type": attr.string(doc = "As for `tflite_model`.", mandatory = True),
-        # Starlark has floating-point numbers, attributes have not: these two are their text.
-        "mean_values": attr.string_list(doc = "As for `tflite_model`."),
-        "std_dev_values": attr.string_list(doc = "As for `tflite_model`."),
-    },
+    attrs = RECIPE_ATTRS,
 )

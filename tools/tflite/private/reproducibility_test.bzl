@@ -2,31 +2,43 @@
 
 load("@rules_python//python:defs.bzl", "py_test")
 
-def reproducibility_test(name, model, graph, toco_flags, **kwargs):
+def reproducibility_test(name, model, graph, converter, toco_flags, representative_dataset, **kwargs):
     """Converts a model again under another environment and expects the same file.
 
     Args:
       name: the test's name.
       model: the label of the .tflite.
       graph: the label of its frozen graph.
-      toco_flags: TOCO's flags, but for the files.
+      converter: "toco" or "mlir".
+      toco_flags: TOCO's flags, but for the files; the MLIR converter's come from `NAME.raw`.
+      representative_dataset: the label of what ranges are measured on, or None.
       **kwargs: attributes that every rule has.
     """
     tags = kwargs.pop("tags", [])
-    toco = str(Label("//tools/tensorflow:toco"))
+    program = str(Label("//tools/tensorflow:" + converter))
+    inputs = {"graph": graph}
+    if representative_dataset:
+        inputs["representative_dataset"] = representative_dataset
+    if converter == "mlir":
+        inputs["flags_file"] = name + ".flags"
+        native.filegroup(
+            name = name + ".flags",
+            testonly = True,
+            srcs = [model + ".raw"],
+            output_group = "flags",
+            tags = tags,
+        )
     canonicalize = str(Label("//tools/canonicalize:canonicalize_tflite"))
     py_test(
         name = name,
         size = "medium",
         srcs = [str(Label("//tools/audit:reconvert.py"))],
         args = [
-            "--toco=$(rootpath {})".format(toco),
+            "--converter=$(rootpath {})".format(program),
             "--canonicalize=$(rootpath {})".format(canonicalize),
-            "--graph=$(rootpath {})".format(graph),
             "--model=$(rootpath {})".format(model),
-            "--",
-        ] + toco_flags,
-        data = [canonicalize, graph, model, toco],
+        ] + ["--{}=$(rootpath {})".format(flag, file) for flag, file in inputs.items()] + ["--"] + toco_flags,
+        data = [canonicalize, model, program] + inputs.values(),
         main = "reconvert.py",
         python_version = "PY3",
         # It needs the whole model, and converts it again.

@@ -13,8 +13,7 @@ model {{
   ssd {{
     post_processing {{
       batch_non_max_suppression {{
-        score_threshold: {score_threshold}
-        iou_threshold: {iou_threshold}
+{}
       }}
     }}
   }}
@@ -32,8 +31,12 @@ _OUTPUTS = [
 ]
 
 def _ssd_frozen_graph_impl(ctx):
+    thresholds = []
     for attribute in ["score_threshold", "iou_threshold"]:
         given = getattr(ctx.attr, attribute)
+        if given == "None":
+            continue
+        thresholds.append("        {}: {}".format(attribute, given))
         number = parse_number(given)
         if number == None or number < 0 or number > 1:
             fail_attribute(ctx, attribute, given, "give a number from 0 to 1")
@@ -44,10 +47,8 @@ def _ssd_frozen_graph_impl(ctx):
 
     checkpoint = ctx.attr.checkpoint[CheckpointInfo]
     config = ctx.actions.declare_file(ctx.label.name + ".config")
-    merge_pipeline_config(ctx, ctx.file.pipeline_config, _THRESHOLDS.format(
-        score_threshold = ctx.attr.score_threshold,
-        iou_threshold = ctx.attr.iou_threshold,
-    ), config)
+    override = _THRESHOLDS.format("\n".join(thresholds)) if thresholds else ""
+    merge_pipeline_config(ctx, ctx.file.pipeline_config, override, config)
 
     exported = ctx.actions.declare_file(ctx.label.name + ".exported.pb")
     arguments = ctx.actions.args()
@@ -109,10 +110,10 @@ def ssd_frozen_graph(
         name,
         checkpoint,
         pipeline_config,
-        score_threshold,
         max_detections,
         use_regular_nms,
-        iou_threshold = 0.6,
+        score_threshold = None,
+        iou_threshold = None,
         max_classes_per_detection = 1,
         detections_per_class = 100,
         preprocessing = "minus_one_to_one",
@@ -126,10 +127,11 @@ def ssd_frozen_graph(
       name: the graph's name.
       checkpoint: the weights, a target with CheckpointInfo.
       pipeline_config: the model's pipeline config.
-      score_threshold: the least score, from 0 to 1, of a detection that is kept.
       max_detections: how many detections the model gives.
       use_regular_nms: whether non-maximum suppression runs class by class (regular), or over all at once (fast).
-      iou_threshold: the overlap, from 0 to 1, above which the weaker of two boxes of a class is dropped.
+      score_threshold: the least score, from 0 to 1, of a detection that is kept; None for the config's own.
+      iou_threshold: the overlap, from 0 to 1, above which the weaker of two boxes of a class is dropped; None
+        for the config's own.
       max_classes_per_detection: how many classes one box may have; for fast NMS.
       detections_per_class: how many boxes of a class are kept; for regular NMS.
       preprocessing: what the feature extractor does to pixels; all MobileNets and MobileDets want [-1, 1].

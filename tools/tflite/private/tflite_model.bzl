@@ -1,22 +1,40 @@
-"""A TensorFlow Lite model: conversion, then canonical form."""
+"""A TensorFlow Lite model: conversion, checks, then canonical form."""
 
 load("//tools/tensorflow:toolchain.bzl", "TOOLCHAIN_TYPE")
 load(":canonical.bzl", "CANONICAL_TFLITE_ATTRS", "canonicalize_tflite")
+load(":checked.bzl", "CHECK_TFLITE_ATTRS", "check_tflite")
+load(":mlir.bzl", "mlir")
 load(":providers.bzl", "FrozenGraphInfo", "TfliteInfo")
-load(":recipe.bzl", _recipe = "recipe")
+load(":recipe.bzl", "RECIPE_ATTRS", _recipe = "recipe")
 load(":reproducibility_test.bzl", "reproducibility_test")
 load(":toco.bzl", "toco", "toco_flags")
+
+_CONVERTERS = {
+    "mlir": "the MLIR converter",
+    "toco": "TOCO",
+}
 
 def _tflite_model_impl(ctx):
     graph = ctx.attr.graph[FrozenGraphInfo]
     tensorflow = ctx.toolchains[TOOLCHAIN_TYPE].tensorflow_info
     model = ctx.actions.declare_file(ctx.label.name + ".tflite")
-    canonicalize_tflite(
+    integer = (ctx.attr.inference_type == "QUANTIZED_UINT8" or ctx.attr.representative_dataset or
+               ctx.attr.converter == "mlir" and graph.checkpoint.quantization_aware)
+    checked = check_tflite(
         ctx,
         ctx.file.raw,
-        "{}; converted by TOCO of TensorFlow {}".format(graph.checkpoint.description, tensorflow.version),
-        model,
+        quantized = integer,
+        minimum_operators = ctx.attr.minimum_operators,
+        float_operators = ctx.attr.float_operators,
     )
+    description = "{}; converted by {} of TensorFlow {}".format(
+        graph.checkpoint.description,
+        _CONVERTERS[ctx.attr.converter],
+        tensorflow.version,
+    )
+    if ctx.attr.benchmark_only:
+        description += "; for benchmarks only, with made-up ranges"
+    canonicalize_tflite(ctx, ctx.file.raw, description, model, after = checked)
     return [
         DefaultInfo(files = depset([model]), runfiles = ctx.runfiles(files = [model])),
         OutputGroupInfo(raw = depset([ctx.file.raw]), graph = depset([graph.graph])),
@@ -24,7 +42,7 @@ def _tflite_model_impl(ctx):
             model = model,
             raw = ctx.file.raw,
             graph = graph,
-            converter = "toco",
+            converter = ctx.attr.converter,
             tensorflow_version = tensorflow.version,
         ),
     ]
@@ -32,9 +50,9 @@ def _tflite_model_impl(ctx):
 _tflite_model = rule(
     implementation = _tflite_model_impl,
     attrs = dict(
-        CANONICAL_TFLITE_ATTRS,
-        graph = attr.label(doc = "The frozen graph.", mandatory = True, providers = [FrozenGraphInfo]),
+        dict(RECIPE_ATTRS, **CANONICAL_TFLITE_ATTRS),
         raw = attr.label(doc = "As `TfliteInfo.raw`.", allow_single_file = True, mandatory = True),
+        **CHECK_TFLITE_ATTRS
     ),
     provides = [TfliteInfo],
     toolchains = [TOOLCHAIN_TYPE],
@@ -48,18 +66,30 @@ def tflite_model(
         input_arrays,
         input_shapes,
         output_arrays,
+        converter = "toco",
         inference_type = "FLOAT",
         mean_values = [],
         std_dev_values = [],
-        allow_custom_ops = False,
+        default_ranges = [],
+        benchmark_only = False,
         change_concat_input_ranges = False,
+        allow_custom_ops = False,
+        optimizations = [],
+        supported_ops = ["TFLITE_BUILTINS"],
+        supported_types = [],
+        representative_dataset = None,
+        inference_input_type = "FLOAT",
+        inference_output_type = "FLOAT",
+        minimum_operators = 10,
+        float_operators = [],
         **kwargs):
-    """A .tflite, from a frozen graph, by the TOCO of the resolved TensorFlow toolchain.
+    """A .tflite, from a frozen graph, by a converter of the resolved TensorFlow toolchain.
 
-    Makes `NAME.tflite`, in canonical form. Output groups: `raw`, the file as TOCO wrote it but for the keys
-    of custom operators' options, which are in order (TOCO's own order differs from run to run); `graph`, the
-    frozen graph. `NAME.recipe` checks the recipe; `NAME.raw` is the genrule that runs TOCO;
-    `NAME.reproducibility_test` converts again under another environment and expects the same file.
+    Makes `NAME.tflite`, in canonical form, once the converted model was looked at and has run. Output groups:
+    `raw`, the file as the converter wrote it but for the keys of custom operators' options, which are in order
+    (TOCO's own order differs from run to run); `graph`, the frozen graph. `NAME.recipe` checks the recipe;
+    `NAME.raw` converts, for TOCO as a genrule; `NAME.reproducibility_test` converts again under another
+    environment and expects the same file.
 
     Args:
       name: the model's name.
@@ -67,49 +97,81 @@ def tflite_model(
       input_arrays: a list of the inputs' names.
       input_shapes: a list of the inputs' shapes, each like "1,320,320,3".
       output_arrays: a list of the outputs' names, in the order that the model shall give them.
-      inference_type: "FLOAT", or "QUANTIZED_UINT8" for a graph that was trained for quantization.
-      mean_values: for each quantized input, the stored uint8 that means 0.0 (its zero point).
-      std_dev_values: for each quantized input, how many stored steps make 1.0 (1 / its scale).
+      converter: "toco", TensorFlow's converter before MLIR, or "mlir".
+      inference_type: TOCO: "FLOAT", or "QUANTIZED_UINT8" for a graph that was trained for quantization.
+      mean_values: TOCO: for each quantized input, the stored uint8 that means 0.0 (its zero point).
+      std_dev_values: TOCO: for each quantized input, how many stored steps make 1.0 (1 / its scale).
+      default_ranges: TOCO: the least and largest value of every array without a range; with `benchmark_only`.
+      benchmark_only: declares that the model is there to be timed, not to be right. Its description says so.
+      change_concat_input_ranges: TOCO: whether all inputs of a quantized concatenation get one range.
       allow_custom_ops: whether ops that TensorFlow Lite does not define, as TFLite_Detection_PostProcess, stay.
-      change_concat_input_ranges: whether all inputs of a quantized concatenation get one range.
+      optimizations: MLIR: ["DEFAULT"] for post-training quantization: of the weights alone (dynamic range), or
+        of everything with a `representative_dataset`. Not for a graph that was trained for quantization.
+      supported_ops: MLIR: some of "TFLITE_BUILTINS", "TFLITE_BUILTINS_INT8", "SELECT_TF_OPS".
+      supported_types: MLIR: ["float16"] keeps weights as that.
+      representative_dataset: MLIR: inputs to measure ranges on, as a `photograph_dataset`.
+      inference_input_type: MLIR: "FLOAT", "INT8" or "UINT8", of the inputs of a full-integer model.
+      inference_output_type: MLIR: the same of its outputs.
+      minimum_operators: with fewer operators the build fails: the export was broken.
+      float_operators: operators, as "SOFTMAX", that may compute in floating point in a full-integer model.
       **kwargs: attributes that every rule has.
     """
-    recipe = {
+    toco_only = {
+        "change_concat_input_ranges": change_concat_input_ranges,
+        "default_ranges": [str(value) for value in default_ranges],
         "inference_type": inference_type,
-        "input_arrays": input_arrays,
-        "input_shapes": input_shapes,
         "mean_values": [str(value) for value in mean_values],
-        "output_arrays": output_arrays,
         "std_dev_values": [str(value) for value in std_dev_values],
     }
-    flags = toco_flags(
-        allow_custom_ops = allow_custom_ops,
-        change_concat_input_ranges = change_concat_input_ranges,
-        **recipe
-    )
-    _recipe(
-        name = name + ".recipe",
-        **dict(recipe, **kwargs)
-    )
-    toco(
-        name = name + ".raw",
+    mlir_only = {
+        "inference_input_type": inference_input_type,
+        "inference_output_type": inference_output_type,
+        "optimizations": optimizations,
+        "representative_dataset": representative_dataset,
+        "supported_ops": supported_ops,
+        "supported_types": supported_types,
+    }
+    both = {
+        "allow_custom_ops": allow_custom_ops,
+        "input_arrays": input_arrays,
+        "input_shapes": input_shapes,
+        "output_arrays": output_arrays,
+    }
+    recipe = dict(dict(toco_only, **mlir_only), **both)
+    recipe.update(
+        benchmark_only = benchmark_only,
+        converter = converter,
+        float_operators = float_operators,
         graph = graph,
-        out = name + ".raw.tflite",
-        flags = flags,
-        recipe = ":" + name + ".recipe",
+        minimum_operators = minimum_operators,
         **kwargs
     )
-    _tflite_model(
-        name = name,
-        graph = graph,
-        raw = ":" + name + ".raw",
-        **kwargs
-    )
+    _recipe(name = name + ".recipe", **recipe)
+    if converter == "mlir":
+        mlir(
+            name = name + ".raw",
+            graph = graph,
+            out = name + ".raw.tflite",
+            recipe = ":" + name + ".recipe",
+            **dict(dict(both, **mlir_only), **kwargs)
+        )
+    else:
+        toco(
+            name = name + ".raw",
+            graph = graph,
+            out = name + ".raw.tflite",
+            flags = toco_flags(**dict(both, **toco_only)),
+            recipe = ":" + name + ".recipe",
+            **kwargs
+        )
+    _tflite_model(name = name, raw = ":" + name + ".raw", **recipe)
     reproducibility_test(
         name = name + ".reproducibility_test",
+        converter = converter,
         graph = graph,
         model = ":" + name,
-        toco_flags = flags,
+        representative_dataset = representative_dataset,
+        toco_flags = toco_flags(**dict(both, **toco_only)) if converter != "mlir" else [],
         # A test is testonly by its nature.
         **{key: value for key, value in kwargs.items() if key != "testonly"}
     )

@@ -13,6 +13,7 @@ def toco_flags(
         inference_type,
         mean_values,
         std_dev_values,
+        default_ranges,
         allow_custom_ops,
         change_concat_input_ranges):
     """Spells a recipe as TOCO's flags.
@@ -24,6 +25,7 @@ def toco_flags(
       inference_type: "FLOAT" or "QUANTIZED_UINT8".
       mean_values: for each quantized input, the stored value that means 0.0, as text.
       std_dev_values: for each quantized input, how many stored steps make 1.0, as text.
+      default_ranges: the least and largest value of every array without a range, as text, or none.
       allow_custom_ops: whether ops that TensorFlow Lite does not define stay.
       change_concat_input_ranges: whether the inputs of a quantized concatenation get one range.
 
@@ -40,6 +42,8 @@ def toco_flags(
         flags.append(_flag("mean_values", mean_values))
     if std_dev_values:
         flags.append(_flag("std_dev_values", std_dev_values))
+    if default_ranges:
+        flags.append(_flag("default_ranges", default_ranges))
     if allow_custom_ops:
         flags.append("--allow_custom_ops")
     if change_concat_input_ranges:

@@ -1,0 +1,39 @@
+"""Rounds what was measured by running a network, so coarsely that every CPU gets the same."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+
+def grid(magnitude: np.ndarray, bits: int) -> np.ndarray:
+    """Returns the step, a power of two, that keeps `bits` bits of `magnitude`; 0 for 0."""
+    exponent = np.frexp(magnitude)[1]
+    return np.where(magnitude == 0, 0.0, np.ldexp(1.0, exponent - bits))
+
+
+def to_grid(
+    values: np.ndarray, step: np.ndarray, rounding: Callable[..., np.ndarray] = np.rint
+) -> np.ndarray:
+    """Rounds to multiples of `step`, a power of two, so exactly; a step of 0 gives 0."""
+    safe = np.where(step == 0, 1.0, step)
+    return np.where(step == 0, 0.0, rounding(values / safe) * safe)
+
+
+def quantization_range(minimum: float, maximum: float, bits: int) -> tuple[np.float32, np.float32]:
+    """Turns measured extremes into a range to store: rounded outwards, holding zero, not empty.
+
+    TensorFlow Lite needs zero to be representable exactly (Jacob et al., 2018, section 2.1).
+
+    Args:
+      minimum: the least value seen.
+      maximum: the largest value seen.
+      bits: how many significant bits of the larger magnitude are kept.
+    """
+    minimum, maximum = min(float(minimum), 0.0), max(float(maximum), 0.0)
+    if minimum == maximum:
+        return np.float32(0.0), np.float32(1.0)
+    step = grid(np.float64(max(-minimum, maximum)), bits)
+    return (
+        np.float32(to_grid(np.float64(minimum), step, np.floor)),
+        np.float32(to_grid(np.float64(maximum), step, np.ceil)),
+    )

@@ -1,0 +1,40 @@
+"""The checks after a conversion as an action."""
+
+CHECK_TFLITE_ATTRS = {
+    "_check_tflite": attr.label(
+        default = Label("//tools/check:check_tflite"),
+        executable = True,
+        cfg = "exec",
+    ),
+}
+
+def check_tflite(ctx, model, quantized, minimum_operators, float_operators):
+    """Registers the action that looks at a converted model and runs it once.
+
+    Args:
+      ctx: the context of a rule that has `CHECK_TFLITE_ATTRS`.
+      model: the File of the .tflite as a converter wrote it.
+      quantized: whether every operator has to compute in integers.
+      minimum_operators: how many operators it has at the least.
+      float_operators: names of operators that may compute in floating point in a quantized model.
+
+    Returns:
+      A File that exists when the model passed.
+    """
+    passed = ctx.actions.declare_file(ctx.label.name + ".checked")
+    arguments = ctx.actions.args()
+    arguments.add("--model", model)
+    arguments.add("--minimum_operators", minimum_operators)
+    if quantized:
+        arguments.add("--quantized")
+    arguments.add_all(float_operators, before_each = "--float_operators")
+    arguments.add("--output", passed)
+    ctx.actions.run(
+        executable = ctx.executable._check_tflite,
+        arguments = [arguments],
+        inputs = [model],
+        outputs = [passed],
+        mnemonic = "CheckTflite",
+        progress_message = "Checking the model of %s" % ctx.label,
+    )
+    return passed

@@ -1,0 +1,56 @@
+"""Photographs for post-training quantization."""
+
+load(":errors.bzl", "fail_attribute")
+load(":providers.bzl", "RepresentativeDatasetInfo")
+
+def _photograph_dataset_impl(ctx):
+    for attribute in ["count", "height", "width"]:
+        given = getattr(ctx.attr, attribute)
+        if given < 1:
+            fail_attribute(ctx, attribute, given, "give a whole number of at least 1")
+    if not ctx.files.photographs:
+        fail_attribute(ctx, "photographs", str(ctx.attr.photographs.label), "give a target with at least one file")
+    samples = ctx.actions.declare_file(ctx.label.name + ".npz")
+    arguments = ctx.actions.args()
+    arguments.add_joined("--photographs", ctx.files.photographs, join_with = ",")
+    arguments.add("--input", ctx.attr.input)
+    arguments.add("--count", ctx.attr.count)
+    arguments.add("--height", ctx.attr.height)
+    arguments.add("--width", ctx.attr.width)
+    arguments.add("--output", samples)
+    ctx.actions.run(
+        executable = ctx.executable._program,
+        arguments = [arguments],
+        inputs = ctx.files.photographs,
+        outputs = [samples],
+        mnemonic = "PhotographDataset",
+        progress_message = "Cropping the photographs of %s" % ctx.label,
+    )
+    return [
+        DefaultInfo(files = depset([samples])),
+        RepresentativeDatasetInfo(samples = samples),
+    ]
+
+photograph_dataset = rule(
+    implementation = _photograph_dataset_impl,
+    doc = """Writes `NAME.npz`: photographs, whole and in crops, at the size of a model's input, for `representative_dataset`.
+
+Where each crop lies follows from its number. The pixels are stored as they are; the converter does to them what the
+graph's `preprocessing` says.""",
+    attrs = {
+        "input": attr.string(doc = "The name of the model's input.", mandatory = True),
+        "count": attr.int(doc = "How many pictures to make of the photographs.", default = 100),
+        "height": attr.int(doc = "Pixels of the model's input.", mandatory = True),
+        "width": attr.int(doc = "Pixels of the model's input.", mandatory = True),
+        "photographs": attr.label(
+            doc = "The photographs, at least one; PNG, so that no JPEG decoder has a say.",
+            default = Label("//third_party/photographs"),
+        ),
+        "_program": attr.label(
+            default = Label("//tools/preprocessing:photograph_dataset"),
+            executable = True,
+            cfg = "exec",
+        ),
+    },
+    provides = [RepresentativeDatasetInfo],
+)
