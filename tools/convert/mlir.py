@@ -20,7 +20,7 @@ _GRAPH_DEF_FILE = flags.DEFINE_string(
     "graph_def_file", None, "The frozen graph, a serialized GraphDef."
 )
 _SAVED_MODEL_DIR = flags.DEFINE_string("saved_model_dir", None, "The SavedModel's folder.")
-_OUTPUT_FILE = flags.DEFINE_string("output_file", None, "The .tflite to write.", required=True)
+_OUTPUT_FILE = flags.DEFINE_string("output_file", None, "The .tflite to write.")
 _INPUT_ARRAYS = flags.DEFINE_list("input_arrays", [], "The names of the inputs.")
 _INPUT_SHAPES = flags.DEFINE_string(
     "input_shapes", None, "The inputs' shapes, comma-separated sizes, colons between shapes."
@@ -181,12 +181,7 @@ def _saved_model_converter() -> tuple[Any, list[str]]:
         )
     (signature,) = model.signatures.values()
     inputs = sorted(signature.structured_input_signature[1])
-    if not _INPUT_SHAPES.value:
-        return tf.lite.TFLiteConverter.from_saved_model(path), inputs
-    shapes = conversion.input_shapes(_INPUT_SHAPES.value, inputs)
-    for name, shape in shapes.items():
-        signature.inputs[inputs.index(name)].set_shape(shape)
-    return tf.lite.TFLiteConverter.from_concrete_functions([signature], model), inputs
+    return tf.lite.TFLiteConverter.from_saved_model(path), inputs
 
 
 def _convert() -> None:
@@ -225,4 +220,5 @@ def main(argv: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
+    flags.mark_flag_as_required("output_file")
     cli.run(main)

@@ -40,14 +40,13 @@ tensorflow_toolchain = rule(
             doc = "The program that converts a frozen graph with this TensorFlow's TOCO.",
             mandatory = True,
             executable = True,
-            # A toolchain is itself configured for the machine that executes.
-            cfg = "target",
+            cfg = "exec",
         ),
         "mlir": attr.label(
             doc = "The program that converts with this TensorFlow's MLIR converter.",
             mandatory = True,
             executable = True,
-            cfg = "target",
+            cfg = "exec",
         ),
     },
     provides = [platform_common.ToolchainInfo],

@@ -18,53 +18,6 @@ _LACKING = (
     " flat, is lacking min/max data, which is necessary for quantization."
 )
 
-# As TensorFlow 2.15.1 logs it when TOCO aborts; the end is what Python's fault handler adds.
-_ABORTED = f"""\
-W1121 10:43:00.001386 140528282268352 lite.py:2420] Please consider switching to the new converter.
-2026-11-21 10:43:00.002199: F tensorflow/lite/toco/tooling_util.cc:1736] {_LACKING} If accuracy
-Fatal Python error: Aborted
-
-Current thread 0x00007fcf4a5872c0 (most recent call first):
-  File "tensorflow/lite/python/wrap_toco.py", line 27 in wrapped_toco_convert
-
-Extension modules: numpy.core._multiarray_umath (total: 30)
-"""
-
-_RAISED = """\
-Process ForkProcess-1:
-Traceback (most recent call last):
-  File "tensorflow/lite/python/util.py", line 195, in set_tensor_shapes
-    tensor.set_shape(shape)
-ValueError: The shape of tensor 'image' cannot be changed from (1, 4, 4, 3) to [1, 5, 5, 3].
-"""
-
-_CRASHED = """\
-W1121 10:43:00.001386 140528282268352 lite.py:2420] Please consider switching to the new converter.
-Fatal Python error: Segmentation fault
-
-Current thread 0x00007fcf4a5872c0 (most recent call first):
-  File "tensorflow/lite/python/wrap_toco.py", line 27 in wrapped_toco_convert
-
-Extension modules: numpy.core._multiarray_umath (total: 30)
-"""
-
-
-class ParseShapesTest(parameterized.TestCase):
-    @parameterized.parameters(
-        ("1,320,320,3", [[1, 320, 320, 3]]),
-        ("1,2:3", [[1, 2], [3]]),
-        ("7", [[7]]),
-    )
-    def test_sizes_and_shapes(self, text, expected):
-        self.assertEqual(toco.parse_shapes(text), expected)
-
-    @parameterized.parameters("", "1,,2", "1,0", "-1,2", "1.5", "[1,2]", "1, 2", "1,2:", "None,4")
-    def test_what_is_no_shape_is_quoted(self, text):
-        with self.assertRaisesRegex(
-            cli.UserError, "--input_shapes: '.*' is not a shape; give whole"
-        ):
-            toco.parse_shapes(text)
-
 
 class ParseInputStatsTest(parameterized.TestCase):
     def test_every_input_gets_its_pair(self):
@@ -90,38 +43,6 @@ class ParseInputStatsTest(parameterized.TestCase):
     def test_wrong_values_are_named(self, means, deviations, message):
         with self.assertRaisesRegex(cli.UserError, message):
             toco.parse_input_stats(["image"], means, deviations)
-
-
-class CheckArraysTest(absltest.TestCase):
-    NODES = ("image", "Detection", "raw_scores")
-
-    def test_nodes_and_their_outputs_are_known(self):
-        toco.check_arrays("output_arrays", ["Detection", "Detection:3"], self.NODES)
-
-    def test_similar_names_are_offered(self):
-        with self.assertRaisesRegex(
-            cli.UserError, "--output_arrays: the graph has no 'Detections:1'; similar: Detection"
-        ):
-            toco.check_arrays("output_arrays", ["image", "Detections:1"], self.NODES)
-
-    def test_nothing_similar_is_nothing_offered(self):
-        with self.assertRaisesRegex(cli.UserError, "--input_arrays: the graph has no 'xyz'\\.$"):
-            toco.check_arrays("input_arrays", ["xyz"], self.NODES)
-
-
-class FailureReasonTest(parameterized.TestCase):
-    @parameterized.named_parameters(
-        ("fatal_message", _ABORTED, _LACKING + " If accuracy"),
-        ("exception", _RAISED, _RAISED.splitlines()[-1]),
-        ("crash", _CRASHED, "Fatal Python error: Segmentation fault"),
-        ("silence", "\n \n", "the converter ended without a word"),
-    )
-    def test_the_line_that_matters(self, log, expected):
-        self.assertEqual(toco.failure_reason(log), expected)
-
-    def test_the_first_of_several_fatal_messages(self):
-        log = "F a/b.cc:1] first cause\nF a/b.cc:2] what followed\n"
-        self.assertEqual(toco.failure_reason(log), "first cause")
 
 
 class ConversionTest(parameterized.TestCase):

@@ -3,6 +3,9 @@
 load("@bazel_skylib//lib:unittest.bzl", "analysistest", "asserts")
 load(
     "//tools/tflite:defs.bzl",
+    "architecture",
+    "frozen_graph",
+    "photograph_dataset",
     "pipeline_config",
     "ssd_frozen_graph",
     "tflite_model",
@@ -10,10 +13,14 @@ load(
 
 # The tests look behind the public rules.
 # buildifier: disable=bzl-visibility
+load("//tools/tflite/private:seeded_checkpoint.bzl", "seeded_checkpoint")
+
+# buildifier: disable=bzl-visibility
 load("//tools/tflite/private:seeded_ssd_checkpoint.bzl", "seeded_ssd_checkpoint")
 
 _GENRULE_SETUP = "external/bazel_tools/tools/genrule/genrule-setup.sh"
 _TOCO = "tools/tensorflow/toco"
+_PHOTOGRAPHS = ["one.png", "two.png"]
 
 def _bin_relative(path):
     """The part of a path that does not depend on the configuration."""
@@ -29,7 +36,8 @@ def _check_inputs(env, action, tool, expected):
     """Compares what is given to the tool; the tool itself, its main module and its runfiles may be there."""
     inputs = [_bin_relative(file.path) for file in action.inputs.to_list() if "_middlemen" not in file.path]
     asserts.true(env, tool in inputs, "the tool is no input")
-    asserts.equals(env, sorted(expected), sorted([path for path in inputs if path not in [tool, tool + ".py"]]))
+    main_modules = [tool + ".py", tool.rpartition("_")[0] + ".py"]
+    asserts.equals(env, sorted(expected), sorted([path for path in inputs if path not in [tool] + main_modules]))
 
 def _rule_action_test_impl(ctx):
     env = analysistest.begin(ctx)
@@ -271,7 +279,8 @@ model {
             "--output",
             output + "float.tflite",
         ],
-        inputs = [package + "float.raw.tflite"],
+        # Nothing is written before the converted model was checked.
+        inputs = [package + "float.checked", package + "float.raw.tflite"],
         mnemonic = "CanonicalTflite",
         outputs = [output + "float.tflite"],
         target_under_test = ":float",
@@ -282,7 +291,7 @@ model {
         name = "quantized",
         allow_custom_ops = True,
         change_concat_input_ranges = True,
-        graph = ":graph",
+        graph = ":graph_with_ranges",
         inference_type = "QUANTIZED_UINT8",
         input_arrays = ["a", "b"],
         input_shapes = ["1,2", "3"],
@@ -295,7 +304,7 @@ model {
         name = "toco_quantized_action_test",
         size = "small",
         flags = [
-            "--graph_def_file={}graph.pb".format(output),
+            "--graph_def_file={}graph_with_ranges.pb".format(output),
             "--output_file={}quantized.raw.tflite".format(output),
             "--input_arrays='a,b'",
             "--input_shapes='1,2:3'",
@@ -306,8 +315,161 @@ model {
             "--allow_custom_ops",
             "--change_concat_input_ranges",
         ],
-        inputs = [package + "graph.pb"],
+        inputs = [package + "graph_with_ranges.pb"],
         target_under_test = ":quantized.raw",
+    )
+    _rule_action_test(
+        name = "check_tflite_action_test",
+        size = "small",
+        argv = [
+            "--model",
+            output + "quantized.raw.tflite",
+            "--minimum_operators",
+            "10",
+            "--quantized",
+            "--output",
+            output + "quantized.checked",
+        ],
+        inputs = [package + "quantized.raw.tflite"],
+        mnemonic = "CheckTflite",
+        outputs = [output + "quantized.checked"],
+        target_under_test = ":quantized",
+        tool = "tools/check/check_tflite",
+    )
+
+    tflite_model(
+        name = "full_integer",
+        converter = "mlir",
+        graph = ":graph",
+        inference_input_type = "UINT8",
+        input_arrays = ["a", "b"],
+        input_shapes = ["1,2", "3"],
+        optimizations = ["DEFAULT"],
+        output_arrays = ["x"],
+        representative_dataset = ":dataset",
+        tags = _MANUAL,
+    )
+    _rule_action_test(
+        name = "mlir_action_test",
+        size = "small",
+        argv = [
+            "--flagfile",
+            output + "full_integer.raw.flags",
+            "--graph_def_file",
+            output + "graph.pb",
+            "--output_file",
+            output + "full_integer.raw.tflite",
+            "--representative_dataset",
+            output + "dataset.npz",
+        ],
+        inputs = [package + file for file in ["dataset.npz", "full_integer.raw.flags", "graph.pb"]],
+        mnemonic = "MlirConvert",
+        outputs = [output + "full_integer.raw.tflite"],
+        target_under_test = ":full_integer.raw",
+        tool = "tools/convert/mlir_2.15.1",
+    )
+
+    photograph_dataset(
+        name = "crops",
+        count = 3,
+        height = 20,
+        input = "a",
+        photographs = ":photographs",
+        tags = _MANUAL,
+        width = 30,
+    )
+    _rule_action_test(
+        name = "photograph_dataset_action_test",
+        size = "small",
+        argv = [
+            "--photographs",
+            "{0}one.png,{0}two.png".format(output),
+            "--input",
+            "a",
+            "--count",
+            "3",
+            "--height",
+            "20",
+            "--width",
+            "30",
+            "--output",
+            output + "crops.npz",
+        ],
+        inputs = [package + file for file in _PHOTOGRAPHS],
+        mnemonic = "PhotographDataset",
+        outputs = [output + "crops.npz"],
+        target_under_test = ":crops",
+        tool = "tools/preprocessing/photograph_dataset",
+    )
+
+    architecture(
+        name = "architecture",
+        graph_code = ":graph_code",
+        options = {"classes": "7", "size": "32"},
+        preprocessing = "zero_to_one",
+        tags = _MANUAL,
+    )
+    seeded_checkpoint(
+        name = "seeded_ranges",
+        architecture = ":architecture",
+        photographs = ":photographs",
+        quantization_aware = True,
+        seed = 3,
+        tags = _MANUAL,
+    )
+    _rule_action_test(
+        name = "seed_architecture_action_test",
+        size = "small",
+        argv = [
+            "--mode=seed",
+            "--classes=7",
+            "--size=32",
+            "--quantize",
+            "--preprocessing",
+            "zero_to_one",
+            "--seed",
+            "3",
+            "--photographs",
+            "{0}one.png,{0}two.png".format(output),
+            "--output",
+            output + "seeded_ranges/model.ckpt",
+        ],
+        inputs = [package + file for file in _PHOTOGRAPHS],
+        mnemonic = "SeedCheckpoint",
+        outputs = [
+            output + "seeded_ranges/model.ckpt.data-00000-of-00001",
+            output + "seeded_ranges/model.ckpt.index",
+        ],
+        target_under_test = ":seeded_ranges",
+        tool = package + "graph_code",
+    )
+    frozen_graph(
+        name = "frozen",
+        architecture = ":architecture",
+        checkpoint = ":seeded_ranges",
+        tags = _MANUAL,
+    )
+    _rule_action_test(
+        name = "export_architecture_action_test",
+        size = "small",
+        argv = [
+            "--mode=export",
+            "--classes=7",
+            "--size=32",
+            "--quantize",
+            "--checkpoint",
+            output + "seeded_ranges/model.ckpt",
+            "--output",
+            output + "frozen.exported.pb",
+        ],
+        inputs = [package + file for file in [
+            "seeded_ranges/model.ckpt.data-00000-of-00001",
+            "seeded_ranges/model.ckpt.index",
+        ]],
+        mnemonic = "ExportFrozenGraph",
+        outputs = [output + "frozen.exported.pb"],
+        target_under_test = ":frozen",
+        tool = package + "graph_code",
     )
 
     native.test_suite(
@@ -315,8 +477,13 @@ model {
         tests = [":{}_action_test".format(case) for case in [
             "canonical_graph",
             "canonical_tflite",
+            "check_tflite",
             "export",
+            "export_architecture",
+            "mlir",
+            "photograph_dataset",
             "pipeline_config",
+            "seed_architecture",
             "seed_checkpoint",
             "thresholds",
             "toco_float",

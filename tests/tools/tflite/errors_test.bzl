@@ -1,7 +1,6 @@
 """A wrong attribute stops the analysis with the label, the attribute, what was given and what is allowed."""
 
-load("@bazel_skylib//lib:unittest.bzl", "analysistest", "asserts")
-load("//tools/tflite:defs.bzl", "ssd_frozen_graph", "tflite_model")
+load("//tools/tflite:defs.bzl", "ssd_frozen_graph")
 
 # The tests look behind the public rules.
 # buildifier: disable=bzl-visibility
@@ -9,127 +8,10 @@ load("//tools/tflite/private:released_checkpoint.bzl", "released_archive", "rele
 
 # buildifier: disable=bzl-visibility
 load("//tools/tflite/private:seeded_ssd_checkpoint.bzl", "seeded_ssd_checkpoint")
-
-def _refusal_test_impl(ctx):
-    env = analysistest.begin(ctx)
-    for part in ctx.attr.parts:
-        asserts.expect_failure(env, part)
-    return analysistest.end(env)
-
-_refusal_test = analysistest.make(
-    _refusal_test_impl,
-    expect_failure = True,
-    attrs = {"parts": attr.string_list(doc = "What the message has to contain.", mandatory = True)},
-)
-
-def _accepted_test_impl(ctx):
-    return analysistest.end(analysistest.begin(ctx))
-
-_accepted_test = analysistest.make(_accepted_test_impl)
+load(":refusals.bzl", "not_allowed", "refusal", "refusal_tests")
 
 # A target under test is analyzed by its test only: most of them cannot be.
 _MANUAL = ["manual"]
-
-_SHAPES = "give one shape like \"1,320,320,3\" for each of input_arrays"
-_NAMES = "give every name as an item of its own, without quotes, commas, spaces or dollar signs"
-
-# name: (what differs from a good FLOAT recipe, the attribute that is refused, its text, what is allowed)
-_FLOAT_RECIPES = {
-    "inference_type_unknown": (
-        {"inference_type": "INT8"},
-        "inference_type",
-        "\"INT8\"",
-        "give one of FLOAT, QUANTIZED_UINT8",
-    ),
-    "input_arrays_empty": ({"input_arrays": []}, "input_arrays", "[]", "give at least one name"),
-    "input_array_without_a_name": ({"input_arrays": [""]}, "input_arrays", "[\"\"]", _NAMES),
-    "input_arrays_in_one_string": ({"input_arrays": ["a,b"]}, "input_arrays", "[\"a,b\"]", _NAMES),
-    "input_array_in_quotes": ({"input_arrays": ["'a'"]}, "input_arrays", "[\"'a'\"]", _NAMES),
-    "input_array_in_double_quotes": ({"input_arrays": ["\"a\""]}, "input_arrays", "[\"\\\"a\\\"\"]", _NAMES),
-    "output_arrays_empty": ({"output_arrays": []}, "output_arrays", "[]", "give at least one name"),
-    "output_arrays_in_one_string": ({"output_arrays": ["x,y"]}, "output_arrays", "[\"x,y\"]", _NAMES),
-    "output_array_in_quotes": ({"output_arrays": ["x", "'y'"]}, "output_arrays", "[\"x\", \"'y'\"]", _NAMES),
-    "output_array_with_a_space": ({"output_arrays": ["x y"]}, "output_arrays", "[\"x y\"]", _NAMES),
-    "output_array_with_a_tab": ({"output_arrays": ["x\ty"]}, "output_arrays", "[\"x\\ty\"]", _NAMES),
-    "output_array_with_a_dollar_sign": ({"output_arrays": ["$(TOCO)"]}, "output_arrays", "[\"$(TOCO)\"]", _NAMES),
-    "input_shapes_missing": ({"input_shapes": []}, "input_shapes", "[]", _SHAPES),
-    "input_shapes_one_too_many": (
-        {"input_shapes": ["1,2", "1,2"]},
-        "input_shapes",
-        "[\"1,2\", \"1,2\"]",
-        _SHAPES,
-    ),
-    "input_shape_in_brackets": ({"input_shapes": ["[1,2]"]}, "input_shapes", "[\"[1,2]\"]", _SHAPES),
-    "input_shape_with_a_hole": ({"input_shapes": ["1,,2"]}, "input_shapes", "[\"1,,2\"]", _SHAPES),
-    "input_shape_empty": ({"input_shapes": [""]}, "input_shapes", "[\"\"]", _SHAPES),
-    "input_shape_of_any_size": ({"input_shapes": ["-1,2"]}, "input_shapes", "[\"-1,2\"]", _SHAPES),
-    "input_shape_with_a_zero": ({"input_shapes": ["1,0"]}, "input_shapes", "[\"1,0\"]", _SHAPES),
-    "mean_values_for_float": (
-        {"mean_values": [128]},
-        "mean_values",
-        "[\"128\"]",
-        "give none with inference_type = FLOAT",
-    ),
-    "std_dev_values_for_float": (
-        {"std_dev_values": [128]},
-        "std_dev_values",
-        "[\"128\"]",
-        "give none with inference_type = FLOAT",
-    ),
-}
-
-# The same for a good QUANTIZED_UINT8 recipe with mean 128 and standard deviation 128.
-_ONE_VALUE = "give one number for each of input_arrays"
-_STORED = "give numbers from 0 to 255, the values of a uint8"
-_POSITIVE = "give numbers above 0"
-_QUANTIZED_RECIPES = {
-    "mean_values_missing": ({"mean_values": []}, "mean_values", "[]", _ONE_VALUE),
-    "std_dev_values_missing": ({"std_dev_values": []}, "std_dev_values", "[]", _ONE_VALUE),
-    "mean_values_one_too_many": ({"mean_values": [1, 2]}, "mean_values", "[\"1\", \"2\"]", _ONE_VALUE),
-    "std_dev_values_one_too_many": ({"std_dev_values": [1, 2]}, "std_dev_values", "[\"1\", \"2\"]", _ONE_VALUE),
-    "mean_value_no_number": ({"mean_values": ["half"]}, "mean_values", "[\"half\"]", _STORED),
-    "std_dev_value_no_number": ({"std_dev_values": ["1/128"]}, "std_dev_values", "[\"1/128\"]", _POSITIVE),
-    "mean_value_negative": ({"mean_values": [-1]}, "mean_values", "[\"-1\"]", _STORED),
-    "mean_value_above_255": (
-        {"mean_values": [256]},
-        "mean_values",
-        "[\"256\"]",
-        _STORED,
-    ),
-    "mean_value_just_above_255": (
-        {"mean_values": [255.5]},
-        "mean_values",
-        "[\"255.5\"]",
-        _STORED,
-    ),
-    "std_dev_value_negative": (
-        {"std_dev_values": [-128]},
-        "std_dev_values",
-        "[\"-128\"]",
-        _POSITIVE,
-    ),
-    "std_dev_value_zero": ({"std_dev_values": [0]}, "std_dev_values", "[\"0\"]", _POSITIVE),
-    "std_dev_value_zero_point_zero": (
-        {"std_dev_values": [0.0]},
-        "std_dev_values",
-        "[\"0.0\"]",
-        _POSITIVE,
-    ),
-}
-
-_ACCEPTED_RECIPES = {
-    "mean_value_0": {"mean_values": [0]},
-    "mean_value_255": {"mean_values": [255]},
-    "std_dev_value_tiny": {"std_dev_values": [0.00001]},
-    "mean_and_std_dev_with_decimals": {"mean_values": [127.5], "std_dev_values": [0.5]},
-}
-
-def _model(name, changes, quantized):
-    recipe = {"input_arrays": ["a"], "input_shapes": ["1,2"], "output_arrays": ["x", "y:1"]}
-    if quantized:
-        recipe.update(inference_type = "QUANTIZED_UINT8", mean_values = [128], std_dev_values = [128])
-    recipe.update(changes)
-    tflite_model(name = name, graph = ":graph", tags = _MANUAL, **recipe)
 
 # name: (attribute, value, its text, what is allowed)
 _FRACTION = "give a number from 0 to 1"
@@ -190,13 +72,6 @@ def _checkpoint(name, changes):
         **recipe
     )
 
-def _not_allowed(attribute, given, allowed):
-    return "{} = {} is not allowed: {}.".format(attribute, given, allowed)
-
-def _refusal(target, *parts):
-    # The label comes first, whatever a Bazel puts before its two slashes.
-    return ["//{}:{}: {}".format(native.package_name(), target, parts[0])] + list(parts[1:])
-
 def errors_test_suite(name):
     """Declares one test for each way in which a recipe can be wrong, and for values at the edge that are right.
 
@@ -205,34 +80,23 @@ def errors_test_suite(name):
     """
     refusals = {}
     accepted = []
-    for quantized, recipes in [(False, _FLOAT_RECIPES), (True, _QUANTIZED_RECIPES)]:
-        for case, (changes, attribute, given, allowed) in recipes.items():
-            _model(case, changes, quantized)
-
-            # The genrule that runs TOCO is refused as the model is, so it cannot run unchecked text.
-            message = _not_allowed(attribute, given, allowed)
-            refusals[case] = _refusal(case + ".recipe", message)
-            refusals[case + ".raw"] = _refusal(case + ".recipe", message)
-    for case, changes in _ACCEPTED_RECIPES.items():
-        _model(case, changes, quantized = True)
-        accepted.append(case)
     for case, (attribute, value, given, allowed) in _GRAPHS.items():
         _graph(case, {attribute: value})
-        refusals[case] = _refusal(case, _not_allowed(attribute, given, allowed))
+        refusals[case] = refusal(case, not_allowed(attribute, given, allowed))
     for case, changes in _ACCEPTED_GRAPHS.items():
         _graph(case, changes)
         accepted.append(case)
 
     for case, (attribute, value, given, allowed) in _CHECKPOINTS.items():
         _checkpoint(case, {attribute: value})
-        refusals[case] = _refusal(case, _not_allowed(attribute, given, allowed))
+        refusals[case] = refusal(case, not_allowed(attribute, given, allowed))
     for case, changes in _ACCEPTED_CHECKPOINTS.items():
         _checkpoint(case, changes)
         accepted.append(case)
 
     native.filegroup(name = "no_photographs")
     _checkpoint("photographs_empty", {"photographs": ":no_photographs"})
-    refusals["photographs_empty"] = _refusal(
+    refusals["photographs_empty"] = refusal(
         "photographs_empty",
         "photographs = ",
         "//{}:no_photographs\" is not allowed: give a target with at least one file.".format(native.package_name()),
@@ -250,7 +114,7 @@ def errors_test_suite(name):
         member = "fp32/model.ckpt-1",
         tags = _MANUAL,
     )
-    refusals["released_without_digest"] = _refusal(
+    refusals["released_without_digest"] = refusal(
         "released_without_digest",
         "no digest of some_model_2020_05_19 is published",
         "`bazel run //tools/checkpoints:pin -- some_model_2020_05_19`",
@@ -263,21 +127,9 @@ def errors_test_suite(name):
         member = "fp32/model.ckpt-2",
         tags = _MANUAL,
     )
-    refusals["released_without_the_member"] = _refusal(
+    refusals["released_without_the_member"] = refusal(
         "released_without_the_member",
         "member = \"fp32/model.ckpt-2\" is not in some_model_2020_05_19.",
     )
 
-    for case, parts in refusals.items():
-        _refusal_test(
-            name = case + "_test",
-            size = "small",
-            parts = parts,
-            target_under_test = ":" + case,
-        )
-    for case in accepted:
-        _accepted_test(name = case + "_test", size = "small", target_under_test = ":" + case)
-    native.test_suite(
-        name = name,
-        tests = [":{}_test".format(case) for case in refusals.keys() + accepted],
-    )
+    refusal_tests(name, refusals, accepted)

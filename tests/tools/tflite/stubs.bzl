@@ -1,6 +1,6 @@
-"""Stand-ins for a checkpoint and a frozen graph, so that a test of a rule needs no heavy action."""
+"""Stand-ins for a checkpoint, a frozen graph and a dataset, so that a test of a rule needs no heavy action."""
 
-load("//tools/tflite:defs.bzl", "CheckpointInfo", "FrozenGraphInfo")
+load("//tools/tflite:defs.bzl", "CheckpointInfo", "FrozenGraphInfo", "RepresentativeDatasetInfo")
 
 def _write_checkpoint(ctx):
     files = []
@@ -12,7 +12,7 @@ def _write_checkpoint(ctx):
         prefix = files[0].path[:-len(".index")],
         files = depset(files),
         weights = "seeded",
-        quantization_aware = False,
+        quantization_aware = getattr(ctx.attr, "quantization_aware", False),
         description = "stub weights",
     )
 
@@ -34,13 +34,29 @@ def _stub_frozen_graph_impl(ctx):
         FrozenGraphInfo(
             graph = graph,
             checkpoint = _write_checkpoint(ctx),
-            preprocessing = "minus_one_to_one",
-            outputs = [],
+            preprocessing = ctx.attr.preprocessing,
+            outputs = ctx.attr.outputs,
         ),
     ]
 
 stub_frozen_graph = rule(
     implementation = _stub_frozen_graph_impl,
     doc = "An empty frozen graph, with the description `stub weights`.",
+    attrs = {
+        "outputs": attr.string_list(doc = "As `FrozenGraphInfo.outputs`."),
+        "preprocessing": attr.string(doc = "As `FrozenGraphInfo.preprocessing`; empty, and nothing is checked."),
+        "quantization_aware": attr.bool(doc = "As `CheckpointInfo.quantization_aware`."),
+    },
     provides = [FrozenGraphInfo],
+)
+
+def _stub_dataset_impl(ctx):
+    samples = ctx.actions.declare_file(ctx.label.name + ".npz")
+    ctx.actions.write(samples, "")
+    return [DefaultInfo(files = depset([samples])), RepresentativeDatasetInfo(samples = samples)]
+
+stub_dataset = rule(
+    implementation = _stub_dataset_impl,
+    doc = "An empty representative dataset.",
+    provides = [RepresentativeDatasetInfo],
 )

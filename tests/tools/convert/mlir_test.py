@@ -1,0 +1,226 @@
+import os
+import pathlib
+import subprocess
+import tempfile
+from unittest import mock
+
+import numpy as np
+import tensorflow as tf
+from absl.testing import absltest, flagsaver, parameterized
+from tensorflow.lite.python import schema_py_generated as schema
+
+from tests.tools.convert import tiny_graph
+from tools.cli import cli
+from tools.convert import mlir
+
+_PROGRAM = "tools/convert/mlir_2.15.1"
+
+
+def _tensors(content: bytes) -> dict[str, schema.TensorT]:
+    model = schema.ModelT.InitFromObj(schema.Model.GetRootAsModel(bytearray(content), 0))
+    return {tensor.name.decode(): tensor for tensor in model.subgraphs[0].tensors}
+
+
+class ConversionTest(parameterized.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.folder = pathlib.Path(self.create_tempdir().full_path)
+        self.temporary = self.create_tempdir().full_path
+        self.enter_context(mock.patch.object(tempfile, "tempdir", self.temporary))
+        (self.folder / "graph.pb").write_bytes(tiny_graph.tiny_graph())
+        self.output = self.folder / "model.tflite"
+
+    def _samples(self, **arrays) -> str:
+        path = self.folder / "samples.npz"
+        np.savez(path, **arrays)
+        return str(path)
+
+    def _pixels(self, count: int = 4) -> np.ndarray:
+        pixels = np.random.default_rng(1).integers(0, 256, [count, 4, 4, 3], np.uint8)
+        pixels[0, 0, 0], pixels[0, 0, 1] = 0, 255
+        return pixels
+
+    def _flags(self, **changes) -> dict:
+        return {
+            "graph_def_file": str(self.folder / "graph.pb"),
+            "output_file": str(self.output),
+            "input_arrays": [tiny_graph.INPUT],
+            "input_shapes": "1,4,4,3",
+            "output_arrays": [tiny_graph.OUTPUT],
+        } | changes
+
+    def _integer(self, samples: str | None = None, **changes) -> dict:
+        return self._flags(
+            optimizations=["DEFAULT"],
+            preprocessing="minus_one_to_one",
+            representative_dataset=samples or self._samples(image=self._pixels()),
+            **changes,
+        )
+
+    def _assert_no_log_left(self) -> None:
+        left = [name for name in os.listdir(self.temporary) if name.endswith(".log")]
+        self.assertEmpty(left)
+
+    def _convert(self, values: dict) -> bytes:
+        with flagsaver.flagsaver(**values):
+            mlir.main(["mlir"])
+        self._assert_no_log_left()
+        return self.output.read_bytes()
+
+    def _assert_refused(self, values: dict, message: str) -> None:
+        with self.assertRaisesRegex(cli.UserError, message):
+            self._convert(values)
+        self.assertFalse(self.output.exists())
+        self._assert_no_log_left()
+
+    def _run(self, values: dict) -> subprocess.CompletedProcess:
+        arguments = [
+            f"--{name}={','.join(value) if isinstance(value, list) else value}"
+            for name, value in values.items()
+        ]
+        return subprocess.run(
+            [_PROGRAM, *arguments],
+            env=os.environ | {"TEST_TMPDIR": self.temporary},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def _result(self, value: np.ndarray) -> np.ndarray:
+        interpreter = tf.lite.Interpreter(str(self.output))
+        interpreter.allocate_tensors()
+        (entry,), (result,) = interpreter.get_input_details(), interpreter.get_output_details()
+        interpreter.set_tensor(entry["index"], value)
+        interpreter.invoke()
+        return interpreter.get_tensor(result["index"])
+
+    def test_float(self):
+        self._convert(self._flags())
+        result = self._result(np.full(tiny_graph.SHAPE, 0.5, np.float32))
+        np.testing.assert_allclose(result, np.tile([[0.75, -0.375]], 16), rtol=1e-6)
+
+    def test_float16_weights(self):
+        tensors = _tensors(
+            self._convert(self._flags(optimizations=["DEFAULT"], supported_types=["float16"]))
+        )
+        self.assertIn(schema.TensorType.FLOAT16, [tensor.type for tensor in tensors.values()])
+
+    def test_full_integer_with_real_outputs(self):
+        self._convert(self._integer(inference_input_type="UINT8"))
+        interpreter = tf.lite.Interpreter(str(self.output))
+        (entry,), (result,) = interpreter.get_input_details(), interpreter.get_output_details()
+        self.assertEqual((entry["dtype"], result["dtype"]), (np.uint8, np.float32))
+        # Pixels from 0 to 255 are [-1, 1].
+        scale, zero_point = entry["quantization"]
+        self.assertAlmostEqual(scale, 2 / 255, places=6)
+        self.assertEqual(zero_point, 127)
+        result = self._result(np.full(tiny_graph.SHAPE, 191, np.uint8))
+        np.testing.assert_allclose(result, np.tile([[0.75, -0.375]], 16), atol=0.02)
+
+    def test_measured_ranges_are_rounded_outwards(self):
+        # Sums of odd numbers: no range is a short binary fraction by itself.
+        seen = {}
+
+        def remember(model: bytes) -> bytes:
+            rounded = original(model)
+            for name, tensor in _tensors(rounded).items():
+                if tensor.quantization is not None and tensor.quantization.min is not None:
+                    before = _tensors(model)[name].quantization
+                    seen[name] = (
+                        (before.min[0], before.max[0]),
+                        (
+                            tensor.quantization.min[0],
+                            tensor.quantization.max[0],
+                        ),
+                    )
+            (self.folder / "seen").write_text(repr(seen))
+            return rounded
+
+        original = mlir.with_rounded_ranges
+        with mock.patch.object(mlir, "with_rounded_ranges", remember):
+            self._convert(self._integer())
+        found = eval((self.folder / "seen").read_text())  # noqa: S307, written by the child
+        self.assertNotEmpty(found)
+        for (least, largest), (low, high) in found.values():
+            self.assertLessEqual(low, least)
+            self.assertGreaterEqual(high, largest)
+            step = max(-low, high) * 2.0 ** (1 - mlir.CALIBRATION_BITS)
+            self.assertLess(least - low, step)
+            self.assertLess(high - largest, step)
+            for end in (low, high):
+                self.assertEqual(end * 2**16 % 1, 0)
+
+    def test_the_same_bytes_again(self):
+        first = self._convert(self._integer())
+        self.assertEqual(self._convert(self._integer()), first)
+
+    @parameterized.named_parameters(
+        ("other_name", {"picture": 4}, "has the inputs picture, but the model has image"),
+        ("no_samples", {"image": 0}, "needs at least one sample"),
+    )
+    def test_samples_of_another_model(self, counts, message):
+        samples = self._samples(**{name: self._pixels(n or 4)[:n] for name, n in counts.items()})
+        self._assert_refused(self._integer(samples), message)
+
+    def test_samples_that_are_no_pixels(self):
+        samples = self._samples(image=np.zeros([2, 4, 4, 3], np.float32))
+        self._assert_refused(
+            self._integer(samples), "image is float32 .*needs RGB pixels, uint8 \\[..., 3\\]"
+        )
+
+    def test_samples_that_are_no_archive(self):
+        path = self.create_tempfile(content="PK no").full_path
+        self._assert_refused(
+            self._integer(path), f"^{path}: the representative dataset cannot be read: "
+        )
+
+    def test_array_that_does_not_exist(self):
+        self._assert_refused(
+            self._flags(output_arrays=["flap"]), "--output_arrays: the graph has no 'flap'"
+        )
+
+    def test_graph_that_cannot_be_converted(self):
+        with tf.Graph().as_default() as graph:
+            text = tf.compat.v1.placeholder(tf.string, [1], name="image")
+            tf.strings.upper(text, name="flat")
+        (self.folder / "graph.pb").write_bytes(graph.as_graph_def().SerializeToString())
+        self._assert_refused(
+            self._flags(input_shapes="1"),
+            "graph.pb: the MLIR converter refused it: (.|\n)*whole log",
+        )
+
+    def test_neither_or_both_sources(self):
+        for changes in ({"graph_def_file": None}, {"saved_model_dir": str(self.folder)}):
+            self._assert_refused(self._flags(**changes), "^give either --graph_def_file or")
+
+    def test_folder_that_is_no_saved_model(self):
+        self._assert_refused(
+            self._flags(graph_def_file=None, saved_model_dir=str(self.folder)),
+            "saved_model.pb: the SavedModel cannot be read: No such file",
+        )
+
+    def test_saved_model(self):
+        class Twice(tf.Module):
+            @tf.function(input_signature=[tf.TensorSpec([2, 3], tf.float32, "x")])
+            def __call__(self, x):
+                return {"y": 2 * x}
+
+        module = Twice()
+        tf.saved_model.save(module, str(self.folder / "saved"), signatures=module.__call__)
+        self._convert(
+            {
+                "saved_model_dir": str(self.folder / "saved"),
+                "output_file": str(self.output),
+            }
+        )
+        np.testing.assert_array_equal(self._result(np.ones([2, 3], np.float32)), 2)
+
+    def test_the_program_ends_with_1_and_the_reason_first(self):
+        result = self._run(self._flags(output_arrays=["flap"]))
+        self.assertEqual(result.returncode, 1)
+        self.assertStartsWith(result.stderr, "ERROR: --output_arrays: the graph has no 'flap'")
+        self.assertFalse(self.output.exists())
+
+
+if __name__ == "__main__":
+    absltest.main()

@@ -1,0 +1,345 @@
+"""A recipe that no converter could make sense of stops the analysis, with the reason."""
+
+load("//tools/tflite:defs.bzl", "tflite_model")
+load(":refusals.bzl", "not_allowed", "refusal", "refusal_tests")
+
+# A target under test is analyzed by its test only: most of them cannot be.
+_MANUAL = ["manual"]
+
+_SHAPES = "give one shape like \"1,320,320,3\" for each of input_arrays"
+_NAMES = "give every name as an item of its own, without quotes, commas, spaces or dollar signs"
+
+# name: (what differs from a good FLOAT recipe, the attribute that is refused, its text, what is allowed)
+_FLOAT_RECIPES = {
+    "inference_type_unknown": (
+        {"inference_type": "INT8"},
+        "inference_type",
+        "\"INT8\"",
+        "give one of FLOAT, QUANTIZED_UINT8",
+    ),
+    "input_arrays_empty": ({"input_arrays": []}, "input_arrays", "[]", "give at least one name"),
+    "input_array_without_a_name": ({"input_arrays": [""]}, "input_arrays", "[\"\"]", _NAMES),
+    "input_arrays_in_one_string": ({"input_arrays": ["a,b"]}, "input_arrays", "[\"a,b\"]", _NAMES),
+    "input_array_in_quotes": ({"input_arrays": ["'a'"]}, "input_arrays", "[\"'a'\"]", _NAMES),
+    "input_array_in_double_quotes": ({"input_arrays": ["\"a\""]}, "input_arrays", "[\"\\\"a\\\"\"]", _NAMES),
+    "output_arrays_empty": ({"output_arrays": []}, "output_arrays", "[]", "give at least one name"),
+    "output_arrays_in_one_string": ({"output_arrays": ["x,y"]}, "output_arrays", "[\"x,y\"]", _NAMES),
+    "output_array_in_quotes": ({"output_arrays": ["x", "'y'"]}, "output_arrays", "[\"x\", \"'y'\"]", _NAMES),
+    "output_array_with_a_space": ({"output_arrays": ["x y"]}, "output_arrays", "[\"x y\"]", _NAMES),
+    "output_array_with_a_tab": ({"output_arrays": ["x\ty"]}, "output_arrays", "[\"x\\ty\"]", _NAMES),
+    "output_array_with_a_dollar_sign": ({"output_arrays": ["$(TOCO)"]}, "output_arrays", "[\"$(TOCO)\"]", _NAMES),
+    "input_shapes_missing": ({"input_shapes": []}, "input_shapes", "[]", _SHAPES),
+    "input_shapes_one_too_many": (
+        {"input_shapes": ["1,2", "1,2"]},
+        "input_shapes",
+        "[\"1,2\", \"1,2\"]",
+        _SHAPES,
+    ),
+    "input_shape_in_brackets": ({"input_shapes": ["[1,2]"]}, "input_shapes", "[\"[1,2]\"]", _SHAPES),
+    "input_shape_with_a_hole": ({"input_shapes": ["1,,2"]}, "input_shapes", "[\"1,,2\"]", _SHAPES),
+    "input_shape_empty": ({"input_shapes": [""]}, "input_shapes", "[\"\"]", _SHAPES),
+    "input_shape_of_any_size": ({"input_shapes": ["-1,2"]}, "input_shapes", "[\"-1,2\"]", _SHAPES),
+    "input_shape_with_a_zero": ({"input_shapes": ["1,0"]}, "input_shapes", "[\"1,0\"]", _SHAPES),
+    "mean_values_for_float": (
+        {"mean_values": [128]},
+        "mean_values",
+        "[\"128\"]",
+        "give none with inference_type = FLOAT",
+    ),
+    "std_dev_values_for_float": (
+        {"std_dev_values": [128]},
+        "std_dev_values",
+        "[\"128\"]",
+        "give none with inference_type = FLOAT",
+    ),
+}
+
+# The same for a good QUANTIZED_UINT8 recipe with mean 128 and standard deviation 128.
+_ONE_VALUE = "give one number for each of input_arrays"
+_STORED = "give numbers from 0 to 255, the values of a uint8"
+_POSITIVE = "give numbers above 0"
+_QUANTIZED_RECIPES = {
+    "mean_values_missing": ({"mean_values": []}, "mean_values", "[]", _ONE_VALUE),
+    "std_dev_values_missing": ({"std_dev_values": []}, "std_dev_values", "[]", _ONE_VALUE),
+    "mean_values_one_too_many": ({"mean_values": [1, 2]}, "mean_values", "[\"1\", \"2\"]", _ONE_VALUE),
+    "std_dev_values_one_too_many": ({"std_dev_values": [1, 2]}, "std_dev_values", "[\"1\", \"2\"]", _ONE_VALUE),
+    "mean_value_no_number": ({"mean_values": ["half"]}, "mean_values", "[\"half\"]", _STORED),
+    "std_dev_value_no_number": ({"std_dev_values": ["1/128"]}, "std_dev_values", "[\"1/128\"]", _POSITIVE),
+    "mean_value_negative": ({"mean_values": [-1]}, "mean_values", "[\"-1\"]", _STORED),
+    "mean_value_above_255": (
+        {"mean_values": [256]},
+        "mean_values",
+        "[\"256\"]",
+        _STORED,
+    ),
+    "mean_value_just_above_255": (
+        {"mean_values": [255.5]},
+        "mean_values",
+        "[\"255.5\"]",
+        _STORED,
+    ),
+    "std_dev_value_negative": (
+        {"std_dev_values": [-128]},
+        "std_dev_values",
+        "[\"-128\"]",
+        _POSITIVE,
+    ),
+    "std_dev_value_zero": ({"std_dev_values": [0]}, "std_dev_values", "[\"0\"]", _POSITIVE),
+    "std_dev_value_zero_point_zero": (
+        {"std_dev_values": [0.0]},
+        "std_dev_values",
+        "[\"0.0\"]",
+        _POSITIVE,
+    ),
+}
+
+_ACCEPTED_RECIPES = {
+    "mean_value_0": {"mean_values": [0]},
+    "mean_value_255": {"mean_values": [255]},
+    "std_dev_value_tiny": {"std_dev_values": [0.00001]},
+    "mean_and_std_dev_with_decimals": {"mean_values": [127.5], "std_dev_values": [0.5]},
+}
+
+# What a good recipe of each kind is.
+_FLOAT = {"graph": ":graph"}
+_QUANTIZED = {
+    "graph": ":graph_with_ranges",
+    "inference_type": "QUANTIZED_UINT8",
+    "mean_values": [128],
+    "std_dev_values": [128],
+}
+_MLIR = {"converter": "mlir", "graph": ":graph"}
+_INTEGER = {
+    "converter": "mlir",
+    "graph": ":graph",
+    "optimizations": ["DEFAULT"],
+    "representative_dataset": ":dataset",
+}
+
+# What is known to go wrong, as in public issues. name: (the good recipe, what differs, the attribute that is
+# refused, its text, what is allowed)
+_PITFALLS = {
+    "converter_unknown": (_FLOAT, {"converter": "lite"}, "converter", "\"lite\"", "give one of mlir, toco"),
+    # A QAT graph and post-training quantization exclude each other.
+    "optimizations_of_a_graph_with_ranges": (
+        _QUANTIZED,
+        {"optimizations": ["DEFAULT"]},
+        "optimizations",
+        "[\"DEFAULT\"]",
+        "give none: //{package}:graph_with_ranges was trained for quantization, so its own ranges decide",
+    ),
+    "dataset_for_a_graph_with_ranges": (
+        _INTEGER,
+        {"graph": ":graph_with_ranges", "optimizations": []},
+        "representative_dataset",
+        "\"//{package}:dataset\"",
+        "give none: //{package}:graph_with_ranges was trained for quantization, so its own ranges decide",
+    ),
+    # The published recipe of mobiledet_cpu_int8.
+    "input_stats_with_optimizations": (
+        _MLIR,
+        {"mean_values": [128], "optimizations": ["DEFAULT"], "std_dev_values": [128]},
+        "mean_values",
+        "[\"128\"]",
+        "give none with converter = \"mlir\": for a graph without ranges, input statistics with optimizations = " +
+        "[\"DEFAULT\"] quantize the weights alone, silently; for a full-integer model give a representative_dataset",
+    ),
+    "concat_ranges_with_mlir": (
+        _MLIR,
+        {"change_concat_input_ranges": True},
+        "change_concat_input_ranges",
+        "True",
+        "only the converter \"toco\" knows it, and this is converter = \"mlir\"",
+    ),
+    "inference_type_with_mlir": (
+        _MLIR,
+        {"graph": ":graph_with_ranges", "inference_type": "QUANTIZED_UINT8"},
+        "inference_type",
+        "\"QUANTIZED_UINT8\"",
+        "only the converter \"toco\" knows it, and this is converter = \"mlir\"",
+    ),
+    "optimizations_with_toco": (
+        _FLOAT,
+        {"optimizations": ["DEFAULT"]},
+        "optimizations",
+        "[\"DEFAULT\"]",
+        "only the converter \"mlir\" knows it, and this is converter = \"toco\"",
+    ),
+    "dataset_with_toco": (
+        _FLOAT,
+        {"representative_dataset": ":dataset"},
+        "representative_dataset",
+        "\"//{package}:dataset\"",
+        "only the converter \"mlir\" knows it, and this is converter = \"toco\"",
+    ),
+    "optimization_unknown": (
+        _MLIR,
+        {"optimizations": ["OPTIMIZE_FOR_SIZE"]},
+        "optimizations",
+        "[\"OPTIMIZE_FOR_SIZE\"]",
+        "give some of DEFAULT",
+    ),
+    "dataset_without_optimizations": (
+        _INTEGER,
+        {"optimizations": []},
+        "representative_dataset",
+        "\"//{package}:dataset\"",
+        "without optimizations = [\"DEFAULT\"] nothing is quantized",
+    ),
+    "float16_without_optimizations": (
+        _MLIR,
+        {"supported_types": ["float16"]},
+        "supported_types",
+        "[\"float16\"]",
+        "it needs optimizations = [\"DEFAULT\"]",
+    ),
+    "float16_with_a_dataset": (
+        _INTEGER,
+        {"supported_types": ["float16"]},
+        "supported_types",
+        "[\"float16\"]",
+        "give it or representative_dataset, not both",
+    ),
+    "integer_input_without_a_dataset": (
+        _MLIR,
+        {"inference_input_type": "UINT8", "optimizations": ["DEFAULT"]},
+        "inference_input_type",
+        "\"UINT8\"",
+        "without a representative_dataset the model computes in FLOAT",
+    ),
+    "builtins_int8_without_a_dataset": (
+        _MLIR,
+        {"optimizations": ["DEFAULT"], "supported_ops": ["TFLITE_BUILTINS_INT8"]},
+        "supported_ops",
+        "[\"TFLITE_BUILTINS_INT8\"]",
+        "TFLITE_BUILTINS_INT8 needs a representative_dataset",
+    ),
+    # "Unsupported output type UINT8", at the end of a long conversion.
+    "integer_output_with_the_custom_op": (
+        _INTEGER,
+        {"allow_custom_ops": True, "inference_output_type": "UINT8"},
+        "inference_output_type",
+        "\"UINT8\"",
+        "a custom op, as TFLite_Detection_PostProcess, gives FLOAT outputs only",
+    ),
+    "select_tf_ops_with_the_custom_op": (
+        _MLIR,
+        {"allow_custom_ops": True, "supported_ops": ["TFLITE_BUILTINS", "SELECT_TF_OPS"]},
+        "supported_ops",
+        "[\"TFLITE_BUILTINS\", \"SELECT_TF_OPS\"]",
+        "SELECT_TF_OPS takes the shapes of a custom op's outputs away; give it or allow_custom_ops, not both",
+    ),
+    "quantized_without_ranges": (
+        _QUANTIZED,
+        {"graph": ":graph"},
+        "inference_type",
+        "\"QUANTIZED_UINT8\"",
+        "//{package}:graph was not trained for quantization, so it has no ranges; take a quantization-aware " +
+        "checkpoint, or converter = \"mlir\" with a representative_dataset",
+    ),
+    "default_ranges_undeclared": (
+        _QUANTIZED,
+        {"default_ranges": [0, 6], "graph": ":graph"},
+        "default_ranges",
+        "[\"0\", \"6\"]",
+        "made-up ranges make a model compute nonsense; export a quantization-aware checkpoint, give a " +
+        "representative_dataset, or declare benchmark_only = True",
+    ),
+    "default_ranges_without_zero": (
+        _QUANTIZED,
+        {"benchmark_only": True, "default_ranges": [1, 6], "graph": ":graph"},
+        "default_ranges",
+        "[\"1\", \"6\"]",
+        "give the least and the largest value, with 0 between them",
+    ),
+    "benchmark_only_without_a_reason": (
+        _FLOAT,
+        {"benchmark_only": True},
+        "benchmark_only",
+        "True",
+        "give it with default_ranges only, which makes a model compute nonsense",
+    ),
+    "output_array_undeclared": (
+        _FLOAT,
+        {"graph": ":graph_of_declared_arrays", "output_arrays": ["x", "z"]},
+        "output_arrays",
+        "[\"x\", \"z\"]",
+        "//{package}:graph_of_declared_arrays offers x, y",
+    ),
+    "mean_of_another_preprocessing": (
+        _QUANTIZED,
+        {"graph": ":graph_of_zero_to_one", "std_dev_values": [255]},
+        "mean_values",
+        "[\"128\"]",
+        "//{package}:graph_of_zero_to_one expects its pixels as \"zero_to_one\", which is 0.0 here",
+    ),
+    "std_dev_of_another_preprocessing": (
+        _QUANTIZED,
+        {"graph": ":graph_of_minus_one_to_one", "std_dev_values": [255]},
+        "std_dev_values",
+        "[\"255\"]",
+        "//{package}:graph_of_minus_one_to_one expects its pixels as \"minus_one_to_one\", which is 127.5 here",
+    ),
+    "preprocessing_that_no_stats_can_say": (
+        _QUANTIZED,
+        {"graph": ":graph_of_imagenet_mean"},
+        "inference_type",
+        "\"QUANTIZED_UINT8\"",
+        "no mean and standard deviation of a quantized input can say \"imagenet_mean\"",
+    ),
+    "minimum_operators_0": (
+        _FLOAT,
+        {"minimum_operators": 0},
+        "minimum_operators",
+        "0",
+        "give a whole number of at least 1",
+    ),
+}
+
+_ACCEPTED = {
+    "mean_and_std_dev_128_128": (_QUANTIZED, {"graph": ":graph_of_minus_one_to_one"}),
+    "mean_and_std_dev_128_127": (_QUANTIZED, {"graph": ":graph_of_minus_one_to_one", "std_dev_values": [127]}),
+    "default_ranges_declared": (
+        _QUANTIZED,
+        {"benchmark_only": True, "default_ranges": [-1, 6.5], "graph": ":graph"},
+    ),
+    "declared_arrays": (_FLOAT, {"graph": ":graph_of_declared_arrays", "output_arrays": ["y"]}),
+    "full_integer_with_the_custom_op": (_INTEGER, {"allow_custom_ops": True, "inference_input_type": "UINT8"}),
+    "ranges_with_mlir": (_MLIR, {"graph": ":graph_with_ranges", "inference_input_type": "INT8"}),
+}
+
+def _model(name, good, changes):
+    recipe = {"input_arrays": ["a"], "input_shapes": ["1,2"], "output_arrays": ["x", "y:1"]}
+    recipe.update(good)
+    if recipe["graph"] == ":graph_of_declared_arrays":
+        recipe["output_arrays"] = ["x"]
+    recipe.update(changes)
+    tflite_model(name = name, tags = _MANUAL, **recipe)
+
+def recipe_test_suite(name):
+    """Declares one test for each way in which a recipe can be wrong, and for values at the edge that are right.
+
+    Args:
+      name: the test suite's name.
+    """
+    package = native.package_name()
+    cases = dict(_PITFALLS)
+    for good, recipes in [(_FLOAT, _FLOAT_RECIPES), (_QUANTIZED, _QUANTIZED_RECIPES)]:
+        for case, recipe in recipes.items():
+            cases[case] = (good,) + recipe
+    refusals = {}
+    for case, (good, changes, attribute, given, allowed) in cases.items():
+        _model(case, good, changes)
+
+        # The conversion is refused as the model is, so it cannot run unchecked.
+        message = not_allowed(attribute, given, allowed).replace("{package}", package)
+        refusals[case] = refusal(case + ".recipe", message)
+        refusals[case + ".raw"] = refusal(case + ".recipe", message)
+    accepted = []
+    for case, changes in _ACCEPTED_RECIPES.items():
+        _model(case, _QUANTIZED, changes)
+        accepted.append(case)
+    for case, (good, changes) in _ACCEPTED.items():
+        _model(case, good, changes)
+        accepted.append(case)
+    refusal_tests(name, refusals, accepted)
