@@ -3,9 +3,9 @@
     adapt.py SDIST OUTPUT PROTOC_SITE
 
 SDIST is tf-models-research-object-detection 2.5.0.post2, OUTPUT a new directory that becomes one
-entry of sys.path (packages `object_detection` and slim's `nets`), PROTOC_SITE a directory from
-which grpcio-tools imports. Only what graph construction and export need is taken. Every change of
-the genuine code stands in `REPLACEMENTS`. Run with the workspace root on PYTHONPATH.
+entry of sys.path (packages `object_detection`, slim's `nets`, `deeplab`), PROTOC_SITE a directory
+from which grpcio-tools imports. Only what graph construction and export need is taken. Every change
+of the genuine code stands in `REPLACEMENTS`. Run with the workspace root on PYTHONPATH.
 """
 
 import importlib
@@ -28,6 +28,8 @@ _WANTED = re.compile(
             r"object_detection/protos/(__init__\.py|.*\.proto)",
             r"object_detection/samples/configs/(ssd_mobilenet|ssdlite_mobiledet).*\.config",
             r"slim/nets/.*\.py",
+            r"deeplab/(core/)?__init__\.py",
+            r"deeplab/(common|model|core/(dense_prediction_cell|feature_extractor|utils))\.py",
             # The archive carries no licence text of its own: PKG-INFO states Apache 2.0, and every
             # source file keeps its licence header.
             r"PKG-INFO",
@@ -42,7 +44,12 @@ _REQUIRED = (
     "object_detection/protos/pipeline.proto",
     "object_detection/samples/configs/ssdlite_mobiledet_edgetpu_320x320_coco_sync_4x4.config",
     "nets/mobilenet/mobilenet_v3.py",
+    "deeplab/model.py",
 )
+
+# DeepLab was written for TensorFlow 1.15 and its contrib.slim, which tf-slim continues.
+_DEEPLAB_TENSORFLOW = ("common", "model", "core/dense_prediction_cell", "core/utils")
+_DEEPLAB_SLIM = ("model", "core/dense_prediction_cell", "core/feature_extractor", "core/utils")
 
 REPLACEMENTS = (
     # The graph code asks this module whether it runs under TensorFlow 1, in part while it is
@@ -124,6 +131,93 @@ except ImportError:
         "nets/mobilenet/mobilenet_v3.py",
         "'num_outputs': np.int(np.round(",
         "'num_outputs': int(np.round(",
+    ),
+    # NASNet takes its hyperparameters from contrib.training, of which nothing is left.
+    Replacement(
+        "nets/nets_factory.py",
+        "from nets.nasnet import nasnet\nfrom nets.nasnet import pnasnet\n",
+        "",
+    ),
+    Replacement(
+        "nets/nets_factory.py",
+        """    'nasnet_cifar': nasnet.build_nasnet_cifar,
+    'nasnet_mobile': nasnet.build_nasnet_mobile,
+    'nasnet_large': nasnet.build_nasnet_large,
+    'pnasnet_large': pnasnet.build_pnasnet_large,
+    'pnasnet_mobile': pnasnet.build_pnasnet_mobile,
+""",
+        "",
+    ),
+    Replacement(
+        "nets/nets_factory.py",
+        """    'nasnet_cifar': nasnet.nasnet_cifar_arg_scope,
+    'nasnet_mobile': nasnet.nasnet_mobile_arg_scope,
+    'nasnet_large': nasnet.nasnet_large_arg_scope,
+    'pnasnet_large': pnasnet.pnasnet_large_arg_scope,
+    'pnasnet_mobile': pnasnet.pnasnet_mobile_arg_scope,
+""",
+        "",
+    ),
+    *(
+        Replacement(
+            f"deeplab/{module}.py",
+            "import tensorflow as tf\n",
+            "import tensorflow.compat.v1 as tf\n",
+        )
+        for module in _DEEPLAB_TENSORFLOW
+    ),
+    *(
+        Replacement(
+            f"deeplab/{module}.py",
+            "from tensorflow.contrib import slim as contrib_slim\n",
+            "import tf_slim as contrib_slim\n",
+        )
+        for module in _DEEPLAB_SLIM
+    ),
+    Replacement(
+        "deeplab/core/utils.py",
+        "from tensorflow.contrib import framework as contrib_framework\n",
+        "",
+    ),
+    # Of its backbones the MobileNets stay; the others need more of contrib.
+    Replacement(
+        "deeplab/core/feature_extractor.py",
+        "from deeplab.core import nas_network\n"
+        "from deeplab.core import resnet_v1_beta\n"
+        "from deeplab.core import xception\n",
+        "",
+    ),
+    Replacement(
+        "deeplab/core/feature_extractor.py",
+        """    'resnet_v1_18': resnet_v1_beta.resnet_v1_18,
+    'resnet_v1_18_beta': resnet_v1_beta.resnet_v1_18_beta,
+    'resnet_v1_50': resnet_v1_beta.resnet_v1_50,
+    'resnet_v1_50_beta': resnet_v1_beta.resnet_v1_50_beta,
+    'resnet_v1_101': resnet_v1_beta.resnet_v1_101,
+    'resnet_v1_101_beta': resnet_v1_beta.resnet_v1_101_beta,
+    'xception_41': xception.xception_41,
+    'xception_65': xception.xception_65,
+    'xception_71': xception.xception_71,
+    'nas_pnasnet': nas_network.pnasnet,
+    'nas_hnasnet': nas_network.hnasnet,
+""",
+        "",
+    ),
+    Replacement(
+        "deeplab/core/feature_extractor.py",
+        """    'resnet_v1_18': resnet_v1_beta.resnet_arg_scope,
+    'resnet_v1_18_beta': resnet_v1_beta.resnet_arg_scope,
+    'resnet_v1_50': resnet_v1_beta.resnet_arg_scope,
+    'resnet_v1_50_beta': resnet_v1_beta.resnet_arg_scope,
+    'resnet_v1_101': resnet_v1_beta.resnet_arg_scope,
+    'resnet_v1_101_beta': resnet_v1_beta.resnet_arg_scope,
+    'xception_41': xception.xception_arg_scope,
+    'xception_65': xception.xception_arg_scope,
+    'xception_71': xception.xception_arg_scope,
+    'nas_pnasnet': nas_network.nas_arg_scope,
+    'nas_hnasnet': nas_network.nas_arg_scope,
+""",
+        "",
     ),
     # TransformGraph left TensorFlow; extract_sub_graph keeps exactly the nodes that the outputs
     # need, as strip_unused_nodes without inputs does.

@@ -18,6 +18,10 @@ class AdaptTest(absltest.TestCase):
             ("p-1/object_detection/protos/ssd.proto", "object_detection/protos/ssd.proto"),
             ("p-1/object_detection/core/model.py", "object_detection/core/model.py"),
             ("p-1/slim/nets/mobilenet/mobilenet_v2.py", "nets/mobilenet/mobilenet_v2.py"),
+            ("p-1/slim/nets/nets_factory.py", "nets/nets_factory.py"),
+            ("p-1/deeplab/__init__.py", "deeplab/__init__.py"),
+            ("p-1/deeplab/model.py", "deeplab/model.py"),
+            ("p-1/deeplab/core/feature_extractor.py", "deeplab/core/feature_extractor.py"),
         ):
             with self.subTest(member):
                 self.assertEqual(adapt.place(member), place)
@@ -31,6 +35,10 @@ class AdaptTest(absltest.TestCase):
             "p-1/object_detection/test_images/image1.jpg",
             "p-1/object_detection/samples/configs/faster_rcnn_resnet50_coco.config",
             "p-1/slim/train_image_classifier.py",
+            "p-1/deeplab/train.py",
+            "p-1/deeplab/core/xception.py",
+            "p-1/deeplab/core/utils_test.py",
+            "p-1/deeplab/datasets/data_generator.py",
         ):
             with self.subTest(member):
                 self.assertIsNone(adapt.place(member))
