@@ -10,6 +10,7 @@ import tensorflow.compat.v1 as tf
 _VARIABLES = ("Variable", "VariableV2")
 BATCH_NORMS = ("FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3")
 _FAKE_QUANT = "FakeQuantWithMinMaxVars"
+_RESIZE_BILINEAR = "ResizeBilinear"
 
 
 class UnsupportedGraph(ValueError):
@@ -73,6 +74,8 @@ def rewrite(
 ) -> Float64Graph:
     """Makes every float32 a float64, variables constants, and fake-quant ops pass their input on.
 
+    Only ResizeBilinear still rounds to float32 once.
+
     Args:
       graph_def: an inference graph of TensorFlow 1 (reference variables, NHWC batch norms).
       variables: values by name. One without a value may stand where nothing reads it any more.
@@ -109,6 +112,8 @@ def rewrite(
                     f"{node.name}/maximum",
                 )
             )
+        elif node.op == _RESIZE_BILINEAR:
+            result.graph_def.node.extend(_resize_bilinear(node))
         else:
             result.graph_def.node.append(_widened(node))
     return result
@@ -222,3 +227,11 @@ def _fake_quant(node: tf.NodeDef) -> Iterator[tf.NodeDef]:
     yield _node("Min", f"{name}/minimum", [flat, f"{name}/axis"], **reduction)
     yield _node("Max", f"{name}/maximum", [flat, f"{name}/axis"], **reduction)
     yield _node("Identity", name, [node.input[0]], T=tf.float64)
+
+
+def _resize_bilinear(node: tf.NodeDef) -> Iterator[tf.NodeDef]:
+    """The op gives float32 whatever it is given, and has one kernel for all CPUs."""
+    resized = _widened(node)
+    resized.name = f"{node.name}/float32"
+    yield resized
+    yield _node("Cast", node.name, [resized.name], SrcT=tf.float32, DstT=tf.float64)

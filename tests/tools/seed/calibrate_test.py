@@ -85,6 +85,29 @@ class CalibrateTest(absltest.TestCase):
         mean = np.clip(normalised, 0, 6).mean((0, 1, 2))
         np.testing.assert_allclose(found["second/moving_mean"], mean, atol=2**-10)
 
+    def test_a_resized_map_is_measured_in_the_same_way(self):
+        with tf.Graph().as_default() as graph:
+            image = tf.placeholder(tf.float32, [2, 4, 5, 3], name="image")
+            resized = tf.image.resize_bilinear(image, [7, 9], align_corners=True)
+            tf.raw_ops.FusedBatchNormV3(
+                x=resized,
+                scale=_variable("BatchNorm/gamma", [3]),
+                offset=_variable("BatchNorm/beta", [3]),
+                mean=_variable("BatchNorm/moving_mean", [3]),
+                variance=_variable("BatchNorm/moving_variance", [3]),
+                is_training=False,
+            )
+        found = calibrate.batch_norm_moments(graph.as_graph_def(), {}, self.feeds)
+        # Between any two pixels comes their mean.
+        image = self.feeds["image"]
+        rows = np.empty([2, 7, 5, 3])
+        rows[:, ::2], rows[:, 1::2] = image, (image[:, 1:] + image[:, :-1]) / 2
+        pixels = np.empty([2, 7, 9, 3])
+        pixels[:, :, ::2], pixels[:, :, 1::2] = rows, (rows[:, :, 1:] + rows[:, :, :-1]) / 2
+        expected = calibrate.moments(pixels.mean((0, 1, 2)), pixels.var((0, 1, 2)), 2 * 7 * 9)
+        np.testing.assert_array_equal(found["BatchNorm/moving_mean"], expected.mean)
+        np.testing.assert_array_equal(found["BatchNorm/moving_variance"], expected.variance)
+
     def test_ranges_are_those_of_the_unquantized_input(self):
         self.values["BatchNorm/moving_mean"] = np.full(6, 0.5, np.float32)
         self.values["BatchNorm/moving_variance"] = np.full(6, 9.0, np.float32)
