@@ -78,3 +78,25 @@ def seeded_value(
     else:
         return None
     return (centre + spread * uniform(seed, name, shape)).astype(np.float32)
+
+
+def contrasting_kernel(seed: int, name: str, shape: Sequence[int], gain: float) -> np.ndarray:
+    """Returns a classifier's kernel that sums to zero over the inputs of every output.
+
+    Rectified features have a level in common. What a kernel makes of that is the same for every
+    picture, so without this its greatest output hardly depends on the picture: ResNet50 v1, given
+    24 photographs, names one class 23 times instead of 21 different ones.
+
+    Args:
+      seed: the model's seed.
+      name: the variable's name.
+      shape: the variable's shape, outputs last.
+      gain: how many times as large its values are as those of `seeded_value`'s output layers.
+
+    Returns:
+      float32 array of `shape`.
+    """
+    values = uniform(seed, name, shape)
+    # Exact up to the division: the sum of fewer than 2**29 multiples of 2**-23 has no rounding.
+    centred = values - values.sum(axis=tuple(range(len(shape) - 1))) / fan_in(name, shape)
+    return (gain * math.sqrt(3.0 / fan_in(name, shape)) * centred).astype(np.float32)
