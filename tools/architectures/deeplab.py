@@ -11,7 +11,6 @@ from deeplab import common, model
 
 from tools.architectures import program
 from tools.cli import cli
-from tools.export import checkpoint
 
 _CROP_SIZE = flags.DEFINE_integer(
     "crop_size", 513, "Height and width of the input in pixels.", lower_bound=1
@@ -62,7 +61,7 @@ def build(
             ) from error
         except ValueError as error:
             raise cli.UserError(
-                f"DeepLab cannot be built with these options: {checkpoint.first_line(error)}."
+                f"DeepLab cannot be built with these options: {cli.first_line(error)}."
             ) from error
         if quantize:
             contrib_quantize.create_eval_graph()

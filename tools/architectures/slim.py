@@ -10,7 +10,6 @@ from nets import nets_factory
 
 from tools.architectures import program
 from tools.cli import cli
-from tools.export import checkpoint
 from tools.seed import weights
 
 _MODEL_NAME = flags.DEFINE_enum(
@@ -62,7 +61,7 @@ def build(
         except ValueError as error:
             raise cli.UserError(
                 f"--model_name={model_name}: cannot be built on an input of {[*shape, 3]}:"
-                f" {checkpoint.first_line(error)}."
+                f" {cli.first_line(error)}."
             ) from error
         if quantize:
             contrib_quantize.create_eval_graph()

@@ -1,75 +1,68 @@
-"""Holds both MobileDets against what MLPerf Mobile ships."""
+"""Holds every MobileDet against what MLPerf Mobile and the model zoo ship."""
 
+import dataclasses
+import os
 import sys
 
-import numpy as np
-from absl.testing import absltest
+from absl.testing import absltest, parameterized
 
-from tests.models import models
+from tests.models import detectors
 
-FLOAT, QUANTIZED, PHOTOGRAPH = sys.argv[1:4]
+PHOTOGRAPH, *MODELS = sys.argv[1:]
 
-_OPERATORS = {
+_EDGETPU = {
     "CONV_2D": 66,
     "DEPTHWISE_CONV_2D": 27,
     "ADD": 15,
     "RESHAPE": 13,
     "CONCATENATION": 2,
     "LOGISTIC": 1,
-    models.POST_PROCESS: 1,
+}
+_CPU = {
+    "CONV_2D": 96,
+    "DEPTHWISE_CONV_2D": 35,
+    "HARD_SWISH": 57,
+    "AVERAGE_POOL_2D": 19,
+    "MUL": 19,
+    "ADD": 12,
+    "RESHAPE": 13,
+    "CONCATENATION": 2,
+    "LOGISTIC": 20,
+}
+_DSP = {}
+# The image's pixels are quantized on the way in, boxes and scores made real on the way out.
+_ENDS = {"QUANTIZE": 1, "DEQUANTIZE": 2}
+
+_FLOAT = detectors.Expected(size=16.56e6, operators=_EDGETPU, side=320, seed=20200519)
+_QAT = {"input_type": "uint8", "input_quantization": (1 / 128, 128)}
+_INT8 = {"input_type": "uint8", "input_quantization": (2 / 255, 127)}
+
+EXPECTED = {
+    "mobiledet": _FLOAT,
+    "mobiledet_qat": dataclasses.replace(_FLOAT, size=4.28e6, **_QAT),
+    "mobiledet_int8": dataclasses.replace(_FLOAT, size=4.60e6, operators=_EDGETPU | _ENDS, **_INT8),
+    "mobiledet_dsp": dataclasses.replace(_FLOAT, size=28.37e6, operators=_DSP),
+    "mobiledet_dsp_qat": dataclasses.replace(_FLOAT, size=7.25e6, operators=_DSP, **_QAT),
+    "mobiledet_dsp_int8": dataclasses.replace(_FLOAT, size=7.6e6, operators=_DSP | _ENDS, **_INT8),
+    "mobiledet_cpu": dataclasses.replace(_FLOAT, size=16.68e6, operators=_CPU),
+    "mobiledet_cpu_dynamic_range": dataclasses.replace(_FLOAT, size=4.79e6, operators=_CPU),
+    "mobiledet_cpu_float16": dataclasses.replace(
+        _FLOAT, size=8.47e6, operators=_CPU | {"DEQUANTIZE": 263}
+    ),
+    "mobiledet_cpu_int8": dataclasses.replace(_FLOAT, size=5.18e6, operators=_CPU | _ENDS, **_INT8),
 }
 
-_OUTPUTS = [
-    (models.POST_PROCESS, [1, 10, 4]),
-    (models.POST_PROCESS + ":1", [1, 10]),
-    (models.POST_PROCESS + ":2", [1, 10]),
-    (models.POST_PROCESS + ":3", [1]),
-]
 
+class StructureTest(detectors.DetectorTestCase):
+    def test_all_of_the_family_are_here(self):
+        names = {os.path.basename(path).removesuffix(".tflite") for path in MODELS}
+        self.assertEqual(names, set(EXPECTED))
 
-class StructureTest(absltest.TestCase):
-    def _check_common(self, path: str, size: float):
-        structure = models.structure(path)
-        self.assertAlmostEqual(structure.size / size, 1, delta=0.01)
-        self.assertEqual(structure.operators, _OPERATORS)
-        options = structure.custom_options[models.POST_PROCESS]
-        self.assertEqual(options["max_detections"], 10)
-        self.assertIs(options["use_regular_nms"], True)
-        self.assertEqual(np.float32(options["nms_score_threshold"]), np.float32(0.3))
-        self.assertEqual(np.float32(options["nms_iou_threshold"]), np.float32(0.6))
-        self.assertEqual(options["num_classes"], 90)
-        self.assertStartsWith(
-            structure.description, "seeded weights (synthetic, seed 20200519): not trained"
-        )
-        self.assertIn("CONVERSION_METADATA", structure.metadata)
-
-    def _check_detections(self, path: str) -> models.Detector:
-        detector = models.Detector(path)
-        self.assertEqual(list(detector.input["shape"]), [1, 320, 320, 3])
-        outputs = [
-            (output["name"], list(output["shape"]))
-            for output in detector.interpreter.get_output_details()
-        ]
-        self.assertEqual(outputs, _OUTPUTS)
-        boxes, classes, scores, count = detector.run(models.photograph(PHOTOGRAPH, 320, 320))
-        for array in (boxes, classes, scores, count):
-            self.assertEqual(array.dtype, np.float32)
-        self.assertEqual(count, [10])
-        self.assertTrue(np.isfinite(boxes).all())
-        self.assertTrue(((classes >= 0) & (classes < 90)).all())
-        self.assertTrue(((scores >= 0.3) & (scores <= 1)).all())
-        self.assertTrue((np.diff(scores) <= 0).all())
-        return detector
-
-    def test_float_model(self):
-        self._check_common(FLOAT, 16.56e6)
-        self.assertEqual(self._check_detections(FLOAT).input["dtype"], np.float32)
-
-    def test_quantized_model(self):
-        self._check_common(QUANTIZED, 4.27e6)
-        detector = self._check_detections(QUANTIZED)
-        self.assertEqual(detector.input["dtype"], np.uint8)
-        self.assertEqual(detector.input["quantization"], (1 / 128, 128))
+    @parameterized.parameters(*MODELS)
+    def test_model(self, path):
+        expected = EXPECTED[os.path.basename(path).removesuffix(".tflite")]
+        self.check_structure(path, expected)
+        self.check_detections(path, expected, PHOTOGRAPH)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,44 @@
+"""The model of CONTRIBUTING.md builds from a package of its own and the public rules alone."""
+
+import pathlib
+import re
+import sys
+
+import numpy as np
+import tensorflow as tf
+from absl.testing import absltest
+
+from tests.models import models
+
+MODEL, PHOTOGRAPH = sys.argv[1:]
+
+_BUILD = pathlib.Path("tests/outsider/mobilenet_v1_025/BUILD").read_text()
+
+
+class OutsiderTest(absltest.TestCase):
+    def test_the_build_file_is_what_contributing_shows(self):
+        shown = re.findall(
+            r"```starlark\n(.*?)```", pathlib.Path("CONTRIBUTING.md").read_text(), re.DOTALL
+        )
+        self.assertIn(_BUILD, shown)
+        self.assertLess(_BUILD.count("\n"), 40)
+
+    def test_it_loads_the_public_rules_only(self):
+        self.assertEqual(re.findall(r'load\("([^"]*)"', _BUILD), ["//tools/tflite:defs.bzl"])
+
+    def test_the_model_answers(self):
+        structure = models.structure(MODEL)
+        self.assertEqual(structure.operators["DEPTHWISE_CONV_2D"], 13)
+        interpreter = tf.lite.Interpreter(MODEL)
+        interpreter.allocate_tensors()
+        (entry,), (result,) = interpreter.get_input_details(), interpreter.get_output_details()
+        pixels = models.photograph(PHOTOGRAPH, 128, 128).astype(np.float32)
+        interpreter.set_tensor(entry["index"], pixels[np.newaxis] / 127.5 - 1)
+        interpreter.invoke()
+        probabilities = interpreter.get_tensor(result["index"])
+        self.assertEqual(probabilities.shape, (1, 1001))
+        self.assertAlmostEqual(float(probabilities.sum()), 1, places=4)
+
+
+if __name__ == "__main__":
+    absltest.main(argv=sys.argv[:1])
