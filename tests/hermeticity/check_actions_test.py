@@ -109,6 +109,7 @@ class FaultsTest(parameterized.TestCase):
         "photographs",
         "pip_numpy",
         "released_ssdlite_mobiledet_edgetpu_320x320_coco_2020_05_19",
+        "released_mobilenet_v1_1.0_224",
     )
     def test_a_pinned_repository_is_no_fault(self, repository):
         rule = _rule(inputs=["models/x/x.config", f"external/{repository}/file"])

@@ -1,67 +1,105 @@
-"""The published checkpoints: archives by URL and sha256."""
+"""What is published: checkpoints and graphs by URL and sha256.
+
+The pin table, `released.lock.json`, has a row for each; `tools/checkpoints/table.py` says of what form.
+"""
 
 _BUILD = """\
-load("@reproducible_tflite//tools/tflite/private:released_checkpoint.bzl", "released_archive")
+load("@reproducible_tflite//tools/tflite/private:released_archive.bzl", "released_archive")
 
 released_archive(
     name = "archive",
     archive = {archive},
     sha256 = {sha256},
     srcs = glob(["archive/**"], allow_empty = True),
-    url = {url},
+    urls = {urls},
     visibility = ["//visibility:public"],
 )
 """
 
 def _fail_download(ctx, url, sha256):
-    """Stops because an archive was not downloaded, and says which of the two reasons it was."""
+    """Stops because a file was not downloaded, and says which of the two reasons it was."""
 
     # Bazel tells in a warning only, so what is there is asked for once more, without a digest. Bazel refuses
     # that for an address without TLS, so there the warning has to do.
     if ctx.download(url = url, output = "unchecked", allow_fail = True).success:
         fail(("{} is there, but its sha256 is not {} as the pin table says: it was replaced, or damaged on its way. " +
-              "Pass the genuine archive with --distdir=FOLDER, or build with --//models:weights=seeded.").format(
+              "Pass the genuine file with --distdir=FOLDER, or build with --//models:weights=seeded.").format(
             url,
             sha256,
         ))
-    fail(("{} cannot be downloaded, as the WARNING above says. Without a network, put the archive into a folder and pass --distdir=FOLDER, or " +
+    fail(("{} cannot be downloaded, as the WARNING above says. Without a network, put the file into a folder and pass --distdir=FOLDER, or " +
           "build with --//models:weights=seeded.").format(url))
 
+def _fetch(ctx, file):
+    """Puts a file of a row below `archive`, an archive unpacked."""
+    output = "archive/" + file["path"] if "path" in file else "packed"
+    result = ctx.download(url = file["url"], output = output, sha256 = file["sha256"], allow_fail = True)
+    if not result.success:
+        _fail_download(ctx, file["url"], file["sha256"])
+    if "path" not in file:
+        # Not download_and_extract: it writes outside the repository when an archive says so.
+        unpacked = ctx.execute([ctx.path(ctx.attr._python), "-I", ctx.path(ctx.attr._unpacker), output, "archive"])
+        if unpacked.return_code != 0:
+            fail("{}: {}".format(file["url"], unpacked.stderr.strip()))
+        ctx.delete(output)
+
+def _digest(files):
+    """Returns the digest of the one file, or those of several with their paths; "" when one is not known."""
+    digests = [file["sha256"] for file in files]
+    if "" in digests:
+        return ""
+    if len(files) == 1:
+        return digests[0]
+    return ", ".join(["{} of {}".format(file["sha256"], file["path"]) for file in files])
+
 def _released_archive_repository_impl(ctx):
-    row = json.decode(ctx.read(ctx.attr.table))["archives"].get(ctx.attr.archive)
+    row = json.decode(ctx.read(ctx.attr.table)).get(ctx.attr.archive)
     if not row:
         fail("{} is not in {}".format(ctx.attr.archive, ctx.attr.table))
-    if row["sha256"]:
-        result = ctx.download_and_extract(
-            url = row["url"],
-            output = "archive",
-            sha256 = row["sha256"],
-            allow_fail = True,
-        )
-        if not result.success:
-            _fail_download(ctx, row["url"], row["sha256"])
+    digest = _digest(row["files"])
+    if digest:
+        for file in row["files"]:
+            _fetch(ctx, file)
     ctx.file("BUILD.bazel", _BUILD.format(
         archive = repr(ctx.attr.archive),
-        sha256 = repr(row["sha256"]),
-        url = repr(row["url"]),
+        sha256 = repr(digest),
+        urls = repr([file["url"] for file in row["files"]]),
     ))
 
 _released_archive_repository = repository_rule(
     implementation = _released_archive_repository_impl,
-    doc = "`archive`: an archive of the pin table, unpacked; without files when the table has no digest of it.",
+    doc = "`archive`: a row of the pin table, an archive unpacked; without files while the table lacks a digest.",
     attrs = {
-        "archive": attr.string(doc = "The archive's name in the pin table.", mandatory = True),
+        "archive": attr.string(doc = "The row's name in the pin table.", mandatory = True),
         "table": attr.label(doc = "The pin table.", default = Label("//third_party/checkpoints:released.lock.json")),
+        "_python": attr.label(default = Label("@cpython_3_11//:python")),
+        "_unpacker": attr.label(default = Label("//tools/checkpoints:archive.py")),
     },
 )
 
-# The names of the pin table's rows. Each is a repository, fetched when a released build first asks for it.
+# The names of the pin table's rows, which a macro cannot read; a test holds both together. Each is a
+# repository, fetched when a released build first asks for it.
 _ARCHIVES = [
+    "deeplab_ade20k_float",
+    "deeplabv3_mnv2_ade20k_train_2018_12_03",
+    "edsr_f32b5",
+    "edsr_f32b5_qat",
+    "mobilebert_float",
+    "mobilebert_quant",
+    "mobilenet_edgetpu_224_1.0",
+    "mobilenet_v1_1.0_224",
+    "resnet50_v1",
+    "ssd_mobilenet_v1_coco_2018_01_28",
+    "ssd_mobilenet_v2_coco_2018_03_29",
+    "ssd_mobilenet_v2_quantized_300x300_coco_2019_01_03",
+    "ssdlite_mobiledet_cpu_320x320_coco_2020_05_19",
+    "ssdlite_mobiledet_dsp_320x320_coco_2020_05_19",
     "ssdlite_mobiledet_edgetpu_320x320_coco_2020_05_19",
+    "tf_ssd_resnet34_22.1",
 ]
 
 def released_archives():
-    """Declares `@released_NAME` for every archive of the pin table."""
+    """Declares `@released_NAME` for every row of the pin table."""
     for archive in _ARCHIVES:
         _released_archive_repository(
             name = "released_" + archive,

@@ -1,11 +1,14 @@
-"""Takes checkpoints out of a published archive that nobody trusts yet.
+"""Unpacks published archives so that nothing is ever written outside the folder that is given.
 
-Nothing is ever unpacked under a name that the archive chooses: the files of the wanted checkpoints
-are copied, one by one, into a folder of the caller's. The other members are looked at all the same,
-since a pinned archive is unpacked whole by the build.
+Links and paths that lead out are refused, for a digest says nothing about what an archive does.
+Bazel 4's own download_and_extract follows both. So the rule that fetches a pinned archive runs this
+file too, as a program, which is why it needs nothing but Python:
+
+    archive.py ARCHIVE FOLDER
 """
 
 import bz2
+import contextlib
 import gzip
 import lzma
 import os
@@ -13,13 +16,12 @@ import posixpath
 import re
 import shutil
 import stat
+import sys
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import IO, NamedTuple
-
-from tools.cli import cli
 
 _BLOCK = 1 << 16
 # tarfile reads an extended header (a long name, say) into memory whole.
@@ -41,8 +43,12 @@ _DAMAGED = (
 class Limits(NamedTuple):
     """How much an archive may unpack to."""
 
-    unpacked_bytes: int
-    members: int
+    unpacked_bytes: int = 2 << 30
+    members: int = 10_000
+
+
+class ArchiveError(Exception):
+    """What is wrong with an archive: one sentence that names it."""
 
 
 class _Member(NamedTuple):
@@ -52,7 +58,7 @@ class _Member(NamedTuple):
     open: Callable[[], IO[bytes]]
 
 
-class _ArchiveError(Exception):
+class _Fault(Exception):
     """What is wrong with an archive, without its name."""
 
 
@@ -71,37 +77,58 @@ def extract_checkpoints(
       By prefix, the checkpoint's prefix in `folder`.
 
     Raises:
-      UserError: the archive is truncated or none, holds something that is unsafe to unpack (a path
-        that leads out, a link, a device, two members of one name), unpacks to more than the limits
-        allow, or holds a wanted checkpoint not at all or more than once.
+      ArchiveError: as `unpack`; or it holds a wanted checkpoint not at all or more than once.
     """
     wanted = {prefix: re.compile(_files_of(prefix)) for prefix in prefixes}
     found: dict[str, str] = {}
+    with _checked_files(path, limits) as members:
+        for member in members:
+            for prefix, pattern in wanted.items():
+                if match := pattern.search("/" + member.name):
+                    local = prefix + match["suffix"]
+                    if local in found:
+                        raise _Fault(f"holds {local} twice, as {found[local]} and as {member.name}")
+                    found[local] = member.name
+                    _copy(member, os.path.join(folder, local))
+        for prefix in wanted:
+            for suffix in (".index", ".data-"):
+                if not any(local.startswith(prefix + suffix) for local in found):
+                    raise _Fault(f"holds no {prefix}{suffix}*")
+    return {prefix: os.path.join(folder, prefix) for prefix in wanted}
+
+
+def unpack(path: str, folder: str, limits: Limits) -> None:
+    """Copies all files of a tar (plain, gz, bz2, xz) or zip into an empty folder.
+
+    Args:
+      path: the archive.
+      folder: the folder; it is made.
+      limits: how much the archive may unpack to.
+
+    Raises:
+      ArchiveError: the archive is truncated or none, holds something that is unsafe to unpack (a
+        path that leads out, a link, a device, two members of one name), or unpacks to more than the
+        limits allow. What came before that in the archive is in the folder.
+    """
+    with _checked_files(path, limits) as members:
+        for member in members:
+            _copy(member, os.path.join(folder, member.name))
+
+
+@contextlib.contextmanager
+def _checked_files(path: str, limits: Limits) -> Iterator[Iterator[_Member]]:
+    """Opens an archive; whatever goes wrong with it while it is read becomes an ArchiveError."""
     try:
         with open(path, "rb") as stream:
-            for member in _checked(_members(stream, limits), limits):
-                for prefix, pattern in wanted.items():
-                    if match := pattern.search("/" + member.name):
-                        local = prefix + match["suffix"]
-                        if local in found:
-                            raise _ArchiveError(
-                                f"holds {local} twice, as {found[local]} and as {member.name}"
-                            )
-                        found[local] = member.name
-                        _copy(member, os.path.join(folder, local))
-    except _ArchiveError as error:
-        raise cli.UserError(f"{path}: {error}.") from error
+            yield _checked(_members(stream, limits), limits)
+    except _Fault as error:
+        raise ArchiveError(f"{path}: {error}.") from error
     except _DAMAGED as error:
         if isinstance(error, OSError) and error.errno:
-            raise cli.UserError(f"{path}: cannot be unpacked: {error.strerror}.") from error
-        raise cli.UserError(
+            raise ArchiveError(f"{path}: cannot be unpacked: {error.strerror}.") from error
+        raise ArchiveError(
             f"{path}: is no whole archive, the download may be truncated: {error}."
         ) from error
-    for prefix in wanted:
-        for suffix in (".index", ".data-"):
-            if not any(local.startswith(prefix + suffix) for local in found):
-                raise cli.UserError(f"{path}: holds no {prefix}{suffix}*.")
-    return {prefix: os.path.join(folder, prefix) for prefix in wanted}
 
 
 def _files_of(prefix: str) -> str:
@@ -122,23 +149,23 @@ def _checked(members: Iterable[_Member], limits: Limits) -> Iterator[_Member]:
             or "\\" in name
             or not name.isprintable()
         ):
-            raise _ArchiveError(f"holds {member.name!r}, a path that leads out of the archive")
+            raise _Fault(f"holds {member.name!r}, a path that leads out of the archive")
         if member.kind not in ("file", "directory"):
-            raise _ArchiveError(f"holds {member.name!r}, which is a {member.kind}")
+            raise _Fault(f"holds {member.name!r}, which is a {member.kind}")
         if unpacked > limits.unpacked_bytes:
             raise _too_large(limits)
         if count > limits.members:
-            raise _ArchiveError(f"has more than {limits.members} members")
+            raise _Fault(f"has more than {limits.members} members")
         if member.kind == "file":
             if name in seen:
-                raise _ArchiveError(f"holds {name!r} twice")
+                raise _Fault(f"holds {name!r} twice")
             seen.add(name)
             yield member._replace(name=name)
 
 
-def _too_large(limits: Limits) -> _ArchiveError:
-    return _ArchiveError(
-        f"unpacks to more than {limits.unpacked_bytes} bytes, which --max_unpacked_bytes can raise"
+def _too_large(limits: Limits) -> _Fault:
+    return _Fault(
+        f"unpacks to more than {limits.unpacked_bytes} bytes, which no published checkpoint needs"
     )
 
 
@@ -183,10 +210,10 @@ def _tar_members(stream: IO[bytes], limits: Limits) -> Iterator[_Member]:
     # tarfile ends at the first header that it cannot read, where other programs may read on.
     end = bounded.last_read
     if len(end) != tarfile.BLOCKSIZE or end.strip(b"\0"):
-        raise _ArchiveError("is no whole archive: it breaks off in a header")
+        raise _Fault("is no whole archive: it breaks off in a header")
     while end := bounded.read(_BLOCK):
         if end.strip(b"\0"):
-            raise _ArchiveError("has data behind the archive's end")
+            raise _Fault("has data behind the archive's end")
 
 
 class _Bounded:
@@ -202,7 +229,7 @@ class _Bounded:
 
     def read(self, size: int) -> bytes:
         if not 0 <= size <= _LARGEST_HEADER:
-            raise _ArchiveError("has a header of a size that no archive needs")
+            raise _Fault("has a header of a size that no archive needs")
         self._check(self.tell() + size)
         self.last_read = self._stream.read(size)
         return self.last_read
@@ -226,4 +253,16 @@ def _copy(member: _Member, path: str) -> None:
     with member.open() as source, open(path, "wb") as target:
         shutil.copyfileobj(source, target, _BLOCK)
     if os.path.getsize(path) != member.size:
-        raise _ArchiveError(f"breaks off inside {member.name}")
+        raise _Fault(f"breaks off inside {member.name}")
+
+
+def main(argv: Sequence[str]) -> None:
+    """Unpacks the archive argv[1] into the folder argv[2]."""
+    try:
+        unpack(argv[1], argv[2], Limits())
+    except ArchiveError as error:
+        sys.exit(str(error))
+
+
+if __name__ == "__main__":
+    main(sys.argv)

@@ -1,146 +1,207 @@
-"""The pin table: published archives by name, URL, digest and tensor signatures."""
+"""The pin table: what is published, by name, URL, digest and tensor signatures.
+
+A row is one archive, or one file, or a folder of several files:
+
+    "NAME": {
+      "licence": "Apache-2.0",
+      "files": [{"path": "model.pb", "url": "https://...", "sha256": "", "md5": "", "size": 1}],
+      "signatures": {"variables/variables": "SIGNATURE.tsv"}
+    }
+
+`path` is the file's place in the folder; an archive has none and is unpacked. "sha256" is "" while
+none is known. `md5`, `size` and `signatures` (by a checkpoint's prefix, the file of its signature)
+are there as far as they are known.
+"""
 
 import dataclasses
 import json
 import posixpath
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tools.cli import cli
 
 _DIGEST_LENGTHS = {"md5": 32, "sha256": 64}
-_SHA256 = re.compile(r'(\s*)("sha256"\s*:\s*)"[^"]*"')
-_SIZE = re.compile(r'("size"\s*:\s*)(?:\d+|null)')
+_FILE_KEYS = ("path", "url", "sha256", "md5", "size")
+_ROW_KEYS = ("licence", "files", "signatures")
+
+
+@dataclasses.dataclass(frozen=True)
+class File:
+    """A file to download.
+
+    Attributes:
+      url: where it is published.
+      path: its place in the row's folder; None for an archive.
+      size: its length in bytes; None when unknown.
+      digests: hex digests by algorithm, "md5" or "sha256", as far as they are known.
+    """
+
+    url: str
+    path: str | None
+    size: int | None
+    digests: Mapping[str, str]
+
+    @property
+    def name(self) -> str:
+        """The name under which a --distdir holds it."""
+        return posixpath.basename(self.url)
 
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """An archive of the table.
+    """A row of the table.
 
     Attributes:
       name: its name in the table.
-      url: where it is published.
-      size: its length in bytes; None when unknown.
-      digests: hex digests by algorithm, "md5" or "sha256", as far as they are known.
-      signatures: by a checkpoint's prefix inside the archive, the name of its signature's file.
+      files: one archive, or files with a path each.
+      signatures: by a checkpoint's prefix in the archive or folder, the file of its signature.
     """
 
     name: str
-    url: str
-    size: int | None
-    digests: Mapping[str, str]
+    files: Sequence[File]
     signatures: Mapping[str, str]
+
+    @property
+    def is_archive(self) -> bool:
+        """Whether the row is one archive, to unpack."""
+        return self.files[0].path is None
 
 
 def find(path: str, name: str) -> Row:
-    """Reads the row of one archive.
+    """Reads one row.
 
     Args:
       path: the table.
-      name: the archive's name.
+      name: the row's name.
 
     Raises:
       UserError: the table cannot be read, has no such row, or the row is malformed.
     """
-    archives = _parse(path, _read(path))["archives"]
-    if name not in archives:
-        known = ", ".join(sorted(archives)) or "none"
-        raise cli.UserError(f"{path}: has no archive named {name!r}; it knows: {known}.")
-    problem = _problem(archives[name])
+    rows = _read(path)
+    if name not in rows:
+        known = ", ".join(sorted(rows)) or "none"
+        raise cli.UserError(f"{path}: has no row named {name!r}; it knows: {known}.")
+    row = rows[name]
+    problem = _problem(row)
     if problem:
         raise cli.UserError(f"{path}: the row of {name} is malformed: {problem}.")
-    row = archives[name]
-    return Row(
-        name=name,
-        url=row["url"],
-        size=row.get("size"),
-        digests={kind: row[kind].lower() for kind in _DIGEST_LENGTHS if row.get(kind)},
-        signatures=row.get("signatures", {}),
-    )
+    files = [
+        File(
+            url=file["url"],
+            path=file.get("path"),
+            size=file.get("size"),
+            digests={kind: file[kind] for kind in _DIGEST_LENGTHS if file.get(kind)},
+        )
+        for file in row["files"]
+    ]
+    return Row(name=name, files=files, signatures=row.get("signatures", {}))
 
 
-def write_pin(path: str, name: str, sha256: str, size: int) -> bool:
-    """Puts an archive's digest and size into its row, and leaves every other character alone.
+def write_pins(path: str, name: str, pins: Mapping[str, tuple[str, int]]) -> bool:
+    """Puts digests and sizes into a row.
 
     The table is read again, because a download takes long enough for somebody to edit it meanwhile.
 
     Args:
       path: the table.
-      name: the archive, which has a row.
-      sha256: its hex digest.
-      size: its length in bytes.
+      name: the row.
+      pins: sha256 and length in bytes of every file of the row, by URL.
 
     Returns:
       Whether that changed the table.
 
     Raises:
-      UserError: the table cannot be written, or is laid out in a way that cannot be edited.
+      UserError: the table cannot be written, or its row is not of these files any more.
     """
-    before = _read(path)
-    wanted = _parse(path, before)
-    pin = {"sha256": sha256, "size": size}
-    wanted["archives"].setdefault(name, {}).update(pin)
-    after = _with_pin(before, name, sha256, size)
-    if after is None or _parse(path, after) != wanted:
-        raise cli.UserError(
-            f"{path}: the row of {name} cannot be edited in place; write {json.dumps(pin)} into it."
-        )
-    if after == before:
+    rows = _read(path)
+    row = rows.get(name, {})
+    if _problem(row) or {file["url"] for file in row["files"]} != pins.keys():
+        raise cli.UserError(f"{path}: the row of {name} was changed meanwhile; pin it again.")
+    files = []
+    for file in row["files"]:
+        sha256, size = pins[file["url"]]
+        file = file | {"sha256": sha256, "size": size}
+        files.append({key: file[key] for key in _FILE_KEYS if key in file})
+    if files == row["files"]:
         return False
-    with cli.output_file(path) as stream:
-        stream.write(after.encode())
+    row["files"] = files
+    with cli.output_file(path, "w") as stream:
+        stream.write(formatted(rows))
     return True
 
 
-def _read(path: str) -> str:
+def formatted(rows: Mapping[str, Any]) -> str:
+    """Returns the text of a table, in the one layout that it has."""
+    return json.dumps(rows, indent=2, ensure_ascii=False) + "\n"
+
+
+def _read(path: str) -> dict[str, Any]:
     try:
-        return cli.read_file(path, "pin table").decode()
+        rows = json.loads(cli.read_file(path, "pin table").decode())
     except UnicodeDecodeError as error:
         raise cli.UserError(f"{path}: the pin table is not UTF-8 text.") from error
-
-
-def _parse(path: str, text: str) -> dict[str, Any]:
-    try:
-        table = json.loads(text)
     except json.JSONDecodeError as error:
         raise cli.UserError(f"{path}:{error.lineno}: the pin table is no JSON: {error}.") from error
-    if not isinstance(table, dict) or not isinstance(table.get("archives"), dict):
-        raise cli.UserError(f'{path}: the pin table needs an object "archives".')
-    return table
+    if not isinstance(rows, dict):
+        raise cli.UserError(f"{path}: the pin table needs one object with a row for each name.")
+    return rows
 
 
 def _problem(row: Any) -> str | None:
     """Says what is wrong with a row, or returns None."""
-    if not isinstance(row, dict) or not isinstance(row.get("url"), str):
-        return 'it needs a text "url"'
-    if "sha256" not in row:
-        return 'it needs "sha256", which is "" when none is published'
-    for kind, length in _DIGEST_LENGTHS.items():
-        if not re.fullmatch(rf"([0-9a-fA-F]{{{length}}})?", str(row.get(kind, ""))):
-            return f"{kind} is no {kind} of {length} hexadecimal digits"
-    size = row.get("size")
-    if size is not None and (type(size) is not int or size <= 0):
-        return "size is no positive number of bytes"
+    if not isinstance(row, dict) or not set(row) <= set(_ROW_KEYS):
+        return f"it is no object of {', '.join(_ROW_KEYS)}"
+    if not isinstance(row.get("licence"), str):
+        return 'it needs a text "licence"'
+    files = row.get("files")
+    if not isinstance(files, list) or not files:
+        return '"files" is no list of at least one file'
+    for file in files:
+        problem = _file_problem(file)
+        if problem:
+            return problem
+    for key in ("url", "path"):
+        values = [file.get(key) for file in files]
+        if len(set(values)) != len(values):
+            return f"two files have the same {key}"
+    if len(files) > 1 and not all("path" in file for file in files):
+        return 'an archive, a file without "path", stands alone'
     signatures = row.get("signatures", {})
     if not isinstance(signatures, dict):
         return '"signatures" is no object'
     for prefix, file in signatures.items():
-        if posixpath.normpath(prefix) != prefix or prefix.startswith(("/", "..")):
-            return f"the signature's prefix {prefix!r} is no path inside an archive"
+        if not _is_inside(prefix):
+            return f"the signature's prefix {prefix!r} is no path inside an archive or folder"
         if not isinstance(file, str) or posixpath.basename(file) != file or not file:
             return f"the signature {file!r} is no file name"
     return None
 
 
-def _with_pin(text: str, name: str, sha256: str, size: int) -> str | None:
-    """Edits the text of a table; returns None when the row's place is not found."""
-    key = re.search(re.escape(json.dumps(name, ensure_ascii=False)) + r"\s*:\s*(?={)", text)
-    if key is None:
-        return None
-    _, end = json.JSONDecoder().raw_decode(text, key.end())
-    row = text[key.end() : end]
-    row, has_size = _SIZE.subn(rf"\g<1>{size}", row, count=1)
-    added = "" if has_size else rf',\g<1>"size": {size}'
-    row = _SHA256.sub(rf'\g<1>\g<2>"{sha256}"{added}', row, count=1)
-    return text[: key.end()] + row + text[end:]
+def _file_problem(file: Any) -> str | None:
+    if not isinstance(file, dict) or not set(file) <= set(_FILE_KEYS):
+        return f"a file is no object of {', '.join(_FILE_KEYS)}"
+    if not isinstance(file.get("url"), str) or not posixpath.basename(file["url"]):
+        return 'a file needs a text "url" that ends in a name'
+    if "path" in file and not _is_inside(file["path"]):
+        return f"the path {file['path']!r} is no path inside a folder"
+    if "sha256" not in file:
+        return 'a file needs "sha256", which is "" when none is published'
+    for kind, length in _DIGEST_LENGTHS.items():
+        if not re.fullmatch(rf"([0-9a-f]{{{length}}})?", str(file.get(kind, ""))):
+            return f"{kind} is no {kind} of {length} lower-case hexadecimal digits"
+    size = file.get("size")
+    if size is not None and (type(size) is not int or size <= 0):
+        return "size is no positive number of bytes"
+    return None
+
+
+def _is_inside(path: Any) -> bool:
+    """Whether a path stays in the folder that it starts in, written in the shortest way."""
+    return (
+        isinstance(path, str)
+        and posixpath.normpath(path) == path
+        and path not in (".", "..")
+        and not path.startswith(("/", "../"))
+    )

@@ -11,8 +11,12 @@ load(
     _CheckpointInfo = "CheckpointInfo",
     _FrozenGraphInfo = "FrozenGraphInfo",
     _RepresentativeDatasetInfo = "RepresentativeDatasetInfo",
+    _SavedModelInfo = "SavedModelInfo",
     _TfliteInfo = "TfliteInfo",
 )
+load("//tools/tflite/private:released_checkpoint.bzl", _released_checkpoint = "released_checkpoint")
+load("//tools/tflite/private:released_frozen_graph.bzl", _released_frozen_graph = "released_frozen_graph")
+load("//tools/tflite/private:released_saved_model.bzl", _released_saved_model = "released_saved_model")
 load("//tools/tflite/private:ssd_checkpoint.bzl", _ssd_checkpoint = "ssd_checkpoint")
 load("//tools/tflite/private:ssd_frozen_graph.bzl", _ssd_frozen_graph = "ssd_frozen_graph")
 load("//tools/tflite/private:tflite_model.bzl", _tflite_model = "tflite_model")
@@ -21,6 +25,7 @@ ArchitectureInfo = _ArchitectureInfo
 CheckpointInfo = _CheckpointInfo
 FrozenGraphInfo = _FrozenGraphInfo
 RepresentativeDatasetInfo = _RepresentativeDatasetInfo
+SavedModelInfo = _SavedModelInfo
 TfliteInfo = _TfliteInfo
 
 architecture = _architecture
@@ -28,6 +33,9 @@ checkpoint = _checkpoint
 frozen_graph = _frozen_graph
 photograph_dataset = _photograph_dataset
 pipeline_config = _pipeline_config
+released_checkpoint = _released_checkpoint
+released_frozen_graph = _released_frozen_graph
+released_saved_model = _released_saved_model
 ssd_checkpoint = _ssd_checkpoint
 ssd_frozen_graph = _ssd_frozen_graph
 tflite_model = _tflite_model

@@ -10,7 +10,6 @@ import zipfile
 from absl.testing import absltest, parameterized
 
 from tools.checkpoints import archive
-from tools.cli import cli
 
 _LIMITS = archive.Limits(unpacked_bytes=1_000_000, members=20)
 _FILES = {
@@ -65,14 +64,22 @@ class ArchiveTest(parameterized.TestCase):
         os.mkdir(self.inside)
         self.path = os.path.join(self.folder, "archive")
 
-    def _extract(self, content, prefixes=("fp32/ckpt",), limits=_LIMITS):
+    def _write(self, content):
         with open(self.path, "wb") as stream:
             stream.write(content)
-        return archive.extract_checkpoints(self.path, prefixes, self.inside, limits)
 
-    def _assert_refused(self, message, content, **arguments):
-        with self.assertRaisesRegex(cli.UserError, f"{self.path}: .*{message}"):
+    def _extract(self, content, prefixes=("fp32/ckpt",)):
+        self._write(content)
+        return archive.extract_checkpoints(self.path, prefixes, self.inside, _LIMITS)
+
+    def _assert_no_checkpoint(self, message, content, **arguments):
+        with self.assertRaisesRegex(archive.ArchiveError, f"{self.path}: .*{message}"):
             self._extract(content, **arguments)
+
+    def _assert_refused(self, message, content):
+        self._assert_no_checkpoint(message, content)
+        with self.assertRaisesRegex(archive.ArchiveError, f"{self.path}: .*{message}"):
+            archive.unpack(self.path, self.inside, _LIMITS)
         self.assertCountEqual(os.listdir(self.folder), ["archive", "inside"])
 
     def _assert_extracted(self, found):
@@ -90,6 +97,30 @@ class ArchiveTest(parameterized.TestCase):
     def test_extracts_only_the_checkpoint_from_a_zip(self):
         self._assert_extracted(self._extract(_zip()))
 
+    @parameterized.parameters(
+        _tar(), _zip(), gzip.compress(_tar(_special("model", tarfile.DIRTYPE)))
+    )
+    def test_unpacks_every_file(self, content):
+        self._write(content)
+        archive.unpack(self.path, self.inside, _LIMITS)
+        self.assertEqual(self._unpacked(), _FILES)
+
+    def test_is_a_program_that_unpacks(self):
+        self._write(_tar())
+        archive.main(["archive.py", self.path, self.inside])
+        self.assertEqual(self._unpacked(), _FILES)
+        self._write(b"damaged")
+        with self.assertRaisesRegex(SystemExit, f"{self.path}: is no whole archive"):
+            archive.main(["archive.py", self.path, self.inside])
+
+    def _unpacked(self):
+        found = {}
+        for folder, _, names in os.walk(self.inside):
+            for path in (os.path.join(folder, name) for name in names):
+                with open(path, "rb") as stream:
+                    found[os.path.relpath(path, self.inside)] = stream.read()
+        return found
+
     @parameterized.parameters("./", "", "a/b/")
     def test_finds_the_checkpoint_in_any_folder(self, top):
         files = {top + name.removeprefix("model/"): content for name, content in _FILES.items()}
@@ -104,14 +135,14 @@ class ArchiveTest(parameterized.TestCase):
     def test_a_prefix_is_no_pattern_and_no_part_of_a_name(self):
         for prefix in ("fp32/ckp.", "p32/ckpt", "fp32/ckp"):
             with self.subTest(prefix):
-                self._assert_refused(rf"holds no {prefix}\.index", _tar(), prefixes=[prefix])
+                self._assert_no_checkpoint(rf"holds no {prefix}\.index", _tar(), prefixes=[prefix])
 
     def test_refuses_a_checkpoint_without_data(self):
         files = {"fp32/ckpt.index": b"index"}
-        self._assert_refused(r"holds no fp32/ckpt\.data-\*", _tar(files=files))
+        self._assert_no_checkpoint(r"holds no fp32/ckpt\.data-\*", _tar(files=files))
 
     def test_refuses_a_checkpoint_in_two_folders(self):
-        self._assert_refused(
+        self._assert_no_checkpoint(
             r"holds fp32/ckpt\.index twice, as other/fp32/ckpt\.index and as model/fp32",
             _tar(_file("other/fp32/ckpt.index", b"1")),
         )
@@ -137,6 +168,15 @@ class ArchiveTest(parameterized.TestCase):
             f"holds 'model/x', which is a {said}",
             _tar(_special("model/x", kind, "/etc/passwd")),
         )
+
+    def test_refuses_a_chain_of_links(self):
+        chain = [
+            _special("a", tarfile.DIRTYPE),
+            _special("a/b", tarfile.SYMTYPE, "."),
+            _special("a/b/c", tarfile.SYMTYPE, ".."),
+            _file("a/b/c/../evil", b"evil"),
+        ]
+        self._assert_refused("holds 'a/b', which is a link", _tar(*chain))
 
     def test_refuses_a_link_in_a_zip(self):
         info = zipfile.ZipInfo("model/x")

@@ -1,9 +1,9 @@
-"""An HTTP server on the loopback interface for tests: one answer for every request."""
+"""An HTTP server on the loopback interface for tests."""
 
 import contextlib
 import http.server
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 Handler = http.server.BaseHTTPRequestHandler
 Answer = Callable[[Handler], None]
@@ -94,3 +94,19 @@ def silent(wait: Callable[[], object]) -> Answer:
         wait()
 
     return answer
+
+
+def redirect(location: str) -> Answer:
+    """Says that the file is somewhere else."""
+
+    def answer(handler: Handler) -> None:
+        handler.send_response(302)
+        handler.send_header("Location", location)
+        handler.end_headers()
+
+    return answer
+
+
+def by_path(answers: Mapping[str, Answer]) -> Answer:
+    """Answers each path in its own way, all others with 404."""
+    return lambda handler: answers.get(handler.path, error(404))(handler)

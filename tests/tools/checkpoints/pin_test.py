@@ -15,7 +15,7 @@ from absl import flags
 from absl.testing import absltest, flagsaver
 
 from tests.tools.checkpoints import local_server, tiny_checkpoint
-from tools.checkpoints import pin
+from tools.checkpoints import archive, pin, table
 from tools.cli import cli
 
 _PIN = flags.DEFINE_string("pin", None, "The tool, as Bazel starts it.")
@@ -62,16 +62,16 @@ class PinTest(absltest.TestCase):
         signatures = os.path.dirname(_TABLE) + "/signatures/"
         for name, values in (("fp32.tsv", self.fp32), ("uint8.tsv", self.uint8)):
             self.workspace.create_file(signatures + name, tiny_checkpoint.signature(values))
+        self.file = {"url": f"http://127.0.0.1:9/{_NAME}.tar.gz", "sha256": ""}
         self.row = {
-            "url": f"http://127.0.0.1:9/{_NAME}.tar.gz",
-            "sha256": "",
             "licence": "Apache-2.0",
+            "files": [self.file],
             "signatures": {_FP32: "fp32.tsv", _UINT8: "uint8.tsv"},
         }
 
     def _write_table(self):
-        other = {"url": "http://host/other.zip", "sha256": "", "signatures": {}}
-        text = json.dumps({"archives": {"other": other, _NAME: self.row}}, indent=2) + "\n"
+        other = {"licence": "", "files": [{"url": "http://host/other.zip", "sha256": ""}]}
+        text = table.formatted({"other": other, _NAME: self.row})
         self.path = self.workspace.create_file(_TABLE, text).full_path
         return text
 
@@ -99,13 +99,39 @@ class PinTest(absltest.TestCase):
         self.assertEmpty(os.listdir(self.temporary))
 
     def _serve(self, answer):
-        self.row["url"] = f"{self.enter_context(local_server.serve(answer))}/{_NAME}.tar.gz"
+        self.file["url"] = f"{self.enter_context(local_server.serve(answer))}/{_NAME}.tar.gz"
 
-    def _assert_archive_fails(self, message, archive):
+    def _make_plain_file(self, content):
+        """Makes the row that of one file, which has an md5 and no signature."""
+        self._serve(local_server.whole(content))
+        del self.row["signatures"]
+        md5 = hashlib.md5(content).hexdigest()
+        self.file |= {"path": "graph.pb", "url": self.file["url"] + "/graph.pb", "md5": md5}
+
+    def _make_folder(self, answers=None):
+        """Makes the row that of a folder of a checkpoint, with a signature and without digests."""
+        local = tiny_checkpoint.write(self.create_tempdir().full_path, self.fp32)
+        answers = answers or {}
+        self.contents = {}
+        for suffix in _FILES:
+            with open(local + suffix, "rb") as stream:
+                self.contents["variables" + suffix] = stream.read()
+        paths = {f"/x/{name}": local_server.whole(c) for name, c in self.contents.items()}
+        paths |= {f"/x/{name}": answer for name, answer in answers.items()}
+        server = self.enter_context(local_server.serve(local_server.by_path(paths)))
+        self.row |= {
+            "files": [
+                {"path": f"variables/{name}", "url": f"{server}/x/{name}", "sha256": ""}
+                for name in self.contents
+            ],
+            "signatures": {"variables/variables": "fp32.tsv"},
+        }
+
+    def _assert_archive_fails(self, message, content):
         """Tries an archive both downloaded and given; the message names where it came from."""
-        self._serve(local_server.whole(archive))
-        self._assert_fails(f"{self.row['url']}: {message}")
-        path = self.create_tempfile(content=archive, mode="wb").full_path
+        self._serve(local_server.whole(content))
+        self._assert_fails(f"{self.file['url']}: {message}")
+        path = self.create_tempfile(content=content, mode="wb").full_path
         with flagsaver.flagsaver(archive=path):
             self._assert_fails(f"{path}: {message}")
 
@@ -117,8 +143,9 @@ class PinTest(absltest.TestCase):
         before = self._write_table()
         printed = self._pin()
         size = len(self.archive)
-        pinned = f'"sha256": "{self.sha256}",\n      "size": {size},\n      "licence"'
-        self.assertEqual(self._table(), before.replace('"sha256": "",\n      "licence"', pinned))
+        rows = json.loads(before)
+        rows[_NAME]["files"][0] |= {"sha256": self.sha256, "size": size}
+        self.assertEqual(self._table(), table.formatted(rows))
         self.assertRegex(printed, rf"{_FP32}: 4 tensors \(.*fp32\.tsv, all equal; further .*: 1\n")
         self.assertRegex(
             printed, rf"{_UINT8}: 4 tensors \(.*uint8\.tsv, all equal; further .*: 0\n"
@@ -140,34 +167,100 @@ class PinTest(absltest.TestCase):
 
     def test_verifies_a_pin_that_is_there(self):
         self._serve(local_server.whole(self.archive))
-        self.row |= {"sha256": self.sha256, "size": len(self.archive)}
+        self.file |= {"sha256": self.sha256, "size": len(self.archive)}
         before = self._write_table()
         self.assertIn("was pinned to the same already", self._pin())
         self.assertEqual(self._table(), before)
 
     def test_lists_the_known_names(self):
-        self._assert_fails(f"no archive named 'x'; it knows: other, {_NAME}", name="x")
+        self._assert_fails(f"no row named 'x'; it knows: other, {_NAME}", name="x")
 
     def test_refuses_an_archive_that_nothing_authenticates(self):
-        self._assert_fails("other has neither a signature nor a digest", name="other")
+        self._assert_fails(
+            "other has neither a signature nor a digest of other.zip, so nothing", name="other"
+        )
 
     def test_a_digest_is_enough_without_a_signature(self):
         self._serve(local_server.whole(self.archive))
-        self.row |= {"signatures": {}, "md5": hashlib.md5(self.archive).hexdigest()}
+        del self.row["signatures"]
+        self.file["md5"] = hashlib.md5(self.archive).hexdigest()
         self._write_table()
-        self.assertIn("no tensor has a signature; its md5 is right", self._pin())
+        printed = self._pin()
+        self.assertIn(f"{_NAME}: no tensor has a signature", printed)
+        self.assertIn(f"sha256 {self.sha256}; the table stated its md5", printed)
         self.assertIn(self.sha256, self._table())
 
-    def test_a_file_that_is_no_archive_may_have_a_digest(self):
-        self._serve(local_server.whole(b"a frozen graph"))
-        self.row |= {"signatures": {}, "md5": hashlib.md5(b"a frozen graph").hexdigest()}
-        self.row["url"] = self.row["url"].replace(".tar.gz", ".pb")
+    def test_pins_a_plain_file(self):
+        self._make_plain_file(b"a frozen graph")
         self._write_table()
-        self._pin()
+        self.assertIn("graph.pb: 14 bytes, sha256 ", self._pin())
         self.assertIn(hashlib.sha256(b"a frozen graph").hexdigest(), self._table())
 
+    def test_refuses_another_plain_file(self):
+        self._make_plain_file(b"a frozen graph")
+        self.file["md5"] = "0f" * 16
+        self._assert_fails(f"{self.file['url']}: its md5 is .*, but the table says {'0f' * 16}")
+
+    def test_pins_every_file_of_a_folder(self):
+        self._make_folder()
+        self._write_table()
+        printed = self._pin()
+        self.assertIn("variables/variables: 4 tensors", printed)
+        for file in json.loads(self._table())[_NAME]["files"]:
+            content = self.contents[os.path.basename(file["path"])]
+            self.assertEqual(file["sha256"], hashlib.sha256(content).hexdigest())
+            self.assertEqual(file["size"], len(content))
+        # Again: every file is fetched and checked, and the table stays as it is.
+        self.assertIn("was pinned to the same already", self._pin())
+
+    def test_pins_a_given_folder(self):
+        self._make_folder()
+        given = self.create_tempdir()
+        for name, content in self.contents.items():
+            given.create_file(name, content, mode="wb")
+        with flagsaver.flagsaver(archive=given.full_path):
+            self._write_table()
+            self.assertIn(f"--distdir={given.full_path}", self._pin())
+            os.unlink(os.path.join(given.full_path, "variables.index"))
+            missing = f"{given.full_path}/variables.index: cannot be read: No such file"
+            self._assert_fails(missing)
+        with flagsaver.flagsaver(archive=__file__):
+            self._assert_fails(f"{__file__}: is no folder, but {_NAME} has 2 files")
+
+    def test_names_the_wrong_file_of_a_folder(self):
+        for suffix, answer, message in (
+            (_FILES[0], local_server.error(404), "the server answered 404"),
+            (_FILES[1], local_server.truncated(b"data" * 99, 4), "the download is truncated"),
+        ):
+            with self.subTest(message):
+                self._make_folder({"variables" + suffix: answer})
+                self._assert_fails(f"/x/variables{suffix}: {message}")
+
+    def test_names_the_wrong_checkpoint_of_a_folder(self):
+        self._make_folder({"variables" + _FILES[1]: local_server.whole(b"short")})
+        self._assert_fails(f"{_NAME}: variables/variables.data-00000-of-00001: is truncated")
+        self.row["signatures"] = {"variables/variables": "uint8.tsv"}
+        self._make_folder()
+        self.row["signatures"] = {"variables/variables": "uint8.tsv"}
+        self._assert_fails(f"{_NAME}: variables/variables: is not the checkpoint of .*uint8.tsv")
+
+    def test_refuses_a_file_of_a_folder_that_nothing_authenticates(self):
+        self._make_folder()
+        graph = {"path": "saved_model.pb", "url": "http://host/saved_model.pb", "sha256": ""}
+        self.row["files"].append(graph)
+        self._assert_fails(f"{_NAME} has neither a signature nor a digest of saved_model.pb")
+
+    def test_follows_a_redirect(self):
+        content = self.archive
+        answers = {f"/{_NAME}.tar.gz": local_server.redirect("/other")}
+        answers["/other"] = local_server.whole(content)
+        self._serve(local_server.by_path(answers))
+        self._write_table()
+        self._pin()
+        self.assertIn(self.sha256, self._table())
+
     def test_refuses_another_size(self):
-        self.row["size"] = 7
+        self.file["size"] = 7
         size = len(self.archive)
         self._serve(local_server.whole(self.archive))
         self._assert_fails(f"the server offers {size} bytes, but the table says 7")
@@ -177,7 +270,7 @@ class PinTest(absltest.TestCase):
     def test_refuses_another_digest(self):
         for kind, digest in (("md5", "0f" * 16), ("sha256", "0f" * 32)):
             with self.subTest(kind):
-                self.row |= {"md5": "", "sha256": "", kind: digest}
+                self.file |= {"md5": "", "sha256": "", kind: digest}
                 self._assert_archive_fails(
                     f"its {kind} is [0-9a-f]+, but the table says {digest}", self.archive
                 )
@@ -196,13 +289,13 @@ class PinTest(absltest.TestCase):
         ):
             with self.subTest(message), flagsaver.flagsaver(timeout=0.3):
                 self._serve(answer)
-                self._assert_fails(f"{self.row['url']}: {message}")
+                self._assert_fails(f"{self.file['url']}: {message}")
 
     def test_names_an_unreachable_host_and_the_offline_ways(self):
         with socket.socket() as unused:
             unused.bind(("127.0.0.1", 0))
-            self.row["url"] = f"http://127.0.0.1:{unused.getsockname()[1]}/x.tar.gz"
-            self._assert_fails(f"{self.row['url']}: cannot be downloaded .*--archive=FILE")
+            self.file["url"] = f"http://127.0.0.1:{unused.getsockname()[1]}/x.tar.gz"
+            self._assert_fails(f"{self.file['url']}: cannot be downloaded .*--archive=FILE")
 
     def test_refuses_other_tensors(self):
         del (missing := dict(self.uint8))["conv/biases"]
@@ -215,14 +308,14 @@ class PinTest(absltest.TestCase):
             ),
         ):
             with self.subTest(message):
-                archive = self._other_archive(self.checkpoints | {_UINT8: values})
                 self._assert_archive_fails(
-                    f"{_UINT8}: {_UINT8}: is not the checkpoint of .*uint8.tsv.* {message}", archive
+                    f"{_UINT8}: is not the checkpoint of .*uint8.tsv.* {message}",
+                    self._other_archive(self.checkpoints | {_UINT8: values}),
                 )
 
     def test_refuses_a_missing_member(self):
-        archive = self._other_archive({_FP32: self.fp32})
-        self._assert_archive_fails(f"holds no {_UINT8}.index", archive)
+        content = self._other_archive({_FP32: self.fp32})
+        self._assert_archive_fails(f"holds no {_UINT8}.index", content)
 
     def test_refuses_unsafe_archives_and_writes_nothing_elsewhere(self):
         outside = self.create_tempdir().full_path
@@ -236,22 +329,24 @@ class PinTest(absltest.TestCase):
             (link, "which is a link"),
         ):
             with self.subTest(message):
-                archive = self._other_archive(self.checkpoints, [info])
-                self._assert_archive_fails(f"holds .*{message}", archive)
+                content = self._other_archive(self.checkpoints, [info])
+                self._assert_archive_fails(f"holds .*{message}", content)
         self.assertEmpty(os.listdir(outside))
 
     def test_refuses_an_archive_that_is_too_large_or_has_too_many_members(self):
-        with flagsaver.flagsaver(max_unpacked_bytes=1000):
-            self._assert_archive_fails("unpacks to more than 1000 bytes", self.archive)
-        with flagsaver.flagsaver(max_members=3):
-            self._assert_archive_fails("has more than 3 members", self.archive)
+        for limits, message in (
+            (archive.Limits(unpacked_bytes=1000), "unpacks to more than 1000 bytes"),
+            (archive.Limits(members=3), "has more than 3 members"),
+        ):
+            with self.subTest(message), mock.patch.object(archive, "Limits", lambda x=limits: x):
+                self._assert_archive_fails(message, self.archive)
 
     def test_refuses_a_missing_archive_file(self):
         with flagsaver.flagsaver(archive="/nowhere/x.tar.gz"):
-            self._assert_fails("/nowhere/x.tar.gz: the archive cannot be read: No such file")
+            self._assert_fails("/nowhere/x.tar.gz: cannot be read: No such file")
 
     def test_needs_one_name(self):
-        with self.assertRaisesRegex(cli.UserError, "which archive to pin is not known"):
+        with self.assertRaisesRegex(cli.UserError, "what to pin is not known"):
             pin.main(["pin"])
 
     def test_needs_a_workspace(self):

@@ -1,4 +1,4 @@
-"""Builds, with a Bazel of its own, a checkpoint of an archive that a server on loopback offers."""
+"""Builds, with a Bazel of its own, what is published by a server on loopback."""
 
 import hashlib
 import io
@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import tarfile
 
 from absl.testing import absltest
@@ -14,8 +15,12 @@ from tests.tools.checkpoints import local_server
 
 _SOURCES = (
     "third_party/checkpoints/released.bzl",
+    "tools/checkpoints/archive.py",
+    "tools/tflite/private/preprocessing.bzl",
     "tools/tflite/private/providers.bzl",
+    "tools/tflite/private/released_archive.bzl",
     "tools/tflite/private/released_checkpoint.bzl",
+    "tools/tflite/private/released_saved_model.bzl",
 )
 _NAME = "ssdlite_mobiledet_edgetpu_320x320_coco_2020_05_19"
 _FILES = {
@@ -24,16 +29,31 @@ _FILES = {
     "fp32/model.ckpt-400000.meta": b"meta",
     "fp32/pipeline.config": b"config",
 }
+_FOLDERS = ("edsr_f32b5", "edsr_f32b5_qat")
+_FOLDER_FILES = ("saved_model.pb", "variables/variables.index", "variables/variables.data-0")
 _WORKSPACE = """\
 workspace(name = "reproducible_tflite")
 
 load("//third_party/checkpoints:released.bzl", "released_archives")
 
+new_local_repository(
+    name = "cpython_3_11",
+    build_file_content = "exports_files(['python'])",
+    path = "{python}",
+)
+
 released_archives()
 """
 _BUILD = f"""\
 load("//tools/tflite/private:released_checkpoint.bzl", "released_checkpoint")
+load("//tools/tflite/private:released_saved_model.bzl", "released_saved_model")
 load(":shown.bzl", "shown")
+
+[released_saved_model(
+    name = name,
+    archive = "@released_{{}}//:archive".format(name),
+    preprocessing = "identity",
+) for name in {_FOLDERS}]
 
 [released_checkpoint(
     name = member,
@@ -66,14 +86,25 @@ shown = rule(
 """
 
 
-def _archive():
+def _archive(*more):
+    """Packs the archive's files, and (member, content) after them."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w:gz") as stream:
         for name, content in _FILES.items():
             info = tarfile.TarInfo(f"{_NAME}/{name}")
             info.size = len(content)
             stream.addfile(info, io.BytesIO(content))
+        for info in more:
+            stream.addfile(info, io.BytesIO(b"evil"))
     return buffer.getvalue()
+
+
+def _sha256(content):
+    return hashlib.sha256(content).hexdigest()
+
+
+def _folder_content(folder, path):
+    return f"{path} of {folder}".encode()
 
 
 class ReleasedBuildTest(absltest.TestCase):
@@ -91,7 +122,7 @@ class ReleasedBuildTest(absltest.TestCase):
             os.makedirs(os.path.dirname(copy), exist_ok=True)
             shutil.copyfile(source, copy)
             cls._write(os.path.join(os.path.dirname(source), "BUILD"), "")
-        cls._write("WORKSPACE", _WORKSPACE)
+        cls._write("WORKSPACE", _WORKSPACE.format(python=os.path.dirname(sys.executable)))
         cls._write("BUILD", _BUILD)
         cls._write("shown.bzl", _SHOWN)
         # A bazelisk that would have to download a Bazel first does not.
@@ -116,18 +147,30 @@ class ReleasedBuildTest(absltest.TestCase):
             check=False,
         )
 
-    def _build(self, target, sha256, answer=None, *flags):
+    def _build(self, target, sha256, answer=None, *arguments):
         with local_server.serve(answer or local_server.whole(_archive())) as server:
-            return self._build_from(server, target, sha256, *flags)
+            return self._build_from(server, target, sha256, *arguments)
 
-    def _build_from(self, place, target, sha256, *flags):
-        row = {"url": f"{place}/{_NAME}.tar.gz", "sha256": sha256, "signatures": {}}
-        table = json.dumps({"archives": {_NAME: row}})
-        self._write("third_party/checkpoints/released.lock.json", table)
-        return self._run("build", "--repository_cache=", *flags, target)
+    def _build_from(self, place, target, sha256, *arguments):
+        rows = {_NAME: {"files": [{"url": f"{place}/{_NAME}.tar.gz", "sha256": sha256}]}}
+        for folder in _FOLDERS:
+            rows[folder] = {"files": self._folder_files(place, folder)}
+        self._write("third_party/checkpoints/released.lock.json", json.dumps(rows))
+        return self._run("build", "--repository_cache=", target, *arguments)
+
+    @staticmethod
+    def _folder_files(place, folder):
+        return [
+            {
+                "path": path,
+                "url": f"{place}/{folder}/{os.path.basename(path)}",
+                "sha256": _sha256(_folder_content(folder, path)),
+            }
+            for path in _FOLDER_FILES
+        ]
 
     def test_a_pinned_archive_gives_a_checkpoint(self):
-        sha256 = hashlib.sha256(_archive()).hexdigest()
+        sha256 = _sha256(_archive())
         built = self._build(":fp32.json", sha256)
         self.assertEqual(built.returncode, 0, built.stderr)
         with open(os.path.join(self.workspace, "bazel-bin/fp32.json.out"), "rb") as stream:
@@ -142,12 +185,12 @@ class ReleasedBuildTest(absltest.TestCase):
             self.assertEqual(stream.read(), b"data")
 
     def test_a_member_that_is_not_there_is_named(self):
-        built = self._build(":uint8.json", hashlib.sha256(_archive()).hexdigest())
+        built = self._build(":uint8.json", _sha256(_archive()))
         self.assertNotEqual(built.returncode, 0)
         self.assertIn('member = "uint8/model.ckpt-400000" is not in ' + _NAME, built.stderr)
 
     def test_another_archive_is_refused(self):
-        sha256 = hashlib.sha256(b"what was pinned").hexdigest()
+        sha256 = _sha256(b"what was pinned")
         # Without a digest, Bazel fetches by https or from a file, and a file needs no certificate.
         folder = self.create_tempdir()
         folder.create_file(f"{_NAME}.tar.gz", _archive(), mode="wb")
@@ -160,14 +203,14 @@ class ReleasedBuildTest(absltest.TestCase):
         self.assertNotIn("cannot be downloaded", built.stderr)
 
     def test_another_archive_without_tls_is_refused_with_bazels_reason(self):
-        sha256 = hashlib.sha256(b"what was pinned").hexdigest()
+        sha256 = _sha256(b"what was pinned")
         built = self._build(":fp32.json", sha256)
         self.assertNotEqual(built.returncode, 0)
         self.assertIn("cannot be downloaded, as the WARNING above says", built.stderr)
         self.assertRegex(built.stderr, f"WARNING: .* but wanted {sha256}")
 
     def test_an_archive_that_is_not_there_is_said_to_be(self):
-        sha256 = hashlib.sha256(_archive()).hexdigest()
+        sha256 = _sha256(_archive())
         built = self._build(":fp32.json", sha256, local_server.error(404))
         self.assertNotEqual(built.returncode, 0)
         self.assertRegex(built.stderr, f"{_NAME}.tar.gz cannot be downloaded, as the WARNING")
@@ -178,11 +221,64 @@ class ReleasedBuildTest(absltest.TestCase):
         archive = _archive()
         distdir = self.create_tempdir()
         distdir.create_file(f"{_NAME}.tar.gz", archive, mode="wb")
-        sha256 = hashlib.sha256(archive).hexdigest()
+        sha256 = _sha256(archive)
         built = self._build(
             ":fp32.json", sha256, local_server.error(404), f"--distdir={distdir.full_path}"
         )
         self.assertEqual(built.returncode, 0, built.stderr)
+
+    def test_an_archive_writes_nothing_outside_its_repository(self):
+        root = self._run("info", "output_base").stdout.strip()
+        up = tarfile.TarInfo(f"{_NAME}/../../../../evil")
+        link = tarfile.TarInfo(f"{_NAME}/link")
+        link.type, link.linkname = tarfile.SYMTYPE, "../../../.."
+        through = tarfile.TarInfo(f"{_NAME}/link/evil")
+        up.size = through.size = 4
+        for members, message in (
+            ([up], "a path that leads out of the archive"),
+            ([link, through], "which is a link"),
+        ):
+            with self.subTest(message):
+                archive = _archive(*members)
+                built = self._build(":fp32.json", _sha256(archive), local_server.whole(archive))
+                self.assertNotEqual(built.returncode, 0)
+                self.assertRegex(built.stderr, f"{_NAME}.tar.gz: .*holds .*, {message}")
+                self.assertNotIn("evil", os.listdir(root))
+
+    def test_a_folder_is_fetched_file_by_file(self):
+        answers = {
+            f"/{folder}/{os.path.basename(path)}": local_server.whole(_folder_content(folder, path))
+            for folder in _FOLDERS
+            for path in _FOLDER_FILES
+        }
+        self._assert_folders(local_server.by_path(answers))
+
+    def test_distdirs_of_equal_file_names_serve_without_a_network(self):
+        distdirs = []
+        for folder in _FOLDERS:
+            distdir = self.create_tempdir()
+            distdirs.append(f"--distdir={distdir.full_path}")
+            for path in _FOLDER_FILES:
+                content = _folder_content(folder, path)
+                distdir.create_file(os.path.basename(path), content, mode="wb")
+        self._assert_folders(local_server.error(404), *distdirs)
+
+    def _assert_folders(self, answer, *arguments):
+        built = self._build(":edsr_f32b5", "", answer, ":edsr_f32b5_qat", *arguments)
+        self.assertEqual(built.returncode, 0, built.stderr)
+        root = self._run("info", "output_base").stdout.strip()
+        for folder in _FOLDERS:
+            for path in _FOLDER_FILES:
+                fetched = os.path.join(root, "external/released_" + folder, "archive", path)
+                with open(fetched, "rb") as stream:
+                    self.assertEqual(stream.read(), _folder_content(folder, path))
+
+    def test_the_file_of_a_folder_that_is_not_there_is_named(self):
+        answers = {"/edsr_f32b5/saved_model.pb": _folder_content("edsr_f32b5", "saved_model.pb")}
+        answers = {path: local_server.whole(content) for path, content in answers.items()}
+        built = self._build(":edsr_f32b5", "", local_server.by_path(answers))
+        self.assertNotEqual(built.returncode, 0)
+        self.assertIn("/edsr_f32b5/variables.index cannot be downloaded, as the", built.stderr)
 
     def test_without_a_pin_the_build_names_the_tool(self):
         built = self._build(":fp32.json", "")

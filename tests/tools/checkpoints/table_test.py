@@ -10,131 +10,203 @@ from tools.cli import cli
 
 _OWN_TABLE = "third_party/checkpoints/released.lock.json"
 _SHA256 = "5e" * 32
-_TABLE = """\
-{
-  "archives": {
-    "first": {
-      "url": "http://host/first.tar.gz", "licence": "Apache-2.0",
-      "sha256": "",
-      "signatures": {"fp32/ckpt": "first.tsv"}
+_MD5 = "0f" * 16
+_ARCHIVE = "http://host/archive.tar.gz"
+_INDEX = "http://host/x/variables.index"
+_DATA = "http://host/x/variables.data"
+_TABLE = {
+    "archive": {
+        "licence": "Apache-2.0",
+        "files": [{"url": _ARCHIVE, "sha256": ""}],
+        "signatures": {"fp32/ckpt": "fp32.tsv"},
     },
-
-    "second": {"url": "http://host/second.zip", "size": 7, "sha256":"", "md5": "%s"}
-  }
+    "folder": {
+        "licence": "Größe",
+        "files": [
+            {"path": "v/variables.index", "url": _INDEX, "sha256": "", "md5": _MD5},
+            {"path": "v/variables.data", "url": _DATA, "sha256": "", "size": 7},
+        ],
+    },
 }
-""" % ("0f" * 16)
 
 
 class TableTest(parameterized.TestCase):
     def setUp(self):
         super().setUp()
         self.folder = self.create_tempdir()
-        self.path = self.folder.create_file("table.json", _TABLE).full_path
+        self.path = self._write(table.formatted(_TABLE))
 
-    def _text(self):
+    def _write(self, text):
+        return self.folder.create_file("table.json", text).full_path
+
+    def _rows(self):
         with open(self.path, encoding="utf-8") as stream:
-            return stream.read()
+            text = stream.read()
+        self.assertEqual(text, table.formatted(json.loads(text)))
+        return json.loads(text)
 
-    def test_finds_a_row(self):
+    def test_finds_an_archive(self):
+        row = table.find(self.path, "archive")
         self.assertEqual(
-            table.find(self.path, "first"),
-            table.Row("first", "http://host/first.tar.gz", None, {}, {"fp32/ckpt": "first.tsv"}),
+            row,
+            table.Row("archive", [table.File(_ARCHIVE, None, None, {})], {"fp32/ckpt": "fp32.tsv"}),
         )
-        self.assertEqual(
-            table.find(self.path, "second"),
-            table.Row("second", "http://host/second.zip", 7, {"md5": "0f" * 16}, {}),
-        )
+        self.assertTrue(row.is_archive)
+        self.assertEqual(row.files[0].name, "archive.tar.gz")
 
-    def test_lists_the_known_names(self):
-        with self.assertRaisesRegex(cli.UserError, "no archive named 'x'; it knows: first, second"):
-            table.find(self.path, "x")
-
-    def test_a_pin_changes_nothing_else(self):
-        self.assertTrue(table.write_pin(self.path, "first", _SHA256, 12))
+    def test_finds_a_folder(self):
+        row = table.find(self.path, "folder")
         self.assertEqual(
-            self._text(),
-            _TABLE.replace(
-                '      "sha256": "",\n', f'      "sha256": "{_SHA256}",\n      "size": 12,\n'
+            row,
+            table.Row(
+                "folder",
+                [
+                    table.File(_INDEX, "v/variables.index", None, {"md5": _MD5}),
+                    table.File(_DATA, "v/variables.data", 7, {}),
+                ],
+                {},
             ),
         )
+        self.assertFalse(row.is_archive)
 
-    def test_a_pin_replaces_a_size(self):
-        self.assertTrue(table.write_pin(self.path, "second", _SHA256, 12))
-        self.assertEqual(
-            self._text(),
-            _TABLE.replace('"size": 7, "sha256":""', f'"size": 12, "sha256":"{_SHA256}"'),
-        )
+    def test_lists_the_known_names(self):
+        with self.assertRaisesRegex(cli.UserError, "no row named 'x'; it knows: archive, folder"):
+            table.find(self.path, "x")
+
+    def test_a_pin_changes_its_row_only(self):
+        self.assertTrue(table.write_pins(self.path, "archive", {_ARCHIVE: (_SHA256, 12)}))
+        pinned = {"url": _ARCHIVE, "sha256": _SHA256, "size": 12}
+        expected = {**_TABLE, "archive": {**_TABLE["archive"], "files": [pinned]}}
+        self.assertEqual(self._rows(), expected)
+        self.assertEqual(list(self._rows()["archive"]), ["licence", "files", "signatures"])
+
+    def test_a_pin_of_a_folder_pins_every_file(self):
+        pins = {_INDEX: ("1" * 64, 5), _DATA: ("2" * 64, 6)}
+        self.assertTrue(table.write_pins(self.path, "folder", pins))
+        index, data = self._rows()["folder"]["files"]
+        self.assertEqual(list(index), ["path", "url", "sha256", "md5", "size"])
+        self.assertEqual((index["sha256"], index["md5"], index["size"]), ("1" * 64, _MD5, 5))
+        self.assertEqual((data["sha256"], data["size"]), ("2" * 64, 6))
 
     def test_the_same_pin_again_writes_nothing(self):
-        table.write_pin(self.path, "first", _SHA256, 12)
+        pins = {_ARCHIVE: (_SHA256, 12)}
+        table.write_pins(self.path, "archive", pins)
         before = os.stat(self.path)
-        self.assertFalse(table.write_pin(self.path, "first", _SHA256, 12))
+        self.assertFalse(table.write_pins(self.path, "archive", pins))
         self.assertEqual(os.stat(self.path).st_ino, before.st_ino)
 
-    def test_a_row_that_vanished_meanwhile_is_an_error(self):
-        with self.assertRaisesRegex(cli.UserError, f"cannot be edited in place; .*{_SHA256}"):
-            table.write_pin(self.path, "third", _SHA256, 12)
-        self.assertEqual(self._text(), _TABLE)
-
-    def test_a_table_that_cannot_be_edited_stays_as_it_is(self):
-        text = json.dumps({"first": {"url": "", "sha256": ""}, "archives": {"first": {"url": ""}}})
-        path = self.folder.create_file("odd.json", text).full_path
-        with self.assertRaisesRegex(cli.UserError, "cannot be edited in place"):
-            table.write_pin(path, "first", _SHA256, 12)
-        with open(path, encoding="utf-8") as stream:
-            self.assertEqual(stream.read(), text)
+    def test_a_row_that_was_changed_meanwhile_is_an_error(self):
+        before = self._rows()
+        for name, pins in (
+            ("gone", {_ARCHIVE: (_SHA256, 12)}),
+            ("archive", {_DATA: (_SHA256, 12)}),
+            ("folder", {_DATA: (_SHA256, 12)}),
+        ):
+            with (
+                self.subTest(name),
+                self.assertRaisesRegex(cli.UserError, f"the row of {name} was changed meanwhile"),
+            ):
+                table.write_pins(self.path, name, pins)
+        self.assertEqual(self._rows(), before)
 
     @parameterized.parameters(
         ("{", "table.json:1: the pin table is no JSON"),
-        ("[]", 'needs an object "archives"'),
-        ('{"archives": []}', 'needs an object "archives"'),
+        ("[]", "needs one object"),
         ("", "is empty"),
     )
     def test_refuses_a_broken_table(self, text, message):
-        self.folder.create_file("table.json", text)
+        self._write(text)
         with self.assertRaisesRegex(cli.UserError, message):
             table.find(self.path, "first")
 
-    @parameterized.parameters(
-        ({"url": None}, 'needs a text "url"'),
-        ({"sha256": "12"}, "no sha256 of 64 hexadecimal digits"),
-        ({"sha256": None}, "no sha256 of 64 hexadecimal digits"),
-        ({"md5": _SHA256}, "no md5 of 32 hexadecimal digits"),
-        ({"size": -1}, "size is no positive number"),
-        ({"size": "7"}, "size is no positive number"),
-        ({"signatures": []}, '"signatures" is no object'),
-        ({"signatures": {"../../x": "a.tsv"}}, "'../../x' is no path inside an archive"),
-        ({"signatures": {"/x": "a.tsv"}}, "'/x' is no path inside an archive"),
-        ({"signatures": {"x": "../a.tsv"}}, "'../a.tsv' is no file name"),
-    )
-    def test_refuses_a_malformed_row(self, change, message):
-        row = {"url": "http://host/x", "sha256": ""} | change
-        self.folder.create_file("table.json", json.dumps({"archives": {"x": row}}))
+    def _assert_malformed(self, row, message):
+        self._write(json.dumps({"x": row}))
         with self.assertRaisesRegex(cli.UserError, f"the row of x is malformed: .*{message}"):
             table.find(self.path, "x")
 
-    def test_a_row_needs_a_place_for_its_digest(self):
-        self.folder.create_file("table.json", '{"archives": {"x": {"url": "http://host/x"}}}')
-        with self.assertRaisesRegex(cli.UserError, 'needs "sha256"'):
-            table.find(self.path, "x")
+    @parameterized.parameters(
+        ({"licence": None}, 'needs a text "licence"'),
+        ({"url": _ARCHIVE}, "no object of licence, files, signatures"),
+        ({"files": []}, "no list of at least one file"),
+        ({"files": {"url": _ARCHIVE}}, "no list of at least one file"),
+        ({"signatures": []}, '"signatures" is no object'),
+        ({"signatures": {"../../x": "a.tsv"}}, "'../../x' is no path inside"),
+        ({"signatures": {"/x": "a.tsv"}}, "'/x' is no path inside"),
+        ({"signatures": {"x": "../a.tsv"}}, "'../a.tsv' is no file name"),
+    )
+    def test_refuses_a_malformed_row(self, change, message):
+        self._assert_malformed(_TABLE["archive"] | change, message)
 
-    def test_the_projects_own_table_can_be_pinned(self):
+    @parameterized.parameters(
+        ({"url": None}, 'needs a text "url"'),
+        ({"url": "http://host/"}, "that ends in a name"),
+        ({"sha": ""}, "no object of path, url, sha256, md5, size"),
+        ({"sha256": "12"}, "no sha256 of 64 lower-case hexadecimal digits"),
+        ({"sha256": "AB" * 32}, "no sha256 of 64 lower-case hexadecimal digits"),
+        ({"sha256": None}, "no sha256 of 64 lower-case hexadecimal digits"),
+        ({"md5": _SHA256}, "no md5 of 32 lower-case hexadecimal digits"),
+        ({"size": -1}, "size is no positive number"),
+        ({"size": "7"}, "size is no positive number"),
+        ({"path": "../x"}, "'../x' is no path inside a folder"),
+        ({"path": "/x"}, "'/x' is no path inside a folder"),
+        ({"path": "a/../../x"}, "'a/../../x' is no path inside a folder"),
+        ({"path": ""}, "'' is no path inside a folder"),
+        ({"path": None}, "None is no path inside a folder"),
+    )
+    def test_refuses_a_malformed_file(self, change, message):
+        files = [{"url": _ARCHIVE, "sha256": ""} | change]
+        self._assert_malformed({"licence": "", "files": files}, message)
+
+    @parameterized.parameters(
+        ("url", {"path": "b", "url": _DATA}, "two files have the same url"),
+        ("path", {"path": "a", "url": _INDEX}, "two files have the same path"),
+        ("archive", {"url": _INDEX}, 'a file without "path", stands alone'),
+    )
+    def test_refuses_files_that_do_not_go_together(self, _, other, message):
+        files = [{"path": "a", "url": _DATA, "sha256": ""}, other | {"sha256": ""}]
+        self._assert_malformed({"licence": "", "files": files}, message)
+
+    def test_a_file_needs_a_place_for_its_digest(self):
+        self._assert_malformed({"licence": "", "files": [{"url": _DATA}]}, 'needs "sha256"')
+
+
+class OwnTableTest(absltest.TestCase):
+    def setUp(self):
+        super().setUp()
         with open(_OWN_TABLE, encoding="utf-8") as stream:
-            text = stream.read()
-        for name in json.loads(text)["archives"]:
+            self.text = stream.read()
+        self.names = json.loads(self.text)
+
+    def test_every_row_can_be_pinned(self):
+        path = self.create_tempfile(content=self.text).full_path
+        for name in self.names:
             with self.subTest(name):
-                self.folder.create_file("table.json", text)
-                self.assertStartsWith(table.find(self.path, name).url, "http")
-                table.write_pin(self.path, name, _SHA256, 12)
-                pinned = table.find(self.path, name)
-                self.assertEqual((pinned.digests["sha256"], pinned.size), (_SHA256, 12))
+                files = table.find(path, name).files
+                table.write_pins(path, name, {file.url: (_SHA256, 12) for file in files})
+                for file in table.find(path, name).files:
+                    self.assertEqual((file.digests["sha256"], file.size), (_SHA256, 12))
 
-    def test_every_row_of_the_projects_own_table_is_a_repository(self):
-        with open(_OWN_TABLE, encoding="utf-8") as stream:
-            names = json.load(stream)["archives"]
+    def test_its_layout_is_the_one_that_pinning_writes(self):
+        self.assertEqual(self.text, table.formatted(self.names))
+
+    def test_it_is_in_order(self):
+        self.assertEqual(list(self.names), sorted(self.names))
+
+    def test_every_row_is_a_repository(self):
         with open(os.path.join(os.path.dirname(_OWN_TABLE), "released.bzl")) as stream:
             declared = re.search(r"_ARCHIVES = (\[.*?\])", stream.read(), re.DOTALL)
-        self.assertCountEqual(ast.literal_eval(declared[1]), names)
+        self.assertCountEqual(ast.literal_eval(declared[1]), self.names)
+
+    def test_every_signature_is_there(self):
+        folder = os.path.join(os.path.dirname(_OWN_TABLE), "signatures")
+        used = [f for name in self.names for f in table.find(_OWN_TABLE, name).signatures.values()]
+        self.assertCountEqual(used, [f for f in os.listdir(folder) if f.endswith(".tsv")])
+
+    def test_every_address_is_read_safely(self):
+        # Without TLS, Bazel does not say whether a file is gone or another one.
+        for name in self.names:
+            for file in table.find(_OWN_TABLE, name).files:
+                self.assertStartsWith(file.url, "https://")
 
 
 if __name__ == "__main__":

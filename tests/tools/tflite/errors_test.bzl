@@ -1,10 +1,16 @@
 """A wrong attribute stops the analysis with the label, the attribute, what was given and what is allowed."""
 
-load("//tools/tflite:defs.bzl", "ssd_frozen_graph")
+load(
+    "//tools/tflite:defs.bzl",
+    "released_checkpoint",
+    "released_frozen_graph",
+    "released_saved_model",
+    "ssd_frozen_graph",
+)
 
 # The tests look behind the public rules.
 # buildifier: disable=bzl-visibility
-load("//tools/tflite/private:released_checkpoint.bzl", "released_archive", "released_checkpoint")
+load("//tools/tflite/private:released_archive.bzl", "released_archive")
 
 # buildifier: disable=bzl-visibility
 load("//tools/tflite/private:seeded_ssd_checkpoint.bzl", "seeded_ssd_checkpoint")
@@ -72,6 +78,34 @@ def _checkpoint(name, changes):
         **recipe
     )
 
+_PREPROCESSED = {"preprocessing": "identity"}
+
+# kind: (the rule, what it needs besides archive and member)
+_RELEASED_RULES = {
+    "checkpoint": (released_checkpoint, {}),
+    "frozen_graph": (released_frozen_graph, _PREPROCESSED),
+    "saved_model": (released_saved_model, _PREPROCESSED),
+}
+
+# kind: {a member that the archive has not, or not once: what is said about it}
+_RELEASED_MEMBERS = {
+    "checkpoint": {
+        "fp32/model.ckpt-2": "is not in some_model_2020_05_19",
+        "p32/model.ckpt-1": "is not in some_model_2020_05_19",
+        "uint8/model.ckpt-1": "has no .data in some_model_2020_05_19",
+        "model.ckpt-1": "is in some_model_2020_05_19 2 times, give more of its path",
+    },
+    "frozen_graph": {
+        "frozen_graph.pb": "is not in some_model_2020_05_19",
+        "tflite_graph.pb": "is in some_model_2020_05_19 2 times, give more of its path",
+    },
+    "saved_model": {
+        "": "is in some_model_2020_05_19 2 times, give more of its path",
+        "empty": "has no variables/variables.index and .data in some_model_2020_05_19",
+        "fp32": "has no saved_model.pb in some_model_2020_05_19",
+    },
+}
+
 def errors_test_suite(name):
     """Declares one test for each way in which a recipe can be wrong, and for values at the edge that are right.
 
@@ -106,30 +140,21 @@ def errors_test_suite(name):
         name = "archive_without_digest",
         archive = "some_model_2020_05_19",
         tags = _MANUAL,
-        url = "http://example.org/some_model_2020_05_19.tar.gz",
+        urls = ["http://example.org/a.index", "http://example.org/a.data"],
     )
-    released_checkpoint(
-        name = "released_without_digest",
-        archive = ":archive_without_digest",
-        member = "fp32/model.ckpt-1",
-        tags = _MANUAL,
-    )
-    refusals["released_without_digest"] = refusal(
-        "released_without_digest",
-        "no digest of some_model_2020_05_19 is published",
-        "`bazel run //tools/checkpoints:pin -- some_model_2020_05_19`",
-        "http://example.org/some_model_2020_05_19.tar.gz",
-        "--//models:weights=seeded",
-    )
-    released_checkpoint(
-        name = "released_without_the_member",
-        archive = ":archive",
-        member = "fp32/model.ckpt-2",
-        tags = _MANUAL,
-    )
-    refusals["released_without_the_member"] = refusal(
-        "released_without_the_member",
-        "member = \"fp32/model.ckpt-2\" is not in some_model_2020_05_19.",
-    )
+    for kind, (released_rule, attributes) in _RELEASED_RULES.items():
+        case = "released_{}_without_digest".format(kind)
+        released_rule(name = case, archive = ":archive_without_digest", member = "fp32", tags = _MANUAL, **attributes)
+        refusals[case] = refusal(
+            case,
+            "no digest of some_model_2020_05_19 is published",
+            "`bazel run //tools/checkpoints:pin -- some_model_2020_05_19`",
+            "from http://example.org/a.index and http://example.org/a.data,",
+            "--//models:weights=seeded",
+        )
+        for number, (member, message) in enumerate(_RELEASED_MEMBERS[kind].items()):
+            case = "released_{}_{}".format(kind, number)
+            released_rule(name = case, archive = ":archive", member = member, tags = _MANUAL, **attributes)
+            refusals[case] = refusal(case, "member = {} {}.".format(repr(member), message))
 
     refusal_tests(name, refusals, accepted)

@@ -5,7 +5,10 @@ load(
     "//tools/tflite:defs.bzl",
     "CheckpointInfo",
     "FrozenGraphInfo",
+    "SavedModelInfo",
     "TfliteInfo",
+    "released_frozen_graph",
+    "released_saved_model",
     "ssd_checkpoint",
     "ssd_frozen_graph",
     "tflite_model",
@@ -13,6 +16,8 @@ load(
 
 _OTHER_VERSION = {"//tools/tensorflow:version": "2.17.1"}
 _RELEASED = {"//models:weights": "released"}
+
+_RELEASED_DESCRIPTION = "released weights: some_model_2020_05_19 (sha256 0123456789abcdef)"
 
 def _paths(env, files):
     """Paths of files below this package's folder, sorted."""
@@ -56,6 +61,49 @@ def _frozen_graph_test_impl(ctx):
     return analysistest.end(env)
 
 _frozen_graph_test = analysistest.make(_frozen_graph_test_impl)
+
+def _released_frozen_graph_test_impl(ctx):
+    env = analysistest.begin(ctx)
+    target = analysistest.target_under_test(env)
+    graph = target[FrozenGraphInfo]
+    asserts.equals(env, ["released.graph.pb"], _paths(env, [graph.graph]))
+    asserts.equals(env, ["released.graph.pb"], _paths(env, target[DefaultInfo].files.to_list()))
+    asserts.equals(env, ["archive/frozen_inference_graph.pb"], _paths(env, target[OutputGroupInfo].raw.to_list()))
+    asserts.equals(env, "identity", graph.preprocessing)
+    asserts.equals(env, ["ArgMax"], graph.outputs)
+    asserts.equals(env, "released", graph.checkpoint.weights)
+    asserts.true(env, graph.checkpoint.quantization_aware, "quantization_aware is lost")
+    asserts.equals(env, _RELEASED_DESCRIPTION, graph.checkpoint.description)
+    asserts.equals(env, ["CanonicalGraphDef"], [action.mnemonic for action in analysistest.target_actions(env)])
+    return analysistest.end(env)
+
+_released_frozen_graph_test = analysistest.make(_released_frozen_graph_test_impl)
+
+def _released_saved_model_test_impl(ctx):
+    env = analysistest.begin(ctx)
+    target = analysistest.target_under_test(env)
+    saved_model = target[SavedModelInfo]
+    package = "{}/{}/".format(analysistest.target_bin_dir_path(env), env.ctx.label.package)
+    folder = ctx.attr.folder + "/"
+    asserts.equals(env, package + ctx.attr.folder, saved_model.path)
+    asserts.equals(env, [folder + name for name in ctx.attr.files], _paths(env, saved_model.files.to_list()))
+    asserts.equals(env, [folder + name for name in ctx.attr.files], _paths(env, target[DefaultInfo].files.to_list()))
+    asserts.equals(env, "identity", saved_model.preprocessing)
+    checkpoint = saved_model.checkpoint
+    asserts.equals(env, package + folder + "variables/variables", checkpoint.prefix)
+    asserts.equals(env, [folder + name for name in [
+        "variables/variables.data-00000-of-00001",
+        "variables/variables.index",
+    ]], _paths(env, checkpoint.files.to_list()))
+    asserts.equals(env, "released", checkpoint.weights)
+    asserts.equals(env, ctx.attr.description, checkpoint.description)
+    return analysistest.end(env)
+
+_released_saved_model_test = analysistest.make(_released_saved_model_test_impl, attrs = {
+    "description": attr.string(doc = "CheckpointInfo.description.", mandatory = True),
+    "files": attr.string_list(doc = "SavedModelInfo.files, below the folder.", mandatory = True),
+    "folder": attr.string(doc = "SavedModelInfo.path, below this package.", mandatory = True),
+})
 
 def _tflite_test_impl(ctx):
     env = analysistest.begin(ctx)
@@ -146,7 +194,7 @@ def providers_test_suite(name):
     _released_checkpoint_test(
         name = "weights_are_released_on_demand_test",
         size = "small",
-        description = "released weights: some_model_2020_05_19 (sha256 0123456789abcdef)",
+        description = _RELEASED_DESCRIPTION,
         # Neither the .meta nor another checkpoint of the archive.
         files = [
             "archive/fp32/model.ckpt-1.data-00000-of-00001",
@@ -166,6 +214,59 @@ def providers_test_suite(name):
         use_regular_nms = True,
     )
     _frozen_graph_test(name = "frozen_graph_test", size = "small", target_under_test = ":weighed.graph")
+
+    released_frozen_graph(
+        name = "released.graph",
+        archive = ":archive",
+        member = "frozen_inference_graph.pb",
+        outputs = ["ArgMax"],
+        preprocessing = "identity",
+        quantization_aware = True,
+        tags = _MANUAL,
+    )
+    _released_frozen_graph_test(
+        name = "released_frozen_graph_test",
+        size = "small",
+        target_under_test = ":released.graph",
+    )
+    released_saved_model(
+        name = "saved_model_in_an_archive",
+        archive = ":archive",
+        member = "saved",
+        preprocessing = "identity",
+        tags = _MANUAL,
+    )
+    _released_saved_model_test(
+        name = "saved_model_in_an_archive_test",
+        size = "small",
+        description = _RELEASED_DESCRIPTION,
+        files = [
+            "assets/labels.txt",
+            "saved_model.pb",
+            "variables/variables.data-00000-of-00001",
+            "variables/variables.index",
+        ],
+        folder = "archive/saved",
+        target_under_test = ":saved_model_in_an_archive",
+    )
+    released_saved_model(
+        name = "saved_model_as_a_folder",
+        archive = ":folder",
+        preprocessing = "identity",
+        tags = _MANUAL,
+    )
+    _released_saved_model_test(
+        name = "saved_model_as_a_folder_test",
+        size = "small",
+        description = "released weights: some_folder (sha256 01 of saved_model.pb, 23 of variables/variables.index)",
+        files = [
+            "saved_model.pb",
+            "variables/variables.data-00000-of-00001",
+            "variables/variables.index",
+        ],
+        folder = "folder",
+        target_under_test = ":saved_model_as_a_folder",
+    )
 
     tflite_model(
         name = "weighed",
@@ -191,6 +292,9 @@ def providers_test_suite(name):
         "weights_are_seeded_by_default_test",
         "weights_are_released_on_demand_test",
         "frozen_graph_test",
+        "released_frozen_graph_test",
+        "saved_model_in_an_archive_test",
+        "saved_model_as_a_folder_test",
         "tflite_by_default_test",
         "tflite_by_another_version_test",
     ]

@@ -13,8 +13,8 @@ ArchitectureInfo = provider(
 CheckpointInfo = provider(
     doc = "The trained, or seeded, variables of a model.",
     fields = {
-        "prefix": "string: the path that TensorFlow calls the checkpoint, `DIR/model.ckpt` for `DIR/model.ckpt.index`.",
-        "files": "depset of Files: the `.index` and the `.data-00000-of-00001`.",
+        "prefix": "string: the path that TensorFlow calls the checkpoint, `DIR/model.ckpt` for `DIR/model.ckpt.index`; empty when the variables came as constants of a graph.",
+        "files": "depset of Files: the `.index` and the `.data-?????-of-?????`; empty likewise.",
         "weights": "string: `seeded` or `released`.",
         "quantization_aware": "bool: whether the variables hold quantization ranges.",
         "description": "string: one line for people that says where the weights come from.",
@@ -28,6 +28,16 @@ FrozenGraphInfo = provider(
         "checkpoint": "CheckpointInfo: where its constants come from.",
         "preprocessing": "string: a key of PREPROCESSINGS, what its input expects.",
         "outputs": "list of strings: the arrays that it offers; empty when not declared.",
+    },
+)
+
+SavedModelInfo = provider(
+    doc = "A TensorFlow 2 SavedModel.",
+    fields = {
+        "path": "string: its folder, the one with `saved_model.pb`.",
+        "files": "depset of Files: what is in the folder, or the folder itself.",
+        "checkpoint": "CheckpointInfo: its variables.",
+        "preprocessing": "string: a key of PREPROCESSINGS, what its input expects.",
     },
 )
 

@@ -1,0 +1,46 @@
+"""A published frozen graph."""
+
+load(":canonical.bzl", "CANONICAL_GRAPH_ATTRS", "canonicalize_graph")
+load(":frozen_graph.bzl", "frozen_graph_providers")
+load(":preprocessing.bzl", "PREPROCESSINGS", "PREPROCESSING_DOC")
+load(":providers.bzl", "CheckpointInfo", "FrozenGraphInfo")
+load(":released_archive.bzl", "RELEASED_ATTRS", "released_file", "released_files")
+
+def _released_frozen_graph_impl(ctx):
+    released = released_files(ctx)
+    published = released_file(ctx, released, ctx.attr.member, " is not")
+    graph = ctx.actions.declare_file(ctx.label.name + ".pb")
+    canonicalize_graph(ctx, published, graph)
+    checkpoint = CheckpointInfo(
+        prefix = "",
+        files = depset(),
+        weights = "released",
+        quantization_aware = ctx.attr.quantization_aware,
+        description = released.description,
+    )
+    return frozen_graph_providers(
+        graph,
+        checkpoint,
+        ctx.attr.preprocessing,
+        ctx.attr.outputs,
+        raw = depset([published]),
+    )
+
+released_frozen_graph = rule(
+    implementation = _released_frozen_graph_impl,
+    doc = """A published inference graph that has its weights as constants.
+
+Makes `NAME.pb`, in canonical form. Output group `raw`: the graph as it is published.""",
+    attrs = dict(
+        dict(CANONICAL_GRAPH_ATTRS, **RELEASED_ATTRS),
+        member = attr.string(
+            doc = "The GraphDef's path in the archive or folder, as in `frozen_inference_graph.pb`.",
+            mandatory = True,
+        ),
+        outputs = attr.string_list(
+            doc = "The arrays that the graph has to offer; others cannot be asked of it. Empty: not declared.",
+        ),
+        preprocessing = attr.string(doc = PREPROCESSING_DOC, mandatory = True, values = PREPROCESSINGS.keys()),
+    ),
+    provides = [FrozenGraphInfo],
+)
