@@ -20,7 +20,7 @@ _BLOCK = 1 << 16
 _LARGEST = 4 << 30
 # Bytes per second. A server may stay below it for no longer than the caller's patience.
 _SLOWEST = 1000
-# Seconds between two lines of progress when nobody watches a terminal.
+# Seconds between two lines of progress in a log.
 _LOG_INTERVAL = 10
 _OFFLINE = (
     "set https_proxy or http_proxy if a proxy leads there, or get the file elsewhere and pass"
@@ -95,6 +95,37 @@ def _announced_size(
     return expected if announced is None else announced
 
 
+class _Lines:
+    """Progress for a log: a line now and then, and one at the end."""
+
+    def __init__(self, total: int | None) -> None:
+        self._total = "" if total is None else f" of {total / 1e6:.1f}"
+        self._received = 0
+        self._since = time.monotonic()
+
+    def __enter__(self) -> "_Lines":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._print()
+
+    def update(self, count: int) -> None:
+        self._received += count
+        if time.monotonic() - self._since >= _LOG_INTERVAL:
+            self._since = time.monotonic()
+            self._print()
+
+    def _print(self) -> None:
+        print(f"{self._received / 1e6:.1f}{self._total} MB", file=sys.stderr, flush=True)
+
+
+def _progress(total: int | None) -> tqdm.tqdm | _Lines:
+    """Returns what shows progress to whoever reads stderr."""
+    if sys.stderr.isatty():
+        return tqdm.tqdm(total=total, unit="B", unit_scale=True, file=sys.stderr)
+    return _Lines(total)
+
+
 def _copy(
     response: http.client.HTTPResponse, stream: IO[bytes], total: int | None, patience: float
 ) -> int:
@@ -102,14 +133,7 @@ def _copy(
     limit = _LARGEST if total is None else total
     received = counted = 0
     since = time.monotonic()
-    progress = tqdm.tqdm(
-        total=total,
-        unit="B",
-        unit_scale=True,
-        file=sys.stderr,
-        mininterval=0.1 if sys.stderr.isatty() else _LOG_INTERVAL,
-    )
-    with progress:
+    with _progress(total) as progress:
         # read1 returns what there is; read would wait for a whole block of a trickling server.
         while block := response.read1(_BLOCK):
             received += len(block)

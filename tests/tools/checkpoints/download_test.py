@@ -4,6 +4,7 @@ import os
 import socket
 import threading
 import time
+from unittest import mock
 
 from absl.testing import absltest
 
@@ -12,6 +13,11 @@ from tools.checkpoints import download
 from tools.cli import cli
 
 _CONTENT = bytes(range(256)) * 1000
+
+
+class _Terminal(io.StringIO):
+    def isatty(self):
+        return True
 
 
 class DownloadTest(absltest.TestCase):
@@ -34,11 +40,35 @@ class DownloadTest(absltest.TestCase):
         with open(self.path, "rb") as stream:
             return stream.read()
 
-    def test_writes_the_file_and_shows_progress(self):
+    def test_writes_the_file_and_shows_a_bar_on_a_terminal(self):
+        self.said = _Terminal()
         self._download(local_server.whole(_CONTENT), size=len(_CONTENT))
         self.assertEqual(self._content(), _CONTENT)
         self.assertIn("100%", self.said.getvalue())
         self.assertIn("256k", self.said.getvalue())
+
+    def test_writes_a_line_now_and_then_into_a_log(self):
+        self._download(local_server.whole(_CONTENT))
+        self.assertEqual(self.said.getvalue(), "0.3 of 0.3 MB\n")
+        self.said = io.StringIO()
+        with mock.patch.object(download, "_LOG_INTERVAL", 0):
+            self._download(local_server.unannounced(_CONTENT))
+        lines = self.said.getvalue().splitlines()
+        self.assertGreater(len(lines), 2)
+        self.assertEqual(lines[-1], "0.3 MB")
+
+    def test_follows_a_redirect(self):
+        answers = {"/file": local_server.redirect("/other"), "/other": local_server.whole(_CONTENT)}
+        self._download(local_server.by_path(answers))
+        self.assertEqual(self._content(), _CONTENT)
+
+    def test_gives_a_circle_of_redirects_up(self):
+        self._assert_fails(r"/file: the server answered 302 .*", local_server.redirect("/file"))
+
+    def test_follows_no_redirect_to_a_file_of_this_machine(self):
+        self._assert_fails(
+            r"/file: the server answered 302 ", local_server.redirect(f"file://{__file__}")
+        )
 
     def test_accepts_an_answer_of_unannounced_length(self):
         self._download(local_server.unannounced(_CONTENT))
@@ -83,6 +113,15 @@ class DownloadTest(absltest.TestCase):
             patience=0.3,
         )
         self.assertLess(time.monotonic() - start, 10)
+
+    def test_gives_a_server_up_that_falls_silent(self):
+        over = threading.Event()
+        self.addCleanup(over.set)
+        self._assert_fails(
+            r"the server is too slow",
+            local_server.stalling(_CONTENT, len(_CONTENT) // 2, over.wait),
+            patience=0.3,
+        )
 
     def test_gives_a_trickling_server_up(self):
         over = threading.Event()

@@ -87,6 +87,17 @@ def trickling(content: bytes, pause: Callable[[float], object]) -> Answer:
     return answer
 
 
+def stalling(content: bytes, length: int, wait: Callable[[], object]) -> Answer:
+    """Announces all of the content, sends `length` bytes and then nothing until `wait` returns."""
+
+    def answer(handler: Handler) -> None:
+        truncated(content, length)(handler)
+        handler.wfile.flush()
+        wait()
+
+    return answer
+
+
 def silent(wait: Callable[[], object]) -> Answer:
     """Sends nothing at all until `wait` returns."""
 

@@ -250,15 +250,6 @@ class PinTest(absltest.TestCase):
         self.row["files"].append(graph)
         self._assert_fails(f"{_NAME} has neither a signature nor a digest of saved_model.pb")
 
-    def test_follows_a_redirect(self):
-        content = self.archive
-        answers = {f"/{_NAME}.tar.gz": local_server.redirect("/other")}
-        answers["/other"] = local_server.whole(content)
-        self._serve(local_server.by_path(answers))
-        self._write_table()
-        self._pin()
-        self.assertIn(self.sha256, self._table())
-
     def test_refuses_another_size(self):
         self.file["size"] = 7
         size = len(self.archive)
@@ -368,7 +359,7 @@ class PinTest(absltest.TestCase):
         self.assertEqual(self._table(), before)
         pinned = run(_NAME)
         self.assertEqual(pinned.returncode, 0, pinned.stderr)
-        self.assertIn("100%", pinned.stderr)
+        self.assertRegex(pinned.stderr, r"^\d+\.\d of \d+\.\d MB\n$")
         self.assertIn(self.sha256, self._table())
 
 
