@@ -103,11 +103,15 @@ def seed(code: GraphCode) -> None:
 def export(code: GraphCode) -> None:
     """Writes the inference graph of one picture, with the checkpoint's variables as constants.
 
+    Of a variable that has a moving average in the checkpoint, as in published ones of slim, the
+    average is what is exported.
+
     Raises:
       UserError: the checkpoint does not fit the graph, or is damaged.
     """
     graph = code.build(1, code.height, code.width, _QUANTIZE.value)
-    values = checkpoint.read_values(_CHECKPOINT.value, checkpoint.graph_variables(graph))
+    needed = checkpoint.graph_variables(graph)
+    values = checkpoint.read_values(_CHECKPOINT.value, needed, averaged=True)
     graph_def = freeze(graph, values, code.outputs)
     with cli.output_file(_OUTPUT.value) as stream:
         stream.write(graph_def.SerializeToString(deterministic=True))

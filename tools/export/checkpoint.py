@@ -11,6 +11,8 @@ import tensorflow.compat.v1 as tf
 
 from tools.cli import cli
 
+_MOVING_AVERAGE = "/ExponentialMovingAverage"
+
 
 class Variable(NamedTuple):
     """What a checkpoint stores of a variable besides its value: dtype name and shape."""
@@ -89,15 +91,29 @@ def check_restorable(prefix: str, needed: Mapping[str, Variable]) -> None:
             )
 
 
-def read_values(prefix: str, needed: Mapping[str, Variable]) -> dict[str, np.ndarray]:
+def read_values(
+    prefix: str, needed: Mapping[str, Variable], averaged: bool = False
+) -> dict[str, np.ndarray]:
     """Reads the values of the needed variables.
+
+    Args:
+      prefix: the checkpoint.
+      needed: dtype and shape of every variable by name.
+      averaged: whether to take a variable's moving average where the checkpoint has one, as slim
+        does when it evaluates or exports what was trained with `--moving_average_decay`.
 
     Raises:
       UserError: the checkpoint does not hold them as needed, or is damaged.
     """
-    check_restorable(prefix, needed)
     reader = open_checkpoint(prefix)
+    sources = {
+        name: name + _MOVING_AVERAGE
+        if averaged and reader.has_tensor(name + _MOVING_AVERAGE)
+        else name
+        for name in sorted(needed)
+    }
+    check_restorable(prefix, {source: needed[name] for name, source in sources.items()})
     try:
-        return {name: np.asarray(reader.get_tensor(name)) for name in sorted(needed)}
+        return {name: np.asarray(reader.get_tensor(source)) for name, source in sources.items()}
     except (tf.errors.OpError, RuntimeError) as error:
         raise cli.UserError(f"{prefix}: is damaged: {cli.first_line(error)}.") from error

@@ -40,6 +40,26 @@ class CheckpointTest(absltest.TestCase):
                 str(caught.exception),
             )
 
+    def test_a_moving_average_is_read_on_demand(self):
+        values = {"a": [1, 1], "a/ExponentialMovingAverage": [2, 2], "b": [3, 3]}
+        arrays = {name: np.array(value, np.float32) for name, value in values.items()}
+        checkpoint_writer.write(self.prefix, arrays)
+        needed = dict.fromkeys(("b", "a"), Variable("float32", (2,)))
+        for averaged, a in ((False, 1), (True, 2)):
+            with self.subTest(averaged):
+                found = checkpoint.read_values(self.prefix, needed, averaged)
+                np.testing.assert_array_equal(found["a"], [a, a])
+                np.testing.assert_array_equal(found["b"], [3, 3])
+
+    def test_a_moving_average_needs_the_variables_shape(self):
+        average = "a/ExponentialMovingAverage"
+        values = {"a": np.zeros(2, np.float32), average: np.zeros(3, np.float32)}
+        checkpoint_writer.write(self.prefix, values)
+        with self.assertRaisesRegex(
+            cli.UserError, rf"{average} is float32\[3\], but the graph needs float32\[2\]"
+        ):
+            checkpoint.read_values(self.prefix, {"a": Variable("float32", (2,))}, averaged=True)
+
     def test_missing_files_are_named(self):
         for suffix in (".data-00000-of-00001", ".index"):
             os.unlink(self.prefix + suffix)
