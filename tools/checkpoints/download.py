@@ -24,7 +24,7 @@ _SLOWEST = 1000
 _LOG_INTERVAL = 10
 _OFFLINE = (
     "set https_proxy or http_proxy if a proxy leads there, or get the file elsewhere and pass"
-    " --archive=FILE"
+    " --archive=PATH"
 )
 
 

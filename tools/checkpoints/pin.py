@@ -1,6 +1,6 @@
 """Writes the sha256 of what is published into the pin table, after checking what is in it.
 
-Usage: bazel run //tools/checkpoints:pin -- NAME [--archive=FILE_OR_FOLDER]
+Usage: bazel run //tools/checkpoints:pin -- NAME [--archive=PATH]
 
 The signatures hold the CRC32C of every tensor. That tells one checkpoint from another and finds
 damage, but it is no cryptographic proof: who wants to can make other tensors of the same CRC32C.
@@ -192,8 +192,8 @@ def main(argv: Sequence[str]) -> None:
         sha256, size = pins[file.url]
         stated = f"; the table stated its {' and '.join(file.digests)}" if file.digests else ""
         print(f"{file.path or file.name}: {size} bytes, sha256 {sha256}{stated}")
-    print(_COMPARE)
     if changed:
+        print(_COMPARE)
         print(f"{table_path}: pinned. Commit it, then build with --config=released.")
     else:
         print(f"{table_path}: was pinned to the same already.")

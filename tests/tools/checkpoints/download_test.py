@@ -96,7 +96,7 @@ class DownloadTest(absltest.TestCase):
 
     def test_names_an_error_status_and_the_offline_ways(self):
         self._assert_fails(
-            r"/file: the server answered 404 Not Found; set https_proxy .* --archive=FILE\.",
+            r"/file: the server answered 404 Not Found; set https_proxy .* --archive=PATH\.",
             local_server.error(404),
         )
 
@@ -137,7 +137,7 @@ class DownloadTest(absltest.TestCase):
             unused.bind(("127.0.0.1", 0))
             url = f"http://127.0.0.1:{unused.getsockname()[1]}/file"
             with self.assertRaisesRegex(
-                cli.UserError, rf"{url}: cannot be downloaded \(.*refused\); .*--archive=FILE"
+                cli.UserError, rf"{url}: cannot be downloaded \(.*refused\); .*--archive=PATH"
             ):
                 download.download(url, self.path, patience=20)
         self.assertEmpty(os.listdir(self.folder))

@@ -56,8 +56,8 @@ def released_files(ctx):
     archive = ctx.attr.archive[ReleasedArchiveInfo]
     if not archive.sha256:
         fail(("{}: no digest of {} is published, so its bytes cannot be trusted yet; run " +
-              "`bazel run //tools/checkpoints:pin -- {}` to download it from {}, authenticate every tensor " +
-              "and write the pin, or build with --//models:weights=seeded.").format(
+              "`bazel run //tools/checkpoints:pin -- {}` to download it from {}, check it against what is known " +
+              "of it and write the pin, or build with --//models:weights=seeded.").format(
             ctx.label,
             archive.name,
             archive.name,
