@@ -227,6 +227,13 @@ class ReleasedBuildTest(absltest.TestCase):
         )
         self.assertEqual(built.returncode, 0, built.stderr)
 
+    def test_a_repository_cache_serves_without_a_network(self):
+        cache = f"--repository_cache={self.create_tempdir().full_path}"
+        sha256 = _sha256(_archive())
+        for answer in (local_server.whole(_archive()), local_server.error(404)):
+            built = self._build(":fp32.json", sha256, answer, cache)
+            self.assertEqual(built.returncode, 0, built.stderr)
+
     def test_an_archive_writes_nothing_outside_its_repository(self):
         root = self._run("info", "output_base").stdout.strip()
         up = tarfile.TarInfo(f"{_NAME}/../../../../evil")
