@@ -18,6 +18,7 @@ from tools.cli import cli
 from tools.seed import float64_graph, rounding
 
 SIGNIFICANT_BITS = 12
+_NO_NODE = tf.NodeDef()
 # A batch norm whose map is one pixel sees as many samples as there are photographs. Its variances
 # are drawn towards their mean over the channels as if that had been seen in this many samples more.
 PRIOR_SAMPLES = 16.0
@@ -74,9 +75,15 @@ def check_covered(
 
 
 def rectified_betas(graph_def: tf.GraphDef) -> set[str]:
-    """Returns the names of the betas whose batch norm leads straight into a Relu or a Relu6."""
+    """Returns the names of the betas whose batch norm leads straight into a Relu or a Relu6.
+
+    A hard swish (Howard et al., "Searching for MobileNetV3", 2019), x * Relu6(x + 3) / 6, is a
+    rectifier too: what its addition takes counts.
+    """
     nodes = {node.name: node for node in graph_def.node}
     rectified = {node.input[0] for node in graph_def.node if node.op in ("Relu", "Relu6")}
+    shifts = [nodes[name] for name in rectified if nodes.get(name, _NO_NODE).op in ("Add", "AddV2")]
+    rectified |= {node.input[0] for node in shifts if nodes[node.input[1]].op == "Const"}
     return {
         float64_graph.variable_name(nodes, node.input[2])
         for node in graph_def.node

@@ -117,7 +117,10 @@ class CheckTfliteTest(parameterized.TestCase):
         self._assert_refused(self._check(b""), "model.tflite: the model is empty")
 
     def test_a_truncated_file(self):
-        self._assert_refused(self._check(_relu()[:100]), "^ERROR: .*model.tflite: ")
+        self._assert_refused(
+            self._check(_relu()[:100]),
+            "^ERROR: .*model.tflite: the converted model cannot be loaded: ",
+        )
 
 
 if __name__ == "__main__":
