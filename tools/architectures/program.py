@@ -52,6 +52,7 @@ class GraphCode:
       outputs: the names of the nodes to export.
       height: pixels of the exported input.
       width: pixels of the exported input.
+      finish: turns the frozen graph into the one to write, for ops that TensorFlow does not know.
       calibration_size: (height, width) at which batch norms and ranges are measured, where the
         exported size would be too large for that and the variables do not depend on it.
       global_step: the training step that the genuine checkpoint states; for graphs with one.
@@ -65,6 +66,7 @@ class GraphCode:
     outputs: Sequence[str]
     height: int
     width: int
+    finish: Callable[[tf.GraphDef], tf.GraphDef] = lambda graph_def: graph_def
     calibration_size: tuple[int, int] | None = None
     global_step: int = 0
     offsets: Mapping[str, float] = dataclasses.field(default_factory=dict)
@@ -112,7 +114,7 @@ def export(code: GraphCode) -> None:
     graph = code.build(1, code.height, code.width, _QUANTIZE.value)
     needed = checkpoint.graph_variables(graph)
     values = checkpoint.read_values(_CHECKPOINT.value, needed, averaged=True)
-    graph_def = freeze(graph, values, code.outputs)
+    graph_def = code.finish(freeze(graph, values, code.outputs))
     with cli.output_file(_OUTPUT.value) as stream:
         stream.write(graph_def.SerializeToString(deterministic=True))
 
