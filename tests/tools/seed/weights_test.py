@@ -66,6 +66,21 @@ class WeightsTest(absltest.TestCase):
             with self.subTest(name):
                 self.assertIsNone(weights.seeded_value(1, name, []))
 
+    def test_contrasting_kernels_ignore_what_all_inputs_have_in_common(self):
+        for shape in ((2048, 100), (3, 3, 256, 81)):
+            with self.subTest(shape):
+                kernel = weights.contrasting_kernel(1, "a/kernel", shape, gain=2.0)
+                self.assertEqual(kernel.dtype, np.float32)
+                inputs = np.prod(shape[:-1])
+                np.testing.assert_allclose(kernel.reshape(inputs, -1).sum(axis=0), 0, atol=1e-4)
+                self.assertAlmostEqual(float(kernel.var()) * inputs, 4, delta=0.04)
+
+    def test_contrasting_kernels_known_values(self):
+        kernel = weights.contrasting_kernel(1, "a", (4, 1), gain=1.0)
+        steps = np.array([4756486, 5647220, -6606184, -4113170])
+        expected = (steps - steps.sum() / 4) * 2.0**-23 * np.sqrt(3 / 4)
+        np.testing.assert_array_equal(kernel.ravel(), expected.astype(np.float32))
+
 
 if __name__ == "__main__":
     absltest.main()
