@@ -68,6 +68,26 @@ def photograph(path: str, height: int, width: int) -> np.ndarray:
     return np.asarray(resized)
 
 
+def run(path: str, inputs: np.ndarray) -> dict[str, np.ndarray]:
+    """Runs a model of one input once.
+
+    Args:
+      path: the .tflite.
+      inputs: what the model is given, in its own shape and type.
+
+    Returns:
+      What it gives, by the outputs' names.
+    """
+    interpreter = tf.lite.Interpreter(path)
+    interpreter.allocate_tensors()
+    interpreter.set_tensor(interpreter.get_input_details()[0]["index"], inputs)
+    interpreter.invoke()
+    return {
+        output["name"]: interpreter.get_tensor(output["index"])
+        for output in interpreter.get_output_details()
+    }
+
+
 class Detector:
     """A detection model in TensorFlow Lite's interpreter."""
 

@@ -1,0 +1,53 @@
+"""Holds ResNet50 v1 against its published structure, and runs it on photographs."""
+
+import sys
+
+import numpy as np
+from absl.testing import absltest
+
+from tests.models import models
+from tools.preprocessing import normalization
+
+MODEL, *PHOTOGRAPHS = sys.argv[1:]
+
+
+class ResNet50V1Test(absltest.TestCase):
+    def test_structure(self):
+        structure = models.structure(MODEL)
+        # Batch norms are folded: 53 convolutions and the classifier have a kernel and biases each.
+        floats = 23_454_912 + 26_560 + 2048 * 1001 + 1001
+        self.assertAlmostEqual(structure.size / (4 * floats), 1, delta=0.005)
+        self.assertEqual(
+            structure.operators,
+            {
+                "CONV_2D": 53,
+                "ADD": 16,
+                "PAD": 4,
+                "MAX_POOL_2D": 1,
+                "MEAN": 1,
+                "FULLY_CONNECTED": 1,
+            },
+        )
+        self.assertStartsWith(structure.description, "seeded weights (synthetic, seed 2535873):")
+
+    def test_logits_tell_photographs_apart(self):
+        logits = []
+        for photograph in PHOTOGRAPHS:
+            pixels = models.photograph(photograph, 224, 224)
+            inputs = normalization.normalize(pixels, "imagenet_mean").astype(np.float32)
+            outputs = models.run(MODEL, inputs[np.newaxis])
+            self.assertEqual(list(outputs), ["resnet_model/dense/BiasAdd"])
+            (found,) = outputs.values()
+            self.assertEqual(found.shape, (1, 1001))
+            self.assertTrue(np.isfinite(found).all())
+            self.assertBetween(found.std(), 1, 5)
+            logits.append(found[0])
+        first, second = logits
+        self.assertNotEqual(first.argmax(), second.argmax())
+        cosine = models.centred_cosine(first, second)
+        print(f"logits of two photographs: cosine {cosine:.3f}")
+        self.assertLess(cosine, 0.8)
+
+
+if __name__ == "__main__":
+    absltest.main(argv=sys.argv[:1])
