@@ -3,10 +3,11 @@
 load(":canonical.bzl", "CANONICAL_GRAPH_ATTRS", "canonicalize_graph")
 load(":providers.bzl", "ArchitectureInfo", "CheckpointInfo", "FrozenGraphInfo")
 
-def frozen_graph_providers(graph, checkpoint, preprocessing, outputs, **output_groups):
+def frozen_graph_providers(ctx, graph, checkpoint, preprocessing, outputs, **output_groups):
     """Returns what every rule that makes a frozen graph provides.
 
     Args:
+      ctx: the rule's context.
       graph: the File of the canonical GraphDef.
       checkpoint: the CheckpointInfo of its constants.
       preprocessing: a key of PREPROCESSINGS.
@@ -14,7 +15,8 @@ def frozen_graph_providers(graph, checkpoint, preprocessing, outputs, **output_g
       **output_groups: depsets of Files.
     """
     return [
-        DefaultInfo(files = depset([graph])),
+        # Tests that convert again have it among their data.
+        DefaultInfo(files = depset([graph]), runfiles = ctx.runfiles([graph])),
         OutputGroupInfo(**output_groups),
         FrozenGraphInfo(
             graph = graph,
@@ -46,6 +48,7 @@ def _frozen_graph_impl(ctx):
     graph = ctx.actions.declare_file(ctx.label.name + ".pb")
     canonicalize_graph(ctx, exported, graph)
     return frozen_graph_providers(
+        ctx,
         graph,
         checkpoint,
         architecture.preprocessing,

@@ -19,6 +19,7 @@ def _released_frozen_graph_impl(ctx):
         description = released.description,
     )
     return frozen_graph_providers(
+        ctx,
         graph,
         checkpoint,
         ctx.attr.preprocessing,

@@ -71,6 +71,7 @@ def _ssd_frozen_graph_impl(ctx):
     graph = ctx.actions.declare_file(ctx.label.name + ".pb")
     canonicalize_graph(ctx, exported, graph)
     return frozen_graph_providers(
+        ctx,
         graph,
         checkpoint,
         ctx.attr.preprocessing,
