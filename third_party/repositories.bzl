@@ -80,6 +80,17 @@ def third_party_repositories():
         lock = "//third_party/contrib_quantize:source.lock",
         python_version = "37",
     )
+    adapted_source(
+        name = "huggingface_transformers",
+        adapter = "//third_party/transformers:adapt.py",
+        lock = "//third_party/transformers:source.lock",
+    )
+    python_site(
+        name = "huggingface_requirements",
+        # It downloads models; what is left of it here is an entry in huggingface-hub's requirements.
+        drop = ["hf_xet"],
+        lock = "//third_party/transformers:requirements.lock",
+    )
     wheel_files(
         name = "photographs",
         lock = "//third_party/photographs:source.lock",
