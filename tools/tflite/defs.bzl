@@ -20,6 +20,7 @@ load("//tools/tflite/private:released_saved_model.bzl", _released_saved_model = 
 load("//tools/tflite/private:ssd_checkpoint.bzl", _ssd_checkpoint = "ssd_checkpoint")
 load("//tools/tflite/private:ssd_frozen_graph.bzl", _ssd_frozen_graph = "ssd_frozen_graph")
 load("//tools/tflite/private:tflite_model.bzl", _tflite_model = "tflite_model")
+load("//tools/tflite/private:token_dataset.bzl", _token_dataset = "token_dataset")
 
 ArchitectureInfo = _ArchitectureInfo
 CheckpointInfo = _CheckpointInfo
@@ -39,3 +40,4 @@ released_saved_model = _released_saved_model
 ssd_checkpoint = _ssd_checkpoint
 ssd_frozen_graph = _ssd_frozen_graph
 tflite_model = _tflite_model
+token_dataset = _token_dataset

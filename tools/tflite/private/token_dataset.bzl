@@ -1,0 +1,56 @@
+"""Tokens for post-training quantization."""
+
+load(":errors.bzl", "fail_attribute")
+load(":providers.bzl", "RepresentativeDatasetInfo")
+
+# The least value of each attribute; tools/preprocessing/tokens.py says why.
+_LEAST = {
+    "count": 1,
+    "length": 63,
+    "seed": 0,
+    "vocabulary": 1000,
+}
+
+def _token_dataset_impl(ctx):
+    samples = ctx.actions.declare_file(ctx.label.name + ".npz")
+    arguments = ctx.actions.args()
+    for attribute, least in _LEAST.items():
+        given = getattr(ctx.attr, attribute)
+        if given < least:
+            fail_attribute(ctx, attribute, given, "give a whole number of at least {}".format(least))
+        arguments.add("--" + attribute, given)
+    arguments.add("--output", samples)
+    ctx.actions.run(
+        executable = ctx.executable._program,
+        arguments = [arguments],
+        outputs = [samples],
+        mnemonic = "TokenDataset",
+        progress_message = "Drawing the tokens of %s" % ctx.label,
+    )
+    return [
+        DefaultInfo(files = depset([samples])),
+        RepresentativeDatasetInfo(samples = samples),
+    ]
+
+token_dataset = rule(
+    implementation = _token_dataset_impl,
+    doc = """Writes `NAME.npz`: synthetic inputs of a BERT, for `representative_dataset`.
+
+Random words from a generator keyed by the seed, laid out as SQuAD's examples: question, context and padding of various
+lengths. The inputs are `input_ids`, `input_mask` and `segment_ids`, int32.""",
+    attrs = {
+        "count": attr.int(doc = "How many inputs to make, at least 1.", default = 20),
+        "length": attr.int(doc = "How many tokens each has, padding included; at least 63.", mandatory = True),
+        "seed": attr.int(doc = "The words' seed, at least 0.", mandatory = True),
+        "vocabulary": attr.int(
+            doc = "How many tokens there are, as in the model's embeddings; at least 1000.",
+            default = 30522,
+        ),
+        "_program": attr.label(
+            default = Label("//tools/preprocessing:token_dataset"),
+            executable = True,
+            cfg = "exec",
+        ),
+    },
+    provides = [RepresentativeDatasetInfo],
+)
