@@ -47,11 +47,12 @@ class GraphCode:
       source: what the graph is called in messages, as in "slim's mobilenet_v1".
       build: (batch, height, width, quantize) to the inference graph: NHWC, plain variables,
         placeholder `input` of float32 [batch, height, width, 3]; rewritten by
-        contrib_quantize.create_eval_graph when `quantize`.
-      input: the placeholder's name.
+        contrib_quantize.create_eval_graph when `quantize`. A graph of tokens has int32
+        placeholders [batch, width], and nothing to calibrate.
+      input: the placeholder's name; None for a graph of tokens.
       outputs: the names of the nodes to export.
-      height: pixels of the exported input.
-      width: pixels of the exported input.
+      height: pixels of the exported input; 1 for tokens.
+      width: pixels of the exported input; how many tokens it has.
       finish: turns the frozen graph into the one to write, for ops that TensorFlow does not know.
       calibration_size: (height, width) at which batch norms and ranges are measured, where the
         exported size would be too large for that and the variables do not depend on it.
@@ -62,7 +63,7 @@ class GraphCode:
 
     source: str
     build: Callable[[int, int, int, bool], tf.Graph]
-    input: str
+    input: str | None
     outputs: Sequence[str]
     height: int
     width: int
@@ -77,13 +78,23 @@ def seed(code: GraphCode) -> None:
     """Writes a checkpoint with seeded weights.
 
     Raises:
-      UserError: photographs cannot be read, or the graph has other variables than the genuine one.
+      UserError: photographs cannot be read, the preprocessing is of another kind of input, or the
+        graph has other variables than the genuine one.
     """
     height, width = code.calibration_size or (code.height, code.width)
-    pixels = photographs.read(_PHOTOGRAPHS.value, height, width)
+    name = _PREPROCESSING.value
+    if (code.input is None) != (name == normalization.TOKENS):
+        takes = "tokens" if code.input is None else "pictures"
+        raise cli.UserError(
+            f"--preprocessing={name}: {code.source} takes {takes}; give a preprocessing for them."
+        )
+    batch, feeds = 1, {}
+    if code.input is not None:
+        pixels = photographs.read(_PHOTOGRAPHS.value, height, width)
+        batch, feeds = len(pixels), {code.input: normalization.normalize(pixels, name)}
 
     def build(quantize: bool) -> tf.Graph:
-        return code.build(len(pixels), height, width, quantize)
+        return code.build(batch, height, width, quantize)
 
     seeding.write_checkpoint(
         _OUTPUT.value,
@@ -92,7 +103,7 @@ def seed(code: GraphCode) -> None:
         seeding.Seeding(
             source=code.source,
             seed=_SEED.value,
-            feeds={code.input: normalization.normalize(pixels, _PREPROCESSING.value)},
+            feeds=feeds,
             global_step=code.global_step,
             offsets=code.offsets,
             seeded_value=code.seeded_value,
@@ -130,8 +141,12 @@ def freeze(
       outputs: names of nodes.
     """
     with graph.as_default(), tf.Session() as session:
-        for variable in tf.global_variables():
-            variable.load(values[variable.op.name], session)
+        variables = tf.global_variables()
+        # In one run: for each run of its own, a session looks through the whole graph.
+        session.run(
+            [variable.initializer for variable in variables],
+            {variable.initializer.inputs[1]: values[variable.op.name] for variable in variables},
+        )
         return tf.graph_util.convert_variables_to_constants(
             session, graph.as_graph_def(), list(outputs)
         )

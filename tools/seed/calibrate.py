@@ -105,6 +105,8 @@ def batch_norm_moments(
       New values by the names of the moving mean and moving variance variables.
     """
     graph = float64_graph.rewrite(graph_def, variables, batch_statistics=True)
+    if not graph.batch_norms:
+        return {}
     fetches = [[norm.mean, norm.variance, norm.size] for norm in graph.batch_norms]
     measured = float64_graph.run(graph.graph_def, fetches, feeds)
     values: dict[str, np.ndarray] = {}
