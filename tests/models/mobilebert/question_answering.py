@@ -1,0 +1,35 @@
+"""A question answering model in TensorFlow Lite's interpreter, as tests of MobileBERT ask it."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import tensorflow as tf
+
+LENGTH = 384
+VOCABULARY = 30522
+
+
+class QuestionAnswering:
+    """A model with the inputs of BERT and the outputs start_logits and end_logits."""
+
+    def __init__(self, path: str):
+        self.interpreter = tf.lite.Interpreter(path)
+        self.interpreter.allocate_tensors()
+
+    def run(self, sample: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Runs the model.
+
+        Args:
+          sample: int32 [1, LENGTH] by input: input_ids, input_mask, segment_ids.
+
+        Returns:
+          The logits of the tokens, padding left out, by output: float32 [tokens].
+        """
+        for detail in self.interpreter.get_input_details():
+            self.interpreter.set_tensor(detail["index"], sample[detail["name"]])
+        self.interpreter.invoke()
+        used = sample["input_mask"].sum()
+        return {
+            detail["name"]: self.interpreter.get_tensor(detail["index"])[0, :used]
+            for detail in self.interpreter.get_output_details()
+        }
