@@ -21,6 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tools.audit import bazel, execution_log
+from tools.benchmark import cold_build
 from tools.cli import cli
 
 _TARGETS = flags.DEFINE_list(
@@ -96,58 +97,6 @@ def run_by_hand(action: execution_log.Action, execution_root: str) -> Step:
     return Step(action.name, time.monotonic() - start, usage.ru_maxrss * 1024)
 
 
-class Build:
-    """One workspace with an output root of its own."""
-
-    def __init__(self, directory: pathlib.Path) -> None:
-        self.workspace = cli.workspace()
-        self.command = bazel.command()
-        self.environment = bazel.environment()
-        self.directory = directory
-        self.log = str(directory / "execution.json")
-        self.profile = str(directory / "profile.json")
-
-    def bazel(self, *arguments: str) -> str:
-        """Calls Bazel; returns what it printed.
-
-        Raises:
-          cli.UserError: it failed.
-        """
-        result = subprocess.run(
-            [*self.command, f"--output_user_root={self.directory / 'root'}", *arguments],
-            cwd=self.workspace,
-            env=self.environment,
-            stdout=subprocess.PIPE,
-            check=False,
-            text=True,
-        )
-        if result.returncode:
-            raise cli.UserError(f"bazel {arguments[0]} failed; its own words are above.")
-        return result.stdout.strip()
-
-    def build(self, *options: str) -> float:
-        """Builds the targets; returns the seconds that it took."""
-        start = time.monotonic()
-        self.bazel(
-            "build",
-            "--noshow_progress",
-            "--show_result=0",
-            "--symlink_prefix=/",
-            "--disk_cache=",
-            "--remote_cache=",
-            *options,
-            "--",
-            *_TARGETS.value,
-        )
-        return time.monotonic() - start
-
-    def cold_build(self, *options: str) -> float:
-        """Builds the targets with one job from nothing but what is fetched and analyzed."""
-        self.bazel("clean")
-        self.build("--nobuild")
-        return self.build("--jobs=1", f"--profile={self.profile}", *options)
-
-
 def report(
     console: Console, cold: Sequence[float], by_hand: Sequence[list[Step]], no_op: Sequence[float]
 ) -> None:
@@ -171,7 +120,7 @@ def main(argv: Sequence[str]) -> None:
     del argv
     console = Console(width=120)
     with bazel.output_folder(_DIRECTORY.value, "benchmark-") as directory:
-        build = Build(directory)
+        build = cold_build.Build(directory, _TARGETS.value)
         # Writing the log takes about half a second an action, so no measured build writes it.
         build.cold_build(f"--execution_log_json_file={build.log}")
         actions = execution_log.read(build.log).values()

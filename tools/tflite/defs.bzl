@@ -21,6 +21,7 @@ load("//tools/tflite/private:ssd_checkpoint.bzl", _ssd_checkpoint = "ssd_checkpo
 load("//tools/tflite/private:ssd_frozen_graph.bzl", _ssd_frozen_graph = "ssd_frozen_graph")
 load("//tools/tflite/private:tflite_model.bzl", _tflite_model = "tflite_model")
 load("//tools/tflite/private:token_dataset.bzl", _token_dataset = "token_dataset")
+load("//tools/tflite/private:weights_choice.bzl", _weights_choice = "weights_choice")
 
 ArchitectureInfo = _ArchitectureInfo
 CheckpointInfo = _CheckpointInfo
@@ -40,4 +41,5 @@ released_saved_model = _released_saved_model
 ssd_checkpoint = _ssd_checkpoint
 ssd_frozen_graph = _ssd_frozen_graph
 tflite_model = _tflite_model
+weights_choice = _weights_choice
 token_dataset = _token_dataset

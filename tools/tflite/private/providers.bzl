@@ -53,7 +53,7 @@ TfliteInfo = provider(
     fields = {
         "model": "File: the .tflite, in canonical form.",
         "raw": "File: the .tflite as the converter wrote it, but for the keys of custom operators' options, which are in order.",
-        "graph": "FrozenGraphInfo: what was converted.",
+        "graph": "FrozenGraphInfo or SavedModelInfo: what was converted.",
         "converter": "string: `toco` or `mlir`.",
         "tensorflow_version": "string: the TensorFlow that converted, as in `2.15.1`.",
     },

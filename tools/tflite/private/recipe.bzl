@@ -3,7 +3,8 @@
 load(":errors.bzl", "fail_attribute")
 load(":numbers.bzl", "parse_number")
 load(":preprocessing.bzl", "PREPROCESSINGS")
-load(":providers.bzl", "FrozenGraphInfo", "RepresentativeDatasetInfo")
+load(":providers.bzl", "RepresentativeDatasetInfo")
+load(":source.bzl", "SOURCE_PROVIDERS", "converter_source")
 
 _INFERENCE_TYPES = ["FLOAT", "QUANTIZED_UINT8"]
 _IO_TYPES = ["FLOAT", "INT8", "UINT8"]
@@ -106,7 +107,9 @@ def _check_quantization_aware(ctx, graph):
                 "give none: {} was trained for quantization, so its own ranges decide".format(ctx.attr.graph.label),
             )
 
-def _check_converter(ctx):
+def _check_converter(ctx, graph):
+    if graph.is_saved_model and ctx.attr.converter == "toco":
+        fail_attribute(ctx, "converter", "toco", "TOCO takes frozen graphs, and {} is a SavedModel".format(ctx.attr.graph.label))
     others = _ONLY_MLIR if ctx.attr.converter == "toco" else _ONLY_TOCO
     for attribute, default in others.items():
         given = getattr(ctx.attr, attribute)
@@ -232,11 +235,11 @@ def _check_custom_ops(ctx):
         )
 
 def _recipe_impl(ctx):
-    graph = ctx.attr.graph[FrozenGraphInfo]
+    graph = converter_source(ctx.attr.graph)
     _check_values(ctx)
     _check_arrays(ctx, graph)
     _check_quantization_aware(ctx, graph)
-    _check_converter(ctx)
+    _check_converter(ctx, graph)
     _check_default_ranges(ctx)
     _check_input_stats(ctx, graph)
     _check_custom_ops(ctx)
@@ -245,7 +248,7 @@ def _recipe_impl(ctx):
 
 RECIPE_ATTRS = {
     "converter": attr.string(doc = "As for `tflite_model`.", mandatory = True),
-    "graph": attr.label(doc = "As for `tflite_model`.", mandatory = True, providers = [FrozenGraphInfo]),
+    "graph": attr.label(doc = "As for `tflite_model`.", mandatory = True, providers = SOURCE_PROVIDERS),
     "input_arrays": attr.string_list(doc = "As for `tflite_model`.", mandatory = True),
     "input_shapes": attr.string_list(doc = "As for `tflite_model`.", mandatory = True),
     "output_arrays": attr.string_list(doc = "As for `tflite_model`.", mandatory = True),

@@ -7,7 +7,8 @@ load(":released_archive.bzl", "RELEASED_ATTRS", "released_file", "released_files
 def _released_saved_model_impl(ctx):
     released = released_files(ctx)
     folder = ctx.attr.member + "/" if ctx.attr.member else ""
-    path = released_file(ctx, released, folder + "saved_model.pb", " has no saved_model.pb").dirname
+    main_file = released_file(ctx, released, folder + "saved_model.pb", " has no saved_model.pb")
+    path = main_file.dirname
     prefix = path + "/variables/variables"
     files = depset([file for file in released.files if file.path.startswith(path + "/")])
     variables = [file for file in released.files if file.path.startswith((prefix + ".index", prefix + ".data-"))]
@@ -18,7 +19,7 @@ def _released_saved_model_impl(ctx):
             released.name,
         ), attr = "member")
     return [
-        DefaultInfo(files = files, runfiles = ctx.runfiles(transitive_files = files)),
+        DefaultInfo(files = depset([main_file]), runfiles = ctx.runfiles(transitive_files = files)),
         SavedModelInfo(
             path = path,
             files = files,

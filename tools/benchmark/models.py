@@ -1,0 +1,189 @@
+"""Measures a cold build of models: `bazel run //tools/benchmark:models`.
+
+One build with the machine's own number of jobs, on an output root of its own and after everything
+has been fetched: how long each step of each target took, how large each model is, and how much
+memory all running steps needed together. The seconds are those of one run on one machine.
+"""
+
+import dataclasses
+import json
+import pathlib
+import re
+import threading
+from collections.abc import Mapping, Sequence
+
+from absl import flags
+from rich.console import Console
+from rich.table import Table
+
+from tools.audit import bazel
+from tools.benchmark import cold_build
+from tools.cli import cli
+
+_TARGETS = flags.DEFINE_list("targets", ["//models:all_models"], "What to build.")
+_DIRECTORY = flags.DEFINE_string(
+    "directory", None, "Where the build goes, some 6 GB; a temporary folder if not given."
+)
+_JSON = flags.DEFINE_string("json", None, "A file for the same figures as JSON.")
+
+_SAMPLE_SECONDS = 0.5
+# What a step says of itself while it runs, and the column that it is counted in.
+_STEPS = {
+    "Seeding the weights": "seed",
+    "Cropping the photographs": "data",
+    "Making the tokens": "data",
+    "Exporting the frozen graph": "export",
+    "Writing the canonical graph": "export",
+    "Converting": "convert",
+    "Checking the model": "check",
+    "Writing the canonical model": "canonical",
+}
+_COLUMNS = ("seed", "data", "export", "convert", "check", "canonical")
+
+
+@dataclasses.dataclass(frozen=True)
+class Report:
+    """What one cold build needed.
+
+    Attributes:
+      seconds: from start to end.
+      peak: the largest proportional set of all steps that ran at once, in bytes.
+      steps: seconds by column, by target.
+      sizes: bytes by model.
+    """
+
+    seconds: float
+    peak: int
+    steps: Mapping[str, Mapping[str, float]]
+    sizes: Mapping[str, int]
+
+
+def seconds_by_step(profile: dict) -> dict[str, dict[str, float]]:
+    """Returns the seconds that each target's steps took, by column of `_COLUMNS`.
+
+    Args:
+      profile: a JSON trace profile that `bazel build --profile` wrote.
+    """
+    steps: dict[str, dict[str, float]] = {}
+    for event in profile["traceEvents"]:
+        if event.get("cat") != "action processing":
+            continue
+        label = re.search(r"//\S+:\S+", event["name"])
+        column = next((c for text, c in _STEPS.items() if event["name"].startswith(text)), None)
+        if label and column:
+            target = re.sub(r"\.(raw|seeded)$", "", label[0])
+            row = steps.setdefault(target, {})
+            row[column] = row.get(column, 0.0) + event["dur"] / 1e6
+    return steps
+
+
+def _descendants(parents: Mapping[int, int], root: int) -> set[int]:
+    found = {root}
+    while True:
+        more = {child for child, parent in parents.items() if parent in found} - found
+        if not more:
+            return found - {root}
+        found |= more
+
+
+def memory_of_steps(server: int, proc: pathlib.Path = pathlib.Path("/proc")) -> int:
+    """Returns the proportional set size, in bytes, of all processes below a Bazel server.
+
+    A page that several processes share counts in parts, as in /proc/PID/smaps_rollup.
+    """
+    parents = {}
+    for stat in proc.glob("[0-9]*/stat"):
+        try:
+            # The name of the program, in parentheses, may hold blanks.
+            parents[int(stat.parent.name)] = int(stat.read_text().rpartition(")")[2].split()[1])
+        except OSError:
+            continue
+    total = 0
+    for process in _descendants(parents, server):
+        try:
+            rollup = (proc / str(process) / "smaps_rollup").read_text()
+        except OSError:
+            continue
+        total += sum(int(kib) for kib in re.findall(r"^Pss:\s+(\d+) kB", rollup, re.MULTILINE))
+    return total * 1024
+
+
+class MemoryWatch:
+    """Watches the memory of a build's steps from a thread of its own."""
+
+    def __init__(self, server: int) -> None:
+        self.peak = 0
+        self._server = server
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._watch)
+
+    def _watch(self) -> None:
+        while not self._stopped.wait(_SAMPLE_SECONDS):
+            self.peak = max(self.peak, memory_of_steps(self._server))
+
+    def __enter__(self) -> "MemoryWatch":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *unused: object) -> None:
+        self._stopped.set()
+        self._thread.join()
+
+
+def print_report(console: Console, report: Report) -> None:
+    """Prints a row for each target, models with their size, and the totals."""
+    table = Table(title="One cold build: seconds of each step, size of each model")
+    table.add_column("target", overflow="fold")
+    for column in (*_COLUMNS, "sum", "MB"):
+        table.add_column(column, justify="right")
+    for target in sorted(report.steps):
+        row = report.steps[target]
+        cells = [f"{row[column]:.1f}" if column in row else "" for column in _COLUMNS]
+        size = report.sizes.get(target.rpartition(":")[2])
+        cells += [f"{sum(row.values()):.1f}", f"{size / 1e6:.2f}" if size else ""]
+        table.add_row(target.removeprefix("//models/"), *cells)
+    console.print(table)
+    steps = sum(sum(row.values()) for row in report.steps.values())
+    console.print(
+        f"{len(report.sizes)} models, {sum(report.sizes.values()) / 1e6:.0f} MB:"
+        f" {report.seconds / 60:.1f} minutes, {steps / 60:.1f} minutes of steps;"
+        f" peak memory of all steps at once {report.peak / 1e9:.2f} GB"
+    )
+
+
+def measure(directory: pathlib.Path) -> Report:
+    """Builds and measures.
+
+    Raises:
+      cli.UserError: the build failed.
+    """
+    build = cold_build.Build(directory, _TARGETS.value)
+    build.prepare()
+    with MemoryWatch(int(build.bazel("info", "server_pid"))) as watch:
+        seconds = build.build(f"--profile={build.profile}")
+    with open(build.profile, encoding="utf-8") as stream:
+        steps = seconds_by_step(json.load(stream))
+    bin_directory = pathlib.Path(build.bazel("info", "bazel-bin"))
+    build.bazel("shutdown")
+    sizes = {
+        path.stem: path.stat().st_size
+        for path in bin_directory.glob("models/**/*.tflite")
+        if not path.stem.endswith(".raw")
+    }
+    return Report(seconds, watch.peak, steps, sizes)
+
+
+def main(argv: Sequence[str]) -> None:
+    """Measures, prints and writes."""
+    del argv
+    with bazel.output_folder(_DIRECTORY.value, "benchmark-") as directory:
+        report = measure(directory)
+    print_report(Console(width=120), report)
+    if _JSON.value:
+        with cli.output_file(cli.callers_path(_JSON.value), "w") as stream:
+            json.dump(dataclasses.asdict(report), stream, indent=2, sort_keys=True)
+            stream.write("\n")
+
+
+if __name__ == "__main__":
+    cli.run(main)
