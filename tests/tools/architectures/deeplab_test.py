@@ -1,3 +1,4 @@
+import functools
 import sys
 
 import tensorflow.compat.v1 as tf
@@ -11,6 +12,7 @@ from tools.seed import signature
 _SIGNATURE = "third_party/checkpoints/signatures/deeplab_ade20k_float.tsv"
 
 
+@functools.cache
 def _build(decoder_output_stride, quantize=False, output_stride=16):
     with flagsaver.flagsaver(decoder_output_stride=[str(decoder_output_stride)]):
         return deeplab.build(32, output_stride, (2, 513, 513), quantize)

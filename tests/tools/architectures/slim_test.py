@@ -1,3 +1,4 @@
+import functools
 import math
 import sys
 
@@ -13,6 +14,7 @@ _SIGNATURE = "third_party/checkpoints/signatures/mobilenet_edgetpu.tsv"
 _BATCH_NORM = ("beta", "gamma", "moving_mean", "moving_variance")
 
 
+@functools.cache
 def _build(model_name, *outputs, classes=1001, size=224, quantize=False):
     return slim.build(model_name, classes, outputs, (1, size, size), quantize)
 
