@@ -10,6 +10,8 @@ from flatbuffers import flexbuffers
 from PIL import Image
 from tensorflow.lite.python import schema_py_generated as schema
 
+from tools.preprocessing import normalization
+
 POST_PROCESS = "TFLite_Detection_PostProcess"
 
 _OPERATORS = {
@@ -88,34 +90,65 @@ def run(path: str, inputs: np.ndarray) -> dict[str, np.ndarray]:
     }
 
 
-class Detector:
-    """A detection model in TensorFlow Lite's interpreter."""
+class Model:
+    """A model of photographs in TensorFlow Lite's interpreter.
 
-    def __init__(self, path: str):
-        # Kept tensors show what goes into the post-processing, not its result alone.
+    Attributes:
+      interpreter: it; keeps what every operator gave in the last run.
+      input: what it tells of the one input.
+    """
+
+    def __init__(self, path: str, preprocessing: str = "minus_one_to_one"):
         self.interpreter = tf.lite.Interpreter(path, experimental_preserve_all_tensors=True)
         self.interpreter.allocate_tensors()
         self.input = self.interpreter.get_input_details()[0]
+        self._preprocessing = preprocessing
 
     def run(self, image: np.ndarray) -> list[np.ndarray]:
         """Runs the model.
 
         Args:
-          image: uint8 [height, width, 3]; a float model gets (image - 128) / 128.
+          image: uint8 [height, width, 3]. A uint8 model gets the pixels as they are.
 
         Returns:
-          The outputs in the model's order: boxes [1, N, 4], classes [1, N], scores [1, N] and
-          their number [1].
+          The outputs in the model's order.
         """
-        batch = image[np.newaxis]
-        if self.input["dtype"] == np.float32:
-            batch = (batch.astype(np.float32) - 128) / 128
-        self.interpreter.set_tensor(self.input["index"], batch)
+        self.interpreter.set_tensor(self.input["index"], self._stored(image)[np.newaxis])
         self.interpreter.invoke()
         return [
             self.interpreter.get_tensor(output["index"])
             for output in self.interpreter.get_output_details()
         ]
+
+    def _stored(self, image: np.ndarray) -> np.ndarray:
+        dtype, (scale, zero_point) = self.input["dtype"], self.input["quantization"]
+        if dtype == np.uint8:
+            return image
+        values = normalization.normalize(image, self._preprocessing)
+        if scale:
+            limits = np.iinfo(dtype)
+            values = np.clip(np.rint(values / scale) + zero_point, limits.min, limits.max)
+        return values.astype(dtype)
+
+    def operator_input(self, operator: str) -> np.ndarray:
+        """Returns what an operator that the model has once took in first in the last run.
+
+        Args:
+          operator: its name, as "SOFTMAX".
+
+        Returns:
+          Real numbers; stored ones are turned into such.
+        """
+        (found,) = [x for x in self.interpreter._get_ops_details() if x["op_name"] == operator]
+        index = found["inputs"][0]
+        details = {tensor["index"]: tensor for tensor in self.interpreter.get_tensor_details()}
+        values = self.interpreter.get_tensor(index).astype(np.float64)
+        scale, zero_point = details[index]["quantization"]
+        return (values - zero_point) * scale if scale else values
+
+
+class Detector(Model):
+    """A detection model, whose outputs are boxes [1, N, 4], classes [1, N], scores [1, N], [N]."""
 
     def raw_outputs(self) -> dict[str, np.ndarray]:
         """Returns what the last run gave before post-processing, as real numbers.
@@ -124,20 +157,19 @@ class Detector:
           "boxes": the encoded boxes [1, anchors, 4]; "classes": the logits
           [1, anchors, classes + 1].
         """
-        operators = {
-            operator["op_name"]: operator for operator in self.interpreter._get_ops_details()
+        return {
+            "boxes": self.operator_input(POST_PROCESS),
+            "classes": self.operator_input("LOGISTIC"),
         }
-        indices = {
-            "boxes": operators[POST_PROCESS]["inputs"][0],
-            "classes": operators["LOGISTIC"]["inputs"][0],
-        }
-        details = {tensor["index"]: tensor for tensor in self.interpreter.get_tensor_details()}
-        real = {}
-        for name, index in indices.items():
-            values = self.interpreter.get_tensor(index).astype(np.float64)
-            scale, zero_point = details[index]["quantization"]
-            real[name] = (values - zero_point) * scale if scale else values
-        return real
+
+
+class Classifier(Model):
+    """A classification model, whose output is the probabilities [1, classes]."""
+
+    def logits(self, image: np.ndarray) -> np.ndarray:
+        """Runs the model and returns what went into the softmax, as real numbers [1, classes]."""
+        self.run(image)
+        return self.operator_input("SOFTMAX")
 
 
 def centred_cosine(a: np.ndarray, b: np.ndarray) -> float:
