@@ -131,7 +131,7 @@ class Model:
         return values.astype(dtype)
 
     def operator_input(self, operator: str) -> np.ndarray:
-        """Returns what an operator that the model has once took in first in the last run.
+        """Returns what the last operator of a kind took in first in the last run.
 
         Args:
           operator: its name, as "SOFTMAX".
@@ -139,8 +139,8 @@ class Model:
         Returns:
           Real numbers; stored ones are turned into such.
         """
-        (found,) = [x for x in self.interpreter._get_ops_details() if x["op_name"] == operator]
-        index = found["inputs"][0]
+        found = [x for x in self.interpreter._get_ops_details() if x["op_name"] == operator]
+        index = found[-1]["inputs"][0]
         details = {tensor["index"]: tensor for tensor in self.interpreter.get_tensor_details()}
         values = self.interpreter.get_tensor(index).astype(np.float64)
         scale, zero_point = details[index]["quantization"]

@@ -14,6 +14,9 @@ load("//tools/tflite/private:released_archive.bzl", "released_archive")
 
 # buildifier: disable=bzl-visibility
 load("//tools/tflite/private:seeded_ssd_checkpoint.bzl", "seeded_ssd_checkpoint")
+
+# buildifier: disable=bzl-visibility
+load("//tools/tflite/private:unpublished_checkpoint.bzl", "unpublished_checkpoint")
 load(":refusals.bzl", "not_allowed", "refusal", "refusal_tests")
 
 # A target under test is analyzed by its test only: most of them cannot be.
@@ -157,4 +160,9 @@ def errors_test_suite(name):
             released_rule(name = case, archive = ":archive", member = member, tags = _MANUAL, **attributes)
             refusals[case] = refusal(case, "member = {} {}.".format(repr(member), message))
 
+    unpublished_checkpoint(name = "unpublished", tags = _MANUAL)
+    refusals["unpublished"] = refusal(
+        "unpublished",
+        "no checkpoint of this model is published; build it with --//models:weights=seeded.",
+    )
     refusal_tests(name, refusals, accepted)

@@ -3,6 +3,7 @@
 load(":labels.bzl", "sibling")
 load(":released_checkpoint.bzl", "released_checkpoint")
 load(":seeded_checkpoint.bzl", "seeded_checkpoint")
+load(":unpublished_checkpoint.bzl", "unpublished_checkpoint")
 load(":weights_choice.bzl", "weights_choice")
 
 def checkpoint_choice(name, seeded_rule, archive, member, fine_tune_checkpoint, quantization_aware, tags = [], testonly = None, visibility = None, **seeding):
@@ -29,22 +30,26 @@ def checkpoint_choice(name, seeded_rule, archive, member, fine_tune_checkpoint, 
         visibility = visibility,
         **seeding
     )
-    released = None
+
+    # Not for `//...`: it stops the build while no digest is pinned, and fetches the archive after.
+    released = dict(
+        name = name + ".released",
+        tags = tags + ["manual"],
+        testonly = testonly,
+        visibility = visibility,
+    )
     if archive:
-        released = ":" + name + ".released"
         released_checkpoint(
-            name = name + ".released",
             archive = archive,
             member = member,
             quantization_aware = quantization_aware,
-            # Not for `//...`: it stops the build while no digest is pinned, and fetches the archive after.
-            tags = tags + ["manual"],
-            testonly = testonly,
-            visibility = visibility,
+            **released
         )
+    else:
+        unpublished_checkpoint(**released)
     weights_choice(
         name = name,
-        released = released or ":" + name + ".seeded",
+        released = ":" + name + ".released",
         seeded = ":" + name + ".seeded",
         tags = tags,
         testonly = testonly,
@@ -58,8 +63,8 @@ def checkpoint(name, architecture, seed, archive = None, member = None, signatur
       name: the checkpoint's name. `NAME.seeded` and `NAME.released` are its two forms.
       architecture: the model, an `architecture`.
       seed: the seed of the seeded weights.
-      archive: the published archive, `@released_NAME//:archive`. None where no checkpoint is published: such
-        a model is seeded always, or takes a published graph instead.
+      archive: the published archive, `@released_NAME//:archive`. None where no checkpoint is published: then
+        only the seeded form can be built.
       member: the checkpoint's prefix inside the archive.
       signature: a .tsv with every variable of the published checkpoint, where it is known.
       fine_tune_checkpoint: the float `checkpoint` that a seeded quantization-aware one starts from.

@@ -1,0 +1,12 @@
+"""What stands for a checkpoint that nobody has published."""
+
+load(":providers.bzl", "CheckpointInfo")
+
+def _unpublished_checkpoint_impl(ctx):
+    fail("{}: no checkpoint of this model is published; build it with --//models:weights=seeded.".format(ctx.label))
+
+unpublished_checkpoint = rule(
+    implementation = _unpublished_checkpoint_impl,
+    doc = "Stops the analysis: nobody shall take seeded weights for published ones.",
+    provides = [CheckpointInfo],
+)
