@@ -3,6 +3,7 @@
 import collections
 import dataclasses
 import pathlib
+import re
 
 import numpy as np
 import tensorflow as tf
@@ -63,6 +64,11 @@ def structure(path: str) -> Structure:
     )
 
 
+def preprocessing(path: str) -> str:
+    """Returns what a model's description says is done to its pixels."""
+    return re.search(r"; preprocessing (\w+)", structure(path).description)[1]
+
+
 def photograph(path: str, height: int, width: int) -> np.ndarray:
     """Reads a photograph as uint8 [height, width, 3]."""
     with Image.open(path) as image:
@@ -98,11 +104,11 @@ class Model:
       input: what it tells of the one input.
     """
 
-    def __init__(self, path: str, preprocessing: str = "minus_one_to_one"):
+    def __init__(self, path: str):
         self.interpreter = tf.lite.Interpreter(path, experimental_preserve_all_tensors=True)
         self.interpreter.allocate_tensors()
         self.input = self.interpreter.get_input_details()[0]
-        self._preprocessing = preprocessing
+        self._preprocessing = preprocessing(path)
 
     def run(self, image: np.ndarray) -> list[np.ndarray]:
         """Runs the model.

@@ -10,7 +10,7 @@ def _misdeclared_graph_impl(ctx):
             graph = graph.graph,
             checkpoint = graph.checkpoint,
             preprocessing = ctx.attr.preprocessing,
-            outputs = graph.outputs,
+            arrays = graph.arrays,
         ),
     ]
 

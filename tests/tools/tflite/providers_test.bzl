@@ -70,7 +70,7 @@ def _released_frozen_graph_test_impl(ctx):
     asserts.equals(env, ["released.graph.pb"], _paths(env, target[DefaultInfo].files.to_list()))
     asserts.equals(env, ["archive/frozen_inference_graph.pb"], _paths(env, target[OutputGroupInfo].raw.to_list()))
     asserts.equals(env, "identity", graph.preprocessing)
-    asserts.equals(env, ["ArgMax"], graph.outputs)
+    asserts.equals(env, ["ArgMax"], graph.arrays)
     asserts.equals(env, "released", graph.checkpoint.weights)
     asserts.true(env, graph.checkpoint.quantization_aware, "quantization_aware is lost")
     asserts.equals(env, _RELEASED_DESCRIPTION, graph.checkpoint.description)
@@ -219,7 +219,7 @@ def providers_test_suite(name):
         name = "released.graph",
         archive = ":archive",
         member = "frozen_inference_graph.pb",
-        outputs = ["ArgMax"],
+        arrays = ["ArgMax"],
         preprocessing = "identity",
         quantization_aware = True,
         tags = _MANUAL,

@@ -264,7 +264,14 @@ _PITFALLS = {
         {"graph": ":graph_of_declared_arrays", "output_arrays": ["x", "z"]},
         "output_arrays",
         "[\"x\", \"z\"]",
-        "//{package}:graph_of_declared_arrays offers x, y",
+        "//{package}:graph_of_declared_arrays offers a, x, y",
+    ),
+    "input_array_undeclared": (
+        _FLOAT,
+        {"graph": ":graph_of_declared_arrays", "input_arrays": ["image"]},
+        "input_arrays",
+        "[\"image\"]",
+        "//{package}:graph_of_declared_arrays offers a, x, y",
     ),
     "mean_of_another_preprocessing": (
         _QUANTIZED,

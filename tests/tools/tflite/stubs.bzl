@@ -35,7 +35,7 @@ def _stub_frozen_graph_impl(ctx):
             graph = graph,
             checkpoint = _write_checkpoint(ctx),
             preprocessing = ctx.attr.preprocessing,
-            outputs = ctx.attr.outputs,
+            arrays = ctx.attr.arrays,
         ),
     ]
 
@@ -43,7 +43,7 @@ stub_frozen_graph = rule(
     implementation = _stub_frozen_graph_impl,
     doc = "An empty frozen graph, with the description `stub weights`.",
     attrs = {
-        "outputs": attr.string_list(doc = "As `FrozenGraphInfo.outputs`."),
+        "arrays": attr.string_list(doc = "As `FrozenGraphInfo.arrays`."),
         "preprocessing": attr.string(doc = "As `FrozenGraphInfo.preprocessing`; empty, and nothing is checked."),
         "quantization_aware": attr.bool(doc = "As `CheckpointInfo.quantization_aware`."),
     },

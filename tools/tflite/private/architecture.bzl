@@ -9,7 +9,7 @@ def _architecture_impl(ctx):
             graph_code = ctx.attr.graph_code[DefaultInfo].files_to_run,
             options = ["--{}={}".format(name, value) for name, value in sorted(ctx.attr.options.items())],
             preprocessing = ctx.attr.preprocessing,
-            outputs = ctx.attr.outputs,
+            arrays = ctx.attr.arrays,
         ),
     ]
 
@@ -25,8 +25,8 @@ architecture = rule(
             cfg = "exec",
         ),
         "options": attr.string_dict(doc = "The program's own flags, without their dashes."),
-        "outputs": attr.string_list(
-            doc = "The arrays that an exported graph has to offer; others cannot be asked of it. Empty: not declared.",
+        "arrays": attr.string_list(
+            doc = "The inputs and outputs that an exported graph has to offer; others cannot be asked of it. Empty: not declared.",
         ),
         "preprocessing": attr.string(doc = PREPROCESSING_DOC, mandatory = True, values = PREPROCESSINGS.keys()),
     },

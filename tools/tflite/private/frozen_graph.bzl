@@ -3,7 +3,7 @@
 load(":canonical.bzl", "CANONICAL_GRAPH_ATTRS", "canonicalize_graph")
 load(":providers.bzl", "ArchitectureInfo", "CheckpointInfo", "FrozenGraphInfo")
 
-def frozen_graph_providers(ctx, graph, checkpoint, preprocessing, outputs, **output_groups):
+def frozen_graph_providers(ctx, graph, checkpoint, preprocessing, arrays, **output_groups):
     """Returns what every rule that makes a frozen graph provides.
 
     Args:
@@ -11,7 +11,7 @@ def frozen_graph_providers(ctx, graph, checkpoint, preprocessing, outputs, **out
       graph: the File of the canonical GraphDef.
       checkpoint: the CheckpointInfo of its constants.
       preprocessing: a key of PREPROCESSINGS.
-      outputs: a list of the arrays that it offers; empty when not declared.
+      arrays: a list of the inputs and outputs that it offers; empty when not declared.
       **output_groups: depsets of Files.
     """
     return [
@@ -22,7 +22,7 @@ def frozen_graph_providers(ctx, graph, checkpoint, preprocessing, outputs, **out
             graph = graph,
             checkpoint = checkpoint,
             preprocessing = preprocessing,
-            outputs = outputs,
+            arrays = arrays,
         ),
     ]
 
@@ -52,7 +52,7 @@ def _frozen_graph_impl(ctx):
         graph,
         checkpoint,
         architecture.preprocessing,
-        architecture.outputs,
+        architecture.arrays,
         raw = depset([exported]),
     )
 

@@ -6,7 +6,7 @@ ArchitectureInfo = provider(
         "graph_code": "FilesToRunProvider: the program that seeds and exports, `tools/architectures/program.py` behind it.",
         "options": "list of strings: the flags that make this model of it.",
         "preprocessing": "string: a key of PREPROCESSINGS.",
-        "outputs": "list of strings: the arrays that an exported graph offers; empty when not declared.",
+        "arrays": "list of strings: the inputs and outputs that an exported graph offers; empty when not declared.",
     },
 )
 
@@ -27,7 +27,7 @@ FrozenGraphInfo = provider(
         "graph": "File: the serialized GraphDef.",
         "checkpoint": "CheckpointInfo: where its constants come from.",
         "preprocessing": "string: a key of PREPROCESSINGS, what its input expects.",
-        "outputs": "list of strings: the arrays that it offers; empty when not declared.",
+        "arrays": "list of strings: the inputs and outputs that it offers; empty when not declared.",
     },
 )
 

@@ -69,13 +69,15 @@ def _check_arrays(ctx, graph):
     shapes = ctx.attr.input_shapes
     if len(shapes) != len(ctx.attr.input_arrays) or [shape for shape in shapes if not _is_shape(shape)]:
         fail_attribute(ctx, "input_shapes", shapes, "give one shape like \"1,320,320,3\" for each of input_arrays")
-    if graph.outputs and [name for name in ctx.attr.output_arrays if name not in graph.outputs]:
-        fail_attribute(
-            ctx,
-            "output_arrays",
-            ctx.attr.output_arrays,
-            "{} offers {}".format(ctx.attr.graph.label, ", ".join(graph.outputs)),
-        )
+    for attribute in ["input_arrays", "output_arrays"]:
+        given = getattr(ctx.attr, attribute)
+        if graph.arrays and [name for name in given if name not in graph.arrays]:
+            fail_attribute(
+                ctx,
+                attribute,
+                given,
+                "{} offers {}".format(ctx.attr.graph.label, ", ".join(graph.arrays)),
+            )
 
 def _check_values(ctx):
     for attribute, allowed in [

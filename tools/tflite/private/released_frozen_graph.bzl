@@ -23,7 +23,7 @@ def _released_frozen_graph_impl(ctx):
         graph,
         checkpoint,
         ctx.attr.preprocessing,
-        ctx.attr.outputs,
+        ctx.attr.arrays,
         raw = depset([published]),
     )
 
@@ -38,8 +38,8 @@ Makes `NAME.pb`, in canonical form. Output group `raw`: the graph as it is publi
             doc = "The GraphDef's path in the archive or folder, as in `frozen_inference_graph.pb`.",
             mandatory = True,
         ),
-        outputs = attr.string_list(
-            doc = "The arrays that the graph has to offer; others cannot be asked of it. Empty: not declared.",
+        arrays = attr.string_list(
+            doc = "The inputs and outputs that the graph has to offer; others cannot be asked of it. Empty: not declared.",
         ),
         preprocessing = attr.string(doc = PREPROCESSING_DOC, mandatory = True, values = PREPROCESSINGS.keys()),
     ),

@@ -13,7 +13,7 @@ def converter_source(target):
 
     Returns:
       A struct: `info`, the provider; `is_saved_model`; `checkpoint`, its CheckpointInfo; `preprocessing`;
-      `outputs`, the arrays that it offers, empty when not declared; `files`, a depset; `flag` and `path`, how a
+      `arrays`, the inputs and outputs that it offers, empty when not declared; `files`, a depset; `flag` and `path`, how a
       converter is told.
     """
     if SavedModelInfo in target:
@@ -23,7 +23,7 @@ def converter_source(target):
             is_saved_model = True,
             checkpoint = info.checkpoint,
             preprocessing = info.preprocessing,
-            outputs = [],
+            arrays = [],
             files = info.files,
             flag = "--saved_model_dir",
             path = info.path,
@@ -34,7 +34,7 @@ def converter_source(target):
         is_saved_model = False,
         checkpoint = info.checkpoint,
         preprocessing = info.preprocessing,
-        outputs = info.outputs,
+        arrays = info.arrays,
         files = depset([info.graph]),
         flag = "--graph_def_file",
         path = info.graph.path,

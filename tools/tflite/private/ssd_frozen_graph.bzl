@@ -20,8 +20,9 @@ model {{
 }}
 """
 
-# What the exporter gives an SSD graph, post-processed or cut before.
-_OUTPUTS = [
+# What the exporter gives an SSD graph: its input, the detections, and what they are made from.
+_ARRAYS = [
+    "normalized_input_image_tensor",
     "TFLite_Detection_PostProcess",
     "TFLite_Detection_PostProcess:1",
     "TFLite_Detection_PostProcess:2",
@@ -75,7 +76,7 @@ def _ssd_frozen_graph_impl(ctx):
         graph,
         checkpoint,
         ctx.attr.preprocessing,
-        _OUTPUTS,
+        _ARRAYS,
         config = depset([config]),
         raw = depset([exported]),
     )

@@ -33,6 +33,8 @@ def _tflite_model_impl(ctx):
         _CONVERTERS[ctx.attr.converter],
         tensorflow.version,
     )
+    if graph.preprocessing:
+        description += "; preprocessing " + graph.preprocessing
     if ctx.attr.benchmark_only:
         description += "; for benchmarks only, with made-up ranges"
     canonicalize_tflite(ctx, ctx.file.raw, description, model, after = checked)
