@@ -10,6 +10,7 @@ import numpy as np
 from absl import flags
 from ai_edge_litert import interpreter as litert
 
+from tools.canonicalize import structure
 from tools.canonicalize.schema import tflite
 from tools.cli import cli
 from tools.seed import weights
@@ -88,27 +89,14 @@ def _sample(detail: dict) -> np.ndarray:
     return np.ones(shape, dtype)
 
 
-def load(path: str) -> litert.Interpreter:
-    """Loads a model.
-
-    Raises:
-      UserError: it is no model, or a truncated one.
-    """
-    try:
-        return litert.Interpreter(path, num_threads=1)
-    except (RuntimeError, ValueError) as error:
-        raise cli.UserError(
-            f"{path}: the converted model cannot be loaded: {cli.first_line(error)}."
-        ) from error
-
-
-def invoke(path: str, interpreter: litert.Interpreter) -> None:
+def invoke(path: str) -> None:
     """Runs a model once.
 
     Raises:
-      UserError: it does not run, or gives something else than finite numbers.
+      UserError: it does not load, does not run, or gives something else than finite numbers.
     """
     try:
+        interpreter = litert.Interpreter(path, num_threads=1)
         interpreter.allocate_tensors()
         for detail in interpreter.get_input_details():
             interpreter.set_tensor(detail["index"], _sample(detail))
@@ -130,8 +118,8 @@ def main(argv: Sequence[str]) -> None:
     del argv
     path = _MODEL.value
     content = cli.read_file(path, "model")
-    # The interpreter verifies the file, which reading its fields takes for granted.
-    interpreter = load(path)
+    # Neither reading its fields nor the interpreter survives a truncated file.
+    structure.check(content, path)
     model = tflite.Model.GetRootAsModel(bytearray(content), 0)
     operators = count_operators(model)
     if operators < _MINIMUM_OPERATORS.value:
@@ -147,7 +135,7 @@ def main(argv: Sequence[str]) -> None:
                 f" the first: {'; '.join(problems[:3])}. Ranges are missing there; if that is"
                 " meant, name the operators in float_operators."
             )
-    invoke(path, interpreter)
+    invoke(path)
     with cli.output_file(_OUTPUT.value, "w") as stream:
         stream.write(f"{operators} operators\n")
 

@@ -5,7 +5,7 @@ load("//tools/tflite:defs.bzl", "FrozenGraphInfo")
 def _misdeclared_graph_impl(ctx):
     graph = ctx.attr.graph[FrozenGraphInfo]
     return [
-        DefaultInfo(files = depset([graph.graph])),
+        DefaultInfo(files = depset([graph.graph]), runfiles = ctx.runfiles(files = [graph.graph])),
         FrozenGraphInfo(
             graph = graph.graph,
             checkpoint = graph.checkpoint,

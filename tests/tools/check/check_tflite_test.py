@@ -119,7 +119,7 @@ class CheckTfliteTest(parameterized.TestCase):
     def test_a_truncated_file(self):
         self._assert_refused(
             self._check(_relu()[:100]),
-            "^ERROR: .*model.tflite: the converted model cannot be loaded: ",
+            "^ERROR: .*model.tflite: .*truncated",
         )
 
 

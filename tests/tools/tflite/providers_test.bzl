@@ -87,7 +87,9 @@ def _released_saved_model_test_impl(ctx):
     folder = ctx.attr.folder + "/"
     asserts.equals(env, package + ctx.attr.folder, saved_model.path)
     asserts.equals(env, [folder + name for name in ctx.attr.files], _paths(env, saved_model.files.to_list()))
-    asserts.equals(env, [folder + name for name in ctx.attr.files], _paths(env, target[DefaultInfo].files.to_list()))
+
+    # One file, by which a test names the folder.
+    asserts.equals(env, [folder + "saved_model.pb"], _paths(env, target[DefaultInfo].files.to_list()))
     asserts.equals(env, "identity", saved_model.preprocessing)
     checkpoint = saved_model.checkpoint
     asserts.equals(env, package + folder + "variables/variables", checkpoint.prefix)
