@@ -27,7 +27,8 @@ def _photograph_dataset_impl(ctx):
         progress_message = "Cropping the photographs of %s" % ctx.label,
     )
     return [
-        DefaultInfo(files = depset([samples])),
+        # In its runfiles too, for tests that convert again.
+        DefaultInfo(files = depset([samples]), runfiles = ctx.runfiles(files = [samples])),
         RepresentativeDatasetInfo(samples = samples),
     ]
 

@@ -28,7 +28,8 @@ def _token_dataset_impl(ctx):
         progress_message = "Drawing the tokens of %s" % ctx.label,
     )
     return [
-        DefaultInfo(files = depset([samples])),
+        # In its runfiles too, for tests that convert again.
+        DefaultInfo(files = depset([samples]), runfiles = ctx.runfiles(files = [samples])),
         RepresentativeDatasetInfo(samples = samples),
     ]
 
