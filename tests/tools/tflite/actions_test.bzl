@@ -9,6 +9,7 @@ load(
     "pipeline_config",
     "ssd_frozen_graph",
     "tflite_model",
+    "token_dataset",
 )
 
 # The tests look behind the public rules.
@@ -402,6 +403,36 @@ model {
         tool = "tools/preprocessing/photograph_dataset",
     )
 
+    token_dataset(
+        name = "tokens",
+        count = 3,
+        length = 100,
+        seed = 5,
+        tags = _MANUAL,
+        vocabulary = 2000,
+    )
+    _rule_action_test(
+        name = "token_dataset_action_test",
+        size = "small",
+        argv = [
+            "--count",
+            "3",
+            "--length",
+            "100",
+            "--seed",
+            "5",
+            "--vocabulary",
+            "2000",
+            "--output",
+            output + "tokens.npz",
+        ],
+        inputs = [],
+        mnemonic = "TokenDataset",
+        outputs = [output + "tokens.npz"],
+        target_under_test = ":tokens",
+        tool = "tools/preprocessing/token_dataset",
+    )
+
     architecture(
         name = "architecture",
         graph_code = ":graph_code",
@@ -488,5 +519,6 @@ model {
             "thresholds",
             "toco_float",
             "toco_quantized",
+            "token_dataset",
         ]],
     )

@@ -6,6 +6,7 @@ load(
     "released_frozen_graph",
     "released_saved_model",
     "ssd_frozen_graph",
+    "token_dataset",
 )
 
 # The tests look behind the public rules.
@@ -81,6 +82,22 @@ def _checkpoint(name, changes):
         **recipe
     )
 
+_TOKENS = {
+    "tokens_none": ("count", 0, "0", "give a whole number of at least 1"),
+    "tokens_of_a_negative_seed": ("seed", -1, "-1", "give a whole number of at least 0"),
+    "tokens_without_room": ("length", 62, "62", "give a whole number of at least 63"),
+    "tokens_without_words": ("vocabulary", 999, "999", "give a whole number of at least 1000"),
+}
+
+_ACCEPTED_TOKENS = {
+    "tokens_least": {"count": 1, "length": 63, "seed": 0, "vocabulary": 1000},
+}
+
+def _tokens(name, changes):
+    recipe = {"length": 384, "seed": 7}
+    recipe.update(changes)
+    token_dataset(name = name, tags = _MANUAL, **recipe)
+
 _PREPROCESSED = {"preprocessing": "identity"}
 
 # kind: (the rule, what it needs besides archive and member)
@@ -129,6 +146,13 @@ def errors_test_suite(name):
         refusals[case] = refusal(case, not_allowed(attribute, given, allowed))
     for case, changes in _ACCEPTED_CHECKPOINTS.items():
         _checkpoint(case, changes)
+        accepted.append(case)
+
+    for case, (attribute, value, given, allowed) in _TOKENS.items():
+        _tokens(case, {attribute: value})
+        refusals[case] = refusal(case, not_allowed(attribute, given, allowed))
+    for case, changes in _ACCEPTED_TOKENS.items():
+        _tokens(case, changes)
         accepted.append(case)
 
     native.filegroup(name = "no_photographs")
