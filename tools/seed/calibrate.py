@@ -121,8 +121,11 @@ def fake_quant_ranges(
 ) -> dict[str, np.ndarray]:
     """Measures what goes into every fake-quant op while none of them quantizes.
 
+    A kernel's ranges, one for each output, are exact and symmetric around zero, as TensorFlow Lite
+    asks of them and tfmot's LastValueQuantizer trains them.
+
     Args:
-      graph_def: an inference graph as contrib.quantize rewrites it.
+      graph_def: an inference graph with fake-quant ops.
       variables: values by name. Range variables may be absent.
       feeds: inputs by placeholder name.
 
@@ -137,4 +140,8 @@ def fake_quant_ranges(
         values[quant.min_variable], values[quant.max_variable] = rounding.quantization_range(
             minimum, maximum, SIGNIFICANT_BITS
         )
+    for quant in graph.channel_fake_quants:
+        kernel = np.abs(variables[quant.kernel_variable])
+        largest = kernel.max(axis=tuple(range(kernel.ndim - 1)))
+        values[quant.min_variable], values[quant.max_variable] = -largest, largest
     return values

@@ -10,6 +10,7 @@ import tensorflow.compat.v1 as tf
 _VARIABLES = ("Variable", "VariableV2")
 BATCH_NORMS = ("FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3")
 _FAKE_QUANT = "FakeQuantWithMinMaxVars"
+_CHANNEL_FAKE_QUANT = "FakeQuantWithMinMaxVarsPerChannel"
 _RESIZE_BILINEAR = "ResizeBilinear"
 
 
@@ -47,12 +48,22 @@ class FakeQuant:
 
 
 @dataclasses.dataclass(frozen=True)
+class ChannelFakeQuant:
+    """A fake-quant op with a range for each output of a kernel: its variables' names."""
+
+    kernel_variable: str
+    min_variable: str
+    max_variable: str
+
+
+@dataclasses.dataclass(frozen=True)
 class Float64Graph:
     """A rewritten graph and its taps."""
 
     graph_def: tf.GraphDef
     batch_norms: list[BatchNorm]
     fake_quants: list[FakeQuant]
+    channel_fake_quants: list[ChannelFakeQuant]
 
 
 def variable_name(nodes: Mapping[str, tf.NodeDef], source: str) -> str:
@@ -83,10 +94,11 @@ def rewrite(
         of the stored ones.
 
     Raises:
-      UnsupportedGraph: a batch norm is not NHWC, or a range or moving statistic no plain variable.
+      UnsupportedGraph: a batch norm is not NHWC, or a range, moving statistic or kernel with
+        ranges no plain variable.
     """
     nodes = {node.name: node for node in graph_def.node}
-    result = Float64Graph(tf.GraphDef(versions=graph_def.versions), [], [])
+    result = Float64Graph(tf.GraphDef(versions=graph_def.versions), [], [], [])
     for node in graph_def.node:
         if node.op in _VARIABLES:
             if node.name in variables:
@@ -112,6 +124,11 @@ def rewrite(
                     f"{node.name}/maximum",
                 )
             )
+        elif node.op == _CHANNEL_FAKE_QUANT:
+            result.graph_def.node.append(_passed_on(node))
+            result.channel_fake_quants.append(
+                ChannelFakeQuant(*(variable_name(nodes, source) for source in node.input))
+            )
         elif node.op == _RESIZE_BILINEAR:
             result.graph_def.node.extend(_resize_bilinear(node))
         else:
@@ -127,7 +144,8 @@ def measured_variables(graph_def: tf.GraphDef) -> set[str]:
     """
     graph = rewrite(graph_def, {}, batch_statistics=True)
     names = {name for x in graph.batch_norms for name in (x.mean_variable, x.variance_variable)}
-    return names | {name for x in graph.fake_quants for name in (x.min_variable, x.max_variable)}
+    quants = [*graph.fake_quants, *graph.channel_fake_quants]
+    return names | {name for x in quants for name in (x.min_variable, x.max_variable)}
 
 
 def run(graph_def: tf.GraphDef, fetches: Any, feeds: Mapping[str, np.ndarray]) -> Any:
@@ -141,7 +159,10 @@ def run(graph_def: tf.GraphDef, fetches: Any, feeds: Mapping[str, np.ndarray]) -
     Returns:
       Arrays nested like `fetches`.
     """
-    needed = tf.graph_util.extract_sub_graph(graph_def, sorted(set(tf.nest.flatten(fetches))))
+    names = sorted(set(tf.nest.flatten(fetches)))
+    if not names:
+        return fetches
+    needed = tf.graph_util.extract_sub_graph(graph_def, names)
     config = tf.ConfigProto(
         intra_op_parallelism_threads=1, inter_op_parallelism_threads=1, use_per_session_threads=True
     )
@@ -226,7 +247,11 @@ def _fake_quant(node: tf.NodeDef) -> Iterator[tf.NodeDef]:
     yield _node("Reshape", flat, [node.input[0], f"{name}/all"], T=tf.float64, Tshape=tf.int32)
     yield _node("Min", f"{name}/minimum", [flat, f"{name}/axis"], **reduction)
     yield _node("Max", f"{name}/maximum", [flat, f"{name}/axis"], **reduction)
-    yield _node("Identity", name, [node.input[0]], T=tf.float64)
+    yield _passed_on(node)
+
+
+def _passed_on(node: tf.NodeDef) -> tf.NodeDef:
+    return _node("Identity", node.name, [node.input[0]], T=tf.float64)
 
 
 def _resize_bilinear(node: tf.NodeDef) -> Iterator[tf.NodeDef]:

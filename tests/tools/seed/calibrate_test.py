@@ -117,6 +117,49 @@ class CalibrateTest(absltest.TestCase):
         self.assertGreaterEqual(found["act_quant/max"], rectified.max())
         self.assertLess(found["act_quant/max"], rectified.max() * (1 + 2**-11))
 
+    def test_a_kernels_ranges_are_exact_and_symmetric(self):
+        with tf.Graph().as_default() as graph:
+            image = tf.placeholder(tf.float32, [2, 4, 5, 3], name="image")
+            kernel = tf.quantization.fake_quant_with_min_max_vars_per_channel(
+                _variable("weights", [1, 1, 3, 6]),
+                _variable("kernel_min", [6]),
+                _variable("kernel_max", [6]),
+                narrow_range=True,
+            )
+            convolved = tf.nn.conv2d(image, kernel, 1, "VALID")
+            tf.fake_quant_with_min_max_vars(
+                convolved, _variable("act_quant/min", []), _variable("act_quant/max", [])
+            )
+        graph_def = graph.as_graph_def()
+        ranges = ["kernel_min", "kernel_max", "act_quant/min", "act_quant/max"]
+        calibrate.check_covered(graph_def, ["weights", *ranges], ["weights"], "m.config")
+        found = calibrate.fake_quant_ranges(graph_def, self.values, self.feeds)
+        self.assertCountEqual(found, ranges)
+        largest = np.abs(self.values["weights"]).max((0, 1, 2))
+        np.testing.assert_array_equal(found["kernel_max"], largest)
+        np.testing.assert_array_equal(found["kernel_min"], -largest)
+        self.assertEqual(found["kernel_max"].dtype, np.float32)
+        # What follows is measured on the kernel as it is.
+        self.assertGreaterEqual(found["act_quant/max"], self.convolved.max())
+        self.assertLess(found["act_quant/max"], self.convolved.max() * (1 + 2**-11))
+
+    def test_ranges_of_a_computed_kernel_are_refused(self):
+        with tf.Graph().as_default() as graph:
+            tf.quantization.fake_quant_with_min_max_vars_per_channel(
+                2 * _variable("weights", [1, 1, 3, 6]),
+                _variable("low", [6]),
+                _variable("high", [6]),
+            )
+        with self.assertRaisesRegex(cli.UserError, "cannot be calibrated: .* comes from a Mul"):
+            calibrate.check_covered(graph.as_graph_def(), ["low"], [], "m.config")
+
+    def test_a_graph_without_either_has_nothing_to_measure(self):
+        with tf.Graph().as_default() as graph:
+            tf.nn.relu(tf.placeholder(tf.float32, [2, 4, 5, 3], name="image"))
+        graph_def = graph.as_graph_def()
+        self.assertEmpty(calibrate.batch_norm_moments(graph_def, {}, self.feeds))
+        self.assertEmpty(calibrate.fake_quant_ranges(graph_def, {}, self.feeds))
+
     def test_ranges_hold_zero_and_are_not_empty(self):
         for measured, stored in (
             ((1.0, 3.0), (0.0, 3.0)),
