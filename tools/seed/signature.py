@@ -11,11 +11,13 @@ from tools.export.checkpoint import Variable
 
 _COLUMNS = ["tensor", "dtype", "shape", "offset", "size", "masked_crc32c_hex"]
 _DIFFERENCES_SHOWN = 3
-# What optimizers, moving averages and contrib.quantize keep beside a model's own variables: slots,
-# known by the end of their names, and counters.
+# What optimizers, moving averages, contrib.quantize, Keras and tfmot keep beside a model's own
+# variables: slots, known by the end of their names or a folder in them, counters and metrics.
 _TRAINING = re.compile(
     r".*/(?:Momentum|RMSProp(?:_1)?|Adam(?:_1)?|ExponentialMovingAverage|biased|local_step)"
     r"|beta[12]_power|fake_quantization_step"
+    r"|.*/\.OPTIMIZER_SLOT/.*|(?:optimizer|keras_api/metrics)/.*"
+    r"|.*/optimizer_step/\.ATTRIBUTES/VARIABLE_VALUE"
 )
 # A model may have the step; nothing that it computes depends on it.
 _STEP = "global_step"

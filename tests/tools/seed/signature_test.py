@@ -13,6 +13,8 @@ _SIGNATURES = "third_party/checkpoints/signatures"
 # Kernels, biases, four arrays of each batch norm, ranges, the step.
 _INFERENCE_VARIABLES = {
     "deeplab_ade20k_float": 298,
+    "edsr_f32b5": 26,
+    "edsr_f32b5_qat": 92,
     "mobilebert_float": 1114,
     "mobiledet_cpu": 506,
     "mobilenet_edgetpu": 293,
@@ -71,6 +73,10 @@ class SignatureTest(absltest.TestCase):
             "beta1_power",
             "beta2_power",
             "fake_quantization_step",
+            "layer-0/kernel/.OPTIMIZER_SLOT/optimizer/m/.ATTRIBUTES/VARIABLE_VALUE",
+            "layer-0/optimizer_step/.ATTRIBUTES/VARIABLE_VALUE",
+            "optimizer/iter/.ATTRIBUTES/VARIABLE_VALUE",
+            "keras_api/metrics/0/count/.ATTRIBUTES/VARIABLE_VALUE",
         )
         inference = ("a/weights", "a/BatchNorm/moving_variance", "a/act_quant/min", "global_step")
         genuine = _signature(**dict.fromkeys(training + inference, _KERNEL))
