@@ -150,16 +150,42 @@ def batches(
     return generate
 
 
+def with_names(model: bytes, inputs: Sequence[str], outputs: Sequence[str]) -> bytes:
+    """Gives a model's inputs and outputs the names of the graph's.
+
+    The int8 inputs and outputs of a graph that was trained for quantization have the names of the
+    ops next to them: the converter makes a float model, then takes its ends away.
+
+    Args:
+      model: a .tflite as a converter returned it.
+      inputs: the inputs' names, in order.
+      outputs: the outputs' names, in order.
+    """
+    from tensorflow.lite.tools import flatbuffer_utils
+
+    root = flatbuffer_utils.convert_bytearray_to_object(bytearray(model))
+    subgraph = root.subgraphs[0]
+    for indices, names in ((subgraph.inputs, inputs), (subgraph.outputs, outputs)):
+        for index, name in zip(indices, names, strict=True):
+            subgraph.tensors[index].name = name
+    return bytes(flatbuffer_utils.convert_object_to_bytearray(root))
+
+
 def _frozen_graph_converter() -> tuple[Any, list[str]]:
     """Returns the converter of --graph_def_file and the names of its inputs."""
     import tensorflow as tf
 
     path, inputs = _GRAPH_DEF_FILE.value, _INPUT_ARRAYS.value
-    conversion.read_graph(path, inputs, _OUTPUT_ARRAYS.value)
+    graph_def = conversion.read_graph(path, inputs, _OUTPUT_ARRAYS.value)
     shapes = conversion.input_shapes(_INPUT_SHAPES.value or "", inputs)
     converter = tf.compat.v1.lite.TFLiteConverter.from_frozen_graph(
         path, inputs, _OUTPUT_ARRAYS.value, shapes
     )
+    if _OPTIMIZATIONS.value and any(node.op.startswith("FakeQuant") for node in graph_def.node):
+        # Otherwise it takes the type to be float32 and drops ranges. It asks for statistics then,
+        # but does not use them: the graph's ranges say how inputs are quantized.
+        converter.inference_type = tf.int8
+        converter.quantized_input_stats = dict.fromkeys(inputs, (0.0, 1.0))
     return converter, inputs
 
 
@@ -206,7 +232,11 @@ def _convert() -> None:
         samples = read_samples(_REPRESENTATIVE_DATASET.value, inputs, _PREPROCESSING.value)
         converter.representative_dataset = batches(samples, inputs, _PREPROCESSING.value)
     # Converted before the output is opened: a converter that aborts cannot clean up behind it.
-    model = conversion.with_ordered_option_keys(converter.convert())
+    model = converter.convert()
+    ends = (_INFERENCE_INPUT_TYPE.value, _INFERENCE_OUTPUT_TYPE.value)
+    if _GRAPH_DEF_FILE.value and "INT8" in ends:
+        model = with_names(model, inputs, _OUTPUT_ARRAYS.value)
+    model = conversion.with_ordered_option_keys(model)
     with cli.output_file(_OUTPUT_FILE.value) as stream:
         stream.write(model)
 

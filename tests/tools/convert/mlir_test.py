@@ -117,6 +117,29 @@ class ConversionTest(parameterized.TestCase):
         result = self._result(np.full(tiny_graph.SHAPE, 191, np.uint8))
         np.testing.assert_allclose(result, np.tile([[0.75, -0.375]], 16), atol=0.02)
 
+    @parameterized.parameters("FLOAT", "INT8", "UINT8")
+    def test_graph_that_was_trained_for_quantization(self, kind):
+        (self.folder / "graph.pb").write_bytes(tiny_graph.tiny_graph(tiny_graph.ALL_RANGES))
+        values = self._flags(
+            optimizations=["DEFAULT"], inference_input_type=kind, inference_output_type=kind
+        )
+        tensors = _tensors(self._convert(values))
+        self.assertIn(tiny_graph.INPUT, tensors)
+        self.assertIn(tiny_graph.OUTPUT, tensors)
+        types = {"FLOAT": np.float32, "INT8": np.int8, "UINT8": np.uint8}
+        interpreter = tf.lite.Interpreter(str(self.output))
+        (entry,), (result,) = interpreter.get_input_details(), interpreter.get_output_details()
+        self.assertEqual((entry["dtype"], result["dtype"]), (types[kind], types[kind]))
+        self.assertEqual((entry["name"], result["name"]), (tiny_graph.INPUT, tiny_graph.OUTPUT))
+        # The ranges are the graph's: 1.0 around zero at the kernel, by 127 steps.
+        scales = [
+            list(tensor.quantization.scale)
+            for tensor in tensors.values()
+            if tensor.type == schema.TensorType.INT8 and list(tensor.shape) == [2, 1, 1, 3]
+        ]
+        self.assertLen(scales, 1)
+        np.testing.assert_allclose(scales[0], 1 / 127, rtol=1e-6)
+
     def test_measured_ranges_are_rounded_outwards(self):
         # Sums of odd numbers: no range is a short binary fraction by itself.
         seen = {}
