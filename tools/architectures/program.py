@@ -22,7 +22,7 @@ _MODE = flags.DEFINE_enum(
 _OUTPUT = flags.DEFINE_string(
     "output", None, "The checkpoint's prefix, or the frozen GraphDef (.pb) to write.", required=True
 )
-_QUANTIZE = flags.DEFINE_bool("quantize", False, "Whether contrib.quantize rewrites the graph.")
+_QUANTIZE = flags.DEFINE_bool("quantize", False, "Whether the graph has fake-quant ops.")
 _SEED = flags.DEFINE_integer("seed", None, "The weights' seed.", lower_bound=0)
 _PHOTOGRAPHS = flags.DEFINE_list("photographs", [], "PNG or JPEG files to calibrate on.")
 _PREPROCESSING = flags.DEFINE_enum(
@@ -46,8 +46,8 @@ class GraphCode:
     Attributes:
       source: what the graph is called in messages, as in "slim's mobilenet_v1".
       build: (batch, height, width, quantize) to the inference graph: NHWC, plain variables,
-        placeholder `input` of float32 [batch, height, width, 3]; rewritten by
-        contrib_quantize.create_eval_graph when `quantize`. A graph of tokens has int32
+        placeholder `input` of float32 [batch, height, width, 3]; with fake-quant ops when
+        `quantize`, as contrib_quantize.create_eval_graph adds them. A graph of tokens has int32
         placeholders [batch, width], and nothing to calibrate.
       input: the placeholder's name; None for a graph of tokens.
       outputs: the names of the nodes to export.
