@@ -1,0 +1,83 @@
+import io
+import pathlib
+
+from absl.testing import absltest
+from rich.console import Console
+
+from tools.benchmark import models
+
+
+def _event(name: str, seconds: float, category: str = "action processing") -> dict:
+    return {"ph": "X", "cat": category, "name": name, "ts": 0, "dur": seconds * 1e6}
+
+
+class SecondsByStepTest(absltest.TestCase):
+    def test_counts_every_step_in_its_targets_column(self):
+        profile = {
+            "traceEvents": [
+                {"ph": "M", "name": "thread_name"},
+                _event("Seeding the weights of //models/a:float.seeded", 2),
+                _event("Exporting the frozen graph of //models/a:x.graph", 3),
+                _event("Writing the canonical graph of //models/a:x.graph", 1),
+                _event("Converting with TOCO //models/a:x.raw", 4),
+                _event("Converting //models/a:y.raw with the MLIR converter", 5),
+                _event("Checking the model of //models/a:x", 0.5),
+                _event("Writing the canonical model of //models/a:x", 0.25),
+                _event("Creating runfiles tree //models/a:x", 100),
+                _event("Converting with TOCO //models/a:x.raw", 100, "subprocess"),
+            ]
+        }
+        self.assertEqual(
+            models.seconds_by_step(profile),
+            {
+                "//models/a:float": {"seed": 2},
+                "//models/a:x.graph": {"export": 4},
+                "//models/a:x": {"convert": 4, "check": 0.5, "canonical": 0.25},
+                "//models/a:y": {"convert": 5},
+            },
+        )
+
+
+class MemoryOfStepsTest(absltest.TestCase):
+    def _process(self, number: int, parent: int, kib: int | None) -> None:
+        folder = self.proc / str(number)
+        folder.mkdir()
+        (folder / "stat").write_text(f"{number} (a name) (odd)) S {parent} 1 1\n")
+        if kib is not None:
+            (folder / "smaps_rollup").write_text(
+                f"Rss: 99999 kB\nPss:{kib:13} kB\nPss_Anon: 1 kB\n"
+            )
+
+    def test_adds_up_what_is_below_the_server(self):
+        self.proc = pathlib.Path(self.create_tempdir().full_path)
+        self._process(10, 1, 500)
+        self._process(11, 10, 70)
+        self._process(12, 11, 8)
+        self._process(13, 1, 900)
+        # Ended between two looks.
+        self._process(14, 12, None)
+        self.assertEqual(models.memory_of_steps(10, self.proc), 78 * 1024)
+
+
+class ReportTest(absltest.TestCase):
+    def test_has_a_row_for_each_target_and_the_totals(self):
+        text = io.StringIO()
+        report = models.Report(
+            seconds=90.0,
+            peak=2_500_000_000,
+            steps={"//models/a:x": {"convert": 4.0, "check": 0.5}, "//models/a:s": {"seed": 30.0}},
+            sizes={"x": 4_280_000},
+        )
+        models.print_report(Console(file=text, width=120), report)
+        lines = text.getvalue().splitlines()
+        (row,) = [line for line in lines if "a:x" in line]
+        self.assertRegex(row, r"4\.0\D+0\.5\D+4\.5\D+4\.28")
+        self.assertEqual(
+            lines[-1],
+            "1 models, 4 MB: 1.5 minutes, 0.6 minutes of steps;"
+            " peak memory of all steps at once 2.50 GB",
+        )
+
+
+if __name__ == "__main__":
+    absltest.main()
