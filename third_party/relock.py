@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -20,6 +21,9 @@ from absl import flags
 from tools.cli import cli
 
 _ONLY = flags.DEFINE_enum("only", "all", ["all", "pip", "debian"], "Which locks to write.")
+
+# What a `.in` file may say on its first line of how it is resolved.
+_OPTIONS = re.compile(r"# relock: python=(\d+\.\d+) closure=(stated)")
 
 _HEADER = "# Written by: bazel run //third_party:relock\n"
 
@@ -60,25 +64,33 @@ def lock_pip(
 ) -> None:
     """Resolves a `.in` file with pip and writes the `.lock` beside it.
 
+    A file that starts with "# relock: python=3.9 closure=stated" is for another Python and names
+    every package itself: an old release's own requirements can no longer be met.
+
     Args:
       requirements: the `.in` file.
-      constraints: pip's constraints file, if any.
+      constraints: pip's constraints file, if any; for others than those.
       platforms: the platform tags of the wheels that fit.
 
     Raises:
       cli.UserError: pip finds no set of wheels that fits.
     """
+    text = cli.read_file(str(requirements), "list of packages").decode("utf-8")
+    options = _OPTIONS.match(text)
+    python = options[1] if options else "3.11"
     with tempfile.TemporaryDirectory() as directory:
         report = os.path.join(directory, "report.json")
         command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
         command += ["--dry-run", "--ignore-installed", "--only-binary", ":all:"]
         command += ["--report", report, "--target", directory]
-        command += ["--implementation", "cp", "--python-version", "3.11"]
-        for abi in ("cp311", "abi3", "none"):
+        command += ["--implementation", "cp", "--python-version", python]
+        for abi in ("cp" + python.replace(".", ""), "abi3", "none"):
             command += ["--abi", abi]
         for platform in platforms:
             command += ["--platform", platform]
-        if constraints:
+        if options:
+            command += ["--no-deps"]
+        elif constraints:
             command += ["--constraint", str(constraints)]
         result = subprocess.run(
             [*command, "--requirement", str(requirements)],
@@ -148,9 +160,9 @@ def main(argv: Sequence[str]) -> None:
             own = requirements.stem == "pip_parse"
             lock_pip(requirements, None if own else constraints, tags)
     if _ONLY.value != "pip":
-        print("locking third_party/debian/packages.lock.json", flush=True)
-        debian = third_party / "debian"
-        lock_debian(debian / "packages.lock.json", debian / "fetch.sh")
+        for lock in sorted(third_party.glob("debian/*.lock.json")):
+            print(f"locking {lock.relative_to(workspace)}", flush=True)
+            lock_debian(lock, lock.parent / "fetch.sh")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Everything that the project takes from outside, each by digest."""
 
 load("//third_party/adapt:adapted.bzl", "adapted_source", "wheel_files")
+load("//third_party/as_published:repositories.bzl", "as_published_repositories")
 load("//third_party/bazel:stubs.bzl", "bazel_stubs")
 load("//third_party/checkpoints:released.bzl", "released_archives")
 load("//third_party/debian:debian.bzl", "debian_package_tree", "debian_packages")
@@ -108,3 +109,4 @@ def third_party_repositories():
         members = ["ai_edge_litert/schema_py_generated.py"],
     )
     released_archives()
+    as_published_repositories()

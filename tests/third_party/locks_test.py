@@ -11,10 +11,13 @@ from absl.testing import absltest, parameterized
 _FILES = [pathlib.Path(argument) for argument in sys.argv[1:]]
 _LOCKS = [path for path in _FILES if path.suffix == ".lock"]
 (_CONSTRAINTS,) = [path for path in _FILES if path.name == "constraints.txt"]
-(_DEBIAN,) = [path for path in _FILES if path.name == "packages.lock.json"]
+_DEBIAN = [path for path in _FILES if path.name.endswith(".lock.json")]
 
-# rules_python pins what its pip_parse runs on, whatever the project's versions are.
-_FOREIGN = "pip_parse.lock"
+# rules_python pins what its pip_parse runs on, and a published file what made it, whatever the
+# project's versions are.
+_FOREIGN = [
+    path for path in _LOCKS if path.name == "pip_parse.lock" or path.parent.name == "as_published"
+]
 # These are released together with TensorFlow and follow its version.
 _BY_TENSORFLOW = {"keras", "tensorboard", "tensorflow-cpu"}
 
@@ -23,11 +26,12 @@ _ROW = re.compile(
     r"    --hash=sha256:(?P<sha256>[0-9a-f]{64})\n"
     r"    # file: (?P<file>\S+)\n"
 )
-# For the packaged CPython 3.11 on x86-64 Linux, or for any.
-_WHEEL_TAGS = re.compile(
-    r"(?:py3|py2\.py3|cp311)-none-any"
-    r"|(?:cp311-cp311|cp3\d+-abi3|py3-none|py2\.py3-none)-(?:manylinux[\w]*_x86_64\.?)+"
+# For the packaged CPython on x86-64 Linux, or for any.
+_WHEEL_TAGS = (
+    r"(?:py3|py2\.py3|{0})-none-any"
+    r"|(?:{0}-{0}|cp3\d+-abi3|py3-none|py2\.py3-none)-(?:manylinux[\w]*_x86_64\.?)+"
 )
+_PYTHON_3_9 = ("2.5.3.lock", "2.8.4.lock", "2.9.2.lock")
 # Read as an archive and never imported: its code is for another Python.
 _ADAPTED = {"tensorflow==1.15.5": "cp37-cp37m-manylinux2010_x86_64"}
 
@@ -66,11 +70,12 @@ class LocksTest(parameterized.TestCase):
                 if requirement in _ADAPTED:
                     self.assertEqual("-".join(tags), _ADAPTED[requirement])
                 else:
-                    self.assertRegex("-".join(tags), f"^(?:{_WHEEL_TAGS.pattern})$")
+                    wheel_tags = _WHEEL_TAGS.format("cp39" if path.name in _PYTHON_3_9 else "cp311")
+                    self.assertRegex("-".join(tags), f"^(?:{wheel_tags})$")
             self.assertEqual(f"{_normalized(name)}=={version}", requirement)
 
     def test_the_locks_of_every_folder_are_looked_at(self):
-        self.assertLen(_LOCKS, 11)
+        self.assertLen(_LOCKS, 15)
 
 
 class VersionsTest(absltest.TestCase):
@@ -78,7 +83,7 @@ class VersionsTest(absltest.TestCase):
         found = collections.defaultdict(set)
         for path in _LOCKS:
             for row in _rows(path):
-                if path.name != _FOREIGN and row["name"] not in _BY_TENSORFLOW:
+                if path not in _FOREIGN and row["name"] not in _BY_TENSORFLOW:
                     found[row["name"]].add((row["version"], row["sha256"], row["file"]))
         self.assertEqual({name: pins for name, pins in found.items() if len(pins) > 1}, {})
 
@@ -88,15 +93,16 @@ class VersionsTest(absltest.TestCase):
         )
         self.assertNotEmpty(constraints)
         for path in _LOCKS:
-            if path.name != _FOREIGN:
+            if path not in _FOREIGN:
                 locked = {row["name"]: row["version"] for row in _rows(path)}
                 wanted = {name: version for name, version in constraints if name in locked}
                 self.assertEqual(wanted, {name: locked[name] for name in wanted}, str(path))
 
 
-class DebianTest(absltest.TestCase):
-    def test_every_row_is_whole_and_its_file_fits(self):
-        rows = json.loads(_DEBIAN.read_text(encoding="utf-8"))["packages"]
+class DebianTest(parameterized.TestCase):
+    @parameterized.parameters(*_DEBIAN)
+    def test_every_row_is_whole_and_its_file_fits(self, path):
+        rows = json.loads(path.read_text(encoding="utf-8"))["packages"]
         self.assertNotEmpty(rows)
         for row in rows:
             self.assertRegex(row["sha256"], "^[0-9a-f]{64}$")

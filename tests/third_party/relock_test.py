@@ -61,16 +61,39 @@ class RelockTest(absltest.TestCase):
                 result = subprocess.CompletedProcess([], 2, stderr=said)
                 self.assertEqual(relock.complaint(result), quoted)
 
-    def test_pip_is_asked_for_the_platforms(self):
+    def _command(self, text: str, constraints: pathlib.Path | None = None) -> list[str]:
+        """Returns how pip is called for a `.in` file of this text."""
         requirements = pathlib.Path(self.create_tempdir().full_path, "x.in")
+        requirements.write_text(text, encoding="utf-8")
         result = subprocess.CompletedProcess([], 1, stderr="ERROR: no")
         with mock.patch.object(subprocess, "run", return_value=result) as run:
             with self.assertRaisesRegex(cli.UserError, "x.in: pip finds no fit: ERROR: no$"):
-                relock.lock_pip(requirements, None, ["manylinux1_x86_64", "any"])
-        self.assertContainsSubsequence(
-            run.call_args.args[0], ["--platform", "manylinux1_x86_64", "--platform", "any"]
-        )
+                relock.lock_pip(requirements, constraints, ["manylinux1_x86_64", "any"])
         self.assertFalse(requirements.with_suffix(".lock").exists())
+        return run.call_args.args[0]
+
+    def test_pip_is_asked_for_the_platforms(self):
+        self.assertContainsSubsequence(
+            self._command("x\n"), ["--platform", "manylinux1_x86_64", "--platform", "any"]
+        )
+
+    def test_pip_resolves_under_constraints_for_the_projects_python(self):
+        command = self._command("x\n", pathlib.Path("some", "constraints.txt"))
+        self.assertContainsSubsequence(command, ["--python-version", "3.11", "--abi", "cp311"])
+        self.assertContainsSubsequence(command, ["--constraint", "some/constraints.txt"])
+        self.assertNotIn("--no-deps", command)
+
+    def test_a_file_can_state_another_python_and_its_whole_closure(self):
+        command = self._command(
+            "# relock: python=3.9 closure=stated\nx==1\n", pathlib.Path("constraints.txt")
+        )
+        self.assertContainsSubsequence(command, ["--python-version", "3.9", "--abi", "cp39"])
+        self.assertIn("--no-deps", command)
+        self.assertNotIn("--constraint", command)
+
+    def test_a_missing_file_is_named(self):
+        with self.assertRaisesRegex(cli.UserError, "^x.in: the list of packages cannot be read"):
+            relock.lock_pip(pathlib.Path("x.in"), None, [])
 
 
 if __name__ == "__main__":

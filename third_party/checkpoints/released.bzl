@@ -84,6 +84,7 @@ _ARCHIVES = [
     "deeplabv3_mnv2_ade20k_train_2018_12_03",
     "edsr_f32b5",
     "edsr_f32b5_qat",
+    "edsr_f32b5_tflite",
     "mobilebert_float",
     "mobilebert_quant",
     "mobilenet_edgetpu_224_1.0",

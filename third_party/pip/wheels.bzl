@@ -206,7 +206,8 @@ find . -name '* *' -prune -exec rm -rf '{}' +
 """
 
 def _python_site_impl(ctx):
-    rows = fetch_wheels(ctx, ctx.read(ctx.attr.lock), "wheels")
+    version = ctx.attr.python_version
+    rows = fetch_wheels(ctx, ctx.read(ctx.attr.lock), "wheels", version, "cp" + version)
     result = _pip(ctx, [
         "install",
         "--isolated",
@@ -232,5 +233,6 @@ python_site = repository_rule(
     attrs = dict(
         pip_attrs,
         drop = attr.string_list(doc = "Folders of the site that no build reads, relative to it."),
+        python_version = attr.string(doc = "The version of `python`, without its dot.", default = "311"),
     ),
 )

@@ -16,7 +16,7 @@ mkdir -p runtime/bin runtime/lib
 mv unpacked/usr/bin/python$version runtime/bin/
 mv unpacked/usr/lib/python$version runtime/lib/
 find unpacked/lib unpacked/lib64 unpacked/usr/lib/x86_64-linux-gnu -name '*.so*' \\
-    -not -path '*/gconv/*' -not -path '*/engines-3/*' -not -path '*/ossl-modules/*' |
+    -not -path '*/gconv/*' -not -path '*/engines-*/*' -not -path '*/ossl-modules/*' |
     while read -r library; do
         # Followed from the host's root, an absolute link would lead to the host's library.
         case $(readlink "$library") in
@@ -73,7 +73,11 @@ def _cpython_impl(ctx):
     if result.return_code != 0:
         fail("CPython's folder cannot be laid out: " + result.stderr.strip())
 
-    ctx.template("python", ctx.attr._launcher, {"%{version}": ctx.attr.version}, executable = True)
+    ctx.template("python", ctx.attr._launcher, {
+        # Before 3.11 nothing keeps a script's own folder from being importable.
+        "%{safe_path}": "-P" if int(ctx.attr.version.split(".")[1]) >= 11 else "",
+        "%{version}": ctx.attr.version,
+    }, executable = True)
     compile_python(ctx, ctx.path("python"), "runtime/lib/python" + ctx.attr.version, _TRACEBACK_PREFIX)
 
     shebang = ctx.read(ctx.attr._stub_shebang).replace("%{repository}", ctx.name).strip()

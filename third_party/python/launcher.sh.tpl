@@ -12,7 +12,7 @@ esac
 # script's own folder is not importable, so an undeclared neighbour is not either. Not -I: it would
 # ignore PYTHONHASHSEED.
 set -- "$runtime/lib/ld-linux-x86-64.so.2" --inhibit-cache --library-path "$runtime/lib" \
-    --argv0 "$0" "$runtime/bin/python%{version}" -s -S -B -P "$@"
+    --argv0 "$0" "$runtime/bin/python%{version}" -s -S -B %{safe_path} "$@"
 
 if [ -n "${BUILD_WORKSPACE_DIRECTORY:-}" ] || [ -n "${REPOSITORY_RULE:-}" ]; then
     # `bazel run` and fetching: a person's own proxy, home and pip settings count; only what would
