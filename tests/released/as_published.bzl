@@ -1,0 +1,63 @@
+"""A conversion by the TensorFlow with which a published .tflite was made."""
+
+load("//third_party/as_published:repositories.bzl", "TENSORFLOWS")
+load("//tools/tflite:defs.bzl", "SavedModelInfo")
+
+def _as_published_impl(ctx):
+    model = ctx.actions.declare_file(ctx.label.name)
+    saved_model = ctx.attr.saved_model[SavedModelInfo]
+    arguments = ctx.actions.args()
+    arguments.add(ctx.file._program)
+    arguments.add("--recipe", ctx.attr.recipe)
+    arguments.add("--saved_model", saved_model.path)
+    arguments.add("--output", model)
+    ctx.actions.run(
+        # No py_binary: all of those run on the toolchain's CPython.
+        executable = ctx.file.python,
+        arguments = [arguments],
+        env = {"PYTHONPATH": ctx.file.tensorflow.path},
+        inputs = depset(
+            [ctx.file._program, ctx.file.runtime, ctx.file.tensorflow],
+            transitive = [saved_model.files],
+        ),
+        outputs = [model],
+        mnemonic = "ConvertAsPublished",
+        progress_message = "Converting %s as it was published" % ctx.label,
+    )
+    return [DefaultInfo(files = depset([model]), runfiles = ctx.runfiles(files = [model]))]
+
+_as_published = rule(
+    implementation = _as_published_impl,
+    attrs = {
+        "python": attr.label(doc = "The CPython's launcher.", allow_single_file = True, mandatory = True),
+        "recipe": attr.string(doc = "As for `as_published`.", mandatory = True),
+        "runtime": attr.label(doc = "The folder beside `python`.", allow_single_file = True, mandatory = True),
+        "saved_model": attr.label(doc = "As for `as_published`.", mandatory = True, providers = [SavedModelInfo]),
+        "tensorflow": attr.label(doc = "TensorFlow and its closure.", allow_single_file = True, mandatory = True),
+        "_program": attr.label(
+            default = Label("//tests/released:convert_as_published.py"),
+            allow_single_file = True,
+        ),
+    },
+)
+
+def as_published(name, saved_model, recipe, tensorflow, **kwargs):
+    """Converts a published SavedModel, into the file NAME.
+
+    Args:
+      name: the file.
+      saved_model: the SavedModel, a `released_saved_model`.
+      recipe: a key of `RECIPES` in convert_as_published.py.
+      tensorflow: a key of `TENSORFLOWS`.
+      **kwargs: attributes that every rule has.
+    """
+    python = "@cpython_{}".format(TENSORFLOWS[tensorflow].replace(".", "_"))
+    _as_published(
+        name = name,
+        python = python + "//:python",
+        recipe = recipe,
+        runtime = python + "//:runtime",
+        saved_model = saved_model,
+        tensorflow = "@tensorflow_{}_as_published//:site".format(tensorflow.replace(".", "_")),
+        **kwargs
+    )
