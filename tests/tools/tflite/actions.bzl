@@ -1,0 +1,72 @@
+"""What tests of actions share."""
+
+load("@bazel_skylib//lib:unittest.bzl", "analysistest", "asserts")
+
+_GENRULE_SETUP = "external/bazel_tools/tools/genrule/genrule-setup.sh"
+_TOCO = "tools/tensorflow/toco"
+
+def _bin_relative(path):
+    """The part of a path that does not depend on the configuration."""
+    return path.partition("/bin/")[2] if path.startswith("bazel-out/") else path
+
+def _with_mnemonic(env, mnemonic):
+    """The one action of the target under test that has the mnemonic."""
+    found = [action for action in analysistest.target_actions(env) if action.mnemonic == mnemonic]
+    asserts.equals(env, 1, len(found), "actions with the mnemonic " + mnemonic)
+    return found[0]
+
+def _check_inputs(env, action, tool, expected):
+    """Compares what is given to the tool; the tool itself, its main module and its runfiles may be there."""
+    inputs = [_bin_relative(file.path) for file in action.inputs.to_list() if "_middlemen" not in file.path]
+    asserts.true(env, tool in inputs, "the tool is no input")
+    main_modules = [tool + ".py", tool.rpartition("_")[0] + ".py"]
+    asserts.equals(env, sorted(expected), sorted([path for path in inputs if path not in [tool] + main_modules]))
+
+def _rule_action_test_impl(ctx):
+    env = analysistest.begin(ctx)
+    action = _with_mnemonic(env, ctx.attr.mnemonic)
+    bin = analysistest.target_bin_dir_path(env)
+    argv = [argument.replace(bin, "BIN") for argument in action.argv]
+    asserts.equals(env, ctx.attr.tool, _bin_relative(argv[0]))
+    asserts.equals(env, ctx.attr.argv, argv[1:])
+    asserts.equals(env, {}, action.env)
+    asserts.equals(
+        env,
+        sorted(ctx.attr.outputs),
+        sorted([file.path.replace(bin, "BIN") for file in action.outputs.to_list()]),
+        "outputs",
+    )
+    _check_inputs(env, action, ctx.attr.tool, ctx.attr.inputs)
+    return analysistest.end(env)
+
+rule_action_test = analysistest.make(
+    _rule_action_test_impl,
+    attrs = {
+        "mnemonic": attr.string(doc = "Which action.", mandatory = True),
+        "tool": attr.string(doc = "Its executable, below the bin directory.", mandatory = True),
+        "argv": attr.string_list(doc = "Every argument; `BIN` stands for the bin directory.", mandatory = True),
+        "inputs": attr.string_list(doc = "Every input but the tool, below the bin directory.", mandatory = True),
+        "outputs": attr.string_list(doc = "Every output.", mandatory = True),
+    },
+)
+
+def _toco_test_impl(ctx):
+    env = analysistest.begin(ctx)
+    action = _with_mnemonic(env, "Genrule")
+    bin = analysistest.target_bin_dir_path(env)
+    asserts.equals(env, ["/bin/bash", "-c"], action.argv[:2])
+    setup, _, command = action.argv[2].partition("; ")
+    asserts.equals(env, "source " + _GENRULE_SETUP, setup)
+    program, _, flags = command.replace(bin, "BIN").partition(" ")
+    asserts.equals(env, _TOCO, _bin_relative(program), "the toolchain's TOCO")
+    asserts.equals(env, " ".join(ctx.attr.flags), flags)
+    _check_inputs(env, action, _TOCO, ctx.attr.inputs + [_GENRULE_SETUP])
+    return analysistest.end(env)
+
+toco_test = analysistest.make(
+    _toco_test_impl,
+    attrs = {
+        "flags": attr.string_list(doc = "Every flag; `BIN` stands for the bin directory.", mandatory = True),
+        "inputs": attr.string_list(doc = "Every input but the tool, below the bin directory.", mandatory = True),
+    },
+)

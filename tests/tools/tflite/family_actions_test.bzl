@@ -1,0 +1,171 @@
+"""The same as actions_test.bzl, of the rules for any family and for datasets."""
+
+load(
+    "//tools/tflite:defs.bzl",
+    "architecture",
+    "frozen_graph",
+    "photograph_dataset",
+    "token_dataset",
+)
+
+# The tests look behind the public rules.
+# buildifier: disable=bzl-visibility
+load("//tools/tflite/private:seeded_checkpoint.bzl", "seeded_checkpoint")
+load(":actions.bzl", "rule_action_test")
+
+_PHOTOGRAPHS = ["one.png", "two.png"]
+
+# A target under test is analyzed only: its files are empty.
+_MANUAL = ["manual"]
+
+def family_actions_test_suite(name):
+    """Declares one test for each kind of action.
+
+    Args:
+      name: the test suite's name.
+    """
+    package = native.package_name() + "/"
+    output = "BIN/" + package
+
+    photograph_dataset(
+        name = "crops",
+        count = 3,
+        height = 20,
+        input = "a",
+        photographs = ":photographs",
+        tags = _MANUAL,
+        width = 30,
+    )
+    rule_action_test(
+        name = "photograph_dataset_action_test",
+        size = "small",
+        argv = [
+            "--photographs",
+            "{0}one.png,{0}two.png".format(output),
+            "--input",
+            "a",
+            "--count",
+            "3",
+            "--height",
+            "20",
+            "--width",
+            "30",
+            "--output",
+            output + "crops.npz",
+        ],
+        inputs = [package + file for file in _PHOTOGRAPHS],
+        mnemonic = "PhotographDataset",
+        outputs = [output + "crops.npz"],
+        target_under_test = ":crops",
+        tool = "tools/preprocessing/photograph_dataset",
+    )
+
+    token_dataset(
+        name = "tokens",
+        count = 3,
+        length = 100,
+        seed = 5,
+        tags = _MANUAL,
+        vocabulary = 2000,
+    )
+    rule_action_test(
+        name = "token_dataset_action_test",
+        size = "small",
+        argv = [
+            "--count",
+            "3",
+            "--length",
+            "100",
+            "--seed",
+            "5",
+            "--vocabulary",
+            "2000",
+            "--output",
+            output + "tokens.npz",
+        ],
+        inputs = [],
+        mnemonic = "TokenDataset",
+        outputs = [output + "tokens.npz"],
+        target_under_test = ":tokens",
+        tool = "tools/preprocessing/token_dataset",
+    )
+
+    architecture(
+        name = "architecture",
+        graph_code = ":graph_code",
+        options = {"classes": "7", "size": "32"},
+        preprocessing = "zero_to_one",
+        tags = _MANUAL,
+    )
+    seeded_checkpoint(
+        name = "seeded_ranges",
+        architecture = ":architecture",
+        photographs = ":photographs",
+        quantization_aware = True,
+        seed = 3,
+        tags = _MANUAL,
+    )
+    rule_action_test(
+        name = "seed_architecture_action_test",
+        size = "small",
+        argv = [
+            "--mode=seed",
+            "--classes=7",
+            "--size=32",
+            "--quantize",
+            "--preprocessing",
+            "zero_to_one",
+            "--seed",
+            "3",
+            "--photographs",
+            "{0}one.png,{0}two.png".format(output),
+            "--output",
+            output + "seeded_ranges/model.ckpt",
+        ],
+        inputs = [package + file for file in _PHOTOGRAPHS],
+        mnemonic = "SeedCheckpoint",
+        outputs = [
+            output + "seeded_ranges/model.ckpt.data-00000-of-00001",
+            output + "seeded_ranges/model.ckpt.index",
+        ],
+        target_under_test = ":seeded_ranges",
+        tool = package + "graph_code",
+    )
+    frozen_graph(
+        name = "frozen",
+        architecture = ":architecture",
+        checkpoint = ":seeded_ranges",
+        tags = _MANUAL,
+    )
+    rule_action_test(
+        name = "export_architecture_action_test",
+        size = "small",
+        argv = [
+            "--mode=export",
+            "--classes=7",
+            "--size=32",
+            "--quantize",
+            "--checkpoint",
+            output + "seeded_ranges/model.ckpt",
+            "--output",
+            output + "frozen.exported.pb",
+        ],
+        inputs = [package + file for file in [
+            "seeded_ranges/model.ckpt.data-00000-of-00001",
+            "seeded_ranges/model.ckpt.index",
+        ]],
+        mnemonic = "ExportFrozenGraph",
+        outputs = [output + "frozen.exported.pb"],
+        target_under_test = ":frozen",
+        tool = package + "graph_code",
+    )
+
+    native.test_suite(
+        name = name,
+        tests = [":{}_action_test".format(case) for case in [
+            "export_architecture",
+            "photograph_dataset",
+            "seed_architecture",
+            "token_dataset",
+        ]],
+    )
