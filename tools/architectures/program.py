@@ -57,7 +57,6 @@ class GraphCode:
       calibration_size: (height, width) at which batch norms and ranges are measured, where the
         exported size would be too large for that and the variables do not depend on it.
       global_step: the training step that the genuine checkpoint states; for graphs with one.
-      offsets: as `seeding.Seeding.offsets`.
       seeded_value: as `seeding.Seeding.seeded_value`.
     """
 
@@ -70,7 +69,6 @@ class GraphCode:
     finish: Callable[[tf.GraphDef], tf.GraphDef] = lambda graph_def: graph_def
     calibration_size: tuple[int, int] | None = None
     global_step: int = 0
-    offsets: Mapping[str, float] = dataclasses.field(default_factory=dict)
     seeded_value: Callable[[int, str, tuple[int, ...]], np.ndarray | None] | None = None
 
 
@@ -105,7 +103,6 @@ def seed(code: GraphCode) -> None:
             seed=_SEED.value,
             feeds=feeds,
             global_step=code.global_step,
-            offsets=code.offsets,
             seeded_value=code.seeded_value,
         ),
         _SIGNATURE.value,

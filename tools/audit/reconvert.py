@@ -19,9 +19,7 @@ _CONVERTER = flags.DEFINE_string("converter", None, "The program that converts."
 _CANONICALIZE = flags.DEFINE_string(
     "canonicalize", None, "The program that writes the canonical form.", required=True
 )
-_GRAPH = flags.DEFINE_string(
-    "graph", None, "The frozen graph, or a SavedModel's saved_model.pb.", required=True
-)
+_GRAPH = flags.DEFINE_string("graph", None, "The frozen graph.", required=True)
 _FLAGS_FILE = flags.DEFINE_string("flags_file", None, "A file with the converter's flags.")
 _REPRESENTATIVE_DATASET = flags.DEFINE_string(
     "representative_dataset", None, "What the converter measures ranges on."
@@ -70,13 +68,8 @@ def _run(command: Sequence[str], directory: pathlib.Path) -> None:
 
 def input_flags() -> list[str]:
     """Returns the converter's flags that name its inputs, which are relative to the runfiles."""
-    folder, file = os.path.split(_GRAPH.value)
-    source = (
-        {"saved_model_dir": folder}
-        if file == "saved_model.pb"
-        else {"graph_def_file": _GRAPH.value}
-    )
-    named = source | {
+    named = {
+        "graph_def_file": _GRAPH.value,
         "flagfile": _FLAGS_FILE.value,
         "representative_dataset": _REPRESENTATIVE_DATASET.value,
     }

@@ -31,7 +31,8 @@ _SAMPLE_SECONDS = 0.5
 _STEPS = {
     "Seeding the weights": "seed",
     "Cropping the photographs": "data",
-    "Making the tokens": "data",
+    "Drawing the tokens": "data",
+    "Writing the pipeline config": "data",
     "Exporting the frozen graph": "export",
     "Writing the canonical graph": "export",
     "Converting": "convert",

@@ -116,6 +116,11 @@ def invoke(path: str) -> None:
 def main(argv: Sequence[str]) -> None:
     """Checks and tells."""
     del argv
+    unknown = set(_FLOAT_OPERATORS.value) - set(_OPERATORS.values())
+    if unknown:
+        raise cli.UserError(
+            f"float_operators: TensorFlow Lite has no {', '.join(sorted(unknown))}."
+        )
     path = _MODEL.value
     content = cli.read_file(path, "model")
     # Neither reading its fields nor the interpreter survives a truncated file.

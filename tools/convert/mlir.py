@@ -1,10 +1,11 @@
-"""Converts a frozen graph or a SavedModel with TensorFlow's MLIR converter.
+"""Converts a frozen graph with TensorFlow's MLIR converter.
 
 The flags have the names and the values of `TFLiteConverter`'s attributes. What post-training
 quantization measures is rounded before it is used, as it comes out of float32 arithmetic.
 """
 
-import os
+import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -19,13 +20,12 @@ from tools.seed import rounding
 _GRAPH_DEF_FILE = flags.DEFINE_string(
     "graph_def_file", None, "The frozen graph, a serialized GraphDef."
 )
-_SAVED_MODEL_DIR = flags.DEFINE_string("saved_model_dir", None, "The SavedModel's folder.")
 _OUTPUT_FILE = flags.DEFINE_string("output_file", None, "The .tflite to write.")
-_INPUT_ARRAYS = flags.DEFINE_list("input_arrays", [], "The names of the inputs.")
+_INPUT_ARRAYS = flags.DEFINE_list("input_arrays", None, "The names of the inputs.")
 _INPUT_SHAPES = flags.DEFINE_string(
     "input_shapes", None, "The inputs' shapes, comma-separated sizes, colons between shapes."
 )
-_OUTPUT_ARRAYS = flags.DEFINE_list("output_arrays", [], "The names of the outputs, in order.")
+_OUTPUT_ARRAYS = flags.DEFINE_list("output_arrays", None, "The names of the outputs, in order.")
 _ALLOW_CUSTOM_OPS = flags.DEFINE_bool(
     "allow_custom_ops", False, "Keep ops that TFLite does not define."
 )
@@ -62,6 +62,8 @@ _INFERENCE_OUTPUT_TYPE = flags.DEFINE_enum(
 # units in the last place of 24 bits. Kept bits are as few as cost no accuracy: a range grows by
 # less than 1 %.
 CALIBRATION_BITS = 8
+# Many extremes are round numbers, on which the steps lie: what is a hair above one counts as it.
+_HAIR = 2.0**-14
 
 
 def with_rounded_ranges(model: bytes) -> bytes:
@@ -84,7 +86,7 @@ def with_rounded_ranges(model: bytes) -> bytes:
             least, largest = quantization.MinAsNumpy(), quantization.MaxAsNumpy()
             for k in range(len(least)):
                 least[k], largest[k] = rounding.quantization_range(
-                    least[k], largest[k], CALIBRATION_BITS
+                    least[k] * (1 - _HAIR), largest[k] * (1 - _HAIR), CALIBRATION_BITS
                 )
     return bytes(buffer)
 
@@ -106,7 +108,7 @@ def read_samples(path: str, inputs: Sequence[str], preprocessing: str) -> dict[s
     try:
         with np.load(path, allow_pickle=False) as stored:
             samples = {name: stored[name] for name in stored.files}
-    except (OSError, ValueError, EOFError) as error:
+    except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
         raise cli.UserError(
             f"{path}: the representative dataset cannot be read: {error}."
         ) from error
@@ -177,7 +179,7 @@ def _frozen_graph_converter() -> tuple[Any, list[str]]:
 
     path, inputs = _GRAPH_DEF_FILE.value, _INPUT_ARRAYS.value
     graph_def = conversion.read_graph(path, inputs, _OUTPUT_ARRAYS.value)
-    shapes = conversion.input_shapes(_INPUT_SHAPES.value or "", inputs)
+    shapes = conversion.input_shapes(_INPUT_SHAPES.value, inputs)
     converter = tf.compat.v1.lite.TFLiteConverter.from_frozen_graph(
         path, inputs, _OUTPUT_ARRAYS.value, shapes
     )
@@ -189,27 +191,6 @@ def _frozen_graph_converter() -> tuple[Any, list[str]]:
     return converter, inputs
 
 
-def _saved_model_converter() -> tuple[Any, list[str]]:
-    """Returns the converter of --saved_model_dir and the names of its inputs."""
-    import tensorflow as tf
-
-    path = _SAVED_MODEL_DIR.value
-    cli.read_file(os.path.join(path, "saved_model.pb"), "SavedModel")
-    try:
-        model = tf.saved_model.load(path)
-    except (OSError, ValueError, tf.errors.OpError) as error:
-        raise cli.UserError(
-            f"{path}: the SavedModel cannot be read: {cli.first_line(error)}."
-        ) from error
-    if len(model.signatures) != 1:
-        raise cli.UserError(
-            f"{path}: the SavedModel has {len(model.signatures)} signatures; give one with one."
-        )
-    (signature,) = model.signatures.values()
-    inputs = sorted(signature.structured_input_signature[1])
-    return tf.lite.TFLiteConverter.from_saved_model(path), inputs
-
-
 def _convert() -> None:
     """Runs in the child: reads what the flags name, converts it and writes the output file."""
     import tensorflow as tf
@@ -219,8 +200,7 @@ def _convert() -> None:
     lite._mlir_quantize = lambda model, *args, **kwargs: quantize(
         with_rounded_ranges(model), *args, **kwargs
     )
-    make = _frozen_graph_converter if _GRAPH_DEF_FILE.value else _saved_model_converter
-    converter, inputs = make()
+    converter, inputs = _frozen_graph_converter()
     converter.allow_custom_ops = _ALLOW_CUSTOM_OPS.value
     converter.optimizations = [tf.lite.Optimize[name] for name in _OPTIMIZATIONS.value]
     converter.target_spec.supported_ops = [tf.lite.OpsSet[name] for name in _SUPPORTED_OPS.value]
@@ -234,7 +214,7 @@ def _convert() -> None:
     # Converted before the output is opened: a converter that aborts cannot clean up behind it.
     model = converter.convert()
     ends = (_INFERENCE_INPUT_TYPE.value, _INFERENCE_OUTPUT_TYPE.value)
-    if _GRAPH_DEF_FILE.value and "INT8" in ends:
+    if "INT8" in ends:
         model = with_names(model, inputs, _OUTPUT_ARRAYS.value)
     model = conversion.with_ordered_option_keys(model)
     with cli.output_file(_OUTPUT_FILE.value) as stream:
@@ -243,12 +223,11 @@ def _convert() -> None:
 
 def main(argv: Sequence[str]) -> None:
     del argv
-    sources = [path for path in (_GRAPH_DEF_FILE.value, _SAVED_MODEL_DIR.value) if path]
-    if len(sources) != 1:
-        raise cli.UserError("give either --graph_def_file or --saved_model_dir.")
-    conversion.run(_convert, "the MLIR converter", sources[0])
+    conversion.run(_convert, "the MLIR converter", _GRAPH_DEF_FILE.value)
 
 
 if __name__ == "__main__":
-    flags.mark_flag_as_required("output_file")
+    flags.mark_flags_as_required(
+        ["graph_def_file", "output_file", "input_arrays", "input_shapes", "output_arrays"]
+    )
     cli.run(main)

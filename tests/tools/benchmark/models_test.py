@@ -1,10 +1,13 @@
 import io
 import pathlib
+import re
 
 from absl.testing import absltest
 from rich.console import Console
 
 from tools.benchmark import models
+
+_RULES = "tools/tflite/private"
 
 
 def _event(name: str, seconds: float, category: str = "action processing") -> dict:
@@ -36,6 +39,15 @@ class SecondsByStepTest(absltest.TestCase):
                 "//models/a:y": {"convert": 5},
             },
         )
+
+
+class StepsTest(absltest.TestCase):
+    def test_every_step_of_the_rules_has_a_column(self):
+        rules = "".join(path.read_text() for path in pathlib.Path(_RULES).glob("*.bzl"))
+        messages = re.findall(r'(?:progress_)?message = "([^"]*)"', rules)
+        self.assertGreater(len(messages), 8)
+        for message in messages:
+            self.assertTrue(message.startswith(tuple(models._STEPS)), message)
 
 
 class MemoryOfStepsTest(absltest.TestCase):

@@ -89,7 +89,11 @@ class CheckTfliteTest(parameterized.TestCase):
         self._assert_passed(self._check(_chain(_Type.INT8), quantized="true"))
 
     @parameterized.named_parameters(
-        ("floating_point", _relu(), "1|2 places.*RELU reads x .floating point."),
+        (
+            "floating_point",
+            _relu(),
+            "in 2 places, the first: RELU reads x .floating point.; RELU writes y",
+        ),
         (
             "without_a_scale",
             _chain(_Type.INT8, scales=False),
@@ -101,6 +105,12 @@ class CheckTfliteTest(parameterized.TestCase):
 
     def test_declared_float_operators(self):
         self._assert_passed(self._check(_relu(), quantized="true", float_operators=["RELU"]))
+
+    def test_float_operators_that_do_not_exist(self):
+        self._assert_refused(
+            self._check(_relu(), quantized="true", float_operators=["RELOU"]),
+            "float_operators: TensorFlow Lite has no RELOU.",
+        )
 
     def test_a_model_that_the_interpreter_does_not_know(self):
         self._assert_refused(

@@ -4,6 +4,7 @@ import subprocess
 import tempfile
 from unittest import mock
 
+import flatbuffers
 import numpy as np
 import tensorflow as tf
 from absl.testing import absltest, flagsaver, parameterized
@@ -165,13 +166,37 @@ class ConversionTest(parameterized.TestCase):
         found = eval((self.folder / "seen").read_text())  # noqa: S307, written by the child
         self.assertNotEmpty(found)
         for (least, largest), (low, high) in found.values():
-            self.assertLessEqual(low, least)
-            self.assertGreaterEqual(high, largest)
+            hair = 2.0**-13
+            self.assertLessEqual(low, least + hair * abs(least))
+            self.assertGreaterEqual(high, largest - hair * abs(largest))
             step = max(-low, high) * 2.0 ** (1 - mlir.CALIBRATION_BITS)
             self.assertLess(least - low, step)
             self.assertLess(high - largest, step)
             for end in (low, high):
                 self.assertEqual(end * 2**16 % 1, 0)
+
+    def test_noise_around_round_extremes_does_not_survive(self):
+        model = self._convert(self._flags())
+        found = set()
+        for noise in (0, 2.0**-20, -(2.0**-20)):
+            with_ranges = schema.ModelT.InitFromObj(
+                schema.Model.GetRootAsModel(bytearray(model), 0)
+            )
+            for tensor, end in zip(with_ranges.subgraphs[0].tensors, (1, 0.5, 6), strict=False):
+                tensor.quantization = schema.QuantizationParametersT()
+                tensor.quantization.min = np.array([-end * (1 + noise)], np.float32)
+                tensor.quantization.max = np.array([end * (1 - noise)], np.float32)
+            builder = flatbuffers.Builder(1024)
+            builder.Finish(with_ranges.Pack(builder), file_identifier=b"TFL3")
+            rounded = _tensors(mlir.with_rounded_ranges(bytes(builder.Output())))
+            found.add(
+                tuple(
+                    (float(tensor.quantization.min[0]), float(tensor.quantization.max[0]))
+                    for tensor in rounded.values()
+                    if tensor.quantization is not None and tensor.quantization.min is not None
+                )
+            )
+        self.assertEqual(found, {((-1.0, 1.0), (-0.5, 0.5), (-6.0, 6.0))})
 
     def test_the_same_bytes_again(self):
         first = self._convert(self._integer())
@@ -189,6 +214,14 @@ class ConversionTest(parameterized.TestCase):
         samples = self._samples(image=np.zeros([2, 4, 4, 3], np.float32))
         self._assert_refused(
             self._integer(samples), "image is float32 .*needs RGB pixels, uint8 \\[..., 3\\]"
+        )
+
+    @parameterized.parameters(20, 200)
+    def test_truncated_samples(self, kept):
+        path = pathlib.Path(self._samples(image=self._pixels()))
+        path.write_bytes(path.read_bytes()[:kept])
+        self._assert_refused(
+            self._integer(str(path)), f"^{path}: the representative dataset cannot be read: "
         )
 
     def test_samples_that_are_no_archive(self):
@@ -211,32 +244,6 @@ class ConversionTest(parameterized.TestCase):
             self._flags(input_shapes="1"),
             "graph.pb: the MLIR converter refused it: (.|\n)*whole log",
         )
-
-    def test_neither_or_both_sources(self):
-        for changes in ({"graph_def_file": None}, {"saved_model_dir": str(self.folder)}):
-            self._assert_refused(self._flags(**changes), "^give either --graph_def_file or")
-
-    def test_folder_that_is_no_saved_model(self):
-        self._assert_refused(
-            self._flags(graph_def_file=None, saved_model_dir=str(self.folder)),
-            "saved_model.pb: the SavedModel cannot be read: No such file",
-        )
-
-    def test_saved_model(self):
-        class Twice(tf.Module):
-            @tf.function(input_signature=[tf.TensorSpec([2, 3], tf.float32, "x")])
-            def __call__(self, x):
-                return {"y": 2 * x}
-
-        module = Twice()
-        tf.saved_model.save(module, str(self.folder / "saved"), signatures=module.__call__)
-        self._convert(
-            {
-                "saved_model_dir": str(self.folder / "saved"),
-                "output_file": str(self.output),
-            }
-        )
-        np.testing.assert_array_equal(self._result(np.ones([2, 3], np.float32)), 2)
 
     def test_the_program_ends_with_1_and_the_reason_first(self):
         result = self._run(self._flags(output_arrays=["flap"]))

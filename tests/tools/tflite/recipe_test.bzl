@@ -294,6 +294,20 @@ _PITFALLS = {
         "\"QUANTIZED_UINT8\"",
         "no mean and standard deviation of a quantized input can say \"imagenet_mean\"",
     ),
+    "supported_ops_empty": (
+        _MLIR,
+        {"supported_ops": []},
+        "supported_ops",
+        "[]",
+        "give at least one of TFLITE_BUILTINS, TFLITE_BUILTINS_INT8, SELECT_TF_OPS",
+    ),
+    "float_operators_of_a_float_model": (
+        _MLIR,
+        {"float_operators": ["SOFTMAX"]},
+        "float_operators",
+        "[\"SOFTMAX\"]",
+        "give none: without a representative_dataset or ranges all operators may compute in floating point",
+    ),
     "minimum_operators_0": (
         _FLOAT,
         {"minimum_operators": 0},

@@ -1,23 +1,20 @@
 """The MLIR converter as an action."""
 
 load("//tools/tensorflow:toolchain.bzl", "TOOLCHAIN_TYPE")
-load(":providers.bzl", "RepresentativeDatasetInfo")
-load(":source.bzl", "SOURCE_PROVIDERS", "converter_source")
+load(":providers.bzl", "FrozenGraphInfo", "RepresentativeDatasetInfo")
 
 def _mlir_impl(ctx):
     flags = ctx.actions.args()
     flags.set_param_file_format("multiline")
-    source = converter_source(ctx.attr.graph)
-    if not source.is_saved_model:
-        # A SavedModel's signature has them.
-        flags.add_joined("--input_arrays", ctx.attr.input_arrays, join_with = ",")
-        flags.add_joined("--input_shapes", ctx.attr.input_shapes, join_with = ":")
-        flags.add_joined("--output_arrays", ctx.attr.output_arrays, join_with = ",")
+    graph = ctx.attr.graph[FrozenGraphInfo]
+    flags.add_joined("--input_arrays", ctx.attr.input_arrays, join_with = ",")
+    flags.add_joined("--input_shapes", ctx.attr.input_shapes, join_with = ":")
+    flags.add_joined("--output_arrays", ctx.attr.output_arrays, join_with = ",")
     if ctx.attr.allow_custom_ops:
         flags.add("--allow_custom_ops")
 
     # A graph that was trained for quantization has its ranges; DEFAULT makes the converter use them.
-    optimizations = ["DEFAULT"] if source.checkpoint.quantization_aware else ctx.attr.optimizations
+    optimizations = ["DEFAULT"] if graph.checkpoint.quantization_aware else ctx.attr.optimizations
     for name, values in [
         ("optimizations", optimizations),
         ("supported_ops", ctx.attr.supported_ops),
@@ -26,7 +23,7 @@ def _mlir_impl(ctx):
         flags.add_all(values, before_each = "--" + name)
     flags.add("--inference_input_type", ctx.attr.inference_input_type)
     flags.add("--inference_output_type", ctx.attr.inference_output_type)
-    flags.add("--preprocessing", source.preprocessing)
+    flags.add("--preprocessing", graph.preprocessing)
 
     # In a file, so that the reproducibility test converts with the same flags.
     flagfile = ctx.actions.declare_file(ctx.label.name + ".flags")
@@ -34,9 +31,9 @@ def _mlir_impl(ctx):
 
     files = ctx.actions.args()
     files.add("--flagfile", flagfile)
-    files.add(source.flag, source.path)
+    files.add("--graph_def_file", graph.graph)
     files.add("--output_file", ctx.outputs.out)
-    inputs = [flagfile]
+    inputs = [flagfile, graph.graph]
     if ctx.attr.representative_dataset:
         samples = ctx.attr.representative_dataset[RepresentativeDatasetInfo].samples
         files.add("--representative_dataset", samples)
@@ -44,7 +41,7 @@ def _mlir_impl(ctx):
     ctx.actions.run(
         executable = ctx.toolchains[TOOLCHAIN_TYPE].tensorflow_info.mlir[DefaultInfo].files_to_run,
         arguments = [files],
-        inputs = depset(inputs, transitive = [source.files]),
+        inputs = inputs,
         outputs = [ctx.outputs.out],
         mnemonic = "MlirConvert",
         progress_message = "Converting %s with the MLIR converter" % ctx.label,
@@ -56,11 +53,11 @@ def _mlir_impl(ctx):
 
 mlir = rule(
     implementation = _mlir_impl,
-    doc = """Converts a frozen graph or a SavedModel with the MLIR converter of the resolved TensorFlow toolchain.
+    doc = """Converts a frozen graph with the MLIR converter of the resolved TensorFlow toolchain.
 
 Output group `flags`: the converter's flags, but for the files.""",
     attrs = {
-        "graph": attr.label(doc = "As for `tflite_model`.", mandatory = True, providers = SOURCE_PROVIDERS),
+        "graph": attr.label(doc = "As for `tflite_model`.", mandatory = True, providers = [FrozenGraphInfo]),
         "out": attr.output(doc = "The file to write.", mandatory = True),
         "input_arrays": attr.string_list(doc = "As for `tflite_model`.", mandatory = True),
         "input_shapes": attr.string_list(doc = "As for `tflite_model`.", mandatory = True),

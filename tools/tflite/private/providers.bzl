@@ -52,8 +52,8 @@ TfliteInfo = provider(
     doc = "A TensorFlow Lite model.",
     fields = {
         "model": "File: the .tflite, in canonical form.",
-        "raw": "File: the .tflite as the converter wrote it, but for the keys of custom operators' options, which are in order.",
-        "graph": "FrozenGraphInfo or SavedModelInfo: what was converted.",
+        "raw": "File: the .tflite as the converter gave it, but for the order of custom options' keys and the names of INT8 ends.",
+        "graph": "FrozenGraphInfo: what was converted.",
         "converter": "string: `toco` or `mlir`.",
         "tensorflow_version": "string: the TensorFlow that converted, as in `2.15.1`.",
     },

@@ -3,8 +3,7 @@
 load(":errors.bzl", "fail_attribute")
 load(":numbers.bzl", "parse_number")
 load(":preprocessing.bzl", "PREPROCESSINGS")
-load(":providers.bzl", "RepresentativeDatasetInfo")
-load(":source.bzl", "SOURCE_PROVIDERS", "converter_source")
+load(":providers.bzl", "FrozenGraphInfo", "RepresentativeDatasetInfo")
 
 _INFERENCE_TYPES = ["FLOAT", "QUANTIZED_UINT8"]
 _IO_TYPES = ["FLOAT", "INT8", "UINT8"]
@@ -93,6 +92,8 @@ def _check_values(ctx):
         given = getattr(ctx.attr, attribute)
         if [value for value in given if value not in allowed]:
             fail_attribute(ctx, attribute, given, "give some of " + ", ".join(allowed))
+    if not ctx.attr.supported_ops:
+        fail_attribute(ctx, "supported_ops", [], "give at least one of " + ", ".join(_LISTS["supported_ops"]))
     if ctx.attr.minimum_operators < 1:
         fail_attribute(ctx, "minimum_operators", ctx.attr.minimum_operators, "give a whole number of at least 1")
 
@@ -109,9 +110,7 @@ def _check_quantization_aware(ctx, graph):
                 "give none: {} was trained for quantization, so its own ranges decide".format(ctx.attr.graph.label),
             )
 
-def _check_converter(ctx, graph):
-    if graph.is_saved_model and ctx.attr.converter == "toco":
-        fail_attribute(ctx, "converter", "toco", "TOCO takes frozen graphs, and {} is a SavedModel".format(ctx.attr.graph.label))
+def _check_converter(ctx):
     others = _ONLY_MLIR if ctx.attr.converter == "toco" else _ONLY_TOCO
     for attribute, default in others.items():
         given = getattr(ctx.attr, attribute)
@@ -211,6 +210,13 @@ def _check_post_training(ctx, graph):
     if ctx.attr.supported_types and ctx.attr.representative_dataset:
         fail_attribute(ctx, "supported_types", ctx.attr.supported_types, "give it or representative_dataset, not both")
     integer = ctx.attr.representative_dataset or graph.checkpoint.quantization_aware
+    if ctx.attr.float_operators and not integer:
+        fail_attribute(
+            ctx,
+            "float_operators",
+            ctx.attr.float_operators,
+            "give none: without a representative_dataset or ranges all operators may compute in floating point",
+        )
     for attribute in ["inference_input_type", "inference_output_type"]:
         given = getattr(ctx.attr, attribute)
         if given != "FLOAT" and not integer:
@@ -237,11 +243,11 @@ def _check_custom_ops(ctx):
         )
 
 def _recipe_impl(ctx):
-    graph = converter_source(ctx.attr.graph)
+    graph = ctx.attr.graph[FrozenGraphInfo]
     _check_values(ctx)
     _check_arrays(ctx, graph)
     _check_quantization_aware(ctx, graph)
-    _check_converter(ctx, graph)
+    _check_converter(ctx)
     _check_default_ranges(ctx)
     _check_input_stats(ctx, graph)
     _check_custom_ops(ctx)
@@ -250,7 +256,7 @@ def _recipe_impl(ctx):
 
 RECIPE_ATTRS = {
     "converter": attr.string(doc = "As for `tflite_model`.", mandatory = True),
-    "graph": attr.label(doc = "As for `tflite_model`.", mandatory = True, providers = SOURCE_PROVIDERS),
+    "graph": attr.label(doc = "As for `tflite_model`.", mandatory = True, providers = [FrozenGraphInfo]),
     "input_arrays": attr.string_list(doc = "As for `tflite_model`.", mandatory = True),
     "input_shapes": attr.string_list(doc = "As for `tflite_model`.", mandatory = True),
     "output_arrays": attr.string_list(doc = "As for `tflite_model`.", mandatory = True),

@@ -4,10 +4,9 @@ load("//tools/tensorflow:toolchain.bzl", "TOOLCHAIN_TYPE")
 load(":canonical.bzl", "CANONICAL_TFLITE_ATTRS", "canonicalize_tflite")
 load(":checked.bzl", "CHECK_TFLITE_ATTRS", "check_tflite")
 load(":mlir.bzl", "mlir")
-load(":providers.bzl", "TfliteInfo")
+load(":providers.bzl", "FrozenGraphInfo", "TfliteInfo")
 load(":recipe.bzl", "RECIPE_ATTRS", _recipe = "recipe")
 load(":reproducibility_test.bzl", "reproducibility_test")
-load(":source.bzl", "converter_source")
 load(":toco.bzl", "toco", "toco_flags")
 
 _CONVERTERS = {
@@ -16,7 +15,7 @@ _CONVERTERS = {
 }
 
 def _tflite_model_impl(ctx):
-    graph = converter_source(ctx.attr.graph)
+    graph = ctx.attr.graph[FrozenGraphInfo]
     tensorflow = ctx.toolchains[TOOLCHAIN_TYPE].tensorflow_info
     model = ctx.actions.declare_file(ctx.label.name + ".tflite")
     integer = (ctx.attr.inference_type == "QUANTIZED_UINT8" or ctx.attr.representative_dataset or
@@ -40,11 +39,11 @@ def _tflite_model_impl(ctx):
     canonicalize_tflite(ctx, ctx.file.raw, description, model, after = checked)
     return [
         DefaultInfo(files = depset([model]), runfiles = ctx.runfiles(files = [model])),
-        OutputGroupInfo(raw = depset([ctx.file.raw]), graph = graph.files),
+        OutputGroupInfo(raw = depset([ctx.file.raw]), graph = depset([graph.graph])),
         TfliteInfo(
             model = model,
             raw = ctx.file.raw,
-            graph = graph.info,
+            graph = graph,
             converter = ctx.attr.converter,
             tensorflow_version = tensorflow.version,
         ),
@@ -86,18 +85,17 @@ def tflite_model(
         minimum_operators = 10,
         float_operators = [],
         **kwargs):
-    """A .tflite, from a frozen graph or a SavedModel, by a converter of the resolved TensorFlow toolchain.
+    """A .tflite, from a frozen graph, by a converter of the resolved TensorFlow toolchain.
 
     Makes `NAME.tflite`, in canonical form, once the converted model was looked at and has run. Output groups:
-    `raw`, the file as the converter wrote it but for the keys of custom operators' options, which are in order
-    (TOCO's own order differs from run to run); `graph`, what was converted. `NAME.recipe` checks the recipe;
+    `raw`, the file as the converter gave it, but for the keys of custom operators' options, which are in order
+    (TOCO's own order differs from run to run), and for INT8 inputs and outputs, which have the graph's names; `graph`, the frozen graph. `NAME.recipe` checks the recipe;
     `NAME.raw` converts, for TOCO as a genrule; `NAME.reproducibility_test` converts again under another
     environment and expects the same file.
 
     Args:
       name: the model's name.
-      graph: the frozen graph, a target with FrozenGraphInfo; or, for MLIR, one with SavedModelInfo, whose
-        signature decides about inputs and outputs.
+      graph: the frozen graph, a target with FrozenGraphInfo.
       input_arrays: a list of the inputs' names.
       input_shapes: a list of the inputs' shapes, each like "1,320,320,3".
       output_arrays: a list of the outputs' names, in the order that the model shall give them.
