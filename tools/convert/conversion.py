@@ -160,7 +160,9 @@ def run(convert: Callable[[], None], converter: str, source: str) -> None:
       cli.UserError: the conversion failed. The text has the one line that says why first, then the
         converter's whole log.
     """
-    with tempfile.NamedTemporaryFile(mode="r", prefix="convert-", suffix=".log") as log:
+    with tempfile.NamedTemporaryFile(
+        mode="r", encoding="utf-8", errors="replace", prefix="convert-", suffix=".log"
+    ) as log:
         child = multiprocessing.get_context("fork").Process(target=_child, args=(convert, log.name))
         child.start()
         child.join()

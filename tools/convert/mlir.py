@@ -46,7 +46,7 @@ _REPRESENTATIVE_DATASET = flags.DEFINE_string(
 )
 _PREPROCESSING = flags.DEFINE_enum(
     "preprocessing",
-    normalization.TOKENS,
+    None,
     normalization.NAMES,
     "What is done to the representative dataset's pixels.",
 )
@@ -223,6 +223,11 @@ def _convert() -> None:
 
 def main(argv: Sequence[str]) -> None:
     del argv
+    if _REPRESENTATIVE_DATASET.value and not _PREPROCESSING.value:
+        raise cli.UserError(
+            "--preprocessing is missing; --representative_dataset needs it to know what its"
+            " numbers are."
+        )
     conversion.run(_convert, "the MLIR converter", _GRAPH_DEF_FILE.value)
 
 

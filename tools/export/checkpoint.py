@@ -82,12 +82,12 @@ def check_restorable(prefix: str, needed: Mapping[str, Variable]) -> None:
         if name not in stored:
             raise cli.UserError(
                 f"{prefix}: holds no variable {name}, which the graph needs as {needed[name]}; do"
-                " pipeline config and checkpoint belong together?"
+                " graph and checkpoint belong together?"
             )
         if stored[name] != needed[name]:
             raise cli.UserError(
                 f"{prefix}: the variable {name} is {stored[name]}, but the graph needs"
-                f" {needed[name]}; do pipeline config and checkpoint belong together?"
+                f" {needed[name]}; do graph and checkpoint belong together?"
             )
 
 

@@ -83,7 +83,9 @@ def rectified_betas(graph_def: tf.GraphDef) -> set[str]:
     nodes = {node.name: node for node in graph_def.node}
     rectified = {node.input[0] for node in graph_def.node if node.op in ("Relu", "Relu6")}
     shifts = [nodes[name] for name in rectified if nodes.get(name, _NO_NODE).op in ("Add", "AddV2")]
-    rectified |= {node.input[0] for node in shifts if nodes[node.input[1]].op == "Const"}
+    rectified |= {
+        node.input[0] for node in shifts if nodes.get(node.input[1], _NO_NODE).op == "Const"
+    }
     return {
         float64_graph.variable_name(nodes, node.input[2])
         for node in graph_def.node

@@ -210,6 +210,11 @@ class ConversionTest(parameterized.TestCase):
         samples = self._samples(**{name: self._pixels(n or 4)[:n] for name, n in counts.items()})
         self._assert_refused(self._integer(samples), message)
 
+    def test_samples_without_preprocessing(self):
+        self._assert_refused(
+            self._integer() | {"preprocessing": None}, "^--preprocessing is missing; --rep"
+        )
+
     def test_samples_that_are_no_pixels(self):
         samples = self._samples(image=np.zeros([2, 4, 4, 3], np.float32))
         self._assert_refused(

@@ -82,7 +82,7 @@ class ExportSsdTest(absltest.TestCase):
         self._assert_refused(
             self._export(),
             f"{self.prefix}: holds no variable {_KERNEL}, which the graph needs as"
-            r" float32\[1,1,96,12\]; do pipeline config and checkpoint belong together\?",
+            r" float32\[1,1,96,12\]; do graph and checkpoint belong together\?",
         )
 
     def test_a_misshapen_variable(self):
@@ -92,7 +92,7 @@ class ExportSsdTest(absltest.TestCase):
         self._assert_refused(
             self._export(),
             rf"{self.prefix}: the variable {_KERNEL} is float32\[1,1,12,96\], but the graph needs"
-            r" float32\[1,1,96,12\]; do pipeline config and checkpoint belong together\?",
+            r" float32\[1,1,96,12\]; do graph and checkpoint belong together\?",
         )
 
     def test_truncated_and_absent_checkpoints(self):
