@@ -4,6 +4,7 @@ The flags have the names and the values of `TFLiteConverter`'s attributes. What 
 quantization measures is rounded before it is used, as it comes out of float32 arithmetic.
 """
 
+import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -173,6 +174,59 @@ def with_names(model: bytes, inputs: Sequence[str], outputs: Sequence[str]) -> b
     return bytes(flatbuffer_utils.convert_object_to_bytearray(root))
 
 
+def _is_foldable(node: Any) -> bool:
+    if not node.op.startswith("FusedBatchNorm"):
+        return False
+    # An attribute that is left out has its default, as canonical graphs have it.
+    training = "is_training" not in node.attr or node.attr["is_training"].b
+    other_layout = "data_format" in node.attr and node.attr["data_format"].s != b"NHWC"
+    return not training and not other_layout
+
+
+def with_exact_batch_norms(graph_def: Any) -> Any:
+    """Returns a graph with its fused batch norms as a multiplication and an addition of constants.
+
+    The converter would make these constants itself, with a reciprocal square root whose last bit
+    follows the CPU's maker. A square root and a division are rounded alike everywhere.
+
+    Args:
+      graph_def: a frozen inference graph.
+    """
+    import tensorflow as tf
+
+    nodes = {node.name: node for node in graph_def.node}
+    folded = type(graph_def)(versions=graph_def.versions, library=graph_def.library)
+
+    def constant(name: str) -> np.ndarray:
+        node = nodes[name]
+        return (
+            constant(node.input[0])
+            if node.op == "Identity"
+            else tf.make_ndarray(node.attr["value"].tensor)
+        )
+
+    def add(op: str, name: str, inputs: Sequence[str]) -> Any:
+        node = folded.node.add(op=op, name=name, input=inputs)
+        node.attr["T" if inputs else "dtype"].type = tf.float32.as_datatype_enum
+        return node
+
+    for node in graph_def.node:
+        if not _is_foldable(node):
+            folded.node.append(node)
+            continue
+        gamma, beta, mean, variance = (
+            constant(name).astype(np.float64) for name in node.input[1:5]
+        )
+        epsilon = node.attr["epsilon"].f if "epsilon" in node.attr else 1e-4
+        scale = gamma / np.sqrt(variance + epsilon)
+        for name, value in (("scale", scale), ("offset", beta - mean * scale)):
+            tensor = tf.make_tensor_proto(value.astype(np.float32))
+            add("Const", f"{node.name}/folded_{name}", []).attr["value"].tensor.CopyFrom(tensor)
+        add("Mul", f"{node.name}/scaled", [node.input[0], f"{node.name}/folded_scale"])
+        add("AddV2", node.name, [f"{node.name}/scaled", f"{node.name}/folded_offset"])
+    return folded
+
+
 def _frozen_graph_converter() -> tuple[Any, list[str]]:
     """Returns the converter of --graph_def_file and the names of its inputs."""
     import tensorflow as tf
@@ -180,9 +234,12 @@ def _frozen_graph_converter() -> tuple[Any, list[str]]:
     path, inputs = _GRAPH_DEF_FILE.value, _INPUT_ARRAYS.value
     graph_def = conversion.read_graph(path, inputs, _OUTPUT_ARRAYS.value)
     shapes = conversion.input_shapes(_INPUT_SHAPES.value, inputs)
-    converter = tf.compat.v1.lite.TFLiteConverter.from_frozen_graph(
-        path, inputs, _OUTPUT_ARRAYS.value, shapes
-    )
+    with tempfile.NamedTemporaryFile(prefix="graph-", suffix=".pb") as folded:
+        folded.write(with_exact_batch_norms(graph_def).SerializeToString(deterministic=True))
+        folded.flush()
+        converter = tf.compat.v1.lite.TFLiteConverter.from_frozen_graph(
+            folded.name, inputs, _OUTPUT_ARRAYS.value, shapes
+        )
     if _OPTIMIZATIONS.value and any(node.op.startswith("FakeQuant") for node in graph_def.node):
         # Otherwise it takes the type to be float32 and drops ranges. It asks for statistics then,
         # but does not use them: the graph's ranges say how inputs are quantized.
