@@ -118,7 +118,7 @@ restore "$debs"
 
 # A system without apt: fetch.sh looks for its tools before anything else.
 mkdir -p "$scratch/bin"
-fails "no apt-get" "apt-get is not on this machine; .*packages.lock.json .*--distdir=FOLDER" \
+fails "no apt-get" "apt-get is not on this machine; .*[*][.]lock[.]json .*--distdir=FOLDER" \
     env "PATH=$scratch/bin" /bin/sh "$copy/third_party/debian/fetch.sh" "$scratch/state" "$scratch/debs" bookworm zlib1g=1
 [ ! -e "$scratch/state" ] && [ ! -e "$scratch/debs" ] || wrong "fetch.sh made a folder"
 
