@@ -19,16 +19,32 @@ _ENVIRONMENT = {
     "PYTHONUTF8": "1",
     "TF_CPP_MIN_LOG_LEVEL": "2",
     "TF_ENABLE_ONEDNN_OPTS": "0",
-    "TMPDIR": "/tmp",
     "TZ": "UTC0",
 }
-_ENVIRONMENT_OF_PLACES = {"PYTHONHOME", "PYTHONPATH", "RUNFILES_DIR"}
+_ENVIRONMENT_OF_PLACES = {"PYTHONHOME", "PYTHONPATH", "RUNFILES_DIR", "TMPDIR"}
 # TensorFlow and Keras set these for themselves while they are imported.
 _ENVIRONMENT_OF_TENSORFLOW = {
     "TF2_BEHAVIOR",
     "TPU_ML_PLATFORM",
     "TPU_ML_PLATFORM_VERSION",
     "KERAS_BACKEND",
+}
+
+_OF_EVERY_MACHINE = {"/", "/bin/sh", "/etc", "/etc/passwd", "/tmp", "/usr"}
+_OF_SOME_MACHINES = {
+    "/etc/hostname",
+    "/etc/python3",
+    "/etc/python3.11",
+    "/home",
+    "/opt",
+    "/root",
+    "/usr/bin/python3",
+    "/usr/lib/python3",
+    "/usr/lib/x86_64-linux-gnu",
+    "/usr/local",
+    "/usr/local/bin",
+    "/usr/share/zoneinfo",
+    "/var",
 }
 
 
@@ -80,6 +96,26 @@ class HermeticityTest(parameterized.TestCase):
             - _ENVIRONMENT_OF_PLACES
             - _ENVIRONMENT_OF_TENSORFLOW
         )
+
+    @parameterized.parameters(*_REPORTS)
+    def test_temporary_files_are_the_actions_own(self, path):
+        report = _load(path)
+        self.assertStartsWith(report["environment"]["TMPDIR"], report["working_directory"] + "/")
+
+    @parameterized.parameters(*_REPORTS)
+    def test_only_inputs_can_be_read(self, path):
+        report = _load(path)
+        self.assertTrue(_OF_EVERY_MACHINE.issubset(report["read_errors"]))
+        for name, error in report["read_errors"].items():
+            allowed = {"PermissionError"}
+            if name in _OF_SOME_MACHINES:
+                allowed.add("FileNotFoundError")
+            self.assertIn(
+                error,
+                allowed,
+                f"{name} can be read inside an action. Landlock closes it, which needs Linux 5.19 "
+                "or later with it switched on (third_party/python/confine.py).",
+            )
 
     @parameterized.parameters(*_REPORTS)
     def test_there_is_no_network(self, path):

@@ -31,6 +31,51 @@ def network_error(host: str, port: int) -> str:
     return ""
 
 
+def read_error(path: str) -> str:
+    """Tries to read a file or folder; returns the name of the error, or "" if it went through."""
+    try:
+        if os.path.isdir(path):
+            os.listdir(path)
+        else:
+            with open(path, "rb") as stream:
+                stream.read(1)
+    except OSError as error:
+        return type(error).__name__
+    return ""
+
+
+def host_paths() -> list[str]:
+    """Returns paths of the machine that a program might read and that are no action's input."""
+    source = os.path.realpath("tests/hermeticity/probe.py")
+    runtime = os.path.realpath(sys.prefix)
+    return [
+        "/",
+        "/bin/sh",
+        "/etc",
+        "/etc/hostname",
+        "/etc/passwd",
+        "/etc/python3",
+        "/etc/python3.11",
+        "/home",
+        "/opt",
+        "/root",
+        "/tmp",
+        "/usr",
+        "/usr/bin/python3",
+        "/usr/lib/python3",
+        "/usr/lib/x86_64-linux-gnu",
+        "/usr/local",
+        "/usr/local/bin",
+        "/usr/share/zoneinfo",
+        "/var",
+        # The home of who builds, wherever the output root or the sources lie in it.
+        os.path.dirname(source),
+        os.path.join(os.path.dirname(source), "undeclared_sibling.py"),
+        os.path.dirname(runtime),
+        os.path.join(os.path.dirname(runtime), "BUILD.bazel"),
+    ]
+
+
 def import_error(module: str) -> str:
     """Tries to import a module; returns the name of the error, or "" when it went through."""
     try:
@@ -57,6 +102,7 @@ def main(argv: Sequence[str]) -> None:
         "network_error": network_error("192.0.2.1", 80),
         "undeclared_import_error": import_error("tests.hermeticity.undeclared_sibling"),
         "undeclared_neighbour_error": import_error("undeclared_sibling"),
+        "read_errors": {path: read_error(path) for path in host_paths()},
         "hash_of_a_string": hash("reproducible"),
     }
     with cli.output_file(_OUTPUT.value, "w") as stream:

@@ -73,6 +73,7 @@ def _cpython_impl(ctx):
     if result.return_code != 0:
         fail("CPython's folder cannot be laid out: " + result.stderr.strip())
 
+    ctx.template("runtime/confine.py", ctx.attr._confine, executable = False)
     ctx.template("python", ctx.attr._launcher, {
         # Before 3.11 nothing keeps a script's own folder from being importable.
         "%{safe_path}": "-P" if int(ctx.attr.version.split(".")[1]) >= 11 else "",
@@ -91,6 +92,7 @@ starts it. `py_runtime` is the Bazel target for a toolchain.""",
     attrs = {
         "version": attr.string(doc = "The minor version, as in `3.11`.", mandatory = True),
         "packages": attr.label_list(doc = "The .deb files: interpreter, library, C library ...", mandatory = True),
+        "_confine": attr.label(default = Label("//third_party/python:confine.py")),
         "_launcher": attr.label(default = Label("//third_party/python:launcher.sh.tpl")),
         "_stub_shebang": attr.label(default = Label("//third_party/python:stub_shebang.sh.tpl")),
     },

@@ -27,6 +27,17 @@ if [ -n "${BUILD_WORKSPACE_DIRECTORY:-}" ] || [ -n "${REPOSITORY_RULE:-}" ]; the
     exec "$@"
 fi
 
+# In the sandbox of an action the program is started by confine.py, so that it can read its inputs and nothing
+# else. Bazel's start-up script runs first and sets PYTHONPATH for the program; it needs /bin/sh to come back here.
+# A test may need the machine's programs.
+case ${PYTHONPATH:+$PWD}${TEST_SRCDIR:+/test} in
+    */test) ;;
+    */sandbox/linux-sandbox/*/execroot/*)
+        set -- "$runtime/lib/ld-linux-x86-64.so.2" --inhibit-cache --library-path "$runtime/lib" \
+            "$runtime/bin/python%{version}" -s -S -B "$runtime/confine.py" "$@"
+        ;;
+esac
+
 # C is the one locale that the C library has built in; any other is read from the host's files, so Python
 # is told by itself that text is UTF-8. UTC0 is a time zone that needs no file either. Nothing can be made
 # or found below /dev/null, even by root. oneDNN chooses its kernels by the CPU model, and its results
