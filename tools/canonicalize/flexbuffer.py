@@ -28,7 +28,7 @@ _MAX_DEPTH = 64
 _MAX_WORK = 1 << 30
 
 
-class _NotAFlexBuffer(Exception):
+class _NotAFlexBuffer(ValueError):
     """The bytes are not a FlexBuffer that can be rewritten without a change of meaning."""
 
 
@@ -245,6 +245,46 @@ def _write(builder: flexbuffers.Builder, value: _Value) -> None:
                 add(item)
     else:
         builder.Adder(kind)(payload)
+
+
+def _plain(value: _Value) -> Any:
+    kind, payload = value.kind, value.payload
+    if kind == Type.NULL:
+        return None
+    if kind in (Type.FLOAT, Type.INDIRECT_FLOAT):
+        return struct.unpack("<d", payload)[0]
+    if kind in (Type.STRING, Type.KEY):
+        return payload.decode("utf-8", "backslashreplace")
+    if kind == Type.MAP:
+        return {key.decode("utf-8", "backslashreplace"): _plain(item) for key, item in payload}
+    if kind == Type.VECTOR:
+        return [_plain(item) for item in payload]
+    if value.width:
+        element = (
+            Type.ToFixedTypedVectorElementType(kind)[0]
+            if Type.IsFixedTypedVector(kind)
+            else Type.ToTypedVectorElementType(kind)
+        )
+        form = _NUMBER_FORMATS[element][value.width][1:]
+        return list(struct.unpack(f"<{len(payload) // value.width}{form}", payload))
+    if isinstance(payload, tuple):
+        return [
+            item.decode("utf-8", "backslashreplace") if isinstance(item, bytes) else item
+            for item in payload
+        ]
+    return payload
+
+
+def loads(data: bytes) -> Any:
+    """Decodes a FlexBuffer into Python's own values, maps as dicts in the order of their keys.
+
+    Args:
+      data: the options of a custom operator, untrusted.
+
+    Raises:
+      ValueError: they are not a FlexBuffer, or not one whose every byte has a meaning.
+    """
+    return _plain(_decode(data))
 
 
 def canonical_bytes(data: bytes) -> bytes:

@@ -9,6 +9,16 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
+# Operators with effects beyond their outputs, or whose effects the file does not tell (subgraphs).
+PINNED = frozenset(
+    (
+        "ASSIGN_VARIABLE CALL CALL_ONCE CUSTOM DELEGATE HASHTABLE HASHTABLE_FIND HASHTABLE_IMPORT "
+        "HASHTABLE_SIZE IF MULTINOMIAL RANDOM_STANDARD_NORMAL RANDOM_UNIFORM READ_VARIABLE "
+        "STABLEHLO_CASE STABLEHLO_COMPOSITE STABLEHLO_CUSTOM_CALL STABLEHLO_RNG_BIT_GENERATOR "
+        "STABLEHLO_WHILE VAR_HANDLE WHILE"
+    ).split()
+)
+
 
 @dataclasses.dataclass(frozen=True)
 class Operator:
@@ -27,7 +37,7 @@ class Operator:
     key: Any
 
 
-def _state_tensors(operators: Sequence[Operator], graph_inputs: Iterable[int]) -> set[int]:
+def state_tensors(operators: Sequence[Operator], graph_inputs: Iterable[int]) -> set[int]:
     """Tensors with more than one value in a run: written twice, or read or given before written."""
     writes = Counter(tensor for operator in operators for tensor in operator.outputs)
     state = {tensor for tensor, count in writes.items() if count > 1}
@@ -61,7 +71,7 @@ def canonical_order(
     Returns:
       Positions in `operators`.
     """
-    state = _state_tensors(operators, graph_inputs).union(variables)
+    state = state_tensors(operators, graph_inputs).union(variables)
     producer = {
         tensor: position
         for position, operator in enumerate(operators)

@@ -6,10 +6,33 @@ Its release 1.2.0 knows every table, field and operator that TensorFlow 1.15.5, 
 can write. Releases from 1.3.0 on need more packages; the newest load a shared library on import.
 """
 
+from typing import Any
+
 from tflite_schema import schema_py_generated as tflite
 
 # The schema's file_identifier and the only value of Model.version that it describes.
 FILE_IDENTIFIER = b"TFL3"
 VERSION = 3
 
-__all__ = ["FILE_IDENTIFIER", "VERSION", "tflite"]
+_BUILTIN_NAMES = {
+    value: name for name, value in vars(tflite.BuiltinOperator).items() if isinstance(value, int)
+}
+BUILTIN_OPERATORS = frozenset(_BUILTIN_NAMES.values())
+
+
+def builtin_code(code: Any) -> int:
+    """Returns which builtin operator an OperatorCodeT means."""
+    # The wider field came with schema version 3a; before, and below 127, the old one counts.
+    return max(code.builtinCode, code.deprecatedBuiltinCode)
+
+
+def builtin_name(code: Any) -> str:
+    """Returns the name of the builtin operator of an OperatorCodeT, as "CONV_2D" or "CUSTOM"."""
+    number = builtin_code(code)
+    return _BUILTIN_NAMES.get(number, f"BUILTIN_{number}")
+
+
+def operator_name(code: Any) -> str:
+    """Returns the name of the operator of an OperatorCodeT; a custom one has its own."""
+    custom = code.customCode
+    return custom.decode("utf-8", "backslashreplace") if custom else builtin_name(code)

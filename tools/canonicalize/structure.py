@@ -238,16 +238,19 @@ class _Walk:
         return children
 
 
-def check(content: bytes, source: str) -> None:
-    """Checks that a .tflite is well formed and that the schema knows everything in it.
+def verify(content: bytes, source: str) -> int:
+    """Checks that the flatbuffer of a .tflite is well formed and that the schema knows all of it.
 
     Args:
       content: the whole file.
       source: its name, for messages.
 
+    Returns:
+      Where the flatbuffer ends, in bytes from the start. What follows it is not looked at.
+
     Raises:
       cli.UserError: it is not a .tflite, leads out of itself, refers to more data than it can hold,
-        has fields or kinds that the schema does not know, or carries data behind the model.
+        or has fields or kinds that the schema does not know.
     """
     if len(content) < 8 or content[4:8] != FILE_IDENTIFIER:
         raise cli.UserError(
@@ -258,7 +261,20 @@ def check(content: bytes, source: str) -> None:
     pending = [(walk.target(0, "the model"), "Model")]
     while pending:
         pending.extend(walk.table(*pending.pop()))
-    trailing = content[walk.end :].rstrip(b"\0")
+    return walk.end
+
+
+def check(content: bytes, source: str) -> None:
+    """Checks that a .tflite is well formed and holds nothing that the canonical form would lose.
+
+    Args:
+      content: the whole file.
+      source: its name, for messages.
+
+    Raises:
+      cli.UserError: see `verify`; or data follow the model.
+    """
+    trailing = content[verify(content, source) :].rstrip(b"\0")
     if len(trailing) > _MAX_LEFTOVER or _ZIP_END in trailing:
         raise cli.UserError(
             f"{source}: {len(trailing)} bytes follow the model (files packed behind it, as TFLite "

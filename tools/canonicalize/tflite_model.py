@@ -14,24 +14,20 @@ from typing import Any
 import flatbuffers
 import numpy as np
 
-from tools.canonicalize import flexbuffer, operators, structure
-from tools.canonicalize.schema import FILE_IDENTIFIER, VERSION, tflite
+from tools.canonicalize import flexbuffer, operators, references, structure
+from tools.canonicalize.references import listed
+from tools.canonicalize.schema import (
+    FILE_IDENTIFIER,
+    VERSION,
+    builtin_code,
+    builtin_name,
+    tflite,
+)
 from tools.cli import cli
 
 # The schema asks for this alignment of Buffer.data and CustomQuantization.custom (force_align);
 # interpreters read tensors in place and rely on it.
 _DATA_ALIGNMENT = 16
-
-# Operators with effects beyond their outputs, or whose effects the file does not tell (subgraphs).
-_PINNED_OPERATORS = frozenset(
-    getattr(tflite.BuiltinOperator, name)
-    for name in (
-        "ASSIGN_VARIABLE CALL CALL_ONCE CUSTOM DELEGATE HASHTABLE HASHTABLE_FIND HASHTABLE_IMPORT "
-        "HASHTABLE_SIZE IF MULTINOMIAL RANDOM_STANDARD_NORMAL RANDOM_UNIFORM READ_VARIABLE "
-        "STABLEHLO_CASE STABLEHLO_COMPOSITE STABLEHLO_CUSTOM_CALL STABLEHLO_RNG_BIT_GENERATOR "
-        "STABLEHLO_WHILE VAR_HANDLE WHILE"
-    ).split()
-)
 
 # Metadata whose content counts operators or tensors by their position in the file.
 _OPERATOR_POSITIONS = b"model_control_dependencies"
@@ -45,15 +41,6 @@ class _Builder(flatbuffers.Builder):
         if x.dtype == np.uint8:
             self.Prep(_DATA_ALIGNMENT, x.size)
         return super().CreateNumpyVector(x)
-
-
-def _listed(values: Any) -> list[int]:
-    return [] if values is None else [int(value) for value in values]
-
-
-def _code(code: Any) -> int:
-    # The wider field came with schema version 3a; before, and below 127, the old one counts.
-    return max(code.builtinCode, code.deprecatedBuiltinCode)
 
 
 def _refuse_unkeepable(model: Any, source: str) -> None:
@@ -78,35 +65,6 @@ def _refuse_unkeepable(model: Any, source: str) -> None:
                 raise refuse("has blockwise quantization, which refers to tensors by position")
 
 
-def _check_references(model: Any, source: str) -> None:
-    """Every index must point at something: the runtime would crash on what a rewrite would hide."""
-
-    def check(indices: Sequence[int], lowest: int, count: int, what: str) -> None:
-        for index in indices:
-            if not lowest <= index < count:
-                raise cli.UserError(
-                    f"{source}: the model refers to {what} {index} but has {count} of them; "
-                    "the file is damaged, get it again."
-                )
-
-    buffers = len(model.buffers or [])
-    check(_listed(model.metadataBuffer), 0, buffers, "buffer")
-    check([entry.buffer for entry in model.metadata or []], 0, buffers, "buffer")
-    for graph in model.subgraphs:
-        tensors = len(graph.tensors or [])
-        check([tensor.buffer for tensor in graph.tensors or []], 0, buffers, "buffer")
-        check(_listed(graph.inputs) + _listed(graph.outputs), 0, tensors, "tensor")
-        for op in graph.operators or []:
-            check([op.opcodeIndex], 0, len(model.operatorCodes or []), "operator code")
-            used = _listed(op.inputs) + _listed(op.outputs) + _listed(op.intermediates)
-            check(used, -1, tensors, "tensor")
-    for signature in model.signatureDefs or []:
-        check([signature.subgraphIndex], 0, len(model.subgraphs), "subgraph")
-        tensors = len(model.subgraphs[signature.subgraphIndex].tensors or [])
-        entries = [*(signature.inputs or []), *(signature.outputs or [])]
-        check([entry.tensorIndex for entry in entries], 0, tensors, "tensor")
-
-
 def _data(buffer: Any) -> bytes | memoryview:
     return b"" if buffer.data is None else memoryview(buffer.data)
 
@@ -120,15 +78,16 @@ def _order_operators(model: Any) -> None:
 
         nodes = []
         for op in graph.operators or []:
-            inputs = [tensor for tensor in _listed(op.inputs) if tensor >= 0]
-            outputs = [tensor for tensor in _listed(op.outputs) if tensor >= 0]
-            code = _code(model.operatorCodes[op.opcodeIndex])
-            key = (names(outputs), names(inputs), code)
-            nodes.append(operators.Operator(inputs, outputs, code in _PINNED_OPERATORS, key))
+            inputs = [tensor for tensor in listed(op.inputs) if tensor >= 0]
+            outputs = [tensor for tensor in listed(op.outputs) if tensor >= 0]
+            code = model.operatorCodes[op.opcodeIndex]
+            key = (names(outputs), names(inputs), builtin_code(code))
+            pinned = builtin_name(code) in operators.PINNED
+            nodes.append(operators.Operator(inputs, outputs, pinned, key))
         order = operators.canonical_order(
             nodes,
-            _listed(graph.inputs),
-            _listed(graph.outputs),
+            listed(graph.inputs),
+            listed(graph.outputs),
             {position for position, tensor in enumerate(tensors) if tensor.isVariable},
         )
         if graph.operators is not None:
@@ -150,15 +109,15 @@ def _order_tensors(model: Any) -> None:
         tensors = graph.tensors or []
         signatures = [s for s in model.signatureDefs or [] if s.subgraphIndex == position]
         entries = [e for s in signatures for e in [*(s.inputs or []), *(s.outputs or [])]]
-        used = _listed(graph.inputs)
+        used = listed(graph.inputs)
         for op in graph.operators or []:
-            used += _listed(op.inputs) + _listed(op.intermediates) + _listed(op.outputs)
-        used += _listed(graph.outputs) + [entry.tensorIndex for entry in entries]
+            used += listed(op.inputs) + listed(op.intermediates) + listed(op.outputs)
+        used += listed(graph.outputs) + [entry.tensorIndex for entry in entries]
 
         def key(index: int, tensors: Sequence[Any] = tensors) -> tuple[Any, ...]:
             tensor = tensors[index]
             data = hashlib.sha256(_data(model.buffers[tensor.buffer])).digest()
-            return (tensor.name or b"", tensor.type, _listed(tensor.shape), data)
+            return (tensor.name or b"", tensor.type, listed(tensor.shape), data)
 
         order = _first_uses(used)
         order += sorted(set(range(len(tensors))).difference(order), key=key)
@@ -180,12 +139,13 @@ def _order_operator_codes(model: Any) -> None:
     for graph in model.subgraphs:
         for op in graph.operators or []:
             code = model.operatorCodes[op.opcodeIndex]
-            number = numbers.setdefault((_code(code), code.customCode, code.version), len(codes))
+            key = (builtin_code(code), code.customCode, code.version)
+            number = numbers.setdefault(key, len(codes))
             if number == len(codes):
                 codes.append(code)
             op.opcodeIndex = number
     for code in codes:
-        code.builtinCode = _code(code)
+        code.builtinCode = builtin_code(code)
         code.deprecatedBuiltinCode = min(
             code.builtinCode, tflite.BuiltinOperator.PLACEHOLDER_FOR_GREATER_OP_CODES
         )
@@ -265,7 +225,7 @@ def canonical_bytes(content: bytes, source: str, description: str | None = None)
     structure.check(content, source)
     model = tflite.ModelT.InitFromPackedBuf(content)
     _refuse_unkeepable(model, source)
-    _check_references(model, source)
+    references.check(model, source)
     for signature in model.signatureDefs or []:
         _sort_by_name(signature, "inputs")
         _sort_by_name(signature, "outputs")
