@@ -1,23 +1,17 @@
 """What tests of whole models share: a .tflite's structure, and its run on a photograph."""
 
-import collections
 import dataclasses
 import pathlib
 import re
 
 import numpy as np
 import tensorflow as tf
-from flatbuffers import flexbuffers
 from PIL import Image
-from tensorflow.lite.python import schema_py_generated as schema
 
+from tools.inspect import reader
 from tools.preprocessing import normalization
 
 POST_PROCESS = "TFLite_Detection_PostProcess"
-
-_OPERATORS = {
-    value: name for name, value in vars(schema.BuiltinOperator).items() if isinstance(value, int)
-}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,26 +35,17 @@ class Structure:
 
 def structure(path: str) -> Structure:
     """Reads the structure of a .tflite file."""
-    content = pathlib.Path(path).read_bytes()
-    model = schema.ModelT.InitFromObj(schema.Model.GetRootAsModel(bytearray(content), 0))
-    operators = collections.Counter()
-    custom_options = {}
-    for operator in model.subgraphs[0].operators:
-        code = model.operatorCodes[operator.opcodeIndex]
-        name = (
-            code.customCode.decode()
-            if code.customCode
-            else _OPERATORS[max(code.builtinCode, code.deprecatedBuiltinCode)]
-        )
-        operators[name] += 1
-        if code.customCode:
-            custom_options[name] = flexbuffers.Loads(bytes(operator.customOptions))
+    model = reader.read(pathlib.Path(path).read_bytes(), path)
     return Structure(
-        size=len(content),
-        description=model.description.decode(),
-        operators=dict(operators),
-        custom_options=custom_options,
-        metadata=[entry.name.decode() for entry in model.metadata or []],
+        size=model.size,
+        description=model.description,
+        operators=model.operator_counts(),
+        custom_options={
+            operator.name: operator.decoded_custom_options
+            for operator in model.subgraphs[0].operators
+            if operator.builtin == "CUSTOM"
+        },
+        metadata=[entry.name for entry in model.metadata],
     )
 
 

@@ -10,9 +10,10 @@ import numpy as np
 from absl import flags
 from ai_edge_litert import interpreter as litert
 
-from tools.canonicalize import structure
-from tools.canonicalize.schema import tflite
+from tools.canonicalize.schema import BUILTIN_OPERATORS
 from tools.cli import cli
+from tools.inspect import reader
+from tools.inspect.model import Model
 from tools.seed import weights
 
 _MODEL = flags.DEFINE_string("model", None, "The .tflite.", required=True)
@@ -25,27 +26,17 @@ _FLOAT_OPERATORS = flags.DEFINE_multi_string(
 )
 _OUTPUT = flags.DEFINE_string("output", None, "The file that tells of success.", required=True)
 
-_OPERATORS = {
-    value: name for name, value in vars(tflite.BuiltinOperator).items() if isinstance(value, int)
-}
 # These two are what leads from one kind of number to the other.
 _BETWEEN = ("QUANTIZE", "DEQUANTIZE")
-_INTEGERS = (tflite.TensorType.INT8, tflite.TensorType.UINT8)
+_INTEGERS = ("INT8", "UINT8")
 
 
-def _operator_name(model: tflite.Model, operator: tflite.Operator) -> str:
-    code = model.OperatorCodes(operator.OpcodeIndex())
-    if code.CustomCode():
-        return code.CustomCode().decode()
-    return _OPERATORS[max(code.BuiltinCode(), code.DeprecatedBuiltinCode())]
-
-
-def count_operators(model: tflite.Model) -> int:
+def count_operators(model: Model) -> int:
     """Returns how many operators a model has in all its subgraphs."""
-    return sum(model.Subgraphs(i).OperatorsLength() for i in range(model.SubgraphsLength()))
+    return sum(len(subgraph.operators) for subgraph in model.subgraphs)
 
 
-def unquantized(model: tflite.Model, allowed: Collection[str]) -> list[str]:
+def unquantized(model: Model, allowed: Collection[str]) -> list[str]:
     """Returns what in a quantized model is not: "OPERATOR reads NAME" for each tensor.
 
     That is a floating-point tensor at a builtin operator, or an 8-bit one without a scale. Custom
@@ -56,23 +47,23 @@ def unquantized(model: tflite.Model, allowed: Collection[str]) -> list[str]:
       allowed: builtin operators that may compute in floating point.
     """
     found = []
-    for i in range(model.SubgraphsLength()):
-        subgraph = model.Subgraphs(i)
-        for j in range(subgraph.OperatorsLength()):
-            operator = subgraph.Operators(j)
-            name = _operator_name(model, operator)
-            if name in _BETWEEN or name in allowed or name not in vars(tflite.BuiltinOperator):
+    for subgraph in model.subgraphs:
+        for operator in subgraph.operators:
+            name = operator.name
+            if name in _BETWEEN or name in allowed or operator.builtin == "CUSTOM":
                 continue
-            ends = [("reads", k) for k in operator.InputsAsNumpy() if k >= 0]
-            ends += [("writes", k) for k in operator.OutputsAsNumpy()]
+            ends = [("reads", k) for k in operator.inputs]
+            ends += [("writes", k) for k in operator.outputs]
             for verb, index in ends:
-                tensor = subgraph.Tensors(index)
-                quantization = tensor.Quantization()
-                scales = quantization.ScaleLength() if quantization else 0
-                floating = tensor.Type() == tflite.TensorType.FLOAT32
-                if floating or (tensor.Type() in _INTEGERS and not scales):
+                if index < 0:
+                    continue
+                tensor = subgraph.tensors[index]
+                quantization = tensor.quantization
+                scales = quantization.scale.size if quantization else 0
+                floating = tensor.dtype == "FLOAT32"
+                if floating or (tensor.dtype in _INTEGERS and not scales):
                     kind = "floating point" if floating else "without a scale"
-                    found.append(f"{name} {verb} {tensor.Name().decode()} ({kind})")
+                    found.append(f"{name} {verb} {tensor.name} ({kind})")
     return found
 
 
@@ -116,16 +107,14 @@ def invoke(path: str) -> None:
 def main(argv: Sequence[str]) -> None:
     """Checks and tells."""
     del argv
-    unknown = set(_FLOAT_OPERATORS.value) - set(_OPERATORS.values())
+    unknown = set(_FLOAT_OPERATORS.value) - BUILTIN_OPERATORS
     if unknown:
         raise cli.UserError(
             f"float_operators: TensorFlow Lite has no {', '.join(sorted(unknown))}."
         )
     path = _MODEL.value
-    content = cli.read_file(path, "model")
-    # Neither reading its fields nor the interpreter survives a truncated file.
-    structure.check(content, path)
-    model = tflite.Model.GetRootAsModel(bytearray(content), 0)
+    # Refuses a truncated file, which the interpreter would not survive.
+    model = reader.read(cli.read_file(path, "model"), path)
     operators = count_operators(model)
     if operators < _MINIMUM_OPERATORS.value:
         raise cli.UserError(
