@@ -1,0 +1,76 @@
+import io
+import json
+import os
+import pathlib
+from unittest import mock
+
+from absl.testing import absltest
+from rich.console import Console
+
+from tests.tools.canonicalize import models
+from tests.tools.diff import networks
+from tests.tools.export import program
+from tools.diff import comparison, terminal
+
+_PROGRAM = "tools/diff/diff.py"
+
+
+class DiffTest(absltest.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.folder = pathlib.Path(self.create_tempdir().full_path)
+        for name, content in (
+            ("a.tflite", models.pack(models.layered())),
+            ("b.tflite", models.shuffled(models.layered(), 1)),
+            ("c.tflite", models.pack(networks.layers())),
+            ("damaged.tflite", models.pack(models.layered())[:100]),
+        ):
+            (self.folder / name).write_bytes(content)
+        # As `bazel run` tells of the person's own folder.
+        self.enter_context(
+            mock.patch.dict(os.environ, {"BUILD_WORKING_DIRECTORY": str(self.folder)})
+        )
+
+    def test_same_meaning(self):
+        result = program.run(_PROGRAM, "a.tflite", "b.tflite")
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+        self.assertStartsWith(
+            result.stdout, "left:  a.tflite\nright: b.tflite\nsame canonical bytes: layout ("
+        )
+
+    def test_different(self):
+        result = program.run(_PROGRAM, "a.tflite", "c.tflite")
+        self.assertEqual((result.returncode, result.stderr), (1, ""))
+        self.assertIn("\ndifferent: ", result.stdout)
+
+    def test_json(self):
+        result = program.run(_PROGRAM, "a.tflite", "c.tflite", json="true")
+        self.assertEqual(result.returncode, 1)
+        value = json.loads(result.stdout)
+        self.assertEqual((value["verdict"], value["left"]), ("different", "a.tflite"))
+        self.assertIn("operator removed", {part["kind"] for part in value["differences"]})
+
+    def test_trouble(self):
+        for arguments, message in (
+            (("a.tflite", "missing"), "missing: the .tflite cannot be read: No such file"),
+            (("damaged.tflite", "a.tflite"), "damaged.tflite: not a sound .tflite: .* truncated"),
+            (("a.tflite",), "two .tflite files are compared, not 1"),
+            (("a.tflite", "b.tflite", "c.tflite"), "unexpected argument 'c.tflite'"),
+        ):
+            with self.subTest(arguments):
+                result = program.run(_PROGRAM, *arguments)
+                self.assertEqual((result.returncode, result.stdout), (2, ""))
+                self.assertRegex(result.stderr, f"^ERROR: .*{message}.*\n$")
+
+    def test_a_terminal_gets_a_table(self):
+        found = comparison.compare(
+            *((self.folder / name).read_bytes() for name in ("a.tflite", "c.tflite"))
+        )
+        stream = io.StringIO()
+        terminal.show(Console(file=stream, force_terminal=True, width=160), found, 2)
+        self.assertIn("\x1b[1;31mdifferent: ", stream.getvalue())
+        self.assertIn("more", stream.getvalue())
+
+
+if __name__ == "__main__":
+    absltest.main()

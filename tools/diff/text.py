@@ -1,0 +1,67 @@
+"""Differences as text for people: aligned columns."""
+
+import collections
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from tools.diff.difference import Difference
+
+DEFAULT_LIMIT = 10
+COLUMNS = ("kind", "where", "left", "right", "detail")
+_WIDTHS = (22, 36, 40, 40, None)
+
+
+def shown(value: Any) -> str:
+    """Returns a value as a cell: nothing for None, lists without spaces, numbers as they are."""
+    if value is None:
+        return "-"
+    if isinstance(value, float):
+        return f"{value:.9g}"
+    if isinstance(value, (list, tuple)):
+        return "[" + ",".join(shown(item) for item in value) + "]"
+    # Names come from files that anybody may have made: nothing of theirs reaches the terminal raw.
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in str(value))
+
+
+def _cut(cell: str, width: int | None) -> str:
+    return cell if width is None or len(cell) <= width else cell[: width - 3] + "..."
+
+
+def rows(differences: Sequence[Difference], limit: int | None) -> Iterator[tuple[str, ...]]:
+    """Yields the cells of `COLUMNS`, at most `limit` rows of a kind and then how many more."""
+    counts = collections.Counter(difference.kind for difference in differences)
+    listed: collections.Counter[str] = collections.Counter()
+    for difference in differences:
+        kind = difference.kind
+        listed[kind] += 1
+        if limit is None or listed[kind] <= limit:
+            cells = (difference.left, difference.right)
+            texts = (difference.where, *cells, difference.detail)
+            yield (kind, *map(shown, texts))
+        elif listed[kind] == limit + 1:
+            yield (kind, f"... and {counts[kind] - limit} more", "", "", "")
+
+
+def summary(verdict: str, differences: Sequence[Difference]) -> str:
+    """Returns the verdict with how many differences there are of which kind."""
+    counts = collections.Counter(difference.kind for difference in differences)
+    kinds = ", ".join(f"{kind} ({count})" for kind, count in counts.items())
+    return f"{verdict}: {kinds}" if kinds else verdict
+
+
+def render(
+    verdict: str, names: tuple[str, str], differences: Sequence[Difference], limit: int | None
+) -> str:
+    """Returns the verdict, then a line for each difference, its columns aligned."""
+    lines = [f"left:  {names[0]}", f"right: {names[1]}", summary(verdict, differences)]
+    cells = [COLUMNS, *rows(differences, limit)]
+    if len(cells) > 1:
+        cells = [
+            [_cut(cell, width) for cell, width in zip(row, _WIDTHS, strict=True)] for row in cells
+        ]
+        widths = [max(len(row[column]) for row in cells) for column in range(len(COLUMNS))]
+        lines += [
+            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+            for row in cells
+        ]
+    return "\n".join(lines) + "\n"
