@@ -11,24 +11,34 @@ import io
 import os
 import sys
 import tempfile
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from typing import IO, Any
 
-from absl import app
+from absl import app, flags
 
 
 class UserError(Exception):
     """A mistake in what a person gave: its text is one sentence, shown without a traceback."""
 
 
-def run(main: Callable[[Sequence[str]], Any], positional: int | None = 0) -> None:
-    """Runs `main` under absl.app; a `UserError` ends the process with its sentence and exit code 1.
+def run(main: Callable[[Sequence[str]], Any], positional: int | None = 0, trouble: int = 1) -> None:
+    """Runs `main` under absl.app; a `UserError` ends the process with its sentence.
 
     Args:
       main: takes what is left of argv after absl's flags, argv[0] first.
       positional: how many arguments may be left besides argv[0]; None for any number. One more is
         a `UserError`: it is a flag without its dashes more often than not.
+      trouble: the exit code when something went wrong. A program whose 1 is an answer, as that of
+        `diff`, has another.
     """
+
+    def parsed(argv: Sequence[str]) -> Sequence[str]:
+        try:
+            return flags.FLAGS(argv)
+        except flags.Error as error:
+            app.usage(shorthelp=True, detailed_error=error, exitcode=trouble)
+            raise AssertionError("usage does not return") from error
 
     def guarded(argv: Sequence[str]) -> Any:
         try:
@@ -37,9 +47,14 @@ def run(main: Callable[[Sequence[str]], Any], positional: int | None = 0) -> Non
             return main(argv)
         except UserError as error:
             print(f"ERROR: {error}", file=sys.stderr)
-            sys.exit(1)
+            sys.exit(trouble)
+        except Exception:
+            if trouble == 1:
+                raise
+            traceback.print_exc()
+            sys.exit(trouble)
 
-    app.run(guarded)
+    app.run(guarded, flags_parser=parsed)
 
 
 def first_line(error: BaseException) -> str:

@@ -24,8 +24,10 @@ def main(argv):
             stream.write(content)
     with cli.output_file({output!r}) as stream:
         stream.write(b"whole")
+    if argv[1:] == ["break"]:
+        raise ZeroDivisionError
 
-cli.run(main, positional={positional})
+cli.run(main, positional={positional}, trouble={trouble})
 """
 
 
@@ -34,8 +36,10 @@ class CliTest(absltest.TestCase):
         super().setUp()
         self.output = os.path.join(self.create_tempdir().full_path, "out")
 
-    def _run(self, *arguments, positional=1, full=("wb", b"")):
-        text = _PROGRAM.format(output=self.output, positional=positional, full=full)
+    def _run(self, *arguments, positional=1, full=("wb", b""), trouble=1):
+        text = _PROGRAM.format(
+            output=self.output, positional=positional, full=full, trouble=trouble
+        )
         program = self.create_tempfile(content=text).full_path
         return subprocess.run(
             [sys.executable, program, *arguments], capture_output=True, text=True, check=False
@@ -63,6 +67,14 @@ class CliTest(absltest.TestCase):
                 )
                 self.assertFalse(os.path.exists(self.output))
         self.assertEqual(self._run("a", "b", positional=None).returncode, 0)
+
+    def test_trouble_has_the_exit_code_that_was_asked_for(self):
+        for trouble in (1, 2):
+            for arguments in (["fail"], ["a", "b"], ["--unheard"], ["break"]):
+                with self.subTest(f"{trouble} {arguments}"):
+                    result = self._run(*arguments, trouble=trouble)
+                    self.assertEqual(result.returncode, trouble, result.stderr)
+        self.assertIn("ZeroDivisionError", result.stderr)
 
     def test_a_full_disk_is_named_and_leaves_nothing(self):
         # Both less than a buffer, which is written on closing, and more.
