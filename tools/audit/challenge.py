@@ -1,0 +1,201 @@
+"""Holds a published .tflite against ours.
+
+    bazel run //tools/audit:challenge -- [PUBLISHED.tflite] //models:x [-- BAZEL_OPTIONS]
+
+Our side is built with the given options, as --config=released; it can also be a .tflite file. Says
+whether both are the same bytes, the same canonical bytes or of the same meaning, and lists what
+differs. Without a published file, says whether the build is one of the files that
+models/published.lock.json knows by digest. Exit code: 0 when what was required holds, 1 when it does
+not, 2 when something went wrong.
+"""
+
+import dataclasses
+import json
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from absl import flags
+from rich.console import Console
+
+from tools.audit import building, published
+from tools.cli import cli
+from tools.diff import comparison, terminal
+from tools.inspect import reader
+
+_REQUIRE = flags.DEFINE_enum(
+    "require", "meaning", ["bytes", "canonical", "meaning"], "What has to be the same."
+)
+_JSON = flags.DEFINE_bool("json", False, "Prints JSON instead of text.")
+_BAZEL_FLAGS = flags.DEFINE_multi_string(
+    "bazel_flag", [], "An option for `bazel build`, as --bazel_flag=--config=released."
+)
+_LOCK = flags.DEFINE_string(
+    "lock", "models/published.lock.json", "The lock of published files, as `bazel run` sees it."
+)
+
+# How many of the verdicts, from the strictest on, are good enough.
+_ENOUGH = {"bytes": 1, "canonical": 2, "meaning": 3}
+OTHER_BYTES = "other bytes"
+
+
+@dataclasses.dataclass(frozen=True)
+class Ours:
+    """A file of ours.
+
+    Attributes:
+      name: what it is called.
+      content: the whole of it.
+      synthetic: whether its weights are seeded, so that no published file can equal it.
+    """
+
+    name: str
+    content: bytes
+    synthetic: bool
+
+
+def _ours(path: str, name: str) -> Ours:
+    content = cli.read_file(cli.callers_path(path), ".tflite")
+    description = reader.read(content, name).description
+    return Ours(name, content, description.startswith("seeded weights"))
+
+
+def is_label(target: str) -> bool:
+    """Whether a target is a label of Bazel's, and not a file."""
+    return target.startswith(("//", "@", ":"))
+
+
+def find(target: str, options: Sequence[str]) -> list[Ours]:
+    """Returns our files of a target: the one that is shipped, and the one that a converter wrote.
+
+    Args:
+      target: a label, which is built, or the path of a .tflite.
+      options: for `bazel build`.
+
+    Raises:
+      cli.UserError: it cannot be built or read, or is no model.
+    """
+    if not is_label(target):
+        return [_ours(target, target)]
+    built = building.build(target, options, groups=["raw"])
+    paths = {
+        group: [path for path in built.files.get(group, ()) if path.endswith(".tflite")]
+        for group in ("default", "raw")
+    }
+    if len(paths["default"]) != 1:
+        raise cli.UserError(
+            f"{target}: makes {len(paths['default'])} .tflite files; give a target that makes one."
+        )
+    shipped = _ours(paths["default"][0], target)
+    # Only the shipped file says in its description what its weights are.
+    return [
+        shipped,
+        *(
+            dataclasses.replace(
+                _ours(path, f"{target} as converted"), synthetic=shipped.synthetic
+            )
+            for path in paths["raw"]
+        ),
+    ]
+
+
+def hold(content: bytes, name: str, ours: Sequence[Ours]) -> comparison.Comparison:
+    """Compares a published file with ours and returns the strictest verdict.
+
+    The file that a converter wrote counts where it is nearer, for the shipped one has our
+    description.
+    """
+    found = [comparison.compare(content, part.content, name, part.name) for part in ours]
+    return min(found, key=lambda result: comparison.VERDICTS.index(result.verdict))
+
+
+def _known(row: published.Published | None) -> str:
+    if row is None:
+        return "not one that models/published.lock.json knows"
+    return f"{row.file}, published at {row.url}"
+
+
+def _challenge(path: str, rows: Sequence[published.Published], ours: Sequence[Ours]) -> bool:
+    content = cli.read_file(cli.callers_path(path), "published .tflite")
+    digests = published.digests(content)
+    row = published.identify(rows, digests)
+    found = hold(content, path, ours)
+    holds = comparison.VERDICTS.index(found.verdict) < _ENOUGH[_REQUIRE.value]
+    if _JSON.value:
+        value = json.loads(found.to_json())
+        value |= {"published": dataclasses.asdict(digests) | {"row": _plain(row)}}
+        value |= {"required": _REQUIRE.value, "holds": holds, "synthetic": ours[0].synthetic}
+        _print_json(value)
+        return holds
+    print(f"{path}: md5 {digests.md5}, {digests.size:,} bytes: {_known(row)}")
+    if ours[0].synthetic:
+        print(f"{ours[0].name}: the weights are seeded (synthetic), those of the published not.")
+    terminal.show(Console(), found, comparison.DEFAULT_LIMIT)
+    return holds
+
+
+def _plain(row: published.Published | None) -> dict[str, Any] | None:
+    return row and dataclasses.asdict(row)
+
+
+def _print_json(value: Any) -> None:
+    json.dump(value, sys.stdout, indent=2)
+    print()
+
+
+def _identify(target: str, rows: Sequence[published.Published], ours: Sequence[Ours]) -> bool:
+    model = target.rpartition(":")[2].rpartition("/")[2].removesuffix(".tflite")
+    known = [row for row in rows if row.model == model]
+    if not known:
+        raise cli.UserError(
+            f"{target}: models/published.lock.json has no published file of {model}; "
+            "give PUBLISHED.tflite too."
+        )
+    digests = [published.digests(part.content) for part in ours]
+    row = next(filter(None, (published.identify(known, part) for part in digests)), None)
+    verdict = comparison.SAME_BYTES if row else OTHER_BYTES
+    if _JSON.value:
+        value = {"target": target, "verdict": verdict, "synthetic": ours[0].synthetic}
+        files = zip(ours, digests, strict=True)
+        value["ours"] = [{"name": part.name} | dataclasses.asdict(found) for part, found in files]
+        value["published"] = [_plain(part) for part in known]
+        value["holds"] = row is not None
+        _print_json(value)
+        return row is not None
+    for part, found in zip(ours, digests, strict=True):
+        print(f"{part.name}: md5 {found.md5}, {found.size:,} bytes")
+    for part in known:
+        stated = f"md5 {part.md5}" if part.md5 else f"sha256 {part.sha256}"
+        print(f"published {part.file}: {stated} ({part.stated_in})")
+    if row:
+        print(f"{verdict}: {_known(row)}")
+    elif ours[0].synthetic:
+        print(
+            f"{verdict}: the weights are seeded (synthetic), so it cannot be a published file; "
+            "build with -- --config=released."
+        )
+    else:
+        print(f"{verdict}; give PUBLISHED.tflite too to see what differs.")
+    return row is not None
+
+
+def main(argv: Sequence[str]) -> None:
+    """Builds, compares, prints, and exits with 1 when what is required does not hold."""
+    operands = [argument for argument in argv[1:] if not argument.startswith("-")]
+    options = [argument for argument in argv[1:] if argument.startswith("-")]
+    if len(operands) not in (1, 2):
+        raise cli.UserError(
+            f"a published file and a target are compared, not {len(operands)} things; "
+            "give [PUBLISHED.tflite] //models:x [-- BAZEL_OPTIONS]."
+        )
+    rows = published.read(_LOCK.value)
+    ours = find(operands[-1], [*_BAZEL_FLAGS.value, *options])
+    if len(operands) == 2:
+        holds = _challenge(operands[0], rows, ours)
+    else:
+        holds = _identify(operands[0], rows, ours)
+    sys.exit(not holds)
+
+
+if __name__ == "__main__":
+    cli.run(main, positional=None, trouble=2)

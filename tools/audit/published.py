@@ -1,0 +1,86 @@
+"""The published files of models, as `models/published.lock.json` knows them by digest."""
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from tools.cli import cli
+
+
+@dataclasses.dataclass(frozen=True)
+class Published:
+    """A file that somebody published.
+
+    Attributes:
+      model: the target in //models that stands for it; None if there is none.
+      file: the file's name.
+      url: where it is published.
+      md5: its MD5 as hexadecimal digits, if somebody stated it; else None.
+      sha256: the same of SHA-256.
+      size: its size in bytes if known, else None.
+      stated_in: who states the digest.
+    """
+
+    model: str | None
+    file: str
+    url: str
+    md5: str | None
+    sha256: str | None
+    size: int | None
+    stated_in: str
+
+    def is_file(self, digests: "Digests") -> bool:
+        """Whether a file with these digests is the published one."""
+        return (
+            bool(self.sha256 or self.md5)
+            and self.sha256 in (None, digests.sha256)
+            and self.md5 in (None, digests.md5)
+            and self.size in (None, digests.size)
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class Digests:
+    """What a file is known by."""
+
+    md5: str
+    sha256: str
+    size: int
+
+
+def digests(content: bytes) -> Digests:
+    """Returns the digests of a file. MD5, because that is what publishers state."""
+    return Digests(
+        md5=hashlib.md5(content, usedforsecurity=False).hexdigest(),
+        sha256=hashlib.sha256(content).hexdigest(),
+        size=len(content),
+    )
+
+
+def _row(value: dict[str, Any]) -> Published:
+    keys = {field.name: value.get(field.name) for field in dataclasses.fields(Published)}
+    if value.keys() - keys.keys() or not (keys["file"] and keys["url"]):
+        raise ValueError(f"a row has the fields {sorted(value)}")
+    return Published(**keys)
+
+
+def read(path: str) -> list[Published]:
+    """Reads the lock of published files.
+
+    Raises:
+      cli.UserError: it is missing or malformed.
+    """
+    content = cli.read_file(path, "lock of published files")
+    try:
+        return [_row(value) for value in json.loads(content)["files"]]
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise cli.UserError(
+            f"{path}: not a lock of published files: {cli.first_line(error)}."
+        ) from error
+
+
+def identify(rows: Iterable[Published], found: Digests) -> Published | None:
+    """Returns the published file that has these digests, or None."""
+    return next((row for row in rows if row.is_file(found)), None)
