@@ -1,4 +1,4 @@
-"""Builds one target with a person's own Bazel and finds the files that it made."""
+"""Builds with a person's own Bazel and finds the files that were made."""
 
 import dataclasses
 import json
@@ -36,9 +36,12 @@ def _files(number: str, sets: Mapping[str, Any]) -> list[str]:
         seen.add(number)
         content = sets.get(number, {})
         for file in content.get("files", []):
-            path = urllib.parse.urlsplit(file.get("uri", ""))
-            if path.scheme == "file":
-                found.append(urllib.parse.unquote(path.path))
+            path = urllib.parse.urlsplit(file["uri"])
+            if path.scheme != "file":
+                raise cli.UserError(
+                    f"{file['uri']}: was built but not downloaded; build without minimal download."
+                )
+            found.append(urllib.parse.unquote(path.path))
         pending += [other["id"] for other in content.get("fileSets", [])]
     return found
 
@@ -69,37 +72,87 @@ def outputs(events: Iterable[Mapping[str, Any]]) -> list[Built]:
     ]
 
 
-def build(target: str, options: Sequence[str], groups: Sequence[str] = ()) -> Built:
-    """Builds a target in the workspace in which a person called `bazel run`.
+def _bazel(
+    arguments: Sequence[str], workspace: str | None, stdout: int | None = None
+) -> subprocess.CompletedProcess[str] | None:
+    """Calls Bazel; returns None when it failed, after it has said why."""
+    result = subprocess.run(
+        [*bazel.command(), *arguments],
+        check=False,
+        cwd=workspace or cli.workspace(),
+        env=bazel.environment(),
+        stdout=stdout,
+        text=True,
+    )
+    return None if result.returncode else result
+
+
+def models(patterns: Sequence[str]) -> list[str]:
+    """Returns the labels of the models (`tflite_model`) that patterns stand for.
 
     Args:
-      target: its label.
-      options: further options for `bazel build`.
-      groups: output groups that are built besides the default one, if the target has them.
+      patterns: Bazel's target patterns; what a filegroup or an alias stands for counts.
 
     Raises:
-      cli.UserError: the build failed, or was of more than one target.
+      cli.UserError: Bazel refuses a pattern, or there is no model.
+    """
+    names = " ".join(patterns)
+    query = f"kind('_tflite_model rule', deps(set({names})))"
+    arguments = ["query", "--noshow_progress", "--noimplicit_deps", query]
+    result = _bazel(arguments, None, subprocess.PIPE)
+    if result is None:
+        raise cli.UserError(f"{names}: cannot be queried; Bazel's own words are above.")
+    labels = result.stdout.split()
+    if not labels:
+        raise cli.UserError(f"{names}: no model is among these targets.")
+    return labels
+
+
+def build_all(
+    targets: Sequence[str],
+    options: Sequence[str],
+    groups: Sequence[str] = (),
+    workspace: str | None = None,
+    startup_options: Sequence[str] = (),
+) -> list[Built]:
+    """Builds targets.
+
+    Args:
+      targets: labels or patterns.
+      options: further options for `bazel build`.
+      groups: output groups that are built besides the default one, if the targets have them.
+      workspace: the workspace; None for the one in which a person called `bazel run`.
+      startup_options: Bazel's startup options besides those of --bazel.
+
+    Raises:
+      cli.UserError: the build failed, or left its outputs on another machine.
     """
     with tempfile.TemporaryDirectory(prefix="build-events-") as folder:
         events = pathlib.Path(folder, "events.json")
-        result = subprocess.run(
-            [
-                *bazel.command(),
-                "build",
-                *options,
-                f"--build_event_json_file={events}",
-                *(f"--output_groups=+{group}" for group in groups),
-                "--",
-                target,
-            ],
-            cwd=cli.workspace(),
-            env=bazel.environment(),
-            check=False,
-        )
-        if result.returncode:
-            raise cli.UserError(f"{target}: cannot be built; Bazel's own words are above.")
+        arguments = [
+            *startup_options,
+            "build",
+            *options,
+            f"--build_event_json_file={events}",
+            *(f"--output_groups=+{group}" for group in groups),
+            "--",
+            *targets,
+        ]
+        if _bazel(arguments, workspace) is None:
+            raise cli.UserError(
+                f"{' '.join(targets)}: cannot be built; Bazel's own words are above."
+            )
         with open(events, encoding="utf-8") as stream:
-            built = outputs(json.loads(line) for line in stream)
+            return outputs(json.loads(line) for line in stream)
+
+
+def build(target: str, options: Sequence[str], groups: Sequence[str] = ()) -> Built:
+    """Builds one target, as `build_all`.
+
+    Raises:
+      cli.UserError: as `build_all`, or these are several targets.
+    """
+    built = build_all([target], options, groups)
     if len(built) != 1:
         raise cli.UserError(f"{target}: these are {len(built)} targets; give the label of one.")
     return built[0]

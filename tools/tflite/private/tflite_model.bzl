@@ -3,6 +3,7 @@
 load("//tools/tensorflow:toolchain.bzl", "TOOLCHAIN_TYPE")
 load(":canonical.bzl", "CANONICAL_TFLITE_ATTRS", "canonicalize_tflite")
 load(":checked.bzl", "CHECK_TFLITE_ATTRS", "check_tflite")
+load(":golden_test.bzl", "golden_test")
 load(":mlir.bzl", "mlir")
 load(":providers.bzl", "FrozenGraphInfo", "TfliteInfo")
 load(":recipe.bzl", "RECIPE_ATTRS", _recipe = "recipe")
@@ -37,9 +38,19 @@ def _tflite_model_impl(ctx):
     if ctx.attr.benchmark_only:
         description += "; for benchmarks only, with made-up ranges"
     canonicalize_tflite(ctx, ctx.file.raw, description, model, after = checked)
+    identity = ctx.actions.declare_file(ctx.label.name + ".identity.json")
+    ctx.actions.write(identity, json.encode({
+        "name": ctx.label.name,
+        "tensorflow": tensorflow.version,
+        "weights": graph.checkpoint.weights,
+    }) + "\n")
     return [
         DefaultInfo(files = depset([model]), runfiles = ctx.runfiles(files = [model])),
-        OutputGroupInfo(raw = depset([ctx.file.raw]), graph = depset([graph.graph])),
+        OutputGroupInfo(
+            graph = depset([graph.graph]),
+            identity = depset([identity]),
+            raw = depset([ctx.file.raw]),
+        ),
         TfliteInfo(
             model = model,
             raw = ctx.file.raw,
@@ -89,9 +100,10 @@ def tflite_model(
 
     Makes `NAME.tflite`, in canonical form, once the converted model was looked at and has run. Output groups:
     `raw`, the file as the converter gave it, but for the keys of custom operators' options, which are in order
-    (TOCO's own order differs from run to run), and for INT8 inputs and outputs, which have the graph's names; `graph`, the frozen graph. `NAME.recipe` checks the recipe;
+    (TOCO's own order differs from run to run), and for INT8 inputs and outputs, which have the graph's names; `graph`, the frozen graph;
+    `identity`, a JSON object with the model's name, weights and TensorFlow. `NAME.recipe` checks the recipe;
     `NAME.raw` converts, for TOCO as a genrule; `NAME.reproducibility_test` converts again under another
-    environment and expects the same file.
+    environment and expects the same file; `NAME.golden_test` expects the digests of `models/models.lock.json`.
 
     Args:
       name: the model's name.
@@ -167,6 +179,10 @@ def tflite_model(
             **kwargs
         )
     _tflite_model(name = name, raw = ":" + name + ".raw", **recipe)
+
+    # A test is testonly by its nature.
+    tests = {key: value for key, value in kwargs.items() if key != "testonly"}
+    golden_test(name = name + ".golden_test", model = ":" + name, **tests)
     reproducibility_test(
         name = name + ".reproducibility_test",
         converter = converter,
@@ -174,6 +190,5 @@ def tflite_model(
         model = ":" + name,
         representative_dataset = representative_dataset,
         toco_flags = toco_flags(**dict(both, **toco_only)) if converter != "mlir" else [],
-        # A test is testonly by its nature.
-        **{key: value for key, value in kwargs.items() if key != "testonly"}
+        **tests
     )

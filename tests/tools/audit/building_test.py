@@ -1,0 +1,68 @@
+import os
+import pathlib
+from unittest import mock
+
+from absl.testing import absltest, flagsaver
+
+from tests.tools.audit import fake_bazel
+from tools.audit import building
+from tools.cli import cli
+
+
+class BuildingTest(absltest.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.folder = self.create_tempdir().full_path
+        self.bazel = fake_bazel.FakeBazel(pathlib.Path(self.folder))
+        self.enter_context(flagsaver.flagsaver(bazel=[self.bazel.program]))
+        self.enter_context(mock.patch.dict(os.environ, {"BUILD_WORKSPACE_DIRECTORY": self.folder}))
+
+    def test_files_by_label_and_group(self):
+        self.bazel.builds(
+            {
+                "//models:a": {"default": ["file:///out/a.tflite"]},
+                "//models:b": {
+                    "default": ["file:///out/b%20b.tflite"],
+                    "raw": ["file:///out/b.raw.tflite", "file:///out/b.log"],
+                },
+            }
+        )
+        labels = ["//models:a", "//models:b"]
+        first, second = building.build_all(labels, ["--x"], ["raw"], self.folder, ["--batch"])
+        self.assertEqual((first.label, second.label), ("//models:a", "//models:b"))
+        self.assertEqual(first.files, {"default": ["/out/a.tflite"]})
+        self.assertEqual(second.files["default"], ["/out/b b.tflite"])
+        self.assertCountEqual(second.files["raw"], ["/out/b.raw.tflite", "/out/b.log"])
+        [call] = self.bazel.calls()
+        self.assertStartsWith(call, f"{self.folder}: --batch build --x ")
+        self.assertIn("--output_groups=+raw", call)
+        self.assertEndsWith(call, " -- //models:a //models:b")
+
+    def test_one_target(self):
+        self.bazel.builds({"//models:a": {"default": ["file:///out/a.tflite"]}})
+        self.assertEqual(building.build("//models:a", []).label, "//models:a")
+        self.bazel.builds({"//models:a": {}, "//models:b": {}})
+        with self.assertRaisesRegex(cli.UserError, "//models/...: these are 2 targets"):
+            building.build("//models/...", [])
+
+    def test_an_output_that_stayed_in_a_cache_is_named(self):
+        self.bazel.builds({"//models:a": {"default": ["bytestream://cache/blobs/1234/5"]}})
+        with self.assertRaisesRegex(cli.UserError, "1234/5: was built but not downloaded"):
+            building.build("//models:a", [])
+
+    def test_models_of_patterns(self):
+        self.bazel.builds({"//models/a:a": {}, "//models/b:b": {}})
+        self.assertEqual(building.models(["//models:all_models"]), ["//models/a:a", "//models/b:b"])
+        self.bazel.builds({})
+        with self.assertRaisesRegex(cli.UserError, "//tools/cli: no model is among these targets"):
+            building.models(["//tools/cli"])
+
+    def test_bazels_failure_is_named(self):
+        with self.assertRaisesRegex(cli.UserError, "^//broken: cannot be queried"):
+            building.models(["//broken"])
+        with self.assertRaisesRegex(cli.UserError, "^//broken: cannot be built"):
+            building.build("//broken", [])
+
+
+if __name__ == "__main__":
+    absltest.main()

@@ -1,0 +1,172 @@
+import contextlib
+import dataclasses
+import io
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+from unittest import mock
+
+import numpy as np
+from absl.testing import absltest, flagsaver
+
+from tests.tools.audit import fake_bazel
+from tests.tools.canonicalize import models
+from tools.audit import building, models_lock, update_lock
+from tools.cli import cli
+
+_KEY = models_lock.Identity("mobiledet", "seeded", "2.15.1")
+_LABEL = "//models/mobiledet:mobiledet"
+
+
+def _other_weights(model):
+    """Returns the model with its first weight a step of float32 larger."""
+    for buffer in model.buffers:
+        if buffer.data is not None and len(buffer.data) >= 4:
+            values = np.array(buffer.data, dtype=np.uint8).view(np.float32)
+            values[0] = np.nextafter(values[0], np.float32(np.inf))
+            buffer.data = values.view(np.uint8)
+            return model
+    raise AssertionError("the model has no weights")
+
+
+class UpdateLockTest(absltest.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.folder = pathlib.Path(self.create_tempdir().full_path)
+        self.workspace = self.folder / "workspace"
+        (self.workspace / "models").mkdir(parents=True)
+        self.outputs = self.folder / "outputs"
+        self.outputs.mkdir()
+        self.lock = self.workspace / models_lock.PATH
+        self.bazel = fake_bazel.FakeBazel(self.folder)
+        self.enter_context(flagsaver.flagsaver(bazel=[self.bazel.program]))
+        environment = {
+            "BUILD_WORKSPACE_DIRECTORY": str(self.workspace),
+            "BUILD_WORKING_DIRECTORY": str(self.folder),
+        }
+        self.enter_context(mock.patch.dict(os.environ, environment))
+        self.earlier = models.pack(models.layered())
+        self.later = models.pack(_other_weights(models.layered()))
+
+    def builds(self, model):
+        files = {"default": model, "raw": b"raw " + model}
+        files["identity"] = json.dumps(dataclasses.asdict(_KEY)).encode()
+        for name, content in files.items():
+            (self.outputs / name).write_bytes(content)
+        groups = {name: [(self.outputs / name).as_uri()] for name in files}
+        self.bazel.builds({_LABEL: groups})
+
+    def locked(self, model):
+        return {_KEY: models_lock.row(model, b"raw " + model, "2.15.1")}
+
+    def run_it(self, *targets, **flags):
+        said = io.StringIO()
+        with contextlib.redirect_stdout(said), flagsaver.flagsaver(**flags):
+            update_lock.main(["update_lock", *targets])
+        return said.getvalue()
+
+    def read(self):
+        return models_lock.parse(self.lock.read_bytes(), "lock")
+
+    def test_a_new_model_is_added_and_others_stay(self):
+        other = {
+            models_lock.Identity("other", "released", "2.17.1"): models_lock.Row("a", 1, None, None)
+        }
+        self.lock.write_text(models_lock.text(other))
+        self.builds(self.earlier)
+        said = self.run_it("//models:mobiledet", bazel_flag=["--config=released"])
+        self.assertEqual(self.read(), {**other, **self.locked(self.earlier)})
+        self.assertIn("mobiledet (seeded weights, TensorFlow 2.15.1): new", said)
+        self.assertIn("1 new, 0 changed, 1 looked at", said)
+        self.assertRegex(self.bazel.calls()[1], f" build --config=released .* -- {_LABEL}$")
+
+    def test_what_changed_is_said_in_meaning(self):
+        self.lock.write_text(models_lock.text(self.locked(self.earlier)))
+        self.builds(self.later)
+        previous = self.folder / "previous"
+        previous.mkdir()
+        (previous / "mobiledet.tflite").write_bytes(self.earlier)
+        said = self.run_it(previous="previous")
+        self.assertEqual(self.read(), self.locked(self.later))
+        self.assertIn("0 new, 1 changed, 1 looked at", said)
+        self.assertIn("different", said)
+        self.assertRegex(said, r"1 ulp")
+
+    def test_an_earlier_file_with_another_digest_explains_nothing(self):
+        self.lock.write_text(models_lock.text(self.locked(self.earlier)))
+        self.builds(self.later)
+        (self.folder / "mobiledet.tflite").write_bytes(self.later)
+        self.assertIn("so it explains nothing", self.run_it(previous="."))
+        self.assertEqual(self.read(), self.locked(self.later))
+
+    def test_a_missing_earlier_file_is_said(self):
+        self.lock.write_text(models_lock.text(self.locked(self.earlier)))
+        self.builds(self.later)
+        self.assertIn("its earlier file was not found", self.run_it(previous="outputs"))
+
+    def test_the_earlier_file_is_built_at_a_revision(self):
+        self.lock.write_text(models_lock.text(self.locked(self.earlier)))
+        self.builds(self.later)
+        calls = []
+
+        def build_all(targets, options, groups=(), workspace=None, startup_options=()):
+            calls.append((workspace, startup_options))
+            path = self.folder / ("earlier" if startup_options else "later")
+            path.write_bytes(getattr(self, path.name))
+            files = {group: [str(self.outputs / group)] for group in ("raw", "identity")}
+            files["default"] = [str(path)]
+            return [building.Built(target, files) for target in targets]
+
+        def git(*arguments):
+            calls.append(arguments)
+            if arguments[1] == "add":
+                os.mkdir(arguments[3])
+            else:
+                shutil.rmtree(arguments[3])
+
+        with mock.patch.object(building, "build_all", build_all):
+            with mock.patch.object(update_lock, "_git", git):
+                self.assertRegex(self.run_it(against="v1"), r"different(.|\n)*1 ulp")
+        add, remove = calls[1], calls[-1]
+        self.assertEqual((*add[:3], add[4]), ("worktree", "add", "--detach", "v1"))
+        self.assertEqual(calls[2][0], add[3])
+        self.assertEqual(remove, ("worktree", "remove", "--force", add[3]))
+        self.assertFalse(os.path.exists(os.path.dirname(add[3])))
+
+    def test_an_unknown_revision_changes_nothing(self):
+        if not shutil.which("git", path=os.defpath):
+            self.skipTest("needs git")
+        self.enter_context(mock.patch.dict(os.environ, {"PATH": os.defpath}))
+        subprocess.run(["git", "init", "-q"], cwd=self.workspace, check=True)
+        before = models_lock.text(self.locked(self.earlier))
+        self.lock.write_text(before)
+        self.builds(self.later)
+        with self.assertRaisesRegex(cli.UserError, "git worktree failed: .*--against"):
+            self.run_it(against="no-such-revision")
+        self.assertEqual(self.lock.read_text(), before)
+
+    def test_without_git_there_are_other_ways(self):
+        self.lock.write_text(models_lock.text(self.locked(self.earlier)))
+        self.builds(self.later)
+        with mock.patch.dict(os.environ, {"PATH": "/dev/null"}):
+            with self.assertRaisesRegex(cli.UserError, "git worktree failed: .*--previous"):
+                self.run_it()
+
+    def test_a_failed_build_changes_nothing(self):
+        before = models_lock.text(self.locked(self.earlier))
+        self.lock.write_text(before)
+        with self.assertRaisesRegex(cli.UserError, "//broken: cannot be queried"):
+            self.run_it("//broken")
+        self.assertEqual(self.lock.read_text(), before)
+
+    def test_nothing_changed(self):
+        self.lock.write_text(models_lock.text(self.locked(self.earlier)))
+        self.builds(self.earlier)
+        self.assertIn("0 new, 0 changed, 1 looked at", self.run_it())
+        self.assertEqual(self.read(), self.locked(self.earlier))
+
+
+if __name__ == "__main__":
+    absltest.main()

@@ -1,0 +1,178 @@
+"""Writes models' rows in `models/models.lock.json` anew: `bazel run //tools/audit:update_lock`.
+
+    bazel run //tools/audit:update_lock -- //models:mobiledet_qat --bazel_flag=--config=released
+
+Builds the models (all of them when none is named) and prints of each that changed what changed in
+meaning. For that it needs the earlier file: out of the folder --previous, or built at the revision
+--against, in a checkout and an output root that are removed at the end.
+"""
+
+import dataclasses
+import hashlib
+import os
+import pathlib
+import shutil
+import subprocess
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from absl import flags
+
+from tools.audit import bazel, building, models_lock
+from tools.cli import cli
+from tools.diff import comparison
+
+_BAZEL_FLAG = flags.DEFINE_multi_string(
+    "bazel_flag", [], "A flag for Bazel, as --config=released; more than one may be given."
+)
+_AGAINST = flags.DEFINE_string(
+    "against", "HEAD", "The git revision whose models are compared with; none when empty."
+)
+_PREVIOUS = flags.DEFINE_string(
+    "previous", None, "A folder with the earlier files, NAME.tflite each, instead of --against."
+)
+
+_ALL = ["//models:all_models"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Made:
+    """A model that was built: its label, its canonical file and the converter's own."""
+
+    label: str
+    model: str
+    raw: str
+
+
+def make(labels: Sequence[str]) -> dict[models_lock.Identity, Made]:
+    """Builds models.
+
+    Raises:
+      cli.UserError: the build failed.
+    """
+    found = {}
+    for built in building.build_all(labels, _BAZEL_FLAG.value, ["identity", "raw"]):
+        [identity] = built.files["identity"]
+        key = models_lock.identity(cli.read_file(identity, "identity"), identity)
+        found[key] = Made(built.label, built.files["default"][0], built.files["raw"][0])
+    return found
+
+
+def row_of(key: models_lock.Identity, made: Made) -> models_lock.Row:
+    """Returns the row of a model that was built."""
+    return models_lock.row(
+        cli.read_file(made.model, "model"),
+        cli.read_file(made.raw, "converted model"),
+        key.tensorflow,
+    )
+
+
+def earlier_from_folder(
+    folder: pathlib.Path, names: Iterable[models_lock.Identity]
+) -> Iterator[tuple[models_lock.Identity, bytes]]:
+    """Yields the earlier files that a folder has."""
+    for key in names:
+        path = folder / f"{key.name}.tflite"
+        if path.exists():
+            yield key, path.read_bytes()
+
+
+def _git(*arguments: str) -> None:
+    try:
+        subprocess.run(
+            ["git", *arguments], cwd=cli.workspace(), capture_output=True, check=True, text=True
+        )
+    except (OSError, subprocess.CalledProcessError) as error:
+        said = getattr(error, "stderr", "").strip() or str(error)
+        raise cli.UserError(
+            f"git {arguments[0]} failed: {said.splitlines()[-1]}; name another revision with "
+            "--against, or the earlier files with --previous."
+        ) from error
+
+
+def earlier_from_revision(
+    revision: str, models: Mapping[models_lock.Identity, Made]
+) -> Iterator[tuple[models_lock.Identity, bytes]]:
+    """Yields the models that a git revision builds.
+
+    Args:
+      revision: the revision.
+      models: what to build there.
+
+    Raises:
+      cli.UserError: git does not have it, or its build failed.
+    """
+    with bazel.output_folder(None, "earlier-") as directory:
+        checkout = directory / "checkout"
+        _git("worktree", "add", "--detach", str(checkout), revision)
+        try:
+            # A person's own caches count there too.
+            own = pathlib.Path(cli.workspace(), "user.bazelrc")
+            if own.exists():
+                shutil.copy(own, checkout)
+            startup = [f"--output_base={directory / 'output_base'}"]
+            labels = [made.label for made in models.values()]
+            outputs = building.build_all(
+                labels, _BAZEL_FLAG.value, workspace=str(checkout), startup_options=startup
+            )
+            files = {built.label: built.files["default"][0] for built in outputs}
+            for key, made in models.items():
+                yield key, pathlib.Path(files[made.label]).read_bytes()
+            subprocess.run(
+                [*bazel.command(), *startup, "shutdown"],
+                cwd=checkout,
+                env=bazel.environment(),
+                check=False,
+            )
+        finally:
+            _git("worktree", "remove", "--force", str(checkout))
+
+
+def explain(lock: models_lock.Lock, changed: Mapping[models_lock.Identity, Made]) -> Iterator[str]:
+    """Yields what changed in meaning, model by model.
+
+    Args:
+      lock: the lock as it was.
+      changed: the models that have another row in it.
+    """
+    if _PREVIOUS.value:
+        files = earlier_from_folder(pathlib.Path(cli.callers_path(_PREVIOUS.value)), changed)
+    else:
+        files = earlier_from_revision(_AGAINST.value, changed)
+    unexplained = set(changed)
+    for key, earlier in files:
+        digest = hashlib.sha256(earlier).hexdigest()
+        if digest != lock[key].sha256:
+            yield (
+                f"{key}: the earlier file that was found has sha256 {digest}, not the lock's "
+                f"{lock[key].sha256}, so it explains nothing."
+            )
+        else:
+            result = comparison.compare(earlier, pathlib.Path(changed[key].model).read_bytes())
+            yield f"{key}: {result.verdict}\n{result.text()}"
+        unexplained.discard(key)
+    for key in sorted(unexplained):
+        yield f"{key}: its earlier file was not found."
+
+
+def main(argv: Sequence[str]) -> None:
+    """Builds, explains and writes."""
+    path = os.path.join(cli.workspace(), models_lock.PATH)
+    lock = models_lock.parse(cli.read_file(path, "lock"), path)
+    models = make(building.models(argv[1:] or _ALL))
+    rows = {key: row_of(key, made) for key, made in models.items()}
+    changed = {key: models[key] for key, row in rows.items() if key in lock and lock[key] != row}
+    for key in sorted(rows.keys() - lock.keys()):
+        print(f"{key}: new, sha256 {rows[key].sha256}")
+    for key in sorted(changed):
+        print(f"{key}: {'; '.join(models_lock.differences(lock[key], rows[key]))}")
+    if changed and (_AGAINST.value or _PREVIOUS.value):
+        for line in explain(lock, changed):
+            print(line)
+    with cli.output_file(path, "w") as stream:
+        stream.write(models_lock.text({**lock, **rows}))
+    new = len(rows.keys() - lock.keys())
+    print(f"{models_lock.PATH}: {new} new, {len(changed)} changed, {len(rows)} looked at.")
+
+
+if __name__ == "__main__":
+    cli.run(main, positional=None)

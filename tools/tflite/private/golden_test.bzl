@@ -1,0 +1,39 @@
+"""A test that holds a model against the lock of all models."""
+
+load("@rules_python//python:defs.bzl", "py_test")
+
+_LOCK = Label("//models:models.lock.json")
+
+def golden_test(name, model, **kwargs):
+    """Expects of a model the digests that `models/models.lock.json` has for its name, weights and TensorFlow.
+
+    Args:
+      name: the test's name.
+      model: the label of the .tflite, a `tflite_model`.
+      **kwargs: attributes that every rule has.
+    """
+    tags = kwargs.pop("tags", [])
+    groups = {}
+    for group in ["identity", "raw"]:
+        groups[group] = "{}.{}".format(name, group)
+        native.filegroup(
+            name = groups[group],
+            testonly = True,
+            srcs = [model],
+            output_group = group,
+            tags = tags,
+        )
+    inputs = dict(groups, lock = str(_LOCK), model = model)
+    py_test(
+        name = name,
+        size = "small",
+        srcs = [str(Label("//tools/audit:golden.py"))],
+        args = ["--{}=$(rootpath {})".format(flag, label) for flag, label in inputs.items()],
+        data = inputs.values(),
+        main = "golden.py",
+        python_version = "PY3",
+        # It needs the whole model.
+        tags = tags + ["heavy"],
+        deps = [str(Label("//tools/audit:golden"))],
+        **kwargs
+    )
