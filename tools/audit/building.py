@@ -97,7 +97,8 @@ def models(patterns: Sequence[str]) -> list[str]:
       cli.UserError: Bazel refuses a pattern, or there is no model.
     """
     names = " ".join(patterns)
-    query = f"kind('_tflite_model rule', deps(set({names})))"
+    # No deeper than a filegroup's aliases: further down are archives that would be fetched.
+    query = f"kind('_tflite_model rule', deps(set({names}), 2))"
     arguments = ["query", "--noshow_progress", "--noimplicit_deps", query]
     result = _bazel(arguments, None, subprocess.PIPE)
     if result is None:
