@@ -26,6 +26,9 @@ _INDIRECT = {
 _MAX_DEPTH = 64
 # Reading and writing take at most (values x bytes) steps; beyond this, nothing is rewritten.
 _MAX_WORK = 1 << 30
+# A text may be referred to more than once but is written once for each; what is rewritten stays
+# below this multiple of the options' size.
+_MAX_EXPANSION = 8
 
 
 class _NotAFlexBuffer(ValueError):
@@ -55,9 +58,12 @@ class _Reader:
         self.data = data
         self.covered = bytearray(len(data))
         self.values = 0
+        self.budget = _MAX_EXPANSION * len(data)
+        self.keys: dict[int, bytes] = {}
 
     def take(self, position: int, length: int) -> bytes:
-        if position < 0 or length < 0 or position + length > len(self.data):
+        self.budget -= length
+        if position < 0 or length < 0 or position + length > len(self.data) or self.budget < 0:
             raise _NotAFlexBuffer
         self.covered[position : position + length] = b"\1" * length
         return self.data[position : position + length]
@@ -119,10 +125,13 @@ class _Reader:
         return self.number(_UNSIGNED, start - width, width)
 
     def key(self, start: int) -> bytes:
-        end = self.data.find(b"\0", start) if start >= 0 else -1
-        if end < 0:
-            raise _NotAFlexBuffer
-        return self.take(start, end + 1 - start)[:-1]
+        # The writer shares equal keys, so one that many maps refer to costs nothing more.
+        if start not in self.keys:
+            end = self.data.find(b"\0", start) if start >= 0 else -1
+            if end < 0:
+                raise _NotAFlexBuffer
+            self.keys[start] = self.take(start, end + 1 - start)[:-1]
+        return self.keys[start]
 
     def sized_bytes(self, start: int, width: int, kind: Type) -> bytes:
         length = self.length(start, width)

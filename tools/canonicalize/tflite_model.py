@@ -7,7 +7,9 @@ flexbuffer.py). Dropped: what nothing refers to (buffers, operator codes) and se
 buffers. The raw file's tables are those of tensorflow/lite/schema/schema.fbs.
 """
 
+import copy
 import hashlib
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -42,6 +44,11 @@ class _Builder(flatbuffers.Builder):
             self.Prep(_DATA_ALIGNMENT, x.size)
         return super().CreateNumpyVector(x)
 
+    def PrependSlot(self, flags: Any, o: int, x: Any, d: Any) -> None:
+        # A field of -0.0 equals its default 0.0, and would be left out and read as 0.0.
+        minus_zero = isinstance(x, float) and x == 0 and math.copysign(1, x) < 0
+        super().PrependSlot(flags, o, x, None if minus_zero else d)
+
 
 def _refuse_unkeepable(model: Any, source: str) -> None:
     def refuse(what: str) -> cli.UserError:
@@ -53,6 +60,9 @@ def _refuse_unkeepable(model: Any, source: str) -> None:
         raise cli.UserError(f"{source}: the model has no subgraph; convert it again.")
     if any(buffer.offset or buffer.size for buffer in model.buffers or []):
         raise refuse("has buffers outside of its flatbuffer")
+    if model.buffers and len(_data(model.buffers[0])):
+        # The runtime takes no tensor's data from there, whatever the buffer holds.
+        raise refuse("has data in buffer 0, where none belong")
     if any(entry.name == _TENSOR_POSITIONS for entry in model.metadata or []):
         raise refuse(f"has metadata {_TENSOR_POSITIONS.decode()} about the positions of tensors")
     for graph in model.subgraphs:
@@ -69,19 +79,40 @@ def _data(buffer: Any) -> bytes | memoryview:
     return b"" if buffer.data is None else memoryview(buffer.data)
 
 
+def _content(table: Any, **replaced: Any) -> bytes:
+    """A table on its own, with fields replaced that count positions in the file."""
+    table = copy.copy(table)
+    for field, value in replaced.items():
+        setattr(table, field, value)
+    builder = _Builder()
+    builder.Finish(table.Pack(builder))
+    return bytes(builder.Output())
+
+
+def _operator_key(op: Any, code: Any, tensors: Sequence[Any]) -> tuple[Any, ...]:
+    """All of an operator, tensors by their names."""
+    used = [listed(indices) for indices in (op.outputs, op.inputs, op.intermediates)]
+    names = [[tensors[index].name or b"" for index in part if index >= 0] for part in used]
+    omitted = [[index < 0 for index in part] for part in used]
+    content = _content(op, opcodeIndex=0, outputs=None, inputs=None, intermediates=None)
+    outputs, inputs, intermediates = names
+    identity = (code.customCode or b"", code.version)
+    return (outputs, inputs, builtin_code(code), identity, intermediates, omitted, content)
+
+
 def _order_operators(model: Any) -> None:
     for graph in model.subgraphs:
         tensors = graph.tensors or []
-
-        def names(indices: Sequence[int], tensors: Sequence[Any] = tensors) -> list[bytes]:
-            return [tensors[index].name or b"" for index in indices]
-
         nodes = []
+        read = set(listed(graph.outputs)).union(
+            *(listed(op.inputs) for op in graph.operators or [])
+        )
         for op in graph.operators or []:
             inputs = [tensor for tensor in listed(op.inputs) if tensor >= 0]
             outputs = [tensor for tensor in listed(op.outputs) if tensor >= 0]
             code = model.operatorCodes[op.opcodeIndex]
-            key = (names(outputs), names(inputs), builtin_code(code))
+            # Only operators that nothing needs are sorted.
+            key = _operator_key(op, code, tensors) if read.isdisjoint(outputs) else ()
             pinned = builtin_name(code) in operators.PINNED
             nodes.append(operators.Operator(inputs, outputs, pinned, key))
         order = operators.canonical_order(
@@ -105,10 +136,13 @@ def _renumber(owner: Any, field: str, numbers: dict[int, int]) -> None:
 
 
 def _order_tensors(model: Any) -> None:
+    signed: dict[int, list[Any]] = {}
+    for signature in model.signatureDefs or []:
+        entries = [*(signature.inputs or []), *(signature.outputs or [])]
+        signed.setdefault(signature.subgraphIndex, []).extend(entries)
     for position, graph in enumerate(model.subgraphs):
         tensors = graph.tensors or []
-        signatures = [s for s in model.signatureDefs or [] if s.subgraphIndex == position]
-        entries = [e for s in signatures for e in [*(s.inputs or []), *(s.outputs or [])]]
+        entries = signed.get(position, [])
         used = listed(graph.inputs)
         for op in graph.operators or []:
             used += listed(op.inputs) + listed(op.intermediates) + listed(op.outputs)
@@ -117,7 +151,8 @@ def _order_tensors(model: Any) -> None:
         def key(index: int, tensors: Sequence[Any] = tensors) -> tuple[Any, ...]:
             tensor = tensors[index]
             data = hashlib.sha256(_data(model.buffers[tensor.buffer])).digest()
-            return (tensor.name or b"", tensor.type, listed(tensor.shape), data)
+            named = (tensor.name or b"", tensor.type, listed(tensor.shape), data)
+            return (*named, _content(tensor, buffer=0))
 
         order = _first_uses(used)
         order += sorted(set(range(len(tensors))).difference(order), key=key)
@@ -154,17 +189,19 @@ def _order_operator_codes(model: Any) -> None:
 
 
 def _share_buffers(model: Any) -> None:
-    """Numbers buffers by first use. By the schema buffer 0 is empty; it serves all empty ones."""
+    """Numbers buffers by first use. By the schema buffer 0 has no data; it serves all such ones.
+
+    Data of no bytes are data: they make a tensor of no elements (axes, a shape) a constant.
+    """
     old = model.buffers or []
     new = [tflite.BufferT()]
     numbers: dict[Any, int] = {}
 
     def number(index: int, own: bool = False) -> int:
-        data = _data(old[index])
-        if len(data) == 0:
+        if index == 0 or old[index].data is None:
             return 0
         # What a run writes to must not become shared by tensors that did not share it.
-        key = ("own", index) if own else hashlib.sha256(data).digest()
+        key = ("own", index) if own else hashlib.sha256(old[index].data).digest()
         if key not in numbers:
             numbers[key] = len(new)
             new.append(old[index])

@@ -1,4 +1,5 @@
 import array
+import random
 import struct
 
 from absl.testing import absltest, parameterized
@@ -7,38 +8,8 @@ from flatbuffers.flexbuffers import Type
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.tools.canonicalize import models
+from tests.tools.canonicalize import generated, layouts, models
 from tools.canonicalize import flexbuffer
-
-_KEYS = st.text("abcdefgh_", max_size=12)
-_NUMBERS = (
-    st.booleans()
-    | st.integers(-(2**63), 2**63 - 1)
-    # Not the largest: the package's writer fails on what no float32 can hold.
-    | st.floats(-1e38, 1e38)
-    | st.floats(width=32, allow_nan=False)
-)
-_ARRAYS = st.one_of(
-    st.builds(array.array, st.just("b"), st.lists(st.integers(-128, 127), max_size=5)),
-    st.builds(array.array, st.just("Q"), st.lists(st.integers(0, 2**64 - 1), max_size=5)),
-    st.builds(array.array, st.just("f"), st.lists(st.floats(width=32), max_size=5)),
-    st.builds(array.array, st.just("d"), st.lists(st.floats(), max_size=5)),
-)
-_VALUES = st.recursive(
-    st.none() | _NUMBERS | st.text(max_size=300) | st.binary(max_size=300) | _ARRAYS,
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(_KEYS, inner, max_size=6),
-    max_leaves=12,
-)
-_MAPS = st.dictionaries(_KEYS, _VALUES, max_size=8)
-
-
-def _reordered(value):
-    """An equal value whose maps are in the opposite order."""
-    if isinstance(value, dict):
-        return {key: _reordered(value[key]) for key in reversed(value)}
-    if isinstance(value, list):
-        return [_reordered(item) for item in value]
-    return value
 
 
 def _comparable(value):
@@ -56,13 +27,14 @@ def _dump(value):
 
 class FlexbufferTest(parameterized.TestCase):
     @settings(max_examples=100, deadline=None, derandomize=True, database=None)
-    @given(_MAPS)
+    @given(generated.FLEXBUFFER_MAPS)
     def test_values_are_kept_and_order_is_not(self, value):
         once = flexbuffer.canonical_bytes(_dump(value))
         self.assertEqual(
             _comparable(flexbuffers.Loads(once)), _comparable(flexbuffers.Loads(_dump(value)))
         )
-        self.assertEqual(flexbuffer.canonical_bytes(_dump(_reordered(value))), once)
+        other = _dump(layouts.reordered(value, random.Random(1)))
+        self.assertEqual(flexbuffer.canonical_bytes(other), once)
         self.assertEqual(flexbuffer.canonical_bytes(once), once)
 
     @settings(max_examples=200, deadline=None, derandomize=True, database=None)
@@ -72,7 +44,7 @@ class FlexbufferTest(parameterized.TestCase):
         self.assertEqual(flexbuffer.canonical_bytes(once), once)
 
     @settings(max_examples=200, deadline=None, derandomize=True, database=None)
-    @given(_MAPS, st.data())
+    @given(generated.FLEXBUFFER_MAPS, st.data())
     def test_damage_is_survived(self, value, data):
         damaged = bytearray(_dump(value))
         position = data.draw(st.integers(0, len(damaged) - 1))
@@ -150,6 +122,27 @@ class FlexbufferTest(parameterized.TestCase):
         data = bytes(builder.Finish())
         self.assertLess(len(data), 300)
         self.assertEqual(flexbuffer.canonical_bytes(data), data)
+
+    def test_long_texts_that_many_values_share(self):
+        # 400 times one text of 3000 bytes: written anew, 5 kB would become 1.2 MB.
+        builder = flexbuffers.Builder(share_strings=True)
+        with builder.Map():
+            builder.Key("a")
+            with builder.Vector():
+                for _ in range(400):
+                    builder.String("t" * 3000)
+        data = bytes(builder.Finish())
+        self.assertLess(len(data), 5000)
+        self.assertEqual(flexbuffer.canonical_bytes(data), data)
+
+    def test_keys_that_many_maps_share_cost_nothing(self):
+        def make(keys):
+            return _dump([{key: 1 for key in keys} for _ in range(100)])
+
+        keys = [letter * 400 for letter in "abcde"]
+        once = flexbuffer.canonical_bytes(make(keys))
+        self.assertNotEqual(make(keys[::-1]), once)
+        self.assertEqual(flexbuffer.canonical_bytes(make(keys[::-1])), once)
 
 
 if __name__ == "__main__":

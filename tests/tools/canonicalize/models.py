@@ -1,6 +1,4 @@
-"""Small models for the tests, and the same models as another writer could have laid them out."""
-
-import random
+"""Small models for the tests."""
 
 import flatbuffers
 import numpy as np
@@ -164,51 +162,3 @@ def detector() -> tflite.ModelT:
     maker.graph.inputs = np.array([boxes, scores], np.int32)
     maker.graph.outputs = np.array(results, np.int32)
     return maker.model
-
-
-def _shuffled(count: int, rng: random.Random) -> list[int]:
-    return rng.sample(range(count), count)
-
-
-def _shuffle_operators(graph: tflite.SubGraphT, rng: random.Random) -> None:
-    waiting, done, order = list(graph.operators), set(), []
-    made = {int(tensor) for operator in waiting for tensor in operator.outputs}
-    while waiting:
-        ready = [op for op in waiting if not made.intersection(map(int, op.inputs)) - done]
-        chosen = rng.choice(ready)
-        waiting.remove(chosen)
-        order.append(chosen)
-        done.update(map(int, chosen.outputs))
-    graph.operators = order
-
-
-def shuffled(model: tflite.ModelT, seed: int) -> bytes:
-    """A file of equal meaning, as far as possible in another order. Changes `model`."""
-    rng = random.Random(seed)
-    for graph in model.subgraphs:
-        _shuffle_operators(graph, rng)
-        place = _shuffled(len(graph.tensors), rng)
-        tensors = dict(zip(place, graph.tensors, strict=True))
-        graph.tensors = [tensors[index] for index in range(len(place))]
-        move = np.array([*place, -1], np.int32)
-        graph.inputs, graph.outputs = move[graph.inputs], move[graph.outputs]
-        for op in graph.operators:
-            op.inputs, op.outputs = move[op.inputs], move[op.outputs]
-        for signature in model.signatureDefs or []:
-            rng.shuffle(signature.inputs)
-            rng.shuffle(signature.outputs)
-            for entry in [*signature.inputs, *signature.outputs]:
-                entry.tensorIndex = int(move[entry.tensorIndex])
-    place = _shuffled(len(model.operatorCodes), rng)
-    codes = dict(zip(place, model.operatorCodes, strict=True))
-    model.operatorCodes = [codes[index] for index in range(len(place))]
-    for graph in model.subgraphs:
-        for op in graph.operators:
-            op.opcodeIndex = place[op.opcodeIndex]
-    place = [0, *(1 + index for index in _shuffled(len(model.buffers) - 1, rng))]
-    buffers = dict(zip(place, model.buffers, strict=True))
-    model.buffers = [buffers[index] for index in range(len(place))]
-    for owner in [t for g in model.subgraphs for t in g.tensors] + (model.metadata or []):
-        owner.buffer = place[owner.buffer]
-    rng.shuffle(model.metadata or [])
-    return pack(model)

@@ -1,0 +1,103 @@
+import copy
+import random
+import resource
+
+import numpy as np
+from absl.testing import absltest
+from ai_edge_litert import interpreter
+from flatbuffers import flexbuffers
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.tools.canonicalize import generated, layouts, meaning, models, runnable
+from tools.canonicalize import tflite_model
+
+_MEMORY = 4 << 30
+_WITHOUT_DELEGATES = interpreter.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+
+
+def setUpModule():
+    # What would take the machine's memory fails instead.
+    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
+
+
+def _settings(examples):
+    return settings(
+        max_examples=examples,
+        deadline=None,
+        derandomize=True,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
+
+
+def _canonical(content):
+    return tflite_model.canonical_bytes(content, "x.tflite")
+
+
+def _options(op):
+    """An operator's own fields, custom options by their values if they have any."""
+    op = copy.copy(op)
+    if op.customOptions is not None and getattr(op, "options_value", None) is not None:
+        raise AssertionError("this is not what was read from a file")
+    try:
+        values = flexbuffers.Loads(bytes(op.customOptions))
+    except Exception:  # The package fails in many ways on what is no FlexBuffer.
+        return meaning.content(op)
+    if isinstance(values, dict):
+        op.customOptions = None
+        return (meaning.content(op), repr(values))
+    return meaning.content(op)
+
+
+def _meaning(content):
+    return meaning.meaning(models.unpack(content), _options)
+
+
+class PropertyTest(absltest.TestCase):
+    maxDiff = 2000
+
+    @_settings(100)
+    @given(generated.models(wild=True))
+    def test_writing_again_changes_nothing_and_meaning_is_kept(self, model):
+        raw = models.pack(model)
+        once = _canonical(raw)
+        self.assertEqual(_canonical(once), once)
+        self.assertEqual(_meaning(once), _meaning(raw))
+
+    @_settings(100)
+    @given(generated.models(wild=False), st.integers(0, 2**32 - 1))
+    def test_equal_models_get_equal_bytes(self, model, seed):
+        once = _canonical(models.pack(model))
+        other = layouts.relaid(model, random.Random(seed))
+        self.assertEqual(_canonical(other), once)
+
+    @_settings(30)
+    @given(runnable.models(), st.integers(0, 2**32 - 1))
+    def test_the_interpreter_computes_the_same(self, model, seed):
+        raw = models.pack(model)
+        other = layouts.relaid(model, random.Random(seed))
+        expected = _outputs(raw)
+        self.assertEqual(_outputs(_canonical(raw)), expected)
+        self.assertEqual(_outputs(other), expected)
+        self.assertEqual(_canonical(other), _canonical(raw))
+
+
+def _outputs(content):
+    """What the interpreter makes of one input, in the order of the outputs."""
+    runner = interpreter.Interpreter(
+        model_content=content,
+        num_threads=1,
+        # XNNPACK ends the process on some of these graphs, before and after.
+        experimental_op_resolver_type=_WITHOUT_DELEGATES,
+    )
+    runner.allocate_tensors()
+    numbers = np.random.default_rng(1)
+    for detail in runner.get_input_details():
+        runner.set_tensor(detail["index"], numbers.random(detail["shape"]).astype(np.float32))
+    runner.invoke()
+    return [runner.get_tensor(d["index"]).tobytes() for d in runner.get_output_details()]
+
+
+if __name__ == "__main__":
+    absltest.main()
