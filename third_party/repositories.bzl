@@ -92,6 +92,17 @@ def third_party_repositories():
         drop = ["hf_xet"],
         lock = "//third_party/transformers:requirements.lock",
     )
+    python_site(
+        name = "fuzz_site",
+        # libFuzzer is linked in; these are for fuzzing native extensions, and for building anew.
+        drop = [
+            "asan_with_fuzzer.so",
+            "libclang_rt.fuzzer_no_main.a",
+            "ubsan_cxx_with_fuzzer.so",
+            "ubsan_with_fuzzer.so",
+        ],
+        lock = "//third_party/fuzz:requirements.lock",
+    )
     wheel_files(
         name = "photographs",
         lock = "//third_party/photographs:source.lock",
