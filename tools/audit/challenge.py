@@ -5,8 +5,8 @@
 Our side is built with the given options, as --config=released; it can also be a .tflite file. Says
 whether both are the same bytes, the same canonical bytes or of the same meaning, and lists what
 differs. Without a published file, says whether the build is one of the files that
-models/published.lock.json knows by digest. Exit code: 0 when what was required holds, 1 when it does
-not, 2 when something went wrong.
+models/published.lock.json knows by digest. Exit code: 0 when what was required holds, 1 when it
+does not, 2 when something went wrong.
 """
 
 import dataclasses
@@ -91,9 +91,7 @@ def find(target: str, options: Sequence[str]) -> list[Ours]:
     return [
         shipped,
         *(
-            dataclasses.replace(
-                _ours(path, f"{target} as converted"), synthetic=shipped.synthetic
-            )
+            dataclasses.replace(_ours(path, f"{target} as converted"), synthetic=shipped.synthetic)
             for path in paths["raw"]
         ),
     ]

@@ -1,0 +1,140 @@
+import contextlib
+import hashlib
+import io
+import json
+import pathlib
+from unittest import mock
+
+from absl.testing import absltest, flagsaver
+
+from tests.tools.canonicalize import models
+from tests.tools.export import program
+from tools.audit import building, challenge
+from tools.cli import cli
+
+_PROGRAM = "tools/audit/challenge.py"
+
+
+def _described(description: str) -> bytes:
+    model = models.layered()
+    model.description = description
+    return models.pack(model)
+
+
+_PLAIN = _described("released weights: x")
+_FILES = {
+    "published.tflite": _PLAIN,
+    "shuffled.tflite": models.shuffled(models.unpack(_PLAIN), 1),
+    "seeded.tflite": _described("seeded weights (synthetic, seed 1): not trained"),
+    "other.tflite": models.pack(models.detector()),
+}
+
+
+class ChallengeTest(absltest.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.folder = pathlib.Path(self.create_tempdir().full_path)
+        for name, content in _FILES.items():
+            (self.folder / name).write_bytes(content)
+        rows = [
+            {
+                "model": model,
+                "file": "published.tflite",
+                "url": "https://host/published.tflite",
+                "md5": hashlib.md5(_PLAIN).hexdigest(),
+                "stated_in": "a test",
+            }
+            for model in ("published", "shuffled", "seeded")
+        ]
+        self.lock = self.folder / "lock.json"
+        self.lock.write_text(json.dumps({"files": rows}))
+
+    def _run(self, *names: str, require: str = "meaning", json: bool = False):
+        """Returns the exit code and what was printed."""
+        paths = [str(self.folder / name) for name in names]
+        printed = io.StringIO()
+        given = {"lock": str(self.lock), "require": require, "json": json}
+        with flagsaver.flagsaver(**given), contextlib.redirect_stdout(printed):
+            with self.assertRaises(SystemExit) as ended:
+                challenge.main(["challenge", *paths])
+        return int(ended.exception.code), printed.getvalue()
+
+    def test_verdicts_and_what_is_required(self):
+        for name, verdict, codes in (
+            ("published.tflite", "same bytes", (0, 0, 0)),
+            ("shuffled.tflite", "same canonical bytes", (1, 0, 0)),
+            ("seeded.tflite", "same meaning", (1, 1, 0)),
+            ("other.tflite", "different", (1, 1, 1)),
+        ):
+            for require, code in zip(("bytes", "canonical", "meaning"), codes, strict=True):
+                with self.subTest(f"{name} {require}"):
+                    ended, text = self._run("published.tflite", name, require=require, json=True)
+                    self.assertEqual(ended, code)
+                    value = json.loads(text)
+                    self.assertEqual((value["verdict"], value["holds"]), (verdict, code == 0))
+                    self.assertEqual(value["published"]["row"]["file"], "published.tflite")
+
+    def test_text(self):
+        _, text = self._run("published.tflite", "seeded.tflite")
+        self.assertIn("published at https://host/published.tflite", text)
+        self.assertIn("seeded.tflite: the weights are seeded (synthetic)", text)
+        self.assertIn("\nsame meaning: description (1)\n", text)
+
+    def test_without_a_published_file(self):
+        for name, code, message in (
+            ("published.tflite", 0, "\nsame bytes: published.tflite, published at https://"),
+            ("shuffled.tflite", 1, "\nother bytes; give PUBLISHED.tflite too"),
+            ("seeded.tflite", 1, "seeded (synthetic), so it cannot be a published file"),
+        ):
+            with self.subTest(name):
+                ended, text = self._run(name)
+                self.assertEqual(ended, code)
+                self.assertIn(message, text)
+        _, text = self._run("seeded.tflite", json=True)
+        value = json.loads(text)
+        self.assertEqual((value["verdict"], value["synthetic"]), ("other bytes", True))
+
+    def test_mistakes(self):
+        for names, message in (
+            ((), "a published file and a target are compared, not 0 things"),
+            (("missing.tflite", "other.tflite"), "the published .tflite cannot be read: No such"),
+            (("lock.json",), "not a .tflite"),
+            (("other.tflite",), "has no published file of other; give PUBLISHED.tflite too"),
+        ):
+            with self.subTest(names), self.assertRaisesRegex(cli.UserError, message):
+                self._run(*names)
+
+    def test_the_program(self):
+        path = self.folder / "published.tflite"
+        result = program.run(_PROGRAM, path, "missing", lock=self.lock)
+        self.assertEqual((result.returncode, result.stdout), (2, ""))
+        self.assertEqual(
+            result.stderr,
+            "ERROR: missing: the .tflite cannot be read: No such file or directory.\n",
+        )
+
+    def _built(self, **groups: list[str]):
+        files = {
+            name: [str(self.folder / path) for path in paths] for name, paths in groups.items()
+        }
+        return mock.patch.object(
+            building, "build", return_value=building.Built("//models/m:x", files)
+        )
+
+    def test_a_target_counts_by_the_nearest_of_its_files(self):
+        with self._built(default=["seeded.tflite"], raw=["shuffled.tflite"]) as build:
+            ours = challenge.find("//models:x", ["--config=released"])
+        build.assert_called_once_with("//models:x", ["--config=released"], groups=["raw"])
+        self.assertEqual([part.synthetic for part in ours], [True, True])
+        found = challenge.hold(_PLAIN, "p", ours)
+        self.assertEqual(found.verdict, "same canonical bytes")
+        self.assertEqual(found.names, ("p", "//models:x as converted"))
+
+    def test_a_target_that_is_no_model(self):
+        with self._built(default=["lock.json"]):
+            with self.assertRaisesRegex(cli.UserError, "^//x:y: makes 0 .tflite files; give"):
+                challenge.find("//x:y", [])
+
+
+if __name__ == "__main__":
+    absltest.main()
