@@ -1,0 +1,85 @@
+"""Measures the comparison of two models: `bazel run //tools/benchmark:compare -- MODEL.tflite`.
+
+A model is held against a copy of itself in which a bit of a few weights is flipped. Machines are
+shared and noisy, so what counts is the ratio to reading and hashing the same two files.
+"""
+
+import hashlib
+import pathlib
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from absl import flags
+
+from tools.cli import cli
+from tools.diff import comparison
+from tools.inspect import reader
+
+_ROUNDS = flags.DEFINE_integer("rounds", 3, "How often each is measured.", lower_bound=1)
+_WEIGHTS = flags.DEFINE_integer("weights", 4, "How many weights are changed.", lower_bound=1)
+
+
+def changed(content: bytes, count: int, source: str) -> bytes:
+    """Returns a model with the lowest bit of the first byte of its largest constants flipped.
+
+    Args:
+      content: a .tflite.
+      count: how many constants are changed.
+      source: its name, for messages.
+
+    Raises:
+      cli.UserError: it is no model, or has fewer constants.
+    """
+    buffers = [buffer for buffer in reader.read(content, source).buffers if buffer.size]
+    if len(buffers) < count:
+        raise cli.UserError(
+            f"{source}: has {len(buffers)} constants, but --weights={count}; give fewer."
+        )
+    copy = bytearray(content)
+    start = np.frombuffer(content, np.uint8).ctypes.data
+    for buffer in sorted(buffers, key=lambda buffer: -buffer.size)[:count]:
+        # Buffers are views of the file.
+        copy[buffer.ctypes.data - start] ^= 1
+    return bytes(copy)
+
+
+def _seconds(function: Callable[[], object]) -> float:
+    taken = []
+    for _ in range(_ROUNDS.value):
+        start = time.monotonic()
+        function()
+        taken.append(time.monotonic() - start)
+    return statistics.median(taken)
+
+
+def main(argv: Sequence[str]) -> None:
+    """Measures and prints."""
+    if len(argv) != 2:
+        raise cli.UserError("one model is measured; give MODEL.tflite.")
+    content = cli.read_file(cli.callers_path(argv[1]), ".tflite")
+    with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
+        paths = [pathlib.Path(folder, name) for name in ("left.tflite", "right.tflite")]
+        paths[0].write_bytes(content)
+        paths[1].write_bytes(changed(content, _WEIGHTS.value, argv[1]))
+
+        def read_and_hash() -> list[str]:
+            return [hashlib.sha256(path.read_bytes()).hexdigest() for path in paths]
+
+        def read_and_compare() -> comparison.Comparison:
+            return comparison.compare(*(path.read_bytes() for path in paths))
+
+        found = read_and_compare()
+        hashing, comparing = _seconds(read_and_hash), _seconds(read_and_compare)
+    weights = sum(difference.kind == "weights" for difference in found.differences)
+    print(f"{argv[1]}, {len(content) / 1e6:.1f} MB: {found.verdict}, {weights} weights differ")
+    print(
+        f"comparing / reading and hashing: {comparing:.2f} s / {hashing:.2f} s = "
+        f"{comparing / hashing:.1f}"
+    )
+
+
+if __name__ == "__main__":
+    cli.run(main, positional=1)
