@@ -5,6 +5,7 @@ load("//third_party/as_published:repositories.bzl", "as_published_repositories")
 load("//third_party/bazel:stubs.bzl", "bazel_stubs")
 load("//third_party/checkpoints:released.bzl", "released_archives")
 load("//third_party/debian:debian.bzl", "debian_package_tree", "debian_packages")
+load("//third_party/materials:materials.bzl", "materials")
 load("//third_party/pip:wheels.bzl", "python_site", "wheelhouse")
 load("//third_party/python:cpython.bzl", "cpython")
 load("//tools/tensorflow:versions.bzl", "TOCO_VERSIONS")
@@ -119,5 +120,15 @@ def third_party_repositories():
         lock = "//third_party/tflite_schema:source.lock",
         members = ["ai_edge_litert/schema_py_generated.py"],
     )
+    python_site(
+        name = "provenance_site",
+        lock = "//third_party/provenance:requirements.lock",
+    )
     released_archives()
     as_published_repositories()
+
+    # Last: it tells of all that are declared before it.
+    materials(
+        name = "materials",
+        pip_packages = ["@debian//:python3-pip-whl.deb", "@debian//:python3-setuptools-whl.deb"],
+    )
