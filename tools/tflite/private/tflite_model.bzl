@@ -5,7 +5,8 @@ load(":canonical.bzl", "CANONICAL_TFLITE_ATTRS", "canonicalize_tflite")
 load(":checked.bzl", "CHECK_TFLITE_ATTRS", "check_tflite")
 load(":golden_test.bzl", "golden_test")
 load(":mlir.bzl", "mlir")
-load(":providers.bzl", "FrozenGraphInfo", "TfliteInfo")
+load(":provenance.bzl", "PROVENANCE_ATTRS", "materials_aspect", "write_provenance")
+load(":providers.bzl", "FrozenGraphInfo", "RepresentativeDatasetInfo", "TfliteInfo")
 load(":recipe.bzl", "RECIPE_ATTRS", _recipe = "recipe")
 load(":reproducibility_test.bzl", "reproducibility_test")
 load(":toco.bzl", "toco", "toco_flags")
@@ -44,11 +45,29 @@ def _tflite_model_impl(ctx):
         "tensorflow": tensorflow.version,
         "weights": graph.checkpoint.weights,
     }) + "\n")
+    dataset = ctx.attr.representative_dataset
+    provenance = write_provenance(
+        ctx,
+        raw = ctx.attr.raw,
+        programs = [ctx.attr._canonicalize_tflite, ctx.attr._check_tflite, getattr(tensorflow, ctx.attr.converter)],
+        tensorflow = tensorflow,
+        facts = {
+            "benchmark_only": ctx.attr.benchmark_only,
+            "converter": ctx.attr.converter,
+            "integer": bool(integer),
+            "preprocessing": graph.preprocessing,
+        },
+        model = model,
+        checkpoint = graph.checkpoint,
+        byproducts = {"frozen graph": graph.graph},
+        samples = dataset[RepresentativeDatasetInfo].samples if dataset else None,
+    )
     return [
         DefaultInfo(files = depset([model]), runfiles = ctx.runfiles(files = [model])),
         OutputGroupInfo(
             graph = depset([graph.graph]),
             identity = depset([identity]),
+            provenance = depset(provenance),
             raw = depset([ctx.file.raw]),
         ),
         TfliteInfo(
@@ -63,9 +82,13 @@ def _tflite_model_impl(ctx):
 _tflite_model = rule(
     implementation = _tflite_model_impl,
     attrs = dict(
-        dict(RECIPE_ATTRS, **CANONICAL_TFLITE_ATTRS),
-        raw = attr.label(doc = "As `TfliteInfo.raw`.", allow_single_file = True, mandatory = True),
-        **CHECK_TFLITE_ATTRS
+        dict(dict(RECIPE_ATTRS, **CANONICAL_TFLITE_ATTRS), **dict(CHECK_TFLITE_ATTRS, **PROVENANCE_ATTRS)),
+        raw = attr.label(
+            doc = "As `TfliteInfo.raw`.",
+            allow_single_file = True,
+            aspects = [materials_aspect],
+            mandatory = True,
+        ),
     ),
     provides = [TfliteInfo],
     toolchains = [TOOLCHAIN_TYPE],
@@ -101,7 +124,8 @@ def tflite_model(
     Makes `NAME.tflite`, in canonical form, once the converted model was looked at and has run. Output groups:
     `raw`, the file as the converter gave it, but for the keys of custom operators' options, which are in order
     (TOCO's own order differs from run to run), and for INT8 inputs and outputs, which have the graph's names; `graph`, the frozen graph;
-    `identity`, a JSON object with the model's name, weights and TensorFlow. `NAME.recipe` checks the recipe;
+    `identity`, a JSON object with the model's name, weights and TensorFlow;
+    `provenance`, also as `NAME.provenance`, what the model was made from: an in-toto statement and an ML-BOM. `NAME.recipe` checks the recipe;
     `NAME.raw` converts, for TOCO as a genrule; `NAME.reproducibility_test` converts again under another
     environment and expects the same file; `NAME.golden_test` expects the digests of `models/models.lock.json`.
 
@@ -183,6 +207,12 @@ def tflite_model(
     # A test is testonly by its nature.
     tests = {key: value for key, value in kwargs.items() if key != "testonly"}
     golden_test(name = name + ".golden_test", model = ":" + name, **tests)
+    native.filegroup(
+        name = name + ".provenance",
+        srcs = [":" + name],
+        output_group = "provenance",
+        **kwargs
+    )
     reproducibility_test(
         name = name + ".reproducibility_test",
         converter = converter,

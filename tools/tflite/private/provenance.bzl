@@ -1,0 +1,233 @@
+"""What a model was made from, as an in-toto statement and a CycloneDX ML-BOM."""
+
+load("@materials//:table.bzl", "BAZEL", "MATERIALS")
+load("@rules_python//python:defs.bzl", "PyInfo")
+load(
+    ":providers.bzl",
+    "ArchitectureInfo",
+    "CheckpointInfo",
+    "FrozenGraphInfo",
+    "RepresentativeDatasetInfo",
+    "SavedModelInfo",
+)
+load(":released_archive.bzl", "ReleasedArchiveInfo")
+
+_MaterialsInfo = provider(
+    doc = "What a target was made from.",
+    fields = {
+        "files": "depset of Files: every file that the actions behind it may read, generated ones among them.",
+        "steps": "depset of strings: a JSON object for each target that says how something is made.",
+    },
+)
+
+# A target that provides one of these, or is of one of these kinds, is a step of the recipe.
+_STEP_PROVIDERS = [
+    ArchitectureInfo,
+    CheckpointInfo,
+    FrozenGraphInfo,
+    ReleasedArchiveInfo,
+    RepresentativeDatasetInfo,
+    SavedModelInfo,
+]
+_STEP_KINDS = ["genrule", "pipeline_config", "recipe"]
+
+# Attributes that every rule has and that decide nothing about a file.
+_COMMON_ATTRIBUTES = [
+    "applicable_licenses",
+    "compatible_with",
+    "deprecation",
+    "exec_compatible_with",
+    "exec_properties",
+    "expect_failure",
+    "features",
+    "generator_file",
+    "generator_function",
+    "generator_location",
+    "generator_name",
+    "name",
+    "package_metadata",
+    "restricted_to",
+    "tags",
+    "target_compatible_with",
+    "testonly",
+    "toolchains",
+    "transitive_configs",
+    "visibility",
+]
+
+# Of a genrule's many, those that say what it runs.
+_GENRULE_ATTRIBUTES = ["cmd"]
+
+def _label_text(label):
+    text = str(label)
+    return text.lstrip("@") if text.startswith("@//") or text.startswith("@@//") else text.replace("@@", "@")
+
+def _scalar(value):
+    """Returns a value as JSON can hold it; None for what has no text."""
+    if type(value) == "Target":
+        return _label_text(value.label)
+    return value if type(value) in ["bool", "int", "string"] else None
+
+def _plain(value):
+    """Returns an attribute's value as JSON can hold it; None for what is empty or has no text."""
+    if type(value) == "list":
+        values = [_scalar(element) for element in value]
+        return values if values and None not in values else None
+    if type(value) == "dict":
+        values = {key: _scalar(element) for key, element in value.items() if type(key) == "string"}
+        return values if values and None not in values.values() else None
+    return _scalar(value) if value != "" else None
+
+def _parameters(ctx):
+    names = _GENRULE_ATTRIBUTES if ctx.rule.kind == "genrule" else dir(ctx.rule.attr)
+    values = {
+        name: _plain(getattr(ctx.rule.attr, name))
+        for name in names
+        if name not in _COMMON_ATTRIBUTES and not name.startswith("_")
+    }
+    return {name: value for name, value in values.items() if value != None}
+
+def _targets(attributes):
+    """Returns the targets that a rule's attributes name."""
+    found = []
+    for name in dir(attributes):
+        value = getattr(attributes, name)
+        if type(value) == "Target":
+            found.append(value)
+        elif type(value) == "list":
+            found += [element for element in value if type(element) == "Target"]
+        elif type(value) == "dict":
+            found += [key for key in value.keys() if type(key) == "Target"]
+    return found
+
+def _files_of(target):
+    return [target[DefaultInfo].files, target[DefaultInfo].default_runfiles.files]
+
+def _materials_aspect_impl(target, ctx):
+    is_step = ctx.rule.kind in _STEP_KINDS or bool([info for info in _STEP_PROVIDERS if info in target])
+    if ctx.label.workspace_root and not is_step:
+        # Bazel's own, or something that is fetched: who names it takes its files.
+        return [_MaterialsInfo(files = depset(), steps = depset())]
+    files = _files_of(target)
+    steps = []
+    direct = []
+
+    # A Python program's runfiles are all that it reads; how it is declared adds nothing.
+    if PyInfo not in target:
+        for dependency in _targets(ctx.rule.attr):
+            files += _files_of(dependency)
+            if _MaterialsInfo in dependency:
+                files.append(dependency[_MaterialsInfo].files)
+                steps.append(dependency[_MaterialsInfo].steps)
+        if is_step:
+            direct.append(json.encode({
+                "label": _label_text(target.label),
+                "rule": ctx.rule.kind.lstrip("_"),
+                "attributes": _parameters(ctx),
+            }))
+    return [
+        _MaterialsInfo(
+            files = depset(transitive = files),
+            steps = depset(direct, transitive = steps, order = "postorder"),
+        ),
+    ]
+
+materials_aspect = aspect(
+    implementation = _materials_aspect_impl,
+    doc = "Collects every file that the actions behind a target may read, and how each step was declared.",
+    attr_aspects = ["*"],
+)
+
+PROVENANCE_ATTRS = {
+    "_write_provenance": attr.label(
+        default = Label("//tools/provenance:write_provenance"),
+        executable = True,
+        cfg = "exec",
+    ),
+    "_build_definitions": attr.label(default = Label("//tools/provenance:build_definitions")),
+    "_lock_files": attr.label(default = Label("@materials//:files")),
+    "_debian_packages": attr.label(default = Label("@materials//:debian_packages")),
+}
+
+def _repository(file):
+    """Returns the name of the external repository that a file is of, or None."""
+    root = file.owner.workspace_root
+    return root.rpartition("/")[2] if root else None
+
+def _pinned(repository):
+    # pip_parse makes a repository for each row of its lock.
+    return repository in MATERIALS or repository.startswith("pip_")
+
+def write_provenance(ctx, raw, programs, tensorflow, facts, model, checkpoint, byproducts, samples):
+    """Registers the action that states what a model was made from.
+
+    Args:
+      ctx: the context of a rule that has `PROVENANCE_ATTRS`.
+      raw: the Target that converts, on which `materials_aspect` was.
+      programs: Targets of the programs that take part beside those that the aspect has seen.
+      tensorflow: the TensorflowToolchainInfo that converted.
+      facts: a dict of what else the statement says, which JSON can hold.
+      model: the File of the model.
+      checkpoint: the CheckpointInfo of its weights.
+      byproducts: a dict of Files by what each is.
+      samples: the File of the representative dataset, or None.
+
+    Returns:
+      A list of two Files, the statement and the ML-BOM.
+    """
+    materials = raw[_MaterialsInfo]
+    files = depset(transitive = [materials.files, ctx.attr._build_definitions[DefaultInfo].files] + [
+        depset(transitive = _files_of(program))
+        for program in programs
+    ]).to_list()
+    sources = []
+    repositories = {}
+    for file in files:
+        # What is generated was made from the others.
+        if file.is_source:
+            repository = _repository(file)
+            if repository and _pinned(repository):
+                repositories[repository] = None
+            else:
+                sources.append(file)
+
+    statement = ctx.actions.declare_file(ctx.label.name + ".provenance.json")
+    mlbom = ctx.actions.declare_file(ctx.label.name + ".mlbom.json")
+    request = ctx.actions.declare_file(ctx.label.name + ".provenance.request")
+    ctx.actions.write(request, json.encode(dict(
+        facts,
+        bazel = BAZEL,
+        byproducts = {name: file.path for name, file in byproducts.items()},
+        checkpoint = sorted([file.path for file in checkpoint.files.to_list()]),
+        debian_packages = {file.basename: file.path for file in ctx.files._debian_packages},
+        lock_files = {"{}/{}".format(file.owner.package, file.owner.name): file.path for file in ctx.files._lock_files},
+        materials = MATERIALS,
+        model = model.path,
+        quantization_aware = checkpoint.quantization_aware,
+        raw = ctx.file.raw.path,
+        repositories = sorted(repositories),
+        samples = samples.path if samples else None,
+        sources = sorted([file.path for file in sources]),
+        steps = [json.decode(step) for step in materials.steps.to_list()],
+        target = _label_text(ctx.label),
+        tensorflow_version = tensorflow.version,
+        weights = checkpoint.weights,
+        weights_description = checkpoint.description,
+    )))
+    arguments = ctx.actions.args()
+    arguments.add("--request", request)
+    arguments.add("--statement", statement)
+    arguments.add("--mlbom", mlbom)
+    ctx.actions.run(
+        executable = ctx.executable._write_provenance,
+        arguments = [arguments],
+        inputs = depset(
+            [request, model, ctx.file.raw] + byproducts.values() + sources + ctx.files._debian_packages +
+            ctx.files._lock_files + ([samples] if samples else []),
+            transitive = [checkpoint.files],
+        ),
+        outputs = [statement, mlbom],
+        mnemonic = "Provenance",
+        progress_message = "Stating what %s was made from" % ctx.label,
+    )
+    return [statement, mlbom]
