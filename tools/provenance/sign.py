@@ -1,0 +1,39 @@
+"""Signs statements, each into an envelope, without a network.
+
+    bazel run //tools/provenance:sign -- --key=KEY.pem NAME.provenance.json ...
+
+Writes `NAME.provenance.dsse.json` for each. README.md says how openssl makes a key.
+"""
+
+import os
+from collections.abc import Sequence
+
+from absl import flags
+
+from tools.cli import cli
+from tools.provenance import signing
+
+_KEY = flags.DEFINE_string("key", None, "PEM file of the private key.", required=True)
+_OUTPUT_FOLDER = flags.DEFINE_string("output_folder", ".", "Where to write the envelopes.")
+
+
+def main(argv: Sequence[str]) -> None:
+    if len(argv) < 2:
+        raise cli.UserError("give at least one NAME.provenance.json to sign.")
+    signer = signing.read_signer(cli.callers_path(_KEY.value))
+    envelopes = {}
+    for path in argv[1:]:
+        content = cli.read_file(cli.callers_path(path), "statement")
+        name = os.path.basename(path).removesuffix(".json") + ".dsse.json"
+        if name in envelopes:
+            raise cli.UserError(f"{path}: {name} would be written twice.")
+        envelopes[name] = signing.sign(content, path, signer)
+    folder = cli.callers_path(_OUTPUT_FOLDER.value)
+    for name, envelope in envelopes.items():
+        with cli.output_file(os.path.join(folder, name), "w") as stream:
+            stream.write(envelope)
+        print(os.path.normpath(os.path.join(_OUTPUT_FOLDER.value, name)))
+
+
+if __name__ == "__main__":
+    cli.run(main, positional=None)

@@ -1,0 +1,120 @@
+"""Signatures of statements: DSSE envelopes by securesystemslib, with keys from files."""
+
+import json
+import os
+import stat
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from securesystemslib import dsse, exceptions
+from securesystemslib.signer import CryptoSigner, SSlibKey
+
+from tools.cli import cli
+from tools.provenance import validation, verify_tflite
+
+_PRIVATE_KEYS = (ed25519.Ed25519PrivateKey, ec.EllipticCurvePrivateKey)
+_KINDS = "an Ed25519 key, or an ECDSA key on P-256, P-384 or P-521"
+
+
+def read_signer(path: str) -> CryptoSigner:
+    """Reads a private key, which nobody but its owner may be able to read.
+
+    Args:
+      path: a PEM file (PKCS#8), not encrypted.
+
+    Raises:
+      cli.UserError: others may read it, or it is no such key.
+    """
+    content = cli.read_file(path, "private key")
+    mode = stat.S_IMODE(os.stat(path).st_mode)
+    if mode & 0o077:
+        raise cli.UserError(
+            f"{path}: others than its owner have rights on this private key (mode {mode:04o});"
+            f" run: chmod 600 {path}"
+        )
+    try:
+        key = serialization.load_pem_private_key(content, password=None)
+    except TypeError as error:
+        raise cli.UserError(
+            f"{path}: the private key is encrypted; give one that is not."
+        ) from error
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise cli.UserError(f"{path}: is no private key in PEM; give {_KINDS}.") from error
+    try:
+        if isinstance(key, _PRIVATE_KEYS):
+            return CryptoSigner(key)
+    except (ValueError, UnsupportedAlgorithm):
+        # A curve that the library has no scheme for.
+        pass
+    raise cli.UserError(f"{path}: the private key is of another type; give {_KINDS}.")
+
+
+def parse_valid_statement(content: bytes, source: str) -> dict:
+    """Reads a statement that this project and in-toto's own bindings find valid.
+
+    Raises:
+      cli.UserError: it is not.
+    """
+    try:
+        document = verify_tflite.parse_statement(content, source)
+        validation.validate_statement(document)
+    except verify_tflite.Refused as error:
+        raise cli.UserError(str(error)) from error
+    except ValueError as error:
+        raise cli.UserError(f"{source}: is no valid statement: {cli.first_line(error)}.") from error
+    return document
+
+
+def sign(content: bytes, source: str, signer: CryptoSigner) -> str:
+    """Returns the envelope of a statement, as JSON.
+
+    Args:
+      content: the statement's bytes.
+      source: its name, for messages.
+      signer: the key.
+
+    Raises:
+      cli.UserError: it is no valid statement.
+    """
+    parse_valid_statement(content, source)
+    envelope = dsse.Envelope(content, verify_tflite.PAYLOAD_TYPE, {})
+    envelope.sign(signer)
+    return json.dumps(envelope.to_dict(), indent=2) + "\n"
+
+
+def verified_statement(content: bytes, source: str, public_key: str) -> dict:
+    """Returns the statement in an envelope that the key has signed.
+
+    Args:
+      content: the envelope's bytes.
+      source: its name, for messages.
+      public_key: path of the key's PEM file.
+
+    Raises:
+      cli.UserError: the key has not signed it, or it is no envelope of a valid statement.
+    """
+    try:
+        document = verify_tflite.parse_json(content, source)
+        if "payload" not in document:
+            raise cli.UserError(f"{source}: is not signed; sign it with //tools/provenance:sign.")
+        payload = verify_tflite.parse_envelope(document, source).payload
+        verify_tflite.read_public_key(public_key)
+    except verify_tflite.Refused as error:
+        raise cli.UserError(str(error)) from error
+    try:
+        key = SSlibKey.from_crypto(
+            serialization.load_pem_public_key(cli.read_file(public_key, "public key"))
+        )
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise cli.UserError(f"{public_key}: is no valid public key.") from error
+    try:
+        dsse.Envelope.from_dict(document).verify([key], threshold=1)
+    except exceptions.VerificationError as error:
+        raise cli.UserError(
+            f"{source}: the key of {public_key} has not signed this: the statement or its signature"
+            " was changed, or another key has signed."
+        ) from error
+    except (KeyError, TypeError, ValueError, exceptions.FormatError) as error:
+        raise cli.UserError(f"{source}: is no envelope: {cli.first_line(error)}.") from error
+    return parse_valid_statement(payload, source)

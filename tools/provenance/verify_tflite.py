@@ -1,0 +1,422 @@
+#!/usr/bin/env python3
+"""Says whether a .tflite is what a provenance statement speaks of, and what it was made from.
+
+    python3 verify_tflite.py MODEL.tflite NAME.provenance.json
+    python3 verify_tflite.py --public_key=KEY.pem MODEL.tflite NAME.provenance.dsse.json
+
+This one file needs nothing but Python 3.8 or later: no Bazel, no package, no network. A signature
+is checked with the package `cryptography` where it is installed, else with the command `openssl`.
+Exit code 0: the file is the one, and with --public_key the signature holds; 1: it is not, with one
+sentence that says why.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import binascii
+import collections
+import hashlib
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from typing import Any, NamedTuple
+
+STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
+PREDICATE_TYPE = "https://slsa.dev/provenance/v1"
+PAYLOAD_TYPE = "application/vnd.in-toto+json"
+
+# A statement has some hundred kilobytes. What is larger is not read at all.
+MAXIMUM_BYTES = 16 << 20
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+# The beginning of an Ed25519 public key in DER (RFC 8410), before its 32 bytes.
+_ED25519_DER = bytes.fromhex("302a300506032b6570032100")
+# The curves' object identifiers in DER, and the digest that goes with each.
+_CURVES = {
+    bytes.fromhex("06082a8648ce3d030107"): "sha256",
+    bytes.fromhex("06052b81040022"): "sha384",
+    bytes.fromhex("06052b81040023"): "sha512",
+}
+
+
+class Refused(Exception):
+    """Why a file, a statement or a signature is not accepted; its text is one sentence."""
+
+
+class Envelope(NamedTuple):
+    """A DSSE envelope: https://github.com/secure-systems-lab/dsse/blob/master/envelope.md."""
+
+    payload_type: str
+    payload: bytes
+    signatures: list[bytes]
+
+    def signed_bytes(self) -> bytes:
+        """Returns what the signatures are of (DSSE's pre-authentication encoding)."""
+        kind = self.payload_type.encode("utf-8")
+        return b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(self.payload), self.payload)
+
+
+def printable(text: str) -> str:
+    """Returns a text that cannot move a terminal's cursor, whatever a file says."""
+    return "".join(character if character.isprintable() else "?" for character in text)[:300]
+
+
+def read_document(path: str) -> bytes:
+    """Reads a statement or an envelope.
+
+    Raises:
+      Refused: it is missing, unreadable, empty or too large.
+    """
+    try:
+        with open(path, "rb") as stream:
+            content = stream.read(MAXIMUM_BYTES + 1)
+    except OSError as error:
+        raise Refused(f"{path}: cannot be read: {error.strerror}.") from None
+    if not content:
+        raise Refused(f"{path}: is empty; it may be a truncated download.")
+    if len(content) > MAXIMUM_BYTES:
+        raise Refused(f"{path}: is larger than {MAXIMUM_BYTES >> 20} MiB; that is no statement.")
+    return content
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = collections.Counter(name for name, _ in pairs)
+        raise Refused(f"has {printable(names.most_common(1)[0][0])!r} twice in one object")
+    return found
+
+
+def _integer(digits: str) -> int:
+    if len(digits) > 20:
+        raise Refused("has a number of more than 20 digits")
+    return int(digits)
+
+
+def _constant(name: str) -> None:
+    raise Refused(f"has {name}, which JSON does not have")
+
+
+def parse_json(content: bytes, source: str) -> dict[str, Any]:
+    """Parses a JSON object, more strictly than Python does.
+
+    Args:
+      content: its bytes.
+      source: what it is, for messages.
+
+    Raises:
+      Refused: it is not UTF-8, not JSON or no object, or it has a key twice.
+    """
+    try:
+        document = json.loads(
+            content.decode("utf-8"),
+            object_pairs_hook=_unique,
+            parse_int=_integer,
+            parse_constant=_constant,
+        )
+    except Refused as error:
+        raise Refused(f"{source}: {error}.") from None
+    except UnicodeDecodeError:
+        raise Refused(f"{source}: is not text in UTF-8.") from None
+    except RecursionError:
+        raise Refused(f"{source}: is nested too deeply.") from None
+    except ValueError as error:
+        raise Refused(f"{source}: is not whole JSON: {error}.") from None
+    if not isinstance(document, dict):
+        raise Refused(f"{source}: is no JSON object.")
+    return document
+
+
+def _base64(text: Any, source: str, what: str) -> bytes:
+    try:
+        content = base64.b64decode(text.encode("ascii"), validate=True)
+    except (AttributeError, UnicodeEncodeError, binascii.Error):
+        raise Refused(f"{source}: its {what} is not base64.") from None
+    # Otherwise several texts would stand for the same bytes.
+    if base64.b64encode(content).decode("ascii") != text:
+        raise Refused(f"{source}: its {what} is not base64 in its one form.")
+    return content
+
+
+def parse_envelope(document: dict[str, Any], source: str) -> Envelope:
+    """Reads a DSSE envelope, without looking into its payload.
+
+    Raises:
+      Refused: it is not of an envelope's form, of another payload type, or has no signature.
+    """
+    if document.get("payloadType") != PAYLOAD_TYPE:
+        raise Refused(f"{source}: its payload type is not {PAYLOAD_TYPE}.")
+    signatures = document.get("signatures")
+    if not isinstance(signatures, list) or not all(isinstance(row, dict) for row in signatures):
+        raise Refused(f"{source}: its signatures are no list of objects.")
+    if not signatures:
+        raise Refused(f"{source}: has no signature.")
+    return Envelope(
+        PAYLOAD_TYPE,
+        _base64(document.get("payload"), source, "payload"),
+        [_base64(row.get("sig"), source, "signature") for row in signatures],
+    )
+
+
+def _at(document: Any, path: str, kind: type, source: str) -> Any:
+    """Returns what is at a path like `predicate.runDetails`, which has to be of the kind."""
+    for name in path.split("."):
+        document = document.get(name) if isinstance(document, dict) else None
+    if not isinstance(document, kind) or not document:
+        raise Refused(f"{source}: is no provenance statement: it has no valid {path}.")
+    return document
+
+
+def _check_descriptors(rows: list[Any], path: str, source: str) -> None:
+    for number, row in enumerate(rows):
+        digest = row.get("digest") if isinstance(row, dict) else None
+        sha256 = digest.get("sha256") if isinstance(digest, dict) else None
+        if not isinstance(sha256, str) or not _SHA256.fullmatch(sha256):
+            raise Refused(f"{source}: {path}[{number}] has no sha256 of 64 hexadecimal digits.")
+        if not isinstance(row.get("name"), str) or not row["name"]:
+            raise Refused(f"{source}: {path}[{number}] has no name.")
+        if not isinstance(row.get("annotations", {}), dict):
+            raise Refused(f"{source}: {path}[{number}] has annotations that are no object.")
+
+
+def parse_statement(content: bytes, source: str) -> dict[str, Any]:
+    """Reads an in-toto statement with SLSA provenance, all of whose materials have a sha256.
+
+    Args:
+      content: its bytes, or an envelope's payload.
+      source: what it is, for messages.
+
+    Raises:
+      Refused: it is not one.
+    """
+    statement = parse_json(content, source)
+    for name, value in (("_type", STATEMENT_TYPE), ("predicateType", PREDICATE_TYPE)):
+        if statement.get(name) != value:
+            raise Refused(f"{source}: is no provenance statement: its {name} is not {value}.")
+    _check_descriptors(_at(statement, "subject", list, source), "subject", source)
+    definition = "predicate.buildDefinition."
+    materials = _at(statement, definition + "resolvedDependencies", list, source)
+    _check_descriptors(materials, "resolvedDependencies", source)
+    for path, kind in (
+        (definition + "buildType", str),
+        (definition + "externalParameters", dict),
+        (definition + "internalParameters", dict),
+        ("predicate.runDetails.builder.id", str),
+    ):
+        _at(statement, path, kind, source)
+    return statement
+
+
+def file_sha256(path: str) -> str:
+    """Returns the sha256 of a file of any size, in hexadecimal.
+
+    Raises:
+      Refused: it cannot be read.
+    """
+    digest = hashlib.sha256()
+    try:
+        with open(path, "rb") as stream:
+            for block in iter(lambda: stream.read(1 << 20), b""):
+                digest.update(block)
+    except OSError as error:
+        raise Refused(f"{path}: cannot be read: {error.strerror}.") from None
+    return digest.hexdigest()
+
+
+def subject_of(statement: dict[str, Any], path: str, source: str) -> str:
+    """Returns the name by which the statement speaks of a file.
+
+    Raises:
+      Refused: it speaks of others only, or the file cannot be read.
+    """
+    digest = file_sha256(path)
+    for subject in statement["subject"]:
+        if subject["digest"]["sha256"] == digest:
+            return subject["name"]
+    names = ", ".join(printable(subject["name"]) for subject in statement["subject"][:4])
+    raise Refused(
+        f"{path}: its sha256 is {digest}, and {source} speaks of other bytes ({names}): the file is"
+        " another one, or was changed."
+    )
+
+
+def read_public_key(path: str) -> tuple[bytes, str]:
+    """Reads an Ed25519 or ECDSA public key.
+
+    Returns:
+      The key in DER, and "ed25519" or the digest that its ECDSA curve goes with.
+
+    Raises:
+      Refused: it is no such key.
+    """
+    found = re.fullmatch(
+        rb"\s*-----BEGIN PUBLIC KEY-----([A-Za-z0-9+/=\s]+)-----END PUBLIC KEY-----\s*",
+        read_document(path),
+    )
+    if not found:
+        raise Refused(f"{path}: is no public key in PEM (-----BEGIN PUBLIC KEY-----).")
+    try:
+        der = base64.b64decode(b"".join(found[1].split()), validate=True)
+    except binascii.Error:
+        raise Refused(f"{path}: is not whole base64.") from None
+    if der.startswith(_ED25519_DER) and len(der) == len(_ED25519_DER) + 32:
+        return der, "ed25519"
+    for identifier, digest in _CURVES.items():
+        if identifier in der[:32]:
+            return der, digest
+    raise Refused(f"{path}: is neither an Ed25519 key nor an ECDSA key on P-256, P-384 or P-521.")
+
+
+def _holds_by_cryptography(der: bytes, kind: str, signature: bytes, content: bytes) -> bool:
+    """Checks a signature with the package; raises ImportError where it is not installed."""
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    try:
+        key = serialization.load_der_public_key(der)
+        if kind == "ed25519":
+            key.verify(signature, content)
+        else:
+            algorithm = getattr(hashes, kind.upper())()
+            key.verify(signature, content, ec.ECDSA(algorithm))
+    except (InvalidSignature, ValueError):
+        return False
+    return True
+
+
+def _holds_by_openssl(der: bytes, kind: str, signature: bytes, content: bytes) -> bool:
+    with tempfile.TemporaryDirectory() as directory:
+        paths = {}
+        pem = b"-----BEGIN PUBLIC KEY-----\n%b-----END PUBLIC KEY-----\n" % base64.encodebytes(der)
+        for name, value in (("key", pem), ("signature", signature), ("content", content)):
+            paths[name] = os.path.join(directory, name)
+            with open(paths[name], "wb") as stream:
+                stream.write(value)
+        if kind == "ed25519":
+            command = ["pkeyutl", "-verify", "-rawin", "-pubin", "-inkey", paths["key"]]
+            command += ["-sigfile", paths["signature"], "-in", paths["content"]]
+        else:
+            command = ["dgst", "-" + kind, "-verify", paths["key"]]
+            command += ["-signature", paths["signature"], paths["content"]]
+        try:
+            result = subprocess.run(["openssl", *command], capture_output=True, check=False)
+        except OSError:
+            raise Refused(
+                "the signature cannot be checked here: there is neither the Python package"
+                " cryptography nor the command openssl."
+            ) from None
+    return result.returncode == 0
+
+
+def check_signature(envelope: Envelope, public_key: str, source: str) -> str:
+    """Checks that the key has made one of the envelope's signatures.
+
+    Returns:
+      What it was checked with.
+
+    Raises:
+      Refused: it has made none of them, or nothing is there to check with.
+    """
+    der, kind = read_public_key(public_key)
+    content = envelope.signed_bytes()
+    holds, means = _holds_by_cryptography, "the Python package cryptography"
+    try:
+        import cryptography.hazmat.primitives.serialization  # noqa: F401
+    except ImportError:
+        holds, means = _holds_by_openssl, "openssl"
+    if not any(holds(der, kind, signature, content) for signature in envelope.signatures):
+        raise Refused(
+            f"{source}: no signature in it was made with the key of {public_key} over these bytes."
+        )
+    return means
+
+
+def summary(statement: dict[str, Any]) -> list[tuple[str, str]]:
+    """Returns what matters most of a statement, as pairs of a heading and a text."""
+    definition = statement["predicate"]["buildDefinition"]
+    external, internal = definition["externalParameters"], definition["internalParameters"]
+    weights = internal.get("weightsDescription") or external.get("weights", "not stated")
+    return [
+        (heading, printable(str(text)))
+        for heading, text in (
+            ("target", external.get("target", "not stated")),
+            ("weights", weights),
+            ("TensorFlow", external.get("tensorflowVersion", "not stated")),
+            ("build type", definition["buildType"]),
+            ("builder", statement["predicate"]["runDetails"]["builder"]["id"]),
+        )
+    ]
+
+
+def table(rows: list[tuple[str, str]]) -> str:
+    """Returns the rows as two columns."""
+    width = max(len(heading) for heading, _ in rows)
+    return "\n".join(f"{heading:{width}}  {text}" for heading, text in rows)
+
+
+def _materials(statement: dict[str, Any]) -> str:
+    lines = []
+    for row in statement["predicate"]["buildDefinition"]["resolvedDependencies"]:
+        annotations = row.get("annotations", {})
+        replaced = annotations.get("instead_of_pinned_version")
+        lines.append(
+            f"  {printable(str(annotations.get('kind', 'material'))):16.16}"
+            f" {row['digest']['sha256']} {printable(row['name'])}"
+            + (f" (instead of the pinned {printable(str(replaced))})" if replaced else "")
+        )
+    return "\n".join(lines)
+
+
+def verify(model: str, document: str, public_key: str | None) -> str:
+    """Verifies a model and returns what to tell of it.
+
+    Args:
+      model: path of the .tflite.
+      document: path of its statement, or of the envelope with it.
+      public_key: path of the key that shall have signed; None to check no signature.
+
+    Raises:
+      Refused: anything does not hold.
+    """
+    content = read_document(document)
+    parsed = parse_json(content, document)
+    if "payload" in parsed or "signatures" in parsed:
+        envelope = parse_envelope(parsed, document)
+        signed = "NOT CHECKED: give --public_key=KEY.pem"
+        if public_key:
+            means = check_signature(envelope, public_key, document)
+            signed = f"made with the key of {public_key} (checked with {means})"
+        content = envelope.payload
+    elif public_key:
+        raise Refused(f"{document}: is a statement without a signature; give the signed envelope.")
+    else:
+        signed = "NONE: the statement is not signed, so anybody may have written it"
+    statement = parse_statement(content, document)
+    name = subject_of(statement, model, document)
+    rows = [("file", model), ("is", printable(name)), ("signature", signed), *summary(statement)]
+    return f"{table(rows)}\nmade from\n{_materials(statement)}"
+
+
+def main(arguments: list[str]) -> int:
+    """Runs the program and returns its exit code."""
+    parser = argparse.ArgumentParser(
+        description="Says whether a .tflite is what a provenance statement speaks of."
+    )
+    parser.add_argument("model", help="the .tflite")
+    parser.add_argument("document", help="NAME.provenance.json, or the signed envelope")
+    parser.add_argument("--public_key", help="PEM file of the key that shall have signed")
+    given = parser.parse_args(arguments)
+    try:
+        print(verify(given.model, given.document, given.public_key))
+    except Refused as error:
+        print(f"REFUSED: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
