@@ -12,7 +12,7 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from tools.audit import bazel
@@ -138,15 +138,19 @@ def _maker(makers: Mapping[str, Action], path: str) -> Action | None:
     return makers.get(path) or (makers.get(_place(path)) if made else None)
 
 
-def that_make_bytes(actions: Sequence[Action], folder: str) -> list[Action]:
-    """Returns the actions of packages below `folder`, and all that they go back to."""
+def behind(actions: Sequence[Action], wanted: Callable[[str], bool]) -> list[Action]:
+    """Returns the actions with a wanted output, and all that they go back to.
+
+    Args:
+      actions: all that there are.
+      wanted: says so of an output's path without its configuration, as `models/edsr/x.tflite`.
+    """
     makers = _makers(actions)
     pending = [
         action
         for action in actions
         if any(
-            output.startswith("bazel-out/") and _place(output).startswith(folder + "/")
-            for output in action.outputs
+            output.startswith("bazel-out/") and wanted(_place(output)) for output in action.outputs
         )
     ]
     found: dict[int, Action] = {}
@@ -158,6 +162,18 @@ def that_make_bytes(actions: Sequence[Action], folder: str) -> list[Action]:
         sources = (_maker(makers, path) for path in sorted(action.inputs))
         pending += [source for source in sources if source is not None]
     return list(found.values())
+
+
+def that_make_bytes(actions: Sequence[Action], folder: str) -> list[Action]:
+    """Returns the actions of packages below `folder`, and all that they go back to."""
+    return behind(actions, lambda place: place.startswith(folder + "/"))
+
+
+def sources(actions: Sequence[Action], found: Iterable[Action]) -> set[str]:
+    """Returns the inputs of the found actions that none of all actions makes."""
+    makers = _makers(actions)
+    paths = {path for action in found for path in action.inputs}
+    return {path for path in paths if _maker(makers, path) is None}
 
 
 def input_fault(path: str) -> str | None:
@@ -210,8 +226,8 @@ def faults(actions: Sequence[Action], folder: str) -> list[str]:
     return sorted(set(found))
 
 
-def _ask_bazel() -> bytes:
-    """Runs `bazel aquery` in the workspace."""
+def ask_bazel() -> bytes:
+    """Runs `bazel aquery` in the workspace, with `QUERY`."""
     command = [*bazel.command(), "aquery", "--output=jsonproto", "--include_param_files", QUERY]
 
     def ask() -> subprocess.CompletedProcess:
@@ -235,7 +251,7 @@ def _ask_bazel() -> bytes:
 
 def _read(argv: Sequence[str]) -> tuple[str, bytes]:
     if len(argv) == 1:
-        return "bazel aquery", _ask_bazel()
+        return "bazel aquery", ask_bazel()
     path = cli.callers_path(argv[1])
     return path, cli.read_file(path, "output of bazel aquery")
 

@@ -107,6 +107,29 @@ _released_saved_model_test = analysistest.make(_released_saved_model_test_impl, 
     "folder": attr.string(doc = "SavedModelInfo.path, below this package.", mandatory = True),
 })
 
+def _check_provenance_request(env, version):
+    """Looks at what the provenance is written from: all TensorFlows, programs and steps that take part."""
+    contents = [
+        action.content
+        for action in analysistest.target_actions(env)
+        if action.mnemonic == "FileWrite" and "\"steps\"" in action.content
+    ]
+    asserts.equals(env, 1, len(contents), "provenance requests")
+    request = json.decode(contents[0])
+    repositories = ["cpython_3_11", "tensorflow_2_15_1", "tensorflow_" + version.replace(".", "_")]
+    asserts.equals(env, [], [name for name in repositories if name not in request["repositories"]])
+    sources = [
+        "tools/canonicalize/canonicalize_tflite.py",
+        "tools/check/check_tflite.py",
+        "tools/convert/toco.py",
+        "tools/tflite/private/tflite_model.bzl",
+    ]
+    asserts.equals(env, [], [path for path in sources if path not in request["sources"]])
+    steps = {step["label"].partition(":")[2]: step for step in request["steps"]}
+    asserts.equals(env, ["a"], steps["weighed.recipe"]["attributes"]["input_arrays"])
+    asserts.true(env, "--input_shapes='1,2'" in steps["weighed.raw"]["attributes"]["cmd"])
+    asserts.equals(env, version, request["tensorflow_version"])
+
 def _tflite_test_impl(ctx):
     env = analysistest.begin(ctx)
     target = analysistest.target_under_test(env)
@@ -121,6 +144,8 @@ def _tflite_test_impl(ctx):
     groups = target[OutputGroupInfo]
     asserts.equals(env, ["weighed.raw.tflite"], _paths(env, groups.raw.to_list()))
     asserts.equals(env, ["graph.pb"], _paths(env, groups.graph.to_list()))
+    asserts.equals(env, ["weighed.mlbom.json", "weighed.provenance.json"], _paths(env, groups.provenance.to_list()))
+    _check_provenance_request(env, ctx.attr.version)
     canonical = [action for action in analysistest.target_actions(env) if action.mnemonic == "CanonicalTflite"]
     asserts.true(
         env,

@@ -1,0 +1,111 @@
+"""Holds the materials of models against the inputs of the actions that made them.
+
+    bazel run //tests/tools/provenance:check_completeness
+    bazel run //tests/tools/provenance:check_completeness -- mobiledet_qat
+
+Every input that no action makes has to be a material by its own digest, or in an external
+repository that the materials tell of.
+"""
+
+import hashlib
+import json
+import os
+import subprocess
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from tests.hermeticity import check_actions
+from tools.audit import bazel
+from tools.cli import cli
+
+# Of families with different converters, graph code and datasets.
+_MODELS = ("mobiledet_qat", "edsr_f32b5_fp32", "mobilenet_v1_1.0_224")
+
+
+def _repository(path: str) -> str | None:
+    parts = path.split("/")
+    return parts[1] if parts[0] == "external" else None
+
+
+def uncovered(inputs: Collection[str], statement: Mapping[str, Any]) -> list[str]:
+    """Returns the inputs that no material tells of, in order.
+
+    Args:
+      inputs: paths relative to the execution root.
+      statement: the in-toto statement.
+    """
+    materials = statement["predicate"]["buildDefinition"]["resolvedDependencies"]
+    names = {row["name"] for row in materials if row["annotations"]["kind"] == "source file"}
+    repositories = {
+        name for row in materials for name in row["annotations"].get("repositories", [])
+    }
+    return sorted(
+        path for path in inputs if path not in names and _repository(path) not in repositories
+    )
+
+
+def wrong_digests(statement: Mapping[str, Any], root: str) -> list[str]:
+    """Returns the names of source files whose digest is not that of the file below `root`."""
+    wrong = []
+    for row in statement["predicate"]["buildDefinition"]["resolvedDependencies"]:
+        if row["annotations"]["kind"] == "source file":
+            content = cli.read_file(os.path.join(root, row["name"]), "source file")
+            if hashlib.sha256(content).hexdigest() != row["digest"]["sha256"]:
+                wrong.append(row["name"])
+    return wrong
+
+
+def _run(*arguments: str) -> str:
+    command = [*bazel.command(), *arguments]
+    result = subprocess.run(
+        command,
+        cwd=cli.workspace(),
+        env=bazel.environment(),
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    if result.returncode:
+        raise cli.UserError(f"{' '.join(command)} ended with {result.returncode}.")
+    return result.stdout.strip()
+
+
+def _statement(model: str, actions: Sequence[check_actions.Action], root: str) -> dict[str, Any]:
+    ending = f"/{model}.provenance.json"
+    found = [
+        output
+        for action in actions
+        if action.mnemonic == "Provenance"
+        for output in action.outputs
+        if output.endswith(ending)
+    ]
+    if len(found) != 1:
+        raise cli.UserError(f"{model}: {len(found)} actions write *{ending}, not one.")
+    return json.loads(cli.read_file(os.path.join(root, found[0]), "statement"))
+
+
+def main(argv: Sequence[str]) -> None:
+    models = argv[1:] or _MODELS
+    _run("build", *[f"//models:{model}.provenance" for model in models])
+    root = _run("info", "execution_root")
+    actions = check_actions.parse(json.loads(check_actions.ask_bazel()))
+    faults = []
+    for model in models:
+        statement = _statement(model, actions, root)
+        makes = check_actions.behind(
+            actions, lambda place, model=model: place.endswith(f"/{model}.tflite")
+        )
+        inputs = check_actions.sources(actions, makes)
+        faults += [f"{model}: no material tells of {path}" for path in uncovered(inputs, statement)]
+        faults += [
+            f"{model}: the digest of {name} is not the file's"
+            for name in wrong_digests(statement, root)
+        ]
+        materials = statement["predicate"]["buildDefinition"]["resolvedDependencies"]
+        print(f"{model}: {len(makes)} actions, {len(inputs)} inputs, {len(materials)} materials")
+    if faults:
+        raise cli.UserError("; ".join(faults) + ".")
+
+
+if __name__ == "__main__":
+    cli.run(main, positional=None)

@@ -1,0 +1,37 @@
+import sys
+
+from absl.testing import absltest
+
+from tests.tools.provenance import check_completeness, requests
+from tools.cli import cli
+
+
+class CheckCompletenessTest(absltest.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.folder = self.create_tempdir().full_path
+        self.statement = requests.make_statement(self.folder)
+        self.source = f"{self.folder}/tools/seed/weights.py"
+
+    def test_an_input_is_covered_by_its_digest_or_its_repository(self):
+        inputs = [self.source, "external/tensorflow_2_15_1/site"]
+        self.assertEqual(check_completeness.uncovered(inputs, self.statement), [])
+
+    def test_others_are_not(self):
+        inputs = [self.source, "external/unheard_of/site", "tools/seed/seeding.py", "x"]
+        self.assertEqual(check_completeness.uncovered(inputs, self.statement), inputs[1:])
+
+    def test_a_changed_source_is_found(self):
+        rows = self.statement["predicate"]["buildDefinition"]["resolvedDependencies"]
+        rows[:] = [row for row in rows if row["name"] == self.source]
+        self.assertEqual(check_completeness.wrong_digests(self.statement, "/"), [])
+        with open(self.source, "a") as stream:
+            stream.write("# changed")
+        self.assertEqual(check_completeness.wrong_digests(self.statement, "/"), [self.source])
+        rows[0]["name"] += "x"
+        with self.assertRaises(cli.UserError):
+            check_completeness.wrong_digests(self.statement, "/")
+
+
+if __name__ == "__main__":
+    absltest.main(argv=sys.argv[:1])

@@ -1,0 +1,327 @@
+import json
+import pathlib
+import subprocess
+import sys
+
+from absl.testing import absltest, parameterized
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
+
+from tests.tools.canonicalize import models
+from tests.tools.provenance import requests
+from tools.canonicalize.schema import tflite
+from tools.cli import cli
+from tools.provenance import materials, mlbom, statement, tflite_facts, validation
+
+(_PROGRAM,) = sys.argv[1:]
+_FACTS = tflite_facts.Facts("a model", ["a: uint8 [1,2]"], ["b: float32 [1]"], {"CONV_2D": 2})
+
+
+def _model() -> bytes:
+    maker = models.Maker()
+    entry = maker.tensor("a", [1, 2], kind=tflite.TensorType.UINT8)
+    maker.graph.tensors[entry].quantization = quantization = tflite.QuantizationParametersT()
+    quantization.scale, quantization.zeroPoint = [0.5], [128]
+    result = maker.tensor("b", [1])
+    maker.operator(tflite.BuiltinOperator.CUSTOM, [entry], [result], custom="Own")
+    maker.graph.inputs, maker.graph.outputs = [entry], [result]
+    return models.pack(maker.model)
+
+
+class MaterialsTest(parameterized.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.request = requests.make(self.create_tempdir().full_path)
+
+    def _collected(self):
+        return {row["name"]: row for row in materials.collect(self.request)}
+
+    def test_every_repository_is_told_of_by_its_lock(self):
+        found = self._collected()
+        self.assertEqual(
+            found["absl_py-2.1.0-py3-none-any.whl"],
+            {
+                "name": "absl_py-2.1.0-py3-none-any.whl",
+                "uri": "pkg:pypi/absl-py@2.1.0?file_name=absl_py-2.1.0-py3-none-any.whl",
+                "digest": {"sha256": "a" * 64},
+                "annotations": {
+                    "kind": "wheel",
+                    "repositories": ["pip_absl_py", "tensorflow_2_15_1"],
+                },
+            },
+        )
+        self.assertEqual(found["some_models-1.0.post2.tar.gz"]["digest"]["sha256"], "c" * 64)
+        # Of a repository of pip_parse, its own row alone.
+        tensorflow = found["tensorflow_cpu-2.15.1-cp311-cp311-manylinux_2_17_x86_64.whl"]
+        self.assertEqual(tensorflow["annotations"]["repositories"], ["tensorflow_2_15_1"])
+
+    def test_every_row_of_the_libraries_that_declare_actions_is_there(self):
+        names = {
+            name
+            for row in self._collected().values()
+            for name in row["annotations"].get("repositories", [])
+        }
+        self.assertContainsSubset({"bazel_skylib", "rules_python"}, names)
+
+    def test_files_of_the_workspace_have_their_own_digest(self):
+        path = self.request["sources"][0]
+        self.assertEqual(
+            self._collected()[path]["digest"]["sha256"], requests.sha256(b"import math")
+        )
+        adapter = self._collected()["third_party/some/adapt.py"]
+        self.assertEqual(adapter["digest"]["sha256"], requests.sha256(b"print('adapted')"))
+
+    def test_seeded_weights_are_called_synthetic(self):
+        row = self._collected()["model.ckpt.index"]
+        self.assertEqual(row["digest"]["sha256"], requests.sha256(b"index"))
+        self.assertTrue(row["annotations"]["synthetic"])
+        self.assertIn("seed 7", row["annotations"]["description"])
+
+    def test_released_weights_are_named_by_their_address(self):
+        self.request["repositories"].append("released_some_model")
+        self.request["weights"] = "released"
+        found = self._collected()
+        self.assertEqual(
+            found["some%20model.tar.gz"],
+            {
+                "name": "some%20model.tar.gz",
+                "uri": "https://example.org/some%20model.tar.gz?x=1",
+                "digest": {"sha256": "d" * 64},
+                "annotations": {
+                    "kind": "published file",
+                    "repositories": ["released_some_model"],
+                    "licence": "Apache-2.0",
+                },
+            },
+        )
+        self.assertNotIn("synthetic", found["model.ckpt.index"]["annotations"])
+
+    def test_a_dataset_is_a_material(self):
+        self.request["samples"] = self.request["byproducts"]["frozen graph"]
+        row = self._collected()["x.pb"]
+        self.assertEqual(row["annotations"]["kind"], "representative dataset")
+        self.assertEqual(row["digest"]["sha256"], requests.sha256(b"graph"))
+
+    def test_a_debian_package_is_there_as_pinned(self):
+        row = self._collected()["libc6_1%3a2.36-9+deb12u14_amd64.deb"]
+        self.assertEqual(
+            row["uri"],
+            "pkg:deb/debian/libc6@1%3A2.36-9%2Bdeb12u14?arch=amd64&distro=bookworm",
+        )
+        self.assertEqual(row["digest"]["sha256"], requests.sha256(b"content of libc6"))
+        self.assertNotIn("instead_of_pinned_version", row["annotations"])
+
+    def test_a_replaced_debian_package_shows_with_its_own_digest(self):
+        packages = self.request["debian_packages"]
+        pathlib.Path(packages["replaced.json"]).write_text('{"libc6": "1:2.36-9+deb12u15"}')
+        pathlib.Path(packages["libc6.deb"]).write_bytes(b"newer")
+        found = self._collected()
+        self.assertNotIn("libc6_1%3a2.36-9+deb12u14_amd64.deb", found)
+        row = found["libc6_1%3a2.36-9+deb12u15_amd64.deb"]
+        self.assertEqual(row["digest"]["sha256"], requests.sha256(b"newer"))
+        self.assertEqual(row["annotations"]["instead_of_pinned_version"], "1:2.36-9+deb12u14")
+
+    def test_an_untold_replacement_is_refused(self):
+        path = pathlib.Path(self.request["debian_packages"]["libc6.deb"])
+        path.write_bytes(b"other")
+        with self.assertRaisesRegex(cli.UserError, "@debian//:libc6.deb.*not the lock's"):
+            self._collected()
+
+    @parameterized.parameters(("unheard_of", "no lock tells"), ("pip_unheard_of", "no row"))
+    def test_a_repository_without_a_lock_is_refused(self, repository, reason):
+        self.request["repositories"].append(repository)
+        with self.assertRaisesRegex(cli.UserError, f"@{repository}: {reason}"):
+            self._collected()
+
+    def test_a_folder_without_a_lock_is_refused(self):
+        self.request["sources"].append(self.create_tempdir().full_path)
+        with self.assertRaisesRegex(cli.UserError, "no digest of it can be stated"):
+            self._collected()
+
+
+class StatementTest(parameterized.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.folder = self.create_tempdir().full_path
+
+    def test_it_is_valid_for_in_toto_and_slsa(self):
+        validation.validate_statement(requests.make_statement(self.folder))
+
+    def test_it_tells_seed_and_recipe(self):
+        external = requests.make_statement(self.folder)["predicate"]["buildDefinition"][
+            "externalParameters"
+        ]
+        self.assertEqual(external["weights"], "seeded")
+        self.assertEqual(list(external["recipe"]), sorted(external["recipe"]))
+        seeding = external["recipe"]["//models/x:checkpoint.seeded"]
+        self.assertEqual(seeding["attributes"], {"seed": 7})
+
+    @parameterized.parameters(
+        (lambda s: s.update(_type="https://in-toto.io/Statement/v0.1"), "statement type"),
+        (lambda s: s.update(subject=[]), "subject required"),
+        (lambda s: s["subject"][0].pop("digest"), "digest required"),
+        (lambda s: s.update(predicateType=""), "Predicate type"),
+        (lambda s: s.pop("predicate"), "predicate"),
+        (lambda s: s.update(surprise=1), "surprise"),
+        (lambda s: s["subject"][0].update(digest="sha256:0"), "schema"),
+        (lambda s: s["predicate"]["buildDefinition"].pop("buildType"), "build_type is required"),
+        (
+            lambda s: s["predicate"]["buildDefinition"].pop("externalParameters"),
+            "external_parameters is required",
+        ),
+        (lambda s: s["predicate"]["runDetails"]["builder"].pop("id"), "builder.id is required"),
+        (lambda s: s["predicate"].update(materials=[]), "materials"),
+        (
+            lambda s: s["predicate"]["buildDefinition"]["resolvedDependencies"][3].pop("digest"),
+            "has no sha256",
+        ),
+    )
+    def test_another_is_refused(self, change, reason):
+        statement_ = requests.make_statement(self.folder)
+        change(statement_)
+        with self.assertRaisesRegex(ValueError, reason):
+            validation.validate_statement(statement_)
+
+    def test_the_raw_file_is_stable_but_under_tensorflow_1(self):
+        self.assertTrue(statement.raw_is_stable("2.15.1"))
+        self.assertFalse(statement.raw_is_stable("1.15.5"))
+
+
+class MlbomTest(parameterized.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        # Reading the schema takes a second.
+        cls.validator = JsonStrictValidator(SchemaVersion.V1_6)
+
+    def setUp(self):
+        super().setUp()
+        self.request = requests.make(self.create_tempdir().full_path)
+
+    def _bom(self):
+        found = materials.collect(self.request)
+        return mlbom.build(self.request, "x.tflite", "0" * 64, _FACTS, found)
+
+    def test_it_is_valid_for_cyclonedx(self):
+        self.assertIsNone(self.validator.validate_str(statement.text(self._bom())))
+
+    @parameterized.parameters(
+        lambda bom: bom.update(bomFormat="SPDX"),
+        lambda bom: bom.update(timestamp="now"),
+        lambda bom: bom.update(serialNumber="7"),
+        lambda bom: bom["components"][0].pop("name"),
+        lambda bom: bom["components"][0].update(type="wheel"),
+        lambda bom: bom["components"][0]["hashes"][0].update(content="zz"),
+        lambda bom: bom["metadata"]["component"]["modelCard"].update(weights="seeded"),
+    )
+    def test_another_is_refused(self, change):
+        bom = self._bom()
+        change(bom)
+        self.assertIsNotNone(self.validator.validate_str(json.dumps(bom)))
+
+    def test_the_model_card_tells_of_ends_weights_and_quantization(self):
+        model = self._bom()["metadata"]["component"]
+        self.assertEqual(model["type"], "machine-learning-model")
+        parameters = model["modelCard"]["modelParameters"]
+        self.assertEqual(parameters["inputs"], [{"format": "a: uint8 [1,2]"}])
+        self.assertEqual(parameters["architectureFamily"], "x")
+        properties = {row["name"]: row["value"] for row in model["modelCard"]["properties"]}
+        self.assertEqual(properties["reproducible-tflite:weights-are-synthetic"], "true")
+        self.assertEqual(
+            properties["reproducible-tflite:quantization"],
+            "integers; ranges from quantization-aware training",
+        )
+        (limitation,) = model["modelCard"]["considerations"]["technicalLimitations"]
+        self.assertIn("synthetic", limitation)
+
+    def test_components_have_versions_licences_and_digests(self):
+        components = {row["name"]: row for row in self._bom()["components"]}
+        tensorflow = components["tensorflow-cpu"]
+        self.assertEqual(tensorflow["version"], "2.15.1")
+        self.assertEqual(tensorflow["licenses"], [{"license": {"id": "Apache-2.0"}}])
+        self.assertEqual(tensorflow["hashes"], [{"alg": "SHA-256", "content": "b" * 64}])
+        self.assertEqual(components["libc6"]["version"], "1:2.36-9+deb12u14")
+
+    @parameterized.parameters(
+        (True, False, {}, "ranges measured after training"),
+        (False, False, {"optimizations": ["DEFAULT"]}, "dynamic range"),
+        (
+            False,
+            False,
+            {"optimizations": ["DEFAULT"], "supported_types": ["float16"]},
+            "weights as float16",
+        ),
+        (False, False, {}, "none"),
+    )
+    def test_quantization_in_words(self, integer, aware, recipe, words):
+        self.request.update(integer=integer, quantization_aware=aware)
+        self.request["steps"][0]["attributes"] = recipe
+        self.assertIn(words, mlbom.quantization(self.request))
+
+    def test_the_architecture_is_the_pipeline_config_that_an_override_starts_from(self):
+        self.request["steps"] += [
+            {
+                "label": "//models/x:qat",
+                "rule": "pipeline_config",
+                "attributes": {"base": "@some_models//:site/configs/ssd.config"},
+            },
+            {
+                "label": "//models/x:graph",
+                "rule": "ssd_frozen_graph",
+                "attributes": {"pipeline_config": "//models/x:qat"},
+            },
+        ]
+        self.assertEqual(mlbom.architecture(self.request), "ssd")
+
+
+class FactsTest(absltest.TestCase):
+    def test_what_is_in_a_model(self):
+        facts = tflite_facts.read(_model(), "x.tflite")
+        self.assertEqual(facts.inputs, ["a: uint8 [1,2], real = 0.5 * (stored - 128)"])
+        self.assertEqual(facts.outputs, ["b: float32 [1]"])
+        self.assertEqual(facts.operators, {"Own": 1})
+        self.assertEqual(facts.description, "made for a test")
+
+    def test_another_file_is_refused(self):
+        with self.assertRaisesRegex(cli.UserError, "no TensorFlow Lite model"):
+            tflite_facts.read(b"PK\x03\x04" * 9, "x.tflite")
+
+
+class ProgramTest(absltest.TestCase):
+    def _written(self):
+        folder = self.create_tempdir().full_path
+        request = requests.make(folder)
+        pathlib.Path(request["model"]).write_bytes(_model())
+        # Names in a statement are those of the execution root.
+        request["sources"] = []
+        paths = {name: f"{folder}/{name}" for name in ("request", "statement", "mlbom")}
+        pathlib.Path(paths["request"]).write_text(json.dumps(request))
+        flags = [f"--{name}={path}" for name, path in paths.items()]
+        subprocess.run([_PROGRAM, *flags], check=True)
+        return {name: pathlib.Path(path).read_bytes() for name, path in paths.items()}
+
+    def test_the_same_bytes_from_another_folder(self):
+        first, second = self._written(), self._written()
+        self.assertNotEqual(first["request"], second["request"])
+        self.assertEqual(first["statement"], second["statement"])
+        self.assertEqual(first["mlbom"], second["mlbom"])
+
+    def test_the_statement_speaks_of_both_files_and_the_bill_of_materials(self):
+        written = self._written()
+        document = json.loads(written["statement"])
+        validation.validate_statement(document)
+        subjects = {row["name"]: row["digest"]["sha256"] for row in document["subject"]}
+        self.assertEqual(
+            subjects,
+            {"x.tflite": requests.sha256(_model()), "x.raw.tflite": requests.sha256(b"raw")},
+        )
+        byproducts = {
+            row["name"]: row["digest"]["sha256"]
+            for row in document["predicate"]["runDetails"]["byproducts"]
+        }
+        self.assertEqual(byproducts["mlbom"], requests.sha256(written["mlbom"]))
+        self.assertEqual(byproducts["frozen graph"], requests.sha256(b"graph"))
+
+
+if __name__ == "__main__":
+    absltest.main(argv=sys.argv[:1])

@@ -1,0 +1,76 @@
+"""What the build states of real models, held against the schemas and the files themselves."""
+
+import hashlib
+import json
+import pathlib
+import re
+import sys
+
+from absl.testing import absltest, parameterized
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
+
+from tools.provenance import validation, verify_tflite
+
+_FILES = {pathlib.Path(path).name: pathlib.Path(path) for path in sys.argv[1:]}
+_MODELS = sorted(name.removesuffix(".tflite") for name in _FILES if name.endswith(".tflite"))
+
+
+def _sha256(path: pathlib.Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+class ModelsTest(parameterized.TestCase):
+    @parameterized.parameters(*_MODELS)
+    def test_the_statement_is_valid_and_of_this_model(self, model):
+        content = _FILES[f"{model}.provenance.json"].read_bytes()
+        document = verify_tflite.parse_statement(content, model)
+        validation.validate_statement(document)
+        path = _FILES[f"{model}.tflite"]
+        self.assertEqual(verify_tflite.subject_of(document, str(path), model), path.name)
+        byproducts = {
+            row["name"]: row["digest"]["sha256"]
+            for row in document["predicate"]["runDetails"]["byproducts"]
+        }
+        bom = f"{model}.mlbom.json"
+        self.assertEqual(byproducts[bom], _sha256(_FILES[bom]))
+
+    @parameterized.parameters(*_MODELS)
+    def test_the_bill_of_materials_is_valid_and_of_this_model(self, model):
+        content = _FILES[f"{model}.mlbom.json"].read_text()
+        self.assertIsNone(JsonStrictValidator(SchemaVersion.V1_6).validate_str(content))
+        component = json.loads(content)["metadata"]["component"]
+        self.assertEqual(component["hashes"][0]["content"], _sha256(_FILES[f"{model}.tflite"]))
+
+    @parameterized.parameters(*_MODELS)
+    def test_what_decides_the_bytes_is_named(self, model):
+        document = json.loads(_FILES[f"{model}.provenance.json"].read_bytes())
+        definition = document["predicate"]["buildDefinition"]
+        names = [row["name"] for row in definition["resolvedDependencies"]]
+        for pattern in (
+            "tensorflow_cpu-2.15.1-.*whl",
+            "python3.11-minimal_.*deb",
+            "libc6_.*deb",
+            "model.ckpt.data-00000-of-00001",
+            "tools/seed/weights.py",
+            "tools/tflite/private/tflite_model.bzl",
+            "WORKSPACE",
+        ):
+            self.assertTrue([name for name in names if re.fullmatch(pattern, name)], pattern)
+        self.assertTrue(definition["internalParameters"]["weightsAreSynthetic"])
+        rules = {step["rule"] for step in definition["externalParameters"]["recipe"].values()}
+        self.assertIn("recipe", rules)
+        self.assertTrue(rules & {"seeded_checkpoint", "seeded_ssd_checkpoint"}, rules)
+
+    @parameterized.parameters(*_FILES)
+    def test_nothing_of_the_machine_is_in_it(self, name):
+        if name.endswith(".json"):
+            text = _FILES[name].read_text()
+            self.assertNoCommonLine(text, r"bazel-out|/home/|/root/|/tmp/|sandbox")
+
+    def assertNoCommonLine(self, text, pattern):  # noqa: N802
+        self.assertEqual([line for line in text.splitlines() if re.search(pattern, line)], [])
+
+
+if __name__ == "__main__":
+    absltest.main(argv=sys.argv[:1])

@@ -1,0 +1,190 @@
+import contextlib
+import io
+import json
+import os
+import pathlib
+import sys
+from unittest import mock
+
+from absl.testing import absltest, parameterized
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+
+from tests.tools.provenance import requests
+from tools.provenance import signing, statement, verify_tflite
+
+_MODEL = b"a model" * 1000
+
+# Stands for openssl: says by its exit code whether it was called as it has to be.
+_OPENSSL = """#!/bin/sh
+case "$*" in
+    {pattern}) exit 0 ;;
+    *) exit 1 ;;
+esac
+"""
+
+
+class VerifyTfliteTest(parameterized.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.folder = self.create_tempdir().full_path
+        self.statement = requests.make_statement(self.create_tempdir().full_path, _MODEL)
+        self.model = self._write("x.tflite", _MODEL)
+
+    def _write(self, name: str, content: bytes) -> str:
+        path = os.path.join(self.folder, name)
+        pathlib.Path(path).write_bytes(content)
+        return path
+
+    def _document(self) -> str:
+        return self._write("x.provenance.json", statement.text(self.statement).encode())
+
+    def _envelope(self, key) -> tuple[str, str]:
+        private, public = requests.write_keys(self.folder, "key", key)
+        content = statement.text(self.statement).encode()
+        signed = signing.sign(content, "x", signing.read_signer(private))
+        return self._write("x.provenance.dsse.json", signed.encode()), public
+
+    def _run(self, *arguments) -> tuple[int, str, str]:
+        output, errors = io.StringIO(), io.StringIO()
+        with contextlib.redirect_stdout(output), contextlib.redirect_stderr(errors):
+            code = verify_tflite.main(list(arguments))
+        return code, output.getvalue(), errors.getvalue()
+
+    def _assert_refused(self, result, reason):
+        code, output, errors = result
+        self.assertEqual((code, output), (1, ""), errors)
+        self.assertRegex(errors, f"^REFUSED: .*{reason}.*\\.\n$")
+
+    def test_a_statement_alone(self):
+        code, output, _ = self._run(self.model, self._document())
+        self.assertEqual(code, 0)
+        for text in (
+            "NONE: the statement is not signed",
+            "seeded weights (synthetic, seed 7)",
+            "absl_py-2.1.0-py3-none-any.whl",
+            "a" * 64,
+            "libc6_1%3a2.36-9+deb12u14_amd64.deb",
+        ):
+            self.assertIn(text, output)
+
+    def test_an_envelope_without_a_key_says_that_it_was_not_checked(self):
+        envelope, _ = self._envelope(ed25519.Ed25519PrivateKey.generate())
+        code, output, _ = self._run(self.model, envelope)
+        self.assertEqual(code, 0)
+        self.assertIn("NOT CHECKED", output)
+
+    def test_an_envelope_with_its_key(self):
+        envelope, public = self._envelope(ec.generate_private_key(ec.SECP256R1()))
+        code, output, _ = self._run(f"--public_key={public}", self.model, envelope)
+        self.assertEqual(code, 0)
+        self.assertIn("checked with the Python package cryptography", output)
+
+    def test_another_key_and_no_signature_are_refused(self):
+        envelope, _ = self._envelope(ed25519.Ed25519PrivateKey.generate())
+        _, other = requests.write_keys(self.folder, "other", ed25519.Ed25519PrivateKey.generate())
+        key = f"--public_key={other}"
+        self._assert_refused(self._run(key, self.model, envelope), "no signature in it was made")
+        self._assert_refused(self._run(key, self.model, self._document()), "without a signature")
+
+    @parameterized.parameters(
+        (
+            ed25519.Ed25519PrivateKey.generate,
+            "pkeyutl -verify -rawin -pubin -inkey */key -sigfile */signature -in */content",
+        ),
+        (
+            lambda: ec.generate_private_key(ec.SECP384R1()),
+            "dgst -sha384 -verify */key -signature */signature */content",
+        ),
+    )
+    def test_openssl_is_asked_where_the_package_is_missing(self, generate, arguments):
+        envelope, public = self._envelope(generate())
+        script = _OPENSSL.format(pattern=arguments.replace(" ", "\\ "))
+        program = self._write("openssl", script.encode())
+        os.chmod(program, 0o755)
+        missing = {"cryptography": None, "cryptography.hazmat.primitives.serialization": None}
+        with mock.patch.dict(sys.modules, missing), mock.patch.dict(os.environ, PATH=self.folder):
+            code, output, errors = self._run(f"--public_key={public}", self.model, envelope)
+            self.assertEqual(code, 0, errors)
+            self.assertIn("checked with openssl", output)
+            os.remove(program)
+            refused = self._run(f"--public_key={public}", self.model, envelope)
+        self._assert_refused(refused, "neither the Python package cryptography nor the command")
+
+    def test_a_changed_model_is_refused(self):
+        self._write("x.tflite", _MODEL[:-1] + b"!")
+        self._assert_refused(self._run(self.model, self._document()), "speaks of other bytes")
+
+    @parameterized.parameters(
+        (b"", "is empty"),
+        (b"\xff\xfe", "UTF-8"),
+        (b"[]", "no JSON object"),
+        (b"{", "not whole JSON"),
+        (b'{"a": 1, "a": 2}', "'a' twice"),
+        (b'{"a": NaN}', "NaN"),
+        (b"{}", "its _type is not"),
+        (b'{"payload": 1}', "payload type"),
+    )
+    def test_what_is_no_statement_is_refused(self, content, reason):
+        document = self._write("x.provenance.json", content)
+        self._assert_refused(self._run(self.model, document), reason)
+
+    def test_what_is_too_large_is_refused(self):
+        for content, reason in (
+            (b'{"a": %s}' % (b"9" * 5000), "more than 20 digits"),
+            (b'{"a":' * 100000, "nested too deeply"),
+            (b" " * (verify_tflite.MAXIMUM_BYTES + 1), "larger than 16 MiB"),
+        ):
+            document = self._write("x.provenance.json", content)
+            self._assert_refused(self._run(self.model, document), reason)
+
+    @parameterized.parameters(
+        (lambda s: s.update(subject="x"), "no valid subject"),
+        (lambda s: s.update(subject=[]), "no valid subject"),
+        (lambda s: s.update(subject=[7]), r"subject\[0\] has no sha256"),
+        (lambda s: s["subject"][0]["digest"].update(sha256="0"), r"subject\[0\] has no sha256"),
+        (lambda s: s["subject"][0]["digest"].update(sha256=7), r"subject\[0\] has no sha256"),
+        (lambda s: s["subject"][0].update(name=""), r"subject\[0\] has no name"),
+        (lambda s: s.update(predicate=[]), "resolvedDependencies"),
+        (lambda s: s.update(predicateType="x"), "its predicateType is not"),
+        (
+            lambda s: s["predicate"]["buildDefinition"]["resolvedDependencies"].append(None),
+            r"resolvedDependencies\[\d+\] has no sha256",
+        ),
+        (lambda s: s["predicate"]["runDetails"].update(builder=None), "builder.id"),
+        (lambda s: s["predicate"]["buildDefinition"].update(internalParameters=7), "internalPar"),
+    )
+    def test_a_statement_of_another_form_is_refused(self, change, reason):
+        change(self.statement)
+        self._assert_refused(self._run(self.model, self._document()), reason)
+
+    def test_nothing_of_a_statement_steers_a_terminal(self):
+        self.statement["subject"][0]["name"] = "\x1b[2Jx\nVerified"
+        code, output, _ = self._run(self.model, self._document())
+        self.assertEqual(code, 0)
+        self.assertNotIn("\x1b", output)
+        self.assertNotIn("\nVerified", output)
+
+    def test_a_replaced_package_shows(self):
+        rows = self.statement["predicate"]["buildDefinition"]["resolvedDependencies"]
+        rows[-1]["annotations"]["instead_of_pinned_version"] = "1.0"
+        _, output, _ = self._run(self.model, self._document())
+        self.assertIn("(instead of the pinned 1.0)", output)
+
+    def test_it_imports_nothing_but_the_standard_library(self):
+        source = pathlib.Path(verify_tflite.__file__).read_text()
+        names = {
+            line.split()[1].split(".")[0]
+            for line in source.splitlines()
+            if line.startswith(("import ", "from "))
+        }
+        self.assertContainsSubset({"json", "hashlib"}, names)
+        self.assertEmpty(names - sys.stdlib_module_names)
+
+    def test_the_same_constants_as_what_writes(self):
+        self.assertEqual(verify_tflite.STATEMENT_TYPE, statement.STATEMENT_TYPE)
+        self.assertEqual(verify_tflite.PREDICATE_TYPE, statement.PREDICATE_TYPE)
+        json.dumps(self.statement)
+
+
+if __name__ == "__main__":
+    absltest.main(argv=sys.argv[:1])
