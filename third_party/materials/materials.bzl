@@ -31,7 +31,8 @@ def _describe(declared):
 
 def _bazel_server_sha256(ctx):
     """Returns the digest of the Bazel that runs, or "" where its server does not lie beside its tools."""
-    server = ctx.path(ctx.attr._bazel_tools).realpath.dirname.dirname.dirname.get_child("A-server.jar")
+    embedded_tools = ctx.path(ctx.attr._embedded_tool).realpath.dirname.dirname.dirname
+    server = embedded_tools.dirname.get_child("A-server.jar")
     sha256sum = ctx.which("sha256sum")
     if not server.exists or not sha256sum:
         return ""
@@ -85,7 +86,8 @@ _materials = repository_rule(
         "bazel_version": attr.string(doc = "What this Bazel calls its version; Debian's calls it nothing."),
         "pip_packages": attr.string_list(doc = "The Debian packages with which every lock of wheels is installed."),
         "table": attr.string(doc = "`MATERIALS` as JSON.", mandatory = True),
-        "_bazel_tools": attr.label(default = "@bazel_tools//tools:BUILD"),
+        # A file that every Bazel brings, to find the others by.
+        "_embedded_tool": attr.label(default = "@bazel_tools//tools/genrule:genrule-setup.sh"),
     },
     # Another Bazel is another server, which asks again.
     local = True,

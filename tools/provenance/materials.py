@@ -209,14 +209,16 @@ def merged(materials: Iterable[Material]) -> list[Material]:
 
 
 def _weights(request: Mapping[str, Any]) -> Iterator[Material]:
+    synthetic = request["weights"] == "seeded"
     for path in request["checkpoint"]:
         yield material(
             "checkpoint",
             os.path.basename(path),
             sha256(path),
             weights=request["weights"],
-            synthetic=request["weights"] == "seeded",
-            description=request["weights_description"],
+            synthetic=synthetic,
+            # Published ones are described by the file that they are of.
+            description=request["weights_description"] if synthetic else "",
         )
 
 

@@ -15,6 +15,9 @@ from tools.provenance.tflite_facts import Facts
 # Serial numbers are made from the model's digest in this namespace, not drawn.
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "urn:reproducible-tflite:mlbom")
 
+# Of this project's own graph code.
+_OWN_LICENCE = "Apache-2.0"
+
 # What third_party/README.md says of the licences of what decides a model's bytes.
 _LICENCES = {
     "ai-edge-litert": "Apache-2.0",
@@ -163,15 +166,14 @@ def build(
     """
     model = _model(request, name, digest, facts)
     components = [_component(described) for described in materials]
+    # Of genuine graph code and of published weights, which the model is a derivative of.
     licences = {
         licence["license"]["id"]
         for described, component in zip(materials, components, strict=True)
         if described["annotations"]["kind"] in ("published file", "source archive")
         for licence in component.get("licenses", [])
     }
-    if licences:
-        # Of the genuine graph code and of published weights, which the model is a derivative of.
-        model["licenses"] = _licences(sorted(licences))
+    model["licenses"] = _licences(sorted({_OWN_LICENCE, *licences}))
     return {
         "$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json",
         "bomFormat": "CycloneDX",

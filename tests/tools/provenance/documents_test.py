@@ -242,6 +242,20 @@ class MlbomTest(parameterized.TestCase):
         self.assertEqual(tensorflow["hashes"], [{"alg": "SHA-256", "content": "b" * 64}])
         self.assertEqual(components["libc6"]["version"], "1:2.36-9+deb12u14")
 
+    def test_a_model_has_the_licences_of_its_code_and_of_published_weights(self):
+        def licences():
+            return [
+                row["license"]["id"] for row in self._bom()["metadata"]["component"]["licenses"]
+            ]
+
+        self.assertEqual(licences(), ["Apache-2.0"])
+        lock = pathlib.Path(
+            self.request["lock_files"]["third_party/checkpoints/released.lock.json"]
+        )
+        lock.write_text(lock.read_text().replace("Apache-2.0", "MIT"))
+        self.request["repositories"].append("released_some_model")
+        self.assertEqual(licences(), ["Apache-2.0", "MIT"])
+
     @parameterized.parameters(
         (True, False, {}, "ranges measured after training"),
         (False, False, {"optimizations": ["DEFAULT"]}, "dynamic range"),
