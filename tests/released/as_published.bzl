@@ -48,16 +48,20 @@ def as_published(name, saved_model, recipe, tensorflow, **kwargs):
       name: the file.
       saved_model: the SavedModel, a `released_saved_model`.
       recipe: a key of `RECIPES` in convert_as_published.py.
-      tensorflow: a key of `TENSORFLOWS`.
+      tensorflow: a key of `TENSORFLOWS`, or one of the versions that the project's own models are converted by.
       **kwargs: attributes that every rule has.
     """
-    python = "@cpython_{}".format(TENSORFLOWS[tensorflow].replace(".", "_"))
+    python = "@cpython_{}".format(TENSORFLOWS.get(tensorflow, "3.11").replace(".", "_"))
+    site = "@tensorflow_{}{}//:site".format(
+        tensorflow.replace(".", "_"),
+        "_as_published" if tensorflow in TENSORFLOWS else "",
+    )
     _as_published(
         name = name,
         python = python + "//:python",
         recipe = recipe,
         runtime = python + "//:runtime",
         saved_model = saved_model,
-        tensorflow = "@tensorflow_{}_as_published//:site".format(tensorflow.replace(".", "_")),
+        tensorflow = site,
         **kwargs
     )

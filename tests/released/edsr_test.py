@@ -1,5 +1,6 @@
 """EDSR on its published weights, held against the published .tflite files."""
 
+import collections
 import pathlib
 import sys
 
@@ -7,7 +8,8 @@ import numpy as np
 from absl.testing import absltest, parameterized
 
 from tests.models import models, super_resolution
-from tests.released import comparison
+from tools.diff import comparison
+from tools.inspect import reader
 
 _FP32, _INT8, _QAT, _PHOTOGRAPH, *_PATHS = sys.argv[1:]
 _PUBLISHED = {pathlib.Path(path).name: path for path in _PATHS}
@@ -15,26 +17,28 @@ _SIZE = (270, 480)
 
 # Why a field is another than in the published file; nothing else may be.
 _EVERYWHERE = {
-    "model.description": "it says which weights these are and what converted them; there it is the "
+    "description": "it says which weights these are and what converted them; there it is the "
     "converter's own",
-    "model.metadata": "it names the TensorFlow that converted; before 2.9 nothing did",
-    "tensor.name": "the SavedModel's function names operations otherwise than the graph code, and "
+    "metadata": "it names the TensorFlow that converted; before 2.9 nothing did",
+    "name": "the SavedModel's function names operations otherwise than the graph code, and "
     "each TensorFlow joins the names of merged ones in a way of its own",
     "layout": "the canonical form numbers tensors and buffers by first use and shares equal ones",
 }
-_OPEN_BATCH = {
-    "tensor.shapeSignature": "there any number of pictures can be asked for, here one",
-}
+_OPEN_BATCH = dict.fromkeys(
+    ("input shape signature", "inner shape signature", "output shape signature"),
+    "there any number of pictures can be asked for, here one",
+)
 _OPEN_SIZE = {
-    "tensor.shape": "there no size was given for the conversion",
-    "tensor.shapeSignature": "there any size can be asked for, here 540x960",
-    "model.signatureDefs": "a SavedModel has a signature, a frozen graph has none",
+    "shape": "there no size was given for the conversion",
+    "input shape signature": "there any size can be asked for, here 540x960",
+    "output shape signature": "there it follows the input's, here it is 1080x1920",
+    "signature": "a SavedModel has a signature, a frozen graph has none",
 }
 _CLIPPED_RANGE = {
-    "tensor.scale": "the clipped picture ends at 255 here; there it was measured after 255 had "
+    "quantization": "the clipped picture ends at 255 here; there it was measured after 255 had "
     "been rounded to the layer's steps, to 215 * 1.1868 = 255.17",
 }
-# By the published file, the model and the fields that differ.
+# By the published file, the model and the kinds of fields that differ.
 _PAIRS = {
     "edsr_f32b5_fp32.tflite": (_FP32, _EVERYWHERE | _OPEN_BATCH),
     "f32b5_fp32.tflite": (_FP32, _EVERYWHERE | _OPEN_SIZE),
@@ -44,6 +48,15 @@ _PAIRS = {
 }
 
 
+def _read(path):
+    return reader.read(pathlib.Path(path).read_bytes(), path)
+
+
+def _compare(path, name):
+    contents = [pathlib.Path(part).read_bytes() for part in (path, _PUBLISHED[name])]
+    return comparison.compare(*contents, pathlib.Path(path).name, f"published {name}")
+
+
 class EdsrTest(parameterized.TestCase):
     def test_all_published_files_are_compared(self):
         self.assertEqual(_PUBLISHED.keys(), _PAIRS.keys())
@@ -51,30 +64,40 @@ class EdsrTest(parameterized.TestCase):
     @parameterized.parameters(*_PAIRS)
     def test_operators_and_weights(self, name):
         path, _ = _PAIRS[name]
-        ours, theirs = comparison.read(path), comparison.read(_PUBLISHED[name])
-        self.assertIn("released weights: ", ours.description.decode())
-        self.assertEqual(comparison.operators(ours), comparison.operators(theirs))
-        found = comparison.weights(ours, theirs)
-        # 13 kernels and biases, and the constant that clips.
-        self.assertLen(found, 27)
-        self.assertEqual(sum(weight.values[0].size for weight in found), 106_092 + 1)
+        ours, theirs = _read(path), _read(_PUBLISHED[name])
+        self.assertIn("released weights: ", ours.description)
+        names = [[part.name for part in model.subgraphs[0].operators] for model in (ours, theirs)]
+        self.assertEqual(*names)
+        for model in (ours, theirs):
+            used = {index for part in model.subgraphs[0].operators for index in part.inputs}
+            tensors = [model.subgraphs[0].tensors[index] for index in used if index >= 0]
+            found = [tensor for tensor in tensors if tensor.role == "constant"]
+            # 13 kernels and biases, and the constant that clips.
+            self.assertLen(found, 27)
+            self.assertEqual(sum(tensor.values().size for tensor in found), 106_092 + 1)
         # Equal, also where steps are stored: a difference of one would be allowed there.
-        for weight in found:
-            np.testing.assert_array_equal(*weight.values, err_msg=weight.name)
-            np.testing.assert_array_equal(*weight.scales, err_msg=weight.name)
+        self.assertEmpty([part for part in self._differences(name) if part.kind == "weights"])
+
+    def _differences(self, name):
+        return _compare(_PAIRS[name][0], name).differences
 
     @parameterized.parameters(*_PAIRS)
     def test_fields_that_differ(self, name):
         path, reasons = _PAIRS[name]
-        found = comparison.differences(comparison.read(path), comparison.read(_PUBLISHED[name]))
+        found = collections.defaultdict(list)
+        for difference in self._differences(name):
+            found[difference.kind].append(difference)
         print(f"\n{pathlib.Path(path).name} against the published {name}:")
-        for field, places in sorted(found.items()):
-            print(f"  {field}, {len(places)} times: {reasons.get(field, 'not expected')}")
-            print(f"    {places[0][:200]}")
+        for kind, differences in sorted(found.items()):
+            print(f"  {kind}, {len(differences)} times: {reasons.get(kind, 'not expected')}")
+            first = differences[0]
+            print(f"    {first.where}: {first.left!r} against {first.right!r}"[:200])
         self.assertCountEqual(found, reasons)
-        if "tensor.scale" in found:
-            # The clipped picture, its large form, and that as the output.
-            self.assertLen(found["tensor.scale"], 3)
+        if "quantization" in found:
+            # The clipped picture, its large form, and that as the output; of no constant.
+            places = [difference.where for difference in found["quantization"]]
+            self.assertEqual(places, ["RELU 21 output", "DEPTH_TO_SPACE 22 output", "output 0"])
+            self.assertEqual({part.detail for part in found["quantization"]}, {"scale"})
 
     @parameterized.parameters(*_PAIRS)
     def test_a_photograph(self, name):
@@ -88,7 +111,7 @@ class EdsrTest(parameterized.TestCase):
         self.assertEqual(ours.shape, (2 * _SIZE[0], 2 * _SIZE[1], 3))
         # A picture, not a gray plane that any other would be like.
         self.assertGreater(ours.std(), 20)
-        if "tensor.scale" in reasons:
+        if "quantization" in reasons:
             self.assertGreater(likeness, 55)
         else:
             np.testing.assert_array_equal(ours, theirs)

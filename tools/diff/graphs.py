@@ -280,15 +280,14 @@ class _Pair:
         counts = [len(graph.graph.tensors) for graph in (self.left, self.right)]
         if counts[0] != counts[1]:
             self.add("layout", where, *counts, "number of tensors")
-        shared = [{}, {}]
-        for pair in self.tensors.items():
-            numbers = [
-                graph.graph.tensors[index].buffer if graph.graph.tensors[index].data.size else -1
-                for graph, index in zip((self.left, self.right), pair, strict=True)
-            ]
-            for side in (0, 1):
-                shared[side].setdefault(numbers[side], set()).add(numbers[1 - side])
-        if any(len(numbers) > 1 for side in shared for numbers in side.values()):
+        buffers = [
+            (self.left.graph.tensors[i], self.right.graph.tensors[j])
+            for i, j in self.tensors.items()
+        ]
+        if any(a.buffer != b.buffer for a, b in buffers):
+            self.add("layout", where, None, None, "buffers numbered otherwise")
+        full = {(a.buffer, b.buffer) for a, b in buffers if a.data.size and b.data.size}
+        if not len(full) == len({a for a, _ in full}) == len({b for _, b in full}):
             self.add("layout", where, None, None, "equal buffers shared otherwise")
 
 

@@ -77,7 +77,9 @@ def _distance(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 def _numbers(dtype: str, values: np.ndarray) -> np.ndarray:
     if dtype == "BFLOAT16":
         values = (values.astype(np.uint32) << 16).view(np.float32)
-    return values.astype(np.float64)
+    # Signalling not-a-numbers, which any bytes may be, would warn.
+    with np.errstate(invalid="ignore"):
+        return values.astype(np.float64)
 
 
 def _buckets(units: np.ndarray) -> np.ndarray:

@@ -1,0 +1,75 @@
+"""EDSR's published .tflite files challenged: by the TensorFlow of each, by others, by ours."""
+
+import json
+import pathlib
+import sys
+
+from absl.testing import absltest, parameterized
+
+from tests.tools.export import program
+
+_PATHS = [pathlib.Path(path) for path in sys.argv[1:]]
+_PUBLISHED = {
+    path.name: path for path in _PATHS if "tests" not in path.parts and "models" not in path.parts
+}
+_AS_PUBLISHED = {path.name: path for path in _PATHS if "as_published" in path.parts}
+_OTHERS = {path.parts[-2]: path for path in _PATHS if "converted_by" in path.parts}
+_MODELS = {path.stem: path for path in _PATHS if "models" in path.parts}
+
+# Every published file, the model of ours, and what differs in meaning: whatever edsr_test explains.
+_OPEN_SIZE = ("shape", "input shape signature", "output shape signature", "signature")
+_BY_OURS = [
+    ("edsr_f32b5_full_qint8.tflite", "edsr_f32b5_int8", ()),
+    (
+        "edsr_f32b5_fp32.tflite",
+        "edsr_f32b5_fp32",
+        ("input shape signature", "output shape signature"),
+    ),
+    ("f32b5_fp32.tflite", "edsr_f32b5_fp32", _OPEN_SIZE),
+    ("edsr_f32b5_QAT.tflite", "edsr_f32b5_qat", ("quantization",)),
+    ("f32b5_uint8.tflite", "edsr_f32b5_qat", (*_OPEN_SIZE, "quantization")),
+]
+
+
+def _challenge(published, ours, *flags):
+    result = program.run(
+        "tools/audit/challenge.py", published.resolve(), ours.resolve(), *flags, "--json"
+    )
+    value = json.loads(result.stdout)
+    kinds = {part["kind"]: 0 for part in value["differences"]}
+    for part in value["differences"]:
+        kinds[part["kind"]] += 1
+    print(f"\n{published.name} against {ours}: {value['verdict']} {kinds}")
+    return result.returncode, value, kinds
+
+
+class EdsrChallengeTest(parameterized.TestCase):
+    @parameterized.parameters(*sorted(_AS_PUBLISHED))
+    def test_by_the_tensorflow_that_made_it(self, name):
+        code, value, _ = _challenge(_PUBLISHED[name], _AS_PUBLISHED[name], "--require=bytes")
+        self.assertEqual((code, value["verdict"]), (0, "same bytes"))
+        self.assertEqual(value["published"]["row"]["file"], name)
+
+    @parameterized.parameters(*sorted(_OTHERS))
+    def test_by_other_tensorflows(self, version):
+        published = _PUBLISHED["f32b5_fp32.tflite"]
+        code, value, kinds = _challenge(published, _OTHERS[version])
+        self.assertEqual((code, value["verdict"]), (0, "same meaning"))
+        # They name themselves, and merged operations, in ways of their own.
+        self.assertContainsSubset({"metadata", "name"}, kinds)
+        self.assertContainsSubset(kinds, {"metadata", "name", "layout"})
+        code, value, _ = _challenge(published, _OTHERS[version], "--require=canonical")
+        self.assertEqual((code, value["holds"]), (1, False))
+
+    @parameterized.parameters(*_BY_OURS)
+    def test_by_ours(self, name, model, expected):
+        code, value, kinds = _challenge(_PUBLISHED[name], _MODELS[model])
+        found = {part["kind"] for part in value["differences"] if part["changes_meaning"]}
+        self.assertEqual(found, set(expected))
+        verdict = "different" if expected else "same meaning"
+        self.assertEqual((code, value["verdict"]), (int(bool(expected)), verdict))
+        self.assertContainsSubset({"description", "metadata", "name"}, kinds)
+
+
+if __name__ == "__main__":
+    absltest.main(argv=sys.argv[:1])
