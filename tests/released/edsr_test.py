@@ -96,7 +96,9 @@ class EdsrTest(parameterized.TestCase):
         if "quantization" in found:
             # The clipped picture, its large form, and that as the output; of no constant.
             places = [difference.where for difference in found["quantization"]]
-            self.assertEqual(places, ["RELU 21 output", "DEPTH_TO_SPACE 22 output", "output 0"])
+            self.assertEqual(
+                places, ["RELU 21 output", "DEPTH_TO_SPACE 22 output", "QUANTIZE 23 output"]
+            )
             self.assertEqual({part.detail for part in found["quantization"]}, {"scale"})
 
     @parameterized.parameters(*_PAIRS)
