@@ -9,8 +9,8 @@ import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tools.inspect.model import Model, Tensor
 from tools.provenance.materials import Material
-from tools.provenance.tflite_facts import Facts
 
 # Serial numbers are made from the model's digest in this namespace, not drawn.
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "urn:reproducible-tflite:mlbom")
@@ -116,17 +116,30 @@ def _limitations(request: Mapping[str, Any]) -> list[str]:
     return found
 
 
-def _model(request: Mapping[str, Any], name: str, digest: str, facts: Facts) -> dict[str, Any]:
+def _end(tensor: Tensor) -> dict[str, str]:
+    """Describes an input or output: name, type, shape, and what its stored integers mean."""
+    shape = ",".join(map(str, tensor.shape_signature))
+    text = f"{tensor.name}: {tensor.dtype.lower()} [{shape}]"
+    quantization = tensor.quantization
+    if quantization is not None and quantization.scale.size == 1:
+        scale, zero_point = quantization.scale[0], quantization.zero_point[0]
+        text += f", real = {scale:.9g} * (stored - {zero_point})"
+    return {"format": text}
+
+
+def _model(request: Mapping[str, Any], name: str, digest: str, content: Model) -> dict[str, Any]:
+    graph = content.subgraphs[0]
     parameters = {
         "architectureFamily": request["target"].partition(":")[0].rpartition("/")[2],
         "modelArchitecture": architecture(request),
-        "inputs": [{"format": text} for text in facts.inputs],
-        "outputs": [{"format": text} for text in facts.outputs],
+        "inputs": [_end(graph.tensors[index]) for index in graph.inputs],
+        "outputs": [_end(graph.tensors[index]) for index in graph.outputs],
     }
     card: dict[str, Any] = {"modelParameters": parameters}
     if _limitations(request):
         card["considerations"] = {"technicalLimitations": _limitations(request)}
-    operators = ", ".join(f"{operator} {count}" for operator, count in facts.operators.items())
+    counts = content.operator_counts()
+    operators = ", ".join(f"{operator} {count}" for operator, count in counts.items())
     card["properties"] = _properties(
         {
             "weights": request["weights"],
@@ -142,7 +155,7 @@ def _model(request: Mapping[str, Any], name: str, digest: str, facts: Facts) -> 
         "type": "machine-learning-model",
         "bom-ref": "model",
         "name": name,
-        "description": facts.description or request["weights_description"],
+        "description": content.description or request["weights_description"],
         "hashes": _hashes(digest),
         "modelCard": card,
     }
@@ -152,7 +165,7 @@ def build(
     request: Mapping[str, Any],
     name: str,
     digest: str,
-    facts: Facts,
+    content: Model,
     materials: Sequence[Material],
 ) -> dict[str, Any]:
     """Returns the bill of materials.
@@ -161,10 +174,10 @@ def build(
       request: what tools/tflite/private/provenance.bzl wrote.
       name: the model's file name.
       digest: its sha256.
-      facts: what is in it.
+      content: what is in it.
       materials: everything that it was made from.
     """
-    model = _model(request, name, digest, facts)
+    model = _model(request, name, digest, content)
     components = [_component(described) for described in materials]
     # Of genuine graph code and of published weights, which the model is a derivative of.
     licences = {

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from absl import flags
 
 from tools.cli import cli
-from tools.provenance import materials, mlbom, statement, tflite_facts
+from tools.inspect import reader
+from tools.provenance import materials, mlbom, statement
 
 _REQUEST = flags.DEFINE_string(
     "request", None, "What tools/tflite/private/provenance.bzl wrote.", required=True
@@ -31,8 +32,8 @@ def main(argv: Sequence[str]) -> None:
         subjects[os.path.basename(request["raw"])] = materials.sha256(request["raw"])
 
     found = materials.collect(request)
-    facts = tflite_facts.read(content, request["model"])
-    bom = statement.text(mlbom.build(request, name, digest, facts, found))
+    model = reader.read(content, request["model"])
+    bom = statement.text(mlbom.build(request, name, digest, model, found))
     byproducts = {
         # So that a signature of the statement holds for the bill of materials too.
         os.path.basename(_MLBOM.value): hashlib.sha256(bom.encode("ascii")).hexdigest(),

@@ -11,10 +11,10 @@ from tests.tools.canonicalize import models
 from tests.tools.provenance import requests
 from tools.canonicalize.schema import tflite
 from tools.cli import cli
-from tools.provenance import materials, mlbom, statement, tflite_facts, validation
+from tools.inspect import reader
+from tools.provenance import materials, mlbom, statement, validation
 
 (_PROGRAM,) = sys.argv[1:]
-_FACTS = tflite_facts.Facts("a model", ["a: uint8 [1,2]"], ["b: float32 [1]"], {"CONV_2D": 2})
 
 
 def _model() -> bytes:
@@ -200,7 +200,8 @@ class MlbomTest(parameterized.TestCase):
 
     def _bom(self):
         found = materials.collect(self.request)
-        return mlbom.build(self.request, "x.tflite", "0" * 64, _FACTS, found)
+        model = reader.read(_model(), "x.tflite")
+        return mlbom.build(self.request, "x.tflite", "0" * 64, model, found)
 
     def test_it_is_valid_for_cyclonedx(self):
         self.assertIsNone(self.validator.validate_str(statement.text(self._bom())))
@@ -223,9 +224,13 @@ class MlbomTest(parameterized.TestCase):
         model = self._bom()["metadata"]["component"]
         self.assertEqual(model["type"], "machine-learning-model")
         parameters = model["modelCard"]["modelParameters"]
-        self.assertEqual(parameters["inputs"], [{"format": "a: uint8 [1,2]"}])
+        self.assertEqual(
+            parameters["inputs"], [{"format": "a: uint8 [1,2], real = 0.5 * (stored - 128)"}]
+        )
+        self.assertEqual(parameters["outputs"], [{"format": "b: float32 [1]"}])
         self.assertEqual(parameters["architectureFamily"], "x")
         properties = {row["name"]: row["value"] for row in model["modelCard"]["properties"]}
+        self.assertEqual(properties["reproducible-tflite:operators"], "Own 1")
         self.assertEqual(properties["reproducible-tflite:weights-are-synthetic"], "true")
         self.assertEqual(
             properties["reproducible-tflite:quantization"],
@@ -286,19 +291,6 @@ class MlbomTest(parameterized.TestCase):
             },
         ]
         self.assertEqual(mlbom.architecture(self.request), "ssd")
-
-
-class FactsTest(absltest.TestCase):
-    def test_what_is_in_a_model(self):
-        facts = tflite_facts.read(_model(), "x.tflite")
-        self.assertEqual(facts.inputs, ["a: uint8 [1,2], real = 0.5 * (stored - 128)"])
-        self.assertEqual(facts.outputs, ["b: float32 [1]"])
-        self.assertEqual(facts.operators, {"Own": 1})
-        self.assertEqual(facts.description, "made for a test")
-
-    def test_another_file_is_refused(self):
-        with self.assertRaisesRegex(cli.UserError, "no TensorFlow Lite model"):
-            tflite_facts.read(b"PK\x03\x04" * 9, "x.tflite")
 
 
 class ProgramTest(absltest.TestCase):
