@@ -52,6 +52,12 @@ def lock_text(report: dict) -> str:
     return _HEADER + "".join(sorted(rows))
 
 
+def abi_tag(python: str) -> str:
+    """Returns a CPython's own ABI tag, as `cp311` for "3.11"; up to 3.7 it ends with an `m`."""
+    minor = int(python.rpartition(".")[2])
+    return f"cp{python.replace('.', '')}{'m' if minor <= 7 else ''}"
+
+
 def complaint(result: subprocess.CompletedProcess[str]) -> str:
     """Returns what a failed client said: what it calls errors, or else all of it."""
     said = result.stderr.strip()
@@ -84,7 +90,7 @@ def lock_pip(
         command += ["--dry-run", "--ignore-installed", "--only-binary", ":all:"]
         command += ["--report", report, "--target", directory]
         command += ["--implementation", "cp", "--python-version", python]
-        for abi in ("cp" + python.replace(".", ""), "abi3", "none"):
+        for abi in (abi_tag(python), "abi3", "none"):
             command += ["--abi", abi]
         for platform in platforms:
             command += ["--platform", platform]

@@ -8,7 +8,8 @@ load("//third_party/debian:debian.bzl", "debian_package_tree", "debian_packages"
 load("//third_party/materials:materials.bzl", "materials")
 load("//third_party/pip:wheels.bzl", "python_site", "wheelhouse")
 load("//third_party/python:cpython.bzl", "cpython")
-load("//tools/tensorflow:versions.bzl", "TOCO_VERSIONS")
+load("//third_party/python:cpython_3_7.bzl", "cpython_3_7")
+load("//tools/tensorflow:versions.bzl", "VERSIONS_ON_PYTHON_3_11", "VERSION_ON_PYTHON_3_7")
 
 # The interpreter, its library, and every shared library that it needs down to the C library.
 CPYTHON_3_11_PACKAGES = [
@@ -28,6 +29,21 @@ CPYTHON_3_11_PACKAGES = [
     "python3-distutils",
     "python3-lib2to3",
     "python3.11-minimal",
+    "zlib1g",
+]
+
+# The libraries that CPython 3.7 has from the same packages; it brings the others itself.
+CPYTHON_3_7_PACKAGES = [
+    "libbz2-1.0",
+    "libc6",
+    "libcrypt1",
+    "libffi8",
+    "libgcc-s1",
+    "liblzma5",
+    "libsqlite3-0",
+    "libssl3",
+    "libstdc++6",
+    "libuuid1",
     "zlib1g",
 ]
 
@@ -62,13 +78,26 @@ def third_party_repositories():
         name = "pip_parse_wheels",
         lock = "//third_party/pip:pip_parse.lock",
     )
-    for version in TOCO_VERSIONS:
+    for version in VERSIONS_ON_PYTHON_3_11:
         python_site(
             name = "tensorflow_" + version.replace(".", "_"),
             # Headers to compile kernels against: thousands of files that no conversion reads.
             drop = ["tensorflow/include"],
             lock = "//third_party/tensorflow:{}.lock".format(version),
         )
+    cpython_3_7(
+        name = "cpython_3_7",
+        lock = "//third_party/zstandard:requirements.lock",
+        packages = ["@debian//:{}.deb".format(package) for package in CPYTHON_3_7_PACKAGES],
+    )
+    python_site(
+        name = "tensorflow_" + VERSION_ON_PYTHON_3_7.replace(".", "_"),
+        abi = "cp37m",
+        drop = ["tensorflow_core/include"],
+        interpreter = "@cpython_3_7//:python",
+        lock = "//third_party/tensorflow:{}.lock".format(VERSION_ON_PYTHON_3_7),
+        python_version = "37",
+    )
     adapted_source(
         name = "tf_models_object_detection",
         adapter = "//third_party/object_detection:adapt.py",

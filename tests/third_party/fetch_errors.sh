@@ -151,4 +151,13 @@ fails "no network for the wheels" "Python packages cannot be fetched: .*connecti
     offline --distdir="$scratch/debs-only" "$target"
 
 passes "no network, and every file in a --distdir" offline --distdir="$scratch/distdir" "$target"
+
+# What only TensorFlow 1.15.5 needs, and no registry has.
+python=@cpython_3_7//:python
+fails "no CPython 3.7" "TensorFlow 1.15.5 needs CPython 3.7, which is not here: http.*--distdir=FOLDER, or name .*--repo_env=PYTHON_3_7=FOLDER" \
+    offline --distdir="$scratch/distdir" "$python"
+not_made cpython_3_7
+fails "a CPython 3.7 that is not where it is said to be" "PYTHON_3_7=$scratch/nowhere: there is no bin/python3.7" \
+    offline --distdir="$scratch/distdir" --repo_env=PYTHON_3_7="$scratch/nowhere" "$python"
+not_made cpython_3_7
 echo "PASS"

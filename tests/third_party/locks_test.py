@@ -13,10 +13,12 @@ _LOCKS = [path for path in _FILES if path.suffix == ".lock"]
 (_CONSTRAINTS,) = [path for path in _FILES if path.name == "constraints.txt"]
 _DEBIAN = [path for path in _FILES if path.name.endswith(".lock.json")]
 
-# rules_python pins what its pip_parse runs on, and a published file what made it, whatever the
-# project's versions are.
+# rules_python pins what its pip_parse runs on, and a published file or an old Python what goes with
+# it, whatever the project's versions are.
 _FOREIGN = [
-    path for path in _LOCKS if path.name == "pip_parse.lock" or path.parent.name == "as_published"
+    path
+    for path in _LOCKS
+    if path.name in ("pip_parse.lock", "1.15.5.lock") or path.parent.name == "as_published"
 ]
 # These are released together with TensorFlow and follow its version.
 _BY_TENSORFLOW = {"keras", "tensorboard", "tensorflow-cpu"}
@@ -29,9 +31,15 @@ _ROW = re.compile(
 # For the packaged CPython on x86-64 Linux, or for any.
 _WHEEL_TAGS = (
     r"(?:py3|py2\.py3|{0})-none-any"
-    r"|(?:{0}-{0}|cp3\d+-abi3|py3-none|py2\.py3-none)-(?:manylinux[\w]*_x86_64\.?)+"
+    r"|(?:{0}-{0}m?|cp3\d+-abi3|py3-none|py2\.py3-none)-(?:manylinux[\w]*_x86_64\.?)+"
 )
-_PYTHON_3_9 = ("2.5.3.lock", "2.8.4.lock", "2.9.2.lock")
+# What is for another Python than 3.11.
+_PYTHONS = {
+    "1.15.5.lock": "cp37",
+    "2.5.3.lock": "cp39",
+    "2.8.4.lock": "cp39",
+    "2.9.2.lock": "cp39",
+}
 # Read as an archive and never imported: its code is for another Python.
 _ADAPTED = {"tensorflow==1.15.5": "cp37-cp37m-manylinux2010_x86_64"}
 
@@ -70,12 +78,12 @@ class LocksTest(parameterized.TestCase):
                 if requirement in _ADAPTED:
                     self.assertEqual("-".join(tags), _ADAPTED[requirement])
                 else:
-                    wheel_tags = _WHEEL_TAGS.format("cp39" if path.name in _PYTHON_3_9 else "cp311")
+                    wheel_tags = _WHEEL_TAGS.format(_PYTHONS.get(path.name, "cp311"))
                     self.assertRegex("-".join(tags), f"^(?:{wheel_tags})$")
             self.assertEqual(f"{_normalized(name)}=={version}", requirement)
 
     def test_the_locks_of_every_folder_are_looked_at(self):
-        self.assertLen(_LOCKS, 16)
+        self.assertLen(_LOCKS, 18)
 
 
 class VersionsTest(absltest.TestCase):

@@ -91,6 +91,10 @@ class RelockTest(absltest.TestCase):
         self.assertIn("--no-deps", command)
         self.assertNotIn("--constraint", command)
 
+    def test_an_abi_tag_has_its_old_ending(self):
+        tags = [relock.abi_tag(python) for python in ("3.7", "3.8", "3.11")]
+        self.assertEqual(tags, ["cp37m", "cp38", "cp311"])
+
     def test_a_missing_file_is_named(self):
         with self.assertRaisesRegex(cli.UserError, "^x.in: the list of packages cannot be read"):
             relock.lock_pip(pathlib.Path("x.in"), None, [])

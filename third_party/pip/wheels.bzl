@@ -71,6 +71,15 @@ def _pip(ctx, arguments, settings = {}):
     ctx.delete("unpacked-pip")
     return result
 
+def _target(ctx, python_version, abi):
+    """Returns pip's flags for the wheels that fit a CPython here, whichever pip runs on."""
+    flags = ["--only-binary", ":all:", "--implementation", "cp", "--python-version", python_version]
+    for tag in [abi, "abi3", "none"]:
+        flags += ["--abi", tag]
+    for platform in ctx.read(ctx.attr._platforms).splitlines():
+        flags += ["--platform", platform]
+    return flags
+
 def fetch_wheels(ctx, lock, output, python_version = "311", abi = "cp311"):
     """Fetches every file of a lock: from the repository cache or a --distdir, else through pip.
 
@@ -97,23 +106,7 @@ def fetch_wheels(ctx, lock, output, python_version = "311", abi = "cp311"):
     source = [row for row in missing if not row.file.endswith(".whl")]
     if source and len(source) != len(missing):
         fail("a lock holds either wheels or source archives")
-    target = ["--no-binary", ":all:", "--no-build-isolation"] if source else [
-        "--only-binary",
-        ":all:",
-        "--implementation",
-        "cp",
-        "--python-version",
-        python_version,
-        "--abi",
-        abi,
-        "--abi",
-        "abi3",
-        "--abi",
-        "none",
-    ]
-    if not source:
-        for platform in ctx.read(ctx.attr._platforms).splitlines():
-            target += ["--platform", platform]
+    target = ["--no-binary", ":all:", "--no-build-isolation"] if source else _target(ctx, python_version, abi)
     result = _pip(ctx, [
         "download",
         "--no-deps",
@@ -207,7 +200,9 @@ find . -name '* *' -prune -exec rm -rf '{}' +
 
 def _python_site_impl(ctx):
     version = ctx.attr.python_version
-    rows = fetch_wheels(ctx, ctx.read(ctx.attr.lock), "wheels", version, "cp" + version)
+    abi = ctx.attr.abi or "cp" + version
+    rows = fetch_wheels(ctx, ctx.read(ctx.attr.lock), "wheels", version, abi)
+    target = _target(ctx, version, abi) if ctx.attr.interpreter else []
     result = _pip(ctx, [
         "install",
         "--isolated",
@@ -216,14 +211,14 @@ def _python_site_impl(ctx):
         "--no-compile",
         "--target",
         "site",
-    ] + ["wheels/" + row.file for row in rows], _NO_SETTINGS)
+    ] + target + ["wheels/" + row.file for row in rows], _NO_SETTINGS)
     if result.return_code != 0:
         fail("{} cannot be installed: {}".format(ctx.attr.lock, result.stderr.strip()))
     ctx.delete("wheels")
     result = ctx.execute(["sh", "-ec", _CLEAN, "sh"] + ctx.attr.drop)
     if result.return_code != 0:
         fail("{} cannot be cleaned: {}".format(ctx.attr.lock, result.stderr.strip()))
-    compile_python(ctx, ctx.path(ctx.attr.python), "site", "/site")
+    compile_python(ctx, ctx.path(ctx.attr.interpreter or ctx.attr.python), "site", "/site")
     ctx.file("BUILD.bazel", _SITE_BUILD)
 
 python_site = repository_rule(
@@ -232,7 +227,12 @@ python_site = repository_rule(
 `site_library` is the target to depend on: staging it costs an action one link, whatever the number of files.""",
     attrs = dict(
         pip_attrs,
+        abi = attr.string(doc = "The wheels' ABI tag, where it is not `cp` and the version."),
         drop = attr.string_list(doc = "Folders of the site that no build reads, relative to it."),
-        python_version = attr.string(doc = "The version of `python`, without its dot.", default = "311"),
+        interpreter = attr.label(doc = "The CPython that the packages are for, where pip runs on another."),
+        python_version = attr.string(
+            doc = "The version, without its dot, of the CPython that the packages are for.",
+            default = "311",
+        ),
     ),
 )

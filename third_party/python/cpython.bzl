@@ -2,19 +2,17 @@
 
 load("//third_party/debian:debian.bzl", "unpack_debian_package")
 
-# Their libraries are not packaged here (curses, Berkeley DB, NIS, readline); without them the loader
+# Their libraries are not packaged here (curses, Berkeley DB, NIS, readline, Tk); without them the loader
 # would go on to the host's directories.
-_UNSUPPORTED_MODULES = ["_curses", "_curses_panel", "_dbm", "nis", "readline", "ossaudiodev"]
+_UNSUPPORTED_MODULES = ["_curses", "_curses_panel", "_dbm", "_gdbm", "_tkinter", "nis", "readline", "ossaudiodev"]
 
 # The folder that stands for the runtime in the compiled files' names, wherever it really lies.
 _TRACEBACK_PREFIX = "/cpython"
 
+# $1 is the version, what follows are modules to leave out; the interpreter and its library are in place.
 _LAYOUT = """
 version=$1
 shift
-mkdir -p runtime/bin runtime/lib
-mv unpacked/usr/bin/python$version runtime/bin/
-mv unpacked/usr/lib/python$version runtime/lib/
 find unpacked/lib unpacked/lib64 unpacked/usr/lib/x86_64-linux-gnu -name '*.so*' \\
     -not -path '*/gconv/*' -not -path '*/engines-*/*' -not -path '*/ossl-modules/*' |
     while read -r library; do
@@ -66,21 +64,58 @@ HERMETIC_ENVIRONMENT = {
     "PYTHONPATH": "",
 }
 
-def _cpython_impl(ctx):
-    for package in ctx.attr.packages:
-        unpack_debian_package(ctx, package, "unpacked")
-    result = ctx.execute(["sh", "-ec", _LAYOUT, "sh", ctx.attr.version] + _UNSUPPORTED_MODULES)
-    if result.return_code != 0:
-        fail("CPython's folder cannot be laid out: " + result.stderr.strip())
+def lay_out(ctx, version, arguments):
+    """Runs a script of sh that moves something into the folder `runtime`.
 
+    Args:
+      ctx: the repository context.
+      version: CPython's minor version, as in `3.11`.
+      arguments: the script, then what it takes from $1 on.
+    """
+    result = ctx.execute(["sh", "-ec", "mkdir -p runtime/bin runtime/lib\n" + arguments[0], "sh"] + arguments[1:])
+    if result.return_code != 0:
+        fail("The folder of CPython {} cannot be laid out: {}".format(version, result.stderr.strip()))
+
+def add_libraries(ctx, version):
+    """Lays the shared libraries of the packages in `unpacked` beside an interpreter in `runtime`, with a launcher.
+
+    Args:
+      ctx: the repository context of a rule with `runtime_attrs`.
+      version: CPython's minor version, as in `3.11`.
+    """
+    lay_out(ctx, version, [_LAYOUT, version] + _UNSUPPORTED_MODULES)
     ctx.template("runtime/confine.py", ctx.attr._confine, executable = False)
     ctx.template("python", ctx.attr._launcher, {
         # Before 3.11 nothing keeps a script's own folder from being importable.
-        "%{safe_path}": "-P" if int(ctx.attr.version.split(".")[1]) >= 11 else "",
-        "%{version}": ctx.attr.version,
+        "%{safe_path}": "-P" if int(version.split(".")[1]) >= 11 else "",
+        "%{version}": version,
     }, executable = True)
-    compile_python(ctx, ctx.path("python"), "runtime/lib/python" + ctx.attr.version, _TRACEBACK_PREFIX)
 
+def compile_runtime(ctx, version):
+    """Compiles the standard library in `runtime`.
+
+    Args:
+      ctx: the repository context.
+      version: CPython's minor version, as in `3.11`.
+    """
+    compile_python(ctx, ctx.path("python"), "runtime/lib/python" + version, _TRACEBACK_PREFIX)
+
+runtime_attrs = {
+    "packages": attr.label_list(doc = "The .deb files: interpreter, library, C library ...", mandatory = True),
+    "_confine": attr.label(default = Label("//third_party/python:confine.py")),
+    "_launcher": attr.label(default = Label("//third_party/python:launcher.sh.tpl")),
+}
+
+def _cpython_impl(ctx):
+    version = ctx.attr.version
+    for package in ctx.attr.packages:
+        unpack_debian_package(ctx, package, "unpacked")
+    lay_out(ctx, version, [
+        "mv unpacked/usr/bin/python$1 runtime/bin/ && mv unpacked/usr/lib/python$1 runtime/lib/",
+        version,
+    ])
+    add_libraries(ctx, version)
+    compile_runtime(ctx, version)
     shebang = ctx.read(ctx.attr._stub_shebang).replace("%{repository}", ctx.name).strip()
     ctx.file("BUILD.bazel", _BUILD.format(shebang = shebang))
 
@@ -89,13 +124,11 @@ cpython = repository_rule(
     doc = """CPython from Debian packages: `python`, a launcher, beside `runtime`, one directory with the
 interpreter, its standard library (precompiled), every shared library that it needs, and the loader that
 starts it. `py_runtime` is the Bazel target for a toolchain.""",
-    attrs = {
-        "version": attr.string(doc = "The minor version, as in `3.11`.", mandatory = True),
-        "packages": attr.label_list(doc = "The .deb files: interpreter, library, C library ...", mandatory = True),
-        "_confine": attr.label(default = Label("//third_party/python:confine.py")),
-        "_launcher": attr.label(default = Label("//third_party/python:launcher.sh.tpl")),
-        "_stub_shebang": attr.label(default = Label("//third_party/python:stub_shebang.sh.tpl")),
-    },
+    attrs = dict(
+        runtime_attrs,
+        version = attr.string(doc = "The minor version, as in `3.11`.", mandatory = True),
+        _stub_shebang = attr.label(default = Label("//third_party/python:stub_shebang.sh.tpl")),
+    ),
 )
 
 def compile_python(ctx, python, directory, prefix):
@@ -118,9 +151,8 @@ def compile_python(ctx, python, directory, prefix):
         "-q",
         "--invalidation-mode",
         "unchecked-hash",
-        "-s",
-        path,
-        "-p",
+        # Its long form, "-s PATH -p PREFIX", is of 3.9.
+        "-d",
         prefix,
         "-j",
         "0",

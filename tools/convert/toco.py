@@ -5,12 +5,15 @@ wrong is looked at before TOCO starts, and what TOCO itself refuses is reported 
 says why, before its whole log: TOCO ends a process that it does not like, so it runs in a child.
 """
 
-from collections.abc import Sequence
+import functools
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from absl import flags
 
 from tools.cli import cli
-from tools.convert import conversion
+from tools.convert import conversion, toco_call
 
 _GRAPH_DEF_FILE = flags.DEFINE_string(
     "graph_def_file", None, "The frozen graph, a serialized GraphDef."
@@ -83,8 +86,8 @@ def parse_input_stats(
     return stats
 
 
-def _convert() -> None:
-    """Runs in the child: reads the flags' graph, converts it and writes the output file."""
+def _settings() -> dict[str, Any]:
+    """Reads the flags and the graph and returns what `toco_call.convert` takes."""
     graph_def = conversion.read_graph(
         _GRAPH_DEF_FILE.value, _INPUT_ARRAYS.value, _OUTPUT_ARRAYS.value
     )
@@ -97,40 +100,53 @@ def _convert() -> None:
             "graph that was trained for quantization, and this has none; export a "
             "quantization-aware checkpoint or convert with --inference_type=FLOAT."
         )
-
-    import tensorflow as tf
-    from tensorflow.lite.python import convert as lite_convert
-
-    # TensorFlow looks for a program that runs TOCO on PATH; without a name, it runs TOCO here.
-    lite_convert._deprecated_conversion_binary = ""
-    converter = tf.compat.v1.lite.TFLiteConverter.from_frozen_graph(
-        _GRAPH_DEF_FILE.value, _INPUT_ARRAYS.value, _OUTPUT_ARRAYS.value, shapes
-    )
-    converter.experimental_new_converter = False
-    converter.allow_custom_ops = _ALLOW_CUSTOM_OPS.value
-    converter.change_concat_input_ranges = _CHANGE_CONCAT_INPUT_RANGES.value
+    stats = None
     if quantized:
-        converter.inference_type = tf.uint8
-        converter.quantized_input_stats = parse_input_stats(
-            _INPUT_ARRAYS.value, _MEAN_VALUES.value, _STD_DEV_VALUES.value
-        )
-    if _DEFAULT_RANGES.value:
-        converter.default_ranges_stats = tuple(float(end) for end in _DEFAULT_RANGES.value)
+        stats = parse_input_stats(_INPUT_ARRAYS.value, _MEAN_VALUES.value, _STD_DEV_VALUES.value)
+    return {
+        "graph": os.path.abspath(_GRAPH_DEF_FILE.value),
+        "inputs": _INPUT_ARRAYS.value,
+        "shapes": shapes,
+        "outputs": _OUTPUT_ARRAYS.value,
+        "allow_custom_ops": _ALLOW_CUSTOM_OPS.value,
+        "change_concat_input_ranges": _CHANGE_CONCAT_INPUT_RANGES.value,
+        "quantized_input_stats": stats,
+        "default_ranges": [float(end) for end in _DEFAULT_RANGES.value] or None,
+    }
+
+
+def _convert(convert: Callable[[Mapping[str, Any]], bytes]) -> None:
+    """Runs in the child: reads the flags' graph, converts it and writes the output file."""
     # Converted before the output is opened: a TOCO that aborts cannot clean up behind it.
-    model = conversion.with_ordered_option_keys(converter.convert())
+    model = conversion.with_ordered_option_keys(convert(_settings()))
     with cli.output_file(_OUTPUT_FILE.value) as stream:
         stream.write(model)
 
 
-def main(argv: Sequence[str]) -> None:
+def main(
+    argv: Sequence[str],
+    convert: Callable[[Mapping[str, Any]], bytes] = toco_call.convert,
+) -> None:
+    """Converts as the flags say.
+
+    Args:
+      argv: what is left of the command line.
+      convert: `toco_call.convert`, or what does the same elsewhere.
+    """
     del argv
     if _INFERENCE_TYPE.value == "QUANTIZED_UINT8":
         parse_input_stats(_INPUT_ARRAYS.value, _MEAN_VALUES.value, _STD_DEV_VALUES.value)
-    conversion.run(_convert, "TOCO", _GRAPH_DEF_FILE.value)
+    conversion.run(functools.partial(_convert, convert), "TOCO", _GRAPH_DEF_FILE.value)
 
+
+REQUIRED_FLAGS = (
+    "graph_def_file",
+    "output_file",
+    "input_arrays",
+    "input_shapes",
+    "output_arrays",
+)
 
 if __name__ == "__main__":
-    flags.mark_flags_as_required(
-        ["graph_def_file", "output_file", "input_arrays", "input_shapes", "output_arrays"]
-    )
+    flags.mark_flags_as_required(REQUIRED_FLAGS)
     cli.run(main)

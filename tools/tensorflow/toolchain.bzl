@@ -1,6 +1,7 @@
 """The TensorFlow toolchain: which TensorFlow converts, all of it pinned."""
 
 load("@rules_python//python:defs.bzl", "PyInfo")
+load("//third_party/python:interpreter.bzl", "InterpreterInfo")
 
 TOOLCHAIN_TYPE = "//tools/tensorflow:toolchain_type"
 
@@ -8,17 +9,28 @@ TensorflowToolchainInfo = provider(
     doc = "One pinned TensorFlow with the converters that it brings.",
     fields = {
         "version": "string: TensorFlow's version, as in `2.15.1`.",
+        "title": "string: what a description calls it: `TensorFlow 2.15.1`, or `TensorFlow 1.15.5 on a local CPython 3.7.16`.",
+        "interpreter": "string: `hermetic` when the CPython that converts is pinned, else which one of the machine it is: `local: 3.7.16 sha256 DIGEST`, the digest of its files.",
         "tensorflow": "Target: TensorFlow and its closure as a Python library (`PyInfo`).",
         "toco": "Target: the executable that converts a frozen graph with TOCO.",
-        "mlir": "Target: the executable that converts a frozen graph or a SavedModel with the MLIR converter.",
+        "mlir": "Target: the executable that converts a frozen graph with the MLIR converter; None for a TensorFlow without one.",
     },
 )
 
 def _tensorflow_toolchain_impl(ctx):
+    title = "TensorFlow " + ctx.attr.version
+    origin = "hermetic"
+    if ctx.attr.interpreter:
+        interpreter = ctx.attr.interpreter[InterpreterInfo]
+        if interpreter.local_sha256:
+            title += " on a local CPython " + interpreter.version
+            origin = "local: {} sha256 {}".format(interpreter.version, interpreter.local_sha256)
     return [
         platform_common.ToolchainInfo(
             tensorflow_info = TensorflowToolchainInfo(
                 version = ctx.attr.version,
+                title = title,
+                interpreter = origin,
                 tensorflow = ctx.attr.tensorflow,
                 toco = ctx.attr.toco,
                 mlir = ctx.attr.mlir,
@@ -43,14 +55,27 @@ tensorflow_toolchain = rule(
             cfg = "exec",
         ),
         "mlir": attr.label(
-            doc = "The program that converts with this TensorFlow's MLIR converter.",
-            mandatory = True,
+            doc = "The program that converts with this TensorFlow's MLIR converter, if it has one.",
             executable = True,
             cfg = "exec",
+        ),
+        "interpreter": attr.label(
+            doc = "The CPython that converts, where it may be one of the machine.",
+            providers = [InterpreterInfo],
         ),
     },
     provides = [platform_common.ToolchainInfo],
 )
+
+def fail_without_mlir(label, version):
+    """Stops because a TensorFlow has only TOCO.
+
+    Args:
+      label: what was to be converted, or asks for the converter.
+      version: the TensorFlow.
+    """
+    fail(("{}: converter = \"mlir\" is not allowed under TensorFlow {}: that one has TOCO only; build with another " +
+          "--//tools/tensorflow:version.").format(label, version))
 
 def _resolved(ctx):
     return ctx.toolchains[TOOLCHAIN_TYPE].tensorflow_info
@@ -72,7 +97,10 @@ tensorflow_library = rule(
 )
 
 def _converter_binary_impl(ctx):
-    converter = getattr(_resolved(ctx), ctx.attr.converter)
+    tensorflow = _resolved(ctx)
+    converter = getattr(tensorflow, ctx.attr.converter)
+    if not converter:
+        fail_without_mlir(ctx.label, tensorflow.version)
     executable = ctx.actions.declare_file(ctx.label.name)
     ctx.actions.symlink(
         output = executable,
@@ -94,13 +122,20 @@ converter_binary = rule(
 )
 
 def _current_tensorflow_toolchain_impl(ctx):
-    return [platform_common.TemplateVariableInfo({"TOCO": ctx.executable.toco.path})]
+    return [
+        platform_common.TemplateVariableInfo({"TOCO": ctx.executable.toco.path}),
+        _resolved(ctx),
+    ]
 
 current_tensorflow_toolchain = rule(
     implementation = _current_tensorflow_toolchain_impl,
-    doc = "Defines `$(TOCO)` for a genrule that names this target in `toolchains` and its `toco` in `exec_tools`.",
+    doc = """Defines `$(TOCO)` for a genrule that names this target in `toolchains` and its `toco` in `exec_tools`, and
+hands the resolved TensorFlow to rules that are not in the same configuration.""",
     attrs = {
         "toco": attr.label(doc = "The resolved TOCO.", mandatory = True, executable = True, cfg = "exec"),
     },
-    provides = [platform_common.TemplateVariableInfo],
+    provides = [platform_common.TemplateVariableInfo, TensorflowToolchainInfo],
+    toolchains = [TOOLCHAIN_TYPE],
+    # Bazel 4 configures a toolchain for the host unless asked; later versions always do this.
+    incompatible_use_toolchain_transition = True,
 )
