@@ -19,6 +19,7 @@ load("//tools/tflite/private:released_frozen_graph.bzl", _released_frozen_graph 
 load("//tools/tflite/private:released_saved_model.bzl", _released_saved_model = "released_saved_model")
 load("//tools/tflite/private:ssd_checkpoint.bzl", _ssd_checkpoint = "ssd_checkpoint")
 load("//tools/tflite/private:ssd_frozen_graph.bzl", _ssd_frozen_graph = "ssd_frozen_graph")
+load("//tools/tflite/private:tensorflow_versions.bzl", _tensorflow_versions = "tensorflow_versions")
 load("//tools/tflite/private:tflite_model.bzl", _tflite_model = "tflite_model")
 load("//tools/tflite/private:token_dataset.bzl", _token_dataset = "token_dataset")
 load("//tools/tflite/private:weights_choice.bzl", _weights_choice = "weights_choice")
@@ -40,6 +41,7 @@ released_frozen_graph = _released_frozen_graph
 released_saved_model = _released_saved_model
 ssd_checkpoint = _ssd_checkpoint
 ssd_frozen_graph = _ssd_frozen_graph
+tensorflow_versions = _tensorflow_versions
 tflite_model = _tflite_model
 weights_choice = _weights_choice
 token_dataset = _token_dataset

@@ -135,6 +135,7 @@ def _tflite_test_impl(ctx):
     target = analysistest.target_under_test(env)
     tflite = target[TfliteInfo]
     asserts.equals(env, ctx.attr.version, tflite.tensorflow_version)
+    asserts.equals(env, "hermetic", tflite.interpreter)
     asserts.equals(env, "toco", tflite.converter)
     asserts.equals(env, ["weighed.tflite"], _paths(env, [tflite.model]))
     asserts.equals(env, ["weighed.raw.tflite"], _paths(env, [tflite.raw]))

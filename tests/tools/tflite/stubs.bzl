@@ -27,8 +27,10 @@ stub_checkpoint = rule(
 )
 
 def _stub_frozen_graph_impl(ctx):
-    graph = ctx.actions.declare_file(ctx.label.name + ".pb")
-    ctx.actions.write(graph, "")
+    graph = ctx.file.graph
+    if not graph:
+        graph = ctx.actions.declare_file(ctx.label.name + ".pb")
+        ctx.actions.write(graph, "")
     return [
         DefaultInfo(files = depset([graph])),
         FrozenGraphInfo(
@@ -41,8 +43,9 @@ def _stub_frozen_graph_impl(ctx):
 
 stub_frozen_graph = rule(
     implementation = _stub_frozen_graph_impl,
-    doc = "An empty frozen graph, with the description `stub weights`.",
+    doc = "A frozen graph, with the description `stub weights`.",
     attrs = {
+        "graph": attr.label(doc = "As `FrozenGraphInfo.graph`; an empty file if not given.", allow_single_file = True),
         "arrays": attr.string_list(doc = "As `FrozenGraphInfo.arrays`."),
         "preprocessing": attr.string(doc = "As `FrozenGraphInfo.preprocessing`; empty, and nothing is checked."),
         "quantization_aware": attr.bool(doc = "As `CheckpointInfo.quantization_aware`."),

@@ -36,7 +36,7 @@ def canonicalize_graph(ctx, graph, output):
         progress_message = "Writing the canonical graph of %s" % ctx.label,
     )
 
-def canonicalize_tflite(ctx, model, description, output, after):
+def canonicalize_tflite(ctx, model, description, output, after = None):
     """Registers the action that writes a .tflite in canonical form.
 
     Args:
@@ -44,7 +44,7 @@ def canonicalize_tflite(ctx, model, description, output, after):
       model: the File of the .tflite as a converter wrote it.
       description: the text to put into the model's description.
       output: the File to write.
-      after: a File without which nothing is written.
+      after: a File without which nothing is written, if there is one.
     """
     arguments = ctx.actions.args()
     arguments.add("--input", model)
@@ -53,7 +53,7 @@ def canonicalize_tflite(ctx, model, description, output, after):
     ctx.actions.run(
         executable = ctx.executable._canonicalize_tflite,
         arguments = [arguments],
-        inputs = [model, after],
+        inputs = [model] + ([after] if after else []),
         outputs = [output],
         mnemonic = "CanonicalTflite",
         progress_message = "Writing the canonical model of %s" % ctx.label,

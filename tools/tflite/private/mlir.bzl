@@ -1,9 +1,13 @@
 """The MLIR converter as an action."""
 
-load("//tools/tensorflow:toolchain.bzl", "TOOLCHAIN_TYPE")
+load("//tools/tensorflow:toolchain.bzl", "TOOLCHAIN_TYPE", "fail_without_mlir")
+load(":conversion.bzl", "ConversionInfo", "convert")
 load(":providers.bzl", "FrozenGraphInfo", "RepresentativeDatasetInfo")
 
 def _mlir_impl(ctx):
+    tensorflow = ctx.toolchains[TOOLCHAIN_TYPE].tensorflow_info
+    if not tensorflow.mlir:
+        fail_without_mlir(ctx.label, tensorflow.version)
     flags = ctx.actions.args()
     flags.set_param_file_format("multiline")
     graph = ctx.attr.graph[FrozenGraphInfo]
@@ -25,27 +29,19 @@ def _mlir_impl(ctx):
     flags.add("--inference_output_type", ctx.attr.inference_output_type)
     flags.add("--preprocessing", graph.preprocessing)
 
-    # In a file, so that the reproducibility test converts with the same flags.
+    # In a file, so that others can convert with the same flags.
     flagfile = ctx.actions.declare_file(ctx.label.name + ".flags")
     ctx.actions.write(flagfile, flags)
 
-    files = ctx.actions.args()
-    files.add("--flagfile", flagfile)
-    files.add("--graph_def_file", graph.graph)
-    files.add("--output_file", ctx.outputs.out)
-    inputs = [flagfile, graph.graph]
-    if ctx.attr.representative_dataset:
-        samples = ctx.attr.representative_dataset[RepresentativeDatasetInfo].samples
-        files.add("--representative_dataset", samples)
-        inputs.append(samples)
-    ctx.actions.run(
-        executable = ctx.toolchains[TOOLCHAIN_TYPE].tensorflow_info.mlir[DefaultInfo].files_to_run,
-        arguments = [files],
-        inputs = inputs,
-        outputs = [ctx.outputs.out],
-        mnemonic = "MlirConvert",
-        progress_message = "Converting %s with the MLIR converter" % ctx.label,
+    dataset = ctx.attr.representative_dataset
+    conversion = ConversionInfo(
+        graph = graph,
+        converter = "mlir",
+        flags = flagfile,
+        representative_dataset = dataset[RepresentativeDatasetInfo].samples if dataset else None,
+        benchmark_only = False,
     )
+    convert(ctx, conversion, tensorflow, ctx.outputs.out)
     return [
         DefaultInfo(files = depset([ctx.outputs.out])),
         OutputGroupInfo(flags = depset([flagfile])),

@@ -56,5 +56,6 @@ TfliteInfo = provider(
         "graph": "FrozenGraphInfo: what was converted.",
         "converter": "string: `toco` or `mlir`.",
         "tensorflow_version": "string: the TensorFlow that converted, as in `2.15.1`.",
+        "interpreter": "string: the CPython on which it converted, as `TensorflowToolchainInfo.interpreter`.",
     },
 )

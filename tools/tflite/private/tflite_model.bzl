@@ -3,18 +3,28 @@
 load("//tools/tensorflow:toolchain.bzl", "TOOLCHAIN_TYPE")
 load(":canonical.bzl", "CANONICAL_TFLITE_ATTRS", "canonicalize_tflite")
 load(":checked.bzl", "CHECK_TFLITE_ATTRS", "check_tflite")
+load(":conversion.bzl", "ConversionInfo", "description")
 load(":golden_test.bzl", "golden_test")
 load(":mlir.bzl", "mlir")
 load(":provenance.bzl", "PROVENANCE_ATTRS", "materials_aspect", "write_provenance")
 load(":providers.bzl", "FrozenGraphInfo", "RepresentativeDatasetInfo", "TfliteInfo")
 load(":recipe.bzl", "RECIPE_ATTRS", _recipe = "recipe")
 load(":reproducibility_test.bzl", "reproducibility_test")
-load(":toco.bzl", "toco", "toco_flags")
+load(":toco.bzl", "TOCO_RECIPE", "toco", "toco_flags", "toco_options")
 
-_CONVERTERS = {
-    "mlir": "the MLIR converter",
-    "toco": "TOCO",
-}
+def _flags(ctx):
+    """Returns the File with the converter's flags."""
+    if ctx.attr.converter == "mlir":
+        return ctx.attr.raw[OutputGroupInfo].flags.to_list()[0]
+
+    # The genrule has them in its command.
+    options = toco_options(**{name: getattr(ctx.attr, name) for name in TOCO_RECIPE})
+    flags = ctx.actions.declare_file(ctx.label.name + ".toco.flags")
+    ctx.actions.write(flags, "".join([
+        (flag if value == None else "{}={}".format(flag, value)) + "\n"
+        for flag, value in options
+    ]))
+    return flags
 
 def _tflite_model_impl(ctx):
     graph = ctx.attr.graph[FrozenGraphInfo]
@@ -29,23 +39,21 @@ def _tflite_model_impl(ctx):
         minimum_operators = ctx.attr.minimum_operators,
         float_operators = ctx.attr.float_operators,
     )
-    description = "{}; converted by {} of TensorFlow {}".format(
-        graph.checkpoint.description,
-        _CONVERTERS[ctx.attr.converter],
-        tensorflow.version,
+    dataset = ctx.attr.representative_dataset
+    conversion = ConversionInfo(
+        graph = graph,
+        converter = ctx.attr.converter,
+        flags = _flags(ctx),
+        representative_dataset = dataset[RepresentativeDatasetInfo].samples if dataset else None,
+        benchmark_only = ctx.attr.benchmark_only,
     )
-    if graph.preprocessing:
-        description += "; preprocessing " + graph.preprocessing
-    if ctx.attr.benchmark_only:
-        description += "; for benchmarks only, with made-up ranges"
-    canonicalize_tflite(ctx, ctx.file.raw, description, model, after = checked)
+    canonicalize_tflite(ctx, ctx.file.raw, description(conversion, tensorflow), model, after = checked)
     identity = ctx.actions.declare_file(ctx.label.name + ".identity.json")
     ctx.actions.write(identity, json.encode({
         "name": ctx.label.name,
         "tensorflow": tensorflow.version,
         "weights": graph.checkpoint.weights,
     }) + "\n")
-    dataset = ctx.attr.representative_dataset
     provenance = write_provenance(
         ctx,
         raw = ctx.attr.raw,
@@ -55,12 +63,13 @@ def _tflite_model_impl(ctx):
             "benchmark_only": ctx.attr.benchmark_only,
             "converter": ctx.attr.converter,
             "integer": bool(integer),
+            "interpreter": tensorflow.interpreter,
             "preprocessing": graph.preprocessing,
         },
         model = model,
         checkpoint = graph.checkpoint,
         byproducts = {"frozen graph": graph.graph},
-        samples = dataset[RepresentativeDatasetInfo].samples if dataset else None,
+        samples = conversion.representative_dataset,
     )
     return [
         DefaultInfo(files = depset([model]), runfiles = ctx.runfiles(files = [model])),
@@ -76,7 +85,9 @@ def _tflite_model_impl(ctx):
             graph = graph,
             converter = ctx.attr.converter,
             tensorflow_version = tensorflow.version,
+            interpreter = tensorflow.interpreter,
         ),
+        conversion,
     ]
 
 _tflite_model = rule(
@@ -90,7 +101,7 @@ _tflite_model = rule(
             mandatory = True,
         ),
     ),
-    provides = [TfliteInfo],
+    provides = [ConversionInfo, TfliteInfo],
     toolchains = [TOOLCHAIN_TYPE],
     # Bazel 4 configures a toolchain for the host unless asked; later versions always do this.
     incompatible_use_toolchain_transition = True,

@@ -2,11 +2,20 @@
 
 load("//third_party/bazel:exec_genrule.bzl", "exec_genrule")
 
-def _flag(name, values, separator = ","):
-    """Spells a flag as one word of a shell, whatever is in its values."""
-    return "--{}='{}'".format(name, separator.join(values).replace("'", "'\\''"))
+# What `toco_options` takes, and a recipe has.
+TOCO_RECIPE = [
+    "input_arrays",
+    "input_shapes",
+    "output_arrays",
+    "inference_type",
+    "mean_values",
+    "std_dev_values",
+    "default_ranges",
+    "allow_custom_ops",
+    "change_concat_input_ranges",
+]
 
-def toco_flags(
+def toco_options(
         input_arrays,
         input_shapes,
         output_arrays,
@@ -30,25 +39,43 @@ def toco_flags(
       change_concat_input_ranges: whether the inputs of a quantized concatenation get one range.
 
     Returns:
+      A list of pairs, a flag and its value; None is the value of one that takes none.
+    """
+    options = [
+        ("--input_arrays", ",".join(input_arrays)),
+        ("--input_shapes", ":".join(input_shapes)),
+        ("--output_arrays", ",".join(output_arrays)),
+        ("--inference_type", inference_type),
+    ]
+    for flag, values in [
+        ("--mean_values", mean_values),
+        ("--std_dev_values", std_dev_values),
+        ("--default_ranges", default_ranges),
+    ]:
+        if values:
+            options.append((flag, ",".join(values)))
+    for flag, given in [
+        ("--allow_custom_ops", allow_custom_ops),
+        ("--change_concat_input_ranges", change_concat_input_ranges),
+    ]:
+        if given:
+            options.append((flag, None))
+    return options
+
+def _word(flag, value):
+    """Spells a flag as one word of a shell, whatever is in its value."""
+    return flag if value == None else "{}='{}'".format(flag, value.replace("'", "'\\''"))
+
+def toco_flags(**recipe):
+    """Spells a recipe as TOCO's flags for a shell.
+
+    Args:
+      **recipe: what `toco_options` takes.
+
+    Returns:
       A list of words for a shell.
     """
-    flags = [
-        _flag("input_arrays", input_arrays),
-        _flag("input_shapes", input_shapes, separator = ":"),
-        _flag("output_arrays", output_arrays),
-        _flag("inference_type", [inference_type]),
-    ]
-    if mean_values:
-        flags.append(_flag("mean_values", mean_values))
-    if std_dev_values:
-        flags.append(_flag("std_dev_values", std_dev_values))
-    if default_ranges:
-        flags.append(_flag("default_ranges", default_ranges))
-    if allow_custom_ops:
-        flags.append("--allow_custom_ops")
-    if change_concat_input_ranges:
-        flags.append("--change_concat_input_ranges")
-    return flags
+    return [_word(flag, value) for flag, value in toco_options(**recipe)]
 
 def toco(name, graph, out, flags, recipe, **kwargs):
     """Converts a frozen graph with the TOCO of the resolved TensorFlow toolchain.

@@ -1,0 +1,198 @@
+"""The report on several TensorFlows: what it converts again, and with what; which versions it takes."""
+
+load("@bazel_skylib//lib:unittest.bzl", "analysistest", "asserts")
+
+# The tests look behind the public rules.
+# buildifier: disable=bzl-visibility
+load("//third_party/python:interpreter.bzl", "python_interpreter")
+load("//tools/tensorflow:toolchain.bzl", "tensorflow_toolchain")
+load("//tools/tflite:defs.bzl", "tensorflow_versions", "tflite_model")
+load(":actions.bzl", "rule_action_test")
+load(":refusals.bzl", "not_allowed", "refusal", "refusal_tests")
+
+# A target under test is analyzed only: its files are empty.
+_MANUAL = ["manual"]
+
+_VERSIONS = ["2.15.1", "2.17.1"]
+_ALLOWED = "give two or more of 1.15.5, 2.15.1, 2.17.1, each once"
+
+def _toolchain_test_impl(ctx):
+    env = analysistest.begin(ctx)
+    tensorflow = analysistest.target_under_test(env)[platform_common.ToolchainInfo].tensorflow_info
+    asserts.equals(env, "1.0", tensorflow.version)
+    asserts.equals(env, ctx.attr.title, tensorflow.title)
+    asserts.equals(env, ctx.attr.interpreter, tensorflow.interpreter)
+    return analysistest.end(env)
+
+_toolchain_test = analysistest.make(_toolchain_test_impl, attrs = {
+    "interpreter": attr.string(doc = "TensorflowToolchainInfo.interpreter.", mandatory = True),
+    "title": attr.string(doc = "TensorflowToolchainInfo.title.", mandatory = True),
+})
+
+def _without_mlir_test_impl(ctx):
+    env = analysistest.begin(ctx)
+    asserts.expect_failure(env, "converter = \"mlir\" is not allowed under TensorFlow 1.0: that one has TOCO only")
+    return analysistest.end(env)
+
+_without_mlir_test = analysistest.make(
+    _without_mlir_test_impl,
+    config_settings = {"//command_line_option:extra_toolchains": "//tests/tools/tflite:toolchain_without_mlir"},
+    expect_failure = True,
+)
+
+def _toolchains():
+    """Declares toolchains that name a CPython, and returns their tests."""
+    python_interpreter(name = "pinned_python", tags = _MANUAL, version = "3.7.9")
+    python_interpreter(name = "local_python", local_sha256 = "0123abcd", tags = _MANUAL, version = "3.7.16")
+    tests = []
+    for interpreter, title, origin in [
+        ("pinned_python", "TensorFlow 1.0", "hermetic"),
+        ("local_python", "TensorFlow 1.0 on a local CPython 3.7.16", "local: 3.7.16 sha256 0123abcd"),
+    ]:
+        tensorflow_toolchain(
+            name = "tensorflow_on_" + interpreter,
+            interpreter = ":" + interpreter,
+            tags = _MANUAL,
+            tensorflow = "//tools/tensorflow:graph_tensorflow",
+            toco = ":graph_code",
+            version = "1.0",
+        )
+        _toolchain_test(
+            name = interpreter + "_test",
+            size = "small",
+            interpreter = origin,
+            target_under_test = ":tensorflow_on_" + interpreter,
+            title = title,
+        )
+        tests.append(interpreter + "_test")
+    native.toolchain(
+        name = "toolchain_without_mlir",
+        toolchain = ":tensorflow_on_pinned_python",
+        toolchain_type = "//tools/tensorflow:toolchain_type",
+    )
+    for target in ["mlir_model.raw", "mlir_program"]:
+        label = ":" + target if target == "mlir_model.raw" else "//tools/tensorflow:mlir"
+        _without_mlir_test(name = target + "_without_mlir_test", size = "small", target_under_test = label)
+        tests.append(target + "_without_mlir_test")
+    return tests
+
+def tensorflow_versions_test_suite(name):
+    """Declares the tests.
+
+    Args:
+      name: the test suite's name.
+    """
+    package = native.package_name() + "/"
+    output = "BIN/" + package
+    for converter in ["mlir", "toco"]:
+        tflite_model(
+            name = converter + "_model",
+            converter = converter,
+            graph = ":graph_of_minus_one_to_one" if converter == "toco" else ":graph",
+            input_arrays = ["a"],
+            input_shapes = ["1,2"],
+            optimizations = ["DEFAULT"] if converter == "mlir" else [],
+            output_arrays = ["x"],
+            representative_dataset = ":dataset" if converter == "mlir" else None,
+            tags = _MANUAL,
+        )
+        tensorflow_versions(
+            name = converter + "_versions",
+            models = [":{}_model".format(converter)],
+            tags = _MANUAL,
+            versions = _VERSIONS,
+        )
+
+    # 2.15.1 has converted already: its file is the model.
+    again = "{}toco_versions/2.17.1/toco_model".format(output)
+    rule_action_test(
+        name = "convert_again_with_toco_test",
+        size = "small",
+        argv = [
+            "--flagfile",
+            output + "toco_model.toco.flags",
+            "--graph_def_file",
+            output + "graph_of_minus_one_to_one.pb",
+            "--output_file",
+            again + ".raw.tflite",
+        ],
+        inputs = [package + "toco_model.toco.flags", package + "graph_of_minus_one_to_one.pb"],
+        mnemonic = "TocoConvert",
+        outputs = [again + ".raw.tflite"],
+        target_under_test = ":toco_versions",
+        tool = "tools/convert/toco_2.17.1",
+    )
+    rule_action_test(
+        name = "canonical_again_test",
+        size = "small",
+        argv = [
+            "--input",
+            again + ".raw.tflite",
+            "--description",
+            "stub weights; converted by TOCO of TensorFlow 2.17.1; preprocessing minus_one_to_one",
+            "--output",
+            again + ".tflite",
+        ],
+        inputs = [package + "toco_versions/2.17.1/toco_model.raw.tflite"],
+        mnemonic = "CanonicalTflite",
+        outputs = [again + ".tflite"],
+        target_under_test = ":toco_versions",
+        tool = "tools/canonicalize/canonicalize_tflite",
+    )
+    rule_action_test(
+        name = "convert_again_with_mlir_test",
+        size = "small",
+        argv = [
+            "--flagfile",
+            output + "mlir_model.raw.flags",
+            "--graph_def_file",
+            output + "graph.pb",
+            "--output_file",
+            output + "mlir_versions/2.17.1/mlir_model.raw.tflite",
+            "--representative_dataset",
+            output + "dataset.npz",
+        ],
+        inputs = [package + name for name in ["mlir_model.raw.flags", "graph.pb", "dataset.npz"]],
+        mnemonic = "MlirConvert",
+        outputs = [output + "mlir_versions/2.17.1/mlir_model.raw.tflite"],
+        target_under_test = ":mlir_versions",
+        tool = "tools/convert/mlir_2.17.1",
+    )
+    rule_action_test(
+        name = "compare_versions_test",
+        size = "small",
+        argv = [
+            "--model",
+            "//{}:toco_model".format(native.package_name()),
+            "--converter",
+            "toco",
+            "--file=2.15.1={}toco_model.tflite".format(output),
+            "--file=2.17.1={}.tflite".format(again),
+            "--output",
+            output + "toco_versions/toco_model.json",
+        ],
+        inputs = [package + "toco_model.tflite", package + "toco_versions/2.17.1/toco_model.tflite"],
+        mnemonic = "CompareVersions",
+        outputs = [output + "toco_versions/toco_model.json"],
+        target_under_test = ":toco_versions",
+        tool = "tools/compare/compare_versions",
+    )
+
+    refusals = {}
+    for case, versions, given in [
+        ("one_version", ["2.15.1"], "[\"2.15.1\"]"),
+        ("no_version", [], "[]"),
+        ("a_version_twice", ["2.15.1", "2.15.1"], "[\"2.15.1\", \"2.15.1\"]"),
+        ("a_version_that_is_not_pinned", ["2.15.1", "2.16.2"], "[\"2.15.1\", \"2.16.2\"]"),
+    ]:
+        tensorflow_versions(name = case, models = [":toco_model"], tags = _MANUAL, versions = versions)
+        refusals[case] = refusal(case, not_allowed("versions", given, _ALLOWED))
+    refusal_tests(name = name + ".refusals", accepted = [], refusals = refusals)
+
+    native.test_suite(name = name, tests = [":" + test for test in _toolchains() + [
+        "canonical_again_test",
+        "compare_versions_test",
+        "convert_again_with_mlir_test",
+        "convert_again_with_toco_test",
+        name + ".refusals",
+    ]])
