@@ -87,8 +87,10 @@ def third_party_repositories():
         )
     cpython_3_7(
         name = "cpython_3_7",
+        archive = "cpython-3.7.9",
         lock = "//third_party/zstandard:requirements.lock",
         packages = ["@debian//:{}.deb".format(package) for package in CPYTHON_3_7_PACKAGES],
+        table = "//third_party/python:cpython_3_7.lock.json",
     )
     python_site(
         name = "tensorflow_" + VERSION_ON_PYTHON_3_7.replace(".", "_"),

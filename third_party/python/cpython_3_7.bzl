@@ -6,20 +6,14 @@ load(":cpython.bzl", "HERMETIC_ENVIRONMENT", "add_libraries", "compile_runtime",
 
 _VERSION = "3.7"
 
-# The last 3.7 of python-build-standalone. Its release page states no digest; three public repositories that
-# have nothing to do with each other pin it to this one, and one of them to 28,357,634 bytes too.
-_FILE = "cpython-3.7.9-x86_64-unknown-linux-gnu-pgo-20200823T0036.tar.zst"
-_SHA256 = "c6d6256d13e929e77e7ee6e53470fe63ad19d173fee6d56bb1b2dbda67081543"
-_URLS = [
-    "https://github.com/{}/python-build-standalone/releases/download/20200822/{}".format(owner, _FILE)
-    for owner in ["astral-sh", "indygreg"]
-]
-
 _LOCAL = "PYTHON_3_7"
 
 # $1 is the prefix. What a person has installed there is not taken, nor what converts nothing.
 _TAKE = """
-cp -L "$1/bin/python3.7" runtime/bin/python3.7
+# A build of it may have the name with the ABI's flag only.
+program=$1/bin/python3.7
+[ -e "$program" ] || program=${program}m
+cp -L "$program" runtime/bin/python3.7
 for library in "$1"/lib/libpython3.7*.so.*; do
     [ ! -e "$library" ] || cp -L "$library" runtime/lib/
 done
@@ -87,12 +81,13 @@ def _take_local(ctx, prefix):
 
 def _take_pinned(ctx):
     """Unpacks the pinned build."""
-    if not ctx.download(url = _URLS, output = "packed", sha256 = _SHA256, allow_fail = True).success:
+    file = json.decode(ctx.read(ctx.attr.table))[ctx.attr.archive]["files"][0]
+    if not ctx.download(url = file["url"], output = "packed", sha256 = file["sha256"], allow_fail = True).success:
         fail(("TensorFlow 1.15.5 needs CPython 3.7, which is not here: {} could not be had (the WARNING above says " +
               "why); put this file, of sha256 {}, into a folder and pass --distdir=FOLDER, or name a CPython 3.7 of " +
               "this machine, which what is made will say: --repo_env={}=FOLDER, where bin/python3.7 is.").format(
-            _URLS[0],
-            _SHA256,
+            file["url"],
+            file["sha256"],
             _LOCAL,
         ))
     for row in fetch_wheels(ctx, ctx.read(ctx.attr.lock), "wheels"):
@@ -102,7 +97,7 @@ def _take_pinned(ctx):
         environment = dict(HERMETIC_ENVIRONMENT, PYTHONPATH = str(ctx.path("zstandard"))),
     )
     if unpacked.return_code != 0:
-        fail("{}: {}".format(_URLS[0], unpacked.stderr.strip()))
+        fail("{}: {}".format(file["url"], unpacked.stderr.strip()))
     for path in ["packed", "wheels", "zstandard"]:
         ctx.delete(path)
     lay_out(ctx, _VERSION, [_TAKE, str(ctx.path("build/python/install"))])
@@ -140,6 +135,8 @@ the machine. That one is copied: its files are inputs as all others, but nobody 
 their digest, and what is made of it says so. What changes in FOLDER later is not seen before `bazel sync`.""",
     attrs = dict(
         dict(pip_attrs, **runtime_attrs),
+        archive = attr.string(doc = "The pinned build's name in the table.", mandatory = True),
+        table = attr.label(doc = "The pin, as in `third_party/checkpoints/released.lock.json`.", mandatory = True),
         _unpacker = attr.label(default = Label("//third_party/python:unpack_zstandard.py")),
     ),
     environ = [_LOCAL],

@@ -23,6 +23,10 @@ _BUILD_RULES = ("bazel_skylib", "rules_java", "rules_proto", "rules_python")
 # With which every lock of wheels is installed.
 _INSTALLERS = ("python3-pip-whl.deb", "python3-setuptools-whl.deb")
 
+# The one that may be of the machine, and what the toolchain's `interpreter` says then.
+_INTERPRETER = "cpython_3_7"
+_LOCAL_INTERPRETER = re.compile(r"local: (\S+) sha256 ([0-9a-f]{64})")
+
 _LOCK_ROW = re.compile(
     r"^(?P<name>[\w.-]+)==(?P<version>\S+) \\\n"
     r"    --hash=sha256:(?P<sha256>[0-9a-f]{64})\n"
@@ -84,6 +88,7 @@ class Locks:
         self._table = request["materials"]
         self._files = request["lock_files"]
         self._debian_packages = request["debian_packages"]
+        self._local_interpreter = _LOCAL_INTERPRETER.fullmatch(request["interpreter"])
         self._texts: dict[str, str] = {}
 
     def _text(self, lock: str) -> str:
@@ -177,6 +182,11 @@ class Locks:
         for label in [described.get("package"), *described.get("packages", [])]:
             if label:
                 yield self.debian_package(label, name)
+        if name == _INTERPRETER and self._local_interpreter:
+            # In place of what is pinned, and of what unpacks that.
+            version, digest = self._local_interpreter.groups()
+            yield material("local interpreter", f"CPython {version}", digest, repositories=[name])
+            return
         if "archive" in described:
             yield from self._published(name, described)
         for lock in ("lock", "tools_lock"):

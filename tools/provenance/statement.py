@@ -72,6 +72,7 @@ def build(
                 "internalParameters": {
                     "platform": "linux-x86_64",
                     "converter": request["converter"],
+                    "interpreter": request["interpreter"],
                     "preprocessing": request["preprocessing"],
                     "weightsDescription": request["weights_description"],
                     "weightsAreSynthetic": request["weights"] == "seeded",

@@ -96,6 +96,32 @@ class MaterialsTest(parameterized.TestCase):
         )
         self.assertNotIn("synthetic", found["model.ckpt.index"]["annotations"])
 
+    def _of_cpython_3_7(self, interpreter: str) -> dict[str, str]:
+        self.request["repositories"].append("cpython_3_7")
+        self.request["interpreter"] = interpreter
+        return {
+            name: row["annotations"]["kind"]
+            for name, row in self._collected().items()
+            if "cpython_3_7" in row["annotations"].get("repositories", [])
+        }
+
+    def test_a_pinned_interpreter_is_told_of_by_its_archive(self):
+        found = self._of_cpython_3_7("hermetic")
+        self.assertEqual(found["some%20model.tar.gz"], "published file")
+        self.assertIn("some_models-1.0.post2.tar.gz", found)
+
+    def test_a_local_interpreter_is_told_of_by_the_digest_of_its_files(self):
+        found = self._of_cpython_3_7("local: 3.7.16 sha256 " + "7" * 64)
+        self.assertEqual(
+            found,
+            {
+                "CPython 3.7.16": "local interpreter",
+                "libc6_1%3a2.36-9+deb12u14_amd64.deb": "debian package",
+            },
+        )
+        row = self._collected()["CPython 3.7.16"]
+        self.assertEqual(row["digest"]["sha256"], "7" * 64)
+
     def test_a_dataset_is_a_material(self):
         self.request["samples"] = self.request["byproducts"]["frozen graph"]
         row = self._collected()["x.pb"]

@@ -80,6 +80,7 @@ def make(folder: str) -> dict[str, Any]:
         "third_party/some/source.lock": SDIST,
         "third_party/tensorflow/2.15.1.lock": LOCK,
         "third_party/checkpoints/released.lock.json": json.dumps(PUBLISHED),
+        "third_party/python/cpython_3_7.lock.json": json.dumps(PUBLISHED),
     }
     table = {
         "bazel_skylib": {"package": "@debian//:bazel-skylib.deb"},
@@ -87,6 +88,12 @@ def make(folder: str) -> dict[str, Any]:
         "rules_proto": {"package": "@debian//:bazel-rules-proto.deb"},
         "rules_python": {"package": "@debian//:bazel-rules-python.deb"},
         "cpython_3_11": {"packages": ["@debian//:libc6.deb"]},
+        "cpython_3_7": {
+            "archive": "some_model",
+            "lock": "third_party/some/source.lock",
+            "packages": ["@debian//:libc6.deb"],
+            "table": "third_party/python/cpython_3_7.lock.json",
+        },
         "debian": {"lock": "third_party/debian/packages.lock.json"},
         "pip_parse_wheels": {"lock": "third_party/pip/pip_parse.lock"},
         "released_some_model": {
@@ -112,6 +119,7 @@ def make(folder: str) -> dict[str, Any]:
         "converter": "toco",
         "debian_packages": debian_packages,
         "integer": True,
+        "interpreter": "hermetic",
         "lock_files": {name: write(name, text) for name, text in locks.items()},
         "materials": table,
         "model": write("x.tflite", "model"),
