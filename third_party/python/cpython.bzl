@@ -6,6 +6,39 @@ load("//third_party/debian:debian.bzl", "unpack_debian_package")
 # would go on to the host's directories.
 _UNSUPPORTED_MODULES = ["_curses", "_curses_panel", "_dbm", "nis", "readline", "ossaudiodev"]
 
+# What `bazel run //tools/audit` sets, as a JSON object: `commands`, shell commands that the launcher runs in actions
+# before it starts Python, which change "$@", the command that is started, and find helper programs in the folder
+# `$audit`; and `variables`, words as in `A=1 B=2`, which the command gets.
+AUDIT_LAUNCHER = "AUDIT_LAUNCHER"
+
+# The helper programs' packages: an emulated CPU, another clock, and a look at what is opened.
+AUDIT_PACKAGES = "audit_debian"
+_AUDIT_PACKAGES = ["libfaketime", "libunwind8", "qemu-user-static", "strace"]
+
+_AUDIT_LAYOUT = """
+mkdir -p audit/bin audit/lib
+mv unpacked-audit/usr/bin/qemu-x86_64-static unpacked-audit/usr/bin/strace audit/bin/
+cp -L unpacked-audit/usr/lib/x86_64-linux-gnu/*.so.* unpacked-audit/usr/lib/x86_64-linux-gnu/faketime/*.so.* audit/lib/
+rm -rf unpacked-audit
+"""
+
+# Only in an action: what a repository rule starts is no part of what the audit looks into.
+_AUDIT_COMMANDS = """\
+audit_variables=
+case $PWD in
+    */execroot/*)
+        audit=${{runtime%/runtime}}/audit
+        audit_variables='{variables}'
+        {commands}
+        ;;
+esac
+
+"""
+_AUDIT_VARIABLES = """\
+# shellcheck disable=SC2086
+set -- $audit_variables "$@"
+"""
+
 # The folder that stands for the runtime in the compiled files' names, wherever it really lies.
 _TRACEBACK_PREFIX = "/cpython"
 
@@ -52,7 +85,7 @@ exports_files(["python", "runtime"])
 py_runtime(
     name = "py_runtime",
     # The directory is one input: a link to stage, instead of two thousand.
-    files = ["runtime"],
+    files = {files},
     interpreter = "python",
     python_version = "PY3",
     stub_shebang = \"\"\"{shebang}\"\"\",
@@ -67,6 +100,13 @@ HERMETIC_ENVIRONMENT = {
 }
 
 def _cpython_impl(ctx):
+    audit = ctx.os.environ.get(AUDIT_LAUNCHER, "")
+    if audit:
+        for package in _AUDIT_PACKAGES:
+            unpack_debian_package(ctx, Label("@{}//:{}.deb".format(AUDIT_PACKAGES, package)), "unpacked-audit")
+        result = ctx.execute(["sh", "-ec", _AUDIT_LAYOUT])
+        if result.return_code != 0:
+            fail("the audit's programs cannot be laid out: " + result.stderr.strip())
     for package in ctx.attr.packages:
         unpack_debian_package(ctx, package, "unpacked")
     result = ctx.execute(["sh", "-ec", _LAYOUT, "sh", ctx.attr.version] + _UNSUPPORTED_MODULES)
@@ -75,6 +115,8 @@ def _cpython_impl(ctx):
 
     ctx.template("runtime/confine.py", ctx.attr._confine, executable = False)
     ctx.template("python", ctx.attr._launcher, {
+        "%{audit_commands}": _AUDIT_COMMANDS.format(**json.decode(audit)) if audit else "",
+        "%{audit_variables}": _AUDIT_VARIABLES if audit else "",
         # Before 3.11 nothing keeps a script's own folder from being importable.
         "%{safe_path}": "-P" if int(ctx.attr.version.split(".")[1]) >= 11 else "",
         "%{version}": ctx.attr.version,
@@ -82,7 +124,10 @@ def _cpython_impl(ctx):
     compile_python(ctx, ctx.path("python"), "runtime/lib/python" + ctx.attr.version, _TRACEBACK_PREFIX)
 
     shebang = ctx.read(ctx.attr._stub_shebang).replace("%{repository}", ctx.name).strip()
-    ctx.file("BUILD.bazel", _BUILD.format(shebang = shebang))
+    ctx.file("BUILD.bazel", _BUILD.format(
+        files = repr(["runtime"] + (["audit"] if audit else [])),
+        shebang = shebang,
+    ))
 
 cpython = repository_rule(
     implementation = _cpython_impl,
@@ -96,6 +141,7 @@ starts it. `py_runtime` is the Bazel target for a toolchain.""",
         "_launcher": attr.label(default = Label("//third_party/python:launcher.sh.tpl")),
         "_stub_shebang": attr.label(default = Label("//third_party/python:stub_shebang.sh.tpl")),
     },
+    environ = [AUDIT_LAUNCHER],
 )
 
 def compile_python(ctx, python, directory, prefix):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 from collections.abc import Iterator
 
 from tools.cli import cli
@@ -67,8 +68,12 @@ def _digests(files: list[dict], path: str) -> dict[str, str]:
     return found
 
 
-def read(path: str) -> dict[tuple[str, tuple[str, ...]], Action]:
+def read(path: str, may_be_empty: bool = False) -> dict[tuple[str, tuple[str, ...]], Action]:
     """Reads the log that `--execution_log_json_file` wrote.
+
+    Args:
+      path: the log.
+      may_be_empty: whether it is no mistake that nothing was executed.
 
     Returns:
       The actions by (mnemonic, outputs).
@@ -76,6 +81,8 @@ def read(path: str) -> dict[tuple[str, tuple[str, ...]], Action]:
     Raises:
       cli.UserError: the file is missing, empty or cut off, or lacks a digest.
     """
+    if may_be_empty and os.path.exists(path) and not os.path.getsize(path):
+        return {}
     text = cli.read_file(path, "execution log").decode("utf-8")
     actions = {}
     for value in _objects(text, path):

@@ -1,0 +1,133 @@
+"""What a round keeps of a built target: its actions by digests, small enough for all models."""
+
+import collections
+import dataclasses
+import hashlib
+import json
+import pathlib
+import re
+from collections.abc import Mapping
+
+from tools.audit import execution_log
+from tools.cli import cli
+
+# An external repository's folder with this many files becomes one line: TensorFlow has 15,000, and
+# every action that uses it lists them.
+_MANY = 100
+Key = tuple[str, tuple[str, ...]]
+_FOLDER = re.compile(r"((?:external|.*\.runfiles)/[^/]+/[^/]+)/.+")
+
+
+@dataclasses.dataclass(frozen=True)
+class Leak:
+    """A file that an action read though no input declares it.
+
+    Attributes:
+      action: the action's name.
+      path: the file; "<output base>", "<workspace>" and "<tree>" stand for what differs by place.
+      digest: its content's sha256 after the build, "" if it could not be read then.
+    """
+
+    action: str
+    path: str
+    digest: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Record:
+    """A built target.
+
+    Attributes:
+      target: its label.
+      seconds: how long Bazel took.
+      size: the bytes of what it made in the end.
+      actions: what it ran, by (mnemonic, outputs), in Bazel's order.
+      leaks: what its actions read undeclared; empty where nothing was traced.
+      traced: how many of the actions were traced.
+    """
+
+    target: str
+    seconds: float
+    size: int
+    actions: dict[Key, execution_log.Action]
+    leaks: tuple[Leak, ...] = ()
+    traced: int = 0
+
+
+def folders(inputs: Mapping[str, str]) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
+    """Joins the files of big folders.
+
+    Returns:
+      The inputs, each big folder as one path with a digest of all that is in it; and the files of
+      each such folder, by that digest.
+    """
+    by_folder: dict[str, dict[str, str]] = collections.defaultdict(dict)
+    for path, digest in inputs.items():
+        match = _FOLDER.fullmatch(path)
+        if match:
+            by_folder[match[1]][path[len(match[1]) + 1 :]] = digest
+    joined, listings = dict(inputs), {}
+    for folder, files in by_folder.items():
+        if len(files) < _MANY:
+            continue
+        text = "".join(f"{path}\0{digest}\n" for path, digest in sorted(files.items()))
+        digest = hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+        listings[digest] = files
+        for path in files:
+            del joined[f"{folder}/{path}"]
+        joined[folder] = digest
+    return joined, listings
+
+
+def write(record: Record, path: pathlib.Path, listings: pathlib.Path) -> None:
+    """Writes a record; what is in big folders goes to a file of its own by digest, once."""
+    actions = []
+    for action in record.actions.values():
+        inputs, found = folders(action.inputs)
+        actions.append(dataclasses.asdict(action) | {"inputs": inputs})
+        for digest, files in found.items():
+            if not (listings / digest).exists():
+                with cli.output_file(str(listings / digest), "w") as stream:
+                    json.dump(files, stream)
+    document = dataclasses.asdict(dataclasses.replace(record, actions={})) | {"actions": actions}
+    with cli.output_file(str(path), "w") as stream:
+        json.dump(document, stream, indent=1)
+
+
+def read(path: pathlib.Path) -> Record:
+    """Reads what `write` wrote.
+
+    Raises:
+      cli.UserError: it is no such file.
+    """
+    try:
+        document = json.loads(cli.read_file(str(path), "record of a build"))
+        rows = [
+            execution_log.Action(
+                **row | {"outputs": tuple(row["outputs"]), "arguments": tuple(row["arguments"])}
+            )
+            for row in document.pop("actions")
+        ]
+        leaks = tuple(Leak(**row) for row in document.pop("leaks"))
+        actions = {(action.mnemonic, action.outputs): action for action in rows}
+        return Record(**document | {"actions": actions, "leaks": leaks})
+    except (ValueError, KeyError, TypeError) as error:
+        raise cli.UserError(
+            f"{path}: is no record of a build ({error!r}); remove it and call the audit again."
+        ) from error
+
+
+def merged(records: list[Record]) -> dict[Key, execution_log.Action]:
+    """Returns the actions of all targets, each once: what two targets share is built once."""
+    actions = {}
+    for record in records:
+        for key, action in record.actions.items():
+            actions.setdefault(key, action)
+    return actions
+
+
+def size(actions: Mapping[Key, execution_log.Action], folder: pathlib.Path) -> int:
+    """Returns the bytes of what actions made below `folder` and none of them read."""
+    read_by_others = {path for action in actions.values() for path in action.inputs}
+    made = {path for action in actions.values() for path in action.digests}
+    return sum((folder / path).stat().st_size for path in made - read_by_others)
