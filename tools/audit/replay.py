@@ -18,7 +18,7 @@ from tools.audit.surroundings import Inside
 # Where the launcher's own commands for actions begin, and where it starts Python.
 _FIRST, _LAST = "# In the sandbox of an action", "exec /usr/bin/env -i"
 _ADDR_NO_RANDOMIZE = 0x0040000
-# libfaketime reads this form of FAKETIME_FMT; one without a space is one word to a shell.
+# Seconds since 1970; libfaketime takes a time without a sign as one that stands still.
 _FROZEN = "1900000000"
 _SECONDS = 1800
 

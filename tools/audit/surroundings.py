@@ -69,6 +69,7 @@ class Inside:
             # Time since boot stays: what waits for a time span must not wait for ever.
             variables |= {
                 "FAKETIME": self.clock,
+                "FAKETIME_FMT": "%s",
                 "FAKETIME_DONT_FAKE_MONOTONIC": "1",
                 "NO_FAKE_STAT": "1",
             }
