@@ -19,7 +19,7 @@ from absl import flags
 
 from tools.cli import cli
 
-_AUDIT = flags.DEFINE_string("audit", None, "The program.", required=True)
+_AUDIT = flags.DEFINE_string("audit", None, "The program; the BUILD file names it.")
 _REPORT = flags.DEFINE_string("report", None, "Where to leave the page for people.")
 
 _PACKAGE = "tests/tools/audit/faults"
@@ -110,6 +110,8 @@ def complaints(report: Mapping[str, Any]) -> list[str]:
 
 def main(argv: Sequence[str]) -> None:
     del argv
+    if not _AUDIT.value:
+        raise cli.UserError("--audit is missing; start this program with `bazel run`.")
     program = os.path.abspath(_AUDIT.value)
     faults = sorted({expected.fault for expected in EXPECTED} | {*SOUND, *_FOLLOWING})
     with tempfile.TemporaryDirectory() as directory:
