@@ -91,9 +91,7 @@ def find(target: str, options: Sequence[str]) -> list[Ours]:
     return [
         shipped,
         *(
-            dataclasses.replace(
-                _ours(path, f"{target} as converted"), synthetic=shipped.synthetic
-            )
+            dataclasses.replace(_ours(path, f"{target} as converted"), synthetic=shipped.synthetic)
             for path in paths["raw"]
         ),
     ]

@@ -1,14 +1,16 @@
 """What differs between two files: which bytes and, in a .tflite, which fields."""
 
 import dataclasses
-import struct
 
 from tools.canonicalize import flexbuffer
-from tools.canonicalize.schema import FILE_IDENTIFIER, tflite
+from tools.canonicalize.schema import tflite
+from tools.cli import cli
+from tools.diff import comparison, text
 
 _BLOCK = 1 << 16
 _NEAR = 8
 _MOST_BYTES = 32
+_MOST_FIELDS = 10
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,13 +102,14 @@ def _key_orders(left: bytes, right: bytes) -> list[str]:
 
 def fields(left: bytes, right: bytes) -> list[str]:
     """Returns in words what differs between two .tflite files; none if one of them is no model."""
-    if any(content[4:8] != FILE_IDENTIFIER for content in (left, right)):
-        return []
     try:
-        return _key_orders(left, right)
-    except (struct.error, IndexError, TypeError, ValueError, AttributeError):
-        # A file that only begins like a model is looked at byte by byte.
+        differences = comparison.compare(left, right).differences
+    except cli.UserError:
         return []
+    return _key_orders(left, right) + [
+        f"{kind} of {where}: {ours} | {theirs} {detail}".rstrip()
+        for kind, where, ours, theirs, detail in text.rows(differences, _MOST_FIELDS)
+    ]
 
 
 def compare(path: str, left: bytes, right: bytes) -> File:

@@ -45,13 +45,17 @@ class RunsTest(absltest.TestCase):
 
 class FieldsTest(absltest.TestCase):
     def test_keys_in_another_order_are_named(self):
-        (field,) = differing.compare("m.tflite", _model("abc"), _model("cab")).fields
+        field, *_ = differing.compare("m.tflite", _model("abc"), _model("cab")).fields
         self.assertRegex(field, "Mine 0: custom options: .*keys laid out in another order")
 
     def test_other_values_are_not_called_another_order(self):
         found = differing.compare("m.tflite", _model("abc"), _model("abd"))
         self.assertNotEmpty(found.runs)
         self.assertNotIn("another order", " ".join(found.fields))
+
+    def test_other_fields_are_named_too(self):
+        found = differing.compare("m.tflite", _model("abc"), _model("abc", "e"))
+        self.assertIn("description of model: d | e", found.fields)
 
     def test_what_is_no_model_is_compared_by_bytes(self):
         for left, right in ((b"a", b"b"), (b"....TFL3", b"....TFL3?"), (b"", _model("a"))):
