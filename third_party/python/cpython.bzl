@@ -8,17 +8,16 @@ _UNSUPPORTED_MODULES = ["_curses", "_curses_panel", "_dbm", "nis", "readline", "
 
 # What `bazel run //tools/audit` sets, as a JSON object: `commands`, shell commands that the launcher runs in actions
 # before it starts Python, which change "$@", the command that is started, and find helper programs in the folder
-# `$audit`; and `variables`, words as in `A=1 B=2`, which the command gets.
+# `$audit`; `variables`, words as in `A=1 B=2`, which the command gets; and `packages`, those helpers' packages.
 AUDIT_LAUNCHER = "AUDIT_LAUNCHER"
 
-# The helper programs' packages: an emulated CPU, another clock, and a look at what is opened.
+# The repository with those packages: an emulated CPU, another clock, and a look at what is opened.
 AUDIT_PACKAGES = "audit_debian"
-_AUDIT_PACKAGES = ["libfaketime", "libunwind8", "qemu-user-static", "strace"]
 
 _AUDIT_LAYOUT = """
 mkdir -p audit/bin audit/lib
-mv unpacked-audit/usr/bin/qemu-x86_64-static unpacked-audit/usr/bin/strace audit/bin/
-cp -L unpacked-audit/usr/lib/x86_64-linux-gnu/*.so.* unpacked-audit/usr/lib/x86_64-linux-gnu/faketime/*.so.* audit/lib/
+find unpacked-audit/usr/bin '(' -name qemu-x86_64-static -o -name strace ')' -exec mv '{}' audit/bin/ ';'
+find unpacked-audit/usr/lib -name '*.so.*' -exec cp -L '{}' audit/lib/ ';'
 rm -rf unpacked-audit
 """
 
@@ -100,9 +99,9 @@ HERMETIC_ENVIRONMENT = {
 }
 
 def _cpython_impl(ctx):
-    audit = ctx.os.environ.get(AUDIT_LAUNCHER, "")
+    audit = json.decode(ctx.os.environ.get(AUDIT_LAUNCHER, "{}"))
     if audit:
-        for package in _AUDIT_PACKAGES:
+        for package in audit["packages"]:
             unpack_debian_package(ctx, Label("@{}//:{}.deb".format(AUDIT_PACKAGES, package)), "unpacked-audit")
         result = ctx.execute(["sh", "-ec", _AUDIT_LAYOUT])
         if result.return_code != 0:
@@ -115,7 +114,10 @@ def _cpython_impl(ctx):
 
     ctx.template("runtime/confine.py", ctx.attr._confine, executable = False)
     ctx.template("python", ctx.attr._launcher, {
-        "%{audit_commands}": _AUDIT_COMMANDS.format(**json.decode(audit)) if audit else "",
+        "%{audit_commands}": _AUDIT_COMMANDS.format(
+            commands = audit["commands"],
+            variables = audit["variables"],
+        ) if audit else "",
         "%{audit_variables}": _AUDIT_VARIABLES if audit else "",
         # Before 3.11 nothing keeps a script's own folder from being importable.
         "%{safe_path}": "-P" if int(ctx.attr.version.split(".")[1]) >= 11 else "",

@@ -19,6 +19,8 @@ _MEMORY = "/dev/shm"
 _MEMORY_KINDS = ("tmpfs", "ramfs")
 _OTHER_USER = 4242
 _PTRACE_TRACEME = 0
+_HELPERS = ("libfaketime", "libunwind8", "strace")
+_EMULATOR = "qemu-user-static"
 
 # What a person's own settings of registries and of bazelisk are called; without them nothing can
 # be fetched, or another Bazel would build.
@@ -78,6 +80,11 @@ class Inside:
         if self.traces:
             variables["AUDIT_TRACED"] = "1"
         return " ".join(f"{name}={value}" for name, value in variables.items())
+
+    def packages(self) -> list[str]:
+        """Returns the Debian packages whose programs the commands, or reruns, start."""
+        # The emulator is the one that is big.
+        return [*_HELPERS, *([_EMULATOR] if self.cpu_model else [])]
 
     @property
     def changes(self) -> bool:
@@ -342,7 +349,11 @@ def start(surroundings: Surroundings, directory: pathlib.Path, own: Mapping[str,
     if not inside.traces and (untraced := _tracing_failure()):
         applied.append(Applied("list of opened files", "on", untraced))
     if inside.changes:
-        launcher = {"commands": inside.commands(), "variables": inside.variables()}
+        launcher = {
+            "commands": inside.commands(),
+            "packages": inside.packages(),
+            "variables": inside.variables(),
+        }
         options.append(f"--repo_env=AUDIT_LAUNCHER={json.dumps(launcher)}")
     if inside.traces:
         options.append(f"--sandbox_writable_path={inside.traces}")
