@@ -26,8 +26,8 @@ _BUILDS = flags.DEFINE_integer("builds", 2, "How many rounds, the plain one incl
 _EMULATE = flags.DEFINE_string(
     "emulate",
     "smallest",
-    "What is built on an emulated processor too: smallest (the target with the smallest result), "
-    "all, none, or a list of targets.",
+    "What is built on an emulated processor too: smallest (the target that writes the fewest bytes "
+    "on its way), all, none, or a list of targets.",
 )
 _CPU_MODEL = flags.DEFINE_string(
     "cpu_model", "Haswell", "The emulated processor; `qemu-x86_64 -cpu help` lists them."

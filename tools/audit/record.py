@@ -6,7 +6,7 @@ import hashlib
 import json
 import pathlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from tools.audit import execution_log
 from tools.cli import cli
@@ -40,7 +40,7 @@ class Record:
     Attributes:
       target: its label.
       seconds: how long Bazel took.
-      size: the bytes of what it made in the end.
+      sizes: the bytes of every file that its actions wrote, by path.
       actions: what it ran, by (mnemonic, outputs), in Bazel's order.
       leaks: what its actions read undeclared; empty where nothing was traced.
       traced: how many of the actions were traced.
@@ -48,7 +48,7 @@ class Record:
 
     target: str
     seconds: float
-    size: int
+    sizes: dict[str, int]
     actions: dict[Key, execution_log.Action]
     leaks: tuple[Leak, ...] = ()
     traced: int = 0
@@ -117,7 +117,7 @@ def read(path: pathlib.Path) -> Record:
         ) from error
 
 
-def merged(records: list[Record]) -> dict[Key, execution_log.Action]:
+def merged(records: Sequence[Record]) -> dict[Key, execution_log.Action]:
     """Returns the actions of all targets, each once: what two targets share is built once."""
     actions = {}
     for record in records:
@@ -126,8 +126,57 @@ def merged(records: list[Record]) -> dict[Key, execution_log.Action]:
     return actions
 
 
-def size(actions: Mapping[Key, execution_log.Action], folder: pathlib.Path) -> int:
-    """Returns the bytes of what actions made below `folder` and none of them read."""
-    read_by_others = {path for action in actions.values() for path in action.inputs}
-    made = {path for action in actions.values() for path in action.digests}
-    return sum((folder / path).stat().st_size for path in made - read_by_others)
+def sizes(
+    actions: Mapping[Key, execution_log.Action], execution_root: pathlib.Path
+) -> dict[str, int]:
+    """Returns the bytes of every file that actions wrote."""
+    paths = {path for action in actions.values() for path in action.digests}
+    return {path: (execution_root / path).lstat().st_size for path in sorted(paths)}
+
+
+@dataclasses.dataclass(frozen=True)
+class Closure:
+    """What a target goes back to.
+
+    Attributes:
+      ends: the sha256 of what it made in the end, by path.
+      actions: the names of all actions that it took, those in other targets' records too.
+      size: the bytes of `ends`.
+      total: the bytes that all those actions wrote.
+    """
+
+    ends: dict[str, str]
+    actions: frozenset[str]
+    size: int
+    total: int
+
+
+def closures(records: Sequence[Record]) -> dict[str, Closure]:
+    """Returns what each target goes back to; what targets share is in one record only."""
+    actions = merged(records)
+    makers = {path: action for action in actions.values() for path in action.digests}
+    size = {path: bytes_ for made in records for path, bytes_ in made.sizes.items()}
+    found = {}
+    for made in records:
+        read_by_others = {path for action in made.actions.values() for path in action.inputs}
+        ends = {
+            path: digest
+            for action in made.actions.values()
+            for path, digest in sorted(action.digests.items())
+            if path not in read_by_others
+        }
+        taken: dict[str, execution_log.Action] = {}
+        pending = list(ends)
+        while pending:
+            action = makers.get(pending.pop())
+            if action and action.name not in taken:
+                taken[action.name] = action
+                pending += action.inputs
+        wrote = [path for action in taken.values() for path in action.digests]
+        found[made.target] = Closure(
+            ends=ends,
+            actions=frozenset(taken),
+            size=sum(size[path] for path in ends),
+            total=sum(size[path] for path in wrote),
+        )
+    return found

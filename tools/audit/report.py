@@ -55,32 +55,7 @@ class Report:
         return not self.findings
 
 
-def _closures(
-    records: Sequence[record.Record],
-) -> dict[str, tuple[dict[str, str], set[str]]]:
-    """Returns of each target what it made in the end, and the names of all that it goes back to."""
-    actions = record.merged(list(records))
-    makers = {path: action for action in actions.values() for path in action.digests}
-    closures = {}
-    for made in records:
-        inputs = {path for action in made.actions.values() for path in action.inputs}
-        ends = {
-            path: digest
-            for action in made.actions.values()
-            for path, digest in action.digests.items()
-            if path not in inputs
-        }
-        names, pending = set(), list(ends)
-        while pending:
-            action = makers.get(pending.pop())
-            if action and action.name not in names:
-                names.add(action.name)
-                pending += action.inputs
-        closures[made.target] = (dict(sorted(ends.items())), names)
-    return closures
-
-
-def _verdict(label: str, names: set[str], found: Sequence[Mapping[str, Any]]) -> str:
+def _verdict(label: str, names: frozenset[str], found: Sequence[Mapping[str, Any]]) -> str:
     kinds = set()
     for finding in found:
         concerned = {finding["action"], *finding["others"]}
@@ -107,14 +82,14 @@ def make(
     order = {kind: number for number, kind in enumerate(("failure", "divergence", "leak"))}
     found = [finding for one in examined for finding in one["findings"]]
     found.sort(key=lambda finding: order[finding["kind"]])
-    closures = _closures(plain)
+    closures = record.closures(plain)
     by_label = {made.target: made for made in plain}
     rows = []
     for label in sorted(targets):
-        outputs, names = closures[label]
-        made = by_label[label]
-        verdict = _verdict(label, names, found)
-        rows.append(Target(label, made.seconds, made.size, outputs, verdict))
+        closure = closures[label]
+        verdict = _verdict(label, closure.actions, found)
+        seconds = by_label[label].seconds
+        rows.append(Target(label, seconds, closure.size, closure.ends, verdict))
     without = [{key: one[key] for key in one if key != "findings"} for one in examined]
     return Report(tuple(rows), tuple(without), tuple(found))
 

@@ -164,9 +164,10 @@ class Round:
         return json.loads(path.read_text(encoding="utf-8")) if digest and path.exists() else None
 
     def smallest(self, targets: Sequence[str]) -> str:
-        """Returns the target that makes the fewest bytes."""
-        sizes = {made.target: made.size for made in self.done(targets) if made.size}
-        return min(sizes, key=lambda target: (sizes[target], target), default=targets[0])
+        """Returns the target that takes the fewest bytes, those on its way counted."""
+        closures = record.closures(self.done(targets))
+        totals = {target: found.total for target, found in closures.items() if found.total}
+        return min(totals, key=lambda target: (totals[target], target), default=targets[0])
 
     def record_path(self, target: str) -> pathlib.Path:
         return self.records / f"{slug(target)}.json"
@@ -258,8 +259,8 @@ class Round:
             )
         log.unlink()
         leaks, traced = self._leaks(actions, pathlib.Path(tracing)) if tracing else ([], 0)
-        size = record.size(actions, self.info("execution_root"))
-        return record.Record(target, seconds, size, actions, tuple(leaks), traced)
+        sizes = record.sizes(actions, self.info("execution_root"))
+        return record.Record(target, seconds, sizes, actions, tuple(leaks), traced)
 
     def _leaks(
         self,

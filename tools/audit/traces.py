@@ -21,7 +21,7 @@ _ALLOWED_PATTERN = re.compile("|".join(f"(?:{pattern})" for pattern, _ in _ALLOW
 _STARTER = re.compile(
     r"/(usr/)?bin/(sh|dash|bash|env|mktemp|uname)"
     r"|/etc/ld\.so\.(cache|preload)|/(usr/)?lib/x86_64-linux-gnu/(libc|libtinfo)\.so\.6(\..*)?"
-    r"|/usr/lib/locale/.*|/usr/share/locale/.*|/usr/lib/x86_64-linux-gnu/gconv/.*"
+    r"|/etc/locale\.alias|/usr/lib/locale/.*|/usr/share/locale/.*|/usr/lib/x86_64-linux-gnu/gconv/.*"
 )
 
 _LINE = re.compile(r"(\d+) +(\w+)\((.*)\) = (-?\d+)(?:<(.*)>)?(?: .*)?")

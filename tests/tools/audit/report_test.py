@@ -13,7 +13,8 @@ def _action(mnemonic, inputs, output):
 
 def _record(target, *actions):
     keyed = {(action.mnemonic, action.outputs): action for action in actions}
-    return record.Record(target, 1.0, 5, keyed)
+    sizes = {path: 5 for action in actions for path in action.digests}
+    return record.Record(target, 1.0, sizes, keyed)
 
 
 _SHARED = _action("Export", {}, "graph.pb")

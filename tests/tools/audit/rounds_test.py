@@ -69,7 +69,7 @@ class RecordTest(absltest.TestCase):
         )
         leak = record.Leak("Convert m.tflite", "/etc/passwd", "3")
         key = (action.mnemonic, action.outputs)
-        self.record = record.Record("//a", 1.5, 7, {key: action}, (leak,), 1)
+        self.record = record.Record("//a", 1.5, {"m.tflite": 7}, {key: action}, (leak,), 1)
 
     def test_comes_back_with_big_folders_joined(self):
         path = self.folder / "record.json"
@@ -96,9 +96,30 @@ class RecordTest(absltest.TestCase):
     def test_what_two_targets_share_counts_once(self):
         self.assertLen(record.merged([self.record, self.record]), 1)
 
-    def test_size_is_of_what_no_action_reads(self):
+    def test_sizes_are_those_of_the_files(self):
         _write(self.folder / "m.tflite", "12345")
-        self.assertEqual(record.size(self.record.actions, self.folder), 5)
+        self.assertEqual(record.sizes(self.record.actions, self.folder), {"m.tflite": 5})
+
+    def test_a_closure_reaches_into_other_targets_records(self):
+        def action(mnemonic, inputs, output):
+            digests = {output: "d"}
+            return execution_log.Action(mnemonic, (output,), (), {}, inputs, digests, False)
+
+        def made(target, size, *actions):
+            keyed = {(one.mnemonic, one.outputs): one for one in actions}
+            sizes = {path: size for one in actions for path in one.digests}
+            return record.Record(target, 1.0, sizes, keyed)
+
+        found = record.closures(
+            [
+                made("//a", 10, action("Export", {}, "g"), action("Convert", {"g": "d"}, "a")),
+                made("//b", 3, action("Convert", {"g": "d"}, "b")),
+            ]
+        )
+        self.assertEqual(found["//b"].actions, {"Export g", "Convert b"})
+        self.assertEqual((found["//b"].size, found["//b"].total), (3, 13))
+        self.assertEqual((found["//a"].size, found["//a"].total), (10, 20))
+        self.assertEqual(found["//a"].ends, {"a": "d"})
 
 
 if __name__ == "__main__":
