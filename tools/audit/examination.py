@@ -110,7 +110,7 @@ class _Examination:
         """Compares files of both rounds and keeps them."""
         found = []
         for path in paths:
-            sides = [one.info("execution_root") / path for one in (self.plain, self.other)]
+            sides = [one.execution_root / path for one in (self.plain, self.other)]
             if not all(side.is_file() for side in sides):
                 continue
             left, right = (side.read_bytes() for side in sides)
@@ -122,11 +122,11 @@ class _Examination:
         return tuple(found)
 
     def _diagnosis(self, action: Action) -> replay.Diagnosis:
-        helpers = self.other.info("output_base") / "external" / "cpython_3_11" / "audit"
+        helpers = self.other.output_base / "external" / "cpython_3_11" / "audit"
         again = replay.Replay(
             action,
-            self.plain.info("execution_root"),
-            self.plain.info("install_base") / "linux-sandbox",
+            self.plain.execution_root,
+            self.plain.output_base / "install" / "linux-sandbox",
             helpers if helpers.is_dir() else None,
             self.directory,
         )

@@ -87,7 +87,6 @@ class Round:
         self.logs = directory / "logs"
         self._options = options
         self._state = directory / "state.json"
-        self._folders: dict[str, pathlib.Path] = {}
         wanted = {"key": key, "surroundings": repr(around), "options": list(options)}
         self.wanted = json.loads(json.dumps(wanted))
         directory.mkdir(parents=True, exist_ok=True)
@@ -128,7 +127,7 @@ class Round:
     def _call(self, arguments: Sequence[str], **streams) -> subprocess.CompletedProcess:
         return subprocess.run(
             [*self.start.prefix, *bazel.command(), "--nohome_rc"]
-            + [f"--output_user_root={self.root}", f"--output_base={self.root / 'base'}"]
+            + [f"--output_user_root={self.root}", f"--output_base={self.output_base}"]
             + list(arguments),
             check=False,
             cwd=self.workspace,
@@ -138,14 +137,19 @@ class Round:
             **streams,
         )
 
-    def info(self, key: str) -> pathlib.Path:
-        """Returns a folder that `bazel info` names."""
-        if key not in self._folders:
-            result = self._call(["info", key], capture_output=True, text=True)
-            if result.returncode:
-                raise cli.UserError(f"round {self.name}: bazel info fails: {result.stderr.strip()}")
-            self._folders[key] = pathlib.Path(result.stdout.strip())
-        return self._folders[key]
+    @property
+    def output_base(self) -> pathlib.Path:
+        """Bazel's folder of this round's builds."""
+        return self.root / "base"
+
+    @property
+    def execution_root(self) -> pathlib.Path:
+        """Where actions run, and where their outputs are.
+
+        Bazel is not asked: `bazel info` without the options of the build fetches repositories anew.
+        """
+        (folder,) = (self.output_base / "execroot").iterdir()
+        return folder
 
     def shutdown(self) -> None:
         """Ends the round's Bazel server, if it runs."""
@@ -156,7 +160,6 @@ class Round:
         """Ends the server and removes all outputs."""
         self.shutdown()
         bazel.remove(self.root)
-        self._folders = {}
 
     def listing(self, digest: str) -> dict[str, str] | None:
         """Returns the files of a big folder by its digest; None if it is no such folder's."""
@@ -195,7 +198,7 @@ class Round:
         """
         missing = [target for target in targets if not self.record_path(target).exists()]
         try:
-            if missing and self.root.exists():
+            if missing and (self.output_base / "execroot").exists():
                 self._discard_unrecorded(targets)
             for target in missing:
                 progress(target, False)
@@ -216,7 +219,7 @@ class Round:
             for action in made.actions.values()
             for path in action.digests
         }
-        execution_root = self.info("execution_root")
+        execution_root = self.execution_root
         remove_unnamed(execution_root / "bazel-out", named, execution_root)
 
     def _build_one(self, target: str, cache: str) -> record.Record:
@@ -259,7 +262,7 @@ class Round:
             )
         log.unlink()
         leaks, traced = self._leaks(actions, pathlib.Path(tracing)) if tracing else ([], 0)
-        sizes = record.sizes(actions, self.info("execution_root"))
+        sizes = record.sizes(actions, self.execution_root)
         return record.Record(target, seconds, sizes, actions, tuple(leaks), traced)
 
     def _leaks(
@@ -270,7 +273,7 @@ class Round:
         """Returns what the actions read undeclared, and how many of them were traced."""
         names = {path: action.name for action in actions.values() for path in action.outputs}
         by_name = {action.name: action for action in actions.values()}
-        execution_root = self.info("execution_root")
+        execution_root = self.execution_root
         found, seen = set(), set()
         for trace in traces.read(folder):
             name = traces.action_of(trace, names)
@@ -283,7 +286,7 @@ class Round:
     def _place(self, path: str) -> str:
         """Returns a path without what differs from round to round."""
         for name, folder in (
-            ("<output base>", self.info("output_base")),
+            ("<output base>", self.output_base),
             ("<workspace>", self.workspace),
             ("<round>", self.directory),
         ):
@@ -294,7 +297,7 @@ class Round:
     def read_leaked(self, place: str) -> pathlib.Path:
         """Returns where a leak's path is in this round."""
         return pathlib.Path(
-            place.replace("<output base>", str(self.info("output_base")))
+            place.replace("<output base>", str(self.output_base))
             .replace("<workspace>", str(self.workspace))
             .replace("<round>", str(self.directory))
         )

@@ -96,7 +96,7 @@ def parse(text: str) -> Trace:
         if call.startswith("rename"):
             trace.written.add(strings[-1])
             continue
-        if "O_DIRECTORY" in given or not resolved:
+        if "O_DIRECTORY" in given or "O_PATH" in given or not resolved:
             continue
         if "O_CREAT" in given and ("O_EXCL" in given or "O_TRUNC" in given):
             trace.written |= {resolved, strings[0]}
