@@ -12,6 +12,7 @@ Exit code 0: all is equal and nothing leaked; 1: not so, or a mistake, which is 
 """
 
 import pathlib
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -181,8 +182,14 @@ class Audit:
 def main(argv: Sequence[str]) -> None:
     console = Console(width=120, emoji=False, markup=False, highlight=False)
     targets = expand(argv[1:])
-    with bazel.output_folder(_DIRECTORY.value, "audit-") as directory:
-        made = Audit(targets, directory, console).run()
+    # Whoever ends the audit wants its Bazel servers to end too.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with bazel.output_folder(_DIRECTORY.value, "audit-") as directory:
+            made = Audit(targets, directory, console).run()
+    except KeyboardInterrupt as error:
+        kept = "with the same --directory, it goes on" if _DIRECTORY.value else "nothing was kept"
+        raise cli.UserError(f"the audit was interrupted; {kept}.") from error
     for path, text in (
         (_JSON.value, report.to_json(made)),
         (_HTML.value, report.to_html(made)),

@@ -9,7 +9,7 @@ from tools.diff import comparison, text
 
 _BLOCK = 1 << 16
 _NEAR = 8
-_MOST_BYTES = 32
+_MOST_BYTES = 16
 _MOST_FIELDS = 10
 
 

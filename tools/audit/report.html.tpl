@@ -9,13 +9,13 @@
 :root {
   --page: #f7f7f5; --card: #ffffff; --text: #1d1f21; --soft: #5d6166; --line: #dcdcd6;
   --good: #1a6b3a; --good-back: #e0f1e5; --bad: #a3221b; --bad-back: #fbe4e1;
-  --warn: #7a5200; --warn-back: #fbeecb; --code: #f0f0ec;
+  --warn: #7a5200; --warn-back: #fbeecb;
 }
 @media (prefers-color-scheme: dark) {
   :root {
     --page: #16181a; --card: #1f2225; --text: #e7e7e3; --soft: #a3a8ad; --line: #383c40;
     --good: #7fd19b; --good-back: #16331f; --bad: #ff9d94; --bad-back: #431a17;
-    --warn: #f1c562; --warn-back: #3b2d0b; --code: #2a2e32;
+    --warn: #f1c562; --warn-back: #3b2d0b;
   }
 }
 * { box-sizing: border-box; }
@@ -40,7 +40,6 @@ code { font: .87em/1.5 ui-monospace, "DejaVu Sans Mono", monospace; overflow-wra
 article { border: 1px solid var(--line); border-radius: .5rem; background: var(--card); padding: 1rem; margin: 0 0 1rem; }
 article .scroll { margin-top: .6rem; }
 .bytes code { white-space: nowrap; }
-.bytes b { color: var(--bad); }
 .cause { margin-top: .6rem; font-weight: 600; }
 ul { margin: .4rem 0; padding-left: 1.3rem; }
 summary { cursor: pointer; color: var(--soft); margin-top: .6rem; }
