@@ -143,6 +143,10 @@ class Audit:
         if one.compared is not None and one.compared["targets"] == list(targets):
             self.console.print(f"{one.name}: was built and compared already")
             return one.compared
+        if not self.plain.output_base.exists():
+            # Its outputs went when an earlier audit was done.
+            self.plain.forget()
+            self._build(self.plain, self.targets)
         failed = None
         try:
             self._build(one, targets)
@@ -151,6 +155,10 @@ class Audit:
         found = examination.examine(
             self.plain, one, targets, failed, _CPU_MODEL.value, self.directory, self.console.print
         )
+        if failed:
+            # Tried again by an audit in the same folder.
+            one.shutdown()
+            return found
         one.compared = found
         one.remove_root()
         return found

@@ -156,6 +156,11 @@ class Round:
         if self.root.exists():
             self._call(["shutdown"], capture_output=True)
 
+    def forget(self) -> None:
+        """Makes every target one that is not done."""
+        for path in self.records.iterdir():
+            path.unlink()
+
     def remove_root(self) -> None:
         """Ends the server and removes all outputs."""
         self.shutdown()
@@ -197,6 +202,8 @@ class Round:
           BuildFailed: Bazel failed.
         """
         missing = [target for target in targets if not self.record_path(target).exists()]
+        if self.start.sandboxes:
+            self.start.sandboxes.mkdir(exist_ok=True)
         try:
             if missing and (self.output_base / "execroot").exists():
                 self._discard_unrecorded(targets)
@@ -206,8 +213,9 @@ class Round:
                 record.write(made, self.record_path(target), self.listings)
                 progress(target, True)
         finally:
-            with contextlib.suppress(cli.UserError):
-                self.shutdown()
+            self.shutdown()
+            if self.start.sandboxes:
+                bazel.remove(self.start.sandboxes)
             if self.around.inside.clock:
                 _remove_clocks()
         return self.done(targets)

@@ -7,6 +7,7 @@ there is done by shell commands that the launcher gets (`third_party/python/cpyt
 
 import ctypes
 import dataclasses
+import hashlib
 import json
 import os
 import pathlib
@@ -258,6 +259,8 @@ class Start:
       processors: the processors that it may use.
       options: options of `bazel build`.
       applied: every part of the surroundings and what became of it.
+      sandboxes: a folder for the actions' folders that must be there during builds; None for
+        Bazel's own.
     """
 
     prefix: Sequence[str]
@@ -266,6 +269,7 @@ class Start:
     processors: Sequence[int]
     options: Sequence[str]
     applied: Sequence[Applied]
+    sandboxes: pathlib.Path | None = None
 
     def enter(self) -> None:
         """Sets what a process hands down; for the time between fork and exec."""
@@ -331,12 +335,14 @@ def start(surroundings: Surroundings, directory: pathlib.Path, own: Mapping[str,
     if surroundings.processors is not None:
         fewer = "" if len(processors) < len(available) else "the machine has no more than that"
         applied.append(Applied("processors", str(len(processors)), fewer))
-    options = []
+    options, sandboxes = [], None
     if surroundings.memory_file_system:
         reason = _memory_failure()
         applied.append(Applied("file system order", f"actions' folders on {_MEMORY}", reason))
         if not reason:
-            options.append(f"--sandbox_base={_MEMORY}")
+            place = hashlib.sha256(str(directory).encode()).hexdigest()[:12]
+            sandboxes = pathlib.Path(_MEMORY, f"audit-{place}")
+            options.append(f"--sandbox_base={sandboxes}")
     inside = surroundings.inside
     for what, value in (
         ("hash seed, in actions", inside.hash_seed),
@@ -358,4 +364,4 @@ def start(surroundings: Surroundings, directory: pathlib.Path, own: Mapping[str,
     if inside.traces:
         options.append(f"--sandbox_writable_path={inside.traces}")
     prefix = _namespace(host, user) if host or user else ()
-    return Start(prefix, environment, surroundings.umask, processors, options, applied)
+    return Start(prefix, environment, surroundings.umask, processors, options, applied, sandboxes)
