@@ -48,6 +48,8 @@ _OPTIONS = flags.DEFINE_multi_string(
 _JSON = flags.DEFINE_string("json", None, "Where to write the report for programs.")
 _HTML = flags.DEFINE_string("html", None, "Where to write the report for people.")
 
+_QUERY = ("query", "--noshow_progress", "--ui_event_filters=-info")
+
 
 def expand(patterns: Sequence[str]) -> list[str]:
     """Returns the targets of Bazel's patterns; a filegroup stands for what is in it.
@@ -58,16 +60,12 @@ def expand(patterns: Sequence[str]) -> list[str]:
     if not patterns:
         raise cli.UserError("no target is given; name some, as in //models:mobiledet_qat.")
     words = " ".join(f'"{pattern}"' for pattern in patterns)
-    groups = bazel.ask("query", "--noshow_progress", f'kind("^filegroup rule", set({words}))')
-    rules = bazel.ask(
-        "query", "--noshow_progress", f'kind("rule$", set({words}))', "--order_output=full"
-    )
+    groups = bazel.ask(*_QUERY, f'kind("^filegroup rule", set({words}))')
+    rules = bazel.ask(*_QUERY, f'kind("rule$", set({words}))')
     chosen = [label for label in rules.splitlines() if label not in groups.splitlines()]
     if groups:
         members = " ".join(f'"{label}"' for label in groups.splitlines())
-        inner = bazel.ask(
-            "query", "--noshow_progress", f'kind("rule$", labels(srcs, set({members})))'
-        )
+        inner = bazel.ask(*_QUERY, f'kind("rule$", labels(srcs, set({members})))')
         chosen += inner.splitlines()
     if not chosen:
         raise cli.UserError(f"{' '.join(patterns)}: there is no rule among them to build.")
