@@ -148,8 +148,8 @@ class Round:
 
         Bazel is not asked: `bazel info` without the options of the build fetches repositories anew.
         """
-        (folder,) = (self.output_base / "execroot").iterdir()
-        return folder
+        folders = (self.output_base / "execroot").glob("*/bazel-out")
+        return next(folders).parent
 
     def shutdown(self) -> None:
         """Ends the round's Bazel server, if it runs."""
@@ -205,7 +205,7 @@ class Round:
         if self.start.sandboxes:
             self.start.sandboxes.mkdir(exist_ok=True)
         try:
-            if missing and (self.output_base / "execroot").exists():
+            if missing and any((self.output_base / "execroot").glob("*/bazel-out")):
                 self._discard_unrecorded(targets)
             for target in missing:
                 progress(target, False)
