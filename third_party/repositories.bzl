@@ -7,7 +7,7 @@ load("//third_party/checkpoints:released.bzl", "released_archives")
 load("//third_party/debian:debian.bzl", "debian_package_tree", "debian_packages")
 load("//third_party/materials:materials.bzl", "materials")
 load("//third_party/pip:wheels.bzl", "python_site", "wheelhouse")
-load("//third_party/python:cpython.bzl", "cpython")
+load("//third_party/python:cpython.bzl", "AUDIT_PACKAGES", "cpython")
 load("//third_party/python:cpython_3_7.bzl", "cpython_3_7")
 load("//tools/tensorflow:versions.bzl", "VERSIONS_ON_PYTHON_3_11", "VERSION_ON_PYTHON_3_7")
 
@@ -53,6 +53,12 @@ def third_party_repositories():
     debian_packages(
         name = "debian",
         lock = "//third_party/debian:packages.lock.json",
+    )
+
+    # Asked for by cpython alone, and only where the audit says so.
+    debian_packages(
+        name = AUDIT_PACKAGES,
+        lock = "//third_party/debian:audit.lock.json",
     )
     for name, package, prefix in [
         ("bazel_skylib", "bazel-skylib", "usr/share/bazel/tools/skylib"),

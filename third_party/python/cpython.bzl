@@ -6,6 +6,38 @@ load("//third_party/debian:debian.bzl", "unpack_debian_package")
 # would go on to the host's directories.
 _UNSUPPORTED_MODULES = ["_curses", "_curses_panel", "_dbm", "_gdbm", "_tkinter", "nis", "readline", "ossaudiodev"]
 
+# What `bazel run //tools/audit` sets, as a JSON object: `commands`, shell commands that the launcher runs in actions
+# before it starts Python, which change "$@", the command that is started, and find helper programs in the folder
+# `$audit`; `variables`, words as in `A=1 B=2`, which the command gets; and `packages`, those helpers' packages.
+AUDIT_LAUNCHER = "AUDIT_LAUNCHER"
+
+# The repository with those packages: an emulated CPU, another clock, and a look at what is opened.
+AUDIT_PACKAGES = "audit_debian"
+
+_AUDIT_LAYOUT = """
+mkdir -p audit/bin audit/lib
+find unpacked-audit/usr/bin '(' -name qemu-x86_64-static -o -name strace ')' -exec mv '{}' audit/bin/ ';'
+find unpacked-audit/usr/lib -name '*.so.*' -exec cp -L '{}' audit/lib/ ';'
+rm -rf unpacked-audit
+"""
+
+# Only in an action: what a repository rule starts is no part of what the audit looks into.
+_AUDIT_COMMANDS = """\
+audit_variables=
+case $PWD in
+    */execroot/*)
+        audit=${{runtime%/runtime}}/audit
+        audit_variables='{variables}'
+        {commands}
+        ;;
+esac
+
+"""
+_AUDIT_VARIABLES = """\
+# shellcheck disable=SC2086
+set -- $audit_variables "$@"
+"""
+
 # The folder that stands for the runtime in the compiled files' names, wherever it really lies.
 _TRACEBACK_PREFIX = "/cpython"
 
@@ -50,7 +82,7 @@ exports_files(["python", "runtime"])
 py_runtime(
     name = "py_runtime",
     # The directory is one input: a link to stage, instead of two thousand.
-    files = ["runtime"],
+    files = {files},
     interpreter = "python",
     python_version = "PY3",
     stub_shebang = \"\"\"{shebang}\"\"\",
@@ -76,16 +108,22 @@ def lay_out(ctx, version, arguments):
     if result.return_code != 0:
         fail("The folder of CPython {} cannot be laid out: {}".format(version, result.stderr.strip()))
 
-def add_libraries(ctx, version):
+def add_libraries(ctx, version, audit = {}):
     """Lays the shared libraries of the packages in `unpacked` beside an interpreter in `runtime`, with a launcher.
 
     Args:
       ctx: the repository context of a rule with `runtime_attrs`.
       version: CPython's minor version, as in `3.11`.
+      audit: the object that `AUDIT_LAUNCHER` holds, if any.
     """
     lay_out(ctx, version, [_LAYOUT, version] + _UNSUPPORTED_MODULES)
     ctx.template("runtime/confine.py", ctx.attr._confine, executable = False)
     ctx.template("python", ctx.attr._launcher, {
+        "%{audit_commands}": _AUDIT_COMMANDS.format(
+            commands = audit["commands"],
+            variables = audit["variables"],
+        ) if audit else "",
+        "%{audit_variables}": _AUDIT_VARIABLES if audit else "",
         # Before 3.11 nothing keeps a script's own folder from being importable.
         "%{safe_path}": "-P" if int(version.split(".")[1]) >= 11 else "",
         "%{version}": version,
@@ -108,16 +146,26 @@ runtime_attrs = {
 
 def _cpython_impl(ctx):
     version = ctx.attr.version
+    audit = json.decode(ctx.os.environ.get(AUDIT_LAUNCHER, "{}"))
+    if audit:
+        for package in audit["packages"]:
+            unpack_debian_package(ctx, Label("@{}//:{}.deb".format(AUDIT_PACKAGES, package)), "unpacked-audit")
+        result = ctx.execute(["sh", "-ec", _AUDIT_LAYOUT])
+        if result.return_code != 0:
+            fail("the audit's programs cannot be laid out: " + result.stderr.strip())
     for package in ctx.attr.packages:
         unpack_debian_package(ctx, package, "unpacked")
     lay_out(ctx, version, [
         "mv unpacked/usr/bin/python$1 runtime/bin/ && mv unpacked/usr/lib/python$1 runtime/lib/",
         version,
     ])
-    add_libraries(ctx, version)
+    add_libraries(ctx, version, audit)
     compile_runtime(ctx, version)
     shebang = ctx.read(ctx.attr._stub_shebang).replace("%{repository}", ctx.name).strip()
-    ctx.file("BUILD.bazel", _BUILD.format(shebang = shebang))
+    ctx.file("BUILD.bazel", _BUILD.format(
+        files = repr(["runtime"] + (["audit"] if audit else [])),
+        shebang = shebang,
+    ))
 
 cpython = repository_rule(
     implementation = _cpython_impl,
@@ -129,6 +177,7 @@ starts it. `py_runtime` is the Bazel target for a toolchain.""",
         version = attr.string(doc = "The minor version, as in `3.11`.", mandatory = True),
         _stub_shebang = attr.label(default = Label("//third_party/python:stub_shebang.sh.tpl")),
     ),
+    environ = [AUDIT_LAUNCHER],
 )
 
 def compile_python(ctx, python, directory, prefix):

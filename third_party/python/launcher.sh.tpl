@@ -27,12 +27,12 @@ if [ -n "${BUILD_WORKSPACE_DIRECTORY:-}" ] || [ -n "${REPOSITORY_RULE:-}" ]; the
     exec "$@"
 fi
 
-# In the sandbox of an action the program is started by confine.py, so that it can read its inputs and nothing
+%{audit_commands}# In the sandbox of an action the program is started by confine.py, so that it can read its inputs and nothing
 # else. Bazel's start-up script runs first and sets PYTHONPATH for the program; it needs /bin/sh to come back here.
 # A test may need the machine's programs.
 case ${PYTHONPATH:+$PWD}${TEST_SRCDIR:+/test} in
     */test) ;;
-    */sandbox/linux-sandbox/*/execroot/*)
+    */linux-sandbox/*/execroot/*)
         set -- "$runtime/lib/ld-linux-x86-64.so.2" --inhibit-cache --library-path "$runtime/lib" \
             "$runtime/bin/python%{version}" -s -S -B "$runtime/confine.py" "$@"
         ;;
@@ -43,7 +43,7 @@ esac
 # or found below /dev/null, even by root. oneDNN chooses its kernels by the CPU model, and its results
 # differ in the last bits. Bazel's variables for runfiles and tests pass: ${x+"y"} is nothing when x is
 # unset.
-exec /usr/bin/env -i \
+%{audit_variables}exec /usr/bin/env -i \
     HOME=/dev/null \
     KERAS_HOME=/dev/null \
     LC_ALL=C \

@@ -4,6 +4,7 @@ import contextlib
 import os
 import pathlib
 import shutil
+import subprocess
 import tempfile
 from collections.abc import Iterator
 
@@ -67,7 +68,39 @@ def output_folder(given: str | None, prefix: str) -> Iterator[pathlib.Path]:
     try:
         yield directory
     finally:
-        # Bazel takes the write permission from folders that it made.
-        for folder, _, _ in os.walk(directory):
-            os.chmod(folder, 0o700)
+        remove(directory)
+
+
+def remove(directory: pathlib.Path, keep: bool = False) -> None:
+    """Removes a folder that Bazel may have written in, if it is there.
+
+    Args:
+      directory: the folder.
+      keep: whether the folder itself stays, empty.
+    """
+    # Bazel takes the write permission from folders that it made.
+    for folder, _, _ in os.walk(directory):
+        os.chmod(folder, 0o700)
+    if directory.exists():
         shutil.rmtree(directory)
+    if keep:
+        directory.mkdir()
+
+
+def ask(*arguments: str) -> str:
+    """Calls the person's own Bazel; returns what it printed.
+
+    Raises:
+      cli.UserError: it failed.
+    """
+    result = subprocess.run(
+        [*command(), *arguments],
+        check=False,
+        cwd=cli.workspace(),
+        env=environment(),
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    if result.returncode:
+        raise cli.UserError(f"bazel {arguments[0]} failed; its own words are above.")
+    return result.stdout.strip()

@@ -1,7 +1,8 @@
-"""Reads Bazel's JSON execution logs and holds two of them against each other, action by action."""
+"""Reads Bazel's JSON execution logs, action by action."""
 
 import dataclasses
 import json
+import os
 from collections.abc import Iterator
 
 from tools.cli import cli
@@ -67,8 +68,12 @@ def _digests(files: list[dict], path: str) -> dict[str, str]:
     return found
 
 
-def read(path: str) -> dict[tuple[str, tuple[str, ...]], Action]:
+def read(path: str, may_be_empty: bool = False) -> dict[tuple[str, tuple[str, ...]], Action]:
     """Reads the log that `--execution_log_json_file` wrote.
+
+    Args:
+      path: the log.
+      may_be_empty: whether it is no mistake that nothing was executed.
 
     Returns:
       The actions by (mnemonic, outputs).
@@ -76,6 +81,8 @@ def read(path: str) -> dict[tuple[str, tuple[str, ...]], Action]:
     Raises:
       cli.UserError: the file is missing, empty or cut off, or lacks a digest.
     """
+    if may_be_empty and os.path.exists(path) and not os.path.getsize(path):
+        return {}
     text = cli.read_file(path, "execution log").decode("utf-8")
     actions = {}
     for value in _objects(text, path):
@@ -94,59 +101,3 @@ def read(path: str) -> dict[tuple[str, tuple[str, ...]], Action]:
         )
         actions[action.mnemonic, action.outputs] = action
     return actions
-
-
-def _differing(a: dict[str, str], b: dict[str, str]) -> list[str]:
-    return sorted(key for key in a.keys() | b.keys() if a.get(key) != b.get(key))
-
-
-def differences(a: Action, b: Action) -> list[str]:
-    """Returns what differs between two runs of one action, one line each, causes first."""
-    lines = []
-    if a.arguments != b.arguments:
-        lines.append(f"{a.name}: other arguments")
-    for what, left, right in (
-        ("environment variable", a.environment, b.environment),
-        ("input", a.inputs, b.inputs),
-        ("output", a.digests, b.digests),
-    ):
-        lines += [f"{a.name}: other {what} {key}" for key in _differing(left, right)]
-    return lines
-
-
-def compare(left: str, right: str) -> list[str]:
-    """Compares two logs.
-
-    Args:
-      left: the path of a log.
-      right: the path of another log of the same targets.
-
-    Returns:
-      One line for every difference, in the order of the left build; none when all is equal.
-    """
-    a, b = read(left), read(right)
-    lines = [f"{action.name}: ran in one build only" for key, action in a.items() if key not in b]
-    lines += [f"{action.name}: ran in one build only" for key, action in b.items() if key not in a]
-    for key, action in a.items():
-        if key in b:
-            lines += differences(action, b[key])
-    return lines
-
-
-def count_inputs(path: str) -> int:
-    """Returns the number of inputs that a log's actions have, counted once for each action."""
-    return sum(len(action.inputs) for action in read(path).values())
-
-
-def outputs(path: str) -> dict[str, str]:
-    """Returns the digest of every file that the logged actions wrote, by path."""
-    return {
-        output: digest
-        for action in read(path).values()
-        for output, digest in action.digests.items()
-    }
-
-
-def cache_hits(path: str) -> list[str]:
-    """Returns the names of the actions whose outputs came out of a cache."""
-    return [action.name for action in read(path).values() if action.cache_hit]

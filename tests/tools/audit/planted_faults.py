@@ -1,0 +1,136 @@
+"""Audits targets with planted faults and checks that each is found, at its action, with its cause.
+
+    bazel run //tests/tools/audit:planted_faults
+
+It is the real audit, with its own builds, so it cannot be a test in a sandbox.
+"""
+
+import dataclasses
+import json
+import os
+import pathlib
+import re
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from absl import flags
+
+from tools.cli import cli
+
+_AUDIT = flags.DEFINE_string("audit", None, "The program; the BUILD file names it.")
+_REPORT = flags.DEFINE_string("report", None, "Where to leave the page for people.")
+
+_PACKAGE = "tests/tools/audit/faults"
+
+
+@dataclasses.dataclass(frozen=True)
+class Expected:
+    """What must be found of a target.
+
+    Attributes:
+      fault: the target's name, which is also its action's.
+      kind: the finding's kind.
+      cause: what the finding must say of the cause.
+      seen: what it must say of the bytes, the fields or the file.
+    """
+
+    fault: str
+    kind: str
+    cause: str
+    seen: str = ""
+
+
+EXPECTED = (
+    Expected("changing_file", "divergence", r"<output base>/lock, which no input declares"),
+    Expected("changing_file", "leak", "an undeclared input", r"<output base>/lock"),
+    Expected("clock", "divergence", "the clock"),
+    Expected("hash_order", "divergence", "the hash seed"),
+    Expected("host_library", "leak", "an undeclared input", r"libz\.so\.1"),
+    Expected("key_order", "divergence", "run to run", "keys laid out in another order"),
+    Expected("processor", "divergence", "the processor's model"),
+    Expected("random", "divergence", "run to run", "from byte"),
+    Expected("read_file", "leak", "an undeclared input", r"<workspace>/.*/undeclared\.txt"),
+)
+SOUND = ("sound",)
+# What differs only because of another target's fault.
+_FOLLOWING = ("after_clock",)
+
+
+def _action(fault: str) -> str:
+    return f"{_PACKAGE}/{fault}.tflite"
+
+
+def _said(finding: Mapping[str, Any]) -> str:
+    words = [finding["message"], *finding["paths"]]
+    for file in finding["files"]:
+        words += file["fields"]
+        words += [f"from byte {run['offset']}" for run in file["runs"]]
+    return "\n".join(words)
+
+
+def complaints(report: Mapping[str, Any]) -> list[str]:
+    """Returns what a report lacks of what must be found, and whom it accuses wrongly."""
+    found = []
+    findings = report["findings"]
+    for expected in EXPECTED:
+        at_action = [
+            finding
+            for finding in findings
+            if finding["kind"] == expected.kind
+            and finding["action"].endswith(_action(expected.fault))
+        ]
+        if not at_action:
+            found.append(f"{expected.fault}: no {expected.kind} was found at its action")
+        elif not any(
+            re.search(expected.cause, finding["cause"]) and re.search(expected.seen, _said(finding))
+            for finding in at_action
+        ):
+            said = "; ".join(f"{finding['cause']!r}: {_said(finding)}" for finding in at_action)
+            found.append(f"{expected.fault}: its {expected.kind} is put down to {said}")
+    known = {_action(expected.fault) for expected in EXPECTED}
+    for finding in findings:
+        if not finding["action"].endswith(tuple(known)):
+            found.append(f"{finding['action']} is accused: {finding['message']}")
+        for other in finding["others"]:
+            if finding["kind"] == "leak" or not other.endswith(tuple(map(_action, _FOLLOWING))):
+                found.append(f"{other} is accused beside {finding['action']}")
+    verdicts = {
+        target["label"].rpartition(":")[2]: target["verdict"] for target in report["targets"]
+    }
+    found += [f"{name}: is {verdicts[name]}" for name in SOUND if verdicts[name] != "equal"]
+    found += [
+        f"{name}: is equal"
+        for name, verdict in verdicts.items()
+        if verdict == "equal" and name not in SOUND
+    ]
+    return found
+
+
+def main(argv: Sequence[str]) -> None:
+    del argv
+    if not _AUDIT.value:
+        raise cli.UserError("--audit is missing; start this program with `bazel run`.")
+    program = os.path.abspath(_AUDIT.value)
+    faults = sorted({expected.fault for expected in EXPECTED} | {*SOUND, *_FOLLOWING})
+    with tempfile.TemporaryDirectory() as directory:
+        path = pathlib.Path(directory, "report.json")
+        command = [program, f"--json={path}", f"--emulate=//{_PACKAGE}:processor"]
+        if _REPORT.value:
+            command.append(f"--html={_REPORT.value}")
+        command += ["--", *(f"//{_PACKAGE}:{fault}" for fault in faults)]
+        code = subprocess.run(command, check=False, stdin=subprocess.DEVNULL).returncode
+        if code != 1 or not path.exists():
+            raise cli.UserError(f"the audit ended with {code} instead of a report of faults.")
+        report = json.loads(path.read_text(encoding="utf-8"))
+    found = complaints(report)
+    for line in found:
+        print(line)
+    if found:
+        raise cli.UserError(f"the audit missed or mistook {len(found)} thing(s); they are above.")
+    print(f"{len(EXPECTED)} planted faults were found and named; the sound target was not accused.")
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,70 @@
+from absl.testing import absltest
+
+from tools.audit import replay
+
+
+class _Action:
+    """An action whose bytes follow what `follows` says of a variation and of the run's number."""
+
+    def __init__(self, follows):
+        self.follows = follows
+        self.runs = 0
+
+    def __call__(self, variation):
+        self.runs += 1
+        return str(self.follows(variation, self.runs))
+
+
+def _diagnose(follows, cpu_model=None):
+    return replay.diagnose(_Action(follows), cpu_model, lambda: None)
+
+
+class DiagnoseTest(absltest.TestCase):
+    def test_a_clock_stands_out_by_standing_still(self):
+        found = _diagnose(lambda variation, run: variation.inside.clock == replay._FROZEN or run)
+        self.assertEqual(found.cause, "the clock")
+
+    def test_a_date_stands_out_by_another_day(self):
+        self.assertEqual(_diagnose(lambda variation, _: variation.inside.clock).cause, "the clock")
+
+    def test_what_differs_by_itself_is_called_that(self):
+        self.assertEqual(_diagnose(lambda _, run: run).cause, replay.RUN_TO_RUN)
+
+    def test_addresses_of_memory(self):
+        found = _diagnose(lambda variation, run: variation.fixed_addresses or run)
+        self.assertEqual(found.cause, "the addresses of memory")
+
+    def test_each_change_is_named(self):
+        for variation in replay.CHANGING:
+            with self.subTest(variation.what):
+                found = _diagnose(lambda given, _, one=variation: given == one)
+                self.assertEqual(found.cause, variation.what)
+
+    def test_an_emulated_processor_is_tried_last_and_only_when_asked_for(self):
+        def follows(variation, _):
+            return variation.inside.cpu_model
+
+        self.assertEqual(_diagnose(follows).cause, "")
+        self.assertEqual(_diagnose(follows, "Haswell").cause, "the processor's model")
+
+    def test_what_cannot_be_run_is_said(self):
+        def follows(variation, _):
+            if variation.processors:
+                raise replay.CannotRun("no reason")
+            return variation.inside.hash_seed
+
+        found = _diagnose(follows)
+        self.assertEqual(found.cause, "the hash seed")
+        self.assertIn(replay.Tried("the number of processors", "not run: no reason"), found.tried)
+
+    def test_an_action_that_never_runs_has_no_cause(self):
+        def follows(variation, run):
+            raise replay.CannotRun("its input is gone")
+
+        found = _diagnose(follows)
+        self.assertEqual(found.cause, "")
+        self.assertEqual([tried.result for tried in found.tried], ["not run: its input is gone"])
+
+
+if __name__ == "__main__":
+    absltest.main()

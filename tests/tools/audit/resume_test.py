@@ -1,0 +1,99 @@
+"""Rounds with a program in Bazel's place, to see what is asked of it."""
+
+import os
+import pathlib
+from unittest import mock
+
+from absl.testing import absltest, flagsaver
+
+from tools.audit import rounds, surroundings
+from tools.cli import cli
+
+# Makes one output for each target and says so in the log; fails for a target of the name "broken".
+_BAZEL = """#!/bin/sh
+for word in "$@"; do
+    case $word in
+        --output_base=*) base=${word#*=} ;;
+        --execution_log_json_file=*) log=${word#*=} ;;
+        build | shutdown) command=$word ;;
+    esac
+done
+echo "$command $word" >>CALLS
+[ "$command" = build ] || exit 0
+[ "$word" != //broken ] || { echo "it is broken"; exit 1; }
+out=$base/execroot/ws/bazel-out
+/bin/mkdir -p "$out"
+echo "made" >"$out/${word#//}"
+out=bazel-out/${word#//}
+/bin/cat >"$log" <<END
+{"mnemonic": "Make", "listedOutputs": ["$out"], HIT
+"actualOutputs": [{"path": "$out", "digest": {"hash": "1"}}]}
+END
+"""
+
+
+class ResumeTest(absltest.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.folder = pathlib.Path(self.create_tempdir().full_path)
+        self.calls = self.folder / "calls"
+        self._write_bazel("")
+        self.enter_context(flagsaver.flagsaver(bazel=[str(self.folder / "bazel")]))
+        workspace = {"BUILD_WORKSPACE_DIRECTORY": str(self.folder)}
+        self.enter_context(mock.patch.dict(os.environ, workspace))
+
+    def _write_bazel(self, hit):
+        path = self.folder / "bazel"
+        path.write_text(_BAZEL.replace("CALLS", str(self.calls)).replace("HIT", hit))
+        path.chmod(0o755)
+
+    def _round(self, key="k"):
+        made = rounds.Round(surroundings.PLAIN, self.folder / "plain", key, [])
+        made.open()
+        return made
+
+    def _build(self, targets, key="k"):
+        self.calls.unlink(missing_ok=True)
+        records = self._round(key).build(targets, "cache", lambda target, done: None)
+        calls = self.calls.read_text().split("\n") if self.calls.exists() else []
+        built = [call.removeprefix("build ") for call in calls if call.startswith("build ")]
+        return [made.target for made in records], built
+
+    def test_what_is_done_is_not_done_again(self):
+        self.assertEqual(self._build(["//a"]), (["//a"], ["//a"]))
+        self.assertEqual(self._build(["//a", "//b"]), (["//a", "//b"], ["//b"]))
+        self.assertEqual(self._build(["//a", "//b"]), (["//a", "//b"], []))
+
+    def test_other_sources_begin_anew(self):
+        self._build(["//a"])
+        self.assertEqual(self._build(["//a"], key="other"), (["//a"], ["//a"]))
+
+    def test_what_an_interrupted_build_left_is_removed_and_the_rest_stays(self):
+        self._build(["//a"])
+        outputs = self._round().execution_root / "bazel-out"
+        (outputs / "half").write_text("written when it was interrupted")
+        self._build(["//a", "//b"])
+        self.assertCountEqual(os.listdir(outputs), ["a", "b"])
+
+    def test_a_failed_target_ends_the_round_with_bazels_words_and_keeps_the_others(self):
+        with self.assertRaisesRegex(rounds.BuildFailed, "//broken: it is broken"):
+            self._build(["//a", "//broken"])
+        self.assertEqual([made.target for made in self._round().done(["//a", "//broken"])], ["//a"])
+
+    def test_the_server_ends_with_the_round(self):
+        self._build(["//a"])
+        self.assertIn("shutdown", self.calls.read_text().splitlines()[-1])
+
+    def test_a_result_out_of_a_cache_is_refused(self):
+        self._write_bazel('"remoteCacheHit": true,')
+        with self.assertRaisesRegex(cli.UserError, "Make bazel-out/a came out of a cache"):
+            self._build(["//a"])
+
+    def test_what_was_found_is_kept_until_the_sources_change(self):
+        self._round().compared = {"findings": []}
+        self.assertEqual(self._round().compared, {"findings": []})
+        self.assertIsNone(self._round("other").compared)
+
+
+if __name__ == "__main__":
+    absltest.main()

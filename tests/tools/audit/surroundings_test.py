@@ -1,0 +1,112 @@
+import os
+import pathlib
+import subprocess
+from unittest import mock
+
+from absl.testing import absltest
+
+from tools.audit import surroundings
+from tools.audit.surroundings import Inside
+
+
+class InsideTest(absltest.TestCase):
+    def _started(self, inside: Inside) -> list[str]:
+        """Returns what a shell makes of the command line `loader program`."""
+        script = (
+            f'audit=/a; runtime=/r; set -- loader program\n{inside.commands()}\nprintf "%s\\n" "$@"'
+        )
+        result = subprocess.run(
+            ["/bin/sh", "-euc", script], capture_output=True, text=True, check=True
+        )
+        return result.stdout.splitlines()
+
+    def test_nothing_to_change_changes_nothing(self):
+        self.assertEqual(self._started(Inside()), ["loader", "program"])
+        self.assertEqual(Inside().variables(), "")
+        self.assertFalse(Inside().changes)
+
+    def test_an_emulated_processor_starts_the_loader_with_its_library(self):
+        self.assertEqual(
+            self._started(Inside(cpu_model="Haswell", clock="+1d")),
+            ["/a/bin/qemu-x86_64-static", "-cpu", "Haswell", "loader"]
+            + ["--preload", "/a/lib/libfaketimeMT.so.1", "program"],
+        )
+
+    def test_a_traced_process_is_not_traced_again(self):
+        folder = self.create_tempdir().full_path
+        inside = Inside(traces=folder)
+        with mock.patch.dict(os.environ, {"AUDIT_TRACED": "1"}):
+            self.assertEqual(self._started(inside), ["loader", "program"])
+        with mock.patch.dict(os.environ, {"PATH": os.environ.get("PATH", "")}):
+            started = self._started(inside)
+        self.assertEqual(started[-3:], ["--", "loader", "program"])
+        self.assertIn("/a/bin/strace", started)
+        self.assertLen(os.listdir(folder), 1)
+        self.assertIn("AUDIT_TRACED=1", inside.variables())
+
+    def test_every_variable_is_one_word_of_the_shell(self):
+        variables = Inside(hash_seed=5, clock="+400d", traces="/t").variables().split(" ")
+        self.assertIn("PYTHONHASHSEED=5", variables)
+        self.assertIn("FAKETIME=+400d", variables)
+        for variable in variables:
+            self.assertRegex(variable, r"^[A-Z_]+=[\w+%./-]+$")
+
+
+class RoundsTest(absltest.TestCase):
+    def test_the_first_is_plain_and_the_names_differ(self):
+        found = surroundings.rounds(6)
+        self.assertTrue(found[0].plain)
+        self.assertFalse(any(one.plain for one in found[1:]))
+        self.assertLen({one.name for one in found}, 6)
+
+    def test_two_rounds_perturb_all_that_the_audit_promises(self):
+        (one,) = surroundings.rounds(2)[1:]
+        start = surroundings.start(one, pathlib.Path(self.create_tempdir().full_path), {})
+        self.assertContainsSubset(
+            ["output root", "HOME", "TMPDIR", "PATH", "LANG", "LC_ALL", "TZ", "umask", "user"]
+            + ["host name", "processors", "file system order", "hash seed, in actions"]
+            + ["clock, in actions"],
+            [applied.what for applied in start.applied],
+        )
+
+
+class StartTest(absltest.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.folder = pathlib.Path(self.create_tempdir().full_path)
+
+    def _start(self, **changes):
+        around = surroundings.Surroundings("x", variables={"TZ": "UTC"}, **changes)
+        own = {"HOME": "/mine", "PATH": "/bin", "PIP_INDEX_URL": "i", "https_proxy": "p", "X": "y"}
+        return surroundings.start(around, self.folder, own)
+
+    def test_a_persons_registries_and_proxies_stay_and_the_rest_goes(self):
+        environment = self._start(path=("/first",)).environment
+        self.assertEqual(environment["PIP_INDEX_URL"], "i")
+        self.assertEqual(environment["https_proxy"], "p")
+        self.assertEqual(environment["PATH"], "/first:/bin")
+        self.assertEqual(environment["HOME"], str(self.folder / "home"))
+        self.assertNotIn("X", environment)
+
+    def test_what_the_machine_refuses_is_said_with_the_reason(self):
+        with mock.patch.object(surroundings, "_failure", return_value="not permitted"):
+            start = self._start(host="h", user="u")
+        reasons = {applied.what: applied.reason for applied in start.applied}
+        self.assertEqual(reasons["host name"], "not permitted")
+        self.assertEqual(reasons["user"], "not permitted")
+        self.assertEmpty(start.prefix)
+
+    def test_more_processors_than_there_are_cannot_be_taken_away(self):
+        many = len(os.sched_getaffinity(0))
+        (applied,) = [
+            row for row in self._start(processors=many).applied if row.what == "processors"
+        ]
+        self.assertIn("no more", applied.reason)
+
+    def test_a_command_that_is_not_there_is_a_reason(self):
+        self.assertIn("No such file", surroundings._failure(["/nonexistent"]))
+        self.assertEqual(surroundings._failure(["/bin/sh", "-c", "exit 3"]), "/bin/sh ended with 3")
+
+
+if __name__ == "__main__":
+    absltest.main()

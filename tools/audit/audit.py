@@ -1,0 +1,212 @@
+"""Rebuilds targets from nothing, each time in other surroundings, and finds what follows them.
+
+    bazel run //tools/audit -- //models:mobiledet_qat
+    bazel run //tools/audit -- --builds=3 //models:all_models
+
+The first round is plain; every other one has another set of surroundings (surroundings.py). No
+result comes out of a cache; only what is downloaded is shared, by digest. Every action's inputs and
+outputs are compared, and the first action that diverged is run again, one change at a time, to find
+why. In one round every file that an action opens is noted: what no input declares is a leak.
+
+Exit code 0: all is equal and nothing leaked; 1: not so, or a mistake, which is said in a sentence.
+"""
+
+import pathlib
+import signal
+import sys
+from collections.abc import Sequence
+
+from absl import flags
+from rich import progress
+from rich.console import Console
+
+from tools.audit import bazel, examination, record, report, rounds, surroundings
+from tools.cli import cli
+
+_BUILDS = flags.DEFINE_integer("builds", 2, "How many rounds, the plain one included.", 2)
+_EMULATE = flags.DEFINE_string(
+    "emulate",
+    "smallest",
+    "What is built on an emulated processor too: smallest (the target that writes the fewest bytes "
+    "on its way), all, none, or a list of targets.",
+)
+_CPU_MODEL = flags.DEFINE_string(
+    "cpu_model", "Haswell", "The emulated processor; `qemu-x86_64 -cpu help` lists them."
+)
+_DIRECTORY = flags.DEFINE_string(
+    "directory",
+    None,
+    "Where the rounds go, some 5 GB each, two at a time; called again with the same folder, an "
+    "interrupted audit goes on. A temporary folder, removed at the end, if not given.",
+)
+_REPOSITORY_CACHE = flags.DEFINE_string(
+    "repository_cache", None, "Where downloads are kept; Bazel's own place if not given."
+)
+_OPTIONS = flags.DEFINE_multi_string(
+    "build_option", [], "An option of every build, as in --build_option=--config=released."
+)
+_JSON = flags.DEFINE_string("json", None, "Where to write the report for programs.")
+_HTML = flags.DEFINE_string("html", None, "Where to write the report for people.")
+
+_QUERY = ("query", "--noshow_progress", "--ui_event_filters=-info")
+
+
+def expand(patterns: Sequence[str]) -> list[str]:
+    """Returns the targets of Bazel's patterns; a filegroup stands for what is in it.
+
+    Raises:
+      cli.UserError: there is none, or Bazel does not know one.
+    """
+    if not patterns:
+        raise cli.UserError("no target is given; name some, as in //models:mobiledet_qat.")
+    words = " ".join(f'"{pattern}"' for pattern in patterns)
+    groups = bazel.ask(*_QUERY, f'kind("^filegroup rule", set({words}))')
+    rules = bazel.ask(*_QUERY, f'kind("rule$", set({words}))')
+    chosen = [label for label in rules.splitlines() if label not in groups.splitlines()]
+    if groups:
+        members = " ".join(f'"{label}"' for label in groups.splitlines())
+        inner = bazel.ask(*_QUERY, f'kind("rule$", labels(srcs, set({members})))')
+        chosen += inner.splitlines()
+    if not chosen:
+        raise cli.UserError(f"{' '.join(patterns)}: there is no rule among them to build.")
+    return sorted(set(chosen))
+
+
+def repository_cache() -> str:
+    """Returns where downloads are kept."""
+    given = _REPOSITORY_CACHE.value
+    return cli.callers_path(given) if given else bazel.ask("info", "repository_cache")
+
+
+def emulated_targets(choice: str, targets: Sequence[str], plain: rounds.Round) -> list[str]:
+    """Returns which targets are built on an emulated processor.
+
+    Raises:
+      cli.UserError: the choice names none of the audit's targets.
+    """
+    if choice == "none":
+        return []
+    if choice == "all":
+        return list(targets)
+    if choice == "smallest":
+        return [plain.smallest(targets)]
+    named = choice.split(",")
+    unknown = sorted(set(named) - set(targets))
+    if unknown:
+        raise cli.UserError(
+            f"--emulate: {unknown[0]} is none of the targets; say smallest, all, none or targets."
+        )
+    return named
+
+
+class Audit:
+    """An audit in a folder."""
+
+    def __init__(self, targets: Sequence[str], directory: pathlib.Path, console: Console) -> None:
+        self.targets = list(targets)
+        self.directory = directory
+        self.console = console
+        self.key = rounds.source_digest(pathlib.Path(cli.workspace()))
+        self.cache = repository_cache()
+        self.plain = self._round(surroundings.PLAIN)
+
+    def _round(self, around: surroundings.Surroundings) -> rounds.Round:
+        made = rounds.Round(around, self.directory / around.name, self.key, _OPTIONS.value)
+        made.open()
+        return made
+
+    def _build(self, one: rounds.Round, targets: Sequence[str]) -> list[record.Record]:
+        done = len(one.done(targets))
+        if done:
+            self.console.print(f"{one.name}: {done} of {len(targets)} targets are done already")
+        columns = (
+            progress.TextColumn("{task.description}"),
+            progress.BarColumn(),
+            progress.MofNCompleteColumn(),
+            progress.TimeElapsedColumn(),
+        )
+        with progress.Progress(*columns, console=self.console, transient=True) as bar:
+            task = bar.add_task(one.name, total=len(targets), completed=done)
+
+            def show(target: str, finished: bool) -> None:
+                bar.update(task, description=f"{one.name}: {target}", advance=int(finished))
+                if finished:
+                    seconds = record.read(one.record_path(target)).seconds
+                    bar.console.print(f"{one.name}: {target}: {seconds:.0f} s")
+
+            return one.build(targets, self.cache, show)
+
+    def _examined(self, one: rounds.Round, targets: Sequence[str]) -> dict:
+        """Builds a perturbed round, unless that was done, and returns what was found."""
+        if one.compared is not None and one.compared["targets"] == list(targets):
+            self.console.print(f"{one.name}: was built and compared already")
+            return one.compared
+        if not self.plain.output_base.exists():
+            # Its outputs went when an earlier audit was done.
+            self.plain.forget()
+            self._build(self.plain, self.targets)
+        failed = None
+        try:
+            self._build(one, targets)
+        except rounds.BuildFailed as error:
+            failed = str(error)
+        found = examination.examine(
+            self.plain, one, targets, failed, _CPU_MODEL.value, self.directory, self.console.print
+        )
+        if failed:
+            # Tried again by an audit in the same folder.
+            one.shutdown()
+            return found
+        one.compared = found
+        one.remove_root()
+        return found
+
+    def run(self) -> report.Report:
+        """Builds all rounds and compares them.
+
+        Raises:
+          cli.UserError: a target does not even build as the machine is, or a source changed.
+        """
+        try:
+            self._build(self.plain, self.targets)
+        except rounds.BuildFailed as error:
+            raise cli.UserError(f"{error}\n(the plain build; nothing was perturbed)") from error
+        perturbed = surroundings.rounds(_BUILDS.value)[1:]
+        perturbed[0] = surroundings.traced(perturbed[0], self.directory)
+        plan = [(around, self.targets) for around in perturbed]
+        chosen = emulated_targets(_EMULATE.value, self.targets, self.plain)
+        if chosen:
+            plan.append((surroundings.emulated(_CPU_MODEL.value), chosen))
+        examined = [self._examined(self._round(around), targets) for around, targets in plan]
+        if rounds.source_digest(pathlib.Path(cli.workspace())) != self.key:
+            raise cli.UserError("a source file changed during the audit; call it again.")
+        made = report.make(self.targets, self.plain.done(self.targets), examined)
+        self.plain.remove_root()
+        return made
+
+
+def main(argv: Sequence[str]) -> None:
+    console = Console(width=120, emoji=False, markup=False, highlight=False)
+    targets = expand(argv[1:])
+    # Whoever ends the audit wants its Bazel servers to end too.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with bazel.output_folder(_DIRECTORY.value, "audit-") as directory:
+            made = Audit(targets, directory, console).run()
+    except KeyboardInterrupt as error:
+        kept = "with the same --directory, it goes on" if _DIRECTORY.value else "nothing was kept"
+        raise cli.UserError(f"the audit was interrupted; {kept}.") from error
+    for path, text in (
+        (_JSON.value, report.to_json(made)),
+        (_HTML.value, report.to_html(made)),
+    ):
+        if path:
+            with cli.output_file(cli.callers_path(path), "w") as stream:
+                stream.write(text)
+    report.show(made, console)
+    if not made.sound:
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    cli.run(main, positional=None)

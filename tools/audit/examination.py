@@ -1,0 +1,231 @@
+"""Compares a perturbed round with the plain one and says why they part."""
+
+import collections
+import dataclasses
+import pathlib
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+
+from tools.audit import differing, findings, record, replay, rounds
+from tools.audit.execution_log import Action
+
+# Reruns take as long as the action, some ten times each; beyond this many, findings only name it.
+_MOST_DIAGNOSES = 12
+
+
+@dataclasses.dataclass(frozen=True)
+class Finding:
+    """Something that is not as it should be.
+
+    Attributes:
+      kind: "divergence", "leak" or "failure".
+      round: the round in which it showed.
+      action: the first action that it concerns.
+      paths: the outputs that differ, or the file that leaked.
+      message: what was seen, in a sentence.
+      cause: what it follows; "" if that is not known.
+      files: how the outputs differ.
+      tried: what was changed in reruns of the action, and what came of it.
+      others: the names of other actions that it concerns.
+    """
+
+    kind: str
+    round: str
+    action: str
+    paths: tuple[str, ...]
+    message: str
+    cause: str = ""
+    files: tuple[differing.File, ...] = ()
+    tried: tuple[replay.Tried, ...] = ()
+    others: tuple[str, ...] = ()
+
+
+_MESSAGES = {
+    "output": "its inputs are equal, its outputs are not",
+    "input": "reads a file that no action makes and that differs between the rounds",
+    "command": "has another command line or environment",
+    "actions": "ran in one of the rounds only",
+}
+
+
+def leak_findings(name: str, records: Sequence[record.Record]) -> list[Finding]:
+    """Returns a finding for each file that was read undeclared."""
+    readers = collections.defaultdict(list)
+    for made in records:
+        for leak in made.leaks:
+            readers[leak.path].append(leak.action)
+    found = []
+    for path, actions in sorted(readers.items()):
+        first, *others = dict.fromkeys(actions)
+        found.append(
+            Finding(
+                kind="leak",
+                round=name,
+                action=first,
+                paths=(path,),
+                message=f"reads {path}, which none of its inputs declares",
+                cause="an undeclared input",
+                others=tuple(others),
+            )
+        )
+    return found
+
+
+def changed_leaks(
+    leaks: Sequence[record.Leak], action: str, digest: Callable[[str], str]
+) -> list[str]:
+    """Returns the undeclared files that an action read and that are others in the plain round.
+
+    Args:
+      leaks: what the perturbed round's actions read.
+      action: the action's name.
+      digest: of a leaked file in the plain round; "" if it is not there.
+    """
+    return [
+        leak.path for leak in leaks if leak.action == action and leak.digest != digest(leak.path)
+    ]
+
+
+class _Examination:
+    def __init__(
+        self,
+        plain: rounds.Round,
+        other: rounds.Round,
+        targets: Sequence[str],
+        cpu_model: str,
+        directory: pathlib.Path,
+        say: Callable[[str], None],
+    ) -> None:
+        self.plain, self.other, self.say = plain, other, say
+        self.records = other.done(targets)
+        built = {made.target for made in self.records}
+        self.left = record.merged(plain.done(targets))
+        self.right = record.merged(self.records)
+        if built != set(targets):
+            self.left = {key: action for key, action in self.left.items() if key in self.right}
+        self.cpu_model = cpu_model
+        self.directory = directory
+
+    def _files(self, paths: Sequence[str]) -> tuple[differing.File, ...]:
+        """Compares files of both rounds and keeps them."""
+        found = []
+        for path in paths:
+            sides = [one.execution_root / path for one in (self.plain, self.other)]
+            if not all(side.is_file() for side in sides):
+                continue
+            left, right = (side.read_bytes() for side in sides)
+            found.append(differing.compare(path, left, right))
+            for side, one in zip(sides, (self.plain, self.other), strict=True):
+                kept = self.directory / "differing" / self.other.name / one.name / path
+                kept.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(side, kept)
+        return tuple(found)
+
+    def _diagnosis(self, action: Action) -> replay.Diagnosis:
+        helpers = self.other.output_base / "external" / "cpython_3_11" / "audit"
+        again = replay.Replay(
+            action,
+            self.plain.execution_root,
+            self.plain.output_base / "install" / "linux-sandbox",
+            helpers if helpers.is_dir() else None,
+            self.directory,
+        )
+        self.say(f"{self.other.name}: running {action.name} again, one change at a time")
+        emulated = self.cpu_model if self.other.around.inside.cpu_model else None
+        return replay.diagnose(again.run, emulated, replay.second)
+
+    def _plain_digest(self, place: str) -> str:
+        return rounds.digest(str(self.plain.read_leaked(place)))
+
+    def finding(self, parting: findings.Parting, diagnose: bool) -> Finding:
+        tried: tuple[replay.Tried, ...] = ()
+        cause = {"input": "an input that a repository rule or a person changed"}.get(
+            parting.kind, ""
+        )
+        if parting.kind == "output":
+            leaks = [leak for made in self.records for leak in made.leaks]
+            changed = changed_leaks(leaks, parting.action, self._plain_digest)
+            if diagnose:
+                diagnosis = self._diagnosis(self.left[parting.key])
+                cause, tried = diagnosis.cause, diagnosis.tried
+            if changed and cause in ("", replay.RUN_TO_RUN):
+                cause = f"{changed[0]}, which no input declares and which differs between rounds"
+            if diagnose and not cause:
+                cause = "none of the changes alone"
+        paths = self._expanded(parting)
+        return Finding(
+            kind="divergence",
+            round=self.other.name,
+            action=parting.action,
+            paths=paths,
+            message=_MESSAGES[parting.kind],
+            cause=cause,
+            files=self._files(paths),
+            tried=tried,
+            others=parting.followers,
+        )
+
+    def _expanded(self, parting: findings.Parting) -> tuple[str, ...]:
+        """Returns the paths of a parting, a big folder as its files that differ."""
+        if parting.kind != "input":
+            return parting.paths
+        (path,) = parting.paths
+        left, right = self.left[parting.key].inputs, self.right[parting.key].inputs
+        listings = self.plain.listing(left.get(path, "")), self.other.listing(right.get(path, ""))
+        if None in listings:
+            return parting.paths
+        return tuple(f"{path}/{name}" for name in findings.differing(*listings)[:10])
+
+
+def _counts(actions: Mapping[findings.Key, Action], records: Sequence[record.Record]) -> dict:
+    return {
+        "actions": len(actions),
+        "perturbed_inside": sum(map(findings.is_perturbed, actions.values())),
+        "traced": sum(made.traced for made in records),
+        "inputs": sum(len(action.inputs) for action in actions.values()),
+        "outputs": sum(len(action.digests) for action in actions.values()),
+        "seconds": round(sum(made.seconds for made in records), 1),
+    }
+
+
+def examine(
+    plain: rounds.Round,
+    other: rounds.Round,
+    targets: Sequence[str],
+    failed: str | None,
+    cpu_model: str,
+    directory: pathlib.Path,
+    say: Callable[[str], None],
+) -> dict:
+    """Compares a round with the plain one.
+
+    Args:
+      plain: the plain round, built.
+      other: the round.
+      targets: what was built.
+      failed: why it was not built to the end, if so.
+      cpu_model: the emulated processor.
+      directory: the audit's folder, which gets the files that differ.
+      say: is told what takes time.
+
+    Returns:
+      What was found and how the round was built, as JSON takes it.
+    """
+    examination = _Examination(plain, other, targets, cpu_model, directory, say)
+    found = [
+        examination.finding(parting, count < _MOST_DIAGNOSES)
+        for count, parting in enumerate(findings.compare(examination.left, examination.right))
+    ]
+    found += leak_findings(other.name, examination.records)
+    if failed:
+        target, _, said = failed.partition(": ")
+        message = f"does not build in these surroundings: {said}"
+        found.append(Finding("failure", other.name, target, (), message))
+    plain.shutdown()
+    return {
+        "name": other.name,
+        "targets": list(targets),
+        "applied": [dataclasses.asdict(applied) for applied in other.start.applied],
+        "counts": _counts(examination.right, examination.records),
+        "findings": [dataclasses.asdict(finding) for finding in found],
+    }

@@ -1,0 +1,182 @@
+"""What a round keeps of a built target: its actions by digests, small enough for all models."""
+
+import collections
+import dataclasses
+import hashlib
+import json
+import pathlib
+import re
+from collections.abc import Mapping, Sequence
+
+from tools.audit import execution_log
+from tools.cli import cli
+
+# An external repository's folder with this many files becomes one line: TensorFlow has 15,000, and
+# every action that uses it lists them.
+_MANY = 100
+Key = tuple[str, tuple[str, ...]]
+_FOLDER = re.compile(r"((?:external|.*\.runfiles)/[^/]+/[^/]+)/.+")
+
+
+@dataclasses.dataclass(frozen=True)
+class Leak:
+    """A file that an action read though no input declares it.
+
+    Attributes:
+      action: the action's name.
+      path: the file; "<output base>", "<workspace>" and "<tree>" stand for what differs by place.
+      digest: its content's sha256 after the build, "" if it could not be read then.
+    """
+
+    action: str
+    path: str
+    digest: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Record:
+    """A built target.
+
+    Attributes:
+      target: its label.
+      seconds: how long Bazel took.
+      sizes: the bytes of every file that its actions wrote, by path.
+      actions: what it ran, by (mnemonic, outputs), in Bazel's order.
+      leaks: what its actions read undeclared; empty where nothing was traced.
+      traced: how many of the actions were traced.
+    """
+
+    target: str
+    seconds: float
+    sizes: dict[str, int]
+    actions: dict[Key, execution_log.Action]
+    leaks: tuple[Leak, ...] = ()
+    traced: int = 0
+
+
+def folders(inputs: Mapping[str, str]) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
+    """Joins the files of big folders.
+
+    Returns:
+      The inputs, each big folder as one path with a digest of all that is in it; and the files of
+      each such folder, by that digest.
+    """
+    by_folder: dict[str, dict[str, str]] = collections.defaultdict(dict)
+    for path, digest in inputs.items():
+        match = _FOLDER.fullmatch(path)
+        if match:
+            by_folder[match[1]][path[len(match[1]) + 1 :]] = digest
+    joined, listings = dict(inputs), {}
+    for folder, files in by_folder.items():
+        if len(files) < _MANY:
+            continue
+        text = "".join(f"{path}\0{digest}\n" for path, digest in sorted(files.items()))
+        digest = hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+        listings[digest] = files
+        for path in files:
+            del joined[f"{folder}/{path}"]
+        joined[folder] = digest
+    return joined, listings
+
+
+def write(record: Record, path: pathlib.Path, listings: pathlib.Path) -> None:
+    """Writes a record; what is in big folders goes to a file of its own by digest, once."""
+    actions = []
+    for action in record.actions.values():
+        inputs, found = folders(action.inputs)
+        actions.append(dataclasses.asdict(action) | {"inputs": inputs})
+        for digest, files in found.items():
+            if not (listings / digest).exists():
+                with cli.output_file(str(listings / digest), "w") as stream:
+                    json.dump(files, stream)
+    document = dataclasses.asdict(dataclasses.replace(record, actions={})) | {"actions": actions}
+    with cli.output_file(str(path), "w") as stream:
+        json.dump(document, stream, indent=1)
+
+
+def read(path: pathlib.Path) -> Record:
+    """Reads what `write` wrote.
+
+    Raises:
+      cli.UserError: it is no such file.
+    """
+    try:
+        document = json.loads(cli.read_file(str(path), "record of a build"))
+        rows = [
+            execution_log.Action(
+                **row | {"outputs": tuple(row["outputs"]), "arguments": tuple(row["arguments"])}
+            )
+            for row in document.pop("actions")
+        ]
+        leaks = tuple(Leak(**row) for row in document.pop("leaks"))
+        actions = {(action.mnemonic, action.outputs): action for action in rows}
+        return Record(**document | {"actions": actions, "leaks": leaks})
+    except (ValueError, KeyError, TypeError) as error:
+        raise cli.UserError(
+            f"{path}: is no record of a build ({error!r}); remove it and call the audit again."
+        ) from error
+
+
+def merged(records: Sequence[Record]) -> dict[Key, execution_log.Action]:
+    """Returns the actions of all targets, each once: what two targets share is built once."""
+    actions = {}
+    for record in records:
+        for key, action in record.actions.items():
+            actions.setdefault(key, action)
+    return actions
+
+
+def sizes(
+    actions: Mapping[Key, execution_log.Action], execution_root: pathlib.Path
+) -> dict[str, int]:
+    """Returns the bytes of every file that actions wrote."""
+    paths = {path for action in actions.values() for path in action.digests}
+    return {path: (execution_root / path).lstat().st_size for path in sorted(paths)}
+
+
+@dataclasses.dataclass(frozen=True)
+class Closure:
+    """What a target goes back to.
+
+    Attributes:
+      ends: the sha256 of what it made in the end, by path.
+      actions: the names of all actions that it took, those in other targets' records too.
+      size: the bytes of `ends`.
+      total: the bytes that all those actions wrote.
+    """
+
+    ends: dict[str, str]
+    actions: frozenset[str]
+    size: int
+    total: int
+
+
+def closures(records: Sequence[Record]) -> dict[str, Closure]:
+    """Returns what each target goes back to; what targets share is in one record only."""
+    actions = merged(records)
+    makers = {path: action for action in actions.values() for path in action.digests}
+    size = {path: bytes_ for made in records for path, bytes_ in made.sizes.items()}
+    found = {}
+    for made in records:
+        read_by_others = {path for action in made.actions.values() for path in action.inputs}
+        ends = {
+            path: digest
+            for action in made.actions.values()
+            for path, digest in sorted(action.digests.items())
+            if path not in read_by_others
+        }
+        taken: dict[str, execution_log.Action] = {}
+        pending = list(ends)
+        while pending:
+            action = makers.get(pending.pop())
+            if action and action.name not in taken:
+                taken[action.name] = action
+                pending += action.inputs
+        wrote = [path for action in taken.values() for path in action.digests]
+        found[made.target] = Closure(
+            ends=ends,
+            actions=frozenset(taken),
+            size=sum(size[path] for path in ends),
+            total=sum(size[path] for path in wrote),
+        )
+    return found

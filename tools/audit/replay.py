@@ -1,0 +1,261 @@
+"""Runs one action again in the plain round's execution root, with one thing changed at a time."""
+
+import contextlib
+import ctypes
+import dataclasses
+import hashlib
+import os
+import pathlib
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable
+
+from tools.audit import bazel, findings
+from tools.audit.execution_log import Action
+from tools.audit.surroundings import Inside
+
+# Where the launcher's own commands for actions begin, and where it starts Python.
+_FIRST, _LAST = "# In the sandbox of an action", "exec /usr/bin/env -i"
+_ADDR_NO_RANDOMIZE = 0x0040000
+# Seconds since 1970; libfaketime takes a time without a sign as one that stands still.
+_FROZEN = "1900000000"
+_SECONDS = 1800
+
+RUN_TO_RUN = "it differs by itself, run to run"
+
+
+class CannotRun(Exception):
+    """The action does not run here; the text says why."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Variation:
+    """One thing that is changed.
+
+    Attributes:
+      what: its name, as in "the clock".
+      inside: what the action's Python sees.
+      folder: how the working directory's name begins.
+      parent: where it is made; None for the audit's own folder.
+      umask: the file mode creation mask.
+      processors: how many processors it may use; None for all.
+      hidden_names: whether user and host name are Bazel's made-up ones.
+      fixed_addresses: whether memory is laid out alike in every run.
+    """
+
+    what: str
+    inside: Inside = Inside()
+    folder: str = "a"
+    parent: str | None = None
+    umask: int = 0o022
+    processors: int | None = None
+    hidden_names: bool = True
+    fixed_addresses: bool = False
+
+
+PLAIN = Variation("nothing")
+# What makes an action that differs from run to run agree with itself names the cause.
+STEADYING = (
+    Variation("the clock", Inside(clock=_FROZEN)),
+    Variation("the addresses of memory", fixed_addresses=True),
+    Variation("the number of processors", processors=1),
+)
+# What changes an action that agrees with itself is the cause.
+CHANGING = (
+    Variation("the clock", Inside(clock="+400d")),
+    Variation("the hash seed", Inside(hash_seed=271828)),
+    Variation("the working directory's path", folder="another-much-longer-name-"),
+    Variation("the order of files in a folder", parent="/dev/shm"),
+    Variation("the umask", umask=0o077),
+    Variation("the number of processors", processors=1),
+    Variation("the user's or the host's name", hidden_names=False),
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Tried:
+    """One variation and what came of it: "other bytes", "same bytes", or why it was not run."""
+
+    what: str
+    result: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Diagnosis:
+    """What the reruns say.
+
+    Attributes:
+      cause: one sentence's part, as in "the clock"; "" if nothing was found.
+      tried: every variation.
+    """
+
+    cause: str
+    tried: tuple[Tried, ...]
+
+
+def diagnose(
+    run: Callable[[Variation], str], cpu_model: str | None, pause: Callable[[], None]
+) -> Diagnosis:
+    """Finds what an action's bytes follow.
+
+    Args:
+      run: runs the action under a variation and returns a digest of its outputs.
+      cpu_model: the emulated processor to try as well, if any; it takes some ten times as long.
+      pause: lets at least a second go by, so that a clock in an output shows.
+    """
+    tried: list[Tried] = []
+
+    def attempt(variation: Variation, expected: str | None = None) -> bool | None:
+        """Returns whether the action gave other bytes; than in a second run, if not `expected`."""
+        try:
+            first = expected
+            if first is None:
+                first = run(variation)
+                pause()
+            changed = run(variation) != first
+        except CannotRun as error:
+            tried.append(Tried(variation.what, f"not run: {error}"))
+            return None
+        tried.append(Tried(variation.what, "other bytes" if changed else "same bytes"))
+        return changed
+
+    try:
+        plain = run(PLAIN)
+        pause()
+        steady = run(PLAIN) == plain
+    except CannotRun as error:
+        return Diagnosis("", (Tried(PLAIN.what, f"not run: {error}"),))
+    tried.append(Tried(PLAIN.what, "same bytes" if steady else "other bytes"))
+    if not steady:
+        causes = [variation.what for variation in STEADYING if attempt(variation, None) is False]
+        return Diagnosis(causes[0] if causes else RUN_TO_RUN, tuple(tried))
+    causes = [variation.what for variation in CHANGING if attempt(variation, plain)]
+    if cpu_model and not causes:
+        emulated = Variation("the processor's model", Inside(cpu_model=cpu_model))
+        causes = [emulated.what] if attempt(emulated, plain) else []
+    return Diagnosis(" and ".join(causes), tuple(tried))
+
+
+class Replay:
+    """Reruns of one action.
+
+    Args:
+      action: the action, as the plain round logged it.
+      execution_root: the plain round's.
+      sandbox: Bazel's program linux-sandbox.
+      helpers: the folder `audit` of a perturbed round's CPython; None if there is none.
+      directory: where working directories are made.
+    """
+
+    def __init__(
+        self,
+        action: Action,
+        execution_root: pathlib.Path,
+        sandbox: pathlib.Path,
+        helpers: pathlib.Path | None,
+        directory: pathlib.Path,
+    ) -> None:
+        self._action = action
+        self._execution_root = execution_root
+        self._sandbox = sandbox
+        self._helpers = helpers
+        self._directory = directory
+
+    def run(self, variation: Variation) -> str:
+        """Runs the action and returns a digest of all its outputs.
+
+        Raises:
+          CannotRun: it cannot be run or fails.
+        """
+        # The launcher knows an action's folder by this name.
+        parent = pathlib.Path(variation.parent or self._directory, "audit", "linux-sandbox")
+        try:
+            parent.mkdir(parents=True, exist_ok=True)
+            folder = pathlib.Path(tempfile.mkdtemp(prefix=variation.folder, dir=parent))
+        except OSError as error:
+            raise CannotRun(f"{parent}: {error.strerror}") from error
+        try:
+            root = folder / "execroot" / self._execution_root.name
+            root.mkdir(parents=True)
+            self._stage(root, variation.inside)
+            self._execute(root, variation)
+            return self._digest(root)
+        finally:
+            bazel.remove(folder)
+            for empty in (parent, parent.parent):
+                with contextlib.suppress(OSError):
+                    empty.rmdir()
+
+    def _stage(self, root: pathlib.Path, inside: Inside) -> None:
+        perturbed = False
+        if self._helpers:
+            # What no link leads to is closed to a program in an action.
+            (root / "audit").symlink_to(self._helpers)
+        for path in self._action.inputs:
+            source, place = self._execution_root / path, root / path
+            if not source.exists():
+                raise CannotRun(f"its input {path} is not in the execution root")
+            place.parent.mkdir(parents=True, exist_ok=True)
+            if inside.changes and findings.is_own(path):
+                place.write_text(self._launcher(source.read_text(encoding="utf-8"), inside))
+                place.chmod(0o755)
+                perturbed = True
+            else:
+                place.symlink_to(os.path.realpath(source))
+        if inside.changes and not perturbed:
+            raise CannotRun("it does not start the packaged Python")
+        for path in self._action.outputs:
+            (root / path).parent.mkdir(parents=True, exist_ok=True)
+
+    def _launcher(self, text: str, inside: Inside) -> str:
+        if not self._helpers:
+            raise CannotRun("the helper programs were not fetched")
+        if text.count(_FIRST) != 1 or text.count(_LAST) != 1:
+            raise CannotRun("the packaged Python's launcher is another one")
+        text = text.replace(_FIRST, f"audit='{self._helpers}'\n{inside.commands()}\n{_FIRST}")
+        return text.replace(_LAST, f'set -- {inside.variables()} "$@"\n{_LAST}')
+
+    def _execute(self, root: pathlib.Path, variation: Variation) -> None:
+        def enter() -> None:
+            os.umask(variation.umask)
+            if variation.processors:
+                available = sorted(os.sched_getaffinity(0))
+                os.sched_setaffinity(0, available[: variation.processors])
+            if variation.fixed_addresses:
+                ctypes.CDLL(None).personality(_ADDR_NO_RANDOMIZE)
+
+        names = ["-H", "-U"] if variation.hidden_names else []
+        command = [self._sandbox, "-W", root, "-w", root, "-w", "/tmp", "-w", "/dev/shm", "-N"]
+        command += [*names, "-t", "15", "-T", str(_SECONDS), "--", *self._action.arguments]
+        try:
+            result = subprocess.run(
+                [str(word) for word in command],
+                check=False,
+                cwd=root,
+                env=self._action.environment,
+                preexec_fn=enter,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+            )
+        except OSError as error:
+            raise CannotRun(f"{self._sandbox}: {error.strerror}") from error
+        if result.returncode:
+            said = result.stderr.strip().splitlines()[-1:] or [f"exit code {result.returncode}"]
+            raise CannotRun(f"it failed: {said[0]}")
+
+    def _digest(self, root: pathlib.Path) -> str:
+        total = hashlib.sha256()
+        for path in sorted(self._action.digests):
+            try:
+                content = (root / path).read_bytes()
+            except OSError as error:
+                raise CannotRun(f"it did not make {path}") from error
+            total.update(path.encode() + b"\0" + hashlib.sha256(content).digest())
+        return total.hexdigest()
+
+
+def second() -> None:
+    """Lets a second go by."""
+    time.sleep(1.1)

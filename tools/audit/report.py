@@ -1,0 +1,157 @@
+"""What an audit found: for programs (JSON), for people (a page), and on the terminal."""
+
+import collections
+import dataclasses
+import json
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jinja2
+from rich.console import Console
+from rich.table import Table
+
+from tools.audit import record
+
+_TEMPLATE = pathlib.Path(__file__).with_name("report.html.tpl")
+
+
+@dataclasses.dataclass(frozen=True)
+class Target:
+    """A target and what became of it.
+
+    Attributes:
+      label: its label.
+      seconds: how long the plain build took; what it shares with an earlier target is not in it.
+      size: the bytes of what it made in the end.
+      outputs: the sha256 of what it made in the end, by path.
+      verdict: "equal", "diverged", "leaked", "failed"; of several the first in this order reversed.
+    """
+
+    label: str
+    seconds: float
+    size: int
+    outputs: dict[str, str]
+    verdict: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Report:
+    """An audit's result.
+
+    Attributes:
+      targets: by label.
+      rounds: what `examination.examine` returned of each, without its findings.
+      findings: of all rounds, divergences first, each as a mapping of `examination.Finding`.
+    """
+
+    targets: tuple[Target, ...]
+    rounds: tuple[Mapping[str, Any], ...]
+    findings: tuple[Mapping[str, Any], ...]
+
+    @property
+    def sound(self) -> bool:
+        """Whether all is equal and nothing leaked."""
+        return not self.findings
+
+
+def _verdict(label: str, names: frozenset[str], found: Sequence[Mapping[str, Any]]) -> str:
+    kinds = set()
+    for finding in found:
+        concerned = {finding["action"], *finding["others"]}
+        if finding["action"] == label or concerned & names:
+            kinds.add(finding["kind"])
+    for kind, verdict in (("failure", "failed"), ("divergence", "diverged"), ("leak", "leaked")):
+        if kind in kinds:
+            return verdict
+    return "equal"
+
+
+def make(
+    targets: Sequence[str],
+    plain: Sequence[record.Record],
+    examined: Sequence[Mapping[str, Any]],
+) -> Report:
+    """Makes the report.
+
+    Args:
+      targets: the labels.
+      plain: the plain round's records.
+      examined: what was found in each other round.
+    """
+    order = {kind: number for number, kind in enumerate(("failure", "divergence", "leak"))}
+    found = [finding for one in examined for finding in one["findings"]]
+    found.sort(key=lambda finding: order[finding["kind"]])
+    closures = record.closures(plain)
+    by_label = {made.target: made for made in plain}
+    rows = []
+    for label in sorted(targets):
+        closure = closures[label]
+        verdict = _verdict(label, closure.actions, found)
+        seconds = by_label[label].seconds
+        rows.append(Target(label, seconds, closure.size, closure.ends, verdict))
+    without = [{key: one[key] for key in one if key != "findings"} for one in examined]
+    return Report(tuple(rows), tuple(without), tuple(found))
+
+
+def _document(report: Report) -> dict[str, Any]:
+    return {"sound": report.sound} | dataclasses.asdict(report)
+
+
+def to_json(report: Report) -> str:
+    """Returns the report as a JSON object; its order depends on nothing but its content."""
+    return json.dumps(_document(report), indent=2, sort_keys=True) + "\n"
+
+
+def to_html(report: Report) -> str:
+    """Returns the report as a page that needs no other file."""
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    template = environment.from_string(_TEMPLATE.read_text(encoding="utf-8"))
+    verdicts = collections.Counter(target.verdict for target in report.targets)
+    return template.render(report=report, verdicts=verdicts) + "\n"
+
+
+def show(report: Report, console: Console) -> None:
+    """Prints the report as tables."""
+    table = Table(title="Targets")
+    for column in ("target", "verdict", "sha256 of what it made"):
+        table.add_column(column, overflow="fold")
+    for target in report.targets:
+        digests = "\n".join(digest[:16] for digest in target.outputs.values())
+        table.add_row(target.label, target.verdict, digests)
+    console.print(table)
+    table = Table(title="Rounds")
+    for column in ("round", "actions", "perturbed inside", "traced", "outputs", "seconds"):
+        table.add_column(column, justify="left" if column == "round" else "right")
+    for one in report.rounds:
+        counts = one["counts"]
+        keys = ("actions", "perturbed_inside", "traced", "outputs", "seconds")
+        table.add_row(one["name"], *(str(counts[key]) for key in keys))
+    console.print(table)
+    for one in report.rounds:
+        for applied in one["applied"]:
+            if applied["reason"]:
+                console.print(
+                    f"{one['name']}: {applied['what']}: not applied: {applied['reason']}",
+                )
+    for finding in report.findings:
+        console.print(text(finding), soft_wrap=True)
+    count = len(report.findings)
+    console.print("All is equal and nothing leaked." if report.sound else f"{count} finding(s).")
+
+
+def text(finding: Mapping[str, Any]) -> str:
+    """Returns a finding in a few lines."""
+    lines = [f"{finding['kind'].upper()} {finding['action']}: {finding['message']}"]
+    if finding["cause"]:
+        lines.append(f"  cause: {finding['cause']}")
+    for file in finding["files"]:
+        lines.append(f"  {file['path']}: {file['sizes'][0]} and {file['sizes'][1]} bytes")
+        lines += [f"    {field}" for field in file["fields"]]
+        for run in file["runs"][:3]:
+            lines.append(f"    from byte {run['offset']}: {run['left']} | {run['right']}")
+    for other in finding["others"]:
+        lines.append(f"  also: {other}")
+    return "\n".join(lines)

@@ -1,0 +1,327 @@
+"""One round of an audit: builds every target from nothing, and goes on where it was interrupted."""
+
+import contextlib
+import hashlib
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+from tools.audit import bazel, execution_log, record, surroundings, traces
+from tools.cli import cli
+
+_LAST_LINES = 12
+
+
+class BuildFailed(Exception):
+    """A target was not built; the text is the end of what Bazel said."""
+
+
+def source_digest(workspace: pathlib.Path) -> str:
+    """Returns a digest of the workspace's files, apart from Bazel's links and version control."""
+    total = hashlib.sha256()
+    for folder, folders, files in os.walk(workspace):
+        folders[:] = sorted(name for name in folders if name not in (".git", "__pycache__"))
+        for name in sorted(files):
+            path = os.path.join(folder, name)
+            if os.path.islink(path):
+                content = os.readlink(path).encode()
+            else:
+                with open(path, "rb") as stream:
+                    content = stream.read()
+            total.update(os.path.relpath(path, workspace).encode() + b"\0")
+            total.update(hashlib.sha256(content).digest())
+    return total.hexdigest()
+
+
+def slug(target: str) -> str:
+    """Returns a label as a file name."""
+    return re.sub(r"[^\w.+-]+", "_", target).strip("_")
+
+
+def remove_unnamed(folder: pathlib.Path, named: set[str], execution_root: pathlib.Path) -> int:
+    """Removes what lies below Bazel's output folder and no finished target's record names.
+
+    An interrupted build leaves outputs whose making was not recorded; the next one must make them.
+
+    Returns:
+      How many files were removed.
+    """
+    removed = 0
+    for parent, _, files in os.walk(folder):
+        for name in files:
+            path = pathlib.Path(parent, name)
+            if str(path.relative_to(execution_root)) not in named:
+                os.chmod(parent, 0o755)
+                path.unlink()
+                removed += 1
+    return removed
+
+
+class Round:
+    """A round in a folder of its own.
+
+    The folder holds `state.json`, Bazel's output root, `records/` with one record for each target
+    that is done and `logs/` with what Bazel said. A record counts for the sources and surroundings
+    of `state.json` only: with others, the round begins anew.
+    """
+
+    def __init__(
+        self,
+        around: surroundings.Surroundings,
+        directory: pathlib.Path,
+        key: str,
+        options: Sequence[str],
+    ) -> None:
+        self.around = around
+        self.name = around.name
+        self.directory = directory
+        self.workspace = pathlib.Path(cli.workspace())
+        self.root = directory / "root"
+        self.records = directory / "records"
+        self.listings = directory / "listings"
+        self.logs = directory / "logs"
+        self._options = options
+        self._state = directory / "state.json"
+        wanted = {"key": key, "surroundings": repr(around), "options": list(options)}
+        self.wanted = json.loads(json.dumps(wanted))
+        directory.mkdir(parents=True, exist_ok=True)
+        self.start = surroundings.start(around, directory, bazel.environment())
+
+    def open(self) -> None:
+        """Takes up the round where it was left, or begins it anew."""
+        state = self._read_state()
+        if state is None or {k: v for k, v in state.items() if k != "compared"} != self.wanted:
+            self.remove_root()
+            for folder in (self.records, self.listings, self.logs):
+                shutil.rmtree(folder, ignore_errors=True)
+            self._write_state(self.wanted)
+        for folder in (self.records, self.listings, self.logs):
+            folder.mkdir(parents=True, exist_ok=True)
+        if self.around.inside.traces:
+            os.makedirs(self.around.inside.traces, exist_ok=True)
+
+    def _read_state(self) -> dict | None:
+        try:
+            return json.loads(self._state.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None
+
+    def _write_state(self, state: Mapping) -> None:
+        with cli.output_file(str(self._state), "w") as stream:
+            json.dump(state, stream, indent=1)
+
+    @property
+    def compared(self) -> dict | None:
+        """What was found when the round was compared; None if it was not yet."""
+        return (self._read_state() or {}).get("compared")
+
+    @compared.setter
+    def compared(self, found: dict) -> None:
+        self._write_state(self.wanted | {"compared": found})
+
+    def _call(self, arguments: Sequence[str], **streams) -> subprocess.CompletedProcess:
+        return subprocess.run(
+            [*self.start.prefix, *bazel.command(), "--nohome_rc"]
+            + [f"--output_user_root={self.root}", f"--output_base={self.output_base}"]
+            + list(arguments),
+            check=False,
+            cwd=self.workspace,
+            env=dict(self.start.environment),
+            preexec_fn=self.start.enter,
+            stdin=subprocess.DEVNULL,
+            **streams,
+        )
+
+    @property
+    def output_base(self) -> pathlib.Path:
+        """Bazel's folder of this round's builds."""
+        return self.root / "base"
+
+    @property
+    def execution_root(self) -> pathlib.Path:
+        """Where actions run, and where their outputs are.
+
+        Bazel is not asked: `bazel info` without the options of the build fetches repositories anew.
+        """
+        folders = (self.output_base / "execroot").glob("*/bazel-out")
+        return next(folders).parent
+
+    def shutdown(self) -> None:
+        """Ends the round's Bazel server, if it runs."""
+        if self.root.exists():
+            self._call(["shutdown"], capture_output=True)
+
+    def forget(self) -> None:
+        """Makes every target one that is not done."""
+        for path in self.records.iterdir():
+            path.unlink()
+
+    def remove_root(self) -> None:
+        """Ends the server and removes all outputs."""
+        self.shutdown()
+        bazel.remove(self.root)
+
+    def listing(self, digest: str) -> dict[str, str] | None:
+        """Returns the files of a big folder by its digest; None if it is no such folder's."""
+        path = self.listings / digest
+        return json.loads(path.read_text(encoding="utf-8")) if digest and path.exists() else None
+
+    def smallest(self, targets: Sequence[str]) -> str:
+        """Returns the target that takes the fewest bytes, those on its way counted."""
+        closures = record.closures(self.done(targets))
+        totals = {target: found.total for target, found in closures.items() if found.total}
+        return min(totals, key=lambda target: (totals[target], target), default=targets[0])
+
+    def record_path(self, target: str) -> pathlib.Path:
+        return self.records / f"{slug(target)}.json"
+
+    def done(self, targets: Sequence[str]) -> list[record.Record]:
+        """Returns the records of the targets that are built."""
+        return [
+            record.read(self.record_path(target))
+            for target in targets
+            if self.record_path(target).exists()
+        ]
+
+    def build(
+        self, targets: Sequence[str], cache: str, progress: Callable[[str, bool], None]
+    ) -> list[record.Record]:
+        """Builds what is not done yet.
+
+        Args:
+          targets: labels.
+          cache: the repository cache: downloads, by digest.
+          progress: is told of each target before and after it is built.
+
+        Raises:
+          BuildFailed: Bazel failed.
+        """
+        missing = [target for target in targets if not self.record_path(target).exists()]
+        if self.start.sandboxes:
+            self.start.sandboxes.mkdir(exist_ok=True)
+        try:
+            if missing and any((self.output_base / "execroot").glob("*/bazel-out")):
+                self._discard_unrecorded(targets)
+            for target in missing:
+                progress(target, False)
+                made = self._build_one(target, cache)
+                record.write(made, self.record_path(target), self.listings)
+                progress(target, True)
+        finally:
+            self.shutdown()
+            if self.start.sandboxes:
+                bazel.remove(self.start.sandboxes)
+            if self.around.inside.clock:
+                _remove_clocks()
+        return self.done(targets)
+
+    def _discard_unrecorded(self, targets: Sequence[str]) -> None:
+        named = {
+            path
+            for made in self.done(targets)
+            for action in made.actions.values()
+            for path in action.digests
+        }
+        execution_root = self.execution_root
+        remove_unnamed(execution_root / "bazel-out", named, execution_root)
+
+    def _build_one(self, target: str, cache: str) -> record.Record:
+        log = self.directory / "execution.json"
+        output = self.logs / f"{slug(target)}.txt"
+        tracing = self.around.inside.traces
+        if tracing:
+            bazel.remove(pathlib.Path(tracing), keep=True)
+        begun = time.monotonic()
+        with open(output, "wb") as stream:
+            result = self._call(
+                [
+                    "build",
+                    "--noshow_progress",
+                    "--show_result=0",
+                    "--symlink_prefix=/",
+                    *self._options,
+                    *self.start.options,
+                    # After what a person may have set: no result may come out of a cache.
+                    "--disk_cache=",
+                    "--remote_cache=",
+                    "--remote_executor=",
+                    f"--repository_cache={cache}",
+                    f"--execution_log_json_file={log}",
+                    "--",
+                    target,
+                ],
+                stdout=stream,
+                stderr=subprocess.STDOUT,
+            )
+        seconds = round(time.monotonic() - begun, 1)
+        if result.returncode:
+            lines = output.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+            raise BuildFailed(f"{target}: " + "\n".join(lines[-_LAST_LINES:]))
+        actions = execution_log.read(str(log), may_be_empty=True)
+        hits = [action.name for action in actions.values() if action.cache_hit]
+        if hits:
+            raise cli.UserError(
+                f"round {self.name}: {hits[0]} came out of a cache, so it proves nothing."
+            )
+        log.unlink()
+        leaks, traced = self._leaks(actions, pathlib.Path(tracing)) if tracing else ([], 0)
+        sizes = record.sizes(actions, self.execution_root)
+        return record.Record(target, seconds, sizes, actions, tuple(leaks), traced)
+
+    def _leaks(
+        self,
+        actions: Mapping[tuple[str, tuple[str, ...]], execution_log.Action],
+        folder: pathlib.Path,
+    ) -> tuple[list[record.Leak], int]:
+        """Returns what the actions read undeclared, and how many of them were traced."""
+        names = {path: action.name for action in actions.values() for path in action.outputs}
+        by_name = {action.name: action for action in actions.values()}
+        execution_root = self.execution_root
+        found, seen = set(), set()
+        for trace in traces.read(folder):
+            name = traces.action_of(trace, names)
+            seen.add(name)
+            declared = by_name[name].inputs if name else ()
+            for path in traces.leaks(trace, declared, str(execution_root)):
+                found.add(record.Leak(name or "an unknown action", self._place(path), digest(path)))
+        return sorted(found, key=lambda leak: (leak.action, leak.path)), len(seen - {None})
+
+    def _place(self, path: str) -> str:
+        """Returns a path without what differs from round to round."""
+        for name, folder in (
+            ("<output base>", self.output_base),
+            ("<workspace>", self.workspace),
+            ("<round>", self.directory),
+        ):
+            if path.startswith(f"{folder}/"):
+                return name + path.removeprefix(str(folder))
+        return path
+
+    def read_leaked(self, place: str) -> pathlib.Path:
+        """Returns where a leak's path is in this round."""
+        return pathlib.Path(
+            place.replace("<output base>", str(self.output_base))
+            .replace("<workspace>", str(self.workspace))
+            .replace("<round>", str(self.directory))
+        )
+
+
+def _remove_clocks() -> None:
+    """Removes what libfaketime leaves behind in the shared memory's folder."""
+    for path in pathlib.Path("/dev/shm").glob("*faketime_s[eh]m_*"):
+        with contextlib.suppress(OSError):
+            path.unlink()
+
+
+def digest(path: str) -> str:
+    """Returns a file's sha256, "" if it cannot be read."""
+    try:
+        with open(path, "rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError:
+        return ""
