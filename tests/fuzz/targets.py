@@ -3,7 +3,6 @@
 Each target takes any bytes. A `cli.UserError` is an answer; anything else that is raised is a bug.
 """
 
-import copy
 from typing import Any
 
 from flatbuffers import flexbuffers as package
@@ -20,27 +19,8 @@ from tools.inspect import reader
 _GROWTH = 64
 
 
-def _operator(op: Any) -> Any:
-    """An operator's own fields; the keys of FlexBuffers in no order."""
-    op = copy.copy(op)
-    if op.customOptions is not None and op.customOptionsFormat == 0:
-        try:
-            op.customOptions = repr(flexbuffer.loads(bytes(op.customOptions)))
-        except ValueError:
-            pass
-    composite = copy.copy(op.builtinOptions2)
-    if getattr(composite, "compositeAttributes", None) is not None:
-        try:
-            attributes = flexbuffer.loads(bytes(composite.compositeAttributes))
-            composite.compositeAttributes = repr(attributes)
-        except ValueError:
-            pass
-        op.builtinOptions2 = composite
-    return meaning.content(op)
-
-
 def _meaning(content: bytes) -> Any:
-    return meaning.meaning(models.unpack(content), _operator)
+    return meaning.meaning(models.unpack(content))
 
 
 def canonicalize_tflite(data: bytes) -> None:

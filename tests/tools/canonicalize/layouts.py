@@ -111,14 +111,15 @@ def _shuffle_options(graph: tflite.SubGraphT, rng: random.Random) -> None:
             op.customOptions = generated.custom_options(reordered(op.options_value, rng))
 
 
-def relaid(model: tflite.ModelT, rng: random.Random) -> bytes:
+def relaid(model: tflite.ModelT, seed: int) -> bytes:
     """A file of equal meaning, as far as possible in another order. Changes `model`.
 
     Args:
       model: every tensor is written once, before anything reads it, or touched only by operators
         that have effects.
-      rng: decides.
+      seed: decides which order.
     """
+    rng = random.Random(seed)
     for position, graph in enumerate(model.subgraphs):
         _shuffle_operators(model, graph, rng)
         _shuffle_tensors(model, position, rng)

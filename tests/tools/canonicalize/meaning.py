@@ -1,16 +1,21 @@
 """What a model means, in a form in which equal means equal, however its file is laid out.
 
-It is written without the canonical writer's code, so that the two can be held against each other:
-operators are run in the file's order, on names of values instead of values.
+But for reading FlexBuffers it is written without the canonical writer's code, so that the two can
+be held against each other: operators are run in the file's order, on names of values instead of
+values.
 """
 
+import copy
 import hashlib
 from collections import Counter
 from typing import Any
 
 import numpy as np
 
+from tools.canonicalize import flexbuffer
 from tools.canonicalize.schema import tflite
+
+_FLEXBUFFERS = tflite.CustomOptionsFormat.FLEXBUFFERS
 
 # Positions in the file, which a reader resolves and no meaning depends on.
 _POSITIONS = {"buffer", "opcodeIndex", "inputs", "outputs", "intermediates", "tensorIndex"}
@@ -49,7 +54,27 @@ def _some(indices: Any) -> list[int]:
     return [] if indices is None else [int(index) for index in indices]
 
 
-def _subgraph(model: tflite.ModelT, position: int, options: Any) -> Any:
+def _decoded(options: Any) -> Any:
+    """A FlexBuffer's values, maps in the order of their keys; any other bytes as they are."""
+    try:
+        return repr(flexbuffer.loads(bytes(options)))
+    except ValueError:
+        return options
+
+
+def _options(op: tflite.OperatorT) -> Any:
+    """An operator's own fields."""
+    op = copy.copy(op)
+    if op.customOptions is not None and op.customOptionsFormat == _FLEXBUFFERS:
+        op.customOptions = _decoded(op.customOptions)
+    composite = copy.copy(op.builtinOptions2)
+    if getattr(composite, "compositeAttributes", None) is not None:
+        composite.compositeAttributes = _decoded(composite.compositeAttributes)
+        op.builtinOptions2 = composite
+    return content(op)
+
+
+def _subgraph(model: tflite.ModelT, position: int) -> Any:
     graph = model.subgraphs[position]
     tensors = [_digest((content(t), _data(model, t.buffer))) for t in graph.tensors or []]
     values = dict(enumerate(tensors))
@@ -59,7 +84,7 @@ def _subgraph(model: tflite.ModelT, position: int, options: Any) -> Any:
     results = Counter()
     for op in graph.operators or []:
         code = _code(model, op)
-        made = (code, options(op), *([values[i] for i in _some(op.inputs)],))
+        made = (code, _options(op), *([values[i] for i in _some(op.inputs)],))
         made += ([tensors[i] if i >= 0 else "" for i in _some(op.intermediates)],)
         made += (op.inputs is None, op.outputs is None, op.intermediates is None)
         made += ([tensors[i] if i >= 0 else "" for i in _some(op.outputs)],)
@@ -91,16 +116,14 @@ def _subgraph(model: tflite.ModelT, position: int, options: Any) -> Any:
     }
 
 
-def meaning(model: tflite.ModelT, options: Any) -> Any:
+def meaning(model: tflite.ModelT) -> Any:
     """All that a reader of the file can tell but its layout.
 
     Args:
       model: every index in it points at something.
-      options: makes plain values of an operator's own fields; `content`, or something that reads
-        custom options.
     """
     return {
-        "subgraphs": [_subgraph(model, i, options) for i in range(len(model.subgraphs))],
+        "subgraphs": [_subgraph(model, i) for i in range(len(model.subgraphs))],
         "description": model.description,
         "metadata": Counter((e.name, _data(model, e.buffer)) for e in model.metadata or []),
         "metadata buffers": [_data(model, index) for index in _some(model.metadataBuffer)],

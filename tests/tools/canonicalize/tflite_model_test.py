@@ -44,7 +44,7 @@ class CanonicalFormTest(parameterized.TestCase):
     @parameterized.parameters(*range(12))
     def test_equal_models_get_equal_bytes(self, seed):
         for make in (models.layered, models.detector):
-            other = layouts.relaid(make(), random.Random(seed))
+            other = layouts.relaid(make(), seed)
             self.assertNotEqual(other, models.pack(make()))
             self.assertEqual(tflite_model.canonical_bytes(other, "x.tflite"), _canonical(make()))
 
@@ -58,7 +58,7 @@ class CanonicalFormTest(parameterized.TestCase):
 
     @parameterized.parameters(models.layered, models.detector)
     def test_interpreter_sees_the_same_model(self, make):
-        raw, canonical = layouts.relaid(make(), random.Random(5)), _canonical(make())
+        raw, canonical = layouts.relaid(make(), 5), _canonical(make())
         for seed in range(3):
             self.assertEqual(_outputs(raw, seed), _outputs(canonical, seed))
 

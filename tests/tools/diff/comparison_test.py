@@ -6,7 +6,7 @@ from absl.testing import absltest, parameterized
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.tools.canonicalize import models
+from tests.tools.canonicalize import layouts, models
 from tests.tools.diff import networks
 from tools.canonicalize.schema import tflite
 from tools.cli import cli
@@ -37,7 +37,7 @@ class SameMeaningTest(parameterized.TestCase):
     @parameterized.parameters(models.layered, models.detector, networks.layers)
     def test_another_layout(self, make):
         for seed in range(5):
-            found = _compare(make(), models.shuffled(make(), seed))
+            found = _compare(make(), layouts.relaid(make(), seed))
             self.assertEqual(found.verdict, "same canonical bytes", found.text())
             self.assertEqual({d.kind for d in found.differences}, {"layout"})
 
@@ -98,9 +98,9 @@ class SameMeaningTest(parameterized.TestCase):
         rng = random.Random(permutation)
         for number, tensor in enumerate(rng.sample(right.subgraphs[0].tensors, 5)):
             tensor.name = f"renamed{number}"
-        found = _compare(left, models.shuffled(right, permutation))
+        found = _compare(left, layouts.relaid(right, permutation))
         self._assert_same(found)
-        backwards = comparison.compare(models.shuffled(right, permutation), models.pack(left))
+        backwards = comparison.compare(layouts.relaid(right, permutation), models.pack(left))
         self._assert_same(backwards)
 
 
@@ -254,7 +254,7 @@ class DifferentTest(parameterized.TestCase):
         data[4 * place + rng.randrange(4)] ^= 1 << rng.randrange(8)
         right.buffers[chosen.buffer].data = data
         name = chosen.name
-        found = _compare(left, models.shuffled(right, choice))
+        found = _compare(left, layouts.relaid(right, choice))
         self.assertEqual(found.verdict, "different", found.text())
         (difference,) = [d for d in found.differences if d.changes_meaning]
         self.assertEqual(difference.kind, "weights")

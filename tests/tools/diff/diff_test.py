@@ -7,7 +7,7 @@ from unittest import mock
 from absl.testing import absltest
 from rich.console import Console
 
-from tests.tools.canonicalize import models
+from tests.tools.canonicalize import layouts, models
 from tests.tools.diff import networks
 from tests.tools.export import program
 from tools.diff import comparison, terminal
@@ -21,7 +21,7 @@ class DiffTest(absltest.TestCase):
         self.folder = pathlib.Path(self.create_tempdir().full_path)
         for name, content in (
             ("a.tflite", models.pack(models.layered())),
-            ("b.tflite", models.shuffled(models.layered(), 1)),
+            ("b.tflite", layouts.relaid(models.layered(), 1)),
             ("c.tflite", models.pack(networks.layers())),
             ("damaged.tflite", models.pack(models.layered())[:100]),
         ):
