@@ -107,7 +107,7 @@ def parse(content: bytes, path: str) -> Lock:
 
 
 def text(lock: Mapping[Identity, Row]) -> str:
-    """Returns a lock as text, rows in order and a field a line, for reviews to show what changed."""
+    """Returns a lock as text, rows in order, a field a line, for reviews to show what changed."""
     models: dict[str, Any] = {}
     for key, value in sorted(lock.items()):
         kinds = models.setdefault(key.name, {})

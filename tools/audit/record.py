@@ -40,6 +40,7 @@ class Record:
     Attributes:
       target: its label.
       seconds: how long Bazel took.
+      made: the paths of its own files.
       sizes: the bytes of every file that its actions wrote, by path.
       actions: what it ran, by (mnemonic, outputs), in Bazel's order.
       leaks: what its actions read undeclared; empty where nothing was traced.
@@ -48,6 +49,7 @@ class Record:
 
     target: str
     seconds: float
+    made: tuple[str, ...]
     sizes: dict[str, int]
     actions: dict[Key, execution_log.Action]
     leaks: tuple[Leak, ...] = ()
@@ -109,6 +111,7 @@ def read(path: pathlib.Path) -> Record:
             for row in document.pop("actions")
         ]
         leaks = tuple(Leak(**row) for row in document.pop("leaks"))
+        document["made"] = tuple(document["made"])
         actions = {(action.mnemonic, action.outputs): action for action in rows}
         return Record(**document | {"actions": actions, "leaks": leaks})
     except (ValueError, KeyError, TypeError) as error:
@@ -139,7 +142,7 @@ class Closure:
     """What a target goes back to.
 
     Attributes:
-      ends: the sha256 of what it made in the end, by path.
+      ends: the sha256 of the target's own files, by path.
       actions: the names of all actions that it took, those in other targets' records too.
       size: the bytes of `ends`.
       total: the bytes that all those actions wrote.
@@ -158,13 +161,8 @@ def closures(records: Sequence[Record]) -> dict[str, Closure]:
     size = {path: bytes_ for made in records for path, bytes_ in made.sizes.items()}
     found = {}
     for made in records:
-        read_by_others = {path for action in made.actions.values() for path in action.inputs}
-        ends = {
-            path: digest
-            for action in made.actions.values()
-            for path, digest in sorted(action.digests.items())
-            if path not in read_by_others
-        }
+        # What Bazel writes itself, without a program, is in no log.
+        ends = {path: makers[path].digests[path] for path in made.made if path in makers}
         taken: dict[str, execution_log.Action] = {}
         pending = list(ends)
         while pending:

@@ -9,7 +9,7 @@ import pathlib
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from tools.audit import bazel, findings
 from tools.audit.execution_log import Action
@@ -189,10 +189,11 @@ class Replay:
 
     def _stage(self, root: pathlib.Path, inside: Inside) -> None:
         perturbed = False
+        inputs = [*self._action.inputs, *self._runfiles()]
         if self._helpers:
             # What no link leads to is closed to a program in an action.
             (root / "audit").symlink_to(self._helpers)
-        for path in self._action.inputs:
+        for path in inputs:
             source, place = self._execution_root / path, root / path
             if not source.exists():
                 raise CannotRun(f"its input {path} is not in the execution root")
@@ -207,6 +208,15 @@ class Replay:
             raise CannotRun("it does not start the packaged Python")
         for path in self._action.outputs:
             (root / path).parent.mkdir(parents=True, exist_ok=True)
+
+    def _runfiles(self) -> Iterator[str]:
+        """Yields the files of the programs' runfiles, which are inputs that no log lists."""
+        for path in self._action.inputs:
+            folder = self._execution_root / f"{path}.runfiles"
+            for parent, folders, files in os.walk(folder):
+                links = [name for name in folders if os.path.islink(os.path.join(parent, name))]
+                for name in files + links:
+                    yield os.path.relpath(os.path.join(parent, name), self._execution_root)
 
     def _launcher(self, text: str, inside: Inside) -> str:
         if not self._helpers:

@@ -23,8 +23,8 @@ class Target:
     Attributes:
       label: its label.
       seconds: how long the plain build took; what it shares with an earlier target is not in it.
-      size: the bytes of what it made in the end.
-      outputs: the sha256 of what it made in the end, by path.
+      size: the bytes of its own files.
+      outputs: the sha256 of its own files, by path.
       verdict: "equal", "diverged", "leaked", "failed"; of several the first in this order reversed.
     """
 

@@ -11,7 +11,7 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 
-from tools.audit import bazel, execution_log, record, surroundings, traces
+from tools.audit import bazel, building, execution_log, record, surroundings, traces
 from tools.cli import cli
 
 _LAST_LINES = 12
@@ -231,7 +231,7 @@ class Round:
         remove_unnamed(execution_root / "bazel-out", named, execution_root)
 
     def _build_one(self, target: str, cache: str) -> record.Record:
-        log = self.directory / "execution.json"
+        log, events = self.directory / "execution.json", self.directory / "events.json"
         output = self.logs / f"{slug(target)}.txt"
         tracing = self.around.inside.traces
         if tracing:
@@ -252,6 +252,7 @@ class Round:
                     "--remote_executor=",
                     f"--repository_cache={cache}",
                     f"--execution_log_json_file={log}",
+                    f"--build_event_json_file={events}",
                     "--",
                     target,
                 ],
@@ -268,10 +269,15 @@ class Round:
             raise cli.UserError(
                 f"round {self.name}: {hits[0]} came out of a cache, so it proves nothing."
             )
+        with open(events, encoding="utf-8") as stream:
+            built = building.outputs(json.loads(line) for line in stream)
+        files = [path for one in built for path in one.files.get("default", ())]
+        made = tuple(sorted(path.rpartition("/execroot/")[2].partition("/")[2] for path in files))
         log.unlink()
+        events.unlink()
         leaks, traced = self._leaks(actions, pathlib.Path(tracing)) if tracing else ([], 0)
         sizes = record.sizes(actions, self.execution_root)
-        return record.Record(target, seconds, sizes, actions, tuple(leaks), traced)
+        return record.Record(target, seconds, made, sizes, actions, tuple(leaks), traced)
 
     def _leaks(
         self,

@@ -14,7 +14,7 @@ def _action(mnemonic, inputs, output):
 def _record(target, *actions):
     keyed = {(action.mnemonic, action.outputs): action for action in actions}
     sizes = {path: 5 for action in actions for path in action.digests}
-    return record.Record(target, 1.0, sizes, keyed)
+    return record.Record(target, 1.0, actions[-1].outputs, sizes, keyed)
 
 
 _SHARED = _action("Export", {}, "graph.pb")

@@ -14,6 +14,7 @@ _BAZEL = """#!/bin/sh
 for word in "$@"; do
     case $word in
         --output_base=*) base=${word#*=} ;;
+        --build_event_json_file=*) echo '{"id": {"started": {}}}' >"${word#*=}" ;;
         --execution_log_json_file=*) log=${word#*=} ;;
         build | shutdown) command=$word ;;
     esac

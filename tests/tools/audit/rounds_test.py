@@ -69,7 +69,9 @@ class RecordTest(absltest.TestCase):
         )
         leak = record.Leak("Convert m.tflite", "/etc/passwd", "3")
         key = (action.mnemonic, action.outputs)
-        self.record = record.Record("//a", 1.5, {"m.tflite": 7}, {key: action}, (leak,), 1)
+        self.record = record.Record(
+            "//a", 1.5, ("m.tflite",), {"m.tflite": 7}, {key: action}, (leak,), 1
+        )
 
     def test_comes_back_with_big_folders_joined(self):
         path = self.folder / "record.json"
@@ -105,21 +107,24 @@ class RecordTest(absltest.TestCase):
             digests = {output: "d"}
             return execution_log.Action(mnemonic, (output,), (), {}, inputs, digests, False)
 
-        def made(target, size, *actions):
+        def made(target, size, file, *actions):
             keyed = {(one.mnemonic, one.outputs): one for one in actions}
             sizes = {path: size for one in actions for path in one.digests}
-            return record.Record(target, 1.0, sizes, keyed)
+            return record.Record(target, 1.0, (file,), sizes, keyed)
 
         found = record.closures(
             [
-                made("//a", 10, action("Export", {}, "g"), action("Convert", {"g": "d"}, "a")),
-                made("//b", 3, action("Convert", {"g": "d"}, "b")),
+                made("//a", 10, "a", action("Export", {}, "g"), action("Convert", {"g": "d"}, "a")),
+                made("//b", 3, "b", action("Convert", {"g": "d"}, "b")),
+                made("//graph", 0, "g"),
             ]
         )
         self.assertEqual(found["//b"].actions, {"Export g", "Convert b"})
         self.assertEqual((found["//b"].size, found["//b"].total), (3, 13))
         self.assertEqual((found["//a"].size, found["//a"].total), (10, 20))
         self.assertEqual(found["//a"].ends, {"a": "d"})
+        self.assertEqual(found["//graph"].ends, {"g": "d"})
+        self.assertEqual(found["//graph"].actions, {"Export g"})
 
 
 if __name__ == "__main__":
