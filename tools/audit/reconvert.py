@@ -46,6 +46,9 @@ def hostile_environment(directory: pathlib.Path) -> dict[str, str]:
         "PYTHONHOME": str(directory),
         "PYTHONPATH": str(directory),
         "PYTHONSTARTUP": str(directory / "numpy.py"),
+        # The launcher closes all but its working directory to a program of an action; this is a
+        # test, whose programs read what is given to them beside it.
+        "TEST_SRCDIR": os.environ.get("TEST_SRCDIR", ""),
         "TF_ENABLE_ONEDNN_OPTS": "1",
         "TMPDIR": str(directory),
         "TZ": "Asia/Kathmandu",
