@@ -26,10 +26,10 @@ class DiffTest(absltest.TestCase):
             ("damaged.tflite", models.pack(models.layered())[:100]),
         ):
             (self.folder / name).write_bytes(content)
-        # As `bazel run` tells of the person's own folder.
-        self.enter_context(
-            mock.patch.dict(os.environ, {"BUILD_WORKING_DIRECTORY": str(self.folder)})
-        )
+        # As `bazel run` tells of the person's own folder; the launcher of CPython keeps the
+        # environment only where both are set.
+        folders = ("BUILD_WORKING_DIRECTORY", "BUILD_WORKSPACE_DIRECTORY")
+        self.enter_context(mock.patch.dict(os.environ, dict.fromkeys(folders, str(self.folder))))
 
     def test_same_meaning(self):
         result = program.run(_PROGRAM, "a.tflite", "b.tflite")
