@@ -32,7 +32,7 @@ def _stub_frozen_graph_impl(ctx):
         graph = ctx.actions.declare_file(ctx.label.name + ".pb")
         ctx.actions.write(graph, "")
     return [
-        DefaultInfo(files = depset([graph])),
+        DefaultInfo(files = depset([graph]), runfiles = ctx.runfiles(files = [graph])),
         FrozenGraphInfo(
             graph = graph,
             checkpoint = _write_checkpoint(ctx),
