@@ -30,6 +30,8 @@ DIFFERENT = "different"
 # From the strictest to none.
 VERDICTS = (SAME_BYTES, SAME_CANONICAL_BYTES, SAME_MEANING, DIFFERENT)
 
+# The canonical form does not depend on these, but on all else.
+_NOT_CANONICAL = ("layout", "trailing bytes")
 DEFAULT_LIMIT = text.DEFAULT_LIMIT
 
 _MINIMUM_RUNTIME = "min_runtime_version"
@@ -116,12 +118,24 @@ def _whole_model(left: Model, right: Model) -> list[Difference]:
     return found
 
 
-def _canonical(content: bytes, name: str) -> bytes | None:
+def _same_canonical(models: tuple[Model, Model], contents: tuple[bytes, bytes]) -> bool:
+    """Whether two models of one meaning have the same canonical form."""
+    names = [
+        sorted(tensor.name for graph in model.subgraphs for tensor in graph.tensors)
+        for model in models
+    ]
+    # Writing the canonical form of large models takes seconds.
+    if names[0] != names[1]:
+        return False
     try:
-        return tflite_model.canonical_bytes(content, name)
+        left, right = (
+            tflite_model.canonical_bytes(content, model.source)
+            for model, content in zip(models, contents, strict=True)
+        )
     except cli.UserError:
-        # It has something that the canonical form cannot keep.
-        return None
+        # One has something that the canonical form cannot keep.
+        return False
+    return left == right
 
 
 def compare(
@@ -143,14 +157,17 @@ def compare(
     if left == right:
         return result(SAME_BYTES, ())
     same, found = graphs.compare(*models)
-    found = [*found, *_whole_model(*models)]
+    beside = _whole_model(*models)
     if not same:
         verdict = DIFFERENT
-    elif all(difference.kind == "layout" for difference in found):
-        canonical = _canonical(left, left_name)
-        agree = canonical is not None and canonical == _canonical(right, right_name)
-        verdict = SAME_CANONICAL_BYTES if agree else SAME_MEANING
+    elif all(part.kind in _NOT_CANONICAL for part in beside) and _same_canonical(
+        models, (left, right)
+    ):
+        verdict = SAME_CANONICAL_BYTES
+        # Operators that are alike may have been paired crosswise.
+        found = [part for part in found if part.kind in _NOT_CANONICAL]
     else:
         verdict = SAME_MEANING
+    found = [*found, *beside]
     found = found or [Difference("layout", "file", len(left), len(right), "bytes")]
     return result(verdict, tuple(sorted(found, key=lambda item: not item.changes_meaning)))

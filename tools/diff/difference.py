@@ -6,11 +6,14 @@ from typing import Any
 
 # What may differ between models of one meaning. An operator's version says which runtime knows its
 # options, not what it does (schema.fbs); a range is what a converter noted, and the runtime reads
-# scales instead.
+# scales instead; an axis counts only with several scales.
 HARMLESS_KINDS = (
     "name",
     "operator version",
     "range",
+    "axis of one scale",
+    "empty options",
+    "unused tensors",
     "inner shape signature",
     "schema version",
     "description",

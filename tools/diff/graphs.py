@@ -146,6 +146,8 @@ class _Pair:
                     if meaning.digest(values[0]) != meaning.digest(values[1]):
                         shown = (_shown_option(a.options[name]), _shown_option(b.options[name]))
                         self.add("options", where, *shown, name)
+        elif a.options_type != b.options_type:
+            self.add("empty options", where, a.options_type or None, b.options_type or None)
         custom = (meaning.custom_options(a), meaning.custom_options(b))
         if meaning.digest(custom[0]) != meaning.digest(custom[1]):
             decoded = (a.decoded_custom_options, b.decoded_custom_options)
@@ -252,6 +254,8 @@ class _Pair:
                 self.add("quantization", where, *(str(q.details)[:200] for q in (x, y)), "details")
         elif a.quantization or b.quantization:
             x, y = a.quantization or _NONE, b.quantization or _NONE
+            if x.axis != y.axis:
+                self.add("axis of one scale", where, x.axis, y.axis)
             for field in ("minimum", "maximum"):
                 values = (getattr(x, field), getattr(y, field))
                 if meaning.digest(values[0]) != meaning.digest(values[1]):
@@ -280,6 +284,9 @@ class _Pair:
         counts = [len(graph.graph.tensors) for graph in (self.left, self.right)]
         if counts[0] != counts[1]:
             self.add("layout", where, *counts, "number of tensors")
+        unused = [graph.unused() for graph in (self.left, self.right)]
+        if unused[0] != unused[1]:
+            self.add("unused tensors", where, *map(len, unused), "no operator has them")
         buffers = [
             (self.left.graph.tensors[i], self.right.graph.tensors[j])
             for i, j in self.tensors.items()

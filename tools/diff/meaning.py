@@ -203,6 +203,14 @@ class Graph:
         """Returns the digest of a tensor's bytes."""
         return self._buffers[self.graph.tensors[index].buffer]
 
+    def unused(self) -> list[bytes]:
+        """Returns the digests of the tensors that no operator has and no caller sees, in order."""
+        used = {*self.graph.inputs, *self.graph.outputs}
+        for operator in self.graph.operators:
+            used.update(operator.inputs, operator.outputs, operator.intermediates)
+        indices = set(range(len(self.graph.tensors))) - used
+        return sorted(digest(self.attributes(index), self.data(index)) for index in indices)
+
     def attributes(self, index: int) -> bytes:
         """Returns the digest of a tensor's type, shape and quantization."""
         if index not in self._attributes:

@@ -7,7 +7,7 @@ from unittest import mock
 
 from absl.testing import absltest, flagsaver
 
-from tests.tools.canonicalize import models
+from tests.tools.canonicalize import layouts, models
 from tests.tools.export import program
 from tools.audit import building, challenge
 from tools.cli import cli
@@ -24,7 +24,7 @@ def _described(description: str) -> bytes:
 _PLAIN = _described("released weights: x")
 _FILES = {
     "published.tflite": _PLAIN,
-    "shuffled.tflite": models.shuffled(models.unpack(_PLAIN), 1),
+    "shuffled.tflite": layouts.relaid(models.unpack(_PLAIN), 1),
     "seeded.tflite": _described("seeded weights (synthetic, seed 1): not trained"),
     "other.tflite": models.pack(models.detector()),
 }

@@ -3,16 +3,23 @@ import random
 
 import numpy as np
 from absl.testing import absltest, parameterized
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 
-from tests.tools.canonicalize import layouts, models
+from tests.tools.canonicalize import generated, layouts, models
 from tests.tools.diff import networks
 from tools.canonicalize.schema import tflite
 from tools.cli import cli
 from tools.diff import comparison
+from tools.inspect import reader
 
-_PROPERTY = settings(max_examples=40, deadline=None, derandomize=True, database=None)
+_PROPERTY = settings(
+    max_examples=40,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+)
 
 
 def _compare(left, right) -> comparison.Comparison:
@@ -81,6 +88,26 @@ class SameMeaningTest(parameterized.TestCase):
         model.subgraphs[0].tensors[0].quantization.max = np.array([6], np.float32)
         self._assert_same(_compare(networks.layers(), model), "range")
 
+    def test_what_nothing_uses(self):
+        model = models.layered()
+        alone = networks.tensor(model, "alone")
+        model.buffers[alone.buffer].data = np.array([7, 8], np.float32).view(np.uint8)
+        self._assert_same(_compare(models.layered(), model), "unused tensors")
+        model = networks.layers()
+        model.subgraphs[0].tensors[0].quantization.quantizedDimension = 3
+        self._assert_same(_compare(networks.layers(), model), "axis of one scale")
+        model = models.layered()
+        dequantize = model.subgraphs[0].operators[0]
+        dequantize.builtinOptionsType = tflite.BuiltinOptions.DequantizeOptions
+        dequantize.builtinOptions = tflite.DequantizeOptionsT()
+        self._assert_same(_compare(models.layered(), model), "empty options")
+
+    def test_a_few_bytes_behind_the_model(self):
+        content = models.pack(models.layered())
+        found = _compare(content, content + b"\6\0\0\0")
+        self.assertEqual(found.verdict, "same canonical bytes")
+        self.assertEqual([d.kind for d in found.differences], ["trailing bytes"])
+
     def test_keys_of_custom_options_in_another_order(self):
         model = models.detector()
         options = dict(reversed(models.POST_PROCESS_OPTIONS.items()))
@@ -100,8 +127,26 @@ class SameMeaningTest(parameterized.TestCase):
             tensor.name = f"renamed{number}"
         found = _compare(left, layouts.relaid(right, permutation))
         self._assert_same(found)
-        backwards = comparison.compare(layouts.relaid(right, permutation), models.pack(left))
+        again = layouts.relaid(right, permutation)
+        backwards = comparison.compare(again, models.pack(left))
         self._assert_same(backwards)
+
+    @_PROPERTY
+    @given(generated.models(wild=False), st.integers(0, 2**32 - 1), st.booleans())
+    def test_anything_the_schema_knows_in_another_layout(self, model, seed, renamed):
+        left = models.pack(model)
+        try:
+            reader.read(left, "left")
+        except cli.UserError:
+            # An operator refers to a subgraph that is not there.
+            reject()
+        if renamed:
+            for number, graph in enumerate(model.subgraphs):
+                for index, tensor in enumerate(graph.tensors):
+                    tensor.name = f"renamed {number} {index}"
+        found = comparison.compare(left, layouts.relaid(model, seed))
+        self.assertEqual(_changes(found), [])
+        self.assertIn(found.verdict, comparison.VERDICTS[: 3 if renamed else 2], found.text())
 
 
 class DifferentTest(parameterized.TestCase):
