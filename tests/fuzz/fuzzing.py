@@ -11,12 +11,13 @@ import pathlib
 import resource
 import sys
 import tempfile
+import traceback
 from collections.abc import Sequence
 
 import atheris
 
 with atheris.instrument_imports(include=["tools"]):
-    from tests.fuzz import seeds, targets
+    from tests.fuzz import mutation, seeds, targets
 
 # Bytes of address space; libFuzzer's own limit counts resident memory and is looked at once a
 # second, which a single allocation outruns.
@@ -30,13 +31,21 @@ def _folder() -> str:
     return next((os.environ[name] for name in variables if name in os.environ), ".")
 
 
+def _mutate(data: bytes, max_size: int, seed: int) -> bytes:
+    """Every other time changes what the file says, else its bytes."""
+    made = mutation.changed(data, seed) if seed % 2 else None
+    return atheris.Mutate(data, max_size) if made is None or len(made) > max_size else made
+
+
 def _fuzz(target: str, given: Sequence[str], folder: str) -> None:
     """Does not return: libFuzzer ends the process."""
     resource.setrlimit(resource.RLIMIT_AS, (_ADDRESS_SPACE, _ADDRESS_SPACE))
     artifacts = f"-artifact_prefix={_folder()}/{target}-"
     # libFuzzer takes the last of equal flags, and writes what it finds into the first folder.
     arguments = [sys.argv[0], *_DEFAULTS, artifacts, *given, folder]
-    atheris.Setup(arguments, getattr(targets, target))
+    # A FlexBuffer is dense enough for libFuzzer's own changes.
+    mutator = {} if seeds.is_flexbuffer(target) else {"custom_mutator": _mutate}
+    atheris.Setup(arguments, getattr(targets, target), **mutator)
     atheris.Fuzz()
 
 
@@ -50,6 +59,8 @@ def _run(target: str, given: Sequence[str]) -> None:
         if process == 0:
             try:
                 _fuzz(target, given, folder)
+            except BaseException:
+                traceback.print_exc()
             finally:
                 os._exit(1)
         _, status = os.waitpid(process, 0)

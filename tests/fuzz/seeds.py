@@ -41,19 +41,20 @@ def _models() -> list[bytes]:
     return packed + [tflite_model.canonical_bytes(content, "seed") for content in packed]
 
 
-def _is_flexbuffer(target: str) -> bool:
+def is_flexbuffer(target: str) -> bool:
+    """Whether a target takes custom options instead of a .tflite."""
     return target == "canonicalize_flexbuffer"
 
 
 def corpus(target: str) -> dict[str, bytes]:
     """The inputs on which a target of its kind once failed, by their files' names."""
-    folder = _CORPUS / ("flexbuffer" if _is_flexbuffer(target) else "tflite")
+    folder = _CORPUS / ("flexbuffer" if is_flexbuffer(target) else "tflite")
     return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
 
 
 def of(target: str) -> dict[str, bytes]:
     """Contents for a target to start from, by file name."""
-    if _is_flexbuffer(target):
+    if is_flexbuffer(target):
         made = [bytes(flexbuffers.Dumps(v)) for v in _examples(generated.FLEXBUFFER_MAPS)]
     else:
         made = _models()
