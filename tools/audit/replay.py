@@ -189,7 +189,7 @@ class Replay:
 
     def _stage(self, root: pathlib.Path, inside: Inside) -> None:
         perturbed = False
-        inputs = [*self._action.inputs, *self._runfiles()]
+        inputs = dict.fromkeys([*self._action.inputs, *self._runfiles()])
         if self._helpers:
             # What no link leads to is closed to a program in an action.
             (root / "audit").symlink_to(self._helpers)

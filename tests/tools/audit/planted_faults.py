@@ -2,7 +2,8 @@
 
     bazel run //tests/tools/audit:planted_faults
 
-It is the real audit, with its own builds, so it cannot be a test in a sandbox.
+It is the real audit, with its own builds, so it cannot be a test in a sandbox. What stands behind
+`--` is for the audit, as in `-- -- --bazel=bazel`.
 """
 
 import dataclasses
@@ -109,14 +110,13 @@ def complaints(report: Mapping[str, Any]) -> list[str]:
 
 
 def main(argv: Sequence[str]) -> None:
-    del argv
     if not _AUDIT.value:
         raise cli.UserError("--audit is missing; start this program with `bazel run`.")
     program = os.path.abspath(_AUDIT.value)
     faults = sorted({expected.fault for expected in EXPECTED} | {*SOUND, *_FOLLOWING})
     with tempfile.TemporaryDirectory() as directory:
         path = pathlib.Path(directory, "report.json")
-        command = [program, f"--json={path}", f"--emulate=//{_PACKAGE}:processor"]
+        command = [program, f"--json={path}", f"--emulate=//{_PACKAGE}:processor", *argv[1:]]
         if _REPORT.value:
             command.append(f"--html={_REPORT.value}")
         command += ["--", *(f"//{_PACKAGE}:{fault}" for fault in faults)]
@@ -133,4 +133,4 @@ def main(argv: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    cli.run(main, positional=None)
