@@ -21,6 +21,7 @@ _ADDR_NO_RANDOMIZE = 0x0040000
 # Seconds since 1970; libfaketime takes a time without a sign as one that stands still.
 _FROZEN = "1900000000"
 _SECONDS = 1800
+_RUNS = 3
 
 RUN_TO_RUN = "it differs by itself, run to run"
 
@@ -106,14 +107,19 @@ def diagnose(
     """
     tried: list[Tried] = []
 
+    def agree(variation: Variation) -> bool:
+        """Returns whether several runs are equal: two alone may be so by chance."""
+        first = run(variation)
+        for _ in range(_RUNS - 1):
+            pause()
+            if run(variation) != first:
+                return False
+        return True
+
     def attempt(variation: Variation, expected: str | None = None) -> bool | None:
-        """Returns whether the action gave other bytes; than in a second run, if not `expected`."""
+        """Returns whether the action gave other bytes than `expected`, or than its own first run."""
         try:
-            first = expected
-            if first is None:
-                first = run(variation)
-                pause()
-            changed = run(variation) != first
+            changed = not agree(variation) if expected is None else run(variation) != expected
         except CannotRun as error:
             tried.append(Tried(variation.what, f"not run: {error}"))
             return None
@@ -121,9 +127,8 @@ def diagnose(
         return changed
 
     try:
-        plain = run(PLAIN)
-        pause()
-        steady = run(PLAIN) == plain
+        steady = agree(PLAIN)
+        plain = run(PLAIN) if steady else ""
     except CannotRun as error:
         return Diagnosis("", (Tried(PLAIN.what, f"not run: {error}"),))
     tried.append(Tried(PLAIN.what, "same bytes" if steady else "other bytes"))

@@ -30,6 +30,10 @@ class DiagnoseTest(absltest.TestCase):
     def test_what_differs_by_itself_is_called_that(self):
         self.assertEqual(_diagnose(lambda _, run: run).cause, replay.RUN_TO_RUN)
 
+    def test_two_runs_that_agree_by_chance_are_not_enough(self):
+        found = _diagnose(lambda _, run: run // 2)
+        self.assertEqual(found.cause, replay.RUN_TO_RUN)
+
     def test_addresses_of_memory(self):
         found = _diagnose(lambda variation, run: variation.fixed_addresses or run)
         self.assertEqual(found.cause, "the addresses of memory")

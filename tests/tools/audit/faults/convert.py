@@ -20,7 +20,8 @@ _INPUT = flags.DEFINE_string("input", None, "What is converted.", required=True)
 _OUTPUT = flags.DEFINE_string("output", None, "Where to write the model.", required=True)
 
 _HOST_LIBRARIES = ("/lib/x86_64-linux-gnu/libz.so.1", "/lib64/libz.so.1", "/usr/lib/libz.so.1")
-_OPTIONS = {"max_detections": 10, "num_classes": 90, "use_regular_nms": False, "w_scale": 5}
+# Enough keys that a random order is not the same one twice.
+_OPTIONS = {f"option_{letter}": number for number, letter in enumerate("abcdefghij")}
 
 
 def _options(keys: Sequence[str]) -> bytes:
