@@ -117,7 +117,7 @@ def diagnose(
         return True
 
     def attempt(variation: Variation, expected: str | None = None) -> bool | None:
-        """Returns whether the action gave other bytes than `expected`, or than its own first run."""
+        """Returns whether the action gave other bytes than `expected`, or than in its first run."""
         try:
             changed = not agree(variation) if expected is None else run(variation) != expected
         except CannotRun as error:
