@@ -241,7 +241,9 @@ class Replay:
                 ctypes.CDLL(None).personality(_ADDR_NO_RANDOMIZE)
 
         names = ["-H", "-U"] if variation.hidden_names else []
-        command = [self._sandbox, "-W", root, "-w", root, "-w", "/tmp", "-w", "/dev/shm", "-N"]
+        command = [self._sandbox, "-W", root, "-w", root, "-w", "/tmp", "-N"]
+        # libfaketime leaves files there.
+        command += ["-w" if variation.parent else "-e", "/dev/shm"]
         command += [*names, "-t", "15", "-T", str(_SECONDS), "--", *self._action.arguments]
         try:
             result = subprocess.run(
