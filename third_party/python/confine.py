@@ -32,7 +32,12 @@ _KERNEL = ("/dev", "/proc", "/sys")
 
 def inputs(directory: str) -> Iterator[str]:
     """Yields where the links below a directory lead to; a linked directory is not looked into."""
-    for entry in os.scandir(directory):
+    try:
+        entries = list(os.scandir(directory))
+    except OSError:
+        # What cannot be listed has no input that could be read.
+        return
+    for entry in entries:
         if entry.is_symlink():
             yield os.path.realpath(entry.path)
         elif entry.is_dir():
@@ -62,7 +67,8 @@ def confine(directory: str, readable: set[str]) -> bool:
     for path in {directory, *readable}:
         try:
             descriptor = os.open(path, os.O_PATH | os.O_CLOEXEC)
-        except FileNotFoundError:
+        except OSError:
+            # A link to nothing, or in a circle: without a rule it stays closed.
             continue
         rights = _EXECUTE | _READ_FILE
         if os.path.isdir(path):

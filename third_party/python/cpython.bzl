@@ -146,7 +146,7 @@ runtime_attrs = {
 
 def _cpython_impl(ctx):
     version = ctx.attr.version
-    audit = json.decode(ctx.os.environ.get(AUDIT_LAUNCHER, "{}"))
+    audit = json.decode(ctx.os.environ.get(AUDIT_LAUNCHER) or "{}")
     if audit:
         for package in audit["packages"]:
             unpack_debian_package(ctx, Label("@{}//:{}.deb".format(AUDIT_PACKAGES, package)), "unpacked-audit")

@@ -15,6 +15,8 @@ from tools.audit import bazel, building, execution_log, record, surroundings, tr
 from tools.cli import cli
 
 _LAST_LINES = 12
+# Beside what `bazel build` shows; targets without such groups have nothing more.
+_GROUPS = ("provenance", "raw")
 
 
 class BuildFailed(Exception):
@@ -216,8 +218,8 @@ class Round:
             self.shutdown()
             if self.start.sandboxes:
                 bazel.remove(self.start.sandboxes)
-            if self.around.inside.clock:
-                _remove_clocks()
+                if self.around.inside.clock:
+                    _remove_clocks()
         return self.done(targets)
 
     def _discard_unrecorded(self, targets: Sequence[str]) -> None:
@@ -244,6 +246,8 @@ class Round:
                     "--noshow_progress",
                     "--show_result=0",
                     "--symlink_prefix=/",
+                    # What a model is made from is stated alike, or the statement proves nothing.
+                    *(f"--output_groups=+{group}" for group in _GROUPS),
                     *self._options,
                     *self.start.options,
                     # After what a person may have set: no result may come out of a cache.
@@ -271,7 +275,12 @@ class Round:
             )
         with open(events, encoding="utf-8") as stream:
             built = building.outputs(json.loads(line) for line in stream)
-        files = [path for one in built for path in one.files.get("default", ())]
+        files = {
+            path
+            for one in built
+            for group in ("default", *_GROUPS)
+            for path in one.files.get(group, ())
+        }
         made = tuple(sorted(path.rpartition("/execroot/")[2].partition("/")[2] for path in files))
         log.unlink()
         events.unlink()

@@ -344,6 +344,10 @@ def start(surroundings: Surroundings, directory: pathlib.Path, own: Mapping[str,
             sandboxes = pathlib.Path(_MEMORY, f"audit-{place}")
             options.append(f"--sandbox_base={sandboxes}")
     inside = surroundings.inside
+    if inside.clock and not sandboxes:
+        # libfaketime names its shared memory by the process's number, which is alike in every
+        # sandbox; actions that run at once must not share it.
+        options.append("--sandbox_tmpfs_path=/dev/shm")
     for what, value in (
         ("hash seed, in actions", inside.hash_seed),
         ("clock, in actions", inside.clock),

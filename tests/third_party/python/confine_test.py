@@ -43,6 +43,19 @@ class ConfineTest(absltest.TestCase):
             [str(self.directory / name) for name in ("linked", "single", "missing")],
         )
 
+    def test_links_that_lead_nowhere_stay_closed(self):
+        (self.inside / "circle").symlink_to("circle")
+        (self.inside / "below_a_file").symlink_to(self.directory / "single" / "below")
+
+        def check() -> None:
+            self.confined()
+            for name in ("circle", "below_a_file", "dangling"):
+                with self.assertRaises(OSError):
+                    (self.inside / name).read_bytes()
+            self.assertNotEmpty((self.inside / "folder" / "own").read_text())
+
+        self.assertEqual(in_a_child(check), 0)
+
     def confined(self) -> None:
         self.assertTrue(confine.confine(str(self.inside), set(confine.inputs(str(self.inside)))))
 
