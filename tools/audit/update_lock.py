@@ -111,19 +111,25 @@ def earlier_from_revision(
                 shutil.copy(own, checkout)
             startup = [f"--output_base={directory / 'output_base'}"]
             labels = [made.label for made in models.values()]
-            outputs = building.build_all(
-                labels, _BAZEL_FLAG.value, workspace=str(checkout), startup_options=startup
-            )
+            try:
+                outputs = building.build_all(
+                    labels, _BAZEL_FLAG.value, workspace=str(checkout), startup_options=startup
+                )
+            except cli.UserError as error:
+                raise cli.UserError(
+                    f"at {revision}: {error} Name another revision with --against, an empty one to "
+                    "explain nothing, or the earlier files with --previous."
+                ) from error
             files = {built.label: built.files["default"][0] for built in outputs}
             for key, made in models.items():
                 yield key, pathlib.Path(files[made.label]).read_bytes()
+        finally:
             subprocess.run(
                 [*bazel.command(), *startup, "shutdown"],
                 cwd=checkout,
                 env=bazel.environment(),
                 check=False,
             )
-        finally:
             _git("worktree", "remove", "--force", str(checkout))
 
 
@@ -154,6 +160,18 @@ def explain(lock: models_lock.Lock, changed: Mapping[models_lock.Identity, Made]
         yield f"{key}: its earlier file was not found."
 
 
+def obsolete(
+    lock: models_lock.Lock, made: Iterable[models_lock.Identity]
+) -> list[models_lock.Identity]:
+    """Returns the rows of models that are no more, when all that there are were made.
+
+    Rows of other weights and of other TensorFlows are not looked at.
+    """
+    made = set(made)
+    kinds = {(key.weights, key.tensorflow) for key in made}
+    return sorted(key for key in lock.keys() - made if (key.weights, key.tensorflow) in kinds)
+
+
 def main(argv: Sequence[str]) -> None:
     """Builds, explains and writes."""
     path = os.path.join(cli.workspace(), models_lock.PATH)
@@ -168,10 +186,14 @@ def main(argv: Sequence[str]) -> None:
     if changed and (_AGAINST.value or _PREVIOUS.value):
         for line in explain(lock, changed):
             print(line)
+    gone = [] if argv[1:] else obsolete(lock, rows)
+    for key in gone:
+        print(f"{key}: gone")
+    kept = {key: row for key, row in lock.items() if key not in gone}
     with cli.output_file(path, "w") as stream:
-        stream.write(models_lock.text({**lock, **rows}))
-    new = len(rows.keys() - lock.keys())
-    print(f"{models_lock.PATH}: {new} new, {len(changed)} changed, {len(rows)} looked at.")
+        stream.write(models_lock.text({**kept, **rows}))
+    counts = f"{len(rows.keys() - lock.keys())} new, {len(changed)} changed, {len(gone)} gone"
+    print(f"{models_lock.PATH}: {counts}, {len(rows)} made.")
 
 
 if __name__ == "__main__":

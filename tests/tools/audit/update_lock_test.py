@@ -79,7 +79,7 @@ class UpdateLockTest(absltest.TestCase):
         said = self.run_it("//models:mobiledet", bazel_flag=["--config=released"])
         self.assertEqual(self.read(), {**other, **self.locked(self.earlier)})
         self.assertIn("mobiledet (seeded weights, TensorFlow 2.15.1): new", said)
-        self.assertIn("1 new, 0 changed, 1 looked at", said)
+        self.assertIn("1 new, 0 changed, 0 gone, 1 made", said)
         self.assertRegex(self.bazel.calls()[1], f" build --config=released .* -- {_LABEL}$")
 
     def test_what_changed_is_said_in_meaning(self):
@@ -90,7 +90,7 @@ class UpdateLockTest(absltest.TestCase):
         (previous / "mobiledet.tflite").write_bytes(self.earlier)
         said = self.run_it(previous="previous")
         self.assertEqual(self.read(), self.locked(self.later))
-        self.assertIn("0 new, 1 changed, 1 looked at", said)
+        self.assertIn("0 new, 1 changed, 0 gone, 1 made", said)
         self.assertIn("different", said)
         self.assertRegex(said, r"1 ulp")
 
@@ -161,10 +161,45 @@ class UpdateLockTest(absltest.TestCase):
             self.run_it("//broken")
         self.assertEqual(self.lock.read_text(), before)
 
+    def test_a_model_that_is_no_more_goes_when_all_are_made(self):
+        gone = dataclasses.replace(_KEY, name="gone")
+        released = dataclasses.replace(gone, weights="released")
+        row = models_lock.Row("a", 1, None, None)
+        lock = {**self.locked(self.earlier), gone: row, released: row}
+        self.lock.write_text(models_lock.text(lock))
+        self.builds(self.earlier)
+        self.assertIn("0 gone", self.run_it("//models:mobiledet"))
+        self.assertEqual(self.read(), lock)
+        self.assertIn("gone (seeded weights, TensorFlow 2.15.1): gone", self.run_it())
+        self.assertEqual(self.read(), {**self.locked(self.earlier), released: row})
+
+    def test_a_revision_that_does_not_build_is_named(self):
+        self.lock.write_text(models_lock.text(self.locked(self.earlier)))
+        self.builds(self.later)
+        git = []
+        build_all = building.build_all
+
+        def fail_earlier(*arguments, workspace=None, **options):
+            if workspace:
+                raise cli.UserError("//x: cannot be built.")
+            return build_all(*arguments, **options)
+
+        def note(*arguments):
+            git.append(arguments[1])
+            if arguments[1] == "add":
+                os.mkdir(arguments[3])
+
+        with mock.patch.object(building, "build_all", fail_earlier):
+            with mock.patch.object(update_lock, "_git", note):
+                with self.assertRaisesRegex(cli.UserError, "^at HEAD: //x: .*--against, an empty"):
+                    self.run_it()
+        self.assertEqual(git, ["add", "remove"])
+        self.assertRegex(self.bazel.calls()[-1], " --output_base=.* shutdown$")
+
     def test_nothing_changed(self):
         self.lock.write_text(models_lock.text(self.locked(self.earlier)))
         self.builds(self.earlier)
-        self.assertIn("0 new, 0 changed, 1 looked at", self.run_it())
+        self.assertIn("0 new, 0 changed, 0 gone, 1 made", self.run_it())
         self.assertEqual(self.read(), self.locked(self.earlier))
 
 
