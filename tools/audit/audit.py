@@ -8,7 +8,8 @@ result comes out of a cache; only what is downloaded is shared, by digest. Every
 outputs are compared, and the first action that diverged is run again, one change at a time, to find
 why. In one round every file that an action opens is noted: what no input declares is a leak.
 
-Exit code 0: all is equal and nothing leaked; 1: not so, or a mistake, which is said in a sentence.
+Exit code 0: all is equal and nothing leaked; 1: not so; 2: something went wrong, which is said in a
+sentence.
 """
 
 import pathlib
@@ -165,7 +166,7 @@ class Audit:
         """Builds all rounds and compares them.
 
         Raises:
-          cli.UserError: a target does not even build as the machine is, or a source changed.
+          cli.UserError: a target does not even build as the machine is.
         """
         try:
             self._build(self.plain, self.targets)
@@ -178,11 +179,13 @@ class Audit:
         if chosen:
             plan.append((surroundings.emulated(_CPU_MODEL.value), chosen))
         examined = [self._examined(self._round(around), targets) for around, targets in plan]
-        if rounds.source_digest(pathlib.Path(cli.workspace())) != self.key:
-            raise cli.UserError("a source file changed during the audit; call it again.")
         made = report.make(self.targets, self.plain.done(self.targets), examined)
         self.plain.remove_root()
         return made
+
+    def sources_changed(self) -> bool:
+        """Whether the rounds may be of different sources."""
+        return rounds.source_digest(pathlib.Path(cli.workspace())) != self.key
 
 
 def main(argv: Sequence[str]) -> None:
@@ -192,7 +195,14 @@ def main(argv: Sequence[str]) -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with bazel.output_folder(_DIRECTORY.value, "audit-") as directory:
-            made = Audit(targets, directory, console).run()
+            if directory.is_relative_to(cli.workspace()):
+                raise cli.UserError(
+                    f"--directory={directory} is in the workspace, whose files must stay as they "
+                    "are during an audit; name a folder outside."
+                )
+            audit = Audit(targets, directory, console)
+            made = audit.run()
+            changed = audit.sources_changed()
     except KeyboardInterrupt as error:
         kept = "with the same --directory, it goes on" if _DIRECTORY.value else "nothing was kept"
         raise cli.UserError(f"the audit was interrupted; {kept}.") from error
@@ -204,9 +214,11 @@ def main(argv: Sequence[str]) -> None:
             with cli.output_file(cli.callers_path(path), "w") as stream:
                 stream.write(text)
     report.show(made, console)
+    if changed:
+        raise cli.UserError("a source file changed during the audit; call it again.")
     if not made.sound:
         sys.exit(1)
 
 
 if __name__ == "__main__":
-    cli.run(main, positional=None)
+    cli.run(main, positional=None, trouble=2)

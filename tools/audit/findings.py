@@ -9,7 +9,7 @@ from tools.audit.execution_log import Action
 Key = tuple[str, tuple[str, ...]]
 
 # What the audit itself put into a perturbed round: the launcher's commands and their helpers.
-_OWN_INPUT = re.compile(r"(?:external|.*\.runfiles)/cpython_\w+/(?:python|audit(?:/.*)?)")
+_OWN_INPUT = re.compile(r"(?:external|.*\.runfiles)/cpython_3_11/(?:python|audit(?:/.*)?)")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,10 +104,8 @@ def followers(
 ) -> Sequence[str]:
     """Returns the actions that differ and read, directly or not, what differs in a parting."""
     tainted = set(parting.paths)
-    if parting.kind == "input":
-        tainted |= {path for action in [left[parting.key]] for path in parting.paths}
-    elif parting.key in left:
-        tainted |= set(left[parting.key].digests)
+    if parting.key in left:
+        tainted |= left[parting.key].digests.keys()
     names = []
     for key, action in left.items():
         if key == parting.key or key not in right or not tainted & action.inputs.keys():

@@ -50,11 +50,15 @@ summary { cursor: pointer; color: var(--soft); margin-top: .6rem; }
 <h1>Reproducibility audit</h1>
 {% if report.sound %}
 <p><span class="verdict equal">reproducible</span> {{ report.targets | length }} target(s), built
-{{ report.rounds | length + 1 }} times from nothing: every action had equal inputs and outputs, and none read
-what it does not declare.</p>
+{{ report.rounds | length + 1 }} times from nothing: every action had equal inputs and outputs{{ "" if report.untried else ", and none read
+what it does not declare" }}.</p>
 {% else %}
 <p><span class="verdict diverged">{{ report.findings | length }} finding(s)</span> in
 {{ report.targets | length }} target(s), built {{ report.rounds | length + 1 }} times from nothing.</p>
+{% endif %}
+{% if report.untried %}
+<p>Not tried, so this page says nothing of it:</p>
+<ul>{% for line in report.untried %}<li>{{ line }}</li>{% endfor %}</ul>
 {% endif %}
 <p class="soft">{% for verdict, count in verdicts.items() %}{{ count }} {{ verdict }}{{ ", " if not loop.last }}{% endfor %}</p>
 

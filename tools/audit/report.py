@@ -51,8 +51,28 @@ class Report:
 
     @property
     def sound(self) -> bool:
-        """Whether all is equal and nothing leaked."""
+        """Whether all that was tried is equal and nothing leaked."""
         return not self.findings
+
+    @property
+    def untried(self) -> tuple[str, ...]:
+        """What this audit says nothing of: what the machine refused, and what reached no action."""
+        missing = [
+            f"{one['name']}: {applied['what']}: {applied['reason']}"
+            for one in self.rounds
+            for applied in one["applied"]
+            if applied["reason"]
+        ]
+        missing += [
+            f"{one['name']}: no action's Python was perturbed from inside"
+            for one in self.rounds
+            if not one["counts"]["perturbed_inside"]
+        ]
+        if not any(one["counts"]["traced"] for one in self.rounds):
+            missing.append(
+                "no round: what actions open was not listed, so leaks were not looked for"
+            )
+        return tuple(missing)
 
 
 def _verdict(label: str, names: frozenset[str], found: Sequence[Mapping[str, Any]]) -> str:
@@ -95,7 +115,7 @@ def make(
 
 
 def _document(report: Report) -> dict[str, Any]:
-    return {"sound": report.sound} | dataclasses.asdict(report)
+    return {"sound": report.sound, "untried": report.untried} | dataclasses.asdict(report)
 
 
 def to_json(report: Report) -> str:
@@ -130,16 +150,16 @@ def show(report: Report, console: Console) -> None:
         keys = ("actions", "perturbed_inside", "traced", "outputs", "seconds")
         table.add_row(one["name"], *(str(counts[key]) for key in keys))
     console.print(table)
-    for one in report.rounds:
-        for applied in one["applied"]:
-            if applied["reason"]:
-                console.print(
-                    f"{one['name']}: {applied['what']}: not applied: {applied['reason']}",
-                )
+    for line in report.untried:
+        console.print(f"not tried: {line}")
     for finding in report.findings:
         console.print(text(finding), soft_wrap=True)
-    count = len(report.findings)
-    console.print("All is equal and nothing leaked." if report.sound else f"{count} finding(s).")
+    if not report.sound:
+        console.print(f"{len(report.findings)} finding(s).")
+    elif report.untried:
+        console.print("All that was tried is equal; what was not tried is listed above.")
+    else:
+        console.print("All is equal and nothing leaked.")
 
 
 def text(finding: Mapping[str, Any]) -> str:

@@ -23,20 +23,32 @@ class BuildFailed(Exception):
     """A target was not built; the text is the end of what Bazel said."""
 
 
-def source_digest(workspace: pathlib.Path) -> str:
-    """Returns a digest of the workspace's files, apart from Bazel's links and version control."""
-    total = hashlib.sha256()
+def _sources(workspace: pathlib.Path) -> list[str]:
+    """Returns the files that version control has or would take; without it, all but Bazel's."""
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    try:
+        listed = subprocess.run(command, cwd=workspace, capture_output=True, check=True).stdout
+        return sorted({os.fsdecode(path) for path in listed.split(b"\0") if path})
+    except (OSError, subprocess.CalledProcessError):
+        found = []
     for folder, folders, files in os.walk(workspace):
-        folders[:] = sorted(name for name in folders if name not in (".git", "__pycache__"))
-        for name in sorted(files):
-            path = os.path.join(folder, name)
-            if os.path.islink(path):
-                content = os.readlink(path).encode()
-            else:
-                with open(path, "rb") as stream:
-                    content = stream.read()
-            total.update(os.path.relpath(path, workspace).encode() + b"\0")
-            total.update(hashlib.sha256(content).digest())
+        folders[:] = [name for name in folders if name not in (".git", "__pycache__")]
+        found += [os.path.relpath(os.path.join(folder, name), workspace) for name in files]
+    return sorted(found)
+
+
+def source_digest(workspace: pathlib.Path) -> str:
+    """Returns a digest of the workspace's files, apart from Bazel's links and what git ignores."""
+    total = hashlib.sha256()
+    for name in _sources(workspace):
+        path = workspace / name
+        if path.is_symlink():
+            content = os.readlink(path).encode()
+        elif path.exists():
+            content = path.read_bytes()
+        else:
+            continue
+        total.update(os.fsencode(name) + b"\0" + hashlib.sha256(content).digest())
     return total.hexdigest()
 
 

@@ -1,3 +1,4 @@
+import dataclasses
 import io
 import json
 
@@ -47,12 +48,33 @@ def _make(*findings):
     counts = dict.fromkeys(
         ("actions", "perturbed_inside", "traced", "inputs", "outputs", "seconds"), 1
     )
-    applied = [{"what": "host name", "value": "h", "reason": "not permitted"}]
+    reason = "not permitted" if findings else ""
+    applied = [{"what": "host name", "value": "h", "reason": reason}]
     examined = {"name": "third", "targets": ["//a"], "applied": applied, "counts": counts}
     return report.make(["//c", "//b", "//a"], _RECORDS, [examined | {"findings": list(findings)}])
 
 
 class ReportTest(absltest.TestCase):
+    def test_what_was_not_tried_is_not_claimed(self):
+        made = _make()
+        self.assertEmpty(made.untried)
+        console = Console(file=io.StringIO(), width=200)
+        report.show(made, console)
+        self.assertIn("All is equal and nothing leaked.", console.file.getvalue())
+
+        counts = dict(made.rounds[0]["counts"], perturbed_inside=0, traced=0)
+        applied = [{"what": "user", "value": "u", "reason": "not permitted"}]
+        one = dict(made.rounds[0], counts=counts, applied=applied)
+        made = dataclasses.replace(made, rounds=(one,))
+        self.assertLen(made.untried, 3)
+        self.assertLen(json.loads(report.to_json(made))["untried"], 3)
+        console = Console(file=io.StringIO(), width=200)
+        report.show(made, console)
+        for said in (console.file.getvalue(), report.to_html(made)):
+            self.assertIn("third: user: not permitted", said)
+            self.assertNotIn("nothing leaked", said)
+            self.assertNotIn("and none read", said)
+
     def test_without_findings_all_is_sound(self):
         made = _make()
         self.assertTrue(made.sound)
