@@ -9,7 +9,7 @@ from tools.audit.execution_log import Action
 Key = tuple[str, tuple[str, ...]]
 
 # What the audit itself put into a perturbed round: the launcher's commands and their helpers.
-_OWN_INPUT = re.compile(r"(?:external|.*\.runfiles)/cpython_3_11/(?:python|audit(?:/.*)?)")
+_OWN_INPUT = re.compile(r"(?:external|.*\.runfiles)/cpython_3_(?:9|11)/(?:python|audit(?:/.*)?)")
 
 
 @dataclasses.dataclass(frozen=True)

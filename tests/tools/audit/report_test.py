@@ -114,7 +114,7 @@ class ReportTest(absltest.TestCase):
             "DIVERGENCE Export graph.pb",
             "cause: the clock",
             "from byte 1: 00 | <b>",
-            "host name: not applied: not permitted",
+            "not tried: third: host name: not permitted",
             "also: Convert a.tflite",
         ):
             self.assertIn(expected, said)
