@@ -90,6 +90,10 @@ def complaints(report: Mapping[str, Any]) -> list[str]:
         ):
             said = "; ".join(f"{finding['cause']!r}: {_said(finding)}" for finding in at_action)
             found.append(f"{expected.fault}: its {expected.kind} is put down to {said}")
+    followers = [other for finding in findings for other in finding["others"]]
+    for name in _FOLLOWING:
+        if not any(other.endswith(_action(name)) for other in followers):
+            found.append(f"{name}: nothing says that it differs because of another action")
     known = {_action(expected.fault) for expected in EXPECTED}
     for finding in findings:
         if not finding["action"].endswith(tuple(known)):

@@ -4,6 +4,7 @@ from absl.testing import absltest
 
 from tests.tools.audit import planted_faults
 
+_FAULTS = "bazel-out/bin/tests/tools/audit/faults"
 _SEEN = {
     "changing_file": "<output base>/lock",
     "host_library": "/lib/x86_64-linux-gnu/libz.so.1",
@@ -26,12 +27,12 @@ def _finding(expected):
     leak = expected.kind == "leak"
     return {
         "kind": expected.kind,
-        "action": f"Genrule bazel-out/bin/tests/tools/audit/faults/{fault}.tflite",
+        "action": f"Genrule {_FAULTS}/{fault}.tflite",
         "message": _SEEN.get(fault, ""),
         "cause": "an undeclared input" if leak else _CAUSES[fault],
         "paths": [],
         "files": [],
-        "others": [],
+        "others": [f"Genrule {_FAULTS}/after_clock.tflite"] if fault == "clock" else [],
     }
 
 
@@ -50,7 +51,14 @@ class ComplaintsTest(absltest.TestCase):
         for index in range(len(planted_faults.EXPECTED)):
             report = _report()
             del report["findings"][index]
-            self.assertLen(planted_faults.complaints(report), 1)
+            self.assertNotEmpty(planted_faults.complaints(report))
+
+    def test_what_follows_from_a_fault_must_be_said_to(self):
+        report = _report()
+        for finding in report["findings"]:
+            finding["others"] = []
+        (complaint,) = planted_faults.complaints(report)
+        self.assertIn("after_clock: nothing says", complaint)
 
     def test_every_cause_counts(self):
         for index in range(len(planted_faults.EXPECTED)):

@@ -1,6 +1,7 @@
 """A converter with a fault: its output follows what it should not, or it reads too much."""
 
 import ctypes
+import hashlib
 import mmap
 import os
 import pathlib
@@ -101,7 +102,8 @@ def main(argv: Sequence[str]) -> None:
     if fault == "key_order":
         while keys == list(_OPTIONS):
             random.shuffle(keys)
-    description = f"{said}: {len(cli.read_file(_INPUT.value, 'input'))} bytes"
+    digest = hashlib.sha256(cli.read_file(_INPUT.value, "input")).hexdigest()
+    description = f"{said}, from {digest}"
     with cli.output_file(_OUTPUT.value) as stream:
         stream.write(_model(description, keys))
 
