@@ -101,11 +101,7 @@ def _constant(name: str) -> None:
 
 
 def parse_json(content: bytes, source: str) -> dict[str, Any]:
-    """Parses a JSON object, more strictly than Python does.
-
-    Args:
-      content: its bytes.
-      source: what it is, for messages.
+    """Parses a JSON object, more strictly than Python does; `source` names it in messages.
 
     Raises:
       Refused: it is not UTF-8, not JSON or no object, or it has a key twice.
@@ -119,12 +115,10 @@ def parse_json(content: bytes, source: str) -> dict[str, Any]:
         )
     except Refused as error:
         raise Refused(f"{source}: {error}.") from None
-    except UnicodeDecodeError:
-        raise Refused(f"{source}: is not text in UTF-8.") from None
     except RecursionError:
         raise Refused(f"{source}: is nested too deeply.") from None
     except ValueError as error:
-        raise Refused(f"{source}: is not whole JSON: {error}.") from None
+        raise Refused(f"{source}: is not whole JSON in UTF-8: {error}.") from None
     if not isinstance(document, dict):
         raise Refused(f"{source}: is no JSON object.")
     return document
@@ -184,10 +178,6 @@ def _check_descriptors(rows: list[Any], path: str, source: str) -> None:
 
 def parse_statement(content: bytes, source: str) -> dict[str, Any]:
     """Reads an in-toto statement with SLSA provenance, all of whose materials have a sha256.
-
-    Args:
-      content: its bytes, or an envelope's payload.
-      source: what it is, for messages.
 
     Raises:
       Refused: it is not one.
@@ -258,10 +248,7 @@ def read_public_key(path: str) -> tuple[bytes, str]:
     )
     if not found:
         raise Refused(f"{path}: is no public key in PEM (-----BEGIN PUBLIC KEY-----).")
-    try:
-        der = base64.b64decode(b"".join(found[1].split()), validate=True)
-    except binascii.Error:
-        raise Refused(f"{path}: is not whole base64.") from None
+    der = _base64(b"".join(found[1].split()).decode("ascii"), path, "PEM")
     if der.startswith(_ED25519_DER) and len(der) == len(_ED25519_DER) + 32:
         return der, "ed25519"
     for identifier, digest in _CURVES.items():
@@ -270,92 +257,82 @@ def read_public_key(path: str) -> tuple[bytes, str]:
     raise Refused(f"{path}: is neither an Ed25519 key nor an ECDSA key on P-256, P-384 or P-521.")
 
 
-def _holds_by_cryptography(der: bytes, kind: str, signature: bytes, content: bytes) -> bool:
-    """Checks a signature with the package; raises ImportError where it is not installed."""
-    from cryptography.exceptions import InvalidSignature
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-
+# Each says whether a signature holds, or None where it cannot tell, as it is missing or too old.
+def _holds_by_cryptography(der: bytes, kind: str, signature: bytes, content: bytes) -> bool | None:
     try:
-        key = serialization.load_der_public_key(der)
-        if kind == "ed25519":
-            key.verify(signature, content)
-        else:
-            algorithm = getattr(hashes, kind.upper())()
-            key.verify(signature, content, ec.ECDSA(algorithm))
+        from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+        from cryptography.hazmat.primitives import hashes, serialization
+        from cryptography.hazmat.primitives.asymmetric import ec
+    except ImportError:
+        return None
+    scheme = [] if kind == "ed25519" else [ec.ECDSA(getattr(hashes, kind.upper())())]
+    try:
+        serialization.load_der_public_key(der).verify(signature, content, *scheme)
+    except (TypeError, UnsupportedAlgorithm):
+        # Before 3.1 it wants a `backend` too; and what it can do is its build's OpenSSL's.
+        return None
     except (InvalidSignature, ValueError):
         return False
     return True
 
 
-def _holds_by_openssl(der: bytes, kind: str, signature: bytes, content: bytes) -> bool:
-    with tempfile.TemporaryDirectory() as directory:
-        paths = {}
-        pem = b"-----BEGIN PUBLIC KEY-----\n%b-----END PUBLIC KEY-----\n" % base64.encodebytes(der)
+def _holds_by_openssl(der: bytes, kind: str, signature: bytes, content: bytes) -> bool | None:
+    options = f"dgst -{kind} -verify key -signature signature content"
+    if kind == "ed25519":
+        options = "pkeyutl -verify -rawin -pubin -inkey key -sigfile signature -in content"
+    pem = b"-----BEGIN PUBLIC KEY-----\n%b-----END PUBLIC KEY-----\n" % base64.encodebytes(der)
+    with tempfile.TemporaryDirectory() as folder:
         for name, value in (("key", pem), ("signature", signature), ("content", content)):
-            paths[name] = os.path.join(directory, name)
-            with open(paths[name], "wb") as stream:
+            with open(os.path.join(folder, name), "wb") as stream:
                 stream.write(value)
-        if kind == "ed25519":
-            command = ["pkeyutl", "-verify", "-rawin", "-pubin", "-inkey", paths["key"]]
-            command += ["-sigfile", paths["signature"], "-in", paths["content"]]
-        else:
-            command = ["dgst", "-" + kind, "-verify", paths["key"]]
-            command += ["-signature", paths["signature"], paths["content"]]
         try:
-            result = subprocess.run(["openssl", *command], capture_output=True, check=False)
+            result = subprocess.run(["openssl", *options.split()], cwd=folder, capture_output=True)
         except OSError:
-            raise Refused(
-                "the signature cannot be checked here: there is neither the Python package"
-                " cryptography nor the command openssl."
-            ) from None
+            return None
     return result.returncode == 0
 
 
-def check_signature(envelope: Envelope, public_key: str, source: str) -> str:
-    """Checks that the key has made one of the envelope's signatures.
+_MEANS = {"the Python package cryptography": _holds_by_cryptography, "openssl": _holds_by_openssl}
 
-    Returns:
-      What it was checked with.
+
+def check_signature(envelope: Envelope, public_key: str, source: str) -> str:
+    """Checks that the key has made one of the envelope's signatures, and returns by what means.
 
     Raises:
       Refused: it has made none of them, or nothing is there to check with.
     """
     der, kind = read_public_key(public_key)
     content = envelope.signed_bytes()
-    holds, means = _holds_by_cryptography, "the Python package cryptography"
-    try:
-        import cryptography.hazmat.primitives.serialization  # noqa: F401
-    except ImportError:
-        holds, means = _holds_by_openssl, "openssl"
-    if not any(holds(der, kind, signature, content) for signature in envelope.signatures):
-        raise Refused(
-            f"{source}: no signature in it was made with the key of {public_key} over these bytes."
-        )
-    return means
+    for means, holds in _MEANS.items():
+        found = [holds(der, kind, signature, content) for signature in envelope.signatures]
+        if True in found:
+            return means
+        if None not in found:
+            raise Refused(f"{source}: no signature in it was made of these bytes by {public_key}.")
+    raise Refused(
+        "the signature cannot be checked here: there is neither a Python package cryptography that"
+        " can (3.1 or later) nor the command openssl."
+    )
 
 
-def summary(statement: dict[str, Any]) -> list[tuple[str, str]]:
-    """Returns what matters most of a statement, as pairs of a heading and a text."""
+def summary(statement: dict[str, Any]) -> list[tuple[str, Any]]:
+    """Returns what matters most of a statement, as pairs of a heading and what it says."""
     definition = statement["predicate"]["buildDefinition"]
     external, internal = definition["externalParameters"], definition["internalParameters"]
     weights = internal.get("weightsDescription") or external.get("weights", "not stated")
     return [
-        (heading, printable(str(text)))
-        for heading, text in (
-            ("target", external.get("target", "not stated")),
-            ("weights", weights),
-            ("TensorFlow", external.get("tensorflowVersion", "not stated")),
-            ("build type", definition["buildType"]),
-            ("builder", statement["predicate"]["runDetails"]["builder"]["id"]),
-        )
+        ("target", external.get("target", "not stated")),
+        ("weights", weights),
+        ("TensorFlow", external.get("tensorflowVersion", "not stated")),
+        ("build type", definition["buildType"]),
+        ("builder", statement["predicate"]["runDetails"]["builder"]["id"]),
     ]
 
 
-def table(rows: list[tuple[str, str]]) -> str:
-    """Returns the rows as two columns."""
+def table(rows: list[tuple[str, Any]]) -> str:
+    """Returns the rows as two columns, with nothing in them that could steer a terminal."""
     width = max(len(heading) for heading, _ in rows)
-    return "\n".join(f"{heading:{width}}  {text}" for heading, text in rows)
+    return "\n".join(f"{heading:{width}}  {printable(str(text))}" for heading, text in rows)
 
 
 def _materials(statement: dict[str, Any]) -> str:
@@ -397,15 +374,13 @@ def verify(model: str, document: str, public_key: str | None) -> str:
         signed = "NONE: the statement is not signed, so anybody may have written it"
     statement = parse_statement(content, document)
     name = subject_of(statement, model, document)
-    rows = [("file", model), ("is", printable(name)), ("signature", signed), *summary(statement)]
+    rows = [("file", model), ("is", name), ("signature", signed), *summary(statement)]
     return f"{table(rows)}\nmade from\n{_materials(statement)}"
 
 
 def main(arguments: list[str]) -> int:
     """Runs the program and returns its exit code."""
-    parser = argparse.ArgumentParser(
-        description="Says whether a .tflite is what a provenance statement speaks of."
-    )
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("model", help="the .tflite")
     parser.add_argument("document", help="NAME.provenance.json, or the signed envelope")
     parser.add_argument("--public_key", help="PEM file of the key that shall have signed")

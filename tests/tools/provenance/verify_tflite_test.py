@@ -4,9 +4,12 @@ import json
 import os
 import pathlib
 import sys
+import types
 from unittest import mock
 
 from absl.testing import absltest, parameterized
+from cryptography import exceptions
+from cryptography.hazmat import primitives
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 from tests.tools.provenance import requests
@@ -43,6 +46,14 @@ class VerifyTfliteTest(parameterized.TestCase):
         content = statement.text(self.statement).encode()
         signed = signing.sign(content, "x", signing.read_signer(private))
         return self._write("x.provenance.dsse.json", signed.encode()), public
+
+    def _fake_openssl(self, arguments: str) -> str:
+        """Puts one on PATH, alone, that holds any signature when called with these arguments."""
+        script = _OPENSSL.format(pattern=arguments.replace(" ", "\\ "))
+        program = self._write("openssl", script.encode())
+        os.chmod(program, 0o755)
+        self.enter_context(mock.patch.dict(os.environ, PATH=self.folder))
+        return program
 
     def _run(self, *arguments) -> tuple[int, str, str]:
         output, errors = io.StringIO(), io.StringIO()
@@ -89,26 +100,46 @@ class VerifyTfliteTest(parameterized.TestCase):
     @parameterized.parameters(
         (
             ed25519.Ed25519PrivateKey.generate,
-            "pkeyutl -verify -rawin -pubin -inkey */key -sigfile */signature -in */content",
+            "pkeyutl -verify -rawin -pubin -inkey key -sigfile signature -in content",
         ),
         (
             lambda: ec.generate_private_key(ec.SECP384R1()),
-            "dgst -sha384 -verify */key -signature */signature */content",
+            "dgst -sha384 -verify key -signature signature content",
         ),
     )
     def test_openssl_is_asked_where_the_package_is_missing(self, generate, arguments):
         envelope, public = self._envelope(generate())
-        script = _OPENSSL.format(pattern=arguments.replace(" ", "\\ "))
-        program = self._write("openssl", script.encode())
-        os.chmod(program, 0o755)
-        missing = {"cryptography": None, "cryptography.hazmat.primitives.serialization": None}
-        with mock.patch.dict(sys.modules, missing), mock.patch.dict(os.environ, PATH=self.folder):
-            code, output, errors = self._run(f"--public_key={public}", self.model, envelope)
+        command = [f"--public_key={public}", self.model, envelope]
+        program = self._fake_openssl(arguments)
+        with mock.patch.dict(sys.modules, {"cryptography.exceptions": None}):
+            code, output, errors = self._run(*command)
             self.assertEqual(code, 0, errors)
             self.assertIn("checked with openssl", output)
             os.remove(program)
-            refused = self._run(f"--public_key={public}", self.model, envelope)
-        self._assert_refused(refused, "neither the Python package cryptography nor the command")
+            refused = self._run(*command)
+        self._assert_refused(refused, "neither a Python package cryptography .* nor the command")
+
+    @parameterized.parameters("old", "of_little_use")
+    def test_openssl_is_asked_where_the_package_cannot(self, kind):
+        envelope, public = self._envelope(ed25519.Ed25519PrivateKey.generate())
+        command = [f"--public_key={public}", self.model, envelope]
+
+        def before_3_1(data, backend):
+            del data, backend
+
+        serialization = types.SimpleNamespace(
+            load_der_public_key={
+                "old": before_3_1,
+                "of_little_use": mock.Mock(side_effect=exceptions.UnsupportedAlgorithm("none")),
+            }[kind]
+        )
+        program = self._fake_openssl("pkeyutl *")
+        with mock.patch.object(primitives, "serialization", serialization):
+            code, output, errors = self._run(*command)
+            self.assertEqual(code, 0, errors)
+            self.assertIn("checked with openssl", output)
+            os.remove(program)
+            self._assert_refused(self._run(*command), "cannot be checked here")
 
     def test_a_changed_model_is_refused(self):
         self._write("x.tflite", _MODEL[:-1] + b"!")
@@ -163,6 +194,11 @@ class VerifyTfliteTest(parameterized.TestCase):
         self.assertEqual(code, 0)
         self.assertNotIn("\x1b", output)
         self.assertNotIn("\nVerified", output)
+
+    def test_a_table_cannot_steer_a_terminal(self):
+        self.assertEqual(
+            verify_tflite.table([("model", "\x1b[2Jx\nVerified")]), "model  ?[2Jx?Verified"
+        )
 
     def test_a_replaced_package_shows(self):
         rows = self.statement["predicate"]["buildDefinition"]["resolvedDependencies"]
