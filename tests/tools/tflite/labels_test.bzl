@@ -1,10 +1,10 @@
-"""What the targets are called that a macro derives from others."""
+"""Labels as text, and what the targets are called that a macro derives from others."""
 
 load("@bazel_skylib//lib:unittest.bzl", "asserts", "unittest")
 
 # The tests look behind the public rules.
 # buildifier: disable=bzl-visibility
-load("//tools/tflite/private:labels.bzl", "sibling")
+load("//tools/tflite/private:labels.bzl", "label_text", "sibling")
 
 _SIBLINGS = {
     ":x": ":x.seeded",
@@ -19,12 +19,26 @@ _SIBLINGS = {
     "x/y": "x/y.seeded",
 }
 
+_TEXTS = {
+    "//a/b": "//a/b",
+    "//a/b:x": "//a/b:x",
+    "@//a/b:x": "//a/b:x",
+    "@@//a/b:x": "//a/b:x",
+    "@@r//a/b:x": "@r//a/b:x",
+    "@r": "@r",
+    "@r//a/b:x": "@r//a/b:x",
+    "x": "x",
+}
+
 def _labels_test_impl(ctx):
     env = unittest.begin(ctx)
+    for label, expected in _TEXTS.items():
+        asserts.equals(env, expected, label_text(label))
+    asserts.equals(env, "//a/b:b", label_text(Label("//a/b")))
+    asserts.equals(env, "@bazel_skylib//a:b", label_text(Label("@bazel_skylib//a:b")))
     for label, expected in _SIBLINGS.items():
         asserts.equals(env, expected, sibling(label, ".seeded"))
-    label = Label("//a/b")
-    asserts.equals(env, str(label) + ".seeded", sibling(label, ".seeded"))
+    asserts.equals(env, "//a/b:b.seeded", sibling(Label("//a/b"), ".seeded"))
     return unittest.end(env)
 
 labels_test = unittest.make(_labels_test_impl)

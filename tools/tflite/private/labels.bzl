@@ -1,4 +1,19 @@
-"""Labels that a macro derives from those that it is given."""
+"""Labels as text, and those that a macro derives from those that it is given."""
+
+def label_text(label):
+    """Returns a label in the form that is the same under every version of Bazel.
+
+    `str` of a Label of the workspace is `//a:b`, `@//a:b` or `@@//a:b`, as the version has it.
+
+    Args:
+      label: a Label, or a string in any of its forms.
+
+    Returns:
+      A string: `//a:b` in the workspace, `@r//a:b` in another repository; what is short stays so.
+    """
+    text = str(label)
+    text = text[1:] if text.startswith("@@") else text
+    return text[1:] if text.startswith("@//") else text
 
 def sibling(label, suffix):
     """Names the target that is called like another one, with a suffix.
@@ -10,7 +25,7 @@ def sibling(label, suffix):
     Returns:
       A string.
     """
-    text = str(label)
+    text = label_text(label)
     if ":" in text or not (text.startswith("//") or text.startswith("@")):
         return text + suffix
     package = text if "//" in text else text + "//"

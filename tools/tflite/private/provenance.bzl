@@ -2,6 +2,7 @@
 
 load("@materials//:table.bzl", "BAZEL", "MATERIALS")
 load("@rules_python//python:defs.bzl", "PyInfo")
+load(":labels.bzl", "label_text")
 load(
     ":providers.bzl",
     "ArchitectureInfo",
@@ -58,14 +59,10 @@ _COMMON_ATTRIBUTES = [
 # Of a genrule's many, those that say what it runs.
 _GENRULE_ATTRIBUTES = ["cmd"]
 
-def _label_text(label):
-    text = str(label)
-    return text.lstrip("@") if text.startswith("@//") or text.startswith("@@//") else text.replace("@@", "@")
-
 def _scalar(value):
     """Returns a value as JSON can hold it; None for what has no text."""
     if type(value) == "Target":
-        return _label_text(value.label)
+        return label_text(value.label)
     return value if type(value) in ["bool", "int", "string"] else None
 
 def _plain(value):
@@ -121,7 +118,7 @@ def _materials_aspect_impl(target, ctx):
                 steps.append(dependency[_MaterialsInfo].steps)
         if is_step:
             direct.append(json.encode({
-                "label": _label_text(target.label),
+                "label": label_text(target.label),
                 "rule": ctx.rule.kind.lstrip("_"),
                 "attributes": _parameters(ctx),
             }))
@@ -209,7 +206,7 @@ def write_provenance(ctx, raw, programs, tensorflow, facts, model, checkpoint, b
         samples = samples.path if samples else None,
         sources = sorted([file.path for file in sources]),
         steps = [json.decode(step) for step in materials.steps.to_list()],
-        target = _label_text(ctx.label),
+        target = label_text(ctx.label),
         tensorflow_version = tensorflow.version,
         weights = checkpoint.weights,
         weights_description = checkpoint.description,

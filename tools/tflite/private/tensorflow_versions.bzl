@@ -5,6 +5,7 @@ load("//tools/tensorflow:versions.bzl", "VERSIONS", "VERSIONS_ON_PYTHON_3_11")
 load(":canonical.bzl", "CANONICAL_TFLITE_ATTRS", "canonicalize_tflite")
 load(":conversion.bzl", "ConversionInfo", "convert", "description")
 load(":errors.bzl", "fail_attribute")
+load(":labels.bzl", "label_text")
 load(":providers.bzl", "TfliteInfo")
 
 _VERSION = "//tools/tensorflow:version"
@@ -49,7 +50,7 @@ def _compare(ctx, model, tensorflows):
     report = ctx.actions.declare_file("{}/{}.json".format(ctx.label.name, model.label.name))
     converter = model[ConversionInfo].converter
     arguments = ctx.actions.args()
-    arguments.add("--model", str(model.label))
+    arguments.add("--model", label_text(model.label))
     arguments.add("--converter", converter)
     files = []
     for version in ctx.attr.versions:
