@@ -1,7 +1,9 @@
 """Checks the indices in an unpacked .tflite: of buffers, tensors, operator codes and subgraphs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+import numpy as np
 
 from tools.canonicalize.schema import tflite
 from tools.cli import cli
@@ -10,6 +12,21 @@ from tools.cli import cli
 def listed(values: Any) -> list[int]:
     """Returns a vector of indices as a list; an absent one is empty."""
     return [] if values is None else [int(value) for value in values]
+
+
+def is_subgraph_field(name: str) -> bool:
+    """Whether a builtin option, in either spelling, is the number of a subgraph, or several."""
+    joined = name.replace("_", "").lower()
+    return joined == "subgraph" or joined.endswith(("subgraphindex", "subgraphindices"))
+
+
+def subgraph_numbers(options: Mapping[str, Any]) -> list[int]:
+    """Returns the numbers in builtin options that are of subgraphs; negative ones mean none."""
+    found: list[int] = []
+    for name, value in options.items():
+        if is_subgraph_field(name) and value is not None:
+            found += np.atleast_1d(value).tolist()
+    return found
 
 
 def check(model: Any, source: str) -> None:
@@ -42,6 +59,9 @@ def check(model: Any, source: str) -> None:
             inside([op.opcodeIndex], 0, len(model.operatorCodes or []), "operator code")
             used = listed(op.inputs) + listed(op.outputs) + listed(op.intermediates)
             inside(used, -1, tensors, "tensor")
+            for options in (op.builtinOptions, op.builtinOptions2):
+                numbers = subgraph_numbers(vars(options)) if options is not None else []
+                inside(numbers, -1, len(model.subgraphs), "subgraph")
         for tensor in graph.tensors or []:
             details = tensor.quantization and tensor.quantization.details
             if isinstance(details, tflite.BlockwiseQuantizationT):

@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from tools.canonicalize import flexbuffer, operators
-from tools.inspect.model import Model, Operator, Quantization, Subgraph, Tensor, is_subgraph_field
+from tools.canonicalize.references import is_subgraph_field
+from tools.inspect.model import Model, Operator, Quantization, Subgraph, Tensor
 
 _WITHOUT_OPERAND = -1
 # The one builtin option that is a FlexBuffer, whose keys may be laid out in any order.

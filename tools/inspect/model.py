@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tools.canonicalize import flexbuffer
+from tools.canonicalize.references import subgraph_numbers
 
 # Elements in the byte order of the file. bfloat16 as its bits; text, resources and variants have
 # no elements of a fixed size.
@@ -141,7 +142,7 @@ class Operator:
     @property
     def subgraphs(self) -> tuple[int, ...]:
         """The numbers of the subgraphs that it runs."""
-        return subgraph_numbers(self.options)
+        return tuple(number for number in subgraph_numbers(self.options) if number >= 0)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -209,20 +210,6 @@ class Model:
             for operator in graph.operators:
                 counts[operator.name] = counts.get(operator.name, 0) + 1
         return dict(sorted(counts.items()))
-
-
-def is_subgraph_field(name: str) -> bool:
-    """Whether a builtin option is the number of a subgraph, or several."""
-    return name == "subgraph" or name.endswith(("_subgraph_index", "_subgraph_indices"))
-
-
-def subgraph_numbers(options: Mapping[str, Any]) -> tuple[int, ...]:
-    """Returns the numbers of the subgraphs that builtin options refer to."""
-    found: list[int] = []
-    for name, value in options.items():
-        if is_subgraph_field(name) and value is not None:
-            found += np.atleast_1d(value).tolist()
-    return tuple(number for number in found if number >= 0)
 
 
 def _shaped(values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

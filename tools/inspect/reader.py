@@ -24,7 +24,6 @@ from tools.inspect.model import (
     Signature,
     Subgraph,
     Tensor,
-    subgraph_numbers,
 )
 
 _MINIMUM_RUNTIME = "min_runtime_version"
@@ -144,13 +143,13 @@ class _Reader:
             outputs=tuple(listed(op.outputs)),
             intermediates=tuple(listed(op.intermediates)),
             options_type="" if table is None else type(table).__name__[:-1],
-            options={} if table is None else self.options(table, index),
+            options={} if table is None else self.options(table),
             custom_options=self.bytes_of(
                 op.customOptions, op.largeCustomOptionsOffset, op.largeCustomOptionsSize, what
             ),
         )
 
-    def options(self, table: Any, index: int) -> dict[str, Any]:
+    def options(self, table: Any) -> dict[str, Any]:
         kind = type(table).__name__[:-1]
         options = _fields(table)
         for name, value in options.items():
@@ -158,12 +157,6 @@ class _Reader:
             if enumeration is not None and isinstance(value, int):
                 names = {v: n for n, v in vars(enumeration).items() if isinstance(v, int)}
                 options[name] = names.get(value, value)
-        for number in subgraph_numbers(options):
-            if number >= len(self.model.subgraphs or []):
-                raise cli.UserError(
-                    f"{self.source}: operator {index} runs subgraph {number}, which the model does "
-                    "not have; the file is damaged, get it again."
-                )
         return options
 
 

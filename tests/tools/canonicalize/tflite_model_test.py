@@ -335,12 +335,26 @@ class RefusalTest(parameterized.TestCase):
         def break_signature(model):
             model.signatureDefs[0].subgraphIndex = 7
 
+        def break_call(model):
+            operator = model.subgraphs[0].operators[0]
+            operator.builtinOptionsType = tflite.BuiltinOptions.WhileOptions
+            operator.builtinOptions = tflite.WhileOptionsT()
+            operator.builtinOptions.bodySubgraphIndex = 7
+
+        def break_composite(model):
+            operator = model.subgraphs[0].operators[0]
+            operator.builtinOptions2Type = tflite.BuiltinOptions2.StableHLOCompositeOptions
+            operator.builtinOptions2 = tflite.StableHLOCompositeOptionsT()
+            operator.builtinOptions2.decompositionSubgraphIndex = 7
+
         for change, message in (
             (break_tensor, "refers to tensor 99 but has 14 of them"),
             (break_output, "refers to tensor -1"),
             (break_buffer, "refers to buffer 99"),
             (break_code, "refers to operator code 99"),
             (break_signature, "refers to subgraph 7 but has 1 of them"),
+            (break_call, "refers to subgraph 7 but has 1 of them"),
+            (break_composite, "refers to subgraph 7 but has 1 of them"),
         ):
             model = models.layered()
             change(model)
