@@ -38,6 +38,8 @@ _BAZEL_CRASHED = 37
 _ENVIRONMENT = {"Genrule": {"PATH": "/bin:/usr/bin:/usr/local/bin"}}
 # None of these lets an action out of its sandbox or keeps its result out of a cache.
 _ALLOWED_EXECUTION = {"block-network", "requires-worker-protocol", "supports-workers"}
+# With any of these third_party/python/launcher.sh.tpl does not confine what it starts.
+_UNCONFINED = re.compile(r"\b(?:TEST_SRCDIR|BUILD_WORKSPACE_DIRECTORY|REPOSITORY_RULE)\b")
 _STATUS = re.compile(r"bazel-out/(?:stable|volatile)-status\.txt")
 _HOST_PATH = re.compile(r"(?<![\w./)}\]*%+~-])/[\w.~][^\s'\",:;)]*")
 
@@ -202,12 +204,18 @@ def host_paths(action: Action) -> list[str]:
     return [path for argument in arguments for path in _HOST_PATH.findall(argument)]
 
 
+def unconfining(action: Action) -> list[str]:
+    """Returns the variables in a command or environment that let a program read what it likes."""
+    texts = (*action.arguments, *action.environment)
+    return sorted({name for text in texts for name in _UNCONFINED.findall(text)})
+
+
 def faults(actions: Sequence[Action], folder: str) -> list[str]:
     """Returns what is not hermetic in the actions that packages below `folder` go back to.
 
     Every input is the project's own source or in a pinned repository; nothing lets an action out of
     the sandbox, past the cache or at the network; no command names a path of the host; no
-    environment has a variable that Bazel does not fix.
+    environment has a variable that Bazel does not fix; nothing stops the launcher from confining.
     """
     makers = _makers(actions)
     found = []
@@ -221,6 +229,10 @@ def faults(actions: Sequence[Action], folder: str) -> list[str]:
         if not action.arguments:
             continue
         found += [f"{action.name} names {path}, a path of the host" for path in host_paths(action)]
+        found += [
+            f"{action.name} names {name}, with which a program could read more than its inputs"
+            for name in unconfining(action)
+        ]
         expected = _ENVIRONMENT.get(action.mnemonic, {})
         if action.environment != expected:
             found.append(

@@ -185,6 +185,24 @@ class FaultsTest(parameterized.TestCase):
         (fault,) = _faults(_genrule(), _rule(environment=_STRICT_PATH), _program())
         self.assertStartsWith(fault, "Export of //models/x:x has the environment {'PATH'")
 
+    @parameterized.parameters("TEST_SRCDIR", "BUILD_WORKSPACE_DIRECTORY", "REPOSITORY_RULE")
+    def test_a_variable_that_would_let_a_program_read_anything(self, name):
+        reason = f"names {name}, with which a program could read more than its inputs"
+        of_genrule, of_rule = (
+            f"Genrule of //models/x:x {reason}",
+            f"Export of //models/x:x {reason}",
+        )
+        for command in (f"{name}=1 tools/toco", f"export {name}; tools/toco", f"env {name}= toco"):
+            arguments = ["/bin/bash", "-c", command]
+            self.assertEqual(
+                _faults(_genrule(arguments=arguments), _rule(), _program()), [of_genrule]
+            )
+        files = [{"execPath": _BIN + "x.params", "arguments": [f"--define={name}=1"]}]
+        self.assertEqual(_faults(_genrule(), _rule(param_files=files), _program()), [of_rule])
+        self.assertIn(of_rule, _faults(_genrule(), _rule(environment={name: ""}), _program()))
+        other = ["/bin/bash", "-c", f"MY_{name}S=1 tools/toco"]
+        self.assertEqual(_faults(_genrule(arguments=other), _rule(), _program()), [])
+
     def test_what_no_model_goes_back_to_does_not_count(self):
         stray = _rule(
             inputs=["/usr/bin/gcc"], arguments=["/usr/bin/gcc"], output=_EXEC_BIN + "tools/launcher"

@@ -5,6 +5,8 @@ import sys
 
 from absl.testing import absltest, parameterized
 
+from tests.hermeticity import host_paths
+
 _REPORTS = [path for path in sys.argv[1:] if path.endswith(".json")]
 
 # What the launcher sets, and what Bazel's start-up script adds.
@@ -28,23 +30,6 @@ _ENVIRONMENT_OF_TENSORFLOW = {
     "TPU_ML_PLATFORM",
     "TPU_ML_PLATFORM_VERSION",
     "KERAS_BACKEND",
-}
-
-_OF_EVERY_MACHINE = {"/", "/bin/sh", "/etc", "/etc/passwd", "/tmp", "/usr"}
-_OF_SOME_MACHINES = {
-    "/etc/hostname",
-    "/etc/python3",
-    "/etc/python3.11",
-    "/home",
-    "/opt",
-    "/root",
-    "/usr/bin/python3",
-    "/usr/lib/python3",
-    "/usr/lib/x86_64-linux-gnu",
-    "/usr/local",
-    "/usr/local/bin",
-    "/usr/share/zoneinfo",
-    "/var",
 }
 
 
@@ -105,10 +90,10 @@ class HermeticityTest(parameterized.TestCase):
     @parameterized.parameters(*_REPORTS)
     def test_only_inputs_can_be_read(self, path):
         report = _load(path)
-        self.assertTrue(_OF_EVERY_MACHINE.issubset(report["read_errors"]))
+        self.assertContainsSubset(host_paths.OF_EVERY_MACHINE, report["read_errors"])
         for name, error in report["read_errors"].items():
             allowed = {"PermissionError"}
-            if name in _OF_SOME_MACHINES:
+            if name in host_paths.OF_SOME_MACHINES:
                 allowed.add("FileNotFoundError")
             self.assertIn(
                 error,

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import tensorflow as tf
 from absl import flags
 
+from tests.hermeticity import host_paths
 from tools.cli import cli
 
 _OUTPUT = flags.DEFINE_string("output", None, "The JSON file to write.")
@@ -44,30 +45,12 @@ def read_error(path: str) -> str:
     return ""
 
 
-def host_paths() -> list[str]:
+def paths_of_the_host() -> list[str]:
     """Returns paths of the machine that a program might read and that are no action's input."""
     source = os.path.realpath("tests/hermeticity/probe.py")
     runtime = os.path.realpath(sys.prefix)
     return [
-        "/",
-        "/bin/sh",
-        "/etc",
-        "/etc/hostname",
-        "/etc/passwd",
-        "/etc/python3",
-        "/etc/python3.11",
-        "/home",
-        "/opt",
-        "/root",
-        "/tmp",
-        "/usr",
-        "/usr/bin/python3",
-        "/usr/lib/python3",
-        "/usr/lib/x86_64-linux-gnu",
-        "/usr/local",
-        "/usr/local/bin",
-        "/usr/share/zoneinfo",
-        "/var",
+        *sorted(host_paths.OF_EVERY_MACHINE | host_paths.OF_SOME_MACHINES),
         # The home of who builds, wherever the output root or the sources lie in it.
         os.path.dirname(source),
         os.path.join(os.path.dirname(source), "undeclared_sibling.py"),
@@ -102,7 +85,7 @@ def main(argv: Sequence[str]) -> None:
         "network_error": network_error("192.0.2.1", 80),
         "undeclared_import_error": import_error("tests.hermeticity.undeclared_sibling"),
         "undeclared_neighbour_error": import_error("undeclared_sibling"),
-        "read_errors": {path: read_error(path) for path in host_paths()},
+        "read_errors": {path: read_error(path) for path in paths_of_the_host()},
         "hash_of_a_string": hash("reproducible"),
     }
     with cli.output_file(_OUTPUT.value, "w") as stream:
