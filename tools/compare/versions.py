@@ -52,7 +52,12 @@ def _unnamed(left: bytes, right: bytes) -> list[Difference]:
     for content in (left, right):
         model = tflite.ModelT.InitFromPackedBuf(content)
         buffers = {entry.name: model.buffers[entry.buffer] for entry in model.metadata or []}
-        entries.append({name: bytes(buffer.data) for name, buffer in buffers.items()})
+        entries.append(
+            {
+                name: b"" if buffer.data is None else bytes(buffer.data)
+                for name, buffer in buffers.items()
+            }
+        )
     return [
         Difference("layout", f"metadata {name.decode()}", content, entries[1].get(name))
         for name, content in entries[0].items()

@@ -56,6 +56,12 @@ class HoldAgainstTest(absltest.TestCase):
         self.assertEqual(found["first"]["where"], "metadata min_runtime_version")
         self.assertEqual(found["first"]["right"], r"b'1.5.0\x00'")
 
+    def test_metadata_without_data_are_compared_too(self):
+        baseline, other = made_by("2.15.1", runtime=None), made_by("2.17.1", runtime=b"\0")
+        found = versions.hold_against(("2.15.1", baseline), ("2.17.1", other))
+        self.assertEqual(found["first"]["where"], "metadata min_runtime_version")
+        self.assertEqual((found["first"]["left"], found["first"]["right"]), ("b''", r"b'\x00'"))
+
     def test_another_name_means_the_same(self):
         found = self._held(inner="renamed")
         self.assertEqual(found["verdict"], "same meaning")
