@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tools.cli import cli
+from tools.convert import stability
 from tools.inspect import reader
 
 PATH = "models/models.lock.json"
@@ -41,7 +42,7 @@ class Row:
     Attributes:
       sha256: of the canonical .tflite.
       size: of the canonical .tflite, in bytes.
-      raw_sha256: of what the converter wrote; None where that differs from run to run.
+      raw_sha256: of what the converter wrote; None where that need not be the same each time.
       minimum_runtime: the least TensorFlow Lite that runs it, as its metadata say; None when they
         do not.
     """
@@ -61,16 +62,16 @@ def row(model: bytes, raw: bytes, tensorflow: str) -> Row:
     Args:
       model: the canonical .tflite.
       raw: the .tflite as the converter wrote it.
-      tensorflow: the version that converted. TensorFlow 1's converter orders tensors by the
-        addresses of a map's entries, so its files differ from run to run.
+      tensorflow: the version that converted.
 
     Raises:
       cli.UserError: the model cannot be read.
     """
+    stable = stability.raw_is_stable(tensorflow)
     return Row(
         sha256=hashlib.sha256(model).hexdigest(),
         size=len(model),
-        raw_sha256=None if tensorflow.startswith("1.") else hashlib.sha256(raw).hexdigest(),
+        raw_sha256=hashlib.sha256(raw).hexdigest() if stable else None,
         minimum_runtime=reader.read(model, "model").minimum_runtime,
     )
 

@@ -115,12 +115,16 @@ class Locks:
           repository: the external repository that was made of it.
 
         Raises:
-          cli.UserError: its digest is not the lock's and nothing says that it was replaced.
+          cli.UserError: the lock has no row of it; or its digest is not the lock's and nothing
+            says that it was replaced.
         """
         source, _, file = label.lstrip("@").partition("//:")
         package = file.removesuffix(".deb")
-        rows = json.loads(self._text(self._table[source]["lock"]))["packages"]
-        (row,) = [row for row in rows if row["package"] == package]
+        lock = self._table[source]["lock"]
+        rows = {row["package"]: row for row in json.loads(self._text(lock))["packages"]}
+        if package not in rows:
+            raise cli.UserError(f"{label}: {lock} has no row of it; see third_party/materials.")
+        row = rows[package]
         version, digest, pinned = row["version"], row["sha256"], ""
         if source == "debian":
             replaced = json.loads(

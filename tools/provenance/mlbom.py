@@ -122,7 +122,9 @@ def _end(tensor: Tensor) -> dict[str, str]:
     text = f"{tensor.name}: {tensor.dtype.lower()} [{shape}]"
     quantization = tensor.quantization
     if quantization is not None and quantization.scale.size == 1:
-        scale, zero_point = quantization.scale[0], quantization.zero_point[0]
+        scale = quantization.scale[0]
+        # As the runtime takes one that is not there.
+        zero_point = quantization.zero_point[0] if quantization.zero_point.size else 0
         text += f", real = {scale:.9g} * (stored - {zero_point})"
     return {"format": text}
 

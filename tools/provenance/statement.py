@@ -30,12 +30,12 @@ def recipe(request: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def raw_is_stable(tensorflow_version: str) -> bool:
-    """Says whether the converter's own file is the same each time.
-
-    TensorFlow 1's converter orders dequantizations by a hash map; only canonical form is stable.
-    """
-    return not tensorflow_version.startswith("1.")
+def _builder_version(bazel: Mapping[str, str]) -> dict[str, str]:
+    # Debian's Bazel does not say its version; its digest is among the materials.
+    version = {"bazel": bazel["version"] or "not stated"}
+    if not bazel["sha256"]:
+        version["bazel_digest"] = "not stated: A-server.jar does not lie beside Bazel's tools"
+    return version
 
 
 def build(
@@ -81,11 +81,7 @@ def build(
                 "resolvedDependencies": list(materials),
             },
             "runDetails": {
-                "builder": {
-                    "id": BUILDER_ID,
-                    # Debian's Bazel does not say its version; its digest is among the materials.
-                    "version": {"bazel": request["bazel"]["version"] or "not stated"},
-                },
+                "builder": {"id": BUILDER_ID, "version": _builder_version(request["bazel"])},
                 "byproducts": described(byproducts),
             },
         },

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from absl import flags
 
 from tools.cli import cli
+from tools.convert import stability
 from tools.inspect import reader
 from tools.provenance import materials, mlbom, statement
 
@@ -28,7 +29,7 @@ def main(argv: Sequence[str]) -> None:
     name = os.path.basename(request["model"])
     digest = hashlib.sha256(content).hexdigest()
     subjects = {name: digest}
-    if statement.raw_is_stable(request["tensorflow_version"]):
+    if stability.raw_is_stable(request["tensorflow_version"]):
         subjects[os.path.basename(request["raw"])] = materials.sha256(request["raw"])
 
     found = materials.collect(request)

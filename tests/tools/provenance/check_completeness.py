@@ -4,7 +4,8 @@
     bazel run //tests/tools/provenance:check_completeness -- mobiledet_qat
 
 Every input that no action makes has to be a material by its own digest, or in an external
-repository that the materials tell of.
+repository that the materials tell of. Bazel and the checkpoint, which are no such input, have to be
+materials too.
 """
 
 import hashlib
@@ -20,6 +21,8 @@ from tools.cli import cli
 
 # Of families with different converters, graph code and datasets.
 _MODELS = ("mobiledet_qat", "edsr_f32b5_fp32", "mobilenet_v1_1.0_224")
+# What is a material of every model, though no source among the inputs of an action is it.
+_KINDS = {"bazel", "checkpoint"}
 
 
 def _repository(path: str) -> str | None:
@@ -42,6 +45,12 @@ def uncovered(inputs: Collection[str], statement: Mapping[str, Any]) -> list[str
     return sorted(
         path for path in inputs if path not in names and _repository(path) not in repositories
     )
+
+
+def missing_kinds(statement: Mapping[str, Any]) -> list[str]:
+    """Returns the kinds of which every model has a material, and this one none, in order."""
+    materials = statement["predicate"]["buildDefinition"]["resolvedDependencies"]
+    return sorted(_KINDS - {row["annotations"]["kind"] for row in materials})
 
 
 def wrong_digests(statement: Mapping[str, Any], root: str) -> list[str]:
@@ -97,6 +106,7 @@ def main(argv: Sequence[str]) -> None:
         )
         inputs = check_actions.sources(actions, makes)
         faults += [f"{model}: no material tells of {path}" for path in uncovered(inputs, statement)]
+        faults += [f"{model}: no material is of kind {kind}" for kind in missing_kinds(statement)]
         faults += [
             f"{model}: the digest of {name} is not the file's"
             for name in wrong_digests(statement, root)

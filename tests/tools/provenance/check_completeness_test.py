@@ -21,6 +21,13 @@ class CheckCompletenessTest(absltest.TestCase):
         inputs = [self.source, "external/unheard_of/site", "tools/seed/seeding.py", "x"]
         self.assertEqual(check_completeness.uncovered(inputs, self.statement), inputs[1:])
 
+    def test_bazel_and_the_checkpoint_have_to_be_told_of(self):
+        self.assertEqual(check_completeness.missing_kinds(self.statement), [])
+        rows = self.statement["predicate"]["buildDefinition"]["resolvedDependencies"]
+        for kind in ("checkpoint", "bazel"):
+            rows[:] = [row for row in rows if row["annotations"]["kind"] != kind]
+            self.assertIn(kind, check_completeness.missing_kinds(self.statement))
+
     def test_a_changed_source_is_found(self):
         rows = self.statement["predicate"]["buildDefinition"]["resolvedDependencies"]
         rows[:] = [row for row in rows if row["name"] == self.source]

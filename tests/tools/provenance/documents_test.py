@@ -17,11 +17,12 @@ from tools.provenance import materials, mlbom, statement, validation
 (_PROGRAM,) = sys.argv[1:]
 
 
-def _model() -> bytes:
+def _model(zero_point: list[int] | None = None) -> bytes:
     maker = models.Maker()
     entry = maker.tensor("a", [1, 2], kind=tflite.TensorType.UINT8)
     maker.graph.tensors[entry].quantization = quantization = tflite.QuantizationParametersT()
-    quantization.scale, quantization.zeroPoint = [0.5], [128]
+    quantization.scale = [0.5]
+    quantization.zeroPoint = [128] if zero_point is None else zero_point
     result = maker.tensor("b", [1])
     maker.operator(tflite.BuiltinOperator.CUSTOM, [entry], [result], custom="Own")
     maker.graph.inputs, maker.graph.outputs = [entry], [result]
@@ -153,6 +154,11 @@ class MaterialsTest(parameterized.TestCase):
         with self.assertRaisesRegex(cli.UserError, "@debian//:libc6.deb.*not the lock's"):
             self._collected()
 
+    def test_a_debian_package_that_the_lock_lacks_is_refused(self):
+        self.request["materials"]["cpython_3_11"]["packages"].append("@debian//:unheard-of.deb")
+        with self.assertRaisesRegex(cli.UserError, "@debian//:unheard-of.deb: .* no row of it"):
+            self._collected()
+
     @parameterized.parameters(("unheard_of", "no lock tells"), ("pip_unheard_of", "no row"))
     def test_a_repository_without_a_lock_is_refused(self, repository, reason):
         self.request["repositories"].append(repository)
@@ -208,9 +214,22 @@ class StatementTest(parameterized.TestCase):
         with self.assertRaisesRegex(ValueError, reason):
             validation.validate_statement(statement_)
 
-    def test_the_raw_file_is_stable_but_under_tensorflow_1(self):
-        self.assertTrue(statement.raw_is_stable("2.15.1"))
-        self.assertFalse(statement.raw_is_stable("1.15.5"))
+    def test_a_bazel_without_a_digest_is_said_to_have_none(self):
+        request = requests.make(self.folder)
+
+        def stated():
+            found = materials.collect(request)
+            version = statement.build(request, {}, found, {})["predicate"]["runDetails"]["builder"]
+            return {row["annotations"]["kind"] for row in found}, version["version"]
+
+        kinds, version = stated()
+        self.assertIn("bazel", kinds)
+        self.assertEqual(version, {"bazel": "not stated"})
+        request["bazel"] = {"version": "4.2.3", "sha256": ""}
+        kinds, version = stated()
+        self.assertNotIn("bazel", kinds)
+        self.assertEqual(version["bazel"], "4.2.3")
+        self.assertStartsWith(version["bazel_digest"], "not stated: ")
 
 
 class MlbomTest(parameterized.TestCase):
@@ -224,9 +243,9 @@ class MlbomTest(parameterized.TestCase):
         super().setUp()
         self.request = requests.make(self.create_tempdir().full_path)
 
-    def _bom(self):
+    def _bom(self, model=None):
         found = materials.collect(self.request)
-        model = reader.read(_model(), "x.tflite")
+        model = reader.read(model or _model(), "x.tflite")
         return mlbom.build(self.request, "x.tflite", "0" * 64, model, found)
 
     def test_it_is_valid_for_cyclonedx(self):
@@ -264,6 +283,13 @@ class MlbomTest(parameterized.TestCase):
         )
         (limitation,) = model["modelCard"]["considerations"]["technicalLimitations"]
         self.assertIn("synthetic", limitation)
+
+    def test_a_scale_without_a_zero_point_is_around_zero(self):
+        parameters = self._bom(_model(zero_point=[]))["metadata"]["component"]["modelCard"]
+        self.assertEqual(
+            parameters["modelParameters"]["inputs"],
+            [{"format": "a: uint8 [1,2], real = 0.5 * (stored - 0)"}],
+        )
 
     def test_components_have_versions_licences_and_digests(self):
         components = {row["name"]: row for row in self._bom()["components"]}
@@ -320,9 +346,9 @@ class MlbomTest(parameterized.TestCase):
 
 
 class ProgramTest(absltest.TestCase):
-    def _written(self):
+    def _written(self, tensorflow_version="2.15.1"):
         folder = self.create_tempdir().full_path
-        request = requests.make(folder)
+        request = requests.make(folder) | {"tensorflow_version": tensorflow_version}
         pathlib.Path(request["model"]).write_bytes(_model())
         # Names in a statement are those of the execution root.
         request["sources"] = []
@@ -347,6 +373,8 @@ class ProgramTest(absltest.TestCase):
             subjects,
             {"x.tflite": requests.sha256(_model()), "x.raw.tflite": requests.sha256(b"raw")},
         )
+        of_tensorflow_1 = json.loads(self._written("1.15.5")["statement"])
+        self.assertEqual([row["name"] for row in of_tensorflow_1["subject"]], ["x.tflite"])
         byproducts = {
             row["name"]: row["digest"]["sha256"]
             for row in document["predicate"]["runDetails"]["byproducts"]
