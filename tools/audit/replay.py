@@ -16,7 +16,7 @@ from tools.audit.execution_log import Action
 from tools.audit.surroundings import Inside
 
 # Where the launcher's own commands for actions begin, and where it starts Python.
-_FIRST, _LAST = "# In the sandbox of an action", "exec /usr/bin/env -i"
+FIRST, LAST = "# In the sandbox of an action", "exec /usr/bin/env -i"
 _ADDR_NO_RANDOMIZE = 0x0040000
 # Seconds since 1970; libfaketime takes a time without a sign as one that stands still.
 _FROZEN = "1900000000"
@@ -226,10 +226,10 @@ class Replay:
     def _launcher(self, text: str, inside: Inside) -> str:
         if not self._helpers:
             raise CannotRun("the helper programs were not fetched")
-        if text.count(_FIRST) != 1 or text.count(_LAST) != 1:
+        if text.count(FIRST) != 1 or text.count(LAST) != 1:
             raise CannotRun("the packaged Python's launcher is another one")
-        text = text.replace(_FIRST, f"audit='{self._helpers}'\n{inside.commands()}\n{_FIRST}")
-        return text.replace(_LAST, f'set -- {inside.variables()} "$@"\n{_LAST}')
+        text = text.replace(FIRST, f"audit='{self._helpers}'\n{inside.commands()}\n{FIRST}")
+        return text.replace(LAST, f'set -- {inside.variables()} "$@"\n{LAST}')
 
     def _execute(self, root: pathlib.Path, variation: Variation) -> None:
         def enter() -> None:

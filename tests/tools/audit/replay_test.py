@@ -1,3 +1,6 @@
+import pathlib
+import sys
+
 from absl.testing import absltest
 
 from tools.audit import replay
@@ -70,5 +73,13 @@ class DiagnoseTest(absltest.TestCase):
         self.assertEqual([tried.result for tried in found.tried], ["not run: its input is gone"])
 
 
+class LauncherTest(absltest.TestCase):
+    def test_the_launcher_has_the_places_where_a_rerun_changes_it(self):
+        text = pathlib.Path(sys.argv[1]).read_text(encoding="utf-8")
+        for place in (replay.FIRST, replay.LAST):
+            self.assertEqual(text.count(place), 1, place)
+        self.assertLess(text.index(replay.FIRST), text.index(replay.LAST))
+
+
 if __name__ == "__main__":
-    absltest.main()
+    absltest.main(argv=sys.argv[:1])

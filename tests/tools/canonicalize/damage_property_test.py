@@ -1,34 +1,20 @@
-import resource
 import struct
 import time
 
 import numpy as np
 from absl.testing import absltest, parameterized
 from flatbuffers import flexbuffers
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.fuzz import targets
-from tests.tools.canonicalize import generated, models
+from tests.tools.canonicalize import bounds, generated, models
 from tools.canonicalize.schema import tflite
 
-_MEMORY = 4 << 30
 _Op = tflite.BuiltinOperator
 
 
-def setUpModule():
-    # What would take the machine's memory fails instead.
-    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
-
-
-def _settings(examples):
-    return settings(
-        max_examples=examples,
-        deadline=None,
-        derandomize=True,
-        database=None,
-        suppress_health_check=list(HealthCheck),
-    )
+setUpModule = bounds.bound_memory
 
 
 def _survive(content):
@@ -75,7 +61,7 @@ class DamageTest(parameterized.TestCase):
             targets.canonicalize_tflite(damaged)
             targets.inspect_tflite(damaged)
 
-    @_settings(40)
+    @bounds.examples(40)
     @given(generated.models(wild=True), st.data())
     def test_damage_of_any_kind(self, model, data):
         damaged = bytearray(models.pack(model))

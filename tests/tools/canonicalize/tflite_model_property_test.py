@@ -1,31 +1,16 @@
-import resource
-
 import numpy as np
 from absl.testing import absltest
 from ai_edge_litert import interpreter
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.tools.canonicalize import generated, layouts, meaning, models, runnable
+from tests.tools.canonicalize import bounds, generated, layouts, meaning, models, runnable
 from tools.canonicalize import tflite_model
 
-_MEMORY = 4 << 30
 _WITHOUT_DELEGATES = interpreter.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
 
 
-def setUpModule():
-    # What would take the machine's memory fails instead.
-    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
-
-
-def _settings(examples):
-    return settings(
-        max_examples=examples,
-        deadline=None,
-        derandomize=True,
-        database=None,
-        suppress_health_check=list(HealthCheck),
-    )
+setUpModule = bounds.bound_memory
 
 
 def _canonical(content):
@@ -39,7 +24,7 @@ def _meaning(content):
 class PropertyTest(absltest.TestCase):
     maxDiff = 2000
 
-    @_settings(100)
+    @bounds.examples(100)
     @given(generated.models(wild=True))
     def test_writing_again_changes_nothing_and_meaning_is_kept(self, model):
         raw = models.pack(model)
@@ -47,14 +32,14 @@ class PropertyTest(absltest.TestCase):
         self.assertEqual(_canonical(once), once)
         self.assertEqual(_meaning(once), _meaning(raw))
 
-    @_settings(100)
+    @bounds.examples(100)
     @given(generated.models(wild=False), st.integers(0, 2**32 - 1))
     def test_equal_models_get_equal_bytes(self, model, seed):
         once = _canonical(models.pack(model))
         other = layouts.relaid(model, seed)
         self.assertEqual(_canonical(other), once)
 
-    @_settings(30)
+    @bounds.examples(30)
     @given(runnable.models(), st.integers(0, 2**32 - 1))
     def test_the_interpreter_computes_the_same(self, model, seed):
         raw = models.pack(model)
