@@ -18,11 +18,9 @@ from typing import Any
 from tools.audit import bazel
 from tools.cli import cli
 
-# deps() does not follow a toolchain, so the toolchain's programs are asked for by name. One of them
-# needs a CPython that a machine may not have.
-QUERY = (
-    "deps(//models:all_models) union deps(//tools/convert:all except //tools/convert:toco_1.15.5)"
-)
+# deps() does not follow a toolchain, so the toolchain's programs are asked for by name, but for the
+# one that needs a CPython that a machine may not have.
+QUERY = "deps(//models:all_models) union deps(//tools/convert:on_python_3_11)"
 
 # The repositories that third_party/ pins by digest.
 _PINNED_REPOSITORY = re.compile(
