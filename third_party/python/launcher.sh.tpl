@@ -30,9 +30,8 @@ fi
 %{audit_commands}# In the sandbox of an action the program is started by confine.py, so that it can read its inputs and nothing
 # else. Bazel's start-up script runs first and sets PYTHONPATH for the program; it needs /bin/sh to come back here.
 # A test may need the machine's programs.
-case ${PYTHONPATH:+$PWD}${TEST_SRCDIR:+/test} in
-    */test) ;;
-    */linux-sandbox/*/execroot/*)
+case ${TEST_SRCDIR:+test}:${PYTHONPATH:+$PWD} in
+    :*/linux-sandbox/*/execroot/*)
         set -- "$runtime/lib/ld-linux-x86-64.so.2" --inhibit-cache --library-path "$runtime/lib" \
             "$runtime/bin/python%{version}" -s -S -B "$runtime/confine.py" "$@"
         ;;
