@@ -38,8 +38,11 @@ _STEPS = {
     "Converting": "convert",
     "Checking the model": "check",
     "Writing the canonical model": "canonical",
+    "Stating what": "evidence",
+    "Comparing what TensorFlows make": "evidence",
+    "Writing the table": "evidence",
 }
-_COLUMNS = ("seed", "data", "export", "convert", "check", "canonical")
+_COLUMNS = ("seed", "data", "export", "convert", "check", "canonical", "evidence")
 
 
 @dataclasses.dataclass(frozen=True)
