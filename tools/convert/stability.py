@@ -6,8 +6,9 @@ def raw_is_stable(tensorflow_version: str, calibrated: bool = False) -> bool:
 
     Canonical form is; the raw file's order of operators and tensors need not be. TensorFlow 1's
     TOCO writes the dequantizations of a dynamic-range or float16 model in the order of a hash map;
-    no raw file of a TensorFlow 1 is relied upon. The MLIR converter quantized one model of the
-    catalogue after calibration, MobileBERT, in another order of operators in an audit.
+    no raw file of a TensorFlow 1 is relied upon. In what the MLIR converter quantizes after
+    calibration, the order of operators may follow Python's hash seed: MobileBERT's did in an audit.
+    The launcher pins that seed, but what rests on it alone is not promised.
 
     Args:
       tensorflow_version: the converting TensorFlow's.
