@@ -6,7 +6,7 @@ import pathlib
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from absl import flags
 
@@ -87,20 +87,33 @@ def remove(directory: pathlib.Path, keep: bool = False) -> None:
         directory.mkdir()
 
 
+def call(
+    arguments: Sequence[str], workspace: str | None = None, stdout: int | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Calls the person's own Bazel and waits for its end, good or bad.
+
+    Args:
+      arguments: Bazel's.
+      workspace: the workspace; None for the one in which a person called `bazel run`.
+      stdout: as subprocess.run takes it.
+    """
+    return subprocess.run(
+        [*command(), *arguments],
+        check=False,
+        cwd=workspace or cli.workspace(),
+        env=environment(),
+        stdout=stdout,
+        text=True,
+    )
+
+
 def ask(*arguments: str) -> str:
     """Calls the person's own Bazel; returns what it printed.
 
     Raises:
       cli.UserError: it failed.
     """
-    result = subprocess.run(
-        [*command(), *arguments],
-        check=False,
-        cwd=cli.workspace(),
-        env=environment(),
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+    result = call(arguments, stdout=subprocess.PIPE)
     if result.returncode:
         raise cli.UserError(f"bazel {arguments[0]} failed; its own words are above.")
     return result.stdout.strip()

@@ -72,21 +72,6 @@ def outputs(events: Iterable[Mapping[str, Any]]) -> list[Built]:
     ]
 
 
-def _bazel(
-    arguments: Sequence[str], workspace: str | None, stdout: int | None = None
-) -> subprocess.CompletedProcess[str] | None:
-    """Calls Bazel; returns None when it failed, after it has said why."""
-    result = subprocess.run(
-        [*bazel.command(), *arguments],
-        check=False,
-        cwd=workspace or cli.workspace(),
-        env=bazel.environment(),
-        stdout=stdout,
-        text=True,
-    )
-    return None if result.returncode else result
-
-
 def models(patterns: Sequence[str]) -> list[str]:
     """Returns the labels of the models (`tflite_model`) that patterns stand for.
 
@@ -100,8 +85,8 @@ def models(patterns: Sequence[str]) -> list[str]:
     # No deeper than a filegroup's aliases: further down are archives that would be fetched.
     query = f"kind('_tflite_model rule', deps(set({names}), 2))"
     arguments = ["query", "--noshow_progress", "--noimplicit_deps", query]
-    result = _bazel(arguments, None, subprocess.PIPE)
-    if result is None:
+    result = bazel.call(arguments, stdout=subprocess.PIPE)
+    if result.returncode:
         raise cli.UserError(f"{names}: cannot be queried; Bazel's own words are above.")
     labels = result.stdout.split()
     if not labels:
@@ -139,7 +124,7 @@ def build_all(
             "--",
             *targets,
         ]
-        if _bazel(arguments, workspace) is None:
+        if bazel.call(arguments, workspace).returncode:
             raise cli.UserError(
                 f"{' '.join(targets)}: cannot be built; Bazel's own words are above."
             )

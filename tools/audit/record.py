@@ -24,7 +24,7 @@ class Leak:
 
     Attributes:
       action: the action's name.
-      path: the file; "<output base>", "<workspace>" and "<tree>" stand for what differs by place.
+      path: the file; "<output base>", "<workspace>" and "<round>" stand for what differs by place.
       digest: its content's sha256 after the build, "" if it could not be read then.
     """
 

@@ -87,7 +87,7 @@ def parse(text: str) -> Trace:
         if call == "execve":
             python[process] = _is_loader(strings[0])
             trace.arguments.append(tuple(strings[1:]))
-            if not python[process] and not _is_loader(strings[0]):
+            if not python[process]:
                 trace.starter.add(strings[0])
             continue
         where = _WORKING_DIRECTORY.search(given)

@@ -124,12 +124,7 @@ def earlier_from_revision(
             for key, made in models.items():
                 yield key, pathlib.Path(files[made.label]).read_bytes()
         finally:
-            subprocess.run(
-                [*bazel.command(), *startup, "shutdown"],
-                cwd=checkout,
-                env=bazel.environment(),
-                check=False,
-            )
+            bazel.call([*startup, "shutdown"], str(checkout))
             _git("worktree", "remove", "--force", str(checkout))
 
 

@@ -11,7 +11,6 @@ materials too.
 import hashlib
 import json
 import os
-import subprocess
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -64,21 +63,6 @@ def wrong_digests(statement: Mapping[str, Any], root: str) -> list[str]:
     return wrong
 
 
-def _run(*arguments: str) -> str:
-    command = [*bazel.command(), *arguments]
-    result = subprocess.run(
-        command,
-        cwd=cli.workspace(),
-        env=bazel.environment(),
-        stdout=subprocess.PIPE,
-        text=True,
-        check=False,
-    )
-    if result.returncode:
-        raise cli.UserError(f"{' '.join(command)} ended with {result.returncode}.")
-    return result.stdout.strip()
-
-
 def _statement(model: str, actions: Sequence[check_actions.Action], root: str) -> dict[str, Any]:
     ending = f"/{model}.provenance.json"
     found = [
@@ -95,8 +79,8 @@ def _statement(model: str, actions: Sequence[check_actions.Action], root: str) -
 
 def main(argv: Sequence[str]) -> None:
     models = argv[1:] or _MODELS
-    _run("build", *[f"//models:{model}.provenance" for model in models])
-    root = _run("info", "execution_root")
+    bazel.ask("build", *[f"//models:{model}.provenance" for model in models])
+    root = bazel.ask("info", "execution_root")
     actions = check_actions.parse(json.loads(check_actions.ask_bazel()))
     faults = []
     for model in models:
