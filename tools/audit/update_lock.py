@@ -173,10 +173,6 @@ def main(argv: Sequence[str]) -> None:
     lock = models_lock.parse(cli.read_file(path, "lock"), path)
     models = make(building.models(argv[1:] or _ALL))
     rows = {key: row_of(key, made) for key, made in models.items()}
-    for key, row in rows.items():
-        # An audit has found that raw file to vary; a build that cannot see it does not undo that.
-        if key in lock and lock[key].raw_sha256 is None:
-            rows[key] = dataclasses.replace(row, raw_sha256=None)
     changed = {key: models[key] for key, row in rows.items() if key in lock and lock[key] != row}
     for key in sorted(rows.keys() - lock.keys()):
         print(f"{key}: new, sha256 {rows[key].sha256}")

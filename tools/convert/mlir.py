@@ -174,6 +174,47 @@ def with_names(model: bytes, inputs: Sequence[str], outputs: Sequence[str]) -> b
     return bytes(flatbuffer_utils.convert_object_to_bytearray(root))
 
 
+def with_ordered_outputs(model: bytes) -> bytes:
+    """Puts the operators that end a model in the order of the outputs that they make.
+
+    Where one operator makes several outputs, the quantizer of post-training quantization adds their
+    dequantizations in an order that differs from run to run.
+
+    Args:
+      model: a .tflite as a converter returned it.
+    """
+    from tensorflow.lite.tools import flatbuffer_utils
+
+    root = flatbuffer_utils.convert_bytearray_to_object(bytearray(model))
+    (subgraph,) = root.subgraphs
+    places = {index: place for place, index in enumerate(subgraph.outputs)}
+    last: list[Any] = []
+    read: set[int] = set()
+    for operator in reversed(subgraph.operators):
+        if len(operator.outputs) != 1 or operator.outputs[0] not in places.keys() - read:
+            break
+        last.append(operator)
+        read.update(operator.inputs)
+    if len(last) < 2:
+        return model
+    last.sort(key=lambda operator: places[operator.outputs[0]])
+    subgraph.operators[-len(last) :] = last
+    # Tensors and buffers are numbered in the order of the operators.
+    made = [int(operator.outputs[0]) for operator in last]
+    number = dict(zip(made, sorted(made), strict=True))
+    tensors = [subgraph.tensors[index] for index in made]
+    buffers = sorted(tensor.buffer for tensor in tensors)
+    for index, tensor, buffer in zip(sorted(made), tensors, buffers, strict=True):
+        subgraph.tensors[index], tensor.buffer = tensor, buffer
+    for operator in last:
+        operator.outputs = [number[index] for index in operator.outputs]
+    subgraph.outputs = [number.get(index, index) for index in subgraph.outputs]
+    for signature in root.signatureDefs or []:
+        for entry in signature.outputs or []:
+            entry.tensorIndex = number.get(entry.tensorIndex, entry.tensorIndex)
+    return bytes(flatbuffer_utils.convert_object_to_bytearray(root))
+
+
 def _is_foldable(node: Any) -> bool:
     if not node.op.startswith("FusedBatchNorm"):
         return False
@@ -270,6 +311,8 @@ def _convert() -> None:
         converter.representative_dataset = batches(samples, inputs, _PREPROCESSING.value)
     # Converted before the output is opened: a converter that aborts cannot clean up behind it.
     model = converter.convert()
+    if _REPRESENTATIVE_DATASET.value:
+        model = with_ordered_outputs(model)
     ends = (_INFERENCE_INPUT_TYPE.value, _INFERENCE_OUTPUT_TYPE.value)
     if "INT8" in ends:
         model = with_names(model, inputs, _OUTPUT_ARRAYS.value)

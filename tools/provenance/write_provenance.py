@@ -29,7 +29,7 @@ def main(argv: Sequence[str]) -> None:
     name = os.path.basename(request["model"])
     digest = hashlib.sha256(content).hexdigest()
     subjects = {name: digest}
-    if stability.raw_is_stable(request["tensorflow_version"], bool(request["samples"])):
+    if stability.raw_is_stable(request["tensorflow_version"]):
         subjects[os.path.basename(request["raw"])] = materials.sha256(request["raw"])
 
     found = materials.collect(request)

@@ -196,14 +196,6 @@ class UpdateLockTest(absltest.TestCase):
         self.assertEqual(git, ["add", "remove"])
         self.assertRegex(self.bazel.calls()[-1], " --output_base=.* shutdown$")
 
-    def test_a_raw_file_that_was_found_to_vary_stays_out(self):
-        (row,) = self.locked(self.earlier).values()
-        varying = {_KEY: dataclasses.replace(row, raw_sha256=None)}
-        self.lock.write_text(models_lock.text(varying))
-        self.builds(self.earlier)
-        self.assertIn("0 changed", self.run_it())
-        self.assertEqual(self.read(), varying)
-
     def test_nothing_changed(self):
         self.lock.write_text(models_lock.text(self.locked(self.earlier)))
         self.builds(self.earlier)

@@ -198,6 +198,54 @@ class ConversionTest(parameterized.TestCase):
             )
         self.assertEqual(found, {((-1.0, 1.0), (-0.5, 0.5), (-6.0, 6.0))})
 
+    def test_operators_that_end_a_model_come_in_the_outputs_order(self):
+        model = schema.ModelT()
+        model.buffers = [schema.BufferT() for _ in range(5)]
+        model.operatorCodes = [schema.OperatorCodeT(), schema.OperatorCodeT()]
+        graph = schema.SubGraphT()
+        graph.tensors = []
+        for index, name in enumerate(("image", "left", "right", "left_float", "right_float")):
+            tensor = schema.TensorT()
+            tensor.name, tensor.buffer, tensor.shape = name, index, [1]
+            graph.tensors.append(tensor)
+
+        def operator(code: int, inputs: list[int], outputs: list[int]) -> schema.OperatorT:
+            made = schema.OperatorT()
+            made.opcodeIndex, made.inputs, made.outputs = code, inputs, outputs
+            return made
+
+        def signed(outputs: list[int]) -> schema.SignatureDefT:
+            signature = schema.SignatureDefT()
+            signature.outputs = []
+            for name, index in zip(("left", "right"), outputs, strict=True):
+                entry = schema.TensorMapT()
+                entry.name, entry.tensorIndex = name, index
+                signature.outputs.append(entry)
+            return signature
+
+        def packed() -> bytes:
+            builder = flatbuffers.Builder(1024)
+            builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
+            return bytes(builder.Output())
+
+        model.subgraphs, graph.inputs = [graph], [0]
+        split, tensors = operator(0, [0], [1, 2]), graph.tensors
+        graph.operators = [split, operator(1, [1], [3]), operator(1, [2], [4])]
+        graph.outputs, model.signatureDefs = [3, 4], [signed([3, 4])]
+        expected = mlir.with_ordered_outputs(packed())
+        # The same, as the quantizer writes it in other runs.
+        graph.operators = [split, operator(1, [2], [3]), operator(1, [1], [4])]
+        graph.tensors = [*tensors[:3], tensors[4], tensors[3]]
+        tensors[4].buffer, tensors[3].buffer = 3, 4
+        graph.outputs, model.signatureDefs = [4, 3], [signed([4, 3])]
+        other = packed()
+        self.assertNotEqual(other, expected)
+        self.assertEqual(mlir.with_ordered_outputs(other), expected)
+        # The order that a value is made and read in stays.
+        graph.operators = [split, operator(1, [2], [3]), operator(1, [3], [4])]
+        chain = packed()
+        self.assertEqual(mlir.with_ordered_outputs(chain), chain)
+
     @parameterized.parameters({}, {"epsilon": 0.001})
     def test_batch_norms_are_folded_exactly(self, **attributes):
         with tf.Graph().as_default() as graph:
