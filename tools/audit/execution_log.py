@@ -1,11 +1,22 @@
 """Reads Bazel's JSON execution logs, action by action."""
 
+import collections
 import dataclasses
+import hashlib
 import json
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 from tools.cli import cli
+
+_BEGINNING = 1 << 10
+_FOREIGN = "is no execution log in JSON; let Bazel write one with --execution_log_json_file."
+# An external repository's folder with this many files becomes one line: TensorFlow has 15,000, and
+# every action that uses it lists them.
+_MANY = 100
+_FOLDER = re.compile(r"((?:external|.*\.runfiles)/[^/]+/[^/]+)/.+")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,19 +46,60 @@ class Action:
         return f"{self.mnemonic} {self.outputs[0] if self.outputs else ''}".strip()
 
 
-def _objects(text: str, path: str) -> Iterator[dict]:
-    """Yields the objects of a log, which stand one after the other without separators."""
-    decoder = json.JSONDecoder()
-    position = 0
-    while position < len(text):
-        if text[position].isspace():
-            position += 1
-            continue
-        try:
-            value, position = decoder.raw_decode(text, position)
-        except ValueError as error:
-            raise cli.UserError(f"{path}: not a whole execution log: {error}.") from error
-        yield value
+def _entry(lines: list[bytes], path: str) -> dict:
+    try:
+        return json.loads(b"".join(lines))
+    except ValueError as error:
+        raise cli.UserError(
+            f"{path}: not a whole execution log: {error}; was the build interrupted, or is it "
+            "still running?"
+        ) from error
+
+
+def entries(path: str, advance: Callable[[int], object] = lambda _: None) -> Iterator[dict]:
+    """Yields a log's entries one after the other; only one of them is in memory, some 6 MB.
+
+    Bazel writes them as JSON objects, indented, without anything between them: a line that begins
+    with a brace ends one.
+
+    Args:
+      path: the log that `--execution_log_json_file` wrote.
+      advance: is told how many more bytes were read.
+
+    Raises:
+      cli.UserError: the file is missing, empty, cut off or no such log.
+    """
+    lines: list[bytes] = []
+    found = 0
+    try:
+        with open(path, "rb") as stream:
+            # A file of another kind may be one endless line.
+            first = stream.read(_BEGINNING).lstrip()
+            if not first:
+                raise cli.UserError(
+                    f"{path}: the execution log is empty: the build ran nothing, or was cut off."
+                )
+            if not re.match(rb"\{\s", first):
+                raise cli.UserError(f"{path}: {_FOREIGN}")
+            stream.seek(0)
+            for line in stream:
+                if line.startswith(b"}"):
+                    entry = _entry([*lines, b"}"], path)
+                    if "mnemonic" not in entry:
+                        raise cli.UserError(f"{path}: {_FOREIGN}")
+                    advance(sum(map(len, lines)) + 1)
+                    found += 1
+                    yield entry
+                    lines = [line[1:]]
+                else:
+                    lines.append(line)
+    except OSError as error:
+        raise cli.UserError(
+            f"{path}: the execution log cannot be read: {error.strerror}."
+        ) from error
+    if b"".join(lines).strip() or not found:
+        _entry(lines, path)
+        raise cli.UserError(f"{path}: {_FOREIGN}")
 
 
 def _digests(files: list[dict], path: str) -> dict[str, str]:
@@ -68,6 +120,27 @@ def _digests(files: list[dict], path: str) -> dict[str, str]:
     return found
 
 
+def action(entry: Mapping[str, Any], path: str) -> Action:
+    """Returns the action that an entry of the log `path` tells of.
+
+    Raises:
+      cli.UserError: a digest is missing.
+    """
+    return Action(
+        mnemonic=entry["mnemonic"],
+        outputs=tuple(entry.get("listedOutputs", [])),
+        arguments=tuple(entry.get("commandArgs", [])),
+        environment={
+            variable["name"]: variable.get("value", "")
+            for variable in entry.get("environmentVariables", [])
+        },
+        inputs=_digests(entry.get("inputs", []), path),
+        digests=_digests(entry.get("actualOutputs", []), path),
+        # Bazel 7 calls it cacheHit.
+        cache_hit=entry.get("remoteCacheHit", False) or entry.get("cacheHit", False),
+    )
+
+
 def read(path: str, may_be_empty: bool = False) -> dict[tuple[str, tuple[str, ...]], Action]:
     """Reads the log that `--execution_log_json_file` wrote.
 
@@ -79,25 +152,34 @@ def read(path: str, may_be_empty: bool = False) -> dict[tuple[str, tuple[str, ..
       The actions by (mnemonic, outputs).
 
     Raises:
-      cli.UserError: the file is missing, empty or cut off, or lacks a digest.
+      cli.UserError: as of `entries` and `action`.
     """
     if may_be_empty and os.path.exists(path) and not os.path.getsize(path):
         return {}
-    text = cli.read_file(path, "execution log").decode("utf-8")
-    actions = {}
-    for value in _objects(text, path):
-        action = Action(
-            mnemonic=value.get("mnemonic", ""),
-            outputs=tuple(value.get("listedOutputs", [])),
-            arguments=tuple(value.get("commandArgs", [])),
-            environment={
-                variable["name"]: variable.get("value", "")
-                for variable in value.get("environmentVariables", [])
-            },
-            inputs=_digests(value.get("inputs", []), path),
-            digests=_digests(value.get("actualOutputs", []), path),
-            # Bazel 7 calls it cacheHit.
-            cache_hit=value.get("remoteCacheHit", False) or value.get("cacheHit", False),
-        )
-        actions[action.mnemonic, action.outputs] = action
-    return actions
+    made = (action(entry, path) for entry in entries(path))
+    return {(one.mnemonic, one.outputs): one for one in made}
+
+
+def folders(inputs: Mapping[str, str]) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
+    """Joins the files of big folders.
+
+    Returns:
+      The inputs, each big folder as one path with a digest of all that is in it; and the files of
+      each such folder, by that digest.
+    """
+    by_folder: dict[str, dict[str, str]] = collections.defaultdict(dict)
+    for path, digest in inputs.items():
+        match = _FOLDER.fullmatch(path)
+        if match:
+            by_folder[match[1]][path[len(match[1]) + 1 :]] = digest
+    joined, listings = dict(inputs), {}
+    for folder, files in by_folder.items():
+        if len(files) < _MANY:
+            continue
+        text = "".join(f"{path}\0{digest}\n" for path, digest in sorted(files.items()))
+        digest = hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+        listings[digest] = files
+        for path in files:
+            del joined[f"{folder}/{path}"]
+        joined[folder] = digest
+    return joined, listings

@@ -1,21 +1,14 @@
 """What a round keeps of a built target: its actions by digests, small enough for all models."""
 
-import collections
 import dataclasses
-import hashlib
 import json
 import pathlib
-import re
 from collections.abc import Mapping, Sequence
 
 from tools.audit import execution_log
 from tools.cli import cli
 
-# An external repository's folder with this many files becomes one line: TensorFlow has 15,000, and
-# every action that uses it lists them.
-_MANY = 100
 Key = tuple[str, tuple[str, ...]]
-_FOLDER = re.compile(r"((?:external|.*\.runfiles)/[^/]+/[^/]+)/.+")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,36 +49,11 @@ class Record:
     traced: int = 0
 
 
-def folders(inputs: Mapping[str, str]) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
-    """Joins the files of big folders.
-
-    Returns:
-      The inputs, each big folder as one path with a digest of all that is in it; and the files of
-      each such folder, by that digest.
-    """
-    by_folder: dict[str, dict[str, str]] = collections.defaultdict(dict)
-    for path, digest in inputs.items():
-        match = _FOLDER.fullmatch(path)
-        if match:
-            by_folder[match[1]][path[len(match[1]) + 1 :]] = digest
-    joined, listings = dict(inputs), {}
-    for folder, files in by_folder.items():
-        if len(files) < _MANY:
-            continue
-        text = "".join(f"{path}\0{digest}\n" for path, digest in sorted(files.items()))
-        digest = hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
-        listings[digest] = files
-        for path in files:
-            del joined[f"{folder}/{path}"]
-        joined[folder] = digest
-    return joined, listings
-
-
 def write(record: Record, path: pathlib.Path, listings: pathlib.Path) -> None:
     """Writes a record; what is in big folders goes to a file of its own by digest, once."""
     actions = []
     for action in record.actions.values():
-        inputs, found = folders(action.inputs)
+        inputs, found = execution_log.folders(action.inputs)
         actions.append(dataclasses.asdict(action) | {"inputs": inputs})
         for digest, files in found.items():
             if not (listings / digest).exists():

@@ -16,7 +16,7 @@ from absl import flags
 from rich.console import Console
 from rich.table import Table
 
-from tools.audit import bazel
+from tools.audit import bazel, steps
 from tools.benchmark import cold_build
 from tools.cli import cli
 
@@ -27,22 +27,6 @@ _DIRECTORY = flags.DEFINE_string(
 _JSON = flags.DEFINE_string("json", None, "A file for the same figures as JSON.")
 
 _SAMPLE_SECONDS = 0.5
-# What a step says of itself while it runs, and the column that it is counted in.
-_STEPS = {
-    "Seeding the weights": "seed",
-    "Cropping the photographs": "data",
-    "Drawing the tokens": "data",
-    "Writing the pipeline config": "data",
-    "Exporting the frozen graph": "export",
-    "Writing the canonical graph": "export",
-    "Converting": "convert",
-    "Checking the model": "check",
-    "Writing the canonical model": "canonical",
-    "Stating what": "evidence",
-    "Comparing what TensorFlows make": "evidence",
-    "Writing the table": "evidence",
-}
-_COLUMNS = ("seed", "data", "export", "convert", "check", "canonical", "evidence")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,22 +47,21 @@ class Report:
 
 
 def seconds_by_step(profile: dict) -> dict[str, dict[str, float]]:
-    """Returns the seconds that each target's steps took, by column of `_COLUMNS`.
+    """Returns the seconds that each target's steps took, by name of `steps.NAMES`.
 
     Args:
       profile: a JSON trace profile that `bazel build --profile` wrote.
     """
-    steps: dict[str, dict[str, float]] = {}
+    found: dict[str, dict[str, float]] = {}
     for event in profile["traceEvents"]:
         if event.get("cat") != "action processing":
             continue
-        label = re.search(r"//\S+:\S+", event["name"])
-        column = next((c for text, c in _STEPS.items() if event["name"].startswith(text)), None)
-        if label and column:
-            target = re.sub(r"\.(raw|seeded)$", "", label[0])
-            row = steps.setdefault(target, {})
-            row[column] = row.get(column, 0.0) + event["dur"] / 1e6
-    return steps
+        label, step = steps.label(event["name"]), steps.name(event["name"])
+        if label and step:
+            target = re.sub(r"\.(raw|seeded)$", "", label)
+            row = found.setdefault(target, {})
+            row[step] = row.get(step, 0.0) + event["dur"] / 1e6
+    return found
 
 
 def _descendants(parents: Mapping[int, int], root: int) -> set[int]:
@@ -138,19 +121,19 @@ def print_report(console: Console, report: Report) -> None:
     """Prints a row for each target, models with their size, and the totals."""
     table = Table(title="One cold build: seconds of each step, size of each model")
     table.add_column("target", overflow="fold")
-    for column in (*_COLUMNS, "sum", "MB"):
+    for column in (*steps.NAMES, "sum", "MB"):
         table.add_column(column, justify="right")
     for target in sorted(report.steps):
         row = report.steps[target]
-        cells = [f"{row[column]:.1f}" if column in row else "" for column in _COLUMNS]
+        cells = [f"{row[column]:.1f}" if column in row else "" for column in steps.NAMES]
         size = report.sizes.get(target.rpartition(":")[2])
         cells += [f"{sum(row.values()):.1f}", f"{size / 1e6:.2f}" if size else ""]
         table.add_row(target.removeprefix("//models/"), *cells)
     console.print(table)
-    steps = sum(sum(row.values()) for row in report.steps.values())
+    stepping = sum(sum(row.values()) for row in report.steps.values())
     console.print(
         f"{len(report.sizes)} models, {sum(report.sizes.values()) / 1e6:.0f} MB:"
-        f" {report.seconds / 60:.1f} minutes, {steps / 60:.1f} minutes of steps;"
+        f" {report.seconds / 60:.1f} minutes, {stepping / 60:.1f} minutes of steps;"
         f" peak memory of all steps at once {report.peak / 1e9:.2f} GB"
     )
 
@@ -166,7 +149,7 @@ def measure(directory: pathlib.Path) -> Report:
     with MemoryWatch(int(build.bazel("info", "server_pid"))) as watch:
         seconds = build.build(f"--profile={build.profile}")
     with open(build.profile, encoding="utf-8") as stream:
-        steps = seconds_by_step(json.load(stream))
+        seconds_of = seconds_by_step(json.load(stream))
     bin_directory = pathlib.Path(build.bazel("info", "bazel-bin"))
     build.bazel("shutdown")
     sizes = {
@@ -174,7 +157,7 @@ def measure(directory: pathlib.Path) -> Report:
         for path in bin_directory.glob("models/**/*.tflite")
         if not path.stem.endswith(".raw")
     }
-    return Report(seconds, watch.peak, steps, sizes)
+    return Report(seconds, watch.peak, seconds_of, sizes)
 
 
 def main(argv: Sequence[str]) -> None:

@@ -3,7 +3,6 @@
 import contextlib
 import http.client
 import ssl
-import sys
 import time
 import urllib.error
 import urllib.parse
@@ -11,17 +10,13 @@ import urllib.request
 from collections.abc import Iterator
 from typing import IO
 
-import tqdm
-
-from tools.cli import cli
+from tools.cli import cli, progress
 
 _BLOCK = 1 << 16
 # More than any published archive of checkpoints; a server that sends more sends something else.
 _LARGEST = 4 << 30
 # Bytes per second. A server may stay below it for no longer than the caller's patience.
 _SLOWEST = 1000
-# Seconds between two lines of progress in a log.
-_LOG_INTERVAL = 10
 _OFFLINE = (
     "set https_proxy or http_proxy if a proxy leads there, or get the file elsewhere and pass"
     " --archive=PATH"
@@ -95,37 +90,6 @@ def _announced_size(
     return expected if announced is None else announced
 
 
-class _Lines:
-    """Progress for a log: a line now and then, and one at the end."""
-
-    def __init__(self, total: int | None) -> None:
-        self._total = "" if total is None else f" of {total / 1e6:.1f}"
-        self._received = 0
-        self._since = time.monotonic()
-
-    def __enter__(self) -> "_Lines":
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self._print()
-
-    def update(self, count: int) -> None:
-        self._received += count
-        if time.monotonic() - self._since >= _LOG_INTERVAL:
-            self._since = time.monotonic()
-            self._print()
-
-    def _print(self) -> None:
-        print(f"{self._received / 1e6:.1f}{self._total} MB", file=sys.stderr, flush=True)
-
-
-def _progress(total: int | None) -> tqdm.tqdm | _Lines:
-    """Returns what shows progress to whoever reads stderr."""
-    if sys.stderr.isatty():
-        return tqdm.tqdm(total=total, unit="B", unit_scale=True, file=sys.stderr)
-    return _Lines(total)
-
-
 def _copy(
     response: http.client.HTTPResponse, stream: IO[bytes], total: int | None, patience: float
 ) -> int:
@@ -133,7 +97,7 @@ def _copy(
     limit = _LARGEST if total is None else total
     received = counted = 0
     since = time.monotonic()
-    with _progress(total) as progress:
+    with progress.of_bytes(total) as shown:
         # read1 returns what there is; read would wait for a whole block of a trickling server.
         while block := response.read1(_BLOCK):
             received += len(block)
@@ -143,7 +107,7 @@ def _copy(
                     " file."
                 )
             stream.write(block)
-            progress.update(len(block))
+            shown.update(len(block))
             now = time.monotonic()
             if now - since >= patience:
                 if received - counted < _SLOWEST * patience:

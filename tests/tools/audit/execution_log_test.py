@@ -1,4 +1,5 @@
 import json
+import os
 
 from absl.testing import absltest
 
@@ -29,8 +30,8 @@ class ExecutionLogTest(absltest.TestCase):
         content = "".join(json.dumps(action, indent=2) for action in actions)
         return self.create_tempfile(content=text or content).full_path
 
-    def _read(self, *actions: dict) -> list[execution_log.Action]:
-        return list(execution_log.read(self._log(*actions)).values())
+    def _read(self, *actions: dict, text: str | None = None) -> list[execution_log.Action]:
+        return list(execution_log.read(self._log(*actions, text=text)).values())
 
     def test_actions_are_in_the_logs_order(self):
         convert, canonical = self._read(_CONVERT, _CANONICAL)
@@ -67,7 +68,28 @@ class ExecutionLogTest(absltest.TestCase):
 
     def test_a_log_that_is_cut_off_is_refused(self):
         with self.assertRaisesRegex(cli.UserError, "not a whole execution log"):
-            execution_log.read(self._log(text=json.dumps(_CONVERT)[:-5]))
+            execution_log.read(self._log(text=json.dumps(_CONVERT, indent=2)[:-5]))
+
+    def test_what_is_no_log_is_refused(self):
+        for text in (
+            "[]",
+            '{"one": "endless line"}',
+            '{\n "other": 1\n}\n',
+            "\x08\x01binary",
+            "{ \n",
+        ):
+            with self.subTest(text):
+                with self.assertRaisesRegex(cli.UserError, "no execution log|not a whole"):
+                    self._read(text=text)
+
+    def test_entries_come_one_by_one_and_tell_how_far_they_are(self):
+        log = self._log(_CONVERT, _CANONICAL)
+        read = []
+        entries = execution_log.entries(log, read.append)
+        self.assertEqual(next(entries)["mnemonic"], "Genrule")
+        self.assertLen(read, 1)
+        self.assertEqual(next(entries)["mnemonic"], "CanonicalTflite")
+        self.assertEqual(sum(read), os.path.getsize(log))
 
 
 if __name__ == "__main__":

@@ -86,8 +86,8 @@ class RecordTest(absltest.TestCase):
 
     def test_a_joined_folder_follows_its_files(self):
         (action,) = self.record.actions.values()
-        first, _ = record.folders(action.inputs)
-        second, _ = record.folders(action.inputs | {"external/tensorflow/site/0.py": "x"})
+        first, _ = execution_log.folders(action.inputs)
+        second, _ = execution_log.folders(action.inputs | {"external/tensorflow/site/0.py": "x"})
         self.assertNotEqual(first, second)
 
     def test_a_damaged_one_is_refused(self):

@@ -5,6 +5,7 @@ import re
 from absl.testing import absltest
 from rich.console import Console
 
+from tools.audit import steps
 from tools.benchmark import models
 
 _RULES = "tools/tflite/private"
@@ -47,7 +48,7 @@ class StepsTest(absltest.TestCase):
         messages = re.findall(r'(?:progress_)?message = "([^"]*)"', rules)
         self.assertGreater(len(messages), 8)
         for message in messages:
-            self.assertTrue(message.startswith(tuple(models._STEPS)), message)
+            self.assertTrue(message.startswith(tuple(steps.BY_MESSAGE)), message)
 
 
 class MemoryOfStepsTest(absltest.TestCase):

@@ -10,7 +10,7 @@ from absl.testing import absltest
 
 from tests.tools.checkpoints import local_server
 from tools.checkpoints import download
-from tools.cli import cli
+from tools.cli import cli, progress
 
 _CONTENT = bytes(range(256)) * 1000
 
@@ -51,7 +51,7 @@ class DownloadTest(absltest.TestCase):
         self._download(local_server.whole(_CONTENT))
         self.assertEqual(self.said.getvalue(), "0.3 of 0.3 MB\n")
         self.said = io.StringIO()
-        with mock.patch.object(download, "_LOG_INTERVAL", 0):
+        with mock.patch.object(progress, "_LOG_INTERVAL", 0):
             self._download(local_server.unannounced(_CONTENT))
         lines = self.said.getvalue().splitlines()
         self.assertGreater(len(lines), 2)

@@ -1,0 +1,56 @@
+"""Shows how far something long has come, in bytes, to whoever reads stderr."""
+
+import sys
+import time
+from typing import Protocol
+
+import tqdm
+
+# Seconds between two lines in a log.
+_LOG_INTERVAL = 10
+
+
+class Progress(Protocol):
+    """What `of_bytes` returns: a context manager."""
+
+    def __enter__(self) -> "Progress": ...
+
+    def __exit__(self, *exception: object) -> None: ...
+
+    def update(self, count: int) -> object:
+        """Is told that so many more bytes are done."""
+
+
+class _Lines:
+    """Progress for a log: a line now and then, and one at the end."""
+
+    def __init__(self, total: int | None) -> None:
+        self._total = "" if total is None else f" of {total / 1e6:.1f}"
+        self._done = 0
+        self._since = time.monotonic()
+
+    def __enter__(self) -> "_Lines":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._print()
+
+    def update(self, count: int) -> None:
+        self._done += count
+        if time.monotonic() - self._since >= _LOG_INTERVAL:
+            self._since = time.monotonic()
+            self._print()
+
+    def _print(self) -> None:
+        print(f"{self._done / 1e6:.1f}{self._total} MB", file=sys.stderr, flush=True)
+
+
+def of_bytes(total: int | None) -> Progress:
+    """Returns a bar on a terminal, else lines now and then.
+
+    Args:
+      total: the bytes of the whole, if that is known.
+    """
+    if sys.stderr.isatty():
+        return tqdm.tqdm(total=total, unit="B", unit_scale=True, file=sys.stderr)
+    return _Lines(total)
