@@ -12,7 +12,7 @@ from typing import Any
 from tools.cli import cli
 
 _BEGINNING = 1 << 10
-_FOREIGN = "is no execution log in JSON; let Bazel write one with --execution_log_json_file."
+FOREIGN = "is no execution log in JSON; let Bazel write one with --execution_log_json_file."
 # An external repository's folder with this many files becomes one line: TensorFlow has 15,000, and
 # every action that uses it lists them.
 _MANY = 100
@@ -80,13 +80,13 @@ def entries(path: str, advance: Callable[[int], object] = lambda _: None) -> Ite
                     f"{path}: the execution log is empty: the build ran nothing, or was cut off."
                 )
             if not re.match(rb"\{\s", first):
-                raise cli.UserError(f"{path}: {_FOREIGN}")
+                raise cli.UserError(f"{path}: {FOREIGN}")
             stream.seek(0)
             for line in stream:
                 if line.startswith(b"}"):
                     entry = _entry([*lines, b"}"], path)
                     if "mnemonic" not in entry:
-                        raise cli.UserError(f"{path}: {_FOREIGN}")
+                        raise cli.UserError(f"{path}: {FOREIGN}")
                     advance(sum(map(len, lines)) + 1)
                     found += 1
                     yield entry
@@ -99,7 +99,7 @@ def entries(path: str, advance: Callable[[int], object] = lambda _: None) -> Ite
         ) from error
     if b"".join(lines).strip() or not found:
         _entry(lines, path)
-        raise cli.UserError(f"{path}: {_FOREIGN}")
+        raise cli.UserError(f"{path}: {FOREIGN}")
 
 
 def _digests(files: list[dict], path: str) -> dict[str, str]:

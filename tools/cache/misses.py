@@ -1,0 +1,191 @@
+"""Says why actions were not in a cache: what differs from the build that filled it."""
+
+import dataclasses
+import re
+from collections.abc import Mapping, Sequence
+
+from tools.audit import findings
+from tools.cache.spawns import Key, Log, Spawn
+
+_CONFIGURATION = re.compile(r"bazel-out/([^/]+)/")
+
+
+@dataclasses.dataclass(frozen=True)
+class Reason:
+    """Why an action is another one than in the build that filled the cache.
+
+    Attributes:
+      kind: "argument", "environment", "property", "timeout", "input": that differs;
+        "configuration": it was built with other flags, which put its outputs elsewhere; "new": it
+        is not in the other build; "uncacheable": it may not be cached; "failed": it failed there;
+        "same": nothing differs, so the cache lost it or never got it; "follows": only what an
+        earlier action made differs.
+      what: the argument's, variable's or property's name, or the input's path; the earlier action's
+        name for "follows".
+      before: what it was in the build that filled the cache; "" if it was not there.
+      after: what it is now; "" if it is no more.
+      more: how much else differs by itself.
+    """
+
+    kind: str
+    what: str = ""
+    before: str = ""
+    after: str = ""
+    more: int = 0
+
+    @property
+    def text(self) -> str:
+        """The reason in words."""
+        values = f": {self.before or 'nothing'} -> {self.after or 'nothing'}"
+        first = {
+            "argument": f"argument {self.what}{values}",
+            "environment": f"environment variable {self.what}{values}",
+            "property": f"platform property {self.what}{values}",
+            "timeout": f"its time limit{values} ms",
+            "input": f"input {self.what} {self._changed()}",
+            "configuration": f"built with other flags: configuration{values}",
+            "new": "new action: the other build has none with these outputs",
+            "uncacheable": "may not be cached: its target is tagged no-cache, no-remote or local",
+            "failed": "failed in the other build, so it was not cached",
+            "same": "evicted, or never uploaded: nothing that the logs show differs",
+            "follows": f"follows from {self.what}",
+        }[self.kind]
+        return f"{first}; and {self.more} more" if self.more else first
+
+    def _changed(self) -> str:
+        if not self.before:
+            return "is new"
+        return f"changed ({self.before[:8]} -> {self.after[:8]})" if self.after else "is gone"
+
+
+def _first_argument(left: Sequence[str], right: Sequence[str]) -> Reason:
+    """Names the first word that differs between two command lines, with the flag that it is of."""
+    ours, theirs = ([word for part in side for word in part.split()] for side in (left, right))
+    if ours == theirs:
+        # They differ in blanks only.
+        return Reason("argument", "(its blanks)")
+    place = next(
+        (place for place, words in enumerate(zip(ours, theirs, strict=False)) if len({*words}) > 1),
+        min(len(ours), len(theirs)),
+    )
+    before, after = ("".join(side[place : place + 1]) for side in (ours, theirs))
+    flags = [word.partition("=") for word in (before, after) if word]
+    names = {name for name, equals, _ in flags if equals and name.startswith("-")}
+    if len(flags) == 2 and len(names) == 1:
+        return Reason("argument", names.pop(), flags[0][2], flags[1][2])
+    previous = ours[place - 1] if place else ""
+    name = previous if previous.startswith("-") and "=" not in previous else f"{place + 1}"
+    return Reason("argument", name, before, after)
+
+
+def _place(path: str) -> str:
+    return _CONFIGURATION.sub("", path, count=1)
+
+
+def _input_rank(path: str) -> tuple[int, str]:
+    """Puts the project's own files first: a person changed those."""
+    return (1 if path.startswith("external/") else 2 if _CONFIGURATION.match(path) else 0), path
+
+
+class Reasons:
+    """Why the actions of one build are others than those of the build that filled the cache.
+
+    Args:
+      now: the build that looked into the cache.
+      before: the build that filled it.
+    """
+
+    def __init__(self, now: Log, before: Log) -> None:
+        self._now, self._before = now, before
+        # A log has no digests of outputs that stayed in the cache.
+        self._makers = {
+            path: key
+            for key, spawn in now.spawns.items()
+            for path in (*spawn.action.outputs, *spawn.action.digests)
+        }
+        self._places = {
+            (mnemonic, tuple(map(_place, outputs))): outputs for mnemonic, outputs in before.spawns
+        }
+        self._roots: dict[Key, tuple[Key, Reason]] = {}
+
+    def reason(self, key: Key) -> Reason:
+        """Returns why an action was missed, its own reason before what it only follows."""
+        first, reason = self.root(key)
+        if first == key:
+            return reason
+        return Reason("follows", self._now.spawns[first].name)
+
+    def root(self, key: Key) -> tuple[Key, Reason]:
+        """Returns the action from which it follows that this one is another one, and its reason."""
+        if key not in self._roots:
+            self._roots[key] = self._root(key)
+        return self._roots[key]
+
+    def _root(self, key: Key) -> tuple[Key, Reason]:
+        own = self._own(key)
+        if own:
+            return key, own
+        for path in self._differing_inputs(key):
+            if path in self._makers:
+                return self.root(self._makers[path])
+        return key, Reason("same")
+
+    def _differing_inputs(self, key: Key) -> list[str]:
+        now, before = self._now.spawns[key], self._before.spawns[key]
+        found = findings.differing(before.action.inputs, now.action.inputs)
+        return sorted(found, key=_input_rank)
+
+    def _own(self, key: Key) -> Reason | None:
+        """Returns what is other with the action itself, before anything that it reads."""
+        now, before = self._now.spawns[key], self._before.spawns.get(key)
+        if not now.cacheable:
+            return Reason("uncacheable")
+        if before is None:
+            return self._elsewhere(key)
+        found = []
+        if before.action.arguments != now.action.arguments:
+            found.append(_first_argument(before.action.arguments, now.action.arguments))
+        found += _pairs("environment", before.action.environment, now.action.environment)
+        found += _pairs("property", before.properties, now.properties)
+        if before.timeout != now.timeout:
+            found.append(Reason("timeout", "", str(before.timeout), str(now.timeout)))
+        for path in self._differing_inputs(key):
+            if path not in self._makers:
+                found += self._input(path, before, now)
+        if found:
+            return dataclasses.replace(found[0], more=len(found) - 1)
+        if before.failed and not self._differing_inputs(key):
+            return Reason("failed")
+        return None
+
+    def _elsewhere(self, key: Key) -> Reason:
+        """Returns why an action is not in the other build under its outputs' names."""
+        outputs = self._places.get((key[0], tuple(map(_place, key[1]))))
+        configurations = [
+            _CONFIGURATION.match(paths[0]) if paths else None for paths in (outputs, key[1])
+        ]
+        if outputs and all(configurations):
+            return Reason("configuration", "", *(match[1] for match in configurations))
+        return Reason("new")
+
+    def _input(self, path: str, before: Spawn, now: Spawn) -> list[Reason]:
+        """Returns what changed of an input; of a big folder, each file."""
+        digests = [side.action.inputs.get(path, "") for side in (before, now)]
+        listings = [
+            log.listings.get(digest)
+            for log, digest in zip((self._before, self._now), digests, strict=True)
+        ]
+        if None in listings:
+            return [Reason("input", path, *digests)]
+        left, right = listings
+        return [
+            Reason("input", f"{path}/{name}", left.get(name, ""), right.get(name, ""))
+            for name in findings.differing(left, right)
+        ]
+
+
+def _pairs(kind: str, before: Mapping[str, str], now: Mapping[str, str]) -> list[Reason]:
+    return [
+        Reason(kind, name, before.get(name, ""), now.get(name, ""))
+        for name in findings.differing(before, now)
+    ]

@@ -1,0 +1,173 @@
+"""Shows the report on a cache: on a terminal, and as Markdown for a CI's page."""
+
+import collections
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from tools.audit import steps
+
+Document = Mapping[str, Any]
+_NUMBERS = ("hits", "misses", "MB down", "MB to upload", "s saved", "s of misses")
+_MOST_MISSES = 40
+
+
+def megabytes(count: int) -> str:
+    """Returns bytes as megabytes of 10^6."""
+    return f"{count / 1e6:.1f}"
+
+
+def seconds(value: float | None, unknown: int) -> str:
+    """Returns seconds; "?" where none are known, "+?" behind them where some are not."""
+    if value is None:
+        return "?" if unknown else "0.0"
+    return f"{value:.1f}" + (" +?" if unknown else "")
+
+
+def _cells(row: Mapping[str, Any]) -> list[str]:
+    return [
+        str(row["hits"]),
+        str(row["misses"]),
+        megabytes(row["downloaded_bytes"]),
+        megabytes(row["to_upload_bytes"]),
+        seconds(row["seconds_saved"], row["hits_of_unknown_seconds"]),
+        seconds(row["seconds_of_misses"], row["misses_of_unknown_seconds"]),
+    ]
+
+
+def models_table(document: Document) -> tuple[list[str], list[list[str]]]:
+    """Returns the header and rows of hits by model and step: "1/2" is one hit of two actions."""
+    named = [row["name"] for row in document["steps"] if row["name"] in steps.NAMES]
+    other = any(row["name"] not in steps.NAMES for row in document["steps"])
+    rows = []
+    for model in document["models"]:
+        counts: dict[str, list[int]] = collections.defaultdict(lambda: [0, 0])
+        for step, count in model["steps"].items():
+            column = counts[step if step in named else "other"]
+            column[0] += count["hits"]
+            column[1] += count["hits"] + count["misses"]
+        columns = [*named, *(["other"] if other else [])]
+        cells = [f"{counts[c][0]}/{counts[c][1]}" if counts[c][1] else "" for c in columns]
+        rows.append([model["name"].removeprefix("//models/"), *cells, *_cells(model)])
+    return ["model", *named, *(["other"] if other else []), *_NUMBERS], rows
+
+
+def steps_table(document: Document) -> tuple[list[str], list[list[str]]]:
+    """Returns the header and rows of hits, bytes and seconds by step, and in all."""
+    rows = [[row["name"], *_cells(row)] for row in document["steps"]]
+    return ["step", *_NUMBERS], [*rows, ["all", *_cells(document["totals"])]]
+
+
+def misses_table(document: Document) -> tuple[list[str], list[list[str]]]:
+    """Returns the header and rows of the misses that follow from no other, the widest first."""
+    followers = collections.Counter(
+        row["reason"]["cause"] for row in _missed(document) if row["reason"]["kind"] == "follows"
+    )
+    # Also a hit may be the first that is another than in the other build.
+    roots = {row["name"]: row["reason"] for row in _missed(document)}
+    rows = [
+        [name, reason["text"], str(followers.pop(name, 0))]
+        for name, reason in roots.items()
+        if reason["kind"] != "follows"
+    ]
+    rows += [
+        [name, "a hit, made from other inputs than in the other build", str(count)]
+        for name, count in followers.items()
+    ]
+    rows.sort(key=lambda row: -int(row[2]))
+    return ["missed", "reason", "others that follow"], rows
+
+
+def _missed(document: Document) -> Sequence[Mapping[str, Any]]:
+    return [row for row in document["actions"] if row["reason"]]
+
+
+def headline(document: Document) -> str:
+    """Returns the report in a sentence."""
+    totals = document["totals"]
+    share = 100 * totals["hits"] / totals["actions"] if totals["actions"] else 0
+    text = (
+        f"{totals['hits']} of {totals['actions']} actions came from the cache ({share:.0f} %), "
+        f"{megabytes(totals['downloaded_bytes'])} MB; {totals['misses']} ran, "
+        f"{megabytes(totals['to_upload_bytes'])} MB to upload; "
+    )
+    if totals["seconds_saved"] is None:
+        return text + ("no seconds saved." if not totals["hits"] else "seconds saved: unknown.")
+    text += f"{totals['seconds_saved']:.1f} s of running saved"
+    unknown = totals["hits_of_unknown_seconds"]
+    return text + (f", not counting {unknown} hits of unknown duration." if unknown else ".")
+
+
+def _advice(document: Document) -> list[str]:
+    lines = []
+    if not document["compared"]:
+        lines.append(
+            "Why actions were missed and how much was saved: give the log of the build that filled "
+            "the cache with --against."
+        )
+    for row in document["disagreements"]:
+        paths = ", ".join(output["path"] for output in row["outputs"])
+        source = "the cache served" if row["result"] == "hit" else "it made"
+        lines.append(
+            f"OTHER BYTES: {row['name']}: same inputs, but {source} other bytes than the other "
+            f"build made: {paths}; `bazel run //tools/cache:verify` tells whether the cache lies."
+        )
+    return lines
+
+
+def show(document: Document, console: Console) -> None:
+    """Prints the report as tables."""
+    tables = [
+        ("Hits of all actions, by model and step", models_table(document)),
+        ("By step; what several models share counts once", steps_table(document)),
+    ]
+    for title, (header, rows) in tables:
+        table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left")
+        for place, column in enumerate(header):
+            table.add_column(column, justify="right" if place else "left", overflow="fold")
+        for row in rows:
+            table.add_row(*row)
+        console.print(table)
+    if document["compared"] and document["totals"]["misses"]:
+        header, rows = misses_table(document)
+        table = Table(title="Why actions were missed", box=box.SIMPLE_HEAD, title_justify="left")
+        table.add_column(header[0], overflow="fold", ratio=2)
+        table.add_column(header[1], overflow="fold", ratio=3)
+        table.add_column(header[2], justify="right")
+        for row in rows[:_MOST_MISSES]:
+            table.add_row(*row)
+        console.print(table)
+        if len(rows) > _MOST_MISSES:
+            console.print(f"and {len(rows) - _MOST_MISSES} more; --format=json has all.")
+    for line in (headline(document), *_advice(document), *document["notes"]):
+        console.print(line, soft_wrap=True)
+
+
+def _markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    def line(cells: Sequence[str]) -> str:
+        # A table's cell is ended by a bar, and a tag is taken for one.
+        safe = (cell.replace("|", "\\|").replace("<", "&lt;") for cell in cells)
+        return f"| {' | '.join(safe)} |"
+
+    ruler = ["---", *["---:"] * (len(header) - 1)]
+    return [line(header), line(ruler), *map(line, rows), ""]
+
+
+def to_markdown(document: Document) -> str:
+    """Returns the report as GitHub's Markdown."""
+    lines = ["## Remote cache", "", headline(document), ""]
+    lines += [f"> {line}\n" for line in _advice(document)]
+    lines += _markdown_table(*steps_table(document))
+    if document["compared"] and document["totals"]["misses"]:
+        header, rows = misses_table(document)
+        lines += ["### Why actions were missed", ""]
+        lines += _markdown_table(header, rows[:_MOST_MISSES])
+        if len(rows) > _MOST_MISSES:
+            lines += [f"and {len(rows) - _MOST_MISSES} more.", ""]
+    lines += ["<details><summary>Hits by model and step</summary>", ""]
+    lines += _markdown_table(*models_table(document))
+    lines += ["</details>", "", *(f"- {note}" for note in document["notes"])]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,100 @@
+"""Says what a build got out of a remote cache, and why it missed the rest.
+
+    bazel build --execution_log_json_file=A.json …
+    bazel run //tools/cache:report -- --execution_log=A.json
+    bazel run //tools/cache:report -- --execution_log=A.json --against=B.json
+
+B is the log of the build that filled the cache. Bazel 4 writes no durations into these logs; they
+are in the profiles (--profile) of the builds, given with --profile and --against_profile.
+"""
+
+import io
+import json
+import os
+from collections.abc import Sequence
+
+from absl import flags
+from rich.console import Console
+
+from tools.cache import rendering, spawns, summary, timings
+from tools.cli import cli
+
+_LOG = flags.DEFINE_string(
+    "execution_log", None, "What --execution_log_json_file wrote of the build."
+)
+_AGAINST = flags.DEFINE_string(
+    "against", None, "The same of the build that filled the cache: tells why actions were missed."
+)
+_PROFILE = flags.DEFINE_string(
+    "profile", None, "What --profile wrote of the build: how long its misses took."
+)
+_AGAINST_PROFILE = flags.DEFINE_string(
+    "against_profile",
+    None,
+    "The same of the build that filled the cache: how long ran what now was a hit.",
+)
+_FORMAT = flags.DEFINE_enum("format", "text", ["text", "json", "markdown"], "The report's form.")
+_OUTPUT = flags.DEFINE_string(
+    "output",
+    None,
+    "Where the report goes; if not given, to the terminal, and as Markdown to the end of the file "
+    "that GITHUB_STEP_SUMMARY names, if it is set.",
+)
+_WIDTH = 150
+
+
+def _seconds(path: str | None) -> summary.Seconds:
+    if path is None:
+        return lambda spawn: spawn.seconds
+    profile = timings.read(cli.callers_path(path))
+    return lambda spawn: profile.seconds(spawn) if spawn.seconds is None else spawn.seconds
+
+
+def _formatted(document: rendering.Document, form: str) -> str:
+    if form == "json":
+        return json.dumps(document, indent=2, sort_keys=True) + "\n"
+    if form == "markdown":
+        return rendering.to_markdown(document)
+    text = io.StringIO()
+    console = Console(file=text, width=_WIDTH, emoji=False, markup=False, highlight=False)
+    rendering.show(document, console)
+    # Tables fill their last column with blanks.
+    return "".join(f"{line.rstrip()}\n" for line in text.getvalue().splitlines())
+
+
+def _append(path: str, text: str) -> None:
+    # Other commands of the same CI step write to its end too.
+    try:
+        with open(path, "a", encoding="utf-8") as stream:
+            stream.write(text)
+    except OSError as error:
+        raise cli.UserError(
+            f"{path}, which GITHUB_STEP_SUMMARY names: cannot be written: {error.strerror}."
+        ) from error
+
+
+def main(argv: Sequence[str]) -> None:
+    del argv
+    if not _LOG.value:
+        raise cli.UserError(
+            "--execution_log is missing: name what --execution_log_json_file of a build wrote."
+        )
+    if _AGAINST_PROFILE.value and not _AGAINST.value:
+        raise cli.UserError("--against_profile says nothing without --against; give both.")
+    # What is quick to refuse comes first.
+    seconds, seconds_before = _seconds(_PROFILE.value), _seconds(_AGAINST_PROFILE.value)
+    now = spawns.read(cli.callers_path(_LOG.value))
+    before = spawns.read(cli.callers_path(_AGAINST.value)) if _AGAINST.value else None
+    text = _formatted(summary.make(now, before, seconds, seconds_before), _FORMAT.value)
+    page = os.environ.get("GITHUB_STEP_SUMMARY")
+    if _OUTPUT.value:
+        with cli.output_file(cli.callers_path(_OUTPUT.value), "w") as stream:
+            stream.write(text)
+    elif _FORMAT.value == "markdown" and page:
+        _append(page, text)
+    else:
+        print(text, end="")
+
+
+if __name__ == "__main__":
+    cli.run(main)

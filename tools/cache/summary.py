@@ -1,0 +1,194 @@
+"""Adds up what a build got out of a cache, by model and by step; report.schema.json says the form.
+
+Every figure of bytes is an upper bound, and `NOTES` say why: an execution log tells what actions
+made, not what went over the network.
+"""
+
+import collections
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from tools.audit import steps
+from tools.cache.misses import Reason, Reasons
+from tools.cache.spawns import Key, Log, Spawn
+
+VERSION = 1
+NOTES = (
+    "Downloaded: what hits put into the output folder; an estimate, since answers of the server "
+    "and the bytes of the protocol come on top, and what --remote_download_toplevel fetches at the "
+    "end is in no log.",
+    "To upload: what misses made that may be cached; an estimate, since a build that may not write "
+    "uploads nothing, and a gRPC server is not sent what it has.",
+    "Saved: how long the same actions ran in the build given with --against, without waiting for a "
+    "processor; hits without such a run are not in it.",
+)
+# Its target is the model.
+_LAST = "CanonicalTflite"
+OTHER = "(of no model)"
+
+Seconds = Callable[[Spawn], float | None]
+
+
+def _models(spawns: Mapping[Key, Spawn]) -> dict[Key, tuple[str, ...]]:
+    """Returns the models that every action serves; what several models share serves each."""
+    makers = {
+        path: key
+        for key, spawn in spawns.items()
+        for path in (*spawn.action.outputs, *spawn.action.digests)
+    }
+    found: dict[Key, set[str]] = collections.defaultdict(set)
+    models = {spawn.label: key for key, spawn in spawns.items() if key[0] == _LAST and spawn.label}
+    for model, last in models.items():
+        pending = [last]
+        while pending:
+            key = pending.pop()
+            if model not in found[key]:
+                found[key].add(model)
+                pending += {makers[path] for path in spawns[key].action.inputs if path in makers}
+    for key, spawn in spawns.items():
+        if found[key]:
+            continue
+        # `x.provenance` follows the model `x`; what is left of a model that was not finished.
+        owner = spawn.label.rpartition(".")[0]
+        if owner in models:
+            found[key].add(owner)
+        elif spawn.step in steps.NAMES and spawn.label:
+            found[key].add(re.sub(r"\.(raw|seeded)$", "", spawn.label))
+        else:
+            found[key].add(OTHER)
+    return {key: tuple(sorted(found[key])) for key in spawns}
+
+
+def _total(rows: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """Adds up actions."""
+    rows = list(rows)
+    hits = [row for row in rows if row["result"] == "hit"]
+    misses = [row for row in rows if row["result"] == "miss"]
+    saved = [row["seconds_saved"] for row in hits if row["seconds_saved"] is not None]
+    spent = [row["seconds"] for row in misses if row["seconds"] is not None]
+    return {
+        "hits": len(hits),
+        "misses": len(misses),
+        "downloaded_bytes": sum(row["bytes"] for row in hits),
+        "to_upload_bytes": sum(row["bytes"] for row in misses if row["cacheable"]),
+        # Nothing that is known is not the same as zero.
+        "seconds_saved": round(sum(saved), 3) if saved else None,
+        "hits_of_unknown_seconds": len(hits) - len(saved),
+        "seconds_of_misses": round(sum(spent), 3) if spent else None,
+        "misses_of_unknown_seconds": len(misses) - len(spent),
+    }
+
+
+def _reason(reason: Reason, cause: str) -> dict[str, Any]:
+    return {
+        "kind": reason.kind,
+        "what": reason.what,
+        "before": reason.before,
+        "after": reason.after,
+        "more": reason.more,
+        "text": reason.text,
+        "cause": cause,
+    }
+
+
+def _counted(names: Sequence[str], found: Iterable[str]) -> list[str]:
+    """Returns names in their order, others after them."""
+    there = set(found)
+    return [name for name in names if name in there] + sorted(there - {*names})
+
+
+def make(
+    now: Log,
+    before: Log | None,
+    seconds: Seconds = lambda spawn: spawn.seconds,
+    seconds_before: Seconds = lambda spawn: spawn.seconds,
+) -> dict[str, Any]:
+    """Makes the report.
+
+    Args:
+      now: the build that looked into the cache.
+      before: the build that filled it, if its log is at hand.
+      seconds: how long an action of `now` took, None if that is unknown.
+      seconds_before: the same of `before`.
+
+    Returns:
+      The document that report.schema.json describes.
+    """
+    reasons = Reasons(now, before) if before else None
+    models = _models(now.spawns)
+    rows, disagreements = [], []
+    for key, spawn in now.spawns.items():
+        earlier = before.spawns.get(key) if before else None
+        same = bool(reasons and earlier and reasons.root(key) == (key, Reason("same")))
+        ran = earlier is not None and not earlier.hit and not earlier.failed
+        # Outputs that stayed in the cache have no digest here; then the key decides.
+        made = ran and (
+            spawn.action.digests == earlier.action.digests if spawn.action.digests else same
+        )
+        if ran and same and spawn.action.digests and not made and not spawn.failed:
+            disagreements.append(_disagreement(spawn, earlier))
+        row = {
+            "name": spawn.name,
+            "label": spawn.label,
+            "models": list(models[key]),
+            "step": spawn.step,
+            "mnemonic": key[0],
+            "output": key[1][0] if key[1] else "",
+            "result": "hit" if spawn.hit else "miss",
+            "cacheable": spawn.cacheable,
+            "bytes": sum(spawn.sizes.values()),
+            "seconds": _rounded(seconds(spawn)),
+            "seconds_saved": _rounded(seconds_before(earlier)) if spawn.hit and made else None,
+            "reason": None,
+        }
+        if reasons and not spawn.hit:
+            root, _ = reasons.root(key)
+            row["reason"] = _reason(reasons.reason(key), now.spawns[root].name)
+        rows.append(row)
+    return {
+        "version": VERSION,
+        "compared": before is not None,
+        "totals": {"actions": len(rows)} | _total(rows),
+        "models": [
+            {
+                "name": name,
+                **_total(row for row in rows if name in row["models"]),
+                "steps": _by_step(row for row in rows if name in row["models"]),
+            }
+            for name in sorted({name for row in rows for name in row["models"]})
+        ],
+        "steps": [
+            {"name": name, **_total(row for row in rows if row["step"] == name)}
+            for name in _counted(steps.NAMES, (row["step"] for row in rows))
+        ],
+        "actions": rows,
+        "disagreements": disagreements,
+        "notes": list(NOTES),
+    }
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 3)
+
+
+def _by_step(rows: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, int]]:
+    found: dict[str, dict[str, int]] = {}
+    for row in rows:
+        counts = found.setdefault(row["step"], {"hits": 0, "misses": 0})
+        counts["hits" if row["result"] == "hit" else "misses"] += 1
+    return found
+
+
+def _disagreement(spawn: Spawn, earlier: Spawn) -> dict[str, Any]:
+    """Tells of an action that has the same key in both builds and other outputs."""
+    left, right = earlier.action.digests, spawn.action.digests
+    outputs = sorted(path for path in {*left, *right} if left.get(path) != right.get(path))
+    return {
+        "name": spawn.name,
+        "result": "hit" if spawn.hit else "miss",
+        "outputs": [
+            {"path": path, "before": left.get(path, ""), "after": right.get(path, "")}
+            for path in outputs
+        ],
+    }
