@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
+from typing import IO
 
 from absl import flags
 
@@ -88,7 +89,10 @@ def remove(directory: pathlib.Path, keep: bool = False) -> None:
 
 
 def call(
-    arguments: Sequence[str], workspace: str | None = None, stdout: int | None = None
+    arguments: Sequence[str],
+    workspace: str | None = None,
+    stdout: int | None = None,
+    stderr: IO[str] | None = None,
 ) -> subprocess.CompletedProcess[str]:
     """Calls the person's own Bazel and waits for its end, good or bad.
 
@@ -96,6 +100,7 @@ def call(
       arguments: Bazel's.
       workspace: the workspace; None for the one in which a person called `bazel run`.
       stdout: as subprocess.run takes it.
+      stderr: likewise.
     """
     return subprocess.run(
         [*command(), *arguments],
@@ -103,6 +108,7 @@ def call(
         cwd=workspace or cli.workspace(),
         env=environment(),
         stdout=stdout,
+        stderr=stderr,
         text=True,
     )
 

@@ -58,24 +58,35 @@ class Reason:
         return f"changed ({self.before[:8]} -> {self.after[:8]})" if self.after else "is gone"
 
 
+def _flag(side: Sequence[str], place: int) -> str:
+    """Returns the flag that an argument is or is the value of, "" if there is none."""
+    name, equals, _ = side[place].partition("=")
+    if name.startswith("-") and equals:
+        return name
+    previous = side[place - 1] if place else ""
+    # A flag that has its value already is not the next word's.
+    return previous if previous.startswith("-") and "=" not in previous else ""
+
+
 def _first_argument(left: Sequence[str], right: Sequence[str]) -> Reason:
-    """Names the first word that differs between two command lines, with the flag that it is of."""
-    ours, theirs = ([word for part in side for word in part.split()] for side in (left, right))
-    if ours == theirs:
-        # They differ in blanks only.
-        return Reason("argument", "(its blanks)")
-    place = next(
-        (place for place, words in enumerate(zip(ours, theirs, strict=False)) if len({*words}) > 1),
-        min(len(ours), len(theirs)),
-    )
-    before, after = ("".join(side[place : place + 1]) for side in (ours, theirs))
-    flags = [word.partition("=") for word in (before, after) if word]
-    names = {name for name, equals, _ in flags if equals and name.startswith("-")}
-    if len(flags) == 2 and len(names) == 1:
-        return Reason("argument", names.pop(), flags[0][2], flags[1][2])
-    previous = ours[place - 1] if place else ""
-    name = previous if previous.startswith("-") and "=" not in previous else f"{place + 1}"
-    return Reason("argument", name, before, after)
+    """Names the first argument that differs, or the first word of it if it has several."""
+    place = 0
+    while left[place : place + 1] == right[place : place + 1]:
+        place += 1
+    before, after = ("".join(side[place : place + 1]) for side in (left, right))
+    names = {_flag(side, place) for side in (left, right) if len(side) > place}
+    name = names.pop() if len(names) == 1 else ""
+    if before.split() != after.split() and len(before.split()) > 1 < len(after.split()):
+        # A shell's command, or a text: its words tell more.
+        inner = _first_argument(before.split(), after.split())
+        return (
+            inner
+            if inner.what.startswith("-") or not name
+            else dataclasses.replace(inner, what=name)
+        )
+    if name and before.startswith(f"{name}=") and after.startswith(f"{name}="):
+        before, after = before.removeprefix(f"{name}="), after.removeprefix(f"{name}=")
+    return Reason("argument", name or f"{place + 1}", before, after)
 
 
 def _place(path: str) -> str:

@@ -1,0 +1,242 @@
+"""Asks a cache what it has, takes single results out of it, and makes them again without it."""
+
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+
+from tools.audit import bazel
+from tools.cache import spawns
+from tools.cache.spawns import Key, Log, Spawn
+from tools.cli import cli
+
+# A cache is asked before a sandbox is set up, and this one cannot be: so what is not in the cache
+# fails at once instead of running.
+_NEVER_RUN = (
+    "--keep_going",
+    "--spawn_strategy=linux-sandbox",
+    "--sandbox_add_mount_pair=/this-action-is-not-in-the-cache:/nowhere",
+    "--noremote_upload_local_results",
+)
+# Without these Bazel leaves nothing in the cache; they count as flags of the analysis, so every call
+# has them.
+_MAY_STAY = ("--experimental_inmemory_dotd_files", "--experimental_inmemory_jdeps_files")
+_NO_CACHE = ("--disk_cache=", "--remote_cache=", "--remote_executor=")
+_ASPECT = "--aspects=//tools/cache:outputs.bzl%action_outputs"
+# Bazel's exit code for actions that failed; others are trouble.
+_FAILED = 1
+_LAST_LINES = 12
+
+
+class NotMade(Exception):
+    """An action could not be run here; the text is the end of what Bazel said."""
+
+
+def cache_options(events: Sequence[Mapping]) -> dict[str, str]:
+    """Returns which caches a build had, by option, out of its build events."""
+    found: dict[str, str] = {}
+    for event in events:
+        for option in event.get("optionsParsed", {}).get("cmdLine", []):
+            name, _, value = option.partition("=")
+            if name in ("--disk_cache", "--remote_cache", "--remote_executor"):
+                found[name] = value
+    return {name: value for name, value in found.items() if value}
+
+
+def labels(printed: str) -> dict[tuple[str, str], str]:
+    """Returns who makes each output, by (mnemonic, output), out of what `bazel aquery` printed."""
+    found = {}
+    mnemonic = label = ""
+    for line in printed.splitlines():
+        name, _, value = line.strip().partition(": ")
+        if name == "Mnemonic":
+            mnemonic = value
+        elif name == "Target":
+            label = value
+        elif name == "Outputs":
+            for output in value.strip("[]").split(", "):
+                found[mnemonic, output.removesuffix(" (TreeArtifact)")] = label
+    return found
+
+
+class Rebuilding:
+    """The person's workspace, built in an output folder of its own.
+
+    Args:
+      directory: what becomes of it is kept there.
+      options: of every build, as `--config=remote-cache`.
+    """
+
+    def __init__(self, directory: pathlib.Path, options: Sequence[str]) -> None:
+        self._directory = directory
+        self._options = [*options, *_MAY_STAY]
+        self._log = directory / "execution.json"
+        self._said = directory / "bazel.txt"
+        self._base = f"--output_base={directory / 'output_base'}"
+        self._run("clean", [], [])
+
+    def choose_cache(self) -> str:
+        """Sees to it that the remote cache is asked, and no disk cache before it.
+
+        Returns:
+          Which kind of cache it is, in words; not its address, which may hold a password.
+
+        Raises:
+          cli.UserError: no cache is set.
+        """
+        events = self._directory / "events.json"
+        options = [*self._options, "--nobuild", f"--build_event_json_file={events}"]
+        self._run("build", options, [])
+        try:
+            lines = events.read_text(encoding="utf-8").splitlines()
+        except OSError as error:
+            raise cli.UserError(f"Bazel does not start: {self._tail()}") from error
+        found = cache_options([json.loads(line) for line in lines])
+        if not found:
+            raise cli.UserError(
+                "no cache is set; name one, as in --build_option=--config=remote-cache."
+            )
+        if set(found) == {"--disk_cache"}:
+            return "disk cache"
+        self._options.append("--disk_cache=")
+        return "remote cache"
+
+    def look_up(self, targets: Sequence[str]) -> Log:
+        """Returns the actions of targets that are in the cache; none runs, nothing is fetched.
+
+        Raises:
+          cli.UserError: Bazel cannot build the targets at all.
+        """
+        return self._build([*_NEVER_RUN, "--remote_download_outputs=minimal"], targets, (0, 1))
+
+    def locate(self, chosen: Sequence[Spawn], targets: Sequence[str]) -> dict[Key, str]:
+        """Returns the labels of the targets that actions are of.
+
+        Raises:
+          cli.UserError: Bazel cannot be asked.
+        """
+        paths = "|".join(re.escape(spawn.action.outputs[0]) for spawn in chosen)
+        words = " ".join(f'"{target}"' for target in targets)
+        query = f'outputs("{paths}", deps(set({words})))'
+        if "\n" in paths or '"' in paths:
+            raise cli.UserError(f"{paths}: such a path cannot be asked for.")
+        result = self._run("aquery", [*self._options, "--output=text"], [query])
+        if result.returncode:
+            raise cli.UserError(f"the sampled actions cannot be located: {self._tail()}")
+        found = labels(result.stdout)
+        ends = {spawn.key: (spawn.key[0], spawn.action.outputs[0]) for spawn in chosen}
+        lost = [output for mnemonic, output in ends.values() if (mnemonic, output) not in found]
+        if lost:
+            raise cli.UserError(f"{lost[0]}: Bazel does not say which target makes it.")
+        return {key: found[end] for key, end in ends.items()}
+
+    def places(self) -> tuple[pathlib.Path, str]:
+        """Returns the execution root, and where in it the targets' own outputs are."""
+        result = self._run("info", self._options, ["execution_root", "bazel-bin"])
+        found = dict(line.split(": ", 1) for line in result.stdout.splitlines() if ": " in line)
+        if len(found) != 2:
+            raise cli.UserError(f"Bazel does not tell its folders: {self._tail()}")
+        root = found["execution_root"]
+        return pathlib.Path(root), os.path.relpath(found["bazel-bin"], root)
+
+    def serve(self, chosen: Mapping[Key, str]) -> Log:
+        """Takes actions' outputs, and what they need, out of the cache; nothing runs.
+
+        Args:
+          chosen: the actions, with their targets' labels.
+
+        Returns:
+          What came out of the cache.
+        """
+        return self._build(
+            [*_NEVER_RUN, "--remote_download_outputs=all", *self._only(chosen)],
+            sorted(set(chosen.values())),
+            (0, 1),
+        )
+
+    def rebuild(self, key: Key, label: str) -> Spawn:
+        """Runs an action whose outputs were taken away, without any cache.
+
+        Raises:
+          NotMade: it fails, or did not run.
+        """
+        log = self._build(
+            [*_NO_CACHE, "--remote_download_outputs=all", *self._only({key: label})], [label], None
+        )
+        if key not in log.spawns:
+            raise NotMade(self._tail())
+        return log.spawns[key]
+
+    def shutdown(self) -> None:
+        """Ends the Bazel server."""
+        self._run("shutdown", [], [])
+
+    @staticmethod
+    def _only(chosen: Mapping[Key, str]) -> list[str]:
+        groups = sorted({f"outputs_of_{mnemonic}" for mnemonic, _ in chosen})
+        return [_ASPECT, f"--output_groups={','.join(groups)}"]
+
+    def _build(
+        self, options: Sequence[str], targets: Sequence[str], good: Sequence[int] | None
+    ) -> Log:
+        self._log.unlink(missing_ok=True)
+        result = self._run(
+            "build",
+            [
+                "--noshow_progress",
+                "--show_result=0",
+                "--symlink_prefix=/",
+                *self._options,
+                *options,
+                f"--execution_log_json_file={self._log}",
+            ],
+            ["--", *targets],
+        )
+        if good is not None and result.returncode not in good:
+            raise cli.UserError(f"{' '.join(targets)}: cannot be looked up: {self._tail()}")
+        if not self._log.exists() or not self._log.stat().st_size:
+            return Log({}, {})
+        return spawns.read(str(self._log))
+
+    def _run(
+        self, command: str, options: Sequence[str], words: Sequence[str]
+    ) -> subprocess.CompletedProcess[str]:
+        with open(self._said, "w", encoding="utf-8") as stream:
+            return bazel.call(
+                [self._base, command, *options, *words], stdout=subprocess.PIPE, stderr=stream
+            )
+
+    def _tail(self) -> str:
+        """Returns the end of what Bazel said last."""
+        lines = self._said.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        return "\n".join(["Bazel says:", *lines[-_LAST_LINES:]])
+
+    def complaint(self) -> str:
+        """Returns what Bazel said of a cache that it cannot use, "" if it said nothing."""
+        for line in self._said.read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith("WARNING:") and "cache" in line.lower():
+                return line
+        return ""
+
+
+def take(paths: Sequence[str], root: pathlib.Path, to: pathlib.Path) -> None:
+    """Moves outputs, files or folders, to another folder; one that is missing stays missing.
+
+    Args:
+      paths: the outputs, seen from `root`.
+      root: the execution root.
+      to: the folder, on the same file system.
+    """
+    for path in paths:
+        source, place = root / path, to / path
+        if not os.path.lexists(source):
+            continue
+        if source.is_dir() and not source.is_symlink():
+            # Bazel takes the write permission from folders that an action made.
+            for folder, _, _ in os.walk(source):
+                os.chmod(folder, 0o700)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        shutil.move(source, place)

@@ -1,0 +1,226 @@
+"""Makes a sample of what a cache holds again, and compares: a watch against poisoned entries.
+
+    bazel run //tools/cache:verify -- --sample=5
+    bazel run //tools/cache:verify -- --sample=20 --seed=7 //models:mobiledet_qat
+
+Of the targets' actions those are drawn that the cache has. What it serves for them is set aside,
+the action is run again from its declared inputs without any cache, and every output is compared.
+An entry that points to other, intact bytes passes every check of a digest; only this finds it.
+
+Exit code 0: all of the sample agrees; 1: not so; 2: it could not be made, which is said in a
+sentence.
+"""
+
+import dataclasses
+import pathlib
+import random
+import secrets
+import signal
+import sys
+import time
+from collections.abc import Mapping, Sequence
+
+from absl import flags
+from rich.console import Console
+
+from tools.audit import bazel, differing, findings, report
+from tools.cache import rebuilding
+from tools.cache.spawns import Key, Spawn
+from tools.cli import cli
+
+_SAMPLE = flags.DEFINE_integer("sample", 5, "How many actions are made again.", 1)
+_SEED = flags.DEFINE_integer(
+    "seed", None, "Draws the same sample again from the same actions; a new one if not given."
+)
+_DIRECTORY = flags.DEFINE_string(
+    "directory",
+    None,
+    "Where it is built; called again with the same folder, what was fetched is there already. A "
+    "temporary folder, removed at the end, if not given.",
+)
+_OPTIONS = flags.DEFINE_multi_string(
+    "build_option", [], "An option of every build, as in --build_option=--config=remote-cache."
+)
+_TARGETS = ("//models:all_models",)
+
+AGREES, WRONG, VARIES, GONE, NOT_MADE = "agrees", "WRONG", "VARIES", "gone", "not made"
+_WORDS = {
+    AGREES: "a rebuild makes what the cache serves",
+    WRONG: "the cache serves other bytes than its inputs make",
+    VARIES: "two rebuilds differ from each other, so that what the cache serves cannot be judged",
+    GONE: "its outputs are no longer in the cache",
+    NOT_MADE: "does not build here",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Verdict:
+    """What became of a sampled action.
+
+    Attributes:
+      name: the action's.
+      kind: one of AGREES, WRONG, VARIES, GONE, NOT_MADE.
+      seconds: how long the rebuild took.
+      files: how the outputs differ, the cache's first.
+      said: what Bazel said, if it is not made.
+    """
+
+    name: str
+    kind: str
+    seconds: float = 0.0
+    files: tuple[differing.File, ...] = ()
+    said: str = ""
+
+
+def draw(found: Mapping[Key, Spawn], folder: str, count: int, seed: int) -> list[Spawn]:
+    """Draws actions out of those that the cache has.
+
+    Args:
+      found: what was looked up.
+      folder: where the targets' own outputs are; programs that only build something are elsewhere.
+      count: how many, at most.
+      seed: another one draws others.
+    """
+    hits = {
+        key: spawn
+        for key, spawn in found.items()
+        if spawn.hit and key[1] and key[1][0].startswith(f"{folder}/")
+    }
+    return [hits[key] for key in random.Random(seed).sample(sorted(hits), min(count, len(hits)))]
+
+
+class _Watch:
+    def __init__(
+        self, again: rebuilding.Rebuilding, root: pathlib.Path, kept: pathlib.Path
+    ) -> None:
+        self._again, self._root, self._kept = again, root, kept
+
+    def verdict(self, spawn: Spawn, served: Spawn | None, label: str) -> Verdict:
+        """Makes an action again and compares.
+
+        Args:
+          spawn: the action.
+          served: the same as it came out of the cache, None if it did not.
+          label: its target's.
+        """
+        name = f"{spawn.action.mnemonic} of {label}"
+        if served is None or not served.hit:
+            return Verdict(name, GONE)
+        outputs = spawn.action.outputs
+        places = [self._kept / name for name in ("served", "rebuilt", "rebuilt again")]
+        for place in places:
+            bazel.remove(place)
+        rebuilding.take(outputs, self._root, places[0])
+        begun = time.monotonic()
+        try:
+            made = self._again.rebuild(spawn.key, label)
+            seconds = time.monotonic() - begun
+            if made.action.digests == served.action.digests:
+                return Verdict(name, AGREES, seconds)
+            paths = findings.differing(served.action.digests, made.action.digests)
+            rebuilding.take(outputs, self._root, places[1])
+            again = self._again.rebuild(spawn.key, label)
+        except rebuilding.NotMade as error:
+            return Verdict(name, NOT_MADE, said=str(error))
+        kind = WRONG if again.action.digests == made.action.digests else VARIES
+        # What the next action is made of comes out of the cache again.
+        rebuilding.take(outputs, self._root, places[2])
+        self._again.serve({spawn.key: label})
+        files = tuple(_compared(path, places[0], places[1]) for path in paths)
+        return Verdict(name, kind, seconds, files)
+
+
+def _compared(path: str, left: pathlib.Path, right: pathlib.Path) -> differing.File:
+    """Compares two forms of an output; one that is not there counts as empty."""
+    sides = [side / path for side in (left, right)]
+    contents = [side.read_bytes() if side.is_file() else b"" for side in sides]
+    return differing.compare(path, *contents)
+
+
+def exit_code(verdicts: Sequence[Verdict]) -> int:
+    """Returns 1 if anything is wrong, 2 if too little could be made, else 0."""
+    kinds = {verdict.kind for verdict in verdicts}
+    if kinds & {WRONG, VARIES}:
+        return 1
+    return 2 if NOT_MADE in kinds or AGREES not in kinds else 0
+
+
+def text(verdict: Verdict) -> str:
+    """Returns a verdict in a few lines."""
+    lines = [f"{verdict.kind:8} {verdict.name}: {_WORDS[verdict.kind]}"]
+    if verdict.kind == AGREES:
+        lines[0] += f" ({verdict.seconds:.1f} s)"
+    for file in verdict.files:
+        lines += [f"    {line}" for line in report.file_lines(dataclasses.asdict(file))]
+    if verdict.said:
+        lines.append(verdict.said)
+    return "\n".join(lines)
+
+
+def conclusion(verdicts: Sequence[Verdict], cached: int, seed: int, kind: str) -> str:
+    """Returns all verdicts in a line.
+
+    Args:
+      verdicts: the sample's.
+      cached: how many actions the sample was drawn from.
+      seed: what drew it.
+      kind: the cache's, in words.
+    """
+    drawn = f"of {len(verdicts)} drawn from {cached} in the {kind} (--seed={seed})"
+    accused = [verdict.name for verdict in verdicts if verdict.kind in (WRONG, VARIES)]
+    if accused:
+        return f"{len(accused)} {drawn} cannot be trusted: {', '.join(accused)}."
+    agreeing = sum(verdict.kind == AGREES for verdict in verdicts)
+    rest = len(verdicts) - agreeing
+    return f"{agreeing} {drawn} agree" + (f"; {rest} could not be judged." if rest else ".")
+
+
+def _run(targets: Sequence[str], directory: pathlib.Path, console: Console) -> int:
+    seed = secrets.randbelow(1_000_000) if _SEED.value is None else _SEED.value
+    again = rebuilding.Rebuilding(directory, _OPTIONS.value)
+    try:
+        kind = again.choose_cache()
+        console.print(f"looking up what of {' '.join(targets)} the {kind} has")
+        found = again.look_up(targets).spawns
+        complaint = again.complaint()
+        root, folder = again.places()
+        cached = draw(found, folder, len(found), seed)
+        if not cached:
+            raise cli.UserError(
+                f"the {kind} has none of the actions of {' '.join(targets)}, so there is nothing "
+                f"to verify. {complaint}".strip()
+            )
+        chosen = draw(found, folder, _SAMPLE.value, seed)
+        located = again.locate(chosen, targets)
+        served = again.serve(located).spawns
+        watch = _Watch(again, root, directory / "differing")
+        verdicts = []
+        for spawn in chosen:
+            label = located[spawn.key]
+            verdicts.append(watch.verdict(spawn, served.get(spawn.key), label))
+            console.print(text(verdicts[-1]), soft_wrap=True)
+    finally:
+        again.shutdown()
+    console.print(conclusion(verdicts, len(cached), seed, kind), soft_wrap=True)
+    return exit_code(verdicts)
+
+
+def main(argv: Sequence[str]) -> None:
+    console = Console(width=120, emoji=False, markup=False, highlight=False)
+    # Whoever ends the watch wants its Bazel server to end too.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with bazel.output_folder(_DIRECTORY.value, "cache-verify-") as directory:
+            if directory.resolve().is_relative_to(pathlib.Path(cli.workspace()).resolve()):
+                raise cli.UserError(
+                    f"--directory={directory} is in the workspace; name a folder outside."
+                )
+            code = _run(argv[1:] or _TARGETS, directory, console)
+    except KeyboardInterrupt as error:
+        raise cli.UserError("the watch was interrupted before it was done.") from error
+    if code:
+        sys.exit(code)
+
+
+if __name__ == "__main__":
+    cli.run(main, positional=None, trouble=2)
