@@ -60,8 +60,8 @@ class Reason:
 
 def _flag(side: Sequence[str], place: int) -> str:
     """Returns the flag that an argument is or is the value of, "" if there is none."""
-    name, equals, _ = side[place].partition("=")
-    if name.startswith("-") and equals:
+    name = side[place].partition("=")[0]
+    if name.startswith("-"):
         return name
     previous = side[place - 1] if place else ""
     # A flag that has its value already is not the next word's.

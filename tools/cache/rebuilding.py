@@ -21,8 +21,8 @@ _NEVER_RUN = (
     "--sandbox_add_mount_pair=/this-action-is-not-in-the-cache:/nowhere",
     "--noremote_upload_local_results",
 )
-# Without these Bazel leaves nothing in the cache; they count as flags of the analysis, so every call
-# has them.
+# Without these Bazel leaves nothing in the cache. They count as flags of the analysis, so every
+# call has them.
 _MAY_STAY = ("--experimental_inmemory_dotd_files", "--experimental_inmemory_jdeps_files")
 _NO_CACHE = ("--disk_cache=", "--remote_cache=", "--remote_executor=")
 _ASPECT = "--aspects=//tools/cache:outputs.bzl%action_outputs"

@@ -98,7 +98,7 @@ def headline(document: Document) -> str:
         return text + ("no seconds saved." if not totals["hits"] else "seconds saved: unknown.")
     text += f"{totals['seconds_saved']:.1f} s of running saved"
     unknown = totals["hits_of_unknown_seconds"]
-    return text + (f", not counting {unknown} hits of unknown duration." if unknown else ".")
+    return text + (f", not counting hits of unknown duration ({unknown})." if unknown else ".")
 
 
 def _advice(document: Document) -> list[str]:
@@ -108,12 +108,20 @@ def _advice(document: Document) -> list[str]:
             "Why actions were missed and how much was saved: give the log of the build that filled "
             "the cache with --against."
         )
+    if any(document["totals"][f"{kind}_of_unknown_seconds"] for kind in ("hits", "misses")):
+        lines.append(
+            "?: some durations are unknown. Bazel 4 writes none into its logs; give the builds' "
+            "profiles with --profile and --against_profile."
+        )
     for row in document["disagreements"]:
         paths = ", ".join(output["path"] for output in row["outputs"])
-        source = "the cache served" if row["result"] == "hit" else "it made"
+        if row["result"] == "hit":
+            source, remedy = "the cache served", "//tools/cache:verify` tells whether it is wrong"
+        else:
+            source, remedy = "it made", "//tools/audit` tells what they follow"
         lines.append(
-            f"OTHER BYTES: {row['name']}: same inputs, but {source} other bytes than the other "
-            f"build made: {paths}; `bazel run //tools/cache:verify` tells whether the cache lies."
+            f"OTHER BYTES: {row['name']}: its inputs are those of the other build, but {source} "
+            f"other bytes than the other build made: {paths}; `bazel run {remedy}."
         )
     return lines
 

@@ -1,0 +1,141 @@
+"""Poisons a cache and checks that the watch names the wrong entry, and no other.
+
+    bazel run //tests/tools/cache:poisoning
+
+It builds, so it cannot be a test in a sandbox. What stands behind `--` is for the watch, as in
+`-- -- --bazel=bazel`.
+"""
+
+import hashlib
+import os
+import pathlib
+import re
+import subprocess
+import tempfile
+from collections.abc import Sequence
+
+from absl import flags
+
+from tools.audit import bazel, execution_log
+from tools.cli import cli
+
+_VERIFY = flags.DEFINE_string("verify", None, "The program; the BUILD file names it.")
+
+_PACKAGE = "tests/tools/cache/poisoned"
+_TARGETS = [f"//{_PACKAGE}:{name}" for name in ("after_poisoned", "evicted", "sound")]
+# Of the same length, so that the entry's own length stays right.
+_OPERATOR, _OTHER = b"TFLite_Detection_PostProcess", b"TFLite_Detection_PostPoisons"
+
+
+class DiskCache:
+    """The folder of --disk_cache."""
+
+    def __init__(self, folder: pathlib.Path) -> None:
+        self.folder = folder
+
+    def blob(self, digest: str) -> pathlib.Path:
+        return self.folder / "cas" / digest[:2] / digest
+
+    def poison(self, digest: str) -> None:
+        """Makes every result with a blob refer to another, which is intact by its own digest."""
+        content = self.blob(digest).read_bytes().replace(_OPERATOR, _OTHER)
+        other = hashlib.sha256(content).hexdigest()
+        if other == digest:
+            raise cli.UserError(f"{digest}: has nothing that could be poisoned.")
+        self.blob(other).parent.mkdir(parents=True, exist_ok=True)
+        self.blob(other).write_bytes(content)
+        for entry in self.folder.glob("ac/*/*"):
+            result = entry.read_bytes()
+            entry.write_bytes(result.replace(digest.encode(), other.encode()))
+
+    def state(self) -> dict[str, str]:
+        """Returns the digest of every file of the cache."""
+        return {
+            str(path.relative_to(self.folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+            for path in sorted(self.folder.rglob("*"))
+            if path.is_file()
+        }
+
+
+def _fill(base: pathlib.Path, cache: DiskCache, log: pathlib.Path) -> dict[str, str]:
+    """Builds into a cache; returns the digest of every model by its name."""
+    command = [f"--output_base={base}", "build", "--noshow_progress", "--symlink_prefix=/"]
+    command += [f"--disk_cache={cache.folder}", f"--execution_log_json_file={log}", *_TARGETS]
+    if bazel.call(command).returncode:
+        raise cli.UserError("the cache cannot be filled; Bazel's own words are above.")
+    return {
+        pathlib.Path(path).stem: digest
+        for action in execution_log.read(str(log)).values()
+        for path, digest in action.digests.items()
+        if path.endswith(".tflite")
+    }
+
+
+def complaints(code: int, said: str, wrong: Sequence[str]) -> list[str]:
+    """Returns what is not as it should be with the watch's answer.
+
+    Args:
+      code: its exit code.
+      said: what it printed.
+      wrong: the names of the targets that it must accuse.
+    """
+    found = []
+    if code != (1 if wrong else 0):
+        found.append(f"the exit code is {code}")
+    accused = re.findall(rf"^(?:WRONG|VARIES) .* of //{_PACKAGE}:(\w+):", said, re.MULTILINE)
+    found += [f"{name} is not accused" for name in wrong if name not in accused]
+    found += [f"{name} is accused" for name in accused if name not in wrong]
+    for name in wrong:
+        if not re.search(rf"^ +\S*/{name}\.tflite: ", said, re.MULTILINE):
+            found.append(f"the output {name}.tflite is not named")
+    if wrong:
+        # What the cache serves stands first.
+        if f"{_OTHER.decode()} | {_OPERATOR.decode()}" not in said:
+            found.append("the operator that differs is not named")
+        if not re.search(r"from byte \d+: ", said):
+            found.append("the bytes that differ are not named")
+        last = said.strip().splitlines()[-1]
+        if not re.search(rf"cannot be trusted: Genrule of //{_PACKAGE}:{wrong[0]}\.$", last):
+            found.append(f"the last line is {last!r}")
+    return found
+
+
+def main(argv: Sequence[str]) -> None:
+    if not _VERIFY.value:
+        raise cli.UserError("--verify is missing; start this program with `bazel run`.")
+    program = os.path.abspath(_VERIFY.value)
+    with tempfile.TemporaryDirectory(prefix="poisoning-") as temporary:
+        folder = pathlib.Path(temporary)
+        cache = DiskCache(folder / "cache")
+        made = folder / "verify"
+        command = [program, "--sample=100", "--seed=1", f"--directory={made}"]
+        command += [f"--build_option=--disk_cache={cache.folder}", *argv[1:], "--", *_TARGETS]
+
+        def watch() -> tuple[int, str]:
+            result = subprocess.run(
+                command, check=False, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
+            )
+            print(result.stdout, end="", flush=True)
+            return result.returncode, result.stdout
+
+        try:
+            digests = _fill(made / "output_base", cache, folder / "execution.json")
+            found = [f"sound: {line}" for line in complaints(*watch(), [])]
+            cache.poison(digests["poisoned"])
+            cache.blob(digests["evicted"]).unlink()
+            state = cache.state()
+            found += [f"poisoned: {line}" for line in complaints(*watch(), ["poisoned"])]
+            if cache.state() != state:
+                found.append("the watch changed the cache")
+        finally:
+            bazel.call([f"--output_base={made / 'output_base'}", "shutdown"])
+            bazel.remove(made)
+    for line in found:
+        print(line)
+    if found:
+        raise cli.UserError(f"the watch missed or mistook {len(found)} thing(s); they are above.")
+    print("The poisoned entry was found and named; what is sound or evicted was not accused.")
+
+
+if __name__ == "__main__":
+    cli.run(main, positional=None)

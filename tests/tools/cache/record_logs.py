@@ -1,0 +1,183 @@
+"""Writes tests/tools/cache/testdata anew: the logs of real builds of a tiny workspace.
+
+    bazel run //tests/tools/cache:record_logs
+
+`fill.json` and `fill.profile.json` are of a build that filled a cache, `edited.json` of one that
+then looked into it, where every reason to miss was made to happen once, `minimal.json` of one that
+left its hits in the cache.
+"""
+
+import json
+import pathlib
+from collections.abc import Sequence
+
+from tools.audit import bazel, execution_log
+from tools.cli import cli
+
+_TESTDATA = "tests/tools/cache/testdata"
+
+_RULE = """\
+def _step_impl(ctx):
+    out = ctx.actions.declare_file(ctx.label.name + ".out")
+    ctx.actions.run_shell(
+        outputs = [out],
+        inputs = ctx.files.srcs,
+        command = "cat $2 $2 > $3; echo $1 $LEVEL >> $3; eval \\"$4\\"",
+        arguments = [ctx.attr.option, ctx.files.srcs[0].path, out.path, ctx.attr.then],
+        mnemonic = ctx.attr.mnemonic,
+        progress_message = ctx.attr.message + " " + str(ctx.label),
+        env = ctx.attr.env,
+        execution_requirements = ctx.attr.requirements,
+    )
+    return [DefaultInfo(files = depset([out]))]
+
+step = rule(
+    implementation = _step_impl,
+    attrs = {
+        "env": attr.string_dict(),
+        "message": attr.string(default = "Making"),
+        "mnemonic": attr.string(default = "Make"),
+        "option": attr.string(default = "--option=1"),
+        "requirements": attr.string_dict(),
+        "srcs": attr.label_list(allow_files = True),
+        "then": attr.string(),
+    },
+)
+"""
+# Two models of one checkpoint, and one target for every other reason to miss.
+_BUILD = """\
+load("//:step.bzl", "step")
+
+step(
+    name = "net.seeded",
+    srcs = ["config.txt"],
+    mnemonic = "SeedCheckpoint",
+    message = "Seeding the weights of",
+)
+
+[step(
+    name = model + ".raw",
+    srcs = ["net.seeded"],
+    mnemonic = "MlirConvert",
+    message = "Converting with the MLIR converter for",
+    option = option,
+) for model, option in [("float", "--type=FLOAT"), ("int8", "--type={type}")]]
+
+[step(
+    name = model,
+    srcs = [model + ".raw"],
+    mnemonic = "CanonicalTflite",
+    message = "Writing the canonical model of",
+) for model in ["float", "int8"]]
+
+step(name = "input", srcs = ["input.txt", "config.txt"])
+step(name = "follower", srcs = ["input"])
+step(name = "follower_of_follower", srcs = ["follower", "lost"])
+step(name = "variable", srcs = ["config.txt"], env = {{"LEVEL": "{level}"}})
+step(name = "property", srcs = ["config.txt"], exec_properties = {{"size": "{size}"}})
+step(name = "lost", srcs = ["config.txt"], option = "--option=lost")
+step(name = "uncacheable", srcs = ["config.txt"], requirements = {{"no-cache": ""}})
+step(name = "varying", srcs = ["config.txt"], then = "date +%N >> $3")
+{new}
+"""
+_BEFORE = {"type": "INT8", "level": "1", "size": "small", "new": ""}
+_AFTER = {
+    "type": "UINT8",
+    "level": "2",
+    "size": "large",
+    "new": 'step(name = "new", srcs = ["config.txt"])',
+}
+_OPTIONS = (
+    "--spawn_strategy=linux-sandbox",
+    "--nosandbox_debug",
+    "--incompatible_strict_action_env",
+    "--experimental_profile_include_primary_output",
+    "--noslim_profile",
+)
+
+
+def _write(workspace: pathlib.Path, values: dict[str, str], text: str) -> None:
+    files = {
+        "WORKSPACE": "",
+        "step.bzl": _RULE,
+        "BUILD": "",
+        "models/net/BUILD": _BUILD.format(**values),
+        "models/net/config.txt": "config\n",
+        "models/net/input.txt": text,
+    }
+    for name, content in files.items():
+        path = workspace / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content, encoding="utf-8")
+
+
+class _Recording:
+    def __init__(self, folder: pathlib.Path) -> None:
+        self.workspace = folder / "workspace"
+        self.cache = folder / "cache"
+        self._base = f"--output_base={folder / 'base'}"
+
+    def bazel(self, *arguments: str) -> None:
+        # A workspace of its own has none of the project's settings.
+        call = ["--nohome_rc", "--noworkspace_rc", self._base, *arguments]
+        if bazel.call(call, str(self.workspace)).returncode:
+            raise cli.UserError(f"bazel {arguments[0]} failed; its own words are above.")
+
+    def build(self, log: pathlib.Path, *options: str) -> None:
+        """Builds everything anew, with the cache."""
+        self.bazel("clean")
+        self.bazel(
+            "build",
+            *_OPTIONS,
+            f"--disk_cache={self.cache}",
+            f"--execution_log_json_file={log}",
+            *options,
+            "//models/net:all",
+        )
+
+    def lose(self, log: pathlib.Path, names: Sequence[str]) -> None:
+        """Removes the results of targets from the cache."""
+        digests = [
+            digest
+            for action in execution_log.read(str(log)).values()
+            for path, digest in action.digests.items()
+            if pathlib.Path(path).stem in names
+        ]
+        for entry in self.cache.glob("ac/*/*"):
+            if any(digest.encode() in entry.read_bytes() for digest in digests):
+                entry.unlink()
+
+
+def _shortened(profile: pathlib.Path) -> str:
+    """Returns a profile without what the report does not look at."""
+    events = json.loads(profile.read_text(encoding="utf-8"))["traceEvents"]
+    kept = [
+        event
+        for event in events
+        if event.get("cat") in ("action processing", "action resource lock", "gc notification")
+    ]
+    return json.dumps({"traceEvents": kept}, indent=1) + "\n"
+
+
+def main(argv: Sequence[str]) -> None:
+    del argv
+    testdata = pathlib.Path(cli.workspace(), _TESTDATA)
+    with bazel.output_folder(None, "record-logs-") as folder:
+        recording = _Recording(folder)
+        profile = folder / "profile.json"
+        try:
+            _write(recording.workspace, _BEFORE, "one\n")
+            recording.build(testdata / "fill.json", f"--profile={profile}")
+            recording.lose(testdata / "fill.json", ["lost", "varying"])
+            recording.build(testdata / "minimal.json", "--remote_download_minimal")
+            recording.lose(testdata / "fill.json", ["lost", "varying"])
+            _write(recording.workspace, _AFTER, "two\n")
+            recording.build(testdata / "edited.json")
+        finally:
+            recording.bazel("shutdown")
+        with cli.output_file(str(testdata / "fill.profile.json"), "w") as stream:
+            stream.write(_shortened(profile))
+
+
+if __name__ == "__main__":
+    cli.run(main)

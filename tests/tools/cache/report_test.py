@@ -1,0 +1,147 @@
+import json
+import os
+import pathlib
+import subprocess
+
+from absl import flags
+from absl.testing import absltest
+
+from tools.cache import rendering, spawns, summary
+
+_REPORT = flags.DEFINE_string("report", None, "The program.")
+_TESTDATA = pathlib.Path("tests/tools/cache/testdata")
+_FILL, _EDITED = _TESTDATA / "fill.json", _TESTDATA / "edited.json"
+
+
+class ProgramTest(absltest.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.folder = pathlib.Path(self.create_tempdir().full_path)
+
+    def _run(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess:
+        return subprocess.run(
+            [_REPORT.value, *arguments],
+            check=False,
+            capture_output=True,
+            env=os.environ | variables,
+            text=True,
+        )
+
+    def _refused(self, *arguments: str) -> str:
+        """Returns the one sentence with which the program ends."""
+        result = self._run(*arguments)
+        self.assertEqual((result.returncode, result.stdout), (1, ""))
+        (line,) = result.stderr.splitlines()
+        return line
+
+    def test_tables_line_up(self):
+        result = self._run(f"--execution_log={_EDITED}", f"--against={_FILL}")
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+        lines = result.stdout.splitlines()
+        (row,) = [line for line in lines if line.lstrip().startswith("net:int8")]
+        header = next(line for line in lines if line.lstrip().startswith("model"))
+        for title, value in (("canonical", "0/1"), ("misses", "2")):
+            end = header.index(title) + len(title)
+            self.assertEqual(row[:end].split()[-1], value)
+        self.assertRegex(result.stdout, r"convert of //models/net:int8\.raw +argument --type: INT8")
+        self.assertIn("4 of 14 actions came from the cache (29 %)", result.stdout)
+        self.assertIn("OTHER BYTES: Make of //models/net:varying", result.stdout)
+
+    def test_json_is_the_whole_document(self):
+        output = self.folder / "report.json"
+        result = self._run(f"--execution_log={_EDITED}", "--format=json", f"--output={output}")
+        self.assertEqual((result.returncode, result.stdout), (0, ""))
+        expected = summary.make(spawns.read(str(_EDITED)), None)
+        self.assertEqual(json.loads(output.read_text(encoding="utf-8")), expected)
+
+    def test_markdown_goes_behind_what_ci_has_already(self):
+        page = self.folder / "page.md"
+        page.write_text("before\n", encoding="utf-8")
+        arguments = (f"--execution_log={_EDITED}", f"--against={_FILL}", "--format=markdown")
+        result = self._run(*arguments, GITHUB_STEP_SUMMARY=str(page), TEST_SRCDIR="")
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+        if result.stdout:
+            # The launcher hides the variable from tests.
+            self.assertStartsWith(result.stdout, "## Remote cache\n")
+        else:
+            self.assertStartsWith(page.read_text(encoding="utf-8"), "before\n## Remote cache\n")
+
+    def test_logs_that_are_none(self):
+        text = _FILL.read_text(encoding="utf-8")
+        contents = {
+            "empty": ("", "the execution log is empty"),
+            "truncated": (text[: len(text) // 2], "not a whole execution log"),
+            "of another kind": ('{"name": "package"}', "is no execution log in JSON"),
+            "other objects": ('{\n  "name": "package"\n}\n', "is no execution log in JSON"),
+            "binary": ("\x12\x34binary", "is no execution log in JSON"),
+        }
+        for name, (content, expected) in contents.items():
+            path = self.folder / name
+            path.write_text(content, encoding="utf-8")
+            for arguments in (
+                [f"--execution_log={path}"],
+                [f"--execution_log={_FILL}", f"--against={path}"],
+            ):
+                with self.subTest(name, arguments=arguments):
+                    self.assertRegex(self._refused(*arguments), f"^ERROR: {path}: .*{expected}")
+
+    def test_what_is_missing(self):
+        self.assertIn("--execution_log is missing", self._refused())
+        missing = self.folder / "missing"
+        self.assertIn("No such file", self._refused(f"--execution_log={missing}"))
+        log = f"--execution_log={_FILL}"
+        self.assertIn("No such file", self._refused(log, f"--profile={missing}"))
+        self.assertIn("without --against", self._refused(log, f"--against_profile={missing}"))
+        self.assertIn("cannot be written", self._refused(log, f"--output={missing}/report"))
+
+    def test_a_foreign_file_is_no_profile(self):
+        said = self._refused(f"--execution_log={_FILL}", f"--profile={_FILL}")
+        self.assertIn("is no whole profile", said)
+
+
+class RenderingTest(absltest.TestCase):
+    def setUp(self):
+        super().setUp()
+        fill, edited = (spawns.read(str(path)) for path in (_FILL, _EDITED))
+        self.document = summary.make(edited, fill)
+
+    def test_seconds_that_are_unknown_are_not_zero(self):
+        self.assertEqual(rendering.seconds(None, 2), "?")
+        self.assertEqual(rendering.seconds(None, 0), "0.0")
+        self.assertEqual(rendering.seconds(1.25, 1), "1.2 +?")
+        self.assertEqual(rendering.seconds(1.25, 0), "1.2")
+
+    def test_the_miss_that_most_follow_from_comes_first(self):
+        _, rows = rendering.misses_table(self.document)
+        self.assertEqual(rows[0][0], "Make of //models/net:input")
+        self.assertEqual([row[2] for row in rows][:3], ["2", "1", "0"])
+        self.assertFalse([row for row in rows if row[1].startswith("follows")])
+
+    def test_followers_of_a_hit_are_put_down_to_it(self):
+        # The other build made other bytes of its target than the one that filled the cache.
+        for row in self.document["actions"]:
+            if row["label"].endswith(":int8"):
+                row["reason"]["cause"] = "convert of //models/net:float.raw"
+        _, rows = rendering.misses_table(self.document)
+        row = next(row for row in rows if row[0] == "convert of //models/net:float.raw")
+        self.assertIn("a hit, made from other inputs", row[1])
+
+    def test_markdown_has_the_tables_and_survives_odd_names(self):
+        row = next(row for row in self.document["actions"] if row["label"].endswith(":new"))
+        row["name"] = "Make of <b>|x"
+        text = rendering.to_markdown(self.document)
+        self.assertIn("| Make of &lt;b>\\|x | new action", text)
+        self.assertIn("| step | hits | misses |", text)
+        self.assertIn("### Why actions were missed", text)
+        tables = [line for line in text.splitlines() if line.startswith("|")]
+        self.assertTrue(all(line.endswith("|") for line in tables))
+
+    def test_without_another_log_no_reason_is_given(self):
+        document = summary.make(spawns.read(str(_EDITED)), None)
+        text = rendering.to_markdown(document)
+        self.assertNotIn("### Why", text)
+        self.assertIn("give the log of the build that filled the cache", text)
+
+
+if __name__ == "__main__":
+    absltest.main()

@@ -1,0 +1,171 @@
+import pathlib
+import random
+
+from absl.testing import absltest
+
+from tools.audit import execution_log
+from tools.cache import rebuilding, spawns, verify
+
+_BIN = "bazel-out/k8-fastbuild/bin"
+
+
+def _spawn(name: str, digest: str = "1", hit: bool = True, folder: str = _BIN) -> spawns.Spawn:
+    path = f"{folder}/{name}"
+    action = execution_log.Action("Make", (path,), (), {}, {}, {path: digest}, hit)
+    return spawns.Spawn(action, f"//:{name}", "Make", "", True, {}, 0, False, {}, None)
+
+
+class _Fake:
+    """A Bazel whose rebuilds write what they are told to."""
+
+    def __init__(self, root: pathlib.Path, *contents: bytes | None) -> None:
+        self._root, self._contents = root, list(contents)
+        self.served = []
+
+    def rebuild(self, key: spawns.Key, label: str) -> spawns.Spawn:
+        del label
+        content = self._contents.pop(0)
+        if content is None:
+            raise rebuilding.NotMade("Bazel says: no")
+        (path,) = key[1]
+        # An output that was not taken away would not be made anew.
+        assert not (self._root / path).exists()
+        (self._root / path).write_bytes(content)
+        return _spawn(pathlib.Path(path).name, content.hex(), hit=False)
+
+    def serve(self, chosen: dict) -> None:
+        self.served.append(chosen)
+
+
+class VerdictTest(absltest.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.folder = pathlib.Path(self.create_tempdir().full_path)
+        (self.folder / _BIN).mkdir(parents=True)
+
+    def _verdict(self, *rebuilt: bytes | None, served: bytes | None = b"true") -> verify.Verdict:
+        (self.folder / _BIN / "x").write_bytes(served or b"")
+        self.fake = _Fake(self.folder, *rebuilt)
+        watch = verify._Watch(self.fake, self.folder, self.folder / "kept")
+        spawn = _spawn("x", (served or b"").hex())
+        return watch.verdict(spawn, spawn if served else None, "//:x")
+
+    def test_equal_bytes_agree(self):
+        self.assertEqual(self._verdict(b"true").kind, verify.AGREES)
+        self.assertEmpty(self.fake.served)
+
+    def test_other_bytes_are_wrong_if_a_second_rebuild_confirms_them(self):
+        verdict = self._verdict(b"true", b"true", served=b"trXe")
+        self.assertEqual(verdict.kind, verify.WRONG)
+        (file,) = verdict.files
+        self.assertEqual((file.path, file.sizes), (f"{_BIN}/x", (4, 4)))
+        self.assertEqual((file.runs[0].offset, file.runs[0].left), (2, "58"))
+        # Others of the sample read what the cache served, not the rebuild.
+        self.assertLen(self.fake.served, 1)
+
+    def test_rebuilds_that_differ_accuse_no_cache(self):
+        self.assertEqual(self._verdict(b"one", b"two").kind, verify.VARIES)
+
+    def test_what_is_not_served_or_not_made_is_not_judged(self):
+        self.assertEqual(self._verdict(served=None).kind, verify.GONE)
+        verdict = self._verdict(None)
+        self.assertEqual((verdict.kind, verdict.said), (verify.NOT_MADE, "Bazel says: no"))
+
+
+class ConclusionTest(absltest.TestCase):
+    def test_the_exit_code_says_whether_all_agree(self):
+        cases = {
+            (verify.AGREES, verify.AGREES): 0,
+            (verify.AGREES, verify.GONE): 0,
+            (verify.AGREES, verify.WRONG): 1,
+            (verify.AGREES, verify.VARIES): 1,
+            (verify.NOT_MADE, verify.WRONG): 1,
+            (verify.AGREES, verify.NOT_MADE): 2,
+            (verify.GONE,): 2,
+        }
+        for kinds, code in cases.items():
+            verdicts = [verify.Verdict("x", kind) for kind in kinds]
+            self.assertEqual(verify.exit_code(verdicts), code, kinds)
+
+    def test_one_line_names_who_is_wrong(self):
+        verdicts = [verify.Verdict("A of //:a", verify.WRONG), verify.Verdict("B", verify.AGREES)]
+        self.assertEqual(
+            verify.conclusion(verdicts, 9, 7, "remote cache"),
+            "1 of 2 drawn from 9 in the remote cache (--seed=7) cannot be trusted: A of //:a.",
+        )
+        verdicts = [verify.Verdict("A", verify.GONE), verify.Verdict("B", verify.AGREES)]
+        self.assertEndsWith(
+            verify.conclusion(verdicts, 9, 7, "remote cache"), "agree; 1 could not be judged."
+        )
+
+
+class DrawTest(absltest.TestCase):
+    def setUp(self):
+        super().setUp()
+        made = [_spawn(f"{n}") for n in range(20)]
+        made += [_spawn("missed", hit=False), _spawn("tool", folder="bazel-out/exec/bin")]
+        random.shuffle(made)
+        self.found = {spawn.key: spawn for spawn in made}
+
+    def _draw(self, count: int, seed: int) -> list[str]:
+        return [spawn.label for spawn in verify.draw(self.found, _BIN, count, seed)]
+
+    def test_a_seed_draws_the_same_whatever_the_order(self):
+        first = self._draw(5, 3)
+        self.found = dict(sorted(self.found.items(), reverse=True))
+        self.assertEqual(self._draw(5, 3), first)
+        self.assertNotEqual(self._draw(5, 4), first)
+
+    def test_only_what_the_cache_has_of_the_targets_own(self):
+        self.assertCountEqual(self._draw(100, 0), [f"//:{n}" for n in range(20)])
+
+
+class RebuildingTest(absltest.TestCase):
+    def test_the_last_of_several_options_counts(self):
+        def event(*words: str) -> dict:
+            return {"optionsParsed": {"cmdLine": list(words)}}
+
+        self.assertEqual(
+            rebuilding.cache_options([{}, event("--disk_cache=/a", "--keep_going")]),
+            {"--disk_cache": "/a"},
+        )
+        self.assertEmpty(
+            rebuilding.cache_options([event("--remote_cache=grpc://x", "--remote_cache=")])
+        )
+
+    def test_labels_are_read_out_of_what_aquery_prints(self):
+        printed = f"""\
+action 'Making //:x'
+  Mnemonic: Make
+  Target: //a:x
+  Configuration: k8-fastbuild
+  Outputs: [{_BIN}/x.d (TreeArtifact), {_BIN}/x.y]
+
+action 'Making //:z'
+  Mnemonic: Write
+  Target: //a:z
+  Outputs: [{_BIN}/z]
+"""
+        self.assertEqual(
+            rebuilding.labels(printed),
+            {
+                ("Make", f"{_BIN}/x.d"): "//a:x",
+                ("Make", f"{_BIN}/x.y"): "//a:x",
+                ("Write", f"{_BIN}/z"): "//a:z",
+            },
+        )
+
+    def test_files_and_closed_folders_are_taken_away(self):
+        root = pathlib.Path(self.create_tempdir().full_path)
+        (root / "out/folder").mkdir(parents=True)
+        (root / "out/folder/file").write_text("1")
+        (root / "out/file").write_text("2")
+        (root / "out/folder").chmod(0o500)
+        rebuilding.take(["out/folder", "out/file", "out/missing"], root, root / "kept")
+        self.assertEqual((root / "kept/out/folder/file").read_text(), "1")
+        self.assertEqual((root / "kept/out/file").read_text(), "2")
+        self.assertEmpty(list((root / "out").iterdir()))
+
+
+if __name__ == "__main__":
+    absltest.main()
