@@ -27,8 +27,10 @@ out=$base/execroot/ws/bazel-out
 echo "made" >"$out/${word#//}"
 out=bazel-out/${word#//}
 /bin/cat >"$log" <<END
-{"mnemonic": "Make", "listedOutputs": ["$out"], HIT
-"actualOutputs": [{"path": "$out", "digest": {"hash": "1"}}]}
+{
+  "mnemonic": "Make", "listedOutputs": ["$out"], HIT
+  "actualOutputs": [{"path": "$out", "digest": {"hash": "1"}}]
+}
 END
 """
 

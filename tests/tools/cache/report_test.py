@@ -4,9 +4,10 @@ import pathlib
 import subprocess
 
 from absl import flags
-from absl.testing import absltest
+from absl.testing import absltest, flagsaver
 
-from tools.cache import rendering, spawns, summary
+from tools.cache import rendering, report, spawns, summary
+from tools.cli import cli
 
 _REPORT = flags.DEFINE_string("report", None, "The program.")
 _TESTDATA = pathlib.Path("tests/tools/cache/testdata")
@@ -27,12 +28,13 @@ class ProgramTest(absltest.TestCase):
             text=True,
         )
 
-    def _refused(self, *arguments: str) -> str:
-        """Returns the one sentence with which the program ends."""
-        result = self._run(*arguments)
-        self.assertEqual((result.returncode, result.stdout), (1, ""))
-        (line,) = result.stderr.splitlines()
-        return line
+    def _refused(self, **given: object) -> str:
+        """Returns the sentence with which the program ends."""
+        values = {name: str(value) for name, value in given.items()}
+        with flagsaver.flagsaver(**values), self.assertRaises(cli.UserError) as raised:
+            report.main(["report"])
+        self.assertNotIn("\n", str(raised.exception))
+        return str(raised.exception)
 
     def test_tables_line_up(self):
         result = self._run(f"--execution_log={_EDITED}", f"--against={_FILL}")
@@ -58,13 +60,14 @@ class ProgramTest(absltest.TestCase):
         page = self.folder / "page.md"
         page.write_text("before\n", encoding="utf-8")
         arguments = (f"--execution_log={_EDITED}", f"--against={_FILL}", "--format=markdown")
-        result = self._run(*arguments, GITHUB_STEP_SUMMARY=str(page), TEST_SRCDIR="")
-        self.assertEqual((result.returncode, result.stderr), (0, ""))
-        if result.stdout:
-            # The launcher hides the variable from tests.
-            self.assertStartsWith(result.stdout, "## Remote cache\n")
-        else:
-            self.assertStartsWith(page.read_text(encoding="utf-8"), "before\n## Remote cache\n")
+        # As under `bazel run`: elsewhere the launcher hides a person's variables.
+        started = {"BUILD_WORKSPACE_DIRECTORY": os.getcwd()}
+        result = self._run(*arguments, GITHUB_STEP_SUMMARY=str(page), **started)
+        self.assertEqual((result.returncode, result.stdout, result.stderr), (0, "", ""))
+        self.assertStartsWith(page.read_text(encoding="utf-8"), "before\n## Remote cache\n")
+        result = self._run(*arguments, GITHUB_STEP_SUMMARY=str(self.folder), **started)
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("which GITHUB_STEP_SUMMARY names: cannot be written", result.stderr)
 
     def test_logs_that_are_none(self):
         text = _FILL.read_text(encoding="utf-8")
@@ -78,24 +81,26 @@ class ProgramTest(absltest.TestCase):
         for name, (content, expected) in contents.items():
             path = self.folder / name
             path.write_text(content, encoding="utf-8")
-            for arguments in (
-                [f"--execution_log={path}"],
-                [f"--execution_log={_FILL}", f"--against={path}"],
-            ):
-                with self.subTest(name, arguments=arguments):
-                    self.assertRegex(self._refused(*arguments), f"^ERROR: {path}: .*{expected}")
+            for given in ({"execution_log": path}, {"execution_log": _FILL, "against": path}):
+                with self.subTest(name, given=given):
+                    self.assertRegex(self._refused(**given), f"^{path}: .*{expected}")
+
+    def test_a_mistake_ends_in_one_sentence(self):
+        result = self._run(f"--execution_log={self.folder / 'missing'}")
+        self.assertEqual((result.returncode, result.stdout), (1, ""))
+        self.assertRegex(result.stderr, r"^ERROR: .*/missing: .* No such file or directory\.\n$")
 
     def test_what_is_missing(self):
         self.assertIn("--execution_log is missing", self._refused())
         missing = self.folder / "missing"
-        self.assertIn("No such file", self._refused(f"--execution_log={missing}"))
-        log = f"--execution_log={_FILL}"
-        self.assertIn("No such file", self._refused(log, f"--profile={missing}"))
-        self.assertIn("without --against", self._refused(log, f"--against_profile={missing}"))
-        self.assertIn("cannot be written", self._refused(log, f"--output={missing}/report"))
+        self.assertIn("No such file", self._refused(execution_log=_FILL, profile=missing))
+        said = self._refused(execution_log=_FILL, against_profile=missing)
+        self.assertIn("without --against", said)
+        said = self._refused(execution_log=_FILL, output=missing / "report")
+        self.assertIn("cannot be written", said)
 
     def test_a_foreign_file_is_no_profile(self):
-        said = self._refused(f"--execution_log={_FILL}", f"--profile={_FILL}")
+        said = self._refused(execution_log=_FILL, profile=_FILL)
         self.assertIn("is no whole profile", said)
 
 
