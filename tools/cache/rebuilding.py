@@ -15,10 +15,11 @@ from tools.cli import cli
 
 # A cache is asked before a sandbox is set up, and this one cannot be: so what is not in the cache
 # fails at once instead of running.
+_NOT_THERE = "/this-action-is-not-in-the-cache"
 _NEVER_RUN = (
     "--keep_going",
     "--spawn_strategy=linux-sandbox",
-    "--sandbox_add_mount_pair=/this-action-is-not-in-the-cache:/nowhere",
+    f"--sandbox_add_mount_pair={_NOT_THERE}:/nowhere",
     "--noremote_upload_local_results",
 )
 # Without these Bazel leaves nothing in the cache. They count as flags of the analysis, so every
@@ -26,8 +27,8 @@ _NEVER_RUN = (
 _MAY_STAY = ("--experimental_inmemory_dotd_files", "--experimental_inmemory_jdeps_files")
 _NO_CACHE = ("--disk_cache=", "--remote_cache=", "--remote_executor=")
 _ASPECT = "--aspects=//tools/cache:outputs.bzl%action_outputs"
-# Bazel's exit code for actions that failed; others are trouble.
-_FAILED = 1
+# Bazel's exit codes: all was in the cache, not all was; others are trouble.
+_LOOKED_UP = (0, 1)
 _LAST_LINES = 12
 
 
@@ -89,11 +90,11 @@ class Rebuilding:
         """
         events = self._directory / "events.json"
         options = [*self._options, "--nobuild", f"--build_event_json_file={events}"]
-        self._run("build", options, [])
-        try:
-            lines = events.read_text(encoding="utf-8").splitlines()
-        except OSError as error:
-            raise cli.UserError(f"Bazel does not start: {self._tail()}") from error
+        events.unlink(missing_ok=True)
+        result = self._run("build", options, [])
+        if result.returncode or not events.exists():
+            raise cli.UserError(f"Bazel does not start: {self._why()}")
+        lines = events.read_text(encoding="utf-8").splitlines()
         found = cache_options([json.loads(line) for line in lines])
         if not found:
             raise cli.UserError(
@@ -110,7 +111,7 @@ class Rebuilding:
         Raises:
           cli.UserError: Bazel cannot build the targets at all.
         """
-        return self._build([*_NEVER_RUN, "--remote_download_outputs=minimal"], targets, (0, 1))
+        return self._build([*_NEVER_RUN, "--remote_download_outputs=minimal"], targets, _LOOKED_UP)
 
     def locate(self, chosen: Sequence[Spawn], targets: Sequence[str]) -> dict[Key, str]:
         """Returns the labels of the targets that actions are of.
@@ -125,7 +126,7 @@ class Rebuilding:
             raise cli.UserError(f"{paths}: such a path cannot be asked for.")
         result = self._run("aquery", [*self._options, "--output=text"], [query])
         if result.returncode:
-            raise cli.UserError(f"the sampled actions cannot be located: {self._tail()}")
+            raise cli.UserError(f"the sampled actions cannot be located: {self._why()}")
         found = labels(result.stdout)
         ends = {spawn.key: (spawn.key[0], spawn.action.outputs[0]) for spawn in chosen}
         lost = [output for mnemonic, output in ends.values() if (mnemonic, output) not in found]
@@ -138,7 +139,7 @@ class Rebuilding:
         result = self._run("info", self._options, ["execution_root", "bazel-bin"])
         found = dict(line.split(": ", 1) for line in result.stdout.splitlines() if ": " in line)
         if len(found) != 2:
-            raise cli.UserError(f"Bazel does not tell its folders: {self._tail()}")
+            raise cli.UserError(f"Bazel does not tell its folders: {self._why()}")
         root = found["execution_root"]
         return pathlib.Path(root), os.path.relpath(found["bazel-bin"], root)
 
@@ -154,7 +155,7 @@ class Rebuilding:
         return self._build(
             [*_NEVER_RUN, "--remote_download_outputs=all", *self._only(chosen)],
             sorted(set(chosen.values())),
-            (0, 1),
+            _LOOKED_UP,
         )
 
     def rebuild(self, key: Key, label: str) -> Spawn:
@@ -196,7 +197,7 @@ class Rebuilding:
             ["--", *targets],
         )
         if good is not None and result.returncode not in good:
-            raise cli.UserError(f"{' '.join(targets)}: cannot be looked up: {self._tail()}")
+            raise cli.UserError(f"{' '.join(targets)}: cannot be looked up: {self._why()}")
         if not self._log.exists() or not self._log.stat().st_size:
             return Log({}, {})
         return spawns.read(str(self._log))
@@ -209,17 +210,29 @@ class Rebuilding:
                 [self._base, command, *options, *words], stdout=subprocess.PIPE, stderr=stream
             )
 
+    def _why(self) -> str:
+        return self.complaint() or self._tail()
+
     def _tail(self) -> str:
         """Returns the end of what Bazel said last."""
         lines = self._said.read_text(encoding="utf-8", errors="replace").strip().splitlines()
         return "\n".join(["Bazel says:", *lines[-_LAST_LINES:]])
 
     def complaint(self) -> str:
-        """Returns what Bazel said of a cache that it cannot use, "" if it said nothing."""
-        for line in self._said.read_text(encoding="utf-8", errors="replace").splitlines():
-            if line.startswith("WARNING:") and "cache" in line.lower():
-                return line
-        return ""
+        """Returns the first trouble that Bazel told of in its last call, "" if there was none."""
+        return first_trouble(self._said.read_text(encoding="utf-8", errors="replace"))
+
+
+def first_trouble(said: str) -> str:
+    """Returns the first trouble that Bazel tells of, but for actions that are not in the cache."""
+    lines = said.splitlines()
+    for place, line in enumerate(lines):
+        if line.startswith("ERROR:") and _NOT_THERE not in line:
+            return line
+        if line.startswith("WARNING: Reading from Remote Cache"):
+            # The trouble itself stands in the next line.
+            return " ".join(word.strip() for word in lines[place : place + 2])
+    return ""
 
 
 def take(paths: Sequence[str], root: pathlib.Path, to: pathlib.Path) -> None:

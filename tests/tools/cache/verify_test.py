@@ -155,6 +155,19 @@ action 'Making //:z'
             },
         )
 
+    def test_trouble_is_told_from_what_is_not_in_the_cache(self):
+        missed = f"ERROR: BUILD:2:8: failed: Mount source '{rebuilding._NOT_THERE}' does not exist."
+        warning = "WARNING: Reading from Remote Cache:\nConnection refused: localhost"
+        unknown = "ERROR: no such package 'nowhere'"
+        cases = {
+            missed: "",
+            f"{missed}\n{unknown}\n{warning}": unknown,
+            f"{missed}\n{warning}\nmore": warning.replace("\n", " "),
+            "": "",
+        }
+        for said, expected in cases.items():
+            self.assertEqual(rebuilding.first_trouble(said), expected)
+
     def test_files_and_closed_folders_are_taken_away(self):
         root = pathlib.Path(self.create_tempdir().full_path)
         (root / "out/folder").mkdir(parents=True)
