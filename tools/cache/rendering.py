@@ -110,8 +110,8 @@ def _advice(document: Document) -> list[str]:
         )
     if any(document["totals"][f"{kind}_of_unknown_seconds"] for kind in ("hits", "misses")):
         lines.append(
-            "?: some durations are unknown. Bazel 4 writes none into its logs; give the builds' "
-            "profiles with --profile and --against_profile."
+            "?: not known. Bazel 4 writes no durations into its logs, so the profiles are needed "
+            "too (--profile, --against_profile); and what was a hit there tells of none."
         )
     for row in document["disagreements"]:
         paths = ", ".join(output["path"] for output in row["outputs"])
