@@ -6,6 +6,7 @@ load("//third_party/bazel:stubs.bzl", "bazel_stubs")
 load("//third_party/checkpoints:released.bzl", "released_archives")
 load("//third_party/debian:debian.bzl", "debian_package_tree", "debian_packages")
 load("//third_party/materials:materials.bzl", "materials")
+load("//third_party/nginx:nginx.bzl", "nginx")
 load("//third_party/pip:wheels.bzl", "python_site", "wheelhouse")
 load("//third_party/python:cpython.bzl", "AUDIT_PACKAGES", "cpython")
 load("//third_party/python:cpython_3_7.bzl", "cpython_3_7")
@@ -44,6 +45,14 @@ CPYTHON_3_7_PACKAGES = [
     "libssl3",
     "libstdc++6",
     "libuuid1",
+    "zlib1g",
+]
+
+# What nginx needs of the same packages; the rest of it is in a lock of its own.
+NGINX_LIBRARY_PACKAGES = [
+    "libc6",
+    "libcrypt1",
+    "libssl3",
     "zlib1g",
 ]
 
@@ -160,6 +169,21 @@ def third_party_repositories():
     python_site(
         name = "provenance_site",
         lock = "//third_party/provenance:requirements.lock",
+    )
+
+    # Asked for by `tools/cache` alone.
+    debian_packages(
+        name = "cache_debian",
+        lock = "//third_party/debian:cache.lock.json",
+    )
+    nginx(
+        name = "nginx",
+        packages = ["@cache_debian//:{}.deb".format(package) for package in ["libpcre2-8-0", "nginx"]] +
+                   ["@debian//:{}.deb".format(package) for package in NGINX_LIBRARY_PACKAGES],
+    )
+    python_site(
+        name = "buildgrid_site",
+        lock = "//third_party/buildgrid:requirements.lock",
     )
     released_archives()
     as_published_repositories()
