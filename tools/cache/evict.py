@@ -1,0 +1,37 @@
+"""Brings a cache's folder within a size.
+
+    bazel run //tools/cache:evict -- --directory=DIR --max_size=20G
+
+It may run beside the server, from a timer; the server does the same by itself where it is given
+--max_size.
+"""
+
+import pathlib
+from collections.abc import Sequence
+
+from absl import flags
+
+from tools.cache import eviction, settings
+from tools.cli import cli
+
+_DIRECTORY = flags.DEFINE_string("directory", None, "The cache's folder.")
+_MAX_SIZE = flags.DEFINE_string("max_size", None, "What it may take, as in 500M or 20G.")
+
+
+def main(argv: Sequence[str]) -> None:
+    del argv
+    if not _DIRECTORY.value or not _MAX_SIZE.value:
+        raise cli.UserError("give --directory and --max_size.")
+    size = settings.size(_MAX_SIZE.value)
+    path = settings.absolute(_DIRECTORY.value)
+    try:
+        directory = eviction.root_of(pathlib.Path(path))
+    except OSError as error:
+        raise cli.UserError(
+            f"{path}: this is no cache's folder: {error.filename}: {error.strerror}."
+        ) from error
+    print(eviction.evict(directory, size))
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,138 @@
+"""Serves a remote cache until it is stopped.
+
+    bazel run //tools/cache:serve -- --backend=nginx --directory=DIR --users=FILE
+
+README.md says what users, readers and writers are, and what a Bazel needs to use it.
+"""
+
+import contextlib
+import os
+import pathlib
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+
+from absl import flags
+
+from tools.cache import eviction, nginx, settings, users
+from tools.cache.directory import Directory
+from tools.cli import cli
+
+_BACKEND = flags.DEFINE_enum(
+    "backend", None, ["nginx", "buildgrid"], "The server: nginx (HTTP) or BuildGrid (gRPC)."
+)
+_DIRECTORY = flags.DEFINE_string("directory", None, "Where the cache is; made if it is missing.")
+_ADDRESS = flags.DEFINE_string("address", "127.0.0.1", "The IP address to listen on.")
+_PORT = flags.DEFINE_integer("port", 8980, "The port to listen on.")
+_READERS = flags.DEFINE_enum("readers", "anonymous", settings.READERS, "Who may read.")
+_WRITERS = flags.DEFINE_enum("writers", "authenticated", settings.WRITERS, "Who may write.")
+_USERS = flags.DEFINE_string("users", None, "A file with lines `ROLE NAME PASSWORD`.")
+_CERTIFICATE = flags.DEFINE_string(
+    "tls_certificate", None, "The server's certificate and those above it, as PEM; switches TLS on."
+)
+_KEY = flags.DEFINE_string("tls_key", None, "The certificate's private key, as PEM.")
+_WITHOUT_TLS = flags.DEFINE_bool(
+    "without_tls", False, "Takes passwords in clear on an address that other machines reach."
+)
+_MAX_SIZE = flags.DEFINE_string(
+    "max_size", None, "What the cache may take, as in 20G; what was used longest ago goes."
+)
+_EVICT_EVERY = flags.DEFINE_float("evict_every", 300, "Seconds between two looks at that.")
+_NGINX = flags.DEFINE_string("nginx", None, "The packaged nginx; the BUILD file names it.")
+
+
+def _settings() -> settings.Settings:
+    if not _BACKEND.value or not _DIRECTORY.value:
+        raise cli.UserError("give --backend=nginx or --backend=buildgrid, and --directory.")
+
+    def optional(path: str | None) -> str | None:
+        return settings.absolute(path) if path else None
+
+    chosen = settings.Settings(
+        directory=Directory(pathlib.Path(settings.absolute(_DIRECTORY.value))),
+        address=_ADDRESS.value,
+        port=_PORT.value,
+        readers=_READERS.value,
+        writers=_WRITERS.value,
+        users=users.read(settings.absolute(_USERS.value)) if _USERS.value else (),
+        certificate=optional(_CERTIFICATE.value),
+        key=optional(_KEY.value),
+    )
+    settings.check(chosen, _WITHOUT_TLS.value)
+    return chosen
+
+
+@contextlib.contextmanager
+def _evicting(directory: Directory, max_size: int | None) -> Iterator[None]:
+    """Keeps the cache within a size as long as the block lasts."""
+    if max_size is None:
+        yield
+        return
+    over = threading.Event()
+
+    def work() -> None:
+        while not over.wait(_EVICT_EVERY.value):
+            evicted = eviction.evict(directory, max_size)
+            if evicted.results or evicted.files:
+                print(evicted, flush=True)
+
+    thread = threading.Thread(target=work, name="eviction")
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def _run_nginx(chosen: settings.Settings) -> None:
+    if not _NGINX.value:
+        raise cli.UserError("--nginx is missing; start this program with `bazel run`.")
+    stopped = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopped.set())
+    process = nginx.start(chosen, pathlib.Path(os.path.abspath(_NGINX.value)))
+    try:
+        _say(chosen)
+        while not stopped.wait(0.2):
+            if process.poll() is not None:
+                raise cli.UserError(
+                    f"nginx ended with {process.returncode} by itself; its words are in"
+                    f" {chosen.directory.logs}."
+                )
+    finally:
+        # Requests in progress are done first, but nobody waits for a client that hangs.
+        process.terminate()
+        process.wait()
+
+
+def _say(chosen: settings.Settings) -> None:
+    scheme = {"nginx": "http", "buildgrid": "grpc"}[_BACKEND.value]
+    if chosen.certificate:
+        scheme += "s"
+    print(
+        f"Serving {scheme}://{chosen.endpoint} from {chosen.directory.root}; readers:"
+        f" {chosen.readers}, writers: {chosen.writers}. SIGINT or SIGTERM ends it.",
+        flush=True,
+    )
+
+
+def main(argv: Sequence[str]) -> None:
+    del argv
+    chosen = _settings()
+    max_size = settings.size(_MAX_SIZE.value) if _MAX_SIZE.value else None
+    settings.take_port(chosen)
+    chosen.directory.make()
+    with chosen.directory.owned(), _evicting(chosen.directory, max_size):
+        if _BACKEND.value == "nginx":
+            _run_nginx(chosen)
+        else:
+            # Importing it takes a second, which a mistake in the flags need not wait for.
+            from tools.cache import buildgrid_server
+
+            buildgrid_server.serve(chosen, ready=lambda: _say(chosen))
+    print("Stopped.", flush=True)
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,168 @@
+"""What a person chose for a cache's server, whichever server it is."""
+
+import dataclasses
+import ipaddress
+import os
+import re
+import socket
+from collections.abc import Sequence
+
+from tools.cache import users as users_lib
+from tools.cache.directory import Directory
+from tools.cli import cli
+
+READERS = ("anonymous", "authenticated")
+WRITERS = ("authenticated", "anonymous", "nobody")
+
+# In an nginx configuration between quotes, none of these stands for anything else.
+_PATH = re.compile(r"[\w./+@=,:% -]+")
+_UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """A server's settings.
+
+    Attributes:
+      directory: where the cache is.
+      address: the IP address to listen on.
+      port: the port to listen on.
+      readers: one of READERS.
+      writers: one of WRITERS.
+      users: who has a password.
+      certificate: the path of the server's TLS certificate; None for no TLS.
+      key: the path of its key.
+    """
+
+    directory: Directory
+    address: str = "127.0.0.1"
+    port: int = 8980
+    readers: str = "anonymous"
+    writers: str = "authenticated"
+    users: Sequence[users_lib.User] = ()
+    certificate: str | None = None
+    key: str | None = None
+
+    @property
+    def endpoint(self) -> str:
+        """Address and port as they stand in a URL."""
+        host = f"[{self.address}]" if ":" in self.address else self.address
+        return f"{host}:{self.port}"
+
+
+def check(settings: Settings, without_tls: bool) -> None:
+    """Refuses settings that do not fit each other.
+
+    Args:
+      settings: what a person chose.
+      without_tls: whether passwords may go over a network in clear.
+
+    Raises:
+      cli.UserError: what is wrong, and what to do.
+    """
+    try:
+        address = ipaddress.ip_address(settings.address)
+    except ValueError as error:
+        raise cli.UserError(
+            f"--address={settings.address}: this is no IP address; 0.0.0.0 is every one of this"
+            " machine."
+        ) from error
+    if not _PATH.fullmatch(str(settings.directory.root)):
+        raise cli.UserError(
+            f"--directory={settings.directory.root}: a server's configuration cannot name this"
+            " folder; take one whose path is of letters, digits and any of `._/+@=,:% -`."
+        )
+    if bool(settings.certificate) != bool(settings.key):
+        raise cli.UserError("--tls_certificate and --tls_key are of use together only; give both.")
+    for flag, path in (("certificate", settings.certificate), ("key", settings.key)):
+        if path:
+            cli.read_file(path, f"TLS {flag}")
+            if not _PATH.fullmatch(path):
+                raise cli.UserError(
+                    f"--tls_{flag}={path}: a server's configuration cannot name this path."
+                )
+    protected = "authenticated" in (settings.readers, settings.writers)
+    if protected and not settings.users:
+        raise cli.UserError(
+            "there is nobody who could log in: name a file with --users, or, for a trial on this"
+            " machine, give --writers=anonymous."
+        )
+    if settings.users and not protected:
+        raise cli.UserError(
+            "--users is given, but neither readers nor writers have to be authenticated."
+        )
+    if settings.writers == "authenticated" and not _of_role(settings.users, "writer"):
+        raise cli.UserError("no line of --users names a writer; or give --writers=nobody.")
+    if address.is_loopback:
+        return
+    if settings.writers == "anonymous":
+        raise cli.UserError(
+            f"--address={settings.address}: other machines reach it, and whoever writes into a"
+            " cache decides what others build; --writers=anonymous is for a loopback address."
+        )
+    if settings.users and not settings.certificate and not without_tls:
+        raise cli.UserError(
+            f"--address={settings.address}: passwords would go over the network in clear; give"
+            " --tls_certificate and --tls_key, or --without_tls where a proxy in front has TLS."
+        )
+
+
+def _of_role(users: Sequence[users_lib.User], role: str) -> list[users_lib.User]:
+    return [user for user in users if user.role == role]
+
+
+def writers_of(users: Sequence[users_lib.User]) -> list[users_lib.User]:
+    """Returns the users who may write."""
+    return _of_role(users, "writer")
+
+
+def size(text: str) -> int:
+    """Returns a number of bytes that a person gave.
+
+    Args:
+      text: as in "20G"; K, M, G and T are powers of 1024.
+
+    Raises:
+      cli.UserError: it is no size.
+    """
+    match = re.fullmatch(r"(\d+)([KMGT]?)", text)
+    if not match or not int(match[1]):
+        raise cli.UserError(f"--max_size={text}: this is no size; it is given as in 500M or 20G.")
+    return int(match[1]) * _UNITS[match[2]]
+
+
+def absolute(path: str) -> str:
+    """Returns a person's path as a server can use it, wherever it runs."""
+    return os.path.abspath(cli.callers_path(path))
+
+
+def take_port(settings: Settings) -> None:
+    """Makes sure that the port is free.
+
+    nginx would try again for some seconds, and gRPC would share the port with the other server.
+
+    Raises:
+      cli.UserError: it is not, or the address is none of this machine's.
+    """
+    family = socket.AF_INET6 if ":" in settings.address else socket.AF_INET
+    with socket.socket(family) as trial:
+        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            trial.bind((settings.address, settings.port))
+        except (OSError, OverflowError) as error:
+            reason = getattr(error, "strerror", None) or "it is no port"
+            raise cli.UserError(
+                f"{settings.endpoint}: cannot be listened on: {reason}; choose another --port or"
+                " --address."
+            ) from error
+
+
+def listens(settings: Settings) -> bool:
+    """Returns whether a server takes connections."""
+    # Every address of the machine is listened on, but none can be called by that name.
+    address = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.address, settings.address)
+    try:
+        socket.create_connection((address, settings.port), timeout=1).close()
+    except OSError:
+        return False
+    return True

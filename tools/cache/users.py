@@ -1,0 +1,125 @@
+"""Who may read and who may write a cache: a person's file of users, and what servers make of it.
+
+One user a line, `ROLE NAME PASSWORD` with single spaces; a line that starts with `#` says nothing:
+
+    writer ci 3d8e1f6b0c5a4792
+    reader workstations 90c2a7e4b51d8f36
+"""
+
+import base64
+import binascii
+import dataclasses
+import hmac
+import os
+import re
+from collections.abc import Sequence
+
+import bcrypt
+
+from tools.cli import cli
+
+ROLES = ("reader", "writer")
+# A name that needs no escape in an address, in an htpasswd file or in a header.
+_NAME = re.compile(r"[A-Za-z0-9._-]+")
+_LEAST_PASSWORD = 16
+# nginx hashes the password anew for every request, and a build makes thousands: 2**4 rounds, the
+# fewest that bcrypt has. What makes guessing hopeless is the password's length.
+_ROUNDS = 4
+# More bytes than these bcrypt does not look at.
+_MOST_PASSWORD = 72
+
+
+@dataclasses.dataclass(frozen=True)
+class User:
+    """One line of the file.
+
+    Attributes:
+      role: "writer", who may also read, or "reader".
+      name: what the user is called.
+      password: in clear.
+    """
+
+    role: str
+    name: str
+    password: str
+
+
+def parse(text: str, path: str) -> list[User]:
+    """Reads a file of users.
+
+    Args:
+      text: its content.
+      path: its name, for messages.
+
+    Raises:
+      cli.UserError: a line is no user, a name stands twice, or a password is too short.
+    """
+    found: dict[str, User] = {}
+    for number, line in enumerate(text.splitlines(), 1):
+        words = line.split()
+        if not words or words[0].startswith("#"):
+            continue
+        if len(words) != 3 or words[0] not in ROLES or not _NAME.fullmatch(words[1]):
+            raise cli.UserError(
+                f"{path}: line {number} is not `writer NAME PASSWORD` or `reader NAME PASSWORD`,"
+                " where a name is of letters, digits, dots, dashes and underscores."
+            )
+        user = User(*words)
+        if user.name in found:
+            raise cli.UserError(f"{path}: line {number} names {user.name} a second time.")
+        if not _LEAST_PASSWORD <= len(user.password.encode()) <= _MOST_PASSWORD:
+            raise cli.UserError(
+                f"{path}: line {number}: the password of {user.name} is not of {_LEAST_PASSWORD} to"
+                f" {_MOST_PASSWORD} bytes; `openssl rand -hex 16` makes a good one."
+            )
+        found[user.name] = user
+    if not found:
+        raise cli.UserError(f"{path}: there is no user in this file.")
+    return list(found.values())
+
+
+def read(path: str) -> list[User]:
+    """Reads a person's file of users.
+
+    Raises:
+      cli.UserError: as `parse`, or others than its owner may read the file.
+    """
+    content = cli.read_file(path, "list of users")
+    if os.stat(path).st_mode & 0o077:
+        raise cli.UserError(f"{path}: others may read these passwords; call `chmod 600` on it.")
+    try:
+        return parse(content.decode("utf-8"), path)
+    except UnicodeDecodeError as error:
+        raise cli.UserError(f"{path}: this is not text in UTF-8.") from error
+
+
+def htpasswd(users: Sequence[User]) -> str:
+    """Returns the content of a file that nginx's auth_basic_user_file takes."""
+    lines = []
+    for user in users:
+        digest = bcrypt.hashpw(user.password.encode(), bcrypt.gensalt(_ROUNDS))
+        lines.append(f"{user.name}:{digest.decode()}\n")
+    return "".join(lines)
+
+
+def identified(users: Sequence[User], authorization: str) -> User | None:
+    """Returns the user whom a header names.
+
+    Args:
+      users: those whom the server knows.
+      authorization: the header's value, as in "Basic bmFtZTpwYXNzd29yZA==" (RFC 7617).
+
+    Returns:
+      The user; None if the header is of another kind, or name and password are nobody's.
+    """
+    scheme, _, encoded = authorization.partition(" ")
+    if scheme.lower() != "basic":
+        return None
+    try:
+        given = base64.b64decode(encoded, validate=True)
+    except binascii.Error:
+        return None
+    for user in users:
+        if hmac.compare_digest(f"{user.name}:{user.password}".encode(), given):
+            return user
+    return None
