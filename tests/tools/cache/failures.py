@@ -1,0 +1,383 @@
+"""Tries a remote cache with real servers and real builds, and everything that can go wrong with it.
+
+    bazel run //tests/tools/cache:failures
+
+Each case builds a small workspace with the project's own .bazelrc; in each the build has to end
+right, with the right bytes, and has to say what was wrong. It starts Bazels and servers of its own,
+so it cannot be a test in a sandbox.
+"""
+
+import contextlib
+import os
+import pathlib
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+
+from absl import flags
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from tests.tools.cache import proxy, secure, servers, small_workspace
+from tests.tools.cache.small_workspace import ACTIONS, Client, Outcome
+from tests.tools.cache.trial import CI, READ, WRITER, Trial, expect, noticed, seen
+from tools.cli import cli
+
+_BACKENDS = flags.DEFINE_multi_enum(
+    "backend", list(servers.SCHEMES), list(servers.SCHEMES), "The servers to try."
+)
+_CASES = flags.DEFINE_list("cases", [], "The cases to try; all when not given.")
+
+_MINIMAL = "--config=minimal-download"
+_CLIENTS = 8
+# Both servers get a blob in pieces, and one is larger than this.
+_MIDDLE = 500_000
+_SMALL_DISK = 3 << 20
+
+
+def second_checkout(trial: Trial) -> str:
+    """Another checkout, output root and home get everything out of the cache."""
+    trial.prefilled()
+    with trial.serve() as server:
+        outcome = trial.read(server)
+    expect((outcome.hits, outcome.run) == (ACTIONS, 0), f"not all were hits: {outcome.counts}")
+    expect(not outcome.notices, f"a sound cache brought {outcome.notices}")
+    return seen(outcome)
+
+
+def minimal_download(trial: Trial) -> str:
+    """Only what was asked for comes here."""
+    trial.prefilled()
+    with trial.serve() as server:
+        outcome = trial.reader.build(
+            trial.seed, READ, _MINIMAL, f"--remote_cache={server.address()}"
+        )
+    made, wanted = trial.reader.made(), small_workspace.expected(trial.seed)
+    expect(outcome.code == 0 and outcome.hits == ACTIONS, f"not all were hits: {outcome.log}")
+    expect(made == {"whole.bin": wanted["whole.bin"]}, f"{sorted(made)} came")
+    return f"{outcome.hits} hits; only {', '.join(made)} came"
+
+
+def restart(trial: Trial) -> str:
+    """A server that was stopped and started again has what it had."""
+    with trial.serve() as server:
+        trial.fill(server)
+        code = server.stop()
+        expect(code == 0, f"a stopped server ended with {code}")
+    with trial.serve() as server:
+        outcome = trial.read(server)
+    expect(outcome.hits == ACTIONS, f"not all were hits: {outcome.counts}")
+    return seen(outcome)
+
+
+def _refused(trial: Trial, user: tuple[str, str] | None) -> str:
+    """Somebody without the right to writes builds as CI does."""
+    trial.prefilled()
+    with trial.serve() as server:
+        before = small_workspace.entries(trial.cache)
+        seed = f"{trial.seed} changed"
+        credentials = [servers.authorization(user)] if user else []
+        outcome = trial.reader.build(seed, CI, f"--remote_cache={server.address()}", *credentials)
+        trial.check(trial.reader, outcome, seed)
+        after = small_workspace.entries(trial.cache)
+    noticed(outcome)
+    expect(before == after, f"was written: {sorted(after.keys() - before.keys())}")
+    return seen(outcome)
+
+
+def reader_writes(trial: Trial) -> str:
+    """Who may only read tries to write."""
+    return _refused(trial, servers.READER)
+
+
+def nobody_writes(trial: Trial) -> str:
+    """Who is not known tries to write."""
+    return _refused(trial, None)
+
+
+def wrong_password_writes(trial: Trial) -> str:
+    """A writer's name with another password."""
+    return _refused(trial, servers.WRONG)
+
+
+def wrong_password_reads(trial: Trial) -> str:
+    """Where reading takes a password: the right one, and a wrong one."""
+    trial.prefilled()
+    with trial.serve("--readers=authenticated") as server:
+        right = trial.read(server, servers.authorization(servers.READER))
+        wrong = trial.read(server, servers.authorization(servers.WRONG))
+    expect(right.hits == ACTIONS, f"with the right password: {right.counts}")
+    expect(wrong.hits == 0, f"with a wrong password: {wrong.counts}")
+    noticed(wrong)
+    return seen(wrong)
+
+
+def server_gone(trial: Trial) -> str:
+    """There is no server at all."""
+    trial.prefilled()
+    with trial.serve() as server:
+        pass
+    outcome = trial.read(server)
+    expect(outcome.run == ACTIONS, f"{outcome.counts}")
+    noticed(outcome)
+    return seen(outcome)
+
+
+def server_hangs(trial: Trial) -> str:
+    """The server takes connections and never answers."""
+    trial.prefilled()
+    with trial.serve() as server, proxy.holding(server.port, 0, upwards=False) as between:
+        address = f"--remote_cache={server.address(between.port)}"
+        begun = time.monotonic()
+        # The project's own timeout is for slow lines; here it only has to end.
+        outcome = trial.reader.build(trial.seed, READ, address, "--remote_timeout=2s")
+        seconds = time.monotonic() - begun
+    trial.check(trial.reader, outcome)
+    expect(outcome.run == ACTIONS, f"{outcome.counts}")
+    noticed(outcome)
+    return f"{seen(outcome)}; over in {seconds:.0f} s"
+
+
+def _in_transfer(
+    trial: Trial, client: Client, upwards: bool, *options: str
+) -> tuple[Outcome, float]:
+    """Kills the server while a build moves a blob; returns how the build ended, and when."""
+    with (
+        trial.serve() as server,
+        proxy.holding(server.port, _MIDDLE, upwards) as between,
+    ):
+        process = client.start(
+            trial.seed, f"--remote_cache={server.address(between.port)}", *options
+        )
+        expect(between.reached.wait(60), "nothing was moved")
+        server.kill()
+        between.cut()
+        begun = time.monotonic()
+        return small_workspace.finish(process), time.monotonic() - begun
+
+
+def killed_in_upload(trial: Trial) -> str:
+    """The server is killed while it gets a blob."""
+    outcome, seconds = _in_transfer(trial, trial.writer, True, CI, WRITER)
+    trial.check(trial.writer, outcome)
+    noticed(outcome)
+    expect(not small_workspace.unsound(trial.cache), "a half blob has a whole one's name")
+    with trial.serve() as server:
+        left = list((trial.cache / "tmp").iterdir())
+        expect(not left, f"what was half written is still there: {left}")
+        trial.fill(server)
+        after = trial.read(server)
+    expect(after.hits == ACTIONS, f"filled again, {after.counts}")
+    return f"{seen(outcome)}; over in {seconds:.0f} s"
+
+
+def killed_in_download(trial: Trial) -> str:
+    """The server is killed while it sends a blob."""
+    trial.prefilled()
+    outcome, seconds = _in_transfer(trial, trial.reader, False, READ)
+    trial.check(trial.reader, outcome)
+    expect(outcome.run > 0, f"nothing had to be run: {outcome.counts}")
+    noticed(outcome)
+    return f"{seen(outcome)}; over in {seconds:.0f} s"
+
+
+def disk_full(trial: Trial) -> str:
+    """The cache's disk is smaller than what is to be written."""
+    trial.cache.mkdir()
+    preparation = servers.small_disk(trial.cache, _SMALL_DISK)
+    with trial.serve(preparation=preparation) as server:
+        filled = trial.writer.build(
+            trial.seed,
+            CI,
+            f"--remote_cache={server.address()}",
+            WRITER,
+        )
+        trial.check(trial.writer, filled)
+        noticed(filled)
+        # Only the server sees its disk.
+        inside = pathlib.Path(f"/proc/{server.process.pid}/root{trial.cache}")
+        expect(not small_workspace.unsound(inside), "a half blob has a whole one's name")
+        expect(len(small_workspace.entries(inside)) > 0, "nothing at all was written")
+        outcome = trial.read(server)
+    expect(outcome.run > 0, f"everything fitted: {outcome.counts}")
+    return seen(filled)
+
+
+def _lost(trial: Trial, damage: Callable[[pathlib.Path], None]) -> Outcome:
+    """Damages a blob of a full cache and builds with the rest."""
+    digest = small_workspace.expected(trial.seed)["whole.bin"]
+    trial.prefilled()
+    with trial.serve() as server:
+        damage(trial.cache / "cas" / digest[:2] / digest)
+        outcome = trial.read(server)
+        expect(outcome.hits == ACTIONS - 1, f"{outcome.counts}")
+        expect(outcome.run == 1, f"{outcome.counts}")
+        # CI mends it: it finds no result or no blob, and writes both anew.
+        again = trial.clients[2].build(
+            trial.seed,
+            CI,
+            f"--remote_cache={server.address()}",
+            WRITER,
+        )
+        trial.check(trial.clients[2], again)
+        after = trial.read(server)
+        expect(after.hits == ACTIONS, f"after CI built once more: {after.counts}")
+    return outcome
+
+
+def evicted_blob(trial: Trial) -> str:
+    """A blob is gone and the result that names it is there."""
+    return seen(_lost(trial, lambda path: path.unlink()))
+
+
+def _corrupt(path: pathlib.Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def corrupted_blob(trial: Trial) -> str:
+    """A bit of a blob is another."""
+    outcome = _lost(trial, _corrupt)
+    if trial.backend == "nginx":
+        noticed(outcome)
+        return seen(outcome)
+    # This server looks itself, and then to Bazel the blob is just missing.
+    said = [line for line in trial.log().splitlines() if "not what its digest says" in line]
+    expect(bool(said), "the server said nothing")
+    return f"{seen(outcome)}; the server: {said[0].rpartition(': ')[2]}"
+
+
+def truncated_blob(trial: Trial) -> str:
+    """A blob is cut short, as after a power cut."""
+    return seen(_lost(trial, lambda path: os.truncate(path, 1000)))
+
+
+def evicted_under_minimal(trial: Trial) -> str:
+    """A blob that was left on the server is gone when a later build needs it."""
+    digest = small_workspace.expected(trial.seed)["part0.bin"]
+    trial.prefilled()
+    with trial.serve() as server:
+        options = (READ, _MINIMAL, f"--remote_cache={server.address()}")
+        first = trial.reader.build(trial.seed, *options)
+        expect(first.hits == ACTIONS, f"{first.counts}")
+        (trial.cache / "cas" / digest[:2] / digest).unlink()
+        # Now the whole has to be made here.
+        build = trial.reader.workspace / "BUILD"
+        recipe = build.read_text()
+        build.write_text(recipe.replace("cat $(SRCS) >", "cat  $(SRCS) >"))
+        try:
+            outcome = small_workspace.finish(trial.reader.resume(trial.seed, *options))
+            again = small_workspace.finish(
+                trial.reader.start(trial.seed, READ, f"--remote_cache={server.address()}")
+            )
+        finally:
+            build.write_text(recipe)
+    if outcome.code == 0:
+        wanted = small_workspace.expected(trial.seed)["whole.bin"]
+        expect(trial.reader.made()["whole.bin"] == wanted, "other bytes")
+    else:
+        noticed(outcome)
+    trial.check(trial.reader, again)
+    return f"ends with {outcome.code}; {seen(outcome)}"
+
+
+def eight_clients(trial: Trial) -> str:
+    """Eight write and read one empty cache at once."""
+    with trial.serve() as server:
+        processes = [
+            client.start(
+                trial.seed,
+                CI,
+                f"--remote_cache={server.address()}",
+                WRITER,
+            )
+            for client in trial.clients
+        ]
+        outcomes = [small_workspace.finish(process) for process in processes]
+        for client, outcome in zip(trial.clients, outcomes, strict=True):
+            trial.check(client, outcome)
+            expect(not outcome.notices, f"at once: {outcome.notices}")
+        expect(not small_workspace.unsound(trial.cache), "a blob is not what its name says")
+        after = trial.read(server)
+    expect(after.hits == ACTIONS, f"a ninth: {after.counts}")
+    hits = sum(outcome.hits for outcome in outcomes)
+    return f"{_CLIENTS} builds right, {hits} hits between them; a ninth: {seen(after)}"
+
+
+CASES = (
+    second_checkout,
+    minimal_download,
+    restart,
+    reader_writes,
+    nobody_writes,
+    wrong_password_writes,
+    wrong_password_reads,
+    server_gone,
+    server_hangs,
+    killed_in_upload,
+    killed_in_download,
+    disk_full,
+    evicted_blob,
+    evicted_under_minimal,
+    corrupted_blob,
+    truncated_blob,
+    eight_clients,
+    secure.tls,
+)
+
+
+@contextlib.contextmanager
+def _bazels(folder: pathlib.Path, bazelrc: pathlib.Path) -> Iterator[list[Client]]:
+    clients = [Client(folder, f"client{number}", bazelrc) for number in range(_CLIENTS)]
+    try:
+        yield clients
+    finally:
+        for client in clients:
+            client.shut_down()
+
+
+def _tried(case: Callable[[Trial], str], trial: Trial) -> tuple[bool, str]:
+    try:
+        return True, case(trial)
+    except AssertionError as error:
+        return False, str(error)
+
+
+def main(argv: Sequence[str]) -> None:
+    del argv
+    names = [case.__name__ for case in CASES]
+    if unknown := sorted(set(_CASES.value) - set(names)):
+        raise cli.UserError(f"--cases: there is no {unknown[0]!r}; there are {', '.join(names)}.")
+    bazelrc = pathlib.Path(cli.workspace(), ".bazelrc")
+    table = Table("server", "case", "", "s", "what was seen", box=box.SIMPLE)
+    failed = 0
+    with (
+        tempfile.TemporaryDirectory(prefix="cache-failures-") as folder,
+        _bazels(pathlib.Path(folder), bazelrc) as clients,
+    ):
+        for backend in _BACKENDS.value:
+            for case in CASES:
+                if _CASES.value and case.__name__ not in _CASES.value:
+                    continue
+                place = pathlib.Path(folder, backend, case.__name__)
+                place.mkdir(parents=True)
+                begun = time.monotonic()
+                right, words = _tried(case, Trial(backend, place, clients))
+                seconds = f"{time.monotonic() - begun:.1f}"
+                failed += not right
+                mark = "right" if right else "WRONG"
+                table.add_row(backend, case.__name__, mark, seconds, words)
+                print(f"{backend} {case.__name__}: {mark}, {seconds} s", flush=True)
+                if not right:
+                    print(words, flush=True)
+    console = Console(width=160)
+    console.print(table)
+    if failed:
+        raise cli.UserError(f"{failed} case(s) did not end right; they are above.")
+    print(f"{table.row_count} cases ended right.")
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,221 @@
+"""Builds models in one checkout and gets them, in a second one, out of the cache alone.
+
+    bazel run //tests/tools/cache:second_checkout -- [--backend=nginx|buildgrid] [//models:x ...]
+
+The first checkout builds with --config=ci and fills the cache of a real server. The second, with
+another output root and home, builds with --config=remote-cache: every action must be a hit, and the
+files the same bytes. Built there once more with --config=minimal-download, of all that actions make
+only the models may come.
+"""
+
+import contextlib
+import dataclasses
+import hashlib
+import os
+import pathlib
+import re
+import subprocess
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from absl import flags
+
+from tests.tools.cache import servers
+from tools.audit import bazel, building, execution_log
+from tools.cli import cli
+
+_BACKEND = flags.DEFINE_enum("backend", "nginx", list(servers.SCHEMES), "The server.")
+_DIRECTORY = flags.DEFINE_string("directory", None, "Where to work, and to leave it all.")
+
+_MODELS = ("//models:mobilenet_v1_1.0_224", "//models:edsr_f32b5_int8")
+_DOWNLOAD = re.compile(r" GET /cas/\S+ 200 (\d+) ")
+
+
+@dataclasses.dataclass(frozen=True)
+class Made:
+    """What a build did.
+
+    Attributes:
+      models: every model's sha256, by its file's name.
+      actions: the actions of Bazel's execution log.
+      seconds: how long it took.
+      execroot: the folder that the actions' paths are seen from.
+    """
+
+    models: Mapping[str, str]
+    actions: Sequence[execution_log.Action]
+    seconds: float
+    execroot: pathlib.Path
+
+    @property
+    def run(self) -> list[str]:
+        """The names of the actions that did not come out of the cache."""
+        return [action.name for action in self.actions if not action.cache_hit]
+
+
+class Checkout:
+    """A clean clone with an output root and a home of its own."""
+
+    def __init__(self, folder: pathlib.Path, name: str, caches: str) -> None:
+        """Clones the workspace that this program was started in.
+
+        Args:
+          folder: where it is made.
+          name: what it is called there.
+          caches: where what is fetched is found, so that nothing is fetched twice.
+        """
+        self.workspace = folder / name
+        self._home = folder / f"home-of-{name}"
+        self._home.mkdir()
+        self._startup = [f"--output_user_root={folder / f'root-of-{name}'}"]
+        self._caches = caches
+        _git("clone", "--quiet", cli.workspace(), str(self.workspace))
+
+    @contextlib.contextmanager
+    def _at_home(self) -> Iterator[None]:
+        before = os.environ.get("HOME")
+        os.environ["HOME"] = str(self._home)
+        try:
+            yield
+        finally:
+            if before is None:
+                del os.environ["HOME"]
+            else:
+                os.environ["HOME"] = before
+
+    def build(self, models: Sequence[str], *options: str) -> Made:
+        """Builds models from nothing but what is fetched."""
+        log = self._home / "execution_log.json"
+        with self._at_home():
+            bazel.call([*self._startup, "clean"], str(self.workspace))
+            begun = time.monotonic()
+            built = building.build_all(
+                models,
+                [
+                    "--noshow_progress",
+                    f"--repository_cache={self._caches}",
+                    # A person's own would answer before the server is asked.
+                    "--disk_cache=",
+                    *options,
+                    f"--execution_log_json_file={log}",
+                ],
+                workspace=str(self.workspace),
+                startup_options=self._startup,
+            )
+            seconds = time.monotonic() - begun
+        files = [pathlib.Path(path) for each in built for path in each.files["default"]]
+        return Made(
+            models={path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files},
+            actions=list(execution_log.read(str(log)).values()),
+            seconds=seconds,
+            execroot=pathlib.Path(str(files[0]).partition("/bazel-out/")[0]),
+        )
+
+    def shut_down(self) -> None:
+        """Ends this Bazel's server."""
+        with self._at_home():
+            bazel.call([*self._startup, "shutdown"], str(self.workspace))
+
+
+def _git(*arguments: str) -> str:
+    result = subprocess.run(
+        ["git", *arguments],
+        check=False,
+        cwd=cli.workspace(),
+        env=bazel.environment(),
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    if result.returncode:
+        raise cli.UserError(f"git {arguments[0]} failed; its own words are above.")
+    return result.stdout.strip()
+
+
+def downloaded(log: str) -> int:
+    """Returns the bytes of files that an access log of nginx tells to have been sent."""
+    return sum(map(int, _DOWNLOAD.findall(log)))
+
+
+def here(execroot: pathlib.Path, actions: Iterable[execution_log.Action]) -> dict[str, int]:
+    """Returns the outputs of actions that are files here, with their sizes."""
+    paths = {path for action in actions for path in action.outputs}
+    return {
+        path: (execroot / path).stat().st_size
+        for path in sorted(paths)
+        if (execroot / path).is_file()
+    }
+
+
+def differences(first: Made, second: Made, minimal: Made) -> list[str]:
+    """Returns what is not as it has to be, in sentences."""
+    found = [f"not out of the cache: {name}" for name in second.run]
+    found += [f"not out of the cache, with minimal download: {name}" for name in minimal.run]
+    if len(first.actions) != len(second.actions):
+        found.append(f"{len(first.actions)} actions in the first, {len(second.actions)} after it")
+    if not first.run:
+        found.append("the first checkout ran nothing, so the second proves nothing")
+    for name, made in (("second", second), ("minimal", minimal)):
+        if made.models != first.models:
+            found.append(f"other bytes in the {name} build: {made.models} and {first.models}")
+    moved = here(minimal.execroot, minimal.actions)
+    found += [
+        f"came with minimal download though it was not asked for: {path}"
+        for path in moved
+        if pathlib.Path(path).name not in minimal.models
+    ]
+    return found
+
+
+def main(argv: Sequence[str]) -> None:
+    models = argv[1:] or list(_MODELS)
+    caches = bazel.ask("info", "repository_cache")
+    if _git("status", "--porcelain"):
+        print("What is not committed is not in the checkouts.", flush=True)
+    with bazel.output_folder(_DIRECTORY.value, "second-checkout-") as folder:
+        users, cache = folder / "users", folder / "cache"
+        servers.write_users(users)
+        checkouts = [Checkout(folder, name, caches) for name in ("first", "second")]
+        try:
+            with servers.serving(_BACKEND.value, cache, f"--users={users}") as server:
+                address = f"--remote_cache={server.address()}"
+                log = cache / "log" / "access.log"
+                first = checkouts[0].build(
+                    models, "--config=ci", address, servers.authorization(servers.WRITER)
+                )
+                sent = [_sent(log)]
+                second = checkouts[1].build(models, "--config=remote-cache", address)
+                sent.append(_sent(log))
+                whole = here(second.execroot, second.actions)
+                minimal = checkouts[1].build(
+                    models, "--config=remote-cache", "--config=minimal-download", address
+                )
+                sent.append(_sent(log))
+        finally:
+            for checkout in checkouts:
+                checkout.shut_down()
+        found = differences(first, second, minimal)
+        part = here(minimal.execroot, minimal.actions)
+    for name, made, files, moved in (
+        ("first, --config=ci", first, None, None),
+        ("second, --config=remote-cache", second, whole, sent[1] - sent[0]),
+        ("second, --config=minimal-download", minimal, part, sent[2] - sent[1]),
+    ):
+        print(
+            f"{name}: {len(made.actions)} actions, {len(made.run)} run, {made.seconds:.1f} s"
+            + (f", {len(files)} files of {sum(files.values())} bytes came" if files else "")
+            + (f", {moved} bytes sent" if moved else "")
+        )
+    for line in found:
+        print(line)
+    if found:
+        raise cli.UserError(f"{len(found)} thing(s) are not as they have to be; they are above.")
+    print(f"{len(first.models)} models came out of the cache, the same bytes, with nothing run.")
+
+
+def _sent(log: pathlib.Path) -> int:
+    """What nginx has sent until now; 0 for another server, which keeps no such log."""
+    return downloaded(log.read_text(encoding="utf-8")) if log.exists() else 0
+
+
+if __name__ == "__main__":
+    cli.run(main, positional=None)

@@ -1,0 +1,71 @@
+"""Tests that what a person gives wrongly ends //tools/cache:serve and :evict in one sentence."""
+
+import os
+import pathlib
+import subprocess
+import sys
+
+from absl.testing import absltest, parameterized
+
+from tools.cache.directory import Directory
+from tools.cli import cli
+
+_SERVE, _EVICT = (os.path.abspath(path) for path in sys.argv[1:3])
+
+
+def _run(program, *arguments):
+    return subprocess.run(
+        [program, *arguments], capture_output=True, check=False, text=True, timeout=60
+    )
+
+
+class ServeTest(parameterized.TestCase):
+    @parameterized.parameters(
+        ((), "give --backend"),
+        (("--backend=nginx", "--directory=/nowhere/x", "--users=/nowhere/y"), "/nowhere/y"),
+        (("--backend=nginx", "--directory=/x", "--writers=nobody", "--max_size=9"), "--nginx"),
+        (("--backend=buildgrid", "--directory=/x", "--writers=nobody", "--max_size=G"), "no size"),
+        (("--backend=buildgrid", "--directory=/dev/null/x", "--writers=nobody"), "be made"),
+        (("--backend=nginx", "--directory=/x", "elsewhere"), "unexpected argument"),
+    )
+    def test_serve(self, arguments, complaint):
+        folder = self.create_tempdir().full_path
+        arguments = [each.replace("=/x", f"={folder}/x") for each in arguments]
+        ended = _run(_SERVE, "--port=0", *arguments)
+        self.assertEqual(ended.returncode, 1, ended.stderr)
+        self.assertRegex(ended.stderr, f"^ERROR: .*{complaint}.*\n$")
+
+    @parameterized.parameters(
+        ((), "give --directory and --max_size"),
+        (("--directory=/nowhere", "--max_size=1G"), "no cache's folder"),
+        (("--directory=/nowhere", "--max_size=1X"), "no size"),
+    )
+    def test_evict(self, arguments, complaint):
+        ended = _run(_EVICT, *arguments)
+        self.assertEqual(ended.returncode, 1, ended.stderr)
+        self.assertRegex(ended.stderr, f"^ERROR: .*{complaint}.*\n$")
+
+    def test_evict_evicts(self):
+        directory = Directory(pathlib.Path(self.create_tempdir().full_path))
+        directory.make()
+        path = directory.path("cas", "ab" * 32)
+        directory.write(path, [b"content"])
+        ended = _run(_EVICT, f"--directory={directory.root}", "--max_size=1")
+        self.assertEqual(ended.returncode, 0, ended.stderr)
+        self.assertFalse(path.exists())
+
+    def test_a_folder_has_one_server(self):
+        directory = Directory(pathlib.Path(self.create_tempdir().full_path))
+        directory.make()
+        left = directory.temporary / "0000000001"
+        left.write_bytes(b"half")
+        with directory.owned():
+            self.assertFalse(left.exists())
+            with self.assertRaisesRegex(cli.UserError, "another server"), directory.owned():
+                pass
+        with directory.owned():
+            pass
+
+
+if __name__ == "__main__":
+    absltest.main(argv=sys.argv[:1])

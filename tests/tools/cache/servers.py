@@ -1,0 +1,188 @@
+"""Starts what //tools/cache:serve is, with users, and stops it in every way that a test needs."""
+
+import base64
+import contextlib
+import ctypes
+import dataclasses
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+
+from absl import flags
+
+from tools.cli import cli
+
+_SERVE = flags.DEFINE_string("serve", None, "The program; the BUILD file names it.")
+_NGINX = flags.DEFINE_string("nginx", None, "What it runs; the BUILD file names it.")
+
+WRITER = ("ci", "a-long-word-for-ci")
+READER = ("laptop", "a-long-word-for-laptops")
+WRONG = ("ci", "not-what-it-was-told")
+SCHEMES = {"nginx": "http", "buildgrid": "grpc"}
+
+_CLONE_NEWNS, _CLONE_NEWUSER = 0x00020000, 0x10000000
+
+
+def program() -> list[str]:
+    """Returns the command that serves.
+
+    Raises:
+      cli.UserError: this program was not started by `bazel run`.
+    """
+    if not _SERVE.value or not _NGINX.value:
+        raise cli.UserError("--serve or --nginx is missing; start this program with `bazel run`.")
+    return [os.path.abspath(_SERVE.value), f"--nginx={os.path.abspath(_NGINX.value)}"]
+
+
+def log_of(directory: pathlib.Path) -> pathlib.Path:
+    """Returns where the words of a cache's server go."""
+    return directory.with_name(f"{directory.name}.log")
+
+
+def free_port() -> int:
+    """Returns a port that nobody listens on at the moment."""
+    with socket.create_server(("127.0.0.1", 0)) as trial:
+        return trial.getsockname()[1]
+
+
+def authorization(user: tuple[str, str]) -> str:
+    """Returns Bazel's flag for a name and a password."""
+    encoded = base64.b64encode(":".join(user).encode()).decode()
+    return f"--remote_header=authorization=Basic {encoded}"
+
+
+def write_users(path: pathlib.Path) -> None:
+    """Writes a file of users with WRITER and READER."""
+    path.write_text(f"writer {' '.join(WRITER)}\nreader {' '.join(READER)}\n")
+    path.chmod(0o600)
+
+
+@dataclasses.dataclass
+class Server:
+    """A server that runs.
+
+    Attributes:
+      backend: "nginx" or "buildgrid".
+      directory: its folder.
+      port: where it listens.
+      process: the program.
+      tls: whether it speaks TLS.
+    """
+
+    backend: str
+    directory: pathlib.Path
+    port: int
+    process: subprocess.Popen[bytes]
+    tls: bool = False
+
+    def address(self, port: int | None = None) -> str:
+        """Returns what --remote_cache takes; another port is that of a proxy."""
+        scheme = SCHEMES[self.backend] + ("s" if self.tls else "")
+        host = "localhost" if self.tls else "127.0.0.1"
+        return f"{scheme}://{host}:{port or self.port}"
+
+    def _descendants(self) -> list[int]:
+        found, pending = [], [self.process.pid]
+        while pending:
+            pid = pending.pop()
+            found.append(pid)
+            for task in pathlib.Path(f"/proc/{pid}/task").glob("*/children"):
+                with contextlib.suppress(OSError):
+                    pending += map(int, task.read_text().split())
+        return found
+
+    def kill(self) -> None:
+        """Ends it and all that it started with SIGKILL."""
+        for pid in self._descendants():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self.process.wait()
+        # The workers are no children of this program.
+        while _listening(self.port):
+            time.sleep(0.02)
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        """Ends it as a person does; returns its exit code."""
+        self.process.send_signal(number)
+        return self.process.wait(timeout=30)
+
+
+def _listening(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+def small_disk(directory: pathlib.Path, size: int) -> Callable[[], None]:
+    """Returns what a child has to do so that a folder is a disk of so many bytes for it alone.
+
+    It takes a user namespace, as Bazel's sandbox does, and no privilege.
+    """
+    user, group = os.getuid(), os.getgid()
+
+    def enter() -> None:
+        library = ctypes.CDLL(None, use_errno=True)
+        if library.unshare(_CLONE_NEWUSER | _CLONE_NEWNS):
+            raise OSError(ctypes.get_errno(), "no user namespace")
+        # Not as root: a root of the namespace would try to become somebody else.
+        for name, text in (
+            ("setgroups", "deny"),
+            ("uid_map", f"1000 {user} 1"),
+            ("gid_map", f"1000 {group} 1"),
+        ):
+            pathlib.Path("/proc/self", name).write_text(text)
+        options = f"size={size},mode=755".encode()
+        if library.mount(b"none", os.fsencode(directory), b"tmpfs", 0, options):
+            raise OSError(ctypes.get_errno(), "no memory file system")
+
+    return enter
+
+
+@contextlib.contextmanager
+def serving(
+    backend: str,
+    directory: pathlib.Path,
+    *options: str,
+    preparation: Callable[[], None] | None = None,
+) -> Iterator[Server]:
+    """Yields a running server; ends it, however the block ends.
+
+    Args:
+      backend: "nginx" or "buildgrid".
+      directory: the cache's folder.
+      *options: the program's further flags.
+      preparation: what the child does before it becomes the program.
+    """
+    port = free_port()
+    log = log_of(directory)
+    with open(log, "ab") as output:
+        process = subprocess.Popen(
+            [
+                *program(),
+                f"--backend={backend}",
+                f"--directory={directory}",
+                f"--port={port}",
+                *options,
+            ],
+            preexec_fn=preparation,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+        )
+    server = Server(backend, directory, port, process, any("--tls_key" in each for each in options))
+    try:
+        deadline = time.monotonic() + 30
+        while not _listening(port):
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise AssertionError(f"{backend} does not start: {log.read_text()[-2000:]}")
+            time.sleep(0.05)
+        yield server
+    finally:
+        if process.poll() is None:
+            server.kill()

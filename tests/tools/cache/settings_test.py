@@ -1,0 +1,177 @@
+"""Tests of what a person may choose for a server, and of nginx's configuration made from it."""
+
+import base64
+import dataclasses
+import pathlib
+import re
+import socket
+
+from absl.testing import absltest, parameterized
+
+from tools.cache import buildgrid_server, nginx, settings, users
+from tools.cache.directory import Directory
+from tools.cli import cli
+
+_WRITER = users.User("writer", "ci", "0123456789abcdef")
+_READER = users.User("reader", "laptop", "0123456789abcdeF")
+_GOOD = settings.Settings(Directory(pathlib.Path("/srv/cache")), users=(_WRITER, _READER))
+
+
+def _changed(**changes):
+    return dataclasses.replace(_GOOD, **changes)
+
+
+class SettingsTest(parameterized.TestCase):
+    def test_what_fits_is_taken(self):
+        for good in (
+            _GOOD,
+            _changed(readers="authenticated"),
+            _changed(writers="anonymous", users=()),
+            _changed(writers="nobody", users=()),
+            _changed(writers="nobody", readers="authenticated", users=(_READER,)),
+            _changed(address="::1"),
+        ):
+            settings.check(good, without_tls=False)
+
+    @parameterized.parameters(
+        ({"address": "localhost"}, "--address=localhost"),
+        ({"directory": Directory(pathlib.Path('/srv/a"b'))}, "--directory"),
+        ({"directory": Directory(pathlib.Path("/srv/$home"))}, "--directory"),
+        ({"directory": Directory(pathlib.Path("/srv/a\nb"))}, "--directory"),
+        ({"certificate": "/x.pem"}, "give both"),
+        ({"key": "/x.pem"}, "give both"),
+        ({"certificate": "/nowhere/x.pem", "key": "/nowhere/y.pem"}, "/nowhere/x.pem"),
+        ({"users": ()}, "--users"),
+        ({"users": (_READER,)}, "names a writer"),
+        ({"writers": "anonymous"}, "neither readers nor writers"),
+        ({"writers": "anonymous", "users": (), "address": "0.0.0.0"}, "loopback"),
+        ({"address": "192.0.2.1"}, "in clear"),
+        ({"address": "::"}, "in clear"),
+    )
+    def test_what_does_not_fit_is_refused(self, changes, complaint):
+        with self.assertRaisesRegex(cli.UserError, complaint):
+            settings.check(_changed(**changes), without_tls=False)
+
+    def test_a_person_may_send_passwords_in_clear(self):
+        settings.check(_changed(address="192.0.2.1"), without_tls=True)
+
+    @parameterized.parameters(("1", 1), ("3K", 3072), ("500M", 500 << 20), ("2T", 2 << 40))
+    def test_sizes(self, text, size):
+        self.assertEqual(settings.size(text), size)
+
+    @parameterized.parameters("", "0", "0G", "1.5G", "-1", "20GB", "g")
+    def test_what_is_no_size_is_refused(self, text):
+        with self.assertRaisesRegex(cli.UserError, "--max_size"):
+            settings.size(text)
+
+    def test_a_port_that_is_taken_is_refused(self):
+        with socket.create_server(("127.0.0.1", 0)) as other:
+            taken = _changed(port=other.getsockname()[1])
+            self.assertTrue(settings.listens(taken))
+            with self.assertRaisesRegex(cli.UserError, "choose another"):
+                settings.take_port(taken)
+        settings.take_port(taken)
+        self.assertFalse(settings.listens(taken))
+
+    @parameterized.parameters({"port": 70000}, {"address": "192.0.2.1"})
+    def test_a_port_that_cannot_be_is_refused(self, **changes):
+        with self.assertRaisesRegex(cli.UserError, "choose another"):
+            settings.take_port(_changed(**changes))
+
+    def test_an_address_stands_as_in_a_url(self):
+        self.assertEqual(_GOOD.endpoint, "127.0.0.1:8980")
+        self.assertEqual(_changed(address="::1").endpoint, "[::1]:8980")
+
+
+def _block(text, opening):
+    """The text between an opening brace and its closing one."""
+    start = text.index(opening) + len(opening)
+    depth = 1
+    for position in range(start, len(text)):
+        depth += {"{": 1, "}": -1}.get(text[position], 0)
+        if not depth:
+            return text[start:position]
+    raise AssertionError(f"{opening} is not closed")
+
+
+def _location(configuration):
+    # The expression has braces of its own.
+    text = configuration.replace("{62}", "")
+    return _block(text, 'location ~ "^/(ac|cas)/([0-9a-f][0-9a-f])([0-9a-f])$" {')
+
+
+class ConfigurationTest(absltest.TestCase):
+    def test_writers_are_asked_and_readers_are_not(self):
+        location = _location(nginx.configuration(_GOOD))
+        limited = _block(location, "limit_except GET HEAD {")
+        self.assertIn('auth_basic_user_file "/srv/cache/server/writers"', limited)
+        self.assertNotIn("auth_basic", location.replace(limited, ""))
+
+    def test_readers_are_asked_where_they_have_to_be(self):
+        location = _location(nginx.configuration(_changed(readers="authenticated")))
+        limited = _block(location, "limit_except GET HEAD {")
+        self.assertIn("server/readers", location.replace(limited, ""))
+        self.assertIn("server/writers", limited)
+
+    def test_nobody_writes(self):
+        location = _location(nginx.configuration(_changed(writers="nobody", users=())))
+        self.assertIn("deny all", _block(location, "limit_except GET HEAD {"))
+
+    def test_anybody_writes(self):
+        configuration = nginx.configuration(_changed(writers="anonymous", users=()))
+        self.assertNotIn("limit_except", configuration)
+        self.assertNotIn("auth_basic", configuration)
+
+    def test_uploads_wait_on_the_same_file_system(self):
+        self.assertIn('client_body_temp_path "/srv/cache/tmp"', nginx.configuration(_GOOD))
+
+    def test_tls_is_there_when_it_is_asked_for(self):
+        plain = nginx.configuration(_GOOD)
+        secure = nginx.configuration(_changed(certificate="/c.pem", key="/k.pem"))
+        self.assertNotIn("ssl", plain)
+        self.assertRegex(secure, r"listen 127\.0\.0\.1:8980 ssl;")
+        self.assertIn('ssl_certificate_key "/k.pem"', secure)
+
+    def test_only_root_names_a_user(self):
+        self.assertIsNone(re.search(r"^user", nginx.configuration(_GOOD), re.MULTILINE))
+        self.assertIn('\nuser "cache";', nginx.configuration(_GOOD, user="cache"))
+
+    def test_no_password_stands_in_it(self):
+        self.assertNotIn(_WRITER.password, nginx.configuration(_GOOD))
+
+
+class BuildgridTest(parameterized.TestCase):
+    @parameterized.parameters(
+        # readers, writers, who, may read, may write
+        ("anonymous", "authenticated", None, True, False),
+        ("anonymous", "authenticated", _READER, True, False),
+        ("anonymous", "authenticated", _WRITER, True, True),
+        ("authenticated", "authenticated", None, False, False),
+        ("authenticated", "authenticated", _READER, True, False),
+        ("authenticated", "authenticated", _WRITER, True, True),
+        ("authenticated", "nobody", _WRITER, True, False),
+        ("anonymous", "nobody", None, True, False),
+    )
+    def test_who_may_do_what(self, readers, writers, user, reads, writes):
+        chosen = _changed(readers=readers, writers=writers)
+        header = _basic(user) if user else None
+        for method in buildgrid_server.READING:
+            self.assertEqual(buildgrid_server.allowed(chosen, method, header), reads, method)
+        for method in ("UpdateActionResult", "Write", "BatchUpdateBlobs", "Anything"):
+            self.assertEqual(buildgrid_server.allowed(chosen, method, header), writes, method)
+
+    def test_a_wrong_password_may_nothing(self):
+        header = _basic(dataclasses.replace(_READER, password="another-password"))
+        self.assertFalse(buildgrid_server.allowed(_GOOD, "GetActionResult", header))
+
+    def test_where_nobody_is_known_nobody_is_asked(self):
+        chosen = _changed(writers="anonymous", users=())
+        self.assertTrue(buildgrid_server.allowed(chosen, "Write", _basic(_WRITER)))
+
+
+def _basic(user):
+    return "Basic " + base64.b64encode(f"{user.name}:{user.password}".encode()).decode()
+
+
+if __name__ == "__main__":
+    absltest.main()

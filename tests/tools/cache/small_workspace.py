@@ -1,0 +1,190 @@
+"""A workspace of a few genrules, and Bazels that build it with the project's own .bazelrc."""
+
+import dataclasses
+import hashlib
+import os
+import pathlib
+import re
+import subprocess
+from collections.abc import Mapping, Sequence
+
+from tools.audit import bazel
+
+PARTS = 4
+_LINES = 60_000
+# One for each part and the one that puts them together.
+ACTIONS = PARTS + 1
+
+_BUILD = """\
+[genrule(
+    name = "part%d" % number,
+    srcs = ["seed.txt"],
+    outs = ["part%d.bin" % number],
+    cmd = "awk '{{for (i = 0; i < {lines}; i++) print $$0, %d, i}}' $< > $@" % number,
+) for number in range({parts})]
+
+genrule(
+    name = "whole",
+    srcs = ["part%d.bin" % number for number in range({parts})],
+    outs = ["whole.bin"],
+    cmd = "cat $(SRCS) > $@",
+)
+"""
+
+_COUNT = re.compile(r"(\d+) ([a-z][a-z -]*)")
+
+
+def part(seed: str, number: int) -> bytes:
+    """Returns what a part has to be."""
+    return "".join(f"{seed} {number} {line}\n" for line in range(_LINES)).encode()
+
+
+def whole(seed: str) -> bytes:
+    """Returns what the parts together have to be: some 6 MB."""
+    return b"".join(part(seed, number) for number in range(PARTS))
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """How a build ended.
+
+    Attributes:
+      code: Bazel's exit code.
+      counts: by kind, as in "remote cache hit", the processes that Bazel tells of.
+      notices: what it said as a warning or an error.
+      log: all that it said.
+    """
+
+    code: int
+    counts: Mapping[str, int]
+    notices: Sequence[str]
+    log: str
+
+    @property
+    def hits(self) -> int:
+        """How many actions came out of the cache."""
+        return self.counts.get("remote cache hit", 0)
+
+    @property
+    def run(self) -> int:
+        """How many actions were run here."""
+        return self.counts.get("linux-sandbox", 0)
+
+
+def outcome(code: int, log: str) -> Outcome:
+    """Reads what Bazel said."""
+    counts: dict[str, int] = {}
+    notices = []
+    lines = log.splitlines()
+    for number, line in enumerate(lines):
+        if told := re.match(r"INFO: \d+ process(?:es)?: (.*)", line):
+            counts = {kind.strip(): int(count) for count, kind in _COUNT.findall(told[1])}
+        if line.startswith(("WARNING:", "ERROR:")):
+            # What is wrong stands in the next line.
+            follows = line.endswith(":") and number + 1 < len(lines)
+            notices.append(f"{line} {lines[number + 1]}" if follows else line)
+    return Outcome(code, counts, notices, log)
+
+
+class Client:
+    """A checkout of the workspace with a Bazel, an output root and a home of its own."""
+
+    def __init__(self, folder: pathlib.Path, name: str, bazelrc: pathlib.Path) -> None:
+        """Makes the checkout.
+
+        Args:
+          folder: where it is made.
+          name: what it is called there.
+          bazelrc: the settings that it takes over.
+        """
+        self.workspace = folder / name
+        # Bazel's further startup options; others than before start another server.
+        self.startup: list[str] = []
+        self._home = folder / f"home-of-{name}"
+        self._root = folder / f"root-of-{name}"
+        for directory in (self.workspace / ".ci" / "log", self._home):
+            directory.mkdir(parents=True)
+        (self.workspace / "WORKSPACE").write_text('workspace(name = "small")\n')
+        (self.workspace / "BUILD").write_text(_BUILD.format(lines=_LINES, parts=PARTS))
+        (self.workspace / ".bazelrc").write_text(f"import {bazelrc}\n")
+
+    def command(self, *arguments: str) -> subprocess.Popen[str]:
+        """Starts Bazel."""
+        return subprocess.Popen(
+            [
+                *bazel.command(),
+                f"--output_user_root={self._root}",
+                # Many of them start, several run at once, and one that is forgotten goes by itself.
+                "--host_jvm_args=-Xmx256m",
+                "--host_jvm_args=-XX:+UseSerialGC",
+                "--host_jvm_args=-XX:TieredStopAtLevel=1",
+                "--max_idle_secs=120",
+                *self.startup,
+                *arguments,
+            ],
+            cwd=self.workspace,
+            env={**bazel.environment(), "HOME": str(self._home)},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def start(self, seed: str, *options: str) -> subprocess.Popen[str]:
+        """Starts a build of everything from nothing."""
+        if (self.workspace / "bazel-bin").exists():
+            self.command("clean").communicate()
+        return self.resume(seed, *options)
+
+    def resume(self, seed: str, *options: str) -> subprocess.Popen[str]:
+        """Starts a build of everything on what an earlier one left."""
+        (self.workspace / "seed.txt").write_text(f"{seed}\n")
+        return self.command("build", "--noshow_progress", *options, "--", "//:whole")
+
+    def build(self, seed: str, *options: str) -> Outcome:
+        """Builds everything from nothing and waits for the end."""
+        return finish(self.start(seed, *options))
+
+    def made(self) -> Mapping[str, str]:
+        """Returns the sha256 of every output that is here."""
+        folder = self.workspace / "bazel-bin"
+        return {
+            path.name: hashlib.sha256(path.read_bytes()).hexdigest()
+            for path in folder.glob("*.bin")
+        }
+
+    def shut_down(self) -> None:
+        """Ends this Bazel's server and removes all of it."""
+        self.command("shutdown").communicate()
+        bazel.remove(self._root)
+
+
+def finish(process: subprocess.Popen[str]) -> Outcome:
+    """Waits for a Bazel's end."""
+    log, _ = process.communicate(timeout=240)
+    return outcome(process.returncode, log)
+
+
+def expected(seed: str) -> Mapping[str, str]:
+    """Returns the sha256 of every output."""
+    made = {f"part{number}.bin": part(seed, number) for number in range(PARTS)}
+    made["whole.bin"] = whole(seed)
+    return {name: hashlib.sha256(content).hexdigest() for name, content in made.items()}
+
+
+def unsound(cache: pathlib.Path) -> list[str]:
+    """Returns the files of a cache's folder whose content is not what their name says."""
+    return [
+        path.name
+        for path in sorted((cache / "cas").glob("*/*"))
+        if hashlib.sha256(path.read_bytes()).hexdigest() != path.name
+    ]
+
+
+def entries(cache: pathlib.Path) -> Mapping[str, int]:
+    """Returns every entry of a cache's folder with its inode, which a new upload changes."""
+    return {
+        os.path.join(*path.parts[-3:]): path.stat().st_ino
+        for kind in ("ac", "cas")
+        for path in (cache / kind).glob("*/*")
+    }

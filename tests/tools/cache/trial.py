@@ -1,0 +1,105 @@
+"""What a case of failures.py works with: a server, Bazels, and what they have to make."""
+
+import contextlib
+import pathlib
+import shutil
+from collections.abc import Callable, Sequence
+
+from tests.tools.cache import servers, small_workspace
+from tests.tools.cache.small_workspace import ACTIONS, Client, Outcome
+
+CI = "--config=ci"
+READ = "--config=remote-cache"
+WRITER = servers.authorization(servers.WRITER)
+
+
+def expect(condition: bool, complaint: str) -> None:
+    """Ends a case with a complaint unless a condition holds."""
+    if not condition:
+        raise AssertionError(complaint)
+
+
+class Trial:
+    """What a case works with.
+
+    Attributes:
+      backend: the server's kind.
+      folder: where the case may write.
+      cache: the server's folder.
+      seed: what decides the outputs' bytes.
+      clients: Bazels, each with an output root and a home of its own.
+    """
+
+    def __init__(self, backend: str, folder: pathlib.Path, clients: Sequence[Client]) -> None:
+        self.backend = backend
+        self.folder = folder
+        self.seed = backend
+        self.clients = clients
+        self.writer, self.reader = clients[:2]
+        self.users = folder / "users"
+        servers.write_users(self.users)
+        self.cache = folder / "cache"
+
+    def serve(
+        self, *options: str, preparation: Callable[[], None] | None = None
+    ) -> contextlib.AbstractContextManager[servers.Server]:
+        """Returns a server with users, on this case's folder."""
+        return servers.serving(
+            self.backend,
+            self.cache,
+            f"--users={self.users}",
+            *options,
+            preparation=preparation,
+        )
+
+    def log(self) -> str:
+        """Returns what the server said."""
+        return servers.log_of(self.cache).read_text(encoding="utf-8")
+
+    def prefilled(self) -> None:
+        """Takes a cache that the first case that needed one filled."""
+        filled = self.folder.with_name("filled")
+        if not filled.exists():
+            with self.serve() as server:
+                self.fill(server)
+            shutil.move(self.cache, filled)
+        shutil.copytree(filled, self.cache)
+
+    def fill(self, server: servers.Server) -> Outcome:
+        """Builds as CI does."""
+        outcome = self.writer.build(
+            self.seed,
+            CI,
+            f"--remote_cache={server.address()}",
+            WRITER,
+        )
+        self.check(self.writer, outcome)
+        expect(outcome.run == ACTIONS, f"filling ran {outcome.run} actions of {ACTIONS}")
+        return outcome
+
+    def read(self, server: servers.Server, *options: str, seed: str | None = None) -> Outcome:
+        """Builds as a person does, from nothing."""
+        outcome = self.reader.build(
+            seed or self.seed, READ, f"--remote_cache={server.address()}", *options
+        )
+        self.check(self.reader, outcome, seed)
+        return outcome
+
+    def check(self, client: Client, outcome: Outcome, seed: str | None = None) -> None:
+        """Holds what a build made against what it has to be."""
+        expect(outcome.code == 0, f"the build ended with {outcome.code}: {outcome.log[-2000:]}")
+        made, wanted = client.made(), small_workspace.expected(seed or self.seed)
+        expect(
+            made == wanted, f"other bytes than expected: {sorted(made.items() ^ wanted.items())}"
+        )
+
+
+def seen(outcome: Outcome) -> str:
+    """Returns what a table says of a build."""
+    notice = outcome.notices[0] if outcome.notices else "no warning"
+    return f"{outcome.hits} hits, {outcome.run} run; {notice}"
+
+
+def noticed(outcome: Outcome) -> None:
+    """Expects that Bazel said what was wrong."""
+    expect(bool(outcome.notices), f"Bazel said nothing of what was wrong: {outcome.log}")

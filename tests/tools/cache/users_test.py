@@ -1,0 +1,89 @@
+"""Tests of the file of users: what is taken, what is refused, and whom a header names."""
+
+import base64
+import os
+
+import bcrypt
+from absl.testing import absltest, parameterized
+
+from tools.cache import users
+from tools.cli import cli
+
+_TEXT = """\
+# A comment.
+writer ci 0123456789abcdef
+
+reader lap.top-1 a-password-of-more-than-16
+"""
+
+
+def _header(text: str, scheme: str = "Basic") -> str:
+    return f"{scheme} {base64.b64encode(text.encode()).decode()}"
+
+
+class UsersTest(parameterized.TestCase):
+    def test_lines_are_users(self):
+        self.assertEqual(
+            users.parse(_TEXT, "FILE"),
+            [
+                users.User("writer", "ci", "0123456789abcdef"),
+                users.User("reader", "lap.top-1", "a-password-of-more-than-16"),
+            ],
+        )
+
+    @parameterized.parameters(
+        ("ci 0123456789abcdef", "line 1 is not"),
+        ("owner ci 0123456789abcdef", "line 1 is not"),
+        ("\nwriter c:i 0123456789abcdef", "line 2 is not"),
+        ("writer ci 0123 456789abcdef", "line 1 is not"),
+        ("writer ci short", "line 1: the password of ci"),
+        ("writer ci " + 73 * "x", "line 1: the password of ci"),
+        ("writer a 0123456789abcdef\nreader a 0123456789abcdef", "line 2 names a a second time"),
+        ("# nobody\n", "no user"),
+    )
+    def test_other_lines_are_refused_by_number_and_without_the_password(self, text, complaint):
+        with self.assertRaisesRegex(cli.UserError, f"FILE: .*{complaint}") as refusal:
+            users.parse(text, "FILE")
+        self.assertNotIn("0123456789abcdef", str(refusal.exception))
+
+    def test_a_file_that_others_read_is_refused(self):
+        path = self.create_tempfile(content=_TEXT).full_path
+        os.chmod(path, 0o640)
+        with self.assertRaisesRegex(cli.UserError, "chmod 600"):
+            users.read(path)
+        os.chmod(path, 0o600)
+        self.assertLen(users.read(path), 2)
+
+    def test_a_file_that_is_no_text_is_refused(self):
+        path = self.create_tempfile(content=b"\xff\xfe").full_path
+        os.chmod(path, 0o600)
+        with self.assertRaisesRegex(cli.UserError, "UTF-8"):
+            users.read(path)
+
+    def test_htpasswd_holds_hashes_that_fit(self):
+        lines = users.htpasswd(users.parse(_TEXT, "FILE")).splitlines()
+        self.assertLen(lines, 2)
+        name, _, digest = lines[0].partition(":")
+        self.assertEqual(name, "ci")
+        self.assertTrue(bcrypt.checkpw(b"0123456789abcdef", digest.encode()))
+        self.assertFalse(bcrypt.checkpw(b"0123456789abcdeX", digest.encode()))
+
+    @parameterized.parameters(
+        (_header("ci:0123456789abcdef"), "ci"),
+        (_header("ci:0123456789abcdef", "basic"), "ci"),
+        (_header("lap.top-1:a-password-of-more-than-16"), "lap.top-1"),
+        (_header("lap.top-1:0123456789abcdef"), None),
+        (_header("ci:"), None),
+        (_header("ci"), None),
+        (_header("ci:0123456789abcdef", "Bearer"), None),
+        ("Basic not-base64!", None),
+        ("Basic", None),
+        ("", None),
+    )
+    def test_a_header_names_a_user(self, header, name):
+        found = users.identified(users.parse(_TEXT, "FILE"), header)
+        self.assertEqual(found and found.name, name)
+
+
+if __name__ == "__main__":
+    absltest.main()
