@@ -5,8 +5,8 @@ load("//third_party/as_published:repositories.bzl", "as_published_repositories")
 load("//third_party/bazel:stubs.bzl", "bazel_stubs")
 load("//third_party/checkpoints:released.bzl", "released_archives")
 load("//third_party/debian:debian.bzl", "debian_package_tree", "debian_packages")
+load("//third_party/debian:programs.bzl", "debian_programs", "worker_image")
 load("//third_party/materials:materials.bzl", "materials")
-load("//third_party/nginx:nginx.bzl", "nginx")
 load("//third_party/pip:wheels.bzl", "python_site", "wheelhouse")
 load("//third_party/python:cpython.bzl", "AUDIT_PACKAGES", "cpython")
 load("//third_party/python:cpython_3_7.bzl", "cpython_3_7")
@@ -176,14 +176,33 @@ def third_party_repositories():
         name = "cache_debian",
         lock = "//third_party/debian:cache.lock.json",
     )
-    nginx(
+    debian_programs(
         name = "nginx",
         packages = ["@cache_debian//:{}.deb".format(package) for package in ["libpcre2-8-0", "nginx"]] +
                    ["@debian//:{}.deb".format(package) for package in NGINX_LIBRARY_PACKAGES],
+        programs = ["usr/sbin/nginx"],
     )
     python_site(
         name = "buildgrid_site",
         lock = "//third_party/buildgrid:requirements.lock",
+    )
+
+    # Asked for by `tools/execution` and its tests alone.
+    debian_packages(
+        name = "worker_debian",
+        lock = "//third_party/debian:worker.lock.json",
+    )
+    worker_image(
+        name = "worker_image",
+        packages = ["@worker_debian//:{}.deb".format(package) for package in ["bash", "coreutils", "dash", "libtinfo6"]] +
+                   ["@debian//:libc6.deb"],
+        programs = ["bin/bash", "bin/dash", "usr/bin/env"],
+    )
+    debian_programs(
+        name = "bubblewrap",
+        packages = ["@worker_debian//:{}.deb".format(package) for package in ["bubblewrap", "libcap2", "libselinux1"]] +
+                   ["@cache_debian//:libpcre2-8-0.deb", "@debian//:libc6.deb"],
+        programs = ["usr/bin/bwrap"],
     )
     released_archives()
     as_published_repositories()

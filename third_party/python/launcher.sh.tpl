@@ -7,6 +7,18 @@ case $runtime in
     /*) ;;
     *) runtime=$PWD/$runtime ;;
 esac
+if [ ! -d "$runtime" ]; then
+    # Bazel 4 gives a remote action a folder of its runfiles at the folder's place in the workspace instead.
+    runtime=$PWD/external/${here##*/}/runtime
+    path=
+    IFS=:
+    for entry in ${PYTHONPATH:-}; do
+        [ -d "$entry" ] || entry=$PWD/external/${entry#*.runfiles/}
+        path=$path${path:+:}$entry
+    done
+    unset IFS
+    PYTHONPATH=$path
+fi
 
 # -s -S: no user site, no site-packages of the host. -B: write no bytecode into an input. -P: the
 # script's own folder is not importable, so an undeclared neighbour is not either. Not -I: it would
