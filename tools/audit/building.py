@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import pathlib
 import subprocess
 import tempfile
@@ -36,12 +37,12 @@ def _files(number: str, sets: Mapping[str, Any]) -> list[str]:
         seen.add(number)
         content = sets.get(number, {})
         for file in content.get("files", []):
-            path = urllib.parse.urlsplit(file["uri"])
-            if path.scheme != "file":
+            path = urllib.parse.unquote(urllib.parse.urlsplit(file["uri"]).path)
+            if not os.path.exists(path):
                 raise cli.UserError(
-                    f"{file['uri']}: was built but not downloaded; build without minimal download."
+                    f"{path}: was built but not downloaded; build without minimal download."
                 )
-            found.append(urllib.parse.unquote(path.path))
+            found.append(path)
         pending += [other["id"] for other in content.get("fileSets", [])]
     return found
 
@@ -120,6 +121,8 @@ def build_all(
             "build",
             *options,
             f"--build_event_json_file={events}",
+            # Otherwise a file's address is the remote cache's, if that is reached over gRPC.
+            "--nobuild_event_json_file_path_conversion",
             *(f"--output_groups=+{group}" for group in groups),
             "--",
             *targets,

@@ -17,37 +17,43 @@ class BuildingTest(absltest.TestCase):
         self.enter_context(flagsaver.flagsaver(bazel=[self.bazel.program]))
         self.enter_context(mock.patch.dict(os.environ, {"BUILD_WORKSPACE_DIRECTORY": self.folder}))
 
+    def _made(self, name: str) -> str:
+        path = pathlib.Path(self.folder, name)
+        path.touch()
+        return path.as_uri()
+
     def test_files_by_label_and_group(self):
         self.bazel.builds(
             {
-                "//models:a": {"default": ["file:///out/a.tflite"]},
+                "//models:a": {"default": [self._made("a.tflite")]},
                 "//models:b": {
-                    "default": ["file:///out/b%20b.tflite"],
-                    "raw": ["file:///out/b.raw.tflite", "file:///out/b.log"],
+                    "default": [self._made("b b.tflite")],
+                    "raw": [self._made("b.raw.tflite"), self._made("b.log")],
                 },
             }
         )
         labels = ["//models:a", "//models:b"]
         first, second = building.build_all(labels, ["--x"], ["raw"], self.folder, ["--batch"])
         self.assertEqual((first.label, second.label), ("//models:a", "//models:b"))
-        self.assertEqual(first.files, {"default": ["/out/a.tflite"]})
-        self.assertEqual(second.files["default"], ["/out/b b.tflite"])
-        self.assertCountEqual(second.files["raw"], ["/out/b.raw.tflite", "/out/b.log"])
+        self.assertEqual(first.files, {"default": [f"{self.folder}/a.tflite"]})
+        self.assertEqual(second.files["default"], [f"{self.folder}/b b.tflite"])
+        raw = [f"{self.folder}/b.raw.tflite", f"{self.folder}/b.log"]
+        self.assertCountEqual(second.files["raw"], raw)
         [call] = self.bazel.calls()
         self.assertStartsWith(call, f"{self.folder}: --batch build --x ")
         self.assertIn("--output_groups=+raw", call)
         self.assertEndsWith(call, " -- //models:a //models:b")
 
     def test_one_target(self):
-        self.bazel.builds({"//models:a": {"default": ["file:///out/a.tflite"]}})
+        self.bazel.builds({"//models:a": {"default": [self._made("a.tflite")]}})
         self.assertEqual(building.build("//models:a", []).label, "//models:a")
         self.bazel.builds({"//models:a": {}, "//models:b": {}})
         with self.assertRaisesRegex(cli.UserError, "//models/...: these are 2 targets"):
             building.build("//models/...", [])
 
     def test_an_output_that_stayed_in_a_cache_is_named(self):
-        self.bazel.builds({"//models:a": {"default": ["bytestream://cache/blobs/1234/5"]}})
-        with self.assertRaisesRegex(cli.UserError, "1234/5: was built but not downloaded"):
+        self.bazel.builds({"//models:a": {"default": [f"file://{self.folder}/a.tflite"]}})
+        with self.assertRaisesRegex(cli.UserError, "^/.*/a.tflite: was built but not downloaded"):
             building.build("//models:a", [])
 
     def test_models_of_patterns(self):
