@@ -1,0 +1,142 @@
+"""Builds models with --config=rbe where an action has nothing but its declared inputs.
+
+    bazel run //tests/tools/execution:remote_build -- [//models:x ...]
+
+A service on loopback (service.py) gives every action of them a root of its own, with a worker's
+image of three programs and no other file of this machine. Each model must be the file that
+models/models.lock.json says. Then small targets are built that want what is not there: each must
+fail. It needs Bazel itself and user namespaces, so it cannot be a test in a sandbox.
+"""
+
+import collections
+import contextlib
+import os
+import pathlib
+import re
+import subprocess
+from collections.abc import Iterator, Sequence
+
+from absl import flags
+
+from tools.audit import bazel, building, execution_log, models_lock
+from tools.cli import cli
+
+_SERVICE = flags.DEFINE_string("service", None, "The service; the BUILD file names it.")
+_IMAGE = flags.DEFINE_string("image", None, "The worker's image; the BUILD file names it.")
+_SANDBOX = flags.DEFINE_string("sandbox", None, "bubblewrap; the BUILD file names it.")
+_DIRECTORY = flags.DEFINE_string(
+    "directory", None, "Where to build and to leave everything; by default a temporary folder."
+)
+
+# Every kind of action that a model can have but MLIR's conversion and its representative dataset.
+_MODELS = ("//models:mobiledet_qat",)
+_CONTROLS = "//tests/tools/execution/controls"
+_SOUND = "sound"
+# What each control says that has to fail.
+FAILING = {
+    "host_file": r"/etc/passwd: No such file or directory",
+    "host_program": r"/usr/bin/sort: No such file or directory",
+    "neighbour": r"undeclared\.txt: No such file or directory",
+    "home": r"cd: /root: No such file or directory|cd: ~root: No such file or directory",
+}
+
+
+@contextlib.contextmanager
+def _service(directory: pathlib.Path) -> Iterator[str]:
+    """Yields the address of a service that ends with the block."""
+    arguments = [
+        *(os.path.abspath(_SERVICE.value), f"--directory={directory}"),
+        *(
+            f"--image={os.path.abspath(_IMAGE.value)}",
+            f"--sandbox={os.path.abspath(_SANDBOX.value)}",
+        ),
+    ]
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) as service:
+        try:
+            address = service.stdout.readline().strip()
+            if not address:
+                raise cli.UserError("the execution service did not start; it says why above.")
+            yield address
+        finally:
+            service.terminate()
+
+
+def complaints(built: Sequence[building.Built], lock: models_lock.Lock) -> list[str]:
+    """Returns what differs between the lock and the models that were built."""
+    found = []
+    for model in built:
+        (identity,) = (pathlib.Path(path) for path in model.files["identity"])
+        (raw,) = (pathlib.Path(path) for path in model.files["raw"])
+        (content,) = (pathlib.Path(p) for p in model.files["default"] if p.endswith(".tflite"))
+        key = models_lock.identity(identity.read_bytes(), str(identity))
+        row = models_lock.row(content.read_bytes(), raw.read_bytes(), key.tensorflow)
+        found += [f"{key}: {line}" for line in models_lock.differences(lock[key], row)]
+    return found
+
+
+def _build_models(
+    targets: Sequence[str], startup: Sequence[str], options: Sequence[str], log: pathlib.Path
+) -> list[str]:
+    built = building.build_all(
+        targets,
+        [*options, f"--execution_log_json_file={log}"],
+        ("identity", "raw", "provenance"),
+        startup_options=startup,
+    )
+    lock_path = pathlib.Path(cli.workspace(), models_lock.PATH)
+    lock = models_lock.parse(cli.read_file(str(lock_path), "lock"), str(lock_path))
+    actions = execution_log.read(str(log)).values()
+    kinds = collections.Counter(action.mnemonic for action in actions)
+    for kind, count in sorted(kinds.items()):
+        print(f"{kind:24} {count:3}")
+    inputs = sum(len(action.inputs) for action in actions)
+    print(f"{len(actions)} actions were executed remotely, from {inputs} declared input files")
+    return [
+        *complaints(built, lock),
+        *(f"{action.name}: came out of a cache" for action in actions if action.cache_hit),
+    ]
+
+
+def _build_controls(startup: Sequence[str], options: Sequence[str]) -> list[str]:
+    found = []
+    for name in (_SOUND, *FAILING):
+        result = subprocess.run(
+            [*bazel.command(), *startup, "build", *options, f"{_CONTROLS}:{name}"],
+            cwd=cli.workspace(),
+            env=bazel.environment(),
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+        if name == _SOUND:
+            said = "is built" if not result.returncode else "fails"
+            right = not result.returncode
+        else:
+            reason = re.search(FAILING[name], result.stderr)
+            right = bool(result.returncode and reason)
+            said = f"fails: {reason.group()}" if right else f"ends with {result.returncode}"
+        print(f"{name:24} {said}")
+        if not right:
+            found.append(f"{name}: {said}; Bazel says:\n{result.stderr}")
+    return found
+
+
+def main(argv: Sequence[str]) -> None:
+    if not _SERVICE.value:
+        raise cli.UserError("--service is missing; start this program with `bazel run`.")
+    with bazel.output_folder(_DIRECTORY.value, "remote-build-") as folder:
+        startup = [f"--output_base={folder / 'output_base'}"]
+        with _service(folder / "service") as address:
+            options = ["--config=rbe", f"--remote_executor={address}", "--noshow_progress"]
+            try:
+                found = _build_models(argv[1:] or _MODELS, startup, options, folder / "log.json")
+                found += _build_controls(startup, options)
+            finally:
+                bazel.call([*startup, "shutdown"])
+    if found:
+        raise cli.UserError("\n".join(found))
+    print("every model is as locked, and what is not declared is not there.")
+
+
+if __name__ == "__main__":
+    cli.run(main, positional=None)

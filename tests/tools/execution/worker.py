@@ -1,0 +1,163 @@
+"""Runs an action where nothing is but a worker's image and the action's declared inputs.
+
+No other file of this machine is there, no network, no other process, and no variable but the
+action's own. That is what an execution service gives an action. Messages and fields are those of
+the Remote Execution API (build/bazel/remote/execution/v2/remote_execution.proto).
+"""
+
+import itertools
+import os
+import pathlib
+import shutil
+import subprocess
+from collections.abc import Iterable, Sequence
+
+from buildgrid._protos.build.bazel.remote.execution.v2.remote_execution_pb2 import (
+    Action,
+    ActionResult,
+    Command,
+    Digest,
+    Directory,
+    DirectoryNode,
+    FileNode,
+    OutputDirectory,
+    OutputFile,
+    Tree,
+)
+from buildgrid.server.exceptions import FailedPreconditionError
+from buildgrid.server.utils.digests import create_digest
+
+from tools.cache import buildgrid_storage
+from tools.cache.directory import Directory as CacheDirectory
+
+# Where actions run: below another path than any build's, of another length each time.
+_FOLDER = "worker"
+
+
+class Worker:
+    """Runs actions, each in a root of its own."""
+
+    def __init__(self, directory: CacheDirectory, image: pathlib.Path, sandbox: Sequence[str]):
+        """Makes a worker.
+
+        Args:
+          directory: where the CAS is that inputs come from and outputs go to.
+          image: the folder with the worker's image, which is only read.
+          sandbox: the command that starts bubblewrap.
+        """
+        self._directory = directory
+        self._storage = buildgrid_storage.FileStorage(directory)
+        self._image = image
+        self._sandbox = tuple(sandbox)
+        self._numbers = itertools.count(1)
+        # Clients take the empty blob to be everywhere, and never upload it.
+        self._write(b"")
+
+    def _read(self, digest: Digest) -> bytes:
+        blob = self._storage.get_blob(digest)
+        if blob is None:
+            raise FailedPreconditionError(f"the blob {digest.hash} was not uploaded")
+        with blob:
+            return blob.read()
+
+    def _write(self, content: bytes) -> Digest:
+        digest = create_digest(content)
+        self._storage.stream_write_blob(digest, iter([content]))
+        return digest
+
+    def lay_inputs(self, digest: Digest, folder: pathlib.Path) -> None:
+        """Lays an input tree in a folder that is there; files are shared and read-only."""
+        directory = Directory.FromString(self._read(digest))
+        for file in directory.files:
+            path = self._directory.path("cas", file.digest.hash)
+            try:
+                # Bazel calls every input executable.
+                path.chmod(0o555)
+                os.link(path, folder / file.name)
+            except FileNotFoundError as error:
+                raise FailedPreconditionError(f"{file.name} was not uploaded") from error
+        for link in directory.symlinks:
+            (folder / link.name).symlink_to(link.target)
+        for child in directory.directories:
+            (folder / child.name).mkdir()
+            self.lay_inputs(child.digest, folder / child.name)
+
+    def _file(self, path: pathlib.Path) -> tuple[Digest, bool]:
+        return self._write(path.read_bytes()), os.access(path, os.X_OK)
+
+    def _tree(self, folder: pathlib.Path) -> tuple[Directory, list[Directory]]:
+        directory, below = Directory(), []
+        for path in sorted(folder.iterdir()):
+            if path.is_dir():
+                child, children = self._tree(path)
+                below += [child, *children]
+                digest = create_digest(child.SerializeToString())
+                directory.directories.append(DirectoryNode(name=path.name, digest=digest))
+            else:
+                digest, executable = self._file(path)
+                directory.files.append(
+                    FileNode(name=path.name, digest=digest, is_executable=executable)
+                )
+        return directory, below
+
+    def _outputs(self, command: Command, folder: pathlib.Path) -> ActionResult:
+        result = ActionResult()
+        for name in command.output_files:
+            if (folder / name).is_file():
+                digest, executable = self._file(folder / name)
+                result.output_files.append(
+                    OutputFile(path=name, digest=digest, is_executable=executable)
+                )
+        for name in command.output_directories:
+            if (folder / name).is_dir():
+                root, children = self._tree(folder / name)
+                digest = self._write(Tree(root=root, children=children).SerializeToString())
+                result.output_directories.append(OutputDirectory(path=name, tree_digest=digest))
+        return result
+
+    def _make_folders(self, names: Iterable[str], folder: pathlib.Path) -> None:
+        for name in names:
+            (folder / name).mkdir(parents=True, exist_ok=True)
+
+    def run(self, action: Action) -> ActionResult:
+        """Runs an action and stores its outputs.
+
+        Raises:
+          FailedPreconditionError: a declared input was not uploaded.
+        """
+        command = Command.FromString(self._read(action.command_digest))
+        number = next(self._numbers)
+        root = self._directory.temporary / f"root-{number}"
+        shutil.copytree(self._image, root, symlinks=True)
+        try:
+            place = pathlib.Path(_FOLDER, "x" * (number % 7), str(number))
+            folder = root / place
+            folder.mkdir(parents=True)
+            self.lay_inputs(action.input_root_digest, folder)
+            files = [os.path.dirname(name) for name in command.output_files]
+            # Version 2.0 of the interface: of an output that is a folder, the worker makes the
+            # parent, not the folder itself.
+            parents = [os.path.dirname(name) for name in command.output_directories]
+            self._make_folders([*files, *parents], folder)
+            variables = {item.name: item.value for item in command.environment_variables}
+            done = subprocess.run(
+                [
+                    *self._sandbox,
+                    *("--unshare-all", "--die-with-parent", "--new-session", "--clearenv"),
+                    *("--bind", str(root), "/", "--proc", "/proc", "--dev", "/dev"),
+                    *("--tmpfs", "/tmp", "--chdir", f"/{place / command.working_directory}"),
+                    *(word for item in variables.items() for word in ("--setenv", *item)),
+                    "--",
+                    *command.arguments,
+                ],
+                check=False,
+                env={},
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+            )
+            result = self._outputs(command, folder)
+        finally:
+            shutil.rmtree(root)
+        result.exit_code = done.returncode
+        result.stdout_raw, result.stderr_raw = done.stdout, done.stderr
+        return result
