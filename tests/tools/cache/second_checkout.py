@@ -8,20 +8,15 @@ files the same bytes. Built there once more with --config=minimal-download, of a
 only the models may come.
 """
 
-import contextlib
-import dataclasses
-import hashlib
-import os
 import pathlib
 import re
-import subprocess
-import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from absl import flags
 
 from tests.tools.cache import servers
-from tools.audit import bazel, building, execution_log
+from tests.tools.cache.checkout import Checkout, Made, git
+from tools.audit import bazel, execution_log
 from tools.cli import cli
 
 _BACKEND = flags.DEFINE_enum("backend", "nginx", list(servers.SCHEMES), "The server.")
@@ -29,106 +24,6 @@ _DIRECTORY = flags.DEFINE_string("directory", None, "Where to work, and to leave
 
 _MODELS = ("//models:mobilenet_v1_1.0_224", "//models:edsr_f32b5_int8")
 _DOWNLOAD = re.compile(r" GET /cas/\S+ 200 (\d+) ")
-
-
-@dataclasses.dataclass(frozen=True)
-class Made:
-    """What a build did.
-
-    Attributes:
-      models: every model's sha256, by its file's name.
-      actions: the actions of Bazel's execution log.
-      seconds: how long it took.
-      execroot: the folder that the actions' paths are seen from.
-    """
-
-    models: Mapping[str, str]
-    actions: Sequence[execution_log.Action]
-    seconds: float
-    execroot: pathlib.Path
-
-    @property
-    def run(self) -> list[str]:
-        """The names of the actions that did not come out of the cache."""
-        return [action.name for action in self.actions if not action.cache_hit]
-
-
-class Checkout:
-    """A clean clone with an output root and a home of its own."""
-
-    def __init__(self, folder: pathlib.Path, name: str, caches: str) -> None:
-        """Clones the workspace that this program was started in.
-
-        Args:
-          folder: where it is made.
-          name: what it is called there.
-          caches: where what is fetched is found, so that nothing is fetched twice.
-        """
-        self.workspace = folder / name
-        self._home = folder / f"home-of-{name}"
-        self._home.mkdir()
-        self._startup = [f"--output_user_root={folder / f'root-of-{name}'}"]
-        self._caches = caches
-        _git("clone", "--quiet", cli.workspace(), str(self.workspace))
-
-    @contextlib.contextmanager
-    def _at_home(self) -> Iterator[None]:
-        before = os.environ.get("HOME")
-        os.environ["HOME"] = str(self._home)
-        try:
-            yield
-        finally:
-            if before is None:
-                del os.environ["HOME"]
-            else:
-                os.environ["HOME"] = before
-
-    def build(self, models: Sequence[str], *options: str) -> Made:
-        """Builds models from nothing but what is fetched."""
-        log = self._home / "execution_log.json"
-        with self._at_home():
-            bazel.call([*self._startup, "clean"], str(self.workspace))
-            begun = time.monotonic()
-            built = building.build_all(
-                models,
-                [
-                    "--noshow_progress",
-                    f"--repository_cache={self._caches}",
-                    # A person's own would answer before the server is asked.
-                    "--disk_cache=",
-                    *options,
-                    f"--execution_log_json_file={log}",
-                ],
-                workspace=str(self.workspace),
-                startup_options=self._startup,
-            )
-            seconds = time.monotonic() - begun
-        files = [pathlib.Path(path) for each in built for path in each.files["default"]]
-        return Made(
-            models={path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files},
-            actions=list(execution_log.read(str(log)).values()),
-            seconds=seconds,
-            execroot=pathlib.Path(str(files[0]).partition("/bazel-out/")[0]),
-        )
-
-    def shut_down(self) -> None:
-        """Ends this Bazel's server."""
-        with self._at_home():
-            bazel.call([*self._startup, "shutdown"], str(self.workspace))
-
-
-def _git(*arguments: str) -> str:
-    result = subprocess.run(
-        ["git", *arguments],
-        check=False,
-        cwd=cli.workspace(),
-        env=bazel.environment(),
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    if result.returncode:
-        raise cli.UserError(f"git {arguments[0]} failed; its own words are above.")
-    return result.stdout.strip()
 
 
 def downloaded(log: str) -> int:
@@ -169,7 +64,7 @@ def differences(first: Made, second: Made, minimal: Made) -> list[str]:
 def main(argv: Sequence[str]) -> None:
     models = argv[1:] or list(_MODELS)
     caches = bazel.ask("info", "repository_cache")
-    if _git("status", "--porcelain"):
+    if git("status", "--porcelain"):
         print("What is not committed is not in the checkouts.", flush=True)
     with bazel.output_folder(_DIRECTORY.value, "second-checkout-") as folder:
         users, cache = folder / "users", folder / "cache"
@@ -192,7 +87,7 @@ def main(argv: Sequence[str]) -> None:
                 sent.append(_sent(log))
         finally:
             for checkout in checkouts:
-                checkout.shut_down()
+                checkout.call("shutdown")
         found = differences(first, second, minimal)
         part = here(minimal.execroot, minimal.actions)
     for name, made, files, moved in (

@@ -1,0 +1,123 @@
+"""A second place to build in: a clone whose Bazel shares nothing with the first one's."""
+
+import contextlib
+import dataclasses
+import hashlib
+import os
+import pathlib
+import subprocess
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from typing import IO
+
+from tools.audit import bazel, building, execution_log
+from tools.cli import cli
+
+
+@dataclasses.dataclass(frozen=True)
+class Made:
+    """What a build did.
+
+    Attributes:
+      models: every model's sha256, by its file's name.
+      actions: the actions of Bazel's execution log.
+      seconds: how long it took.
+      execroot: the folder that the actions' paths are seen from.
+    """
+
+    models: Mapping[str, str]
+    actions: Sequence[execution_log.Action]
+    seconds: float
+    execroot: pathlib.Path
+
+    @property
+    def run(self) -> list[str]:
+        """The names of the actions that did not come out of the cache."""
+        return [action.name for action in self.actions if not action.cache_hit]
+
+
+class Checkout:
+    """A clean clone with an output root and a home of its own.
+
+    Attributes:
+      workspace: the clone.
+      options: Bazel's, for every build in it.
+    """
+
+    def __init__(self, folder: pathlib.Path, name: str, caches: str) -> None:
+        """Clones the workspace that this program was started in.
+
+        Args:
+          folder: where it is made.
+          name: what it is called there.
+          caches: where what is fetched is found, so that nothing is fetched twice.
+        """
+        self.workspace = folder / name
+        self._home = folder / f"home-of-{name}"
+        self._home.mkdir()
+        self._startup = [f"--output_user_root={folder / f'root-of-{name}'}"]
+        self.options = (
+            "--noshow_progress",
+            f"--repository_cache={caches}",
+            # A person's own would answer before the server is asked.
+            "--disk_cache=",
+        )
+        git("clone", "--quiet", cli.workspace(), str(self.workspace))
+
+    @contextlib.contextmanager
+    def _at_home(self) -> Iterator[None]:
+        before = os.environ.get("HOME")
+        os.environ["HOME"] = str(self._home)
+        try:
+            yield
+        finally:
+            if before is None:
+                del os.environ["HOME"]
+            else:
+                os.environ["HOME"] = before
+
+    def call(self, *arguments: str, stderr: IO[str] | None = None) -> int:
+        """Calls this checkout's Bazel; returns its exit code."""
+        with self._at_home():
+            command = [*self._startup, *arguments]
+            return bazel.call(command, str(self.workspace), stderr=stderr).returncode
+
+    def build(self, models: Sequence[str], *options: str) -> Made:
+        """Builds models from nothing but what is fetched, with an execution log."""
+        log = self._home / "execution_log.json"
+        self.call("clean")
+        with self._at_home():
+            begun = time.monotonic()
+            built = building.build_all(
+                models,
+                [*self.options, *options, f"--execution_log_json_file={log}"],
+                workspace=str(self.workspace),
+                startup_options=self._startup,
+            )
+            seconds = time.monotonic() - begun
+        files = [pathlib.Path(path) for each in built for path in each.files["default"]]
+        return Made(
+            models={path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files},
+            actions=list(execution_log.read(str(log)).values()),
+            seconds=seconds,
+            execroot=pathlib.Path(str(files[0]).partition("/bazel-out/")[0]),
+        )
+
+
+def git(*arguments: str) -> str:
+    """Calls git in the workspace that this program was started in; returns what it printed.
+
+    Raises:
+      cli.UserError: it failed.
+    """
+    result = subprocess.run(
+        ["git", *arguments],
+        check=False,
+        cwd=cli.workspace(),
+        env=bazel.environment(),
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    if result.returncode:
+        raise cli.UserError(f"git {arguments[0]} failed; its own words are above.")
+    return result.stdout.strip()

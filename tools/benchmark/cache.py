@@ -1,0 +1,286 @@
+"""Measures what a remote cache saves.
+
+    bazel run //tools/benchmark:cache -- [--directory=FOLDER] [--json=FILE] [//models:x ...]
+
+A real server (nginx) on loopback and two checkouts, each with an output root of its own; both have
+fetched what they need before anything is measured. (a) a cold build that fills the cache; (b) the
+other checkout, from a stopped Bazel, out of the cache; the same with minimal download; (c) there
+after an edit of one model's config; (d) after an edit of the canonical writer. Beside (b) stands
+what it cannot do without: Bazel's start and analysis, and copying the same bytes over loopback.
+After that (c) and (d) are built once more with an execution log, to see what ran.
+"""
+
+import dataclasses
+import http.client
+import json
+import pathlib
+import re
+import time
+import urllib.parse
+from collections.abc import Mapping, Sequence
+
+from absl import flags
+from rich.console import Console
+from rich.table import Table
+
+from tests.tools.cache import checkout, servers
+from tools.audit import bazel, execution_log
+from tools.cli import cli
+
+_DIRECTORY = flags.DEFINE_string("directory", None, "Where to work, and to leave it all.")
+_JSON = flags.DEFINE_string("json", None, "A file for the same figures as JSON.")
+
+_MODELS = ("//models:all_models",)
+COLD, WARM = "(a) cold", "(b) another checkout"
+# The edits: a file, what stands in it, and what comes instead.
+_FAMILY = "mobilenet_v1"
+_CONFIG_EDIT = (f"models/{_FAMILY}/BUILD", "seed = 20180802,", "seed = 20180803,")
+_WRITER_EDIT = (
+    "tools/canonicalize/tflite_model.py",
+    "_DATA_ALIGNMENT = 16\n",
+    "_DATA_ALIGNMENT = 16  # edited\n",
+)
+# What stands before the canonical form of a model.
+_CONVERSION = frozenset(
+    {
+        "CanonicalGraphDef",
+        "ExportFrozenGraph",
+        "ExportTfliteSsdGraph",
+        "Genrule",
+        "MlirConvert",
+        "SeedCheckpoint",
+    }
+)
+_GET = re.compile(r" GET (/cas/\S+) 200 (\d+) ")
+# Bazel's own count, as in "12 processes: 3 internal, 9 remote cache hit."
+_PROCESSES = re.compile(r"(\d+) (remote cache hit|linux-sandbox)")
+_PUT = re.compile(r" PUT /\S+ 20[14] \d+ (\d+)")
+
+
+@dataclasses.dataclass(frozen=True)
+class Measured:
+    """A build, as it was measured.
+
+    Attributes:
+      seconds: how long it took.
+      run: how many actions were run.
+      hits: how many came out of the cache.
+      received: the bytes of files that the cache sent.
+      sent: the bytes that the cache was sent.
+    """
+
+    seconds: float
+    run: int
+    hits: int
+    received: int
+    sent: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Traffic:
+    """What nginx's access log tells.
+
+    Attributes:
+      blobs: the path and size of every file that was sent to a Bazel.
+      sent: the bytes that Bazels sent.
+    """
+
+    blobs: Sequence[tuple[str, int]]
+    sent: int
+
+    @property
+    def received(self) -> int:
+        """The bytes of the files."""
+        return sum(size for _, size in self.blobs)
+
+
+def traffic(log: str) -> Traffic:
+    """Reads lines of an access log (tools/cache/nginx.conf.tpl)."""
+    return Traffic(
+        blobs=[(path, int(size)) for path, size in _GET.findall(log)],
+        sent=sum(map(int, _PUT.findall(log))),
+    )
+
+
+def edit(workspace: pathlib.Path, change: tuple[str, str, str]) -> None:
+    """Makes one change in a checkout.
+
+    Raises:
+      cli.UserError: what is to be changed is not there once.
+    """
+    name, old, new = change
+    path = workspace / name
+    text = path.read_text(encoding="utf-8")
+    if text.count(old) != 1:
+        raise cli.UserError(f"{name}: has not one {old!r}; the benchmark's edit must follow it.")
+    path.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def undo(workspace: pathlib.Path, change: tuple[str, str, str]) -> None:
+    """Takes a change back."""
+    name, old, new = change
+    edit(workspace, (name, new, old))
+
+
+def copy_seconds(address: str, blobs: Sequence[tuple[str, int]]) -> float:
+    """Gets files from the cache one after the other and drops them; returns the seconds."""
+    begun = time.monotonic()
+    connection = http.client.HTTPConnection(urllib.parse.urlsplit(address).netloc)
+    for path, size in blobs:
+        connection.request("GET", path)
+        if len(connection.getresponse().read()) != size:
+            raise cli.UserError(f"{address}{path}: is not of {size} bytes any more.")
+    connection.close()
+    return time.monotonic() - begun
+
+
+def outside(actions: Sequence[execution_log.Action], family: str) -> list[str]:
+    """Returns the actions that were run of another family than the edited one."""
+    return [
+        action.name
+        for action in actions
+        if not action.cache_hit
+        and not all(f"/bin/models/{family}/" in path for path in action.outputs)
+    ]
+
+
+def conversions(actions: Sequence[execution_log.Action]) -> list[str]:
+    """Returns the actions that were run before canonical form."""
+    return [
+        action.name for action in actions if not action.cache_hit and action.mnemonic in _CONVERSION
+    ]
+
+
+def processes(log: str) -> tuple[int, int]:
+    """Returns how many actions a build ran, and how many came out of the cache, by its words."""
+    counts = {kind: int(count) for count, kind in _PROCESSES.findall(log)}
+    return counts.get("linux-sandbox", 0), counts.get("remote cache hit", 0)
+
+
+class _Benchmark:
+    """Builds beside a running server and reads its log."""
+
+    def __init__(self, models: Sequence[str], server: servers.Server, folder: pathlib.Path) -> None:
+        self.models = models
+        self.cache = f"--remote_cache={server.address()}"
+        self.results: dict[str, Measured] = {}
+        self.blobs: Sequence[tuple[str, int]] = ()
+        self._access = server.directory / "log" / "access.log"
+        self._words = folder / "words.log"
+
+    def _build(self, where: checkout.Checkout, *options: str) -> float:
+        begun = time.monotonic()
+        with open(self._words, "w", encoding="utf-8") as stream:
+            arguments = ["build", *where.options, *options, "--", *self.models]
+            code = where.call(*arguments, stderr=stream)
+        seconds = time.monotonic() - begun
+        if code:
+            raise cli.UserError(
+                f"the build failed: {self._words.read_text(encoding='utf-8')[-2000:]}"
+            )
+        return seconds
+
+    def analyze(self, where: checkout.Checkout) -> float:
+        """Lets a stopped Bazel start, load and analyze; returns the seconds."""
+        where.call("clean")
+        where.call("shutdown")
+        return self._build(where, "--nobuild")
+
+    def build(self, name: str, where: checkout.Checkout, *options: str) -> None:
+        """Builds from a stopped Bazel with no output, and notes the figures under a name."""
+        where.call("clean")
+        where.call("shutdown")
+        before = self._access.stat().st_size if self._access.exists() else 0
+        seconds = self._build(where, self.cache, *options)
+        with open(self._access, encoding="utf-8") as stream:
+            stream.seek(before)
+            moved = traffic(stream.read())
+        self.blobs = moved.blobs
+        run, hits = processes(self._words.read_text(encoding="utf-8"))
+        self.results[name] = Measured(seconds, run, hits, moved.received, moved.sent)
+        print(f"{name}: {self.results[name]}", flush=True)
+
+
+def _print(console: Console, results: Mapping[str, Measured], ratios: Mapping[str, float]) -> None:
+    table = Table(title="All that was asked for, by where it came from")
+    for column in ("build", "seconds", "run", "hits", "MB received", "MB sent"):
+        table.add_column(column, justify="left" if column == "build" else "right")
+    for name, row in results.items():
+        table.add_row(
+            name,
+            f"{row.seconds:.1f}",
+            str(row.run),
+            str(row.hits),
+            f"{row.received / 1e6:.1f}",
+            f"{row.sent / 1e6:.1f}",
+        )
+    console.print(table)
+    for name, ratio in ratios.items():
+        console.print(f"{name}: {ratio:.2f}")
+
+
+def measure(
+    models: Sequence[str], folder: pathlib.Path
+) -> tuple[dict[str, Measured], dict[str, float], list[str]]:
+    """Makes all builds.
+
+    Args:
+      models: the targets.
+      folder: where to work.
+
+    Returns:
+      The figures by build, their ratios, and in sentences what ran that should not have.
+    """
+    caches = bazel.ask("info", "repository_cache")
+    first, second = (checkout.Checkout(folder, name, caches) for name in ("first", "second"))
+    read = "--config=remote-cache"
+    try:
+        with servers.serving("nginx", folder / "cache", "--writers=anonymous") as server:
+            benchmark = _Benchmark(models, server, folder)
+            # What is fetched is no part of any figure.
+            benchmark.analyze(first)
+            benchmark.build(COLD, first, "--config=ci", "--execution_log_json_file=")
+            first.call("shutdown")
+            benchmark.analyze(second)
+            benchmark.build(WARM, second, read)
+            copying = copy_seconds(server.address(), benchmark.blobs)
+            analysis = benchmark.analyze(second)
+            benchmark.build(f"{WARM}, minimal download", second, read, "--config=minimal-download")
+            edit(second.workspace, _CONFIG_EDIT)
+            benchmark.build("(c) a config edited", second, read)
+            made = second.build(models, benchmark.cache, read)
+            found = [f"(c) ran {name}" for name in outside(made.actions, _FAMILY)]
+            undo(second.workspace, _CONFIG_EDIT)
+            edit(second.workspace, _WRITER_EDIT)
+            benchmark.build("(d) the canonical writer edited", second, read)
+            made = second.build(models, benchmark.cache, read)
+            found += [f"(d) ran {name}" for name in conversions(made.actions)]
+    finally:
+        for each in (first, second):
+            each.call("shutdown")
+    cold, warm = benchmark.results[COLD], benchmark.results[WARM]
+    ratios = {
+        "(a) / (b)": cold.seconds / warm.seconds,
+        f"(b) / (start and analysis, {analysis:.1f} s, + copying, {copying:.1f} s)": warm.seconds
+        / (analysis + copying),
+    }
+    if warm.run:
+        found.append(f"(b) ran {warm.run} actions")
+    return benchmark.results, ratios, found
+
+
+def main(argv: Sequence[str]) -> None:
+    with bazel.output_folder(_DIRECTORY.value, "cache-benchmark-") as folder:
+        results, ratios, found = measure(argv[1:] or _MODELS, folder)
+    _print(Console(width=120), results, ratios)
+    if _JSON.value:
+        with cli.output_file(cli.callers_path(_JSON.value), "w") as stream:
+            figures = {name: dataclasses.asdict(row) for name, row in results.items()}
+            json.dump({"builds": figures, "ratios": ratios}, stream, indent=2)
+            stream.write("\n")
+    if found:
+        raise cli.UserError("\n".join(["these should have come out of the cache:", *found]))
+
+
+if __name__ == "__main__":
+    cli.run(main, positional=None)
