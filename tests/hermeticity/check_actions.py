@@ -38,6 +38,8 @@ _ENVIRONMENT = {"Genrule": {"PATH": "/bin:/usr/bin:/usr/local/bin"}}
 _ALLOWED_EXECUTION = {"block-network", "requires-worker-protocol", "supports-workers"}
 # With any of these third_party/python/launcher.sh.tpl does not confine what it starts.
 _UNCONFINED = re.compile(r"\b(?:TEST_SRCDIR|BUILD_WORKSPACE_DIRECTORY|REPOSITORY_RULE)\b")
+# What is more than words to a shell, outside of single quotes.
+_SHELL_WORK = re.compile(r"[;|&<>()$`\\\n#~*?\[{!\"]")
 _STATUS = re.compile(r"bazel-out/(?:stable|volatile)-status\.txt")
 _HOST_PATH = re.compile(r"(?<![\w./)}\]*%+~-])/[\w.~][^\s'\",:;)]*")
 
@@ -208,12 +210,29 @@ def unconfining(action: Action) -> list[str]:
     return sorted({name for text in texts for name in _UNCONFINED.findall(text)})
 
 
+def shell_work(action: Action) -> str | None:
+    """Returns what a genrule's shell does itself, None if it only starts a program.
+
+    The launcher confines the program that it starts; the shell before it can read the machine.
+    """
+    if action.mnemonic != "Genrule":
+        return None
+    command = action.arguments[-1].removeprefix(f"source {_GENRULE_SETUP}; ")
+    bare = re.sub(r"'[^']*'", "", command)
+    found = _SHELL_WORK.search(bare)
+    if found:
+        return f"has {found.group()!r} in its command, with which the shell does more"
+    program = bare.split()[0] if bare.split() else ""
+    return None if program in action.inputs else f"starts {program!r}, which is none of its inputs"
+
+
 def faults(actions: Sequence[Action], folder: str) -> list[str]:
     """Returns what is not hermetic in the actions that packages below `folder` go back to.
 
     Every input is the project's own source or in a pinned repository; nothing lets an action out of
     the sandbox, past the cache or at the network; no command names a path of the host; no
-    environment has a variable that Bazel does not fix; nothing stops the launcher from confining.
+    environment has a variable that Bazel does not fix; nothing stops the launcher from confining,
+    and a genrule's shell does nothing but start a program.
     """
     makers = _makers(actions)
     found = []
@@ -231,6 +250,9 @@ def faults(actions: Sequence[Action], folder: str) -> list[str]:
             f"{action.name} names {name}, with which a program could read more than its inputs"
             for name in unconfining(action)
         ]
+        work = shell_work(action)
+        if work:
+            found.append(f"{action.name} {work}")
         expected = _ENVIRONMENT.get(action.mnemonic, {})
         if action.environment != expected:
             found.append(
