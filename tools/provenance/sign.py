@@ -20,6 +20,8 @@ _OUTPUT_FOLDER = flags.DEFINE_string("output_folder", ".", "Where to write the e
 def main(argv: Sequence[str]) -> None:
     if len(argv) < 2:
         raise cli.UserError("give at least one NAME.provenance.json to sign.")
+    if not _KEY.value:
+        raise cli.UserError("--key is empty; give the PEM file of a private key.")
     signer = signing.read_signer(cli.callers_path(_KEY.value))
     envelopes = {}
     for path in argv[1:]:

@@ -19,6 +19,8 @@ _PUBLIC_KEY = flags.DEFINE_string("public_key", None, "PEM file of the public ke
 def main(argv: Sequence[str]) -> None:
     if len(argv) != 3:
         raise cli.UserError("give a MODEL.tflite and its signed NAME.provenance.dsse.json.")
+    if not _PUBLIC_KEY.value:
+        raise cli.UserError("--public_key is empty; give the PEM file of a public key.")
     model, source = argv[1:]
     try:
         content = verify_tflite.read_document(cli.callers_path(source))
@@ -26,8 +28,8 @@ def main(argv: Sequence[str]) -> None:
         name = verify_tflite.subject_of(statement, cli.callers_path(model), source)
     except verify_tflite.Refused as error:
         raise cli.UserError(str(error)) from error
-    print("Verified: signature, statement, and the model's sha256.")
-    print(verify_tflite.table([("model", name), *verify_tflite.summary(statement)]))
+    table = verify_tflite.table([("model", name), *verify_tflite.summary(statement)])
+    verify_tflite.tell(f"Verified: signature, statement, and the model's sha256.\n{table}")
 
 
 if __name__ == "__main__":

@@ -32,6 +32,8 @@ PAYLOAD_TYPE = "application/vnd.in-toto+json"
 # A statement has some hundred kilobytes. What is larger is not read at all.
 MAXIMUM_BYTES = 16 << 20
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+# What openssl says of a signature that does not hold, or of one that is none.
+_FAILED = re.compile(rb"verification failure|error verifying data", re.IGNORECASE)
 # The beginning of an Ed25519 public key in DER (RFC 8410), before its 32 bytes.
 _ED25519_DER = bytes.fromhex("302a300506032b6570032100")
 # The curves' object identifiers in DER, and the digest that goes with each.
@@ -65,11 +67,7 @@ def printable(text: str) -> str:
 
 
 def read_document(path: str) -> bytes:
-    """Reads a statement or an envelope.
-
-    Raises:
-      Refused: it is missing, unreadable, empty or too large.
-    """
+    """Reads a statement or an envelope; `Refused` when it cannot, or is empty or too large."""
     try:
         with open(path, "rb") as stream:
             content = stream.read(MAXIMUM_BYTES + 1)
@@ -101,11 +99,7 @@ def _constant(name: str) -> None:
 
 
 def parse_json(content: bytes, source: str) -> dict[str, Any]:
-    """Parses a JSON object, more strictly than Python does; `source` names it in messages.
-
-    Raises:
-      Refused: it is not UTF-8, not JSON or no object, or it has a key twice.
-    """
+    """Parses a JSON object, more strictly than Python does (or `Refused`), named `source`."""
     try:
         document = json.loads(
             content.decode("utf-8"),
@@ -136,11 +130,7 @@ def _base64(text: Any, source: str, what: str) -> bytes:
 
 
 def parse_envelope(document: dict[str, Any], source: str) -> Envelope:
-    """Reads a DSSE envelope, without looking into its payload.
-
-    Raises:
-      Refused: it is not of an envelope's form, of another payload type, or has no signature.
-    """
+    """Reads a DSSE envelope but not its payload; `Refused` when it is not of that form."""
     if document.get("payloadType") != PAYLOAD_TYPE:
         raise Refused(f"{source}: its payload type is not {PAYLOAD_TYPE}.")
     signatures = document.get("signatures")
@@ -177,11 +167,7 @@ def _check_descriptors(rows: list[Any], path: str, source: str) -> None:
 
 
 def parse_statement(content: bytes, source: str) -> dict[str, Any]:
-    """Reads an in-toto statement with SLSA provenance, all of whose materials have a sha256.
-
-    Raises:
-      Refused: it is not one.
-    """
+    """Reads an in-toto statement with SLSA provenance, all materials with sha256; or `Refused`."""
     statement = parse_json(content, source)
     for name, value in (("_type", STATEMENT_TYPE), ("predicateType", PREDICATE_TYPE)):
         if statement.get(name) != value:
@@ -201,11 +187,7 @@ def parse_statement(content: bytes, source: str) -> dict[str, Any]:
 
 
 def file_sha256(path: str) -> str:
-    """Returns the sha256 of a file of any size, in hexadecimal.
-
-    Raises:
-      Refused: it cannot be read.
-    """
+    """Returns the sha256 of a file in hexadecimal; `Refused` when it cannot be read."""
     digest = hashlib.sha256()
     try:
         with open(path, "rb") as stream:
@@ -217,11 +199,7 @@ def file_sha256(path: str) -> str:
 
 
 def subject_of(statement: dict[str, Any], path: str, source: str) -> str:
-    """Returns the name by which the statement speaks of a file.
-
-    Raises:
-      Refused: it speaks of others only, or the file cannot be read.
-    """
+    """Returns the name by which the statement speaks of a file; `Refused` when it does not."""
     digest = file_sha256(path)
     for subject in statement["subject"]:
         if subject["digest"]["sha256"] == digest:
@@ -289,6 +267,9 @@ def _holds_by_openssl(der: bytes, kind: str, signature: bytes, content: bytes) -
             result = subprocess.run(["openssl", *options.split()], cwd=folder, capture_output=True)
         except OSError:
             return None
+    # Only a verdict counts: a version that does not know an option fails too.
+    if result.returncode and not _FAILED.search(result.stdout + result.stderr):
+        return None
     return result.returncode == 0
 
 
@@ -311,7 +292,7 @@ def check_signature(envelope: Envelope, public_key: str, source: str) -> str:
             raise Refused(f"{source}: no signature in it was made of these bytes by {public_key}.")
     raise Refused(
         "the signature cannot be checked here: there is neither a Python package cryptography that"
-        " can (3.1 or later) nor the command openssl."
+        " can (3.1 or later) nor a command openssl that can (3.0 or later)."
     )
 
 
@@ -364,11 +345,11 @@ def verify(model: str, document: str, public_key: str | None) -> str:
     if "payload" in parsed or "signatures" in parsed:
         envelope = parse_envelope(parsed, document)
         signed = "NOT CHECKED: give --public_key=KEY.pem"
-        if public_key:
+        if public_key is not None:
             means = check_signature(envelope, public_key, document)
             signed = f"made with the key of {public_key} (checked with {means})"
         content = envelope.payload
-    elif public_key:
+    elif public_key is not None:
         raise Refused(f"{document}: is a statement without a signature; give the signed envelope.")
     else:
         signed = "NONE: the statement is not signed, so anybody may have written it"
@@ -378,15 +359,36 @@ def verify(model: str, document: str, public_key: str | None) -> str:
     return f"{table(rows)}\nmade from\n{_materials(statement)}"
 
 
+def tell(text: str) -> None:
+    """Prints a text in whatever encoding; ends the process with a sentence where it cannot."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    try:
+        print(text.encode(encoding, "backslashreplace").decode(encoding), flush=True)
+    except OSError as error:
+        # The interpreter writes what is left once more at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # Who reads a pipe, as `head`, may have seen enough.
+        if not isinstance(error, BrokenPipeError):
+            sys.exit(f"ERROR: the output cannot be written: {error.strerror}.")
+
+
+def _path(text: str) -> str:
+    if not text:
+        raise argparse.ArgumentTypeError("is empty; is the variable set that it was taken from?")
+    return text
+
+
 def main(arguments: list[str]) -> int:
     """Runs the program and returns its exit code."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("model", help="the .tflite")
-    parser.add_argument("document", help="NAME.provenance.json, or the signed envelope")
-    parser.add_argument("--public_key", help="PEM file of the key that shall have signed")
+    parser.add_argument("model", type=_path, help="the .tflite")
+    parser.add_argument("document", type=_path, help="NAME.provenance.json, or its envelope")
+    parser.add_argument(
+        "--public_key", type=_path, help="PEM file of the key that shall have signed"
+    )
     given = parser.parse_args(arguments)
     try:
-        print(verify(given.model, given.document, given.public_key))
+        tell(verify(given.model, given.document, given.public_key))
     except Refused as error:
         print(f"REFUSED: {error}", file=sys.stderr)
         return 1

@@ -233,6 +233,11 @@ class ProgramsTest(absltest.TestCase):
         self._assert_refused(self._sign(), "give at least one")
         self._assert_refused(self._sign(self.statement, self.statement), "written twice")
 
+    def test_an_empty_key_is_refused(self):
+        for program, flag in ((_SIGN, "--key"), (_VERIFY, "--public_key")):
+            result = self._run(program, f"{flag}=", self.statement, self.statement)
+            self._assert_refused(result, f"^ERROR: {flag} is empty; give the PEM file")
+
     def test_a_missing_envelope_is_refused(self):
         self._assert_refused(self._verify(), "dsse.json: cannot be read")
 

@@ -3,6 +3,7 @@ import io
 import json
 import os
 import pathlib
+import subprocess
 import sys
 import types
 from unittest import mock
@@ -21,7 +22,7 @@ _MODEL = b"a model" * 1000
 _OPENSSL = """#!/bin/sh
 case "$*" in
     {pattern}) exit 0 ;;
-    *) exit 1 ;;
+    *) echo "{otherwise}" >&2; exit 1 ;;
 esac
 """
 
@@ -47,9 +48,9 @@ class VerifyTfliteTest(parameterized.TestCase):
         signed = signing.sign(content, "x", signing.read_signer(private))
         return self._write("x.provenance.dsse.json", signed.encode()), public
 
-    def _fake_openssl(self, arguments: str) -> str:
+    def _fake_openssl(self, arguments: str, otherwise: str = "") -> str:
         """Puts one on PATH, alone, that holds any signature when called with these arguments."""
-        script = _OPENSSL.format(pattern=arguments.replace(" ", "\\ "))
+        script = _OPENSSL.format(pattern=arguments.replace(" ", "\\ "), otherwise=otherwise)
         program = self._write("openssl", script.encode())
         os.chmod(program, 0o755)
         self.enter_context(mock.patch.dict(os.environ, PATH=self.folder))
@@ -117,7 +118,20 @@ class VerifyTfliteTest(parameterized.TestCase):
             self.assertIn("checked with openssl", output)
             os.remove(program)
             refused = self._run(*command)
-        self._assert_refused(refused, "neither a Python package cryptography .* nor the command")
+        self._assert_refused(refused, "neither a Python package cryptography .* nor a command")
+
+    @parameterized.parameters(
+        ("Signature Verification Failure", "no signature in it was made"),
+        ("Error verifying data", "no signature in it was made"),
+        ("pkeyutl: Unknown option: -rawin", "cannot be checked here: .*openssl that can"),
+        ("", "cannot be checked here"),
+    )
+    def test_only_a_verdict_of_openssl_counts(self, said, reason):
+        envelope, public = self._envelope(ed25519.Ed25519PrivateKey.generate())
+        self._fake_openssl("nothing", said)
+        with mock.patch.dict(sys.modules, {"cryptography.exceptions": None}):
+            result = self._run(f"--public_key={public}", self.model, envelope)
+        self._assert_refused(result, reason)
 
     @parameterized.parameters("old", "of_little_use")
     def test_openssl_is_asked_where_the_package_cannot(self, kind):
@@ -140,6 +154,50 @@ class VerifyTfliteTest(parameterized.TestCase):
             self.assertIn("checked with openssl", output)
             os.remove(program)
             self._assert_refused(self._run(*command), "cannot be checked here")
+
+    def test_an_empty_path_is_refused(self):
+        envelope, _ = self._envelope(ed25519.Ed25519PrivateKey.generate())
+        for command, name in (
+            (("--public_key=", self.model, envelope), "--public_key"),
+            (("", envelope), "model"),
+            ((self.model, ""), "document"),
+        ):
+            errors = io.StringIO()
+            with self.assertRaises(SystemExit) as ended, contextlib.redirect_stderr(errors):
+                verify_tflite.main(list(command))
+            self.assertEqual(ended.exception.code, 2)
+            self.assertRegex(errors.getvalue(), f"argument {name}: is empty; is the variable set")
+
+    def _process(self, document: str, **options) -> subprocess.CompletedProcess:
+        return subprocess.run(
+            [sys.executable, verify_tflite.__file__, self.model, document],
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            **options,
+        )
+
+    def test_a_closed_pipe_ends_it_quietly(self):
+        reader, writer = os.pipe()
+        os.close(reader)
+        with open(writer, "wb") as stream:
+            result = self._process(self._document(), stdout=stream)
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+
+    def test_a_full_disk_is_said(self):
+        with open("/dev/full", "wb") as stream:
+            result = self._process(self._document(), stdout=stream)
+        self.assertEqual(
+            (result.returncode, result.stderr),
+            (1, "ERROR: the output cannot be written: No space left on device.\n"),
+        )
+
+    def test_a_terminal_of_ascii_gets_what_it_can_show(self):
+        self.statement["subject"][0]["name"] = "m\u00f6del"
+        document, written = self._document(), io.BytesIO()
+        with contextlib.redirect_stdout(io.TextIOWrapper(written, "ascii")):
+            self.assertEqual(verify_tflite.main([self.model, document]), 0)
+            self.assertIn(b"m\\xf6del", written.getvalue())
 
     def test_a_changed_model_is_refused(self):
         self._write("x.tflite", _MODEL[:-1] + b"!")
