@@ -76,6 +76,31 @@ def earlier_from_folder(
             yield key, path.read_bytes()
 
 
+def earlier_folder() -> pathlib.Path | None:
+    """Returns the folder of --previous, or None.
+
+    Raises:
+      cli.UserError: there is no such folder.
+    """
+    if _PREVIOUS.value is None:
+        return None
+    folder = pathlib.Path(cli.callers_path(_PREVIOUS.value))
+    if not _PREVIOUS.value or not folder.is_dir():
+        raise cli.UserError(
+            f"--previous={_PREVIOUS.value}: is no folder; give the one with the earlier files."
+        )
+    return folder
+
+
+def check_revision(revision: str) -> None:
+    """Checks that git has a revision, before anything is built.
+
+    Raises:
+      cli.UserError: it has not, or there is no git.
+    """
+    _git("cat-file", "-e", "--", f"{revision}^{{commit}}")
+
+
 def _git(*arguments: str) -> None:
     try:
         subprocess.run(
@@ -128,15 +153,20 @@ def earlier_from_revision(
             _git("worktree", "remove", "--force", str(checkout))
 
 
-def explain(lock: models_lock.Lock, changed: Mapping[models_lock.Identity, Made]) -> Iterator[str]:
+def explain(
+    lock: models_lock.Lock,
+    changed: Mapping[models_lock.Identity, Made],
+    folder: pathlib.Path | None,
+) -> Iterator[str]:
     """Yields what changed in meaning, model by model.
 
     Args:
       lock: the lock as it was.
       changed: the models that have another row in it.
+      folder: has the earlier files; None when --against has them.
     """
-    if _PREVIOUS.value:
-        files = earlier_from_folder(pathlib.Path(cli.callers_path(_PREVIOUS.value)), changed)
+    if folder:
+        files = earlier_from_folder(folder, changed)
     else:
         files = earlier_from_revision(_AGAINST.value, changed)
     unexplained = set(changed)
@@ -171,6 +201,10 @@ def main(argv: Sequence[str]) -> None:
     """Builds, explains and writes."""
     path = os.path.join(cli.workspace(), models_lock.PATH)
     lock = models_lock.parse(cli.read_file(path, "lock"), path)
+    folder = earlier_folder()
+    # HEAD is there wherever git is, and without git a lock can still get new rows.
+    if not folder and _AGAINST.value not in ("", _AGAINST.default):
+        check_revision(_AGAINST.value)
     models = make(building.models(argv[1:] or _ALL))
     rows = {key: row_of(key, made) for key, made in models.items()}
     changed = {key: models[key] for key, row in rows.items() if key in lock and lock[key] != row}
@@ -178,8 +212,8 @@ def main(argv: Sequence[str]) -> None:
         print(f"{key}: new, sha256 {rows[key].sha256}")
     for key in sorted(changed):
         print(f"{key}: {'; '.join(models_lock.differences(lock[key], rows[key]))}")
-    if changed and (_AGAINST.value or _PREVIOUS.value):
-        for line in explain(lock, changed):
+    if changed and (_AGAINST.value or folder):
+        for line in explain(lock, changed, folder):
             print(line)
     gone = [] if argv[1:] else obsolete(lock, rows)
     for key in gone:

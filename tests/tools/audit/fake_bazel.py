@@ -33,7 +33,8 @@ class FakeBazel:
 
     def calls(self) -> list[str]:
         """Returns the folder and the arguments of every call so far."""
-        return (self._folder / "calls").read_text().splitlines()
+        path = self._folder / "calls"
+        return path.read_text().splitlines() if path.exists() else []
 
     def builds(self, targets: Mapping[str, Mapping[str, Sequence[str]]]) -> None:
         """Sets what a query finds and a build makes.

@@ -123,17 +123,28 @@ class UpdateLockTest(absltest.TestCase):
             calls.append(arguments)
             if arguments[1] == "add":
                 os.mkdir(arguments[3])
-            else:
+            elif arguments[1] == "remove":
                 shutil.rmtree(arguments[3])
 
         with mock.patch.object(building, "build_all", build_all):
             with mock.patch.object(update_lock, "_git", git):
                 self.assertRegex(self.run_it(against="v1"), r"different(.|\n)*1 ulp")
-        add, remove = calls[1], calls[-1]
+        checked, add, remove = calls[0], calls[2], calls[-1]
+        self.assertEqual(checked, ("cat-file", "-e", "--", "v1^{commit}"))
         self.assertEqual((*add[:3], add[4]), ("worktree", "add", "--detach", "v1"))
-        self.assertEqual(calls[2][0], add[3])
+        self.assertEqual(calls[3][0], add[3])
         self.assertEqual(remove, ("worktree", "remove", "--force", add[3]))
         self.assertFalse(os.path.exists(os.path.dirname(add[3])))
+
+    def test_a_missing_folder_is_refused_before_anything_is_built(self):
+        before = models_lock.text(self.locked(self.earlier))
+        self.lock.write_text(before)
+        self.builds(self.later)
+        for folder in ("missing", ""):
+            with self.assertRaisesRegex(cli.UserError, f"^--previous={folder}: is no folder; give"):
+                self.run_it(previous=folder)
+        self.assertEqual(self.bazel.calls(), [])
+        self.assertEqual(self.lock.read_text(), before)
 
     def test_an_unknown_revision_changes_nothing(self):
         if not shutil.which("git", path=os.defpath):
@@ -143,8 +154,10 @@ class UpdateLockTest(absltest.TestCase):
         before = models_lock.text(self.locked(self.earlier))
         self.lock.write_text(before)
         self.builds(self.later)
-        with self.assertRaisesRegex(cli.UserError, "git worktree failed: .*--against"):
-            self.run_it(against="no-such-revision")
+        for revision in ("no-such-revision", "--no-such-option"):
+            with self.assertRaisesRegex(cli.UserError, f"git .*: .* {revision}.*--against"):
+                self.run_it(against=revision)
+        self.assertEqual(self.bazel.calls(), [])
         self.assertEqual(self.lock.read_text(), before)
 
     def test_without_git_there_are_other_ways(self):
