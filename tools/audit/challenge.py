@@ -113,8 +113,26 @@ def _known(row: published.Published | None) -> str:
     return f"{row.file}, published at {row.url}"
 
 
-def _challenge(path: str, rows: Sequence[published.Published], ours: Sequence[Ours]) -> bool:
+def check_label(target: str) -> None:
+    """Checks that a label stands for one model, before it is built.
+
+    Raises:
+      cli.UserError: it stands for none or for several, or Bazel does not know it.
+    """
+    models = building.models([target])
+    if len(models) != 1:
+        raise cli.UserError(f"{target}: these are {len(models)} models; give the label of one.")
+
+
+def _read_published(path: str) -> bytes:
     content = cli.read_file(cli.callers_path(path), "published .tflite")
+    reader.read(content, path)
+    return content
+
+
+def _challenge(
+    path: str, content: bytes, rows: Sequence[published.Published], ours: Sequence[Ours]
+) -> bool:
     digests = published.digests(content)
     row = published.identify(rows, digests)
     found = hold(content, path, ours)
@@ -141,7 +159,7 @@ def _print_json(value: Any) -> None:
     print()
 
 
-def _identify(target: str, rows: Sequence[published.Published], ours: Sequence[Ours]) -> bool:
+def _known_files(target: str, rows: Sequence[published.Published]) -> Sequence[published.Published]:
     model = target.rpartition(":")[2].rpartition("/")[2].removesuffix(".tflite")
     known = [row for row in rows if row.model == model]
     if not known:
@@ -149,6 +167,10 @@ def _identify(target: str, rows: Sequence[published.Published], ours: Sequence[O
             f"{target}: models/published.lock.json has no published file of {model}; "
             "give PUBLISHED.tflite too."
         )
+    return known
+
+
+def _identify(target: str, known: Sequence[published.Published], ours: Sequence[Ours]) -> bool:
     digests = [published.digests(part.content) for part in ours]
     row = next(filter(None, (published.identify(known, part) for part in digests)), None)
     verdict = comparison.SAME_BYTES if row else OTHER_BYTES
@@ -186,12 +208,18 @@ def main(argv: Sequence[str]) -> None:
             f"a published file and a target are compared, not {len(operands)} things; "
             "give [PUBLISHED.tflite] //models:x [-- BAZEL_OPTIONS]."
         )
+    *paths, target = operands
     rows = published.read(_LOCK.value)
-    ours = find(operands[-1], [*_BAZEL_FLAGS.value, *options])
-    if len(operands) == 2:
-        holds = _challenge(operands[0], rows, ours)
+    # Building takes long, so all that can be wrong is looked at before.
+    contents = [_read_published(path) for path in paths]
+    known = rows if paths else _known_files(target, rows)
+    if is_label(target):
+        check_label(target)
+    ours = find(target, [*_BAZEL_FLAGS.value, *options])
+    if paths:
+        holds = _challenge(*paths, *contents, known, ours)
     else:
-        holds = _identify(operands[0], rows, ours)
+        holds = _identify(target, known, ours)
     sys.exit(not holds)
 
 

@@ -98,7 +98,7 @@ class ChallengeTest(absltest.TestCase):
         for names, message in (
             ((), "a published file and a target are compared, not 0 things"),
             (("missing.tflite", "other.tflite"), "the published .tflite cannot be read: No such"),
-            (("lock.json",), "not a .tflite"),
+            (("published.tflite", "lock.json"), "lock.json: not a .tflite"),
             (("other.tflite",), "has no published file of other; give PUBLISHED.tflite too"),
         ):
             with self.subTest(names), self.assertRaisesRegex(cli.UserError, message):
@@ -129,6 +129,27 @@ class ChallengeTest(absltest.TestCase):
         found = challenge.hold(_PLAIN, "p", ours)
         self.assertEqual(found.verdict, "same canonical bytes")
         self.assertEqual(found.names, ("p", "//models:x as converted"))
+
+    def _label(self, labels: list[str], *names: str):
+        """Runs it on a label that stands for these models."""
+        found = mock.patch.object(building, "models", return_value=labels)
+        with found, flagsaver.flagsaver(lock=str(self.lock)):
+            challenge.main(["challenge", *(str(self.folder / name) for name in names), "//m:x"])
+
+    def test_nothing_is_built_for_what_cannot_be_compared(self):
+        for labels, names, message in (
+            (["//m:x"], ["missing"], "missing: the published .tflite cannot be read"),
+            (["//m:x"], ["lock.json"], "lock.json: not a .tflite"),
+            (["//m:x"], [], "//m:x: models/published.lock.json has no published file of x; give"),
+            (["//m:a", "//m:b"], ["published.tflite"], "//m:x: these are 2 models; give the label"),
+        ):
+            with self.subTest(message), self._built(default=["published.tflite"]) as build:
+                with self.assertRaisesRegex(cli.UserError, message):
+                    self._label(labels, *names)
+                build.assert_not_called()
+        with self._built(default=["published.tflite"]), self.assertRaises(SystemExit) as ended:
+            self._label(["//m:x"], "published.tflite")
+        self.assertFalse(ended.exception.code)
 
     def test_a_target_that_is_no_model(self):
         with self._built(default=["lock.json"]):
