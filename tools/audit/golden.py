@@ -13,6 +13,12 @@ _MODEL = flags.DEFINE_string("model", None, "The canonical .tflite.")
 _RAW = flags.DEFINE_string("raw", None, "The .tflite as it was converted.")
 
 
+def command(identity: models_lock.Identity) -> str:
+    """Returns the command that writes the row of a model anew."""
+    released = " --bazel_flag=--config=released" if identity.weights == "released" else ""
+    return f"bazel run //tools/audit:update_lock -- //models:{identity.name}{released}"
+
+
 def main(argv: Sequence[str]) -> None:
     """Compares.
 
@@ -29,14 +35,13 @@ def main(argv: Sequence[str]) -> None:
     )
     if identity not in lock:
         raise cli.UserError(
-            f"{identity} is not in {models_lock.PATH}; add it with: "
-            "bazel run //tools/audit:update_lock"
+            f"{identity} is not in {models_lock.PATH}. Add it with: {command(identity)}"
         )
     different = models_lock.differences(lock[identity], found)
     if different:
         raise cli.UserError(
-            f"{identity} is not the file that {models_lock.PATH} names ({'; '.join(different)}); "
-            "if that is meant, bazel run //tools/audit:update_lock says what changed."
+            f"{identity} is not the file that {models_lock.PATH} names ({'; '.join(different)}). "
+            f"If that is meant, this says what changed and locks it: {command(identity)}"
         )
     print(f"{identity}: sha256 {found.sha256}, {found.size} bytes, as locked.")
 

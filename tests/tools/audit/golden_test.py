@@ -37,7 +37,9 @@ class GoldenTest(absltest.TestCase):
         other.description = "another"
         self.write("model", models.pack(other))
         with self.assertRaisesRegex(
-            cli.UserError, "sha256: [0-9a-f]{64} in the lock, .*update_lock"
+            cli.UserError,
+            r"sha256: [0-9a-f]{64} in the lock, .*\. If that is meant, .*: "
+            "bazel run //tools/audit:update_lock -- //models:mobiledet$",
         ):
             golden.main([])
 
@@ -50,8 +52,15 @@ class GoldenTest(absltest.TestCase):
         for field in ("name", "weights", "tensorflow"):
             other = dataclasses.replace(_KEY, **{field: "another"})
             self.lock({other: models_lock.row(self.model, b"raw", "2.15.1")})
-            with self.assertRaisesRegex(cli.UserError, "is not in models/models.lock.json; add it"):
+            with self.assertRaisesRegex(cli.UserError, "is not in models/models.lock.json. Add it"):
                 golden.main([])
+
+    def test_released_weights_are_locked_with_their_configuration(self):
+        released = dataclasses.replace(_KEY, weights="released")
+        self.write("identity", json.dumps(dataclasses.asdict(released)).encode())
+        command = "update_lock -- //models:mobiledet --bazel_flag=--config=released$"
+        with self.assertRaisesRegex(cli.UserError, command):
+            golden.main([])
 
 
 if __name__ == "__main__":
