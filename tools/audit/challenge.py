@@ -20,7 +20,7 @@ from rich.console import Console
 
 from tools.audit import building, published
 from tools.cli import cli
-from tools.diff import comparison, terminal
+from tools.diff import comparison, files, terminal
 from tools.inspect import reader
 
 _REQUIRE = flags.DEFINE_enum(
@@ -55,7 +55,7 @@ class Ours:
 
 
 def _ours(path: str, name: str) -> Ours:
-    content = cli.read_file(cli.callers_path(path), ".tflite")
+    content = files.read(path, ".tflite")
     description = reader.read(content, name).description
     return Ours(name, content, description.startswith("seeded weights"))
 
@@ -125,7 +125,7 @@ def check_label(target: str) -> None:
 
 
 def _read_published(path: str) -> bytes:
-    content = cli.read_file(cli.callers_path(path), "published .tflite")
+    content = files.read(path, "published .tflite")
     reader.read(content, path)
     return content
 

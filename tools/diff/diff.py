@@ -11,7 +11,7 @@ from absl import flags
 from rich.console import Console
 
 from tools.cli import cli
-from tools.diff import comparison, terminal
+from tools.diff import comparison, files, terminal
 
 _JSON = flags.DEFINE_bool("json", False, "Prints JSON instead of text.")
 _ALL = flags.DEFINE_bool("all", False, "Lists every difference, however many of a kind there are.")
@@ -24,7 +24,7 @@ def main(argv: Sequence[str]) -> None:
             f"two .tflite files are compared, not {len(argv) - 1}; "
             "give LEFT.tflite and RIGHT.tflite."
         )
-    contents = [cli.read_file(cli.callers_path(path), ".tflite") for path in argv[1:]]
+    contents = [files.read(path, ".tflite") for path in argv[1:]]
     found = comparison.compare(*contents, *argv[1:])
     if _JSON.value:
         sys.stdout.write(found.to_json())
