@@ -166,9 +166,10 @@ def explain(
       folder: has the earlier files; None when --against has them.
     """
     if folder:
-        files = earlier_from_folder(folder, changed)
+        origin, files = str(folder), earlier_from_folder(folder, changed)
     else:
-        files = earlier_from_revision(_AGAINST.value, changed)
+        origin = _AGAINST.value
+        files = earlier_from_revision(origin, changed)
     unexplained = set(changed)
     for key, earlier in files:
         digest = hashlib.sha256(earlier).hexdigest()
@@ -178,7 +179,8 @@ def explain(
                 f"{lock[key].sha256}, so it explains nothing."
             )
         else:
-            result = comparison.compare(earlier, pathlib.Path(changed[key].model).read_bytes())
+            later = pathlib.Path(changed[key].model).read_bytes()
+            result = comparison.compare(earlier, later, origin, "built")
             yield f"{key}: {result.verdict}\n{result.text()}"
         unexplained.discard(key)
     for key in sorted(unexplained):

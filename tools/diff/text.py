@@ -1,6 +1,7 @@
 """Differences as text for people: aligned columns."""
 
 import collections
+import os
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -8,7 +9,8 @@ from tools.diff.difference import Difference
 
 DEFAULT_LIMIT = 10
 COLUMNS = ("kind", "where", "left", "right", "detail")
-_WIDTHS = (22, 36, 40, 40, None)
+_SIDE = 40
+_WIDTHS = (22, 36, _SIDE, _SIDE, None)
 
 
 def shown(value: Any) -> str:
@@ -23,8 +25,28 @@ def shown(value: Any) -> str:
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in str(value))
 
 
-def _cut(cell: str, width: int | None) -> str:
-    return cell if width is None or len(cell) <= width else cell[: width - 3] + "..."
+def _cut(cell: str, width: int | None, start: int = 0) -> str:
+    """The cell from a character on, with dots for what is left out at either end."""
+    before, rest = "..." if start else "", cell[start:]
+    if width is None or len(before + rest) <= width:
+        return before + rest
+    return f"{before}{rest[: width - len(before) - 3]}..."
+
+
+def _start(left: str, right: str) -> int:
+    """Where to begin with two cells, so that the first character that differs is seen."""
+    common = len(os.path.commonprefix((left, right)))
+    longer = max(len(left), len(right))
+    if left == right or longer <= _SIDE or common < _SIDE // 2:
+        return 0
+    # As much from before it as fits, if it is near the end.
+    return min(common - _SIDE // 3, longer - (_SIDE - len("...")))
+
+
+def _fitted(row: tuple[str, ...]) -> list[str]:
+    """The cells of a row, each within its width, the left and the right from the same place on."""
+    start = _start(*row[2:4])
+    return list(map(_cut, row, _WIDTHS, (0, 0, start, start, 0)))
 
 
 def rows(differences: Sequence[Difference], limit: int | None) -> Iterator[tuple[str, ...]]:
@@ -56,9 +78,7 @@ def render(
     lines = [f"left:  {names[0]}", f"right: {names[1]}", summary(verdict, differences)]
     cells = [COLUMNS, *rows(differences, limit)]
     if len(cells) > 1:
-        cells = [
-            [_cut(cell, width) for cell, width in zip(row, _WIDTHS, strict=True)] for row in cells
-        ]
+        cells = [_fitted(row) for row in cells]
         widths = [max(len(row[column]) for row in cells) for column in range(len(COLUMNS))]
         lines += [
             "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()

@@ -93,6 +93,7 @@ class UpdateLockTest(absltest.TestCase):
         self.assertIn("0 new, 1 changed, 0 gone, 1 made", said)
         self.assertIn("different", said)
         self.assertRegex(said, r"1 ulp")
+        self.assertIn(f"\nleft:  {previous}\nright: built\n", said)
 
     def test_an_earlier_file_with_another_digest_explains_nothing(self):
         self.lock.write_text(models_lock.text(self.locked(self.earlier)))
@@ -128,7 +129,8 @@ class UpdateLockTest(absltest.TestCase):
 
         with mock.patch.object(building, "build_all", build_all):
             with mock.patch.object(update_lock, "_git", git):
-                self.assertRegex(self.run_it(against="v1"), r"different(.|\n)*1 ulp")
+                said = self.run_it(against="v1")
+        self.assertRegex(said, r"\nleft:  v1\nright: built\ndifferent(.|\n)*1 ulp")
         checked, add, remove = calls[0], calls[2], calls[-1]
         self.assertEqual(checked, ("cat-file", "-e", "--", "v1^{commit}"))
         self.assertEqual((*add[:3], add[4]), ("worktree", "add", "--detach", "v1"))

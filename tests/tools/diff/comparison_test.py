@@ -1,4 +1,5 @@
 import json
+import os
 import random
 
 import numpy as np
@@ -306,7 +307,7 @@ class DifferentTest(parameterized.TestCase):
         self.assertEqual(name, f"{result}_weights")
 
 
-class ComparisonTest(absltest.TestCase):
+class ComparisonTest(parameterized.TestCase):
     def test_text_is_aligned_and_cut(self):
         renamed = models.layered()
         for index, tensor in enumerate(renamed.subgraphs[0].tensors):
@@ -319,6 +320,30 @@ class ComparisonTest(absltest.TestCase):
             self.assertEqual(line[column : column + 9], "\\x1b[31mv")
         self.assertRegex(lines[7], r"^name +\.\.\. and \d+ more$")
         self.assertTrue(all(line.isprintable() for line in lines))
+
+    @parameterized.parameters(
+        ("x" * 36 + "3" + "y" * 60, "x" * 36 + "4" + "y" * 60),
+        ("x" * 200 + "3", "x" * 200 + "4"),
+        ("x" * 39 + "33", "x" * 39 + "44"),
+        ("x" * 30 + "3", "x" * 30 + "4" + "y" * 60),
+        ("3" + "y" * 90, "4" + "y" * 90),
+        ("x" * 60, "x" * 60 + "4"),
+    )
+    def test_a_long_text_is_cut_around_what_differs(self, *texts):
+        pair = [models.layered(), models.layered()]
+        for model, description in zip(pair, texts, strict=True):
+            model.description = description
+        heading, line = _compare(*pair).text().splitlines()[3:]
+        columns = heading.index("left"), heading.index("right")
+        left, right = line[slice(*columns)].rstrip(), line[columns[1] :]
+        self.assertLessEqual(max(len(left), len(right)), 40)
+        place = len(os.path.commonprefix((left, right)))
+        self.assertEqual(right[place], "4")
+        self.assertEqual(left[place : place + 1], texts[0][texts[1].index("4") :][:1])
+        # No dots but where something is left out.
+        self.assertEqual(left.startswith("..."), right.startswith("..."))
+        self.assertIn(left.removesuffix("...").removeprefix("..."), texts[0])
+        self.assertIn(right.removesuffix("...").removeprefix("..."), texts[1])
 
     def test_json(self):
         model = networks.layers()
