@@ -3,6 +3,7 @@
 import json
 import os
 import stat
+from typing import Any
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
@@ -27,6 +28,8 @@ def read_signer(path: str) -> CryptoSigner:
       cli.UserError: others may read it, or it is no such key.
     """
     content = cli.read_file(path, "private key")
+    if b"PUBLIC KEY-----" in content:
+        raise cli.UserError(f"{path}: is a public key; give the private one that goes with it.")
     mode = stat.S_IMODE(os.stat(path).st_mode)
     if mode & 0o077:
         raise cli.UserError(
@@ -83,6 +86,15 @@ def sign(content: bytes, source: str, signer: CryptoSigner) -> str:
     return json.dumps(envelope.to_dict(), indent=2) + "\n"
 
 
+def _check_names(signatures: list[dict[str, Any]], source: str) -> None:
+    """Checks that every signature names its key, by a name of its own, as the library wants it."""
+    names = [row.get("keyid") for row in signatures]
+    if not all(isinstance(name, str) for name in names):
+        raise cli.UserError(f"{source}: a signature in it does not name its key (keyid).")
+    if len(set(names)) < len(names):
+        raise cli.UserError(f"{source}: two signatures in it name the same key (keyid).")
+
+
 def verified_statement(content: bytes, source: str, public_key: str) -> dict:
     """Returns the statement in an envelope that the key has signed.
 
@@ -99,6 +111,7 @@ def verified_statement(content: bytes, source: str, public_key: str) -> dict:
         if "payload" not in document:
             raise cli.UserError(f"{source}: is not signed; sign it with //tools/provenance:sign.")
         payload = verify_tflite.parse_envelope(document, source).payload
+        _check_names(document["signatures"], source)
         verify_tflite.read_public_key(public_key)
     except verify_tflite.Refused as error:
         raise cli.UserError(str(error)) from error
@@ -116,5 +129,5 @@ def verified_statement(content: bytes, source: str, public_key: str) -> dict:
             " was changed, or another key has signed."
         ) from error
     except (KeyError, TypeError, ValueError, exceptions.FormatError) as error:
-        raise cli.UserError(f"{source}: is no envelope: {cli.first_line(error)}.") from error
+        raise cli.UserError(f"{source}: is not of the form of a signed envelope.") from error
     return parse_valid_statement(payload, source)

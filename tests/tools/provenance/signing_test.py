@@ -105,16 +105,18 @@ class SigningTest(parameterized.TestCase):
             self._verified(json.dumps(self._envelope()).encode()[:length])
 
     @parameterized.parameters(
-        {"signatures": 7},
-        {"signatures": [7]},
-        {"signatures": [{"sig": "AAAA"}]},
-        {"signatures": [{"keyid": 7, "sig": "AAAA"}]},
-        {"signatures": [{"keyid": "k", "sig": "no base64"}]},
-        {"payload": "AAA"},
-        {"payload": None},
+        ({"signatures": 7}, "its signatures are no list of objects"),
+        ({"signatures": [7]}, "its signatures are no list of objects"),
+        ({"signatures": [{"sig": "AAAA"}]}, "does not name its key"),
+        ({"signatures": [{"keyid": 7, "sig": "AAAA"}]}, "does not name its key"),
+        ({"signatures": [{"keyid": ["k"], "sig": "AAAA"}]}, "does not name its key"),
+        ({"signatures": [{"keyid": "k", "sig": "AAAA"}] * 2}, "two signatures .* the same key"),
+        ({"signatures": [{"keyid": "k", "sig": "no base64"}]}, "its signature is not base64"),
+        ({"payload": "AAA"}, "its payload is not base64"),
+        ({"payload": None}, "its payload is not base64"),
     )
-    def test_an_envelope_of_another_form_is_refused(self, **changes):
-        with self.assertRaises(cli.UserError):
+    def test_an_envelope_of_another_form_is_refused(self, changes, reason):
+        with self.assertRaisesRegex(cli.UserError, reason):
             self._verified(self._envelope() | changes)
 
     @parameterized.parameters(b"{}", b"[]", b"not JSON", b'{"_type": "x"}')
@@ -165,9 +167,12 @@ class KeysTest(parameterized.TestCase):
             signing.read_signer(self.private)
 
     def test_a_public_key_does_not_sign_and_a_private_one_does_not_verify(self):
-        os.chmod(self.public, 0o600)
-        with self.assertRaisesRegex(cli.UserError, "is no private key"):
-            signing.read_signer(self.public)
+        for mode in (0o600, 0o644):
+            os.chmod(self.public, mode)
+            with self.assertRaisesRegex(
+                cli.UserError, "key.pub.pem: is a public key; give the pri"
+            ):
+                signing.read_signer(self.public)
         with self.assertRaisesRegex(verify_tflite.Refused, "is no public key"):
             verify_tflite.read_public_key(self.private)
 
