@@ -12,10 +12,12 @@ Exit code 0: all is equal and nothing leaked; 1: not so; 2: something went wrong
 sentence.
 """
 
+import os
 import pathlib
 import signal
 import sys
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Mapping, Sequence
 
 from absl import flags
 from rich import progress
@@ -188,8 +190,57 @@ class Audit:
         return rounds.source_digest(pathlib.Path(cli.workspace())) != self.key
 
 
+def check_outputs(paths: Mapping[str, str]) -> None:
+    """Finds out whether files can be written, before hours are spent on what goes into them.
+
+    Args:
+      paths: by flag.
+
+    Raises:
+      cli.UserError: one is a folder, or its folder is missing or cannot be written.
+    """
+    for flag, path in paths.items():
+        if os.path.isdir(path):
+            raise cli.UserError(f"--{flag}={path} is a folder; name a file.")
+        try:
+            tempfile.TemporaryFile(dir=os.path.dirname(path) or ".").close()
+        except OSError as error:
+            raise cli.UserError(
+                f"--{flag}={path}: cannot be written: {error.strerror}; name a file in a folder "
+                "that is there and can be written."
+            ) from error
+
+
+def publish(made: report.Report, paths: Mapping[str, str], console: Console) -> None:
+    """Shows a report, then writes its files, each whatever becomes of the other.
+
+    Args:
+      made: the report.
+      paths: by "json" and "html", each of which may be missing.
+      console: where it is shown.
+
+    Raises:
+      cli.UserError: a file cannot be written.
+    """
+    report.show(made, console)
+    troubles = []
+    for flag, render in (("json", report.to_json), ("html", report.to_html)):
+        if flag in paths:
+            try:
+                with cli.output_file(paths[flag], "w") as stream:
+                    stream.write(render(made))
+            except cli.UserError as error:
+                troubles.append(str(error))
+    if troubles:
+        raise cli.UserError("\n".join(troubles))
+
+
 def main(argv: Sequence[str]) -> None:
     console = Console(width=120, emoji=False, markup=False, highlight=False)
+    paths = {
+        flag.name: cli.callers_path(flag.value) for flag in (_JSON, _HTML) if flag.value is not None
+    }
+    check_outputs(paths)
     targets = expand(argv[1:])
     # Whoever ends the audit wants its Bazel servers to end too.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -203,17 +254,11 @@ def main(argv: Sequence[str]) -> None:
             audit = Audit(targets, directory, console)
             made = audit.run()
             changed = audit.sources_changed()
+            # Before the rounds are removed: were that to fail, the result must not go with them.
+            publish(made, paths, console)
     except KeyboardInterrupt as error:
         kept = "with the same --directory, it goes on" if _DIRECTORY.value else "nothing was kept"
         raise cli.UserError(f"the audit was interrupted; {kept}.") from error
-    for path, text in (
-        (_JSON.value, report.to_json(made)),
-        (_HTML.value, report.to_html(made)),
-    ):
-        if path:
-            with cli.output_file(cli.callers_path(path), "w") as stream:
-                stream.write(text)
-    report.show(made, console)
     if changed:
         raise cli.UserError("a source file changed during the audit; call it again.")
     if not made.sound:
