@@ -23,7 +23,7 @@ from absl import flags
 from rich import progress
 from rich.console import Console
 
-from tools.audit import bazel, examination, record, report, rounds, surroundings
+from tools.audit import bazel, emulator, examination, record, report, rounds, surroundings
 from tools.cli import cli
 
 _BUILDS = flags.DEFINE_integer("builds", 2, "How many rounds, the plain one included.", 2)
@@ -81,19 +81,21 @@ def repository_cache() -> str:
     return cli.callers_path(given) if given else bazel.ask("info", "repository_cache")
 
 
-def emulated_targets(choice: str, targets: Sequence[str], plain: rounds.Round) -> list[str]:
-    """Returns which targets are built on an emulated processor.
+def emulated_targets(choice: str, targets: Sequence[str]) -> list[str] | None:
+    """Returns which targets are built on an emulated processor; None for the smallest.
+
+    Args:
+      choice: smallest, all, none, or Bazel's patterns with commas between them.
+      targets: the audit's.
 
     Raises:
-      cli.UserError: the choice names none of the audit's targets.
+      cli.UserError: the choice names a target that is none of the audit's.
     """
-    if choice == "none":
-        return []
-    if choice == "all":
-        return list(targets)
     if choice == "smallest":
-        return [plain.smallest(targets)]
-    named = choice.split(",")
+        return None
+    if choice in ("all", "none"):
+        return list(targets) if choice == "all" else []
+    named = expand([pattern for pattern in choice.split(",") if pattern])
     unknown = sorted(set(named) - set(targets))
     if unknown:
         raise cli.UserError(
@@ -105,12 +107,20 @@ def emulated_targets(choice: str, targets: Sequence[str], plain: rounds.Round) -
 class Audit:
     """An audit in a folder."""
 
-    def __init__(self, targets: Sequence[str], directory: pathlib.Path, console: Console) -> None:
+    def __init__(
+        self,
+        targets: Sequence[str],
+        emulate: Sequence[str] | None,
+        cache: str,
+        directory: pathlib.Path,
+        console: Console,
+    ) -> None:
         self.targets = list(targets)
+        self.emulate = emulate
+        self.cache = cache
         self.directory = directory
         self.console = console
         self.key = rounds.source_digest(pathlib.Path(cli.workspace()))
-        self.cache = repository_cache()
         self.plain = self._round(surroundings.PLAIN)
 
     def _round(self, around: surroundings.Surroundings) -> rounds.Round:
@@ -177,7 +187,9 @@ class Audit:
         perturbed = surroundings.rounds(_BUILDS.value)[1:]
         perturbed[0] = surroundings.traced(perturbed[0], self.directory)
         plan = [(around, self.targets) for around in perturbed]
-        chosen = emulated_targets(_EMULATE.value, self.targets, self.plain)
+        chosen = self.emulate
+        if chosen is None:
+            chosen = [self.plain.smallest(self.targets)]
         if chosen:
             plan.append((surroundings.emulated(_CPU_MODEL.value), chosen))
         examined = [self._examined(self._round(around), targets) for around, targets in plan]
@@ -242,6 +254,10 @@ def main(argv: Sequence[str]) -> None:
     }
     check_outputs(paths)
     targets = expand(argv[1:])
+    emulate = emulated_targets(_EMULATE.value, targets)
+    cache = repository_cache()
+    if emulate != []:
+        emulator.check(_CPU_MODEL.value, cache)
     # Whoever ends the audit wants its Bazel servers to end too.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
@@ -251,7 +267,7 @@ def main(argv: Sequence[str]) -> None:
                     f"--directory={directory} is in the workspace, whose files must stay as they "
                     "are during an audit; name a folder outside."
                 )
-            audit = Audit(targets, directory, console)
+            audit = Audit(targets, emulate, cache, directory, console)
             made = audit.run()
             changed = audit.sources_changed()
             # Before the rounds are removed: were that to fail, the result must not go with them.

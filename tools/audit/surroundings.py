@@ -21,7 +21,9 @@ _MEMORY_KINDS = ("tmpfs", "ramfs")
 _OTHER_USER = 4242
 _PTRACE_TRACEME = 0
 _HELPERS = ("libfaketime", "libunwind8", "strace")
-_EMULATOR = "qemu-user-static"
+EMULATOR = "qemu-user-static"
+# The repository with those packages.
+PACKAGES = "audit_debian"
 
 # What a person's own settings of registries and of bazelisk are called; without them nothing can
 # be fetched, or another Bazel would build.
@@ -85,7 +87,7 @@ class Inside:
     def packages(self) -> list[str]:
         """Returns the Debian packages whose programs the commands, or reruns, start."""
         # The emulator is the one that is big.
-        return [*_HELPERS, *([_EMULATOR] if self.cpu_model else [])]
+        return [*_HELPERS, *([EMULATOR] if self.cpu_model else [])]
 
     @property
     def changes(self) -> bool:

@@ -9,7 +9,7 @@ from absl.testing import absltest, flagsaver
 from rich.console import Console
 
 from tests.tools.audit import fake_bazel
-from tools.audit import audit, report
+from tools.audit import audit, emulator, report
 from tools.cli import cli
 
 _NOTHING = report.Report((), (), ())
@@ -55,6 +55,47 @@ class OutputsTest(_AuditTest):
                 audit.publish(_NOTHING, {failing: gone, other: str(path)}, console)
             self.assertNotEmpty(path.read_text())
             self.assertIn("Targets", console.file.getvalue())
+
+
+class EmulationTest(_AuditTest):
+    def setUp(self):
+        super().setUp()
+        # What every query finds: its labels.
+        self.bazel.builds({"//models:b": {}})
+
+    def _refused(self, **given):
+        """Returns why the audit does not begin; it must not have begun to build."""
+        with flagsaver.flagsaver(**given), self.assertRaises(cli.UserError) as caught:
+            audit.main(["audit", "//models:a"])
+        self.assertEmpty([call for call in self.bazel.calls() if ": build" in call])
+        return str(caught.exception)
+
+    def test_a_target_that_is_not_audited_is_refused_before_anything_is_built(self):
+        with mock.patch.object(audit, "expand", side_effect=[["//models:a"], ["//models:b"]]):
+            (self.folder / "calls").touch()
+            self.assertIn("//models:b is none of the targets", self._refused(emulate="//models:b"))
+
+    def test_a_target_that_bazel_does_not_know_is_refused_before_anything_is_built(self):
+        self.assertIn("bazel query failed", self._refused(emulate="//models:broken"))
+
+    def test_an_unknown_processor_is_refused_before_anything_is_built(self):
+        refusal = cli.UserError("no such processor")
+        with mock.patch.object(emulator, "check", side_effect=refusal) as check:
+            for choice in ("smallest", "all", "//models:b"):
+                self.assertEqual(
+                    self._refused(emulate=choice, repository_cache="/c", cpu_model="X"),
+                    "no such processor",
+                )
+                check.assert_called_with("X", "/c")
+
+    def test_choices(self):
+        targets = ["//models:a", "//models:b"]
+        self.assertIsNone(audit.emulated_targets("smallest", targets))
+        self.assertEqual(audit.emulated_targets("all", targets), targets)
+        self.assertEqual(audit.emulated_targets("none", targets), [])
+        self.assertEqual(audit.emulated_targets("models:b,", targets), ["//models:b"])
+        with self.assertRaisesRegex(cli.UserError, "no target"):
+            audit.emulated_targets("", targets)
 
 
 if __name__ == "__main__":

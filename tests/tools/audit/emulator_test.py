@@ -1,0 +1,68 @@
+import io
+import os
+import pathlib
+import tarfile
+from unittest import mock
+
+from absl.testing import absltest
+
+from tools.audit import bazel, emulator
+from tools.cli import cli
+
+# Has one processor, and says what another one has no right to.
+_EMULATOR = """#!/bin/sh
+case $2 in
+    Haswell) echo 'qemu-x86_64 version 7.2' ;;
+    help) echo 'Available CPUs:' ;;
+    *) echo "unable to find CPU model '$2'" >&2; exit 1 ;;
+esac
+"""
+
+
+class EmulatorTest(absltest.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.folder = pathlib.Path(self.create_tempdir().full_path)
+        (self.folder / "BUILD.bazel").touch()
+        # A package is what this prints of it.
+        reader = self.folder / "dpkg-deb"
+        reader.write_text('#!/bin/sh\nexec /bin/cat "$2"\n')
+        reader.chmod(0o755)
+        self.enter_context(mock.patch.dict(os.environ, {"PATH": str(self.folder)}))
+        self.enter_context(
+            mock.patch.object(
+                bazel, "ask", return_value=f"{self.folder}/BUILD.bazel:3:14: source file @x//:y"
+            )
+        )
+
+    def _package(self, name):
+        member = tarfile.TarInfo(name)
+        member.size = len(_EMULATOR)
+        with tarfile.open(self.folder / "qemu-user-static.deb", "w") as archive:
+            archive.addfile(member, io.BytesIO(_EMULATOR.encode()))
+
+    def test_a_processor_that_it_has_is_taken(self):
+        self._package("./usr/bin/qemu-x86_64-static")
+        emulator.check("Haswell", "/downloads")
+        self.assertIn("--repository_cache=/downloads", bazel.ask.call_args.args)
+
+    def test_another_one_is_refused_with_its_own_words(self):
+        self._package("./usr/bin/qemu-x86_64-static")
+        with self.assertRaisesRegex(cli.UserError, "--cpu_model=Hasswell.*find CPU model.*-cpu"):
+            emulator.check("Hasswell", "/downloads")
+        # It is answered with a list, and without failing.
+        with self.assertRaisesRegex(cli.UserError, "--cpu_model=help.*no processor's name"):
+            emulator.check("help", "/downloads")
+
+    def test_a_package_without_it_is_named(self):
+        for name in ("./usr/bin/qemu-arm-static", "./usr/share/qemu-x86_64-static"):
+            self._package(name)
+            with self.assertRaisesRegex(cli.UserError, "qemu-user-static.deb: no qemu-x86_64"):
+                emulator.check("Haswell", "/downloads")
+        (self.folder / "qemu-user-static.deb").write_text("damaged")
+        with self.assertRaisesRegex(cli.UserError, "qemu-user-static.deb: no qemu-x86_64"):
+            emulator.check("Haswell", "/downloads")
+
+
+if __name__ == "__main__":
+    absltest.main()

@@ -1,0 +1,86 @@
+"""Asks the pinned emulator for a processor, before a round is built on it."""
+
+import pathlib
+import subprocess
+import tarfile
+import tempfile
+from collections.abc import Sequence
+
+from tools.audit import bazel, surroundings
+from tools.cli import cli
+
+_PROGRAM = "qemu-x86_64-static"
+# Its first words when it is run in itself, as a program that needs no other file.
+_VERSION = "qemu-x86_64 version"
+
+
+def unpack(package: pathlib.Path, folder: pathlib.Path) -> pathlib.Path:
+    """Takes the emulator out of its Debian package.
+
+    Args:
+      package: the .deb.
+      folder: where to put the program.
+
+    Raises:
+      cli.UserError: the package cannot be read.
+    """
+    path = folder / _PROGRAM
+    try:
+        with (
+            subprocess.Popen(
+                ["dpkg-deb", "--fsys-tarfile", str(package)],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+            ) as reader,
+            tarfile.open(fileobj=reader.stdout, mode="r|") as archive,
+        ):
+            member = next(one for one in archive if one.name.endswith(f"/bin/{_PROGRAM}"))
+            path.write_bytes(archive.extractfile(member).read())
+    except (OSError, tarfile.TarError, StopIteration) as error:
+        raise cli.UserError(f"{package}: no {_PROGRAM} can be taken out of it.") from error
+    path.chmod(0o755)
+    return path
+
+
+def check_model(command: Sequence[str], model: str) -> None:
+    """Finds out whether the emulator has a processor.
+
+    Args:
+      command: the emulator's command line.
+      model: as in "Haswell" or "Haswell,-avx2".
+
+    Raises:
+      cli.UserError: it has not.
+    """
+    result = subprocess.run(
+        [*command, "-cpu", model, command[0], "-version"],
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    if result.returncode or not result.stdout.startswith(_VERSION):
+        said = result.stderr.strip().splitlines() or ["it is no processor's name"]
+        raise cli.UserError(
+            f"--cpu_model={model}: the pinned emulator does not take it: {said[0].rstrip('.')}; "
+            "`qemu-x86_64 -cpu help` lists those that it has."
+        )
+
+
+def check(model: str, repository_cache: str) -> None:
+    """Finds out whether the pinned emulator has a processor; fetches the emulator if need be.
+
+    Args:
+      model: the processor.
+      repository_cache: where downloads are kept.
+
+    Raises:
+      cli.UserError: it has not, or it cannot be fetched.
+    """
+    label = f"@{surroundings.PACKAGES}//:{surroundings.EMULATOR}.deb"
+    downloads = f"--repository_cache={repository_cache}"
+    place = bazel.ask("query", "--noshow_progress", downloads, "--output=location", label)
+    # FILE:LINE:COLUMN: what it is; the file is the package's own or the BUILD file beside it.
+    beside = pathlib.Path(place.partition(":")[0])
+    with tempfile.TemporaryDirectory(prefix="audit-emulator-") as folder:
+        program = unpack(beside.with_name(f"{surroundings.EMULATOR}.deb"), pathlib.Path(folder))
+        check_model([str(program)], model)
