@@ -15,6 +15,9 @@ import shlex
 import subprocess
 from collections.abc import Mapping, Sequence
 
+# What a report calls the emulated processor.
+CPU_MODEL = "processor's model, in actions"
+
 # Where a memory file system, which lists a folder in another order than a disk's, is mounted.
 _MEMORY = "/dev/shm"
 _MEMORY_KINDS = ("tmpfs", "ramfs")
@@ -315,8 +318,8 @@ def start(surroundings: Surroundings, directory: pathlib.Path, own: Mapping[str,
         return Start((), own, None, available, (), ())
     environment = _environment(surroundings, directory, own)
     applied = [Applied("output root", str(directory))]
-    applied += [Applied(name, environment[name]) for name in ("HOME", "TMPDIR", "PATH")]
-    applied += [Applied(name, value) for name, value in sorted(surroundings.variables.items())]
+    names = ("HOME", "TMPDIR", "PATH", *sorted(surroundings.variables))
+    applied += [Applied(name, environment[name]) for name in names]
     if surroundings.umask is not None:
         applied.append(Applied("umask", f"{surroundings.umask:03o}"))
 
@@ -353,7 +356,7 @@ def start(surroundings: Surroundings, directory: pathlib.Path, own: Mapping[str,
     for what, value in (
         ("hash seed, in actions", inside.hash_seed),
         ("clock, in actions", inside.clock),
-        ("processor's model, in actions", inside.cpu_model),
+        (CPU_MODEL, inside.cpu_model),
         ("list of opened files", inside.traces and "on"),
     ):
         if value is not None:

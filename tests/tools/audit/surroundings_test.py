@@ -94,6 +94,13 @@ class StartTest(absltest.TestCase):
         self.assertEqual(environment["HOME"], str(self.folder / "home"))
         self.assertNotIn("X", environment)
 
+    def test_a_variable_is_shown_as_it_is_set(self):
+        around = surroundings.Surroundings("x", variables={"PYTHONPATH": "{home}", "TZ": "UTC"})
+        start = surroundings.start(around, self.folder, {})
+        applied = {row.what: row.value for row in start.applied}
+        self.assertEqual(applied["PYTHONPATH"], str(self.folder / "home"))
+        self.assertEqual(applied["TZ"], "UTC")
+
     def test_what_the_machine_refuses_is_said_with_the_reason(self):
         with mock.patch.object(surroundings, "_failure", return_value="not permitted"):
             start = self._start(host="h", user="u")
