@@ -23,7 +23,16 @@ from absl import flags
 from rich import progress
 from rich.console import Console
 
-from tools.audit import bazel, emulator, examination, record, report, rounds, surroundings
+from tools.audit import (
+    bazel,
+    emulator,
+    examination,
+    origin,
+    record,
+    report,
+    rounds,
+    surroundings,
+)
 from tools.cli import cli
 
 _BUILDS = flags.DEFINE_integer("builds", 2, "How many rounds, the plain one included.", 2)
@@ -120,6 +129,7 @@ class Audit:
         self.cache = cache
         self.directory = directory
         self.console = console
+        self.made_with = origin.find(pathlib.Path(cli.workspace()), sys.argv[1:])
         self.key = rounds.source_digest(pathlib.Path(cli.workspace()))
         self.plain = self._round(surroundings.PLAIN)
 
@@ -193,7 +203,7 @@ class Audit:
         if chosen:
             plan.append((surroundings.emulated(_CPU_MODEL.value), chosen))
         examined = [self._examined(self._round(around), targets) for around, targets in plan]
-        made = report.make(self.targets, self.plain.done(self.targets), examined)
+        made = report.make(self.targets, self.plain.done(self.targets), examined, self.made_with)
         self.plain.remove_root()
         return made
 

@@ -33,10 +33,27 @@ p { margin: .4rem 0; }
 .scroll { overflow-x: auto; border: 1px solid var(--line); border-radius: .5rem; background: var(--card); }
 table { border-collapse: collapse; width: 100%; }
 th, td { text-align: left; vertical-align: top; padding: .4rem .7rem; border-bottom: 1px solid var(--line); }
-tr:last-child > td { border-bottom: 0; }
+tr:last-child > td, tr:last-child > th { border-bottom: 0; }
 th { font-size: .85rem; color: var(--soft); font-weight: 600; white-space: nowrap; }
 td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
 code { font: .87em/1.5 ui-monospace, "DejaVu Sans Mono", monospace; overflow-wrap: anywhere; }
+/* A label's or a digest's own width counts: nothing breaks while there is room. */
+.label { white-space: nowrap; }
+.file { display: grid; grid-template-columns: 13ch auto; justify-content: start; column-gap: .6rem; }
+/* Shown in part; selected, and so copied, as a whole. */
+.digest { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; user-select: all; }
+.value, .value + td { min-width: 12rem; }
+.made td { overflow-wrap: anywhere; }
+@media (max-width: 40rem) {
+  .targets, .targets tbody, .targets tr, .targets td { display: block; }
+  .targets tr:first-child { display: none; }
+  .targets tr { border-bottom: 1px solid var(--line); padding: .4rem 0; }
+  .targets tr:last-child { border-bottom: 0; }
+  .targets td, .targets td.number { border: 0; padding: .1rem .7rem; text-align: left; }
+  .targets .label { white-space: normal; }
+  .targets .file { grid-template-columns: 100%; overflow-wrap: anywhere; }
+  .targets td[data-unit]::after { content: " " attr(data-unit); }
+}
 article { border: 1px solid var(--line); border-radius: .5rem; background: var(--card); padding: 1rem; margin: 0 0 1rem; }
 article .scroll { margin-top: .6rem; }
 .bytes code { white-space: nowrap; }
@@ -94,12 +111,12 @@ what it does not declare" }}.</p>
 {% endif %}
 
 <h2>Targets</h2>
-<div class="scroll"><table>
-<tr><th>target</th><th>verdict</th><th class="number">bytes</th><th class="number">seconds</th><th>sha256</th></tr>
+<div class="scroll"><table class="targets">
+<tr><th>target</th><th>verdict</th><th class="number">bytes</th><th class="number">seconds</th><th>sha256 of what it made</th></tr>
 {% for target in report.targets %}
-<tr><td><code>{{ target.label }}</code></td><td><span class="verdict {{ target.verdict }}">{{ target.verdict }}</span></td>
-<td class="number">{{ "{:,}".format(target.size) }}</td><td class="number">{{ target.seconds }}</td>
-<td>{% for path, digest in target.outputs.items() %}<code title="{{ path }}">{{ digest }}</code>{{ " " }}{% endfor %}</td></tr>
+<tr><td class="label"><code>{{ target.label }}</code></td><td><span class="verdict {{ target.verdict }}">{{ target.verdict }}</span></td>
+<td class="number" data-unit="bytes">{{ "{:,}".format(target.size) }}</td><td class="number" data-unit="seconds">{{ target.seconds }}</td>
+<td>{% for name, digest in target.files %}<div class="file"><code class="digest" title="{{ digest }}">{{ digest }}</code> {{ name }}</div>{% endfor %}</td></tr>
 {% endfor %}
 </table></div>
 
@@ -113,12 +130,24 @@ what it does not declare" }}.</p>
 <div class="scroll"><table>
 <tr><th>what was changed</th><th>to</th><th></th></tr>
 {% for applied in round.applied %}
-<tr><td>{{ applied.what }}</td><td><code>{{ applied.value }}</code></td>
+<tr><td>{{ applied.what }}</td><td class="value"><code>{{ applied.value }}</code></td>
 <td>{% if applied.reason %}<span class="verdict missing">not applied</span> {{ applied.reason }}{% else %}<span class="verdict applied">applied</span>{% endif %}</td></tr>
 {% endfor %}
 </table></div>
 </article>
 {% endfor %}
+
+<h2>Made with</h2>
+<div class="scroll"><table class="made">
+{% for what, value in (
+    ("commit", report.made_with.commit), ("sources changed since", report.made_with.changes),
+    ("Bazel", report.made_with.bazel), ("kernel", report.made_with.kernel),
+    ("processor", report.made_with.processor), ("begun", report.made_with.date),
+) %}
+<tr><th>{{ what }}</th><td>{{ value }}</td></tr>
+{% endfor %}
+<tr><th>options</th><td>{% for option in report.made_with.options %}<code>{{ option }}</code>{{ " " }}{% endfor %}</td></tr>
+</table></div>
 </main>
 </body>
 </html>

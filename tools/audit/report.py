@@ -11,7 +11,7 @@ import jinja2
 from rich.console import Console
 from rich.table import Table
 
-from tools.audit import record
+from tools.audit import origin, record, surroundings
 
 _TEMPLATE = pathlib.Path(__file__).with_name("report.html.tpl")
 
@@ -34,6 +34,18 @@ class Target:
     outputs: dict[str, str]
     verdict: str
 
+    @property
+    def files(self) -> tuple[tuple[str, str], ...]:
+        """The name and the sha256 of each of its own files, the model itself first."""
+        names = {path: pathlib.PurePosixPath(path).name for path in self.outputs}
+
+        def rank(path: str) -> tuple[bool, str, str]:
+            name = names[path]
+            model = name.endswith(".tflite") and not name.endswith(".raw.tflite")
+            return not model, name, path
+
+        return tuple((names[path], self.outputs[path]) for path in sorted(names, key=rank))
+
 
 @dataclasses.dataclass(frozen=True)
 class Report:
@@ -43,11 +55,13 @@ class Report:
       targets: by label.
       rounds: what `examination.examine` returned of each, without its findings.
       findings: of all rounds, divergences first, each as a mapping of `examination.Finding`.
+      made_with: the sources, the programs and the machine.
     """
 
     targets: tuple[Target, ...]
     rounds: tuple[Mapping[str, Any], ...]
     findings: tuple[Mapping[str, Any], ...]
+    made_with: origin.Origin
 
     @property
     def sound(self) -> bool:
@@ -72,7 +86,22 @@ class Report:
             missing.append(
                 "no round: what actions open was not listed, so leaks were not looked for"
             )
-        return tuple(missing)
+        return (*missing, *self._not_emulated())
+
+    def _not_emulated(self) -> list[str]:
+        emulated = {
+            target
+            for one in self.rounds
+            for target in one["targets"]
+            if any(applied["what"] == surroundings.CPU_MODEL for applied in one["applied"])
+        }
+        others = len({target.label for target in self.targets} - emulated)
+        if not emulated:
+            return ["no round: another CPU model was not tried"]
+        if others:
+            only = ", ".join(sorted(emulated))
+            return [f"another CPU model: only {only} was built on it, {others} other(s) not"]
+        return []
 
 
 def _verdict(label: str, names: frozenset[str], found: Sequence[Mapping[str, Any]]) -> str:
@@ -91,6 +120,7 @@ def make(
     targets: Sequence[str],
     plain: Sequence[record.Record],
     examined: Sequence[Mapping[str, Any]],
+    made_with: origin.Origin,
 ) -> Report:
     """Makes the report.
 
@@ -98,6 +128,7 @@ def make(
       targets: the labels.
       plain: the plain round's records.
       examined: what was found in each other round.
+      made_with: the sources, the programs and the machine.
     """
     order = {kind: number for number, kind in enumerate(("failure", "divergence", "leak"))}
     found = [finding for one in examined for finding in one["findings"]]
@@ -111,7 +142,7 @@ def make(
         seconds = by_label[label].seconds
         rows.append(Target(label, seconds, closure.size, closure.ends, verdict))
     without = [{key: one[key] for key in one if key != "findings"} for one in examined]
-    return Report(tuple(rows), tuple(without), tuple(found))
+    return Report(tuple(rows), tuple(without), tuple(found), made_with)
 
 
 def _document(report: Report) -> dict[str, Any]:
@@ -139,8 +170,9 @@ def show(report: Report, console: Console) -> None:
     for column in ("target", "verdict", "sha256 of what it made"):
         table.add_column(column, overflow="fold")
     for target in report.targets:
-        digests = "\n".join(digest[:16] for digest in target.outputs.values())
-        table.add_row(target.label, target.verdict, digests)
+        # Digests have one length, names have not: a folded line must not part the two.
+        files = "\n".join(f"{digest[:16]} {name}" for name, digest in target.files)
+        table.add_row(target.label, target.verdict, files)
     console.print(table)
     table = Table(title="Rounds")
     for column in ("round", "actions", "perturbed inside", "traced", "outputs", "seconds"):

@@ -9,10 +9,10 @@ from absl.testing import absltest, flagsaver
 from rich.console import Console
 
 from tests.tools.audit import fake_bazel
-from tools.audit import audit, emulator, report
+from tools.audit import audit, emulator, origin, report
 from tools.cli import cli
 
-_NOTHING = report.Report((), (), ())
+_NOTHING = report.Report((), (), (), origin.Origin(*["unknown"] * 6, ()))
 
 
 class _AuditTest(absltest.TestCase):

@@ -1,11 +1,12 @@
 import dataclasses
 import io
 import json
+import re
 
 from absl.testing import absltest
 from rich.console import Console
 
-from tools.audit import execution_log, record, report
+from tools.audit import execution_log, origin, record, report
 
 
 def _action(mnemonic, inputs, output):
@@ -44,36 +45,102 @@ _FINDING = {
 }
 
 
+_ORIGIN = origin.Origin(
+    commit="c" * 40,
+    changes="yes",
+    bazel="4.2.3",
+    kernel="6.1.0-x",
+    processor="Some CPU",
+    date="2026-03-01T12:00:00Z",
+    options=("--builds=2", "//..."),
+)
+_LABELS = ["//a", "//b", "//c"]
+
+
 def _make(*findings):
     counts = dict.fromkeys(
         ("actions", "perturbed_inside", "traced", "inputs", "outputs", "seconds"), 1
     )
     reason = "not permitted" if findings else ""
     applied = [{"what": "host name", "value": "h", "reason": reason}]
-    examined = {"name": "third", "targets": ["//a"], "applied": applied, "counts": counts}
-    return report.make(["//c", "//b", "//a"], _RECORDS, [examined | {"findings": list(findings)}])
+    applied.append({"what": "processor's model, in actions", "value": "Haswell", "reason": ""})
+    examined = {"name": "third", "targets": _LABELS, "applied": applied, "counts": counts}
+    rounds = [examined | {"findings": list(findings)}]
+    return report.make(_LABELS[::-1], _RECORDS, rounds, _ORIGIN)
+
+
+def _shown(made):
+    console = Console(file=io.StringIO(), width=200)
+    report.show(made, console)
+    return console.file.getvalue()
 
 
 class ReportTest(absltest.TestCase):
     def test_what_was_not_tried_is_not_claimed(self):
         made = _make()
         self.assertEmpty(made.untried)
-        console = Console(file=io.StringIO(), width=200)
-        report.show(made, console)
-        self.assertIn("All is equal and nothing leaked.", console.file.getvalue())
+        self.assertIn("All is equal and nothing leaked.", _shown(made))
 
         counts = dict(made.rounds[0]["counts"], perturbed_inside=0, traced=0)
         applied = [{"what": "user", "value": "u", "reason": "not permitted"}]
+        applied += made.rounds[0]["applied"]
         one = dict(made.rounds[0], counts=counts, applied=applied)
         made = dataclasses.replace(made, rounds=(one,))
         self.assertLen(made.untried, 3)
         self.assertLen(json.loads(report.to_json(made))["untried"], 3)
-        console = Console(file=io.StringIO(), width=200)
-        report.show(made, console)
-        for said in (console.file.getvalue(), report.to_html(made)):
+        for said in (_shown(made), report.to_html(made)):
             self.assertIn("third: user: not permitted", said)
             self.assertNotIn("nothing leaked", said)
             self.assertNotIn("and none read", said)
+
+    def test_what_no_other_processor_built_is_said(self):
+        (one,) = _make().rounds
+        some = dataclasses.replace(_make(), rounds=(one | {"targets": ["//b"]},))
+        none = dataclasses.replace(_make(), rounds=(one | {"applied": []},))
+        for made, expected in (
+            (some, "another CPU model: only //b was built on it, 2 other(s) not"),
+            (none, "no round: another CPU model was not tried"),
+        ):
+            self.assertEqual(made.untried, (expected,))
+            self.assertIn(f"not tried: {expected}", _shown(made))
+            self.assertIn(expected, report.to_html(made))
+
+    def test_every_digest_has_its_files_name_the_models_first(self):
+        paths = [f"bazel-out/bin/m/m.{end}" for end in ("mlbom.json", "raw.tflite", "tflite")]
+        outputs = {path: 8 * f"{number}1234567" for number, path in enumerate(paths)}
+        target = report.Target("//m", 1.0, 5, outputs, "equal")
+        self.assertEqual(
+            target.files,
+            (
+                ("m.tflite", outputs[paths[2]]),
+                ("m.mlbom.json", outputs[paths[0]]),
+                ("m.raw.tflite", outputs[paths[1]]),
+            ),
+        )
+        made = dataclasses.replace(_make(), targets=(target,))
+        self.assertEqual(json.loads(report.to_json(made))["targets"][0]["outputs"], outputs)
+        page = re.sub(r"<[^>]*>", "", report.to_html(made))
+        said = _shown(made)
+        for name, digest in target.files:
+            self.assertIn(f"{digest[:16]} {name} ", said)
+            self.assertIn(f"{digest} {name}", page)
+            self.assertIn(f'title="{digest}"', report.to_html(made))
+
+    def test_the_report_says_what_it_was_made_with(self):
+        made_with = json.loads(report.to_json(_make()))["made_with"]
+        self.assertEqual(made_with["commit"], "c" * 40)
+        self.assertEqual(made_with["options"], ["--builds=2", "//..."])
+        page = report.to_html(_make())
+        for said in (
+            "c" * 40,
+            "yes",
+            "4.2.3",
+            "6.1.0-x",
+            "Some CPU",
+            "2026-03-01T12",
+            "--builds=2",
+        ):
+            self.assertIn(said, page.partition("Made with")[2])
 
     def test_without_findings_all_is_sound(self):
         made = _make()
@@ -107,9 +174,7 @@ class ReportTest(absltest.TestCase):
         self.assertIn("reproducible", report.to_html(_make()))
 
     def test_the_terminal_names_cause_bytes_and_what_was_not_applied(self):
-        console = Console(file=io.StringIO(), width=200)
-        report.show(_make(_FINDING), console)
-        said = console.file.getvalue()
+        said = _shown(_make(_FINDING))
         for expected in (
             "DIVERGENCE Export graph.pb",
             "cause: the clock",

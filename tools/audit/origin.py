@@ -1,0 +1,89 @@
+"""What a report was made with, so that whoever reads it knows what it is about."""
+
+import dataclasses
+import datetime
+import pathlib
+import platform
+import subprocess
+from collections.abc import Sequence
+
+from tools.audit import bazel
+
+UNKNOWN = "unknown"
+_PROCESSORS = pathlib.Path("/proc/cpuinfo")
+
+
+@dataclasses.dataclass(frozen=True)
+class Origin:
+    """What an audit was made with; what is not known is "unknown".
+
+    Attributes:
+      commit: the commit of the sources (git).
+      changes: "yes" or "no": whether the sources are others than the commit's.
+      bazel: the version of the Bazel that built.
+      kernel: the release of the machine's kernel.
+      processor: the model of the machine's processor.
+      date: when the audit was called, in UTC, as in "2026-03-01T12:00:00Z".
+      options: the command line, without the program.
+    """
+
+    commit: str
+    changes: str
+    bazel: str
+    kernel: str
+    processor: str
+    date: str
+    options: tuple[str, ...]
+
+
+def _git(workspace: pathlib.Path, *arguments: str) -> str | None:
+    """Returns what git says, None if there is no git or no repository."""
+    try:
+        result = subprocess.run(
+            ["git", *arguments],
+            cwd=workspace,
+            check=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return result.stdout.strip()
+
+
+def _bazel() -> str:
+    result = bazel.call(["info", "release"], stdout=subprocess.PIPE)
+    # A Bazel that was built without a version calls itself a development version.
+    name, _, version = result.stdout.strip().partition(" ")
+    return version if name == "release" and not result.returncode else UNKNOWN
+
+
+def processor(described: str) -> str:
+    """Returns the processor's model from what the kernel says of it (/proc/cpuinfo)."""
+    for line in described.splitlines():
+        name, _, value = line.partition(":")
+        if name.strip() == "model name":
+            return value.strip()
+    return UNKNOWN
+
+
+def find(workspace: pathlib.Path, options: Sequence[str]) -> Origin:
+    """Returns what an audit that begins now is made with.
+
+    Args:
+      workspace: the folder of the sources.
+      options: the command line, without the program.
+    """
+    commit = _git(workspace, "rev-parse", "HEAD")
+    status = _git(workspace, "status", "--porcelain")
+    now = datetime.datetime.now(datetime.UTC)
+    return Origin(
+        commit=commit or UNKNOWN,
+        changes=UNKNOWN if commit is None or status is None else "yes" if status else "no",
+        bazel=_bazel(),
+        kernel=platform.release(),
+        processor=processor(_PROCESSORS.read_text(encoding="utf-8")),
+        date=now.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        options=tuple(options),
+    )
