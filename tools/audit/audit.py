@@ -113,6 +113,44 @@ def emulated_targets(choice: str, targets: Sequence[str]) -> list[str] | None:
     return named
 
 
+def build(
+    one: rounds.Round, targets: Sequence[str], cache: str, console: Console
+) -> list[record.Record]:
+    """Builds what is not done of a round and shows how it goes on.
+
+    Args:
+      one: the round.
+      targets: labels.
+      cache: where downloads are kept.
+      console: on a terminal it has a line that moves; elsewhere what begins is a line, too.
+
+    Raises:
+      rounds.BuildFailed: Bazel failed.
+    """
+    done = len(one.done(targets))
+    if done:
+        console.print(f"{one.name}: {done} of {len(targets)} targets are done already")
+    columns = (
+        progress.TextColumn("{task.description}"),
+        progress.BarColumn(),
+        progress.MofNCompleteColumn(),
+        progress.TimeElapsedColumn(),
+    )
+    with progress.Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task(one.name, total=len(targets), completed=done)
+
+        def show(target: str, finished: bool) -> None:
+            bar.update(task, description=f"{one.name}: {target}", advance=int(finished))
+            if finished:
+                seconds = record.read(one.record_path(target)).seconds
+                console.print(f"{one.name}: {target}: {seconds:.0f} s")
+            elif not console.is_terminal:
+                number = int(bar.tasks[0].completed) + 1
+                console.print(f"{one.name}: {target}: begins, {number} of {len(targets)}")
+
+        return one.build(targets, cache, show)
+
+
 class Audit:
     """An audit in a folder."""
 
@@ -139,25 +177,7 @@ class Audit:
         return made
 
     def _build(self, one: rounds.Round, targets: Sequence[str]) -> list[record.Record]:
-        done = len(one.done(targets))
-        if done:
-            self.console.print(f"{one.name}: {done} of {len(targets)} targets are done already")
-        columns = (
-            progress.TextColumn("{task.description}"),
-            progress.BarColumn(),
-            progress.MofNCompleteColumn(),
-            progress.TimeElapsedColumn(),
-        )
-        with progress.Progress(*columns, console=self.console, transient=True) as bar:
-            task = bar.add_task(one.name, total=len(targets), completed=done)
-
-            def show(target: str, finished: bool) -> None:
-                bar.update(task, description=f"{one.name}: {target}", advance=int(finished))
-                if finished:
-                    seconds = record.read(one.record_path(target)).seconds
-                    bar.console.print(f"{one.name}: {target}: {seconds:.0f} s")
-
-            return one.build(targets, self.cache, show)
+        return build(one, targets, self.cache, self.console)
 
     def _examined(self, one: rounds.Round, targets: Sequence[str]) -> dict:
         """Builds a perturbed round, unless that was done, and returns what was found."""

@@ -9,7 +9,7 @@ from absl.testing import absltest, flagsaver
 from rich.console import Console
 
 from tests.tools.audit import fake_bazel
-from tools.audit import audit, emulator, origin, report
+from tools.audit import audit, emulator, origin, record, report
 from tools.cli import cli
 
 _NOTHING = report.Report((), (), (), origin.Origin(*["unknown"] * 6, ()))
@@ -96,6 +96,52 @@ class EmulationTest(_AuditTest):
         self.assertEqual(audit.emulated_targets("models:b,", targets), ["//models:b"])
         with self.assertRaisesRegex(cli.UserError, "no target"):
             audit.emulated_targets("", targets)
+
+
+class _Round:
+    """A round that makes each target's record and nothing else."""
+
+    name = "third"
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def record_path(self, target):
+        return self.folder / target
+
+    def done(self, targets):
+        return [target for target in targets if self.record_path(target).exists()]
+
+    def build(self, targets, cache, progress):
+        for target in [target for target in targets if target not in self.done(targets)]:
+            progress(target, False)
+            made = record.Record(target, 61.0, (), {}, {})
+            record.write(made, self.record_path(target), self.folder)
+            progress(target, True)
+        return self.done(targets)
+
+
+class ProgressTest(_AuditTest):
+    def _shown(self, **console):
+        file = io.StringIO()
+        audit.build(_Round(self.folder), ["a", "b", "c"], "", Console(file=file, **console))
+        return file.getvalue()
+
+    def test_without_a_terminal_what_begins_is_said_and_what_ends(self):
+        (self.folder / "a").touch()
+        self.assertEqual(
+            [line.rstrip() for line in self._shown(width=120).strip().splitlines()],
+            [
+                "third: 1 of 3 targets are done already",
+                "third: b: begins, 2 of 3",
+                "third: b: 61 s",
+                "third: c: begins, 3 of 3",
+                "third: c: 61 s",
+            ],
+        )
+
+    def test_on_a_terminal_the_moving_line_says_what_begins(self):
+        self.assertNotIn("begins", self._shown(width=120, force_terminal=True))
 
 
 if __name__ == "__main__":
