@@ -2,12 +2,13 @@
 
 import dataclasses
 import datetime
+import os
 import pathlib
 import platform
 import subprocess
 from collections.abc import Sequence
 
-from tools.audit import bazel
+from tools.audit import bazel, rounds
 
 UNKNOWN = "unknown"
 _PROCESSORS = pathlib.Path("/proc/cpuinfo")
@@ -20,7 +21,8 @@ class Origin:
     Attributes:
       commit: the commit of the sources (git).
       changes: "yes" or "no": whether the sources are others than the commit's.
-      bazel: the version of the Bazel that built.
+      bazel: the version of the Bazel that built; Debian's does not know its own.
+      bazel_server: the sha256 of its A-server.jar, which a model's provenance has too.
       kernel: the release of the machine's kernel.
       processor: the model of the machine's processor.
       date: when the audit was called, in UTC, as in "2026-03-01T12:00:00Z".
@@ -30,6 +32,7 @@ class Origin:
     commit: str
     changes: str
     bazel: str
+    bazel_server: str
     kernel: str
     processor: str
     date: str
@@ -52,11 +55,14 @@ def _git(workspace: pathlib.Path, *arguments: str) -> str | None:
     return result.stdout.strip()
 
 
-def _bazel() -> str:
-    result = bazel.call(["info", "release"], stdout=subprocess.PIPE)
+def _bazel() -> tuple[str, str]:
+    """Returns Bazel's version and its server's sha256."""
+    result = bazel.call(["info", "release", "install_base"], stdout=subprocess.PIPE)
+    said = dict(line.partition(": ")[::2] for line in result.stdout.splitlines())
     # A Bazel that was built without a version calls itself a development version.
-    name, _, version = result.stdout.strip().partition(" ")
-    return version if name == "release" and not result.returncode else UNKNOWN
+    name, _, version = said.get("release", "").partition(" ")
+    server = rounds.digest(os.path.join(said.get("install_base", ""), "A-server.jar"))
+    return (version if name == "release" else UNKNOWN), server or UNKNOWN
 
 
 def processor(described: str) -> str:
@@ -77,11 +83,13 @@ def find(workspace: pathlib.Path, options: Sequence[str]) -> Origin:
     """
     commit = _git(workspace, "rev-parse", "HEAD")
     status = _git(workspace, "status", "--porcelain")
+    version, server = _bazel()
     now = datetime.datetime.now(datetime.UTC)
     return Origin(
         commit=commit or UNKNOWN,
         changes=UNKNOWN if commit is None or status is None else "yes" if status else "no",
-        bazel=_bazel(),
+        bazel=version,
+        bazel_server=server,
         kernel=platform.release(),
         processor=processor(_PROCESSORS.read_text(encoding="utf-8")),
         date=now.strftime("%Y-%m-%dT%H:%M:%SZ"),

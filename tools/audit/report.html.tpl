@@ -141,7 +141,7 @@ what it does not declare" }}.</p>
 <div class="scroll"><table class="made">
 {% for what, value in (
     ("commit", report.made_with.commit), ("sources changed since", report.made_with.changes),
-    ("Bazel", report.made_with.bazel), ("kernel", report.made_with.kernel),
+    ("Bazel", report.made_with.bazel), ("its server's sha256", report.made_with.bazel_server), ("kernel", report.made_with.kernel),
     ("processor", report.made_with.processor), ("begun", report.made_with.date),
 ) %}
 <tr><th>{{ what }}</th><td>{{ value }}</td></tr>

@@ -12,7 +12,7 @@ from tests.tools.audit import fake_bazel
 from tools.audit import audit, emulator, origin, record, report
 from tools.cli import cli
 
-_NOTHING = report.Report((), (), (), origin.Origin(*["unknown"] * 6, ()))
+_NOTHING = report.Report((), (), (), origin.Origin(*["unknown"] * 7, ()))
 
 
 class _AuditTest(absltest.TestCase):

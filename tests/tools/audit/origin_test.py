@@ -1,3 +1,4 @@
+import hashlib
 import os
 import pathlib
 from unittest import mock
@@ -25,7 +26,11 @@ class OriginTest(absltest.TestCase):
 
     def _write_bazel(self, said, code=0):
         program = pathlib.Path(self.create_tempdir().full_path, "bazel")
-        program.write_text(f"#!/bin/sh\n[ \"$*\" = 'info release' ] && echo {said}; exit {code}\n")
+        program.write_text(
+            "#!/bin/sh\n[ \"$*\" = 'info release install_base' ] || exit 2\n"
+            f"[ {code} = 0 ] || exit {code}\n"
+            f"echo release: {said}; echo install_base: {self.folder}\n"
+        )
         program.chmod(0o755)
         self.enter_context(flagsaver.flagsaver(bazel=[str(program)]))
 
@@ -44,15 +49,24 @@ class OriginTest(absltest.TestCase):
         self._write_bazel("development version")
         found = origin.find(self.folder, [])
         self.assertEqual((found.commit, found.changes, found.bazel), ("unknown",) * 3)
+        self.assertEqual(found.bazel_server, "unknown")
         self._write_bazel("release 4.2.3", code=1)
         self._write_git("#!/bin/sh\nexit 128\n")
         found = origin.find(self.folder, [])
         self.assertEqual((found.commit, found.changes, found.bazel), ("unknown",) * 3)
+        self.assertEqual(found.bazel_server, "unknown")
         self.assertEqual(origin.processor("processor: 0\nflags: a\n"), "unknown")
+
+    def test_a_bazel_without_a_version_is_known_by_its_server(self):
+        self._write_bazel("development version")
+        (self.folder / "A-server.jar").write_bytes(b"server")
+        found = origin.find(self.folder, [])
+        self.assertEqual(found.bazel, "unknown")
+        self.assertEqual(found.bazel_server, hashlib.sha256(b"server").hexdigest())
 
     def test_bazel_the_machine_the_time_and_the_options(self):
         found = origin.find(self.folder, ["--builds=3", "//a"])
-        self.assertEqual(found.bazel, "4.2.3")
+        self.assertEqual((found.bazel, found.bazel_server), ("4.2.3", "unknown"))
         self.assertEqual(found.kernel, os.uname().release)
         self.assertRegex(found.date, r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")
         self.assertEqual(found.options, ("--builds=3", "//a"))

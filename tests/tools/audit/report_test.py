@@ -49,6 +49,7 @@ _ORIGIN = origin.Origin(
     commit="c" * 40,
     changes="yes",
     bazel="4.2.3",
+    bazel_server="5" * 64,
     kernel="6.1.0-x",
     processor="Some CPU",
     date="2026-03-01T12:00:00Z",
