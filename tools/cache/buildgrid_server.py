@@ -2,7 +2,7 @@
 
 import logging
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from types import FrameType
 
 import grpc
@@ -12,6 +12,7 @@ from buildgrid.server.auth.manager import AuthManager, set_auth_manager
 from buildgrid.server.cas.instance import ByteStreamInstance, ContentAddressableStorageInstance
 from buildgrid.server.exceptions import PermissionDeniedError, ShutdownSignal
 from buildgrid.server.server import Server
+from buildgrid.server.servicer import Instance
 
 from tools.cache import settings as settings_lib
 from tools.cache import users as users_lib
@@ -73,43 +74,44 @@ class Users(AuthManager):
         return allowed(self._settings, request_name, header)
 
 
-def _server(settings: settings_lib.Settings, options: Sequence[tuple[str, int]]) -> Server:
-    server = Server(
-        server_reflection=False,
-        grpc_compression=grpc.Compression.NoCompression,
-        is_instrumented=False,
-        grpc_server_options=options,
-        max_workers=_THREADS,
-    )
-    credentials = None
-    if settings.certificate and settings.key:
-        credentials = {"tls-server-cert": settings.certificate, "tls-server-key": settings.key}
-    server.add_port(settings.endpoint, credentials)
-    storage = FileStorage(settings.directory)
-    cache = FileActionCache(settings.directory, storage, settings.writers != "nobody")
-    # Bazel's --remote_instance_name is empty unless a person gives one.
-    server.register_instance("", ActionCache(cache))
-    server.register_instance("", ContentAddressableStorageInstance(storage))
-    server.register_instance("", ByteStreamInstance(storage))
-    return server
+def cache_services(storage: FileStorage, cache: FileActionCache) -> list[Instance]:
+    """Returns what answers a Bazel that uses a remote cache."""
+    return [
+        ActionCache(cache),
+        ContentAddressableStorageInstance(storage),
+        ByteStreamInstance(storage),
+    ]
 
 
-def serve(settings: settings_lib.Settings, ready: Callable[[], None]) -> None:
-    """Serves until SIGINT or SIGTERM.
+def run(
+    endpoint: str,
+    credentials: dict[str, str] | None,
+    services: Iterable[Instance],
+    ready: Callable[[], None],
+) -> None:
+    """Answers requests until SIGINT or SIGTERM.
 
     Args:
-      settings: what a person chose, checked; the folder is made.
-      ready: is called when the server takes requests.
+      endpoint: address and port, as in "127.0.0.1:8980".
+      credentials: for TLS, the files of certificate and key by BuildGrid's names; None for no TLS.
+      services: what answers.
+      ready: is called when requests are taken.
 
     Raises:
       cli.UserError: it does not start.
     """
-    # BuildGrid sets its own form of lines up, but only where nobody else, as absl does, was first.
-    logging.root.handlers.clear()
-    setup_logging(verbosity=_WARNINGS)
-    set_auth_manager(Users(settings))
-    # By default gRPC shares a port with whoever else shares it.
-    server = _server(settings, [("grpc.so_reuseport", 0)])
+    server = Server(
+        server_reflection=False,
+        grpc_compression=grpc.Compression.NoCompression,
+        is_instrumented=False,
+        # By default gRPC shares a port with whoever else shares it.
+        grpc_server_options=[("grpc.so_reuseport", 0)],
+        max_workers=_THREADS,
+    )
+    server.add_port(endpoint, credentials)
+    for service in services:
+        # Bazel's --remote_instance_name is empty unless a person gives one.
+        server.register_instance("", service)
 
     def stop(number: int, frame: FrameType | None) -> None:
         del frame
@@ -127,3 +129,25 @@ def serve(settings: settings_lib.Settings, ready: Callable[[], None]) -> None:
         raise cli.UserError(f"BuildGrid does not start: {cli.first_line(error)}.") from error
     finally:
         server.stop()
+
+
+def serve(settings: settings_lib.Settings, ready: Callable[[], None]) -> None:
+    """Serves until SIGINT or SIGTERM.
+
+    Args:
+      settings: what a person chose, checked; the folder is made.
+      ready: is called when the server takes requests.
+
+    Raises:
+      cli.UserError: it does not start.
+    """
+    # BuildGrid sets its own form of lines up, but only where nobody else, as absl does, was first.
+    logging.root.handlers.clear()
+    setup_logging(verbosity=_WARNINGS)
+    set_auth_manager(Users(settings))
+    credentials = None
+    if settings.certificate and settings.key:
+        credentials = {"tls-server-cert": settings.certificate, "tls-server-key": settings.key}
+    storage = FileStorage(settings.directory)
+    cache = FileActionCache(settings.directory, storage, settings.writers != "nobody")
+    run(settings.endpoint, credentials, cache_services(storage, cache), ready)

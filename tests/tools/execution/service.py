@@ -9,14 +9,11 @@ each action by itself (worker.py).
 
 import logging
 import pathlib
-import signal
 import threading
 import uuid
-from collections.abc import Callable, Iterable, Sequence
-from types import FrameType
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-import grpc
 from absl import flags
 from buildgrid._protos.build.bazel.remote.execution.v2.remote_execution_pb2 import (
     Action,
@@ -26,13 +23,12 @@ from buildgrid._protos.build.bazel.remote.execution.v2.remote_execution_pb2 impo
     ExecutionStage,
 )
 from buildgrid._protos.google.longrunning.operations_pb2 import Operation
-from buildgrid.server.actioncache.instance import ActionCache
-from buildgrid.server.cas.instance import ByteStreamInstance, ContentAddressableStorageInstance
-from buildgrid.server.exceptions import FailedPreconditionError, ShutdownSignal
+from buildgrid.server.exceptions import FailedPreconditionError
 from buildgrid.server.execution.instance import ExecutionInstance
-from buildgrid.server.server import Server
 
+from tests.tools.cache import servers
 from tests.tools.execution import worker
+from tools.cache import buildgrid_server
 from tools.cache.buildgrid_storage import FileActionCache, FileStorage
 from tools.cache.directory import Directory
 from tools.cli import cli
@@ -43,9 +39,6 @@ _DIRECTORY = flags.DEFINE_string(
 _IMAGE = flags.DEFINE_string("image", None, "The worker's image; the BUILD file names it.")
 _SANDBOX = flags.DEFINE_string("sandbox", None, "bubblewrap's folder; the BUILD file names it.")
 _JOBS = flags.DEFINE_integer("jobs", 2, "How many actions run at once.", lower_bound=1)
-
-# A request takes a thread until it is done; Bazel sends up to a hundred at once.
-_THREADS = 400
 
 
 class LocalExecution(ExecutionInstance):
@@ -102,63 +95,28 @@ def _operation(digest: Digest, stage: int) -> Operation:
     return operation
 
 
-def serve(directory: Directory, ready: Callable[[int], None]) -> None:
-    """Serves on a free port of loopback until SIGTERM.
-
-    Args:
-      directory: where blobs, results and roots are.
-      ready: is called with the port when it takes requests.
-    """
-    storage = FileStorage(directory)
-    cache = FileActionCache(directory, storage, allow_updates=True)
+def main(argv: Sequence[str]) -> None:
+    del argv
+    logging.getLogger().setLevel(logging.ERROR)
+    directory = Directory(pathlib.Path(cli.callers_path(_DIRECTORY.value)))
+    directory.make()
     sandbox = pathlib.Path(_SANDBOX.value).absolute()
     loader = [str(sandbox / "lib/ld-linux-x86-64.so.2"), "--library-path", str(sandbox / "lib")]
     runner = worker.Worker(
         directory, pathlib.Path(_IMAGE.value).absolute(), [*loader, str(sandbox / "bin/bwrap")]
     )
-    server = Server(
-        server_reflection=False,
-        grpc_compression=grpc.Compression.NoCompression,
-        is_instrumented=False,
-        grpc_server_options=[],
-        max_workers=_THREADS,
-    )
-    server.add_port("127.0.0.1:0", None)
-    for instance in (
-        ActionCache(cache),
-        ContentAddressableStorageInstance(storage),
-        ByteStreamInstance(storage),
-        LocalExecution(storage, cache, runner),
-    ):
-        server.register_instance("", instance)
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        del frame
-        signal.signal(number, signal.SIG_IGN)
-        raise ShutdownSignal(f"signal {number}")
-
-    signal.signal(signal.SIGTERM, stop)
-    try:
-        server.start(port_assigned_callback=lambda port_map: ready(*port_map.values()))
-    except ShutdownSignal:
-        pass
-    finally:
-        server.stop()
-
-
-def main(argv: Sequence[str]) -> None:
-    del argv
-    directory = Directory(pathlib.Path(cli.callers_path(_DIRECTORY.value)))
-    directory.make()
-
-    logging.getLogger().setLevel(logging.ERROR)
-
-    def ready(port: int) -> None:
-        # A program that started this one reads it.
-        print(f"grpc://127.0.0.1:{port}", flush=True)
-
+    storage = FileStorage(directory)
+    cache = FileActionCache(directory, storage, allow_updates=True)
+    services = buildgrid_server.cache_services(storage, cache)
+    endpoint = f"127.0.0.1:{servers.free_port()}"
     with directory.owned():
-        serve(directory, ready)
+        buildgrid_server.run(
+            endpoint,
+            None,
+            [*services, LocalExecution(storage, cache, runner)],
+            # The program that started this one reads it.
+            ready=lambda: print(f"grpc://{endpoint}", flush=True),
+        )
 
 
 if __name__ == "__main__":
