@@ -92,7 +92,7 @@ def call(
     arguments: Sequence[str],
     workspace: str | None = None,
     stdout: int | None = None,
-    stderr: IO[str] | None = None,
+    stderr: IO[str] | int | None = None,
 ) -> subprocess.CompletedProcess[str]:
     """Calls the person's own Bazel and waits for its end, good or bad.
 

@@ -7,7 +7,6 @@ meaning. For that it needs the earlier file: out of the folder --previous, or bu
 --against, in a checkout and an output root that are removed at the end.
 """
 
-import dataclasses
 import hashlib
 import os
 import pathlib
@@ -17,7 +16,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from absl import flags
 
-from tools.audit import bazel, building, models_lock
+from tools.audit import bazel, building, made_models, models_lock
+from tools.audit.made_models import Made
 from tools.cli import cli
 from tools.diff import comparison
 
@@ -32,38 +32,6 @@ _PREVIOUS = flags.DEFINE_string(
 )
 
 _ALL = ["//models:all_models"]
-
-
-@dataclasses.dataclass(frozen=True)
-class Made:
-    """A model that was built: its label, its canonical file and the converter's own."""
-
-    label: str
-    model: str
-    raw: str
-
-
-def make(labels: Sequence[str]) -> dict[models_lock.Identity, Made]:
-    """Builds models.
-
-    Raises:
-      cli.UserError: the build failed.
-    """
-    found = {}
-    for built in building.build_all(labels, _BAZEL_FLAG.value, ["identity", "raw"]):
-        [identity] = built.files["identity"]
-        key = models_lock.identity(cli.read_file(identity, "identity"), identity)
-        found[key] = Made(built.label, built.files["default"][0], built.files["raw"][0])
-    return found
-
-
-def row_of(key: models_lock.Identity, made: Made) -> models_lock.Row:
-    """Returns the row of a model that was built."""
-    return models_lock.row(
-        cli.read_file(made.model, "model"),
-        cli.read_file(made.raw, "converted model"),
-        key.tensorflow,
-    )
 
 
 def earlier_from_folder(
@@ -207,8 +175,8 @@ def main(argv: Sequence[str]) -> None:
     # HEAD is there wherever git is, and without git a lock can still get new rows.
     if not folder and _AGAINST.value not in ("", _AGAINST.default):
         check_revision(_AGAINST.value)
-    models = make(building.models(argv[1:] or _ALL))
-    rows = {key: row_of(key, made) for key, made in models.items()}
+    models = made_models.make(building.models(argv[1:] or _ALL), _BAZEL_FLAG.value)
+    rows = {key: made_models.row(key, made) for key, made in models.items()}
     changed = {key: models[key] for key, row in rows.items() if key in lock and lock[key] != row}
     for key in sorted(rows.keys() - lock.keys()):
         print(f"{key}: new, sha256 {rows[key].sha256}")

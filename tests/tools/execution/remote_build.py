@@ -14,11 +14,11 @@ import os
 import pathlib
 import re
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from absl import flags
 
-from tools.audit import bazel, building, execution_log, models_lock
+from tools.audit import bazel, execution_log, made_models, models_lock
 from tools.cli import cli
 
 _SERVICE = flags.DEFINE_string("service", None, "The service; the BUILD file names it.")
@@ -61,27 +61,22 @@ def _service(directory: pathlib.Path) -> Iterator[str]:
             service.terminate()
 
 
-def complaints(built: Sequence[building.Built], lock: models_lock.Lock) -> list[str]:
+def complaints(
+    models: Mapping[models_lock.Identity, made_models.Made], lock: models_lock.Lock
+) -> list[str]:
     """Returns what differs between the lock and the models that were built."""
-    found = []
-    for model in built:
-        (identity,) = (pathlib.Path(path) for path in model.files["identity"])
-        (raw,) = (pathlib.Path(path) for path in model.files["raw"])
-        (content,) = (pathlib.Path(p) for p in model.files["default"] if p.endswith(".tflite"))
-        key = models_lock.identity(identity.read_bytes(), str(identity))
-        row = models_lock.row(content.read_bytes(), raw.read_bytes(), key.tensorflow)
-        found += [f"{key}: {line}" for line in models_lock.differences(lock[key], row)]
-    return found
+    return [
+        f"{key}: {line}"
+        for key, made in models.items()
+        for line in models_lock.differences(lock[key], made_models.row(key, made))
+    ]
 
 
 def _build_models(
     targets: Sequence[str], startup: Sequence[str], options: Sequence[str], log: pathlib.Path
 ) -> list[str]:
-    built = building.build_all(
-        targets,
-        [*options, f"--execution_log_json_file={log}"],
-        ("identity", "raw", "provenance"),
-        startup_options=startup,
+    built = made_models.make(
+        targets, [*options, f"--execution_log_json_file={log}"], ["provenance"], startup
     )
     lock_path = pathlib.Path(cli.workspace(), models_lock.PATH)
     lock = models_lock.parse(cli.read_file(str(lock_path), "lock"), str(lock_path))
@@ -100,14 +95,8 @@ def _build_models(
 def _build_controls(startup: Sequence[str], options: Sequence[str]) -> list[str]:
     found = []
     for name in (_SOUND, *FAILING):
-        result = subprocess.run(
-            [*bazel.command(), *startup, "build", *options, f"{_CONTROLS}:{name}"],
-            cwd=cli.workspace(),
-            env=bazel.environment(),
-            stderr=subprocess.PIPE,
-            text=True,
-            check=False,
-        )
+        arguments = [*startup, "build", *options, f"{_CONTROLS}:{name}"]
+        result = bazel.call(arguments, stderr=subprocess.PIPE)
         if name == _SOUND:
             said = "is built" if not result.returncode else "fails"
             right = not result.returncode
