@@ -14,7 +14,6 @@ import dataclasses
 import http.client
 import json
 import pathlib
-import re
 import time
 import urllib.parse
 from collections.abc import Mapping, Sequence
@@ -23,7 +22,7 @@ from absl import flags
 from rich.console import Console
 from rich.table import Table
 
-from tests.tools.cache import checkout, servers
+from tests.tools.cache import checkout, servers, small_workspace
 from tools.audit import bazel, execution_log
 from tools.cli import cli
 
@@ -51,10 +50,6 @@ _CONVERSION = frozenset(
         "SeedCheckpoint",
     }
 )
-_GET = re.compile(r" GET (/cas/\S+) 200 (\d+) ")
-# Bazel's own count, as in "12 processes: 3 internal, 9 remote cache hit."
-_PROCESSES = re.compile(r"(\d+) (remote cache hit|linux-sandbox)")
-_PUT = re.compile(r" PUT /\S+ 20[14] \d+ (\d+)")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,32 +69,6 @@ class Measured:
     hits: int
     received: int
     sent: int
-
-
-@dataclasses.dataclass(frozen=True)
-class Traffic:
-    """What nginx's access log tells.
-
-    Attributes:
-      blobs: the path and size of every file that was sent to a Bazel.
-      sent: the bytes that Bazels sent.
-    """
-
-    blobs: Sequence[tuple[str, int]]
-    sent: int
-
-    @property
-    def received(self) -> int:
-        """The bytes of the files."""
-        return sum(size for _, size in self.blobs)
-
-
-def traffic(log: str) -> Traffic:
-    """Reads lines of an access log (tools/cache/nginx.conf.tpl)."""
-    return Traffic(
-        blobs=[(path, int(size)) for path, size in _GET.findall(log)],
-        sent=sum(map(int, _PUT.findall(log))),
-    )
 
 
 def edit(workspace: pathlib.Path, change: tuple[str, str, str]) -> None:
@@ -151,12 +120,6 @@ def conversions(actions: Sequence[execution_log.Action]) -> list[str]:
     ]
 
 
-def processes(log: str) -> tuple[int, int]:
-    """Returns how many actions a build ran, and how many came out of the cache, by its words."""
-    counts = {kind: int(count) for count, kind in _PROCESSES.findall(log)}
-    return counts.get("linux-sandbox", 0), counts.get("remote cache hit", 0)
-
-
 class _Benchmark:
     """Builds beside a running server and reads its log."""
 
@@ -194,10 +157,10 @@ class _Benchmark:
         seconds = self._build(where, self.cache, *options)
         with open(self._access, encoding="utf-8") as stream:
             stream.seek(before)
-            moved = traffic(stream.read())
+            moved = servers.traffic(stream.read())
         self.blobs = moved.blobs
-        run, hits = processes(self._words.read_text(encoding="utf-8"))
-        self.results[name] = Measured(seconds, run, hits, moved.received, moved.sent)
+        told = small_workspace.outcome(0, self._words.read_text(encoding="utf-8"))
+        self.results[name] = Measured(seconds, told.run, told.hits, moved.received, moved.sent)
         print(f"{name}: {self.results[name]}", flush=True)
 
 

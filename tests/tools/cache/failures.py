@@ -22,6 +22,7 @@ from rich.table import Table
 from tests.tools.cache import proxy, secure, servers, small_workspace
 from tests.tools.cache.small_workspace import ACTIONS, Client, Outcome
 from tests.tools.cache.trial import CI, READ, WRITER, Trial, expect, noticed, seen
+from tools.cache.directory import Directory
 from tools.cli import cli
 
 _BACKENDS = flags.DEFINE_multi_enum(
@@ -209,7 +210,7 @@ def _lost(trial: Trial, damage: Callable[[pathlib.Path], None]) -> Outcome:
     digest = small_workspace.expected(trial.seed)["whole.bin"]
     trial.prefilled()
     with trial.serve() as server:
-        damage(trial.cache / "cas" / digest[:2] / digest)
+        damage(Directory(trial.cache).path("cas", digest))
         outcome = trial.read(server)
         expect(outcome.hits == ACTIONS - 1, f"{outcome.counts}")
         expect(outcome.run == 1, f"{outcome.counts}")
@@ -262,7 +263,7 @@ def evicted_under_minimal(trial: Trial) -> str:
         options = (READ, _MINIMAL, f"--remote_cache={server.address()}")
         first = trial.reader.build(trial.seed, *options)
         expect(first.hits == ACTIONS, f"{first.counts}")
-        (trial.cache / "cas" / digest[:2] / digest).unlink()
+        Directory(trial.cache).path("cas", digest).unlink()
         # Now the whole has to be made here.
         build = trial.reader.workspace / "BUILD"
         recipe = build.read_text()

@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from absl import flags
 
 from tools.audit import bazel, execution_log
+from tools.cache.directory import Directory
 from tools.cli import cli
 
 _VERIFY = flags.DEFINE_string("verify", None, "The program; the BUILD file names it.")
@@ -34,7 +35,7 @@ class DiskCache:
         self.folder = folder
 
     def blob(self, digest: str) -> pathlib.Path:
-        return self.folder / "cas" / digest[:2] / digest
+        return Directory(self.folder).path("cas", digest)
 
     def poison(self, digest: str) -> None:
         """Makes every result with a blob refer to another, which is intact by its own digest."""

@@ -9,7 +9,6 @@ only the models may come.
 """
 
 import pathlib
-import re
 from collections.abc import Iterable, Sequence
 
 from absl import flags
@@ -23,12 +22,6 @@ _BACKEND = flags.DEFINE_enum("backend", "nginx", list(servers.SCHEMES), "The ser
 _DIRECTORY = flags.DEFINE_string("directory", None, "Where to work, and to leave it all.")
 
 _MODELS = ("//models:mobilenet_v1_1.0_224", "//models:edsr_f32b5_int8")
-_DOWNLOAD = re.compile(r" GET /cas/\S+ 200 (\d+) ")
-
-
-def downloaded(log: str) -> int:
-    """Returns the bytes of files that an access log of nginx tells to have been sent."""
-    return sum(map(int, _DOWNLOAD.findall(log)))
 
 
 def here(execroot: pathlib.Path, actions: Iterable[execution_log.Action]) -> dict[str, int]:
@@ -109,7 +102,7 @@ def main(argv: Sequence[str]) -> None:
 
 def _sent(log: pathlib.Path) -> int:
     """What nginx has sent until now; 0 for another server, which keeps no such log."""
-    return downloaded(log.read_text(encoding="utf-8")) if log.exists() else 0
+    return servers.traffic(log.read_text(encoding="utf-8")).received if log.exists() else 0
 
 
 if __name__ == "__main__":

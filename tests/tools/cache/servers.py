@@ -6,11 +6,12 @@ import ctypes
 import dataclasses
 import os
 import pathlib
+import re
 import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from absl import flags
 
@@ -23,6 +24,10 @@ WRITER = ("ci", "a-long-word-for-ci")
 READER = ("laptop", "a-long-word-for-laptops")
 WRONG = ("ci", "not-what-it-was-told")
 SCHEMES = {"nginx": "http", "buildgrid": "grpc"}
+
+# Lines of nginx's access log (tools/cache/nginx.conf.tpl).
+_GET = re.compile(r" GET (/cas/\S+) 200 (\d+) ")
+_PUT = re.compile(r" PUT /\S+ 20[14] \d+ (\d+)")
 
 _CLONE_NEWNS, _CLONE_NEWUSER = 0x00020000, 0x10000000
 
@@ -109,6 +114,32 @@ class Server:
         """Ends it as a person does; returns its exit code."""
         self.process.send_signal(number)
         return self.process.wait(timeout=30)
+
+
+@dataclasses.dataclass(frozen=True)
+class Traffic:
+    """What nginx's access log tells.
+
+    Attributes:
+      blobs: the path and size of every file that was sent to a Bazel.
+      sent: the bytes that Bazels sent.
+    """
+
+    blobs: Sequence[tuple[str, int]]
+    sent: int
+
+    @property
+    def received(self) -> int:
+        """The bytes of the files."""
+        return sum(size for _, size in self.blobs)
+
+
+def traffic(log: str) -> Traffic:
+    """Reads lines of nginx's access log."""
+    return Traffic(
+        blobs=[(path, int(size)) for path, size in _GET.findall(log)],
+        sent=sum(map(int, _PUT.findall(log))),
+    )
 
 
 def _listening(port: int) -> bool:

@@ -13,6 +13,12 @@ class OutcomeTest(absltest.TestCase):
         self.assertEqual((outcome.hits, outcome.run), (3, 4))
         self.assertEmpty(outcome.notices)
 
+        words = "INFO: 40 processes: 3 internal, 12 linux-sandbox, 25 remote cache hit.\n"
+        outcome = small_workspace.outcome(0, words)
+        self.assertEqual((outcome.run, outcome.hits), (12, 25))
+        outcome = small_workspace.outcome(0, "INFO: 1 process: 1 internal.\n")
+        self.assertEqual((outcome.run, outcome.hits), (0, 0))
+
     def test_nothing_was_built(self):
         outcome = small_workspace.outcome(1, "ERROR: no such target\nFAILED: all of it\n")
         self.assertEqual((outcome.hits, outcome.run, outcome.code), (0, 0, 1))
