@@ -89,12 +89,16 @@ class Rebuilding:
           cli.UserError: no cache is set.
         """
         events = self._directory / "events.json"
+        events.touch(mode=0o600)
         options = [*self._options, "--nobuild", f"--build_event_json_file={events}"]
-        events.unlink(missing_ok=True)
-        result = self._run("build", options, [])
-        if result.returncode or not events.exists():
-            raise cli.UserError(f"Bazel does not start: {self._why()}")
-        lines = events.read_text(encoding="utf-8").splitlines()
+        try:
+            result = self._run("build", options, [])
+            if result.returncode or not events.exists():
+                raise cli.UserError(f"Bazel does not start: {self._why()}")
+            lines = events.read_text(encoding="utf-8").splitlines()
+        finally:
+            # Every option stands in it, the header with a password too.
+            events.unlink(missing_ok=True)
         found = cache_options([json.loads(line) for line in lines])
         if not found:
             raise cli.UserError(
@@ -167,9 +171,10 @@ class Rebuilding:
         log = self._build(
             [*_NO_CACHE, "--remote_download_outputs=all", *self._only({key: label})], [label], None
         )
-        if key not in log.spawns:
+        made = made_here(log, key)
+        if made is None:
             raise NotMade(self._tail())
-        return log.spawns[key]
+        return made
 
     def shutdown(self) -> None:
         """Ends the Bazel server."""
@@ -221,6 +226,12 @@ class Rebuilding:
     def complaint(self) -> str:
         """Returns the first trouble that Bazel told of in its last call, "" if there was none."""
         return first_trouble(self._said.read_text(encoding="utf-8", errors="replace"))
+
+
+def made_here(log: Log, key: Key) -> Spawn | None:
+    """Returns an action that a build ran to its end; None if it failed or did not run."""
+    made = log.spawns.get(key)
+    return None if made is None or made.failed or made.hit else made
 
 
 def first_trouble(said: str) -> str:

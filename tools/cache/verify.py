@@ -7,8 +7,8 @@ Of the targets' actions those are drawn that the cache has. What it serves for t
 the action is run again from its declared inputs without any cache, and every output is compared.
 An entry that points to other, intact bytes passes every check of a digest; only this finds it.
 
-Exit code 0: all of the sample agrees; 1: not so; 2: it could not be made, which is said in a
-sentence.
+Exit code 0: all of the sample that the cache still has agrees; 1: not so; 2: it could not be made,
+which is said in a sentence.
 """
 
 import dataclasses
@@ -43,11 +43,14 @@ _OPTIONS = flags.DEFINE_multi_string(
 )
 _TARGETS = ("//models:all_models",)
 
-AGREES, WRONG, VARIES, GONE, NOT_MADE = "agrees", "WRONG", "VARIES", "gone", "not made"
+AGREES, WRONG, VARIES, DIFFERS = "agrees", "WRONG", "VARIES", "DIFFERS"
+GONE, NOT_MADE = "gone", "not made"
+_ACCUSED = frozenset({WRONG, VARIES, DIFFERS})
 _WORDS = {
     AGREES: "a rebuild makes what the cache serves",
     WRONG: "the cache serves other bytes than its inputs make",
     VARIES: "two rebuilds differ from each other, so that what the cache serves cannot be judged",
+    DIFFERS: "a rebuild differs from what the cache serves, and a second one could not be made",
     GONE: "its outputs are no longer in the cache",
     NOT_MADE: "does not build here",
 }
@@ -59,10 +62,10 @@ class Verdict:
 
     Attributes:
       name: the action's.
-      kind: one of AGREES, WRONG, VARIES, GONE, NOT_MADE.
+      kind: one of AGREES, WRONG, VARIES, DIFFERS, GONE, NOT_MADE.
       seconds: how long the rebuild took.
       files: how the outputs differ, the cache's first.
-      said: what Bazel said, if it is not made.
+      said: what Bazel said, if it was not made or not confirmed.
     """
 
     name: str
@@ -114,20 +117,24 @@ class _Watch:
         begun = time.monotonic()
         try:
             made = self._again.rebuild(spawn.key, label)
-            seconds = time.monotonic() - begun
-            if made.action.digests == served.action.digests:
-                return Verdict(name, AGREES, seconds)
-            paths = findings.differing(served.action.digests, made.action.digests)
-            rebuilding.take(outputs, self._root, places[1])
-            again = self._again.rebuild(spawn.key, label)
         except rebuilding.NotMade as error:
             return Verdict(name, NOT_MADE, said=str(error))
-        kind = WRONG if again.action.digests == made.action.digests else VARIES
+        seconds = time.monotonic() - begun
+        if made.action.digests == served.action.digests:
+            return Verdict(name, AGREES, seconds)
+        paths = findings.differing(served.action.digests, made.action.digests)
+        rebuilding.take(outputs, self._root, places[1])
+        said = ""
+        try:
+            again = self._again.rebuild(spawn.key, label)
+            kind = WRONG if again.action.digests == made.action.digests else VARIES
+        except rebuilding.NotMade as error:
+            kind, said = DIFFERS, str(error)
         # What the next action is made of comes out of the cache again.
         rebuilding.take(outputs, self._root, places[2])
         self._again.serve({spawn.key: label})
         files = tuple(_compared(path, places[0], places[1]) for path in paths)
-        return Verdict(name, kind, seconds, files)
+        return Verdict(name, kind, seconds, files, said)
 
 
 def _compared(path: str, left: pathlib.Path, right: pathlib.Path) -> differing.File:
@@ -140,7 +147,7 @@ def _compared(path: str, left: pathlib.Path, right: pathlib.Path) -> differing.F
 def exit_code(verdicts: Sequence[Verdict]) -> int:
     """Returns 1 if anything is wrong, 2 if too little could be made, else 0."""
     kinds = {verdict.kind for verdict in verdicts}
-    if kinds & {WRONG, VARIES}:
+    if kinds & _ACCUSED:
         return 1
     return 2 if NOT_MADE in kinds or AGREES not in kinds else 0
 
@@ -167,7 +174,7 @@ def conclusion(verdicts: Sequence[Verdict], cached: int, seed: int, kind: str) -
       kind: the cache's, in words.
     """
     drawn = f"of {len(verdicts)} drawn from {cached} in the {kind} (--seed={seed})"
-    accused = [verdict.name for verdict in verdicts if verdict.kind in (WRONG, VARIES)]
+    accused = [verdict.name for verdict in verdicts if verdict.kind in _ACCUSED]
     if accused:
         return f"{len(accused)} {drawn} cannot be trusted: {', '.join(accused)}."
     agreeing = sum(verdict.kind == AGREES for verdict in verdicts)

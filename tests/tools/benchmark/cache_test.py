@@ -30,6 +30,14 @@ class CacheBenchmarkTest(absltest.TestCase):
         self.assertEqual(cache.outside([own, other, hit], "own"), [other.name])
         self.assertEqual(cache.conversions([own, other, hit]), [own.name])
 
+    def test_an_edit_that_led_to_nothing(self):
+        seeded = _action("SeedCheckpoint", "bazel-out/k8/bin/models/own/x.ckpt")
+        hit = _action("SeedCheckpoint", "bazel-out/k8/bin/models/other/x.ckpt", hit=True)
+        self.assertFalse(cache.idle([seeded, hit], "SeedCheckpoint", "models/own"))
+        self.assertFalse(cache.idle([seeded, hit], "SeedCheckpoint", "models"))
+        self.assertTrue(cache.idle([seeded, hit], "SeedCheckpoint", "models/other"))
+        self.assertTrue(cache.idle([seeded, hit], "CanonicalTflite", "models"))
+
 
 if __name__ == "__main__":
     absltest.main()

@@ -1,9 +1,16 @@
+import dataclasses
+import json
+import os
 import pathlib
 import random
+import stat
+import subprocess
+from collections.abc import Sequence
+from unittest import mock
 
 from absl.testing import absltest
 
-from tools.audit import execution_log
+from tools.audit import bazel, execution_log
 from tools.cache import rebuilding, spawns, verify
 
 _BIN = "bazel-out/k8-fastbuild/bin"
@@ -66,6 +73,12 @@ class VerdictTest(absltest.TestCase):
     def test_rebuilds_that_differ_accuse_no_cache(self):
         self.assertEqual(self._verdict(b"one", b"two").kind, verify.VARIES)
 
+    def test_a_second_rebuild_that_fails_leaves_what_the_first_one_showed(self):
+        verdict = self._verdict(b"true", None, served=b"trXe")
+        self.assertEqual((verdict.kind, verdict.said), (verify.DIFFERS, "Bazel says: no"))
+        self.assertLen(verdict.files, 1)
+        self.assertLen(self.fake.served, 1)
+
     def test_what_is_not_served_or_not_made_is_not_judged(self):
         self.assertEqual(self._verdict(served=None).kind, verify.GONE)
         verdict = self._verdict(None)
@@ -79,6 +92,7 @@ class ConclusionTest(absltest.TestCase):
             (verify.AGREES, verify.GONE): 0,
             (verify.AGREES, verify.WRONG): 1,
             (verify.AGREES, verify.VARIES): 1,
+            (verify.AGREES, verify.DIFFERS): 1,
             (verify.NOT_MADE, verify.WRONG): 1,
             (verify.AGREES, verify.NOT_MADE): 2,
             (verify.GONE,): 2,
@@ -121,6 +135,36 @@ class DrawTest(absltest.TestCase):
 
 
 class RebuildingTest(absltest.TestCase):
+    def test_an_action_that_failed_or_did_not_run_was_not_made(self):
+        made = _spawn("made", hit=False)
+        failed = dataclasses.replace(_spawn("failed", hit=False), failed=True)
+        served = _spawn("served")
+        log = spawns.Log({each.key: each for each in (made, failed, served)}, {})
+        self.assertEqual(rebuilding.made_here(log, made.key), made)
+        for each in (failed, served, _spawn("absent")):
+            self.assertIsNone(rebuilding.made_here(log, each.key))
+
+    def test_the_events_with_the_password_do_not_stay(self):
+        folder = pathlib.Path(self.create_tempdir().full_path)
+        event = {
+            "optionsParsed": {"cmdLine": ["--remote_cache=http://x", "--remote_header=secret"]}
+        }
+        modes = []
+
+        def call(arguments: Sequence[str], **unused: object) -> subprocess.CompletedProcess:
+            for argument in arguments:
+                name, _, path = argument.partition("=")
+                if name == "--build_event_json_file":
+                    modes.append(stat.S_IMODE(os.stat(path).st_mode))
+                    pathlib.Path(path).write_text(json.dumps(event))
+            return subprocess.CompletedProcess(arguments, 0, "")
+
+        with mock.patch.object(bazel, "call", call):
+            self.assertEqual(rebuilding.Rebuilding(folder, []).choose_cache(), "remote cache")
+        self.assertEqual(modes, [0o600])
+        for path in folder.rglob("*"):
+            self.assertNotIn("secret", path.read_text(), path)
+
     def test_the_last_of_several_options_counts(self):
         def event(*words: str) -> dict:
             return {"optionsParsed": {"cmdLine": list(words)}}

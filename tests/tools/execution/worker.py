@@ -34,6 +34,17 @@ from tools.cache.directory import Directory as CacheDirectory
 _FOLDER = "worker"
 
 
+def _refuse_links(path: pathlib.Path, folder: pathlib.Path) -> None:
+    """Refuses an output that is, or stands behind, a symbolic link.
+
+    Outputs are read from outside of the action's root, where a link may lead to this machine.
+    """
+    if os.path.realpath(path) != os.path.join(os.path.realpath(folder), path.relative_to(folder)):
+        raise FailedPreconditionError(
+            f"the output {path.relative_to(folder)} is reached by a symbolic link"
+        )
+
+
 class Worker:
     """Runs actions, each in a root of its own."""
 
@@ -82,19 +93,21 @@ class Worker:
             (folder / child.name).mkdir()
             self.lay_inputs(child.digest, folder / child.name)
 
-    def _file(self, path: pathlib.Path) -> tuple[Digest, bool]:
+    def _file(self, path: pathlib.Path, folder: pathlib.Path) -> tuple[Digest, bool]:
+        _refuse_links(path, folder)
         return self._write(path.read_bytes()), os.access(path, os.X_OK)
 
-    def _tree(self, folder: pathlib.Path) -> tuple[Directory, list[Directory]]:
+    def _tree(self, top: pathlib.Path, folder: pathlib.Path) -> tuple[Directory, list[Directory]]:
+        _refuse_links(top, folder)
         directory, below = Directory(), []
-        for path in sorted(folder.iterdir()):
+        for path in sorted(top.iterdir()):
             if path.is_dir():
-                child, children = self._tree(path)
+                child, children = self._tree(path, folder)
                 below += [child, *children]
                 digest = create_digest(child.SerializeToString())
                 directory.directories.append(DirectoryNode(name=path.name, digest=digest))
             else:
-                digest, executable = self._file(path)
+                digest, executable = self._file(path, folder)
                 directory.files.append(
                     FileNode(name=path.name, digest=digest, is_executable=executable)
                 )
@@ -104,13 +117,13 @@ class Worker:
         result = ActionResult()
         for name in command.output_files:
             if (folder / name).is_file():
-                digest, executable = self._file(folder / name)
+                digest, executable = self._file(folder / name, folder)
                 result.output_files.append(
                     OutputFile(path=name, digest=digest, is_executable=executable)
                 )
         for name in command.output_directories:
             if (folder / name).is_dir():
-                root, children = self._tree(folder / name)
+                root, children = self._tree(folder / name, folder)
                 digest = self._write(Tree(root=root, children=children).SerializeToString())
                 result.output_directories.append(OutputDirectory(path=name, tree_digest=digest))
         return result
@@ -123,7 +136,8 @@ class Worker:
         """Runs an action and stores its outputs.
 
         Raises:
-          FailedPreconditionError: a declared input was not uploaded.
+          FailedPreconditionError: a declared input was not uploaded, or an output is reached by a
+            symbolic link.
         """
         command = Command.FromString(self._read(action.command_digest))
         number = next(self._numbers)

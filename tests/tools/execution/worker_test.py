@@ -104,6 +104,17 @@ class WorkerTest(absltest.TestCase):
         self.assertEqual((result.exit_code, result.stderr_raw), (3, b"why\n"))
         self.assertEmpty(list(self.directory.temporary.iterdir()))
 
+    def test_an_output_that_is_a_link_to_a_file_of_the_machine(self):
+        for script in (
+            "ln -s /etc/passwd out",
+            "mkdir tree && ln -s /etc/passwd tree/out",
+            "ln -s /etc tree",
+            "mkdir tree && ln -s /etc tree/below",
+        ):
+            with self.subTest(script), self.assertRaisesRegex(FailedPreconditionError, "symbolic"):
+                self._run(script, output_files=["out"], output_directories=["tree"])
+            self.assertEmpty(list(self.directory.temporary.iterdir()))
+
     def test_an_input_that_was_not_uploaded(self):
         missing = Directory(files=[FileNode(name="gone", digest=create_digest(b"gone"))])
         inputs = self._put(missing.SerializeToString())
