@@ -56,6 +56,35 @@ NGINX_LIBRARY_PACKAGES = [
     "zlib1g",
 ]
 
+# What no conversion imports of TensorFlow's closure: every file is part of every action's digest. TensorBoard's server and
+# its way to Google's services, what builds packages, and headers and compilers for kernels.
+TENSORFLOW_UNREAD = [
+    "_distutils_hack",
+    "cffi",
+    "clang",
+    "cryptography",
+    "google/auth",
+    "google/oauth2",
+    "google_auth_oauthlib",
+    "grpc",
+    "markdown",
+    "numpy/distutils",
+    "numpy/f2py",
+    "oauthlib",
+    "pasta",
+    "pyasn1",
+    "pyasn1_modules",
+    "pycparser",
+    "requests_oauthlib",
+    "setuptools",
+    "tensorboard/_vendor",
+    "tensorboard_data_server",
+    "tensorflow/include",
+    "tensorflow_estimator",
+    "werkzeug",
+    "wheel",
+]
+
 def third_party_repositories():
     """Declares every external repository. Each is fetched when something first needs it."""
     bazel_stubs()
@@ -96,8 +125,7 @@ def third_party_repositories():
     for version in VERSIONS_ON_PYTHON_3_11:
         python_site(
             name = "tensorflow_" + version.replace(".", "_"),
-            # Headers to compile kernels against: thousands of files that no conversion reads.
-            drop = ["tensorflow/include"],
+            drop = TENSORFLOW_UNREAD,
             lock = "//third_party/tensorflow:{}.lock".format(version),
         )
     cpython_3_7(

@@ -192,7 +192,7 @@ cd site
 # Console scripts name the interpreter that installed them; the rest records how pip was called.
 rm -rf bin
 find . '(' -name RECORD -o -name INSTALLER -o -name REQUESTED -o -name direct_url.json ')' -path '*.dist-info/*' -delete
-find . -name __pycache__ -prune -exec rm -rf '{}' +
+find . -type d '(' -name __pycache__ -o -name tests ')' -prune -exec rm -rf '{}' +
 for path in "$@"; do rm -rf "./$path"; done
 # Bazel refuses a label with a space.
 find . -name '* *' -prune -exec rm -rf '{}' +
