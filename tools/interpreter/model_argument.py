@@ -1,0 +1,104 @@
+"""What a person gives as a model: a label, which Bazel builds, or a file."""
+
+import dataclasses
+import os
+import re
+
+from absl import flags
+
+from tools.audit import building
+from tools.cli import cli
+from tools.diff import files
+from tools.inspect import model as inspected
+from tools.inspect import reader
+
+_BUILD_OPTIONS = flags.DEFINE_multi_string(
+    "build_option", [], "An option for the build of a model given by its label: --config=released."
+)
+
+# What tools/tflite/private/conversion.bzl writes into a model's description.
+_WEIGHTS = re.compile(r"(seeded|released) weights\b")
+_PREPROCESSING = re.compile(r"; preprocessing (\w+)")
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class GivenModel:
+    """A model that a person named.
+
+    Attributes:
+      given: as the person named it, for messages.
+      label: the label of the target that was built, behind any alias; None for a file.
+      path: where the .tflite is.
+      content: the .tflite.
+      model: what it says.
+      weights: "seeded" or "released" as its description says; "" for a foreign file.
+      preprocessing: a name of tools/preprocessing/normalization.py likewise; "" when not stated.
+    """
+
+    given: str
+    label: str | None
+    path: str
+    content: bytes
+    model: inspected.Model
+    weights: str
+    preprocessing: str
+
+    @property
+    def name(self) -> str:
+        """Its short name: that of the target, or the file's without ".tflite"."""
+        if self.label:
+            return self.label.rpartition(":")[2]
+        return os.path.basename(self.path).removesuffix(".tflite")
+
+
+def is_label(given: str) -> bool:
+    """Returns whether a person means a target: `//package:name` or `@repository//package:name`."""
+    return given.startswith("//") or re.match(r"@[^/]*//", given) is not None
+
+
+def resolve(given: str) -> GivenModel:
+    """Builds or finds a model, and reads it.
+
+    Args:
+      given: a label, built with the options of --build_option by the Bazel of --bazel; or a file,
+        seen from where the person stands.
+
+    Raises:
+      cli.UserError: it cannot be built or read, makes no .tflite or several, or is not sound.
+    """
+    if not given:
+        raise cli.UserError("the model is empty; give //models:NAME or a .tflite file.")
+    label, path = None, given
+    if is_label(given):
+        built = building.build(given, _BUILD_OPTIONS.value)
+        label = built.label
+        found = [file for file in built.files.get("default", []) if file.endswith(".tflite")]
+        if len(found) != 1:
+            raise cli.UserError(
+                f"{given}: makes {len(found)} .tflite files; give the label of one model."
+            )
+        path = found[0]
+    return of_file(path, given, label)
+
+
+def of_file(path: str, given: str | None = None, label: str | None = None) -> GivenModel:
+    """Reads a .tflite, as `resolve`.
+
+    Args:
+      path: the file, seen from where the person stands.
+      given: what messages call it, if that is not the path.
+      label: the label that it was built from, if any.
+    """
+    content = files.read(path, "model")
+    model = reader.read(content, given or path)
+    weights = _WEIGHTS.match(model.description)
+    preprocessing = _PREPROCESSING.search(model.description)
+    return GivenModel(
+        given=given or path,
+        label=label,
+        path=cli.callers_path(path),
+        content=content,
+        model=model,
+        weights=weights[1] if weights else "",
+        preprocessing=preprocessing[1] if preprocessing else "",
+    )
