@@ -190,6 +190,25 @@ def third_party_repositories():
         ]],
     )
     wheel_files(
+        name = "torchvision_labels",
+        lock = "//third_party/labels:torchvision.lock",
+        members = ["torchvision/models/_meta.py"],
+    )
+    wheel_files(
+        name = "mmsegmentation_labels",
+        lock = "//third_party/labels:mmsegmentation.lock",
+        members = ["mmseg/utils/class_names.py"],
+    )
+    python_site(
+        name = "evaluate_site",
+        # TensorFlow's closure has the same one.
+        drop = [
+            "numpy",
+            "numpy.libs",
+        ],
+        lock = "//third_party/evaluate:requirements.lock",
+    )
+    wheel_files(
         name = "tflite_schema",
         lock = "//third_party/tflite_schema:source.lock",
         members = ["ai_edge_litert/schema_py_generated.py"],

@@ -1,0 +1,201 @@
+"""Draws what a model says on the picture."""
+
+import colorsys
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from tools.detect import labels
+from tools.interpreter.vision import Detection
+
+# Steps of the golden angle around the circle of hues keep neighbouring classes apart.
+_GOLDEN_TURN = 0.618033988749895
+_OVERLAY_OPACITY = 0.55
+_WARNING = (176, 0, 32)
+_PAPER = (250, 250, 250)
+_INK = (24, 24, 24)
+
+
+def colour(label: int) -> tuple[int, int, int]:
+    """Returns a class's colour, the same in every picture; neighbours differ in hue."""
+    hue = (label * _GOLDEN_TURN + 0.02) % 1
+    value = (1.0, 0.8)[label % 2]
+    red, green, blue = colorsys.hsv_to_rgb(hue, 0.85, value)
+    return round(255 * red), round(255 * green), round(255 * blue)
+
+
+def luminance(rgb: Sequence[int]) -> float:
+    """Returns how bright a colour is, 0 to 1, as WCAG 2 defines it."""
+    linear = [
+        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4
+        for part in (channel / 255 for channel in rgb)
+    ]
+    return float(np.dot(linear, (0.2126, 0.7152, 0.0722)))
+
+
+def contrasting(rgb: Sequence[int]) -> tuple[int, int, int]:
+    """Returns black or white, whichever is read better on a colour."""
+    bright = luminance(rgb) + 0.05
+    return (0, 0, 0) if bright / 0.05 >= 1.05 / bright else (255, 255, 255)
+
+
+def _unit(image: Image.Image) -> float:
+    """What sizes are multiples of: 1 for a picture of 640 pixels, never less than 0.75."""
+    return max(0.75, max(image.size) / 640)
+
+
+def _font(size: float) -> ImageFont.FreeTypeFont:
+    return ImageFont.load_default(max(10, round(size)))
+
+
+def pixels(box: Sequence[float], width: int, height: int) -> tuple[int, int, int, int]:
+    """Returns a box's corners in a picture, (left, top, right, bottom), clipped to it.
+
+    Args:
+      box: (top, left, bottom, right), 0 to 1.
+      width: the picture's, in pixels.
+      height: likewise.
+    """
+    top, left, bottom, right = (min(1.0, max(0.0, part)) for part in box)
+    left, right = sorted((round(left * (width - 1)), round(right * (width - 1))))
+    top, bottom = sorted((round(top * (height - 1)), round(bottom * (height - 1))))
+    return left, top, right, bottom
+
+
+def _overlaps(a: Sequence[int], b: Sequence[int]) -> bool:
+    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
+
+
+def _place(
+    corner: tuple[int, int, int, int],
+    size: tuple[int, int],
+    taken: Sequence[tuple[int, int, int, int]],
+    limits: tuple[int, int],
+) -> tuple[int, int, int, int]:
+    """Where a label stands: above its box, else below its upper edge, where nothing else does."""
+    left = max(0, min(corner[0], limits[0] - size[0]))
+    candidates = [corner[1] - size[1], corner[1], corner[3] - size[1], corner[3]]
+    candidates += range(corner[1] + size[1], corner[3] - size[1], size[1])
+    candidates += [corner[1] - 2 * size[1], corner[3] + size[1], corner[1] - 3 * size[1]]
+    rectangles = [
+        (left, top, left + size[0], top + size[1])
+        for top in candidates
+        if 0 <= top <= limits[1] - size[1]
+    ]
+    for rectangle in rectangles:
+        if not any(_overlaps(rectangle, other) for other in taken):
+            return rectangle
+    return rectangles[0] if rectangles else (left, 0, left + size[0], size[1])
+
+
+def boxes(image: Image.Image, found: Sequence[Detection], names: Sequence[str]) -> Image.Image:
+    """Returns the picture with a box, the class and the score of every detection.
+
+    Args:
+      image: the picture, which stays as it is.
+      found: what to draw, the most important first.
+      names: what classes are called.
+    """
+    drawn = image.copy()
+    draw = ImageDraw.Draw(drawn)
+    unit = _unit(image)
+    font, line = _font(14 * unit), max(2, round(2.5 * unit))
+    corners = [pixels(detection.box, *image.size) for detection in found]
+    # What scores most lies on top.
+    for detection, corner in reversed(list(zip(found, corners, strict=True))):
+        halo = contrasting(colour(detection.label))
+        draw.rectangle(corner, outline=halo, width=line + max(1, round(unit)))
+        draw.rectangle(corner, outline=colour(detection.label), width=line)
+    taken: list[tuple[int, int, int, int]] = []
+    for detection, corner in zip(found, corners, strict=True):
+        text = f"{labels.name(names, detection.label)} {detection.score:.0%}"
+        gap = round(4 * unit)
+        size = (round(draw.textlength(text, font=font)) + 2 * gap, round(font.size * 1.35))
+        place = _place(corner, size, taken, image.size)
+        taken.append(place)
+        background = colour(detection.label)
+        draw.rectangle(place, fill=background)
+        middle = (place[0] + gap, (place[1] + place[3]) / 2)
+        draw.text(middle, text, fill=contrasting(background), font=font, anchor="lm")
+    return drawn
+
+
+def _rows(
+    image: Image.Image, rows: Sequence[tuple[tuple[int, int, int], str]], heading: str
+) -> Image.Image:
+    """The picture with a column to its right: a heading, then colours with what they stand for."""
+    unit = _unit(image)
+    font, gap = _font(15 * unit), round(10 * unit)
+    step = round(font.size * 1.6)
+    texts = [heading, *(text for _, text in rows)]
+    wide = max(round(font.getlength(text)) for text in texts) + step + 3 * gap
+    height = max(image.height, 2 * gap + step * len(texts))
+    canvas = Image.new("RGB", (image.width + wide, height), _PAPER)
+    canvas.paste(image, (0, 0))
+    draw = ImageDraw.Draw(canvas)
+    left, y = image.width + gap, gap + step / 2
+    draw.text((left, y), heading, fill=_INK, font=font, anchor="lm")
+    for fill, text in rows:
+        y += step
+        side = step * 0.32
+        draw.rectangle((left, y - side, left + 2 * side, y + side), fill=fill, outline=_INK)
+        draw.text((left + 2 * side + gap, y), text, fill=_INK, font=font, anchor="lm")
+    return canvas
+
+
+def shares(segmented: np.ndarray) -> list[tuple[int, float]]:
+    """Returns the classes of a segmentation with their parts of the picture, largest first."""
+    values, counts = np.unique(segmented, return_counts=True)
+    order = np.argsort(-counts, kind="stable")
+    return [(int(values[i]), float(counts[i] / segmented.size)) for i in order]
+
+
+def overlay(image: Image.Image, segmented: np.ndarray, names: Sequence[str]) -> Image.Image:
+    """Returns the picture under the colours of its classes, with a legend.
+
+    Args:
+      image: the picture.
+      segmented: [height, width] of it, the class of each pixel.
+      names: what classes are called.
+    """
+    palette = np.array([colour(label) for label in range(256)], np.uint8)
+    layer = Image.fromarray(palette[segmented])
+    blended = Image.blend(image, layer, _OVERLAY_OPACITY)
+    rows = [
+        (colour(label), f"{labels.name(names, label)}  {share:.1%}")
+        for label, share in shares(segmented)
+    ]
+    return _rows(blended, rows, "Classes, part of the picture")
+
+
+def ranking(
+    image: Image.Image, ranked: Sequence[tuple[int, float]], names: Sequence[str]
+) -> Image.Image:
+    """Returns the picture with a list of (class, probability) beside it."""
+    rows = [
+        (colour(label), f"{labels.name(names, label)}  {probability:.1%}")
+        for label, probability in ranked
+    ]
+    return _rows(image, rows, f"The {len(ranked)} likeliest classes")
+
+
+def warned(image: Image.Image, text: str) -> Image.Image:
+    """Returns the picture with a red strip below it that says something in full."""
+    unit = _unit(image)
+    font, gap = _font(14 * unit), round(6 * unit)
+    lines, words = [], text.split()
+    while words:
+        count = len(words)
+        while count > 1 and font.getlength(" ".join(words[:count])) > image.width - 2 * gap:
+            count -= 1
+        lines.append(" ".join(words[:count]))
+        words = words[count:]
+    step = round(font.size * 1.4)
+    canvas = Image.new("RGB", (image.width, image.height + step * len(lines) + 2 * gap), _WARNING)
+    canvas.paste(image, (0, 0))
+    draw = ImageDraw.Draw(canvas)
+    for number, line in enumerate(lines):
+        y = image.height + gap + step * (number + 0.5)
+        draw.text((gap, y), line, fill="white", font=font, anchor="lm")
+    return canvas

@@ -1,0 +1,93 @@
+"""What a model's classes are called."""
+
+import ast
+import os
+import pathlib
+from collections.abc import Sequence
+
+from tools.cli import cli
+from tools.inspect.model import Model
+from tools.interpreter import tasks
+
+# External repositories stand beside the workspace in the runfiles.
+_RUNFILES = pathlib.Path(__file__).parents[3]
+_TORCHVISION = _RUNFILES / "torchvision_labels" / "_meta.py"
+_MMSEGMENTATION = _RUNFILES / "mmsegmentation_labels" / "class_names.py"
+_NO_CLASS = "N/A"
+
+
+def published_list(source: str, name: str) -> list[str]:
+    """Returns a list of names out of Python source, without running it.
+
+    Args:
+      source: Python source.
+      name: a variable of the module, or a function that does nothing but return the list.
+    """
+    for statement in ast.parse(source).body:
+        if isinstance(statement, ast.Assign) and ast.unparse(statement.targets[0]) == name:
+            return [str(value).strip() for value in ast.literal_eval(statement.value)]
+        if isinstance(statement, ast.FunctionDef) and statement.name == name:
+            return [str(value).strip() for value in ast.literal_eval(statement.body[-1].value)]
+    raise LookupError(f"no {name}")
+
+
+def _published(path: pathlib.Path, name: str) -> list[str]:
+    return published_list(path.read_text(encoding="utf-8"), name)
+
+
+def class_count(task: str, model: Model) -> int:
+    """Returns how many classes a model tells apart; 0 when that is not said anywhere."""
+    graph = model.subgraphs[0]
+    if task == tasks.DETECTION:
+        operator = tasks.post_processing(model)
+        options = operator.decoded_custom_options if operator else None
+        return int(options.get("num_classes", 0)) if isinstance(options, dict) else 0
+    output = graph.tensors[graph.outputs[0]]
+    if task == tasks.CLASSIFICATION:
+        return output.shape[-1]
+    found = [operator for operator in graph.operators if operator.name == "ARG_MAX"]
+    if found:
+        return graph.tensors[found[-1].inputs[0]].shape[-1]
+    return output.shape[-1] if len(output.shape) == 4 else 0
+
+
+def known(task: str, classes: int) -> list[str]:
+    """Returns the classes' names as far as a published set has so many; else an empty list.
+
+    Args:
+      task: one of `tasks.TASKS`.
+      classes: how many classes the model tells apart.
+    """
+    if task == tasks.DETECTION and classes in (80, 90):
+        names = _published(_TORCHVISION, "_COCO_CATEGORIES")[1:]
+        return names if classes == 90 else [name for name in names if name != _NO_CLASS]
+    if task == tasks.CLASSIFICATION and classes in (1000, 1001):
+        return ["background"] * (classes - 1000) + _published(_TORCHVISION, "_IMAGENET_CATEGORIES")
+    if task == tasks.SEGMENTATION and classes == 21:
+        return _published(_TORCHVISION, "_VOC_CATEGORIES")
+    if task == tasks.SEGMENTATION and classes in (32, 150, 151):
+        names = _published(_MMSEGMENTATION, "ade_classes")
+        return names if classes == 150 else ["other", *names][:classes]
+    return []
+
+
+def read(path: str) -> list[str]:
+    """Reads a person's own names, a class a line, from class 0 on.
+
+    Raises:
+      cli.UserError: it cannot be read, or is no text.
+    """
+    content = cli.read_file(cli.callers_path(path), "list of labels")
+    try:
+        return [line.strip() for line in content.decode("utf-8").splitlines()]
+    except UnicodeDecodeError as error:
+        raise cli.UserError(
+            f"{os.path.basename(path)}: the list of labels is no UTF-8 text; give a class a line."
+        ) from error
+
+
+def name(names: Sequence[str], label: int) -> str:
+    """Returns what a class is called; its number where there is no name."""
+    if 0 <= label < len(names) and names[label] not in ("", _NO_CLASS):
+        return names[label]
+    return f"class {label}"
