@@ -83,7 +83,7 @@ def _preprocessing(model: model_argument.GivenModel, task: str) -> str:
 def _names(task: str, model: model_argument.GivenModel) -> list[str]:
     if _LABELS.value:
         return labels.read(_LABELS.value)
-    return labels.known(task, labels.class_count(task, model.model))
+    return labels.known(task, tasks.class_count(task, model.model))
 
 
 def _answer(model: model_argument.GivenModel, interpreter: Interpreter) -> None:

@@ -6,7 +6,6 @@ import pathlib
 from collections.abc import Sequence
 
 from tools.cli import cli
-from tools.inspect.model import Model
 from tools.interpreter import tasks
 
 # External repositories stand beside the workspace in the runfiles.
@@ -33,22 +32,6 @@ def published_list(source: str, name: str) -> list[str]:
 
 def _published(path: pathlib.Path, name: str) -> list[str]:
     return published_list(path.read_text(encoding="utf-8"), name)
-
-
-def class_count(task: str, model: Model) -> int:
-    """Returns how many classes a model tells apart; 0 when that is not said anywhere."""
-    graph = model.subgraphs[0]
-    if task == tasks.DETECTION:
-        operator = tasks.post_processing(model)
-        options = operator.decoded_custom_options if operator else None
-        return int(options.get("num_classes", 0)) if isinstance(options, dict) else 0
-    output = graph.tensors[graph.outputs[0]]
-    if task == tasks.CLASSIFICATION:
-        return output.shape[-1]
-    found = [operator for operator in graph.operators if operator.name == "ARG_MAX"]
-    if found:
-        return graph.tensors[found[-1].inputs[0]].shape[-1]
-    return output.shape[-1] if len(output.shape) == 4 else 0
 
 
 def known(task: str, classes: int) -> list[str]:

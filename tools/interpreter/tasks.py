@@ -64,3 +64,19 @@ def of(model: Model, source: str) -> str:
     raise cli.UserError(
         f"{source}: what the model is for cannot be told from its outputs ({shapes}); give --task."
     )
+
+
+def class_count(task: str, model: Model) -> int:
+    """Returns how many classes a model tells apart; 0 when that is not said anywhere."""
+    graph = model.subgraphs[0]
+    if task == DETECTION:
+        operator = post_processing(model)
+        options = operator.decoded_custom_options if operator else None
+        return int(options.get("num_classes", 0)) if isinstance(options, dict) else 0
+    output = graph.tensors[graph.outputs[0]]
+    if task == CLASSIFICATION:
+        return output.shape[-1]
+    found = [operator for operator in graph.operators if operator.name == "ARG_MAX"]
+    if found:
+        return graph.tensors[found[-1].inputs[0]].shape[-1]
+    return output.shape[-1] if len(output.shape) == 4 else 0

@@ -1,0 +1,46 @@
+"""A detector with other options of its post-processing, as regular instead of fast suppression.
+
+Fast non-maximum suppression takes the best class of each box and suppresses boxes whatever their
+classes are; the regular one goes class by class (tensorflow/lite/kernels/detection_postprocess.cc).
+"""
+
+from collections.abc import Mapping
+
+import flatbuffers
+import numpy as np
+from flatbuffers import flexbuffers
+
+from tools.canonicalize import tflite_model
+from tools.canonicalize.schema import FILE_IDENTIFIER, operator_name, tflite
+from tools.cli import cli
+from tools.inspect import reader
+from tools.interpreter import tasks
+
+
+def variant(content: bytes, source: str, changes: Mapping[str, object]) -> bytes:
+    """Returns a detector whose post-processing operator has other options.
+
+    Args:
+      content: the .tflite, untrusted.
+      source: its name, for messages.
+      changes: options by name, as "use_regular_nms"; the others stay.
+
+    Raises:
+      cli.UserError: it is no sound .tflite, or has no such operator with options.
+    """
+    operator = tasks.post_processing(reader.read(content, source))
+    options = operator.decoded_custom_options if operator else None
+    if not isinstance(options, dict):
+        raise cli.UserError(
+            f"{source}: has no {tasks.POST_PROCESS} with options that could be changed."
+        )
+    builder = flexbuffers.Builder()
+    builder.MapFromElements({**options, **changes})
+    written = np.frombuffer(bytes(builder.Finish()), np.uint8)
+    model = tflite.ModelT.InitFromPackedBuf(content)
+    for op in model.subgraphs[0].operators:
+        if operator_name(model.operatorCodes[op.opcodeIndex]) == tasks.POST_PROCESS:
+            op.customOptions = written
+    packed = flatbuffers.Builder(len(content))
+    packed.Finish(model.Pack(packed), file_identifier=FILE_IDENTIFIER)
+    return tflite_model.canonical_bytes(bytes(packed.Output()), source)
