@@ -1,0 +1,41 @@
+"""Holds pycocotools' mAP of a detector on a real set against an independent computation.
+
+bazel run //tests/tools/evaluate:coco_agreement -- --model=detect.tflite --dataset=coco/
+"""
+
+from collections.abc import Sequence
+
+from absl import flags
+
+from tests.tools.evaluate import independent_map
+from tools.cli import cli
+from tools.evaluate import coco, measured, nms
+from tools.interpreter import interpreter, model_argument, vision
+
+_MODEL = flags.DEFINE_string("model", None, "The detector.", required=True)
+_DATASET = flags.DEFINE_string("dataset", None, "The folder of the set.", required=True)
+_MAX_DETECTIONS = flags.DEFINE_integer("max_detections", 100, "Detections of a picture.")
+
+_TOLERANCE = 1e-9
+
+
+def main(argv: Sequence[str]) -> None:
+    del argv
+    model = model_argument.resolve(_MODEL.value)
+    folder = measured.folder(_DATASET.value)
+    for regular in (True, False):
+        changes = {"use_regular_nms": regular, "max_detections": _MAX_DETECTIONS.value}
+        content = nms.variant(model.content, model.given, changes)
+        loaded = interpreter.Interpreter(content, model.given)
+        detector = vision.Detector(loaded, model.preprocessing or "minus_one_to_one")
+        truths, images, rows = coco.detect(detector, folder, None)
+        theirs = coco.average_precision(truths, rows, images)["mAP"]
+        ours = independent_map.mean_average_precision(truths, rows, images)
+        kind = "regular" if regular else "fast"
+        print(f"{kind} NMS: pycocotools {theirs:.10f}, independent {ours:.10f}")
+        if abs(theirs - ours) > _TOLERANCE:
+            raise cli.UserError(f"{model.given}: the two computations of mAP do not agree.")
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,164 @@
+import json
+import os
+import pathlib
+
+import numpy as np
+from absl.testing import absltest, parameterized
+
+from tests.tools.evaluate import independent_map
+from tools.cli import cli
+from tools.evaluate import coco
+from tools.interpreter.vision import Detection
+
+_CATEGORIES = [{"id": 1, "name": "person"}, {"id": 3, "name": "car"}]
+
+
+def _truth(image: int, box: list[float], category: int = 1, crowd: int = 0) -> dict:
+    return {
+        "image_id": image,
+        "category_id": category,
+        "bbox": box,
+        "area": box[2] * box[3],
+        "iscrowd": crowd,
+    }
+
+
+def _content(truths: list[dict], images: int = 2) -> dict:
+    return {
+        "images": [
+            {"id": i, "file_name": f"{i}.png", "height": 100, "width": 200} for i in range(images)
+        ],
+        "annotations": [{"id": i + 1, **truth} for i, truth in enumerate(truths)],
+        "categories": _CATEGORIES,
+    }
+
+
+def _row(image: int, box: list[float], score: float, category: int = 1) -> dict:
+    return {"image_id": image, "category_id": category, "bbox": box, "score": score}
+
+
+class AveragePrecisionTest(parameterized.TestCase):
+    def test_all_right(self):
+        content = _content([_truth(0, [0, 0, 50, 50]), _truth(1, [5, 5, 40, 40], category=3)])
+        rows = [_row(0, [0, 0, 50, 50], 0.9), _row(1, [5, 5, 40, 40], 0.5, category=3)]
+        metrics = coco.average_precision(content, rows, [0, 1])
+        self.assertAlmostEqual(metrics["mAP"], 1)
+        self.assertAlmostEqual(metrics["mAP medium"], 1)
+        # Nothing so large is there.
+        self.assertEqual(metrics["mAP large"], -1)
+
+    def test_one_of_two_found_first_a_wrong_one(self):
+        content = _content([_truth(0, [0, 0, 50, 50]), _truth(1, [0, 0, 50, 50])])
+        rows = [_row(0, [100, 0, 50, 50], 0.9), _row(1, [0, 0, 50, 50], 0.8)]
+        # Precision is 1/2 up to the recall 1/2, which 51 of 101 recalls do not exceed.
+        metrics = coco.average_precision(content, rows, [0, 1])
+        self.assertAlmostEqual(metrics["mAP"], 0.5 * 51 / 101)
+
+    def test_an_overlap_of_two_thirds(self):
+        content = _content([_truth(0, [0, 0, 60, 50])])
+        rows = [_row(0, [0, 0, 40, 50], 0.9)]
+        metrics = coco.average_precision(content, rows, [0])
+        # IoU 2/3 is enough for 0.50, 0.55, 0.60 and 0.65.
+        self.assertAlmostEqual(metrics["mAP"], 0.4)
+        self.assertAlmostEqual(metrics["AP at IoU 0.50"], 1)
+        self.assertAlmostEqual(metrics["AP at IoU 0.75"], 0)
+
+    def test_nothing_found(self):
+        metrics = coco.average_precision(_content([_truth(0, [0, 0, 9, 9])]), [], [0])
+        self.assertEqual(set(metrics.values()), {0.0})
+
+    @parameterized.parameters(*range(8))
+    def test_agrees_with_an_independent_computation(self, seed):
+        random = np.random.default_rng(seed)
+
+        def box() -> list[float]:
+            x, y, width, height = random.integers(0, [150, 60, 50, 40])
+            return [float(x), float(y), float(width + 5), float(height + 5)]
+
+        truths = [
+            _truth(
+                int(random.integers(0, 6)), box(), (1, 3)[random.integers(0, 2)], int(i % 7 == 0)
+            )
+            for i in range(30)
+        ]
+        rows = []
+        for truth in truths * 2:
+            moved = [part + float(random.normal(0, 3)) for part in truth["bbox"]]
+            moved[2:] = [max(1.0, part) for part in moved[2:]]
+            category = truth["category_id"] if random.random() < 0.8 else 1
+            rows.append(_row(truth["image_id"], moved, float(random.random()), category))
+        content, images = _content(truths, 6), list(range(6))
+        expected = independent_map.mean_average_precision(content, rows, images)
+        self.assertBetween(expected, 0.05, 0.95)
+        found = coco.average_precision(content, rows, images)["mAP"]
+        self.assertAlmostEqual(found, expected, places=12)
+
+
+class RowsTest(absltest.TestCase):
+    def test_boxes_are_pixels_inside_the_picture(self):
+        image = {"id": 7, "height": 100, "width": 200}
+        found = [
+            Detection((0.1, 0.25, 0.5, 0.5), 2, 0.75),
+            Detection((-0.5, 0.5, 1.5, 2.0), 0, 0.5),
+            Detection((0.0, 0.0, 1.0, 1.0), 99, 0.5),
+        ]
+        rows = coco.results(image, found, list(range(1, 91)))
+        self.assertLen(rows, 2)
+        self.assertEqual((rows[0]["image_id"], rows[0]["category_id"]), (7, 3))
+        np.testing.assert_allclose(rows[0]["bbox"], [50, 10, 50, 40])
+        np.testing.assert_allclose(rows[1]["bbox"], [100, 0, 100, 100])
+
+    def test_categories_of_classes(self):
+        content = _content([])
+        self.assertEqual(coco.category_ids(content, 90, "m")[:3], [1, 2, 3])
+        self.assertEqual(coco.category_ids(content, 2, "m"), [1, 3])
+        with self.assertRaisesRegex(cli.UserError, "^m: tells 37 classes apart, COCO has 90"):
+            coco.category_ids(content, 37, "m")
+
+
+class FolderTest(absltest.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.folder = pathlib.Path(self.create_tempdir().full_path)
+
+    def _write(self, name: str, content: str) -> None:
+        path = self.folder / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(content)
+
+    def test_annotations(self):
+        content = _content([_truth(0, [0, 0, 9, 9])])
+        self._write("annotations/instances_val.json", json.dumps(content))
+        self.assertEqual(coco.annotations(str(self.folder)), content)
+
+    def test_what_are_no_annotations(self):
+        with self.assertRaisesRegex(cli.UserError, r"has 0 files instances\*.json; one is needed"):
+            coco.annotations(str(self.folder))
+        whole = _content([_truth(0, [0, 0, 9, 9])])
+        for text, message in {
+            "": "the COCO annotations is empty",
+            '{"images": [': "is no JSON",
+            "[1]": "has no COCO instances",
+            json.dumps({**whole, "annotations": [{"image_id": 0}]}): "has no COCO instances: Key",
+            json.dumps({**whole, "annotations": []}): "has no images or no annotations",
+        }.items():
+            self._write("instances_x.json", text)
+            with self.subTest(message), self.assertRaisesRegex(cli.UserError, message):
+                coco.annotations(str(self.folder))
+        self._write("instances_y.json", "{}")
+        with self.assertRaisesRegex(cli.UserError, "has 2 files"):
+            coco.annotations(str(self.folder))
+
+    def test_pictures(self):
+        images = [{"file_name": "a.png"}, {"file_name": "../b.png"}]
+        self._write("val2017/a.png", "")
+        with self.assertRaisesRegex(cli.UserError, "1 of 2 pictures are missing, .* is b.png"):
+            coco.picture_paths(str(self.folder), images)
+        self._write("b.png", "")
+        found = coco.picture_paths(str(self.folder), images)
+        names = [os.path.relpath(path, self.folder) for path in found]
+        self.assertEqual(names, ["val2017/a.png", "b.png"])
+
+
+if __name__ == "__main__":
+    absltest.main()

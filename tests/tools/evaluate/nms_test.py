@@ -1,0 +1,57 @@
+import numpy as np
+from absl.testing import absltest
+
+from tests.tools.canonicalize import models
+from tests.tools.interpreter import networks
+from tools.cli import cli
+from tools.evaluate import nms
+from tools.inspect import reader
+from tools.interpreter import interpreter, tasks
+
+
+def _options(content: bytes) -> dict:
+    return tasks.post_processing(reader.read(content, "x")).decoded_custom_options
+
+
+# Two anchors that nearly coincide, which two classes claim.
+def _content() -> bytes:
+    return networks.post_processing(
+        anchors=[[0.5, 0.5, 0.4, 0.4], [0.5, 0.5, 0.41, 0.4]], max_detections=4
+    )
+
+
+class NmsTest(absltest.TestCase):
+    def test_only_what_is_named_changes(self):
+        content = _content()
+        changed = nms.variant(content, "x", {"use_regular_nms": True, "max_detections": 2})
+        expected = {**_options(content), "use_regular_nms": True, "max_detections": 2}
+        self.assertEqual(_options(changed), expected)
+        self.assertNotEqual(_options(content), expected)
+
+    def test_the_variants_run_and_differ(self):
+        scores = np.array([[[0, 0.9, 0.8], [0, 0.7, 0.85]]], np.float32)
+        found = {}
+        for regular in (True, False):
+            content = nms.variant(_content(), "x", {"use_regular_nms": regular})
+            model = interpreter.Interpreter(content, "x")
+            _, classes, given, count = model.run([np.zeros((1, 2, 4), np.float32), scores])
+            number = int(count[0])
+            found[regular] = list(
+                zip(classes[0, :number].tolist(), given[0, :number].tolist(), strict=True)
+            )
+        # The best of each class against the best of all.
+        self.assertEqual([label for label, _ in found[True]], [0, 1])
+        np.testing.assert_allclose([score for _, score in found[True]], [0.9, 0.85])
+        self.assertEqual([label for label, _ in found[False]], [0])
+
+    def test_what_is_no_detector(self):
+        with self.assertRaisesRegex(cli.UserError, "^x: has no TFLite_Detection_PostProcess"):
+            nms.variant(networks.doubled_sum(), "x", {})
+        model = models.detector()
+        model.subgraphs[0].operators[0].customOptions = None
+        with self.assertRaisesRegex(cli.UserError, "^x: has no TFLite_Detection_PostProcess with"):
+            nms.variant(models.pack(model), "x", {})
+
+
+if __name__ == "__main__":
+    absltest.main()
