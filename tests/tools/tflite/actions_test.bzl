@@ -261,6 +261,34 @@ model {
         tool = "tools/check/check_tflite",
     )
 
+    rule_action_test(
+        name = "report_action_test",
+        size = "small",
+        argv = [
+            "--model",
+            output + "quantized.tflite",
+            "--build",
+            json.encode({
+                "benchmark_only": False,
+                "converter": "toco",
+                "interpreter": "hermetic",
+                "preprocessing": "",
+                "quantization_aware": True,
+                "target": "//{}:quantized".format(native.package_name()),
+                "tensorflow_version": "2.15.1",
+                "weights": "seeded",
+                "weights_description": "stub weights",
+            }),
+            "--output",
+            output + "quantized.report.json",
+        ],
+        inputs = [package + "quantized.tflite"],
+        mnemonic = "Report",
+        outputs = [output + "quantized.report.json"],
+        target_under_test = ":quantized",
+        tool = "tools/inspect/write_report",
+    )
+
     tflite_model(
         name = "full_integer",
         converter = "mlir",
@@ -302,6 +330,7 @@ model {
             "export",
             "mlir",
             "pipeline_config",
+            "report",
             "seed_checkpoint",
             "thresholds",
             "toco_float",

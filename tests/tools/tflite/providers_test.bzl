@@ -146,6 +146,7 @@ def _tflite_test_impl(ctx):
     asserts.equals(env, ["weighed.raw.tflite"], _paths(env, groups.raw.to_list()))
     asserts.equals(env, ["graph.pb"], _paths(env, groups.graph.to_list()))
     asserts.equals(env, ["weighed.mlbom.json", "weighed.provenance.json"], _paths(env, groups.provenance.to_list()))
+    asserts.equals(env, ["weighed.report.json"], _paths(env, groups.report.to_list()))
     _check_provenance_request(env, ctx.attr.version)
     canonical = [action for action in analysistest.target_actions(env) if action.mnemonic == "CanonicalTflite"]
     asserts.true(

@@ -9,6 +9,7 @@ load(":mlir.bzl", "mlir")
 load(":provenance.bzl", "PROVENANCE_ATTRS", "materials_aspect", "write_provenance")
 load(":providers.bzl", "FrozenGraphInfo", "RepresentativeDatasetInfo", "TfliteInfo")
 load(":recipe.bzl", "RECIPE_ATTRS", _recipe = "recipe")
+load(":report.bzl", "REPORT_ATTRS", "write_report")
 load(":reproducibility_test.bzl", "reproducibility_test")
 load(":toco.bzl", "TOCO_RECIPE", "toco", "toco_flags", "toco_options")
 
@@ -78,6 +79,7 @@ def _tflite_model_impl(ctx):
             identity = depset([identity]),
             provenance = depset(provenance),
             raw = depset([ctx.file.raw]),
+            report = depset([write_report(ctx, model, conversion, tensorflow)]),
         ),
         TfliteInfo(
             model = model,
@@ -93,7 +95,10 @@ def _tflite_model_impl(ctx):
 _tflite_model = rule(
     implementation = _tflite_model_impl,
     attrs = dict(
-        dict(dict(RECIPE_ATTRS, **CANONICAL_TFLITE_ATTRS), **dict(CHECK_TFLITE_ATTRS, **PROVENANCE_ATTRS)),
+        dict(
+            dict(dict(RECIPE_ATTRS, **CANONICAL_TFLITE_ATTRS), **dict(CHECK_TFLITE_ATTRS, **PROVENANCE_ATTRS)),
+            **REPORT_ATTRS
+        ),
         raw = attr.label(
             doc = "As `TfliteInfo.raw`.",
             allow_single_file = True,
@@ -136,7 +141,8 @@ def tflite_model(
     `raw`, the file as the converter gave it, but for the keys of custom operators' options, which are in order
     (TOCO's own order differs from run to run), and for INT8 inputs and outputs, which have the graph's names; `graph`, the frozen graph;
     `identity`, a JSON object with the model's name, weights and TensorFlow;
-    `provenance`, also as `NAME.provenance`, what the model was made from: an in-toto statement and an ML-BOM. `NAME.recipe` checks the recipe;
+    `provenance`, also as `NAME.provenance`, what the model was made from: an in-toto statement and an ML-BOM;
+    `report`, also as `NAME.report`, what is in it, as tools/inspect/report.schema.json says. `NAME.recipe` checks the recipe;
     `NAME.raw` converts, for TOCO as a genrule; `NAME.reproducibility_test` converts again under another
     environment and expects the same file; below `models/`, `NAME.golden_test` expects the digests of
     `models/models.lock.json`.
@@ -220,12 +226,13 @@ def tflite_model(
     tests = {key: value for key, value in kwargs.items() if key != "testonly"}
     if native.package_name().startswith("models/"):
         golden_test(name = name + ".golden_test", model = ":" + name, **tests)
-    native.filegroup(
-        name = name + ".provenance",
-        srcs = [":" + name],
-        output_group = "provenance",
-        **kwargs
-    )
+    for group in ["provenance", "report"]:
+        native.filegroup(
+            name = name + "." + group,
+            srcs = [":" + name],
+            output_group = group,
+            **kwargs
+        )
     reproducibility_test(
         name = name + ".reproducibility_test",
         converter = converter,

@@ -1,0 +1,49 @@
+"""What is in a model, as `tools/inspect/report.schema.json` describes it."""
+
+load(":labels.bzl", "label_text")
+
+REPORT_ATTRS = {
+    "_write_report": attr.label(
+        default = Label("//tools/inspect:write_report"),
+        executable = True,
+        cfg = "exec",
+    ),
+}
+
+def write_report(ctx, model, conversion, tensorflow):
+    """Registers the action that reports what is in a model.
+
+    Args:
+      ctx: the context of a rule that has `REPORT_ATTRS`.
+      model: the File of the model.
+      conversion: the ConversionInfo that it was made by.
+      tensorflow: the TensorflowToolchainInfo that converted.
+
+    Returns:
+      A File.
+    """
+    checkpoint = conversion.graph.checkpoint
+    report = ctx.actions.declare_file(ctx.label.name + ".report.json")
+    arguments = ctx.actions.args()
+    arguments.add("--model", model)
+    arguments.add("--build", json.encode({
+        "benchmark_only": conversion.benchmark_only,
+        "converter": conversion.converter,
+        "interpreter": tensorflow.interpreter,
+        "preprocessing": conversion.graph.preprocessing,
+        "quantization_aware": checkpoint.quantization_aware,
+        "target": label_text(ctx.label),
+        "tensorflow_version": tensorflow.version,
+        "weights": checkpoint.weights,
+        "weights_description": checkpoint.description,
+    }))
+    arguments.add("--output", report)
+    ctx.actions.run(
+        executable = ctx.executable._write_report,
+        arguments = [arguments],
+        inputs = [model],
+        outputs = [report],
+        mnemonic = "Report",
+        progress_message = "Reporting what is in %s" % ctx.label,
+    )
+    return report
