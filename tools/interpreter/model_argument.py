@@ -3,6 +3,7 @@
 import dataclasses
 import os
 import re
+from collections.abc import Mapping, Sequence
 
 from absl import flags
 
@@ -33,6 +34,7 @@ class GivenModel:
       model: what it says.
       weights: "seeded" or "released" as its description says; "" for a foreign file.
       preprocessing: a name of tools/preprocessing/normalization.py likewise; "" when not stated.
+      groups: paths by output group, of the target's groups that were asked for.
     """
 
     given: str
@@ -42,6 +44,7 @@ class GivenModel:
     model: inspected.Model
     weights: str
     preprocessing: str
+    groups: Mapping[str, Sequence[str]] = dataclasses.field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -56,12 +59,13 @@ def is_label(given: str) -> bool:
     return given.startswith("//") or re.match(r"@[^/]*//", given) is not None
 
 
-def resolve(given: str) -> GivenModel:
+def resolve(given: str, groups: Sequence[str] = ()) -> GivenModel:
     """Builds or finds a model, and reads it.
 
     Args:
       given: a label, built with the options of --build_option by the Bazel of --bazel; or a file,
         seen from where the person stands.
+      groups: output groups that are built too, where a target has them.
 
     Raises:
       cli.UserError: it cannot be built or read, makes no .tflite or several, or is not sound.
@@ -69,8 +73,9 @@ def resolve(given: str) -> GivenModel:
     if not given:
         raise cli.UserError("the model is empty; give //models:NAME or a .tflite file.")
     label, path = None, given
+    made: Mapping[str, Sequence[str]] = {}
     if is_label(given):
-        built = building.build(given, _BUILD_OPTIONS.value)
+        built = building.build(given, _BUILD_OPTIONS.value, groups)
         label = built.label
         found = [file for file in built.files.get("default", []) if file.endswith(".tflite")]
         if len(found) != 1:
@@ -78,7 +83,8 @@ def resolve(given: str) -> GivenModel:
                 f"{given}: makes {len(found)} .tflite files; give the label of one model."
             )
         path = found[0]
-    return of_file(path, given, label)
+        made = {group: built.files[group] for group in groups if group in built.files}
+    return dataclasses.replace(of_file(path, given, label), groups=made)
 
 
 def of_file(path: str, given: str | None = None, label: str | None = None) -> GivenModel:
