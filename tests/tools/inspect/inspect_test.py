@@ -1,0 +1,156 @@
+import io
+import json
+import os
+import pathlib
+import struct
+from unittest import mock
+
+from absl.testing import absltest, parameterized
+from rich.console import Console
+
+from tests.tools.audit import fake_bazel
+from tests.tools.canonicalize import models
+from tests.tools.export import program
+from tools.canonicalize.schema import tflite
+from tools.inspect import reader, report, tables
+
+_PROGRAM = "tools/inspect/inspect_tflite.py"
+
+
+def _claiming() -> bytes:
+    """A model whose vector of descriptions claims 2 GB."""
+    content = models.pack(models.layered())
+    start = content.index(b"made for a test") - 4
+    return content[:start] + struct.pack("<I", 2**31 - 1) + content[start + 4 :]
+
+
+class InspectTest(parameterized.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.folder = pathlib.Path(self.create_tempdir().full_path)
+        # As `bazel run` tells of the person's own folder.
+        folders = ("BUILD_WORKING_DIRECTORY", "BUILD_WORKSPACE_DIRECTORY")
+        self.enter_context(mock.patch.dict(os.environ, dict.fromkeys(folders, str(self.folder))))
+
+    def _write(self, name: str, content: bytes) -> pathlib.Path:
+        (self.folder / name).write_bytes(content)
+        return self.folder / name
+
+    def test_a_file(self):
+        self._write("net.tflite", models.pack(models.detector()))
+        result = program.run(_PROGRAM, "net.tflite")
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+        for line in (
+            r"model +net\.tflite",
+            r"computes in +floating point",
+            r"boxes +FLOAT32 +\[1,6,4\]",
+            r"TFLite_Detection_PostProcess +1 +1 +96 bytes +100\.0%",
+            r"nms_iou_threshold +0\.6",
+        ):
+            self.assertRegex(result.stdout, line)
+
+    def test_json_is_the_report(self):
+        content = models.pack(models.layered())
+        self._write("net.tflite", content)
+        result = program.run(_PROGRAM, "net.tflite", json="true")
+        expected = report.build(reader.read(content, "x"), content, "net.tflite")
+        self.assertEqual((result.returncode, result.stdout), (0, report.text(expected)))
+
+    def test_a_label_gives_what_the_build_reports(self):
+        content = models.pack(models.layered())
+        path = self._write("net.tflite", content)
+        made = report.build(reader.read(content, "x"), content, "net.tflite", {"target": "//m:net"})
+        beside = self._write("net.report.json", report.text(made).encode("ascii"))
+        bazel = fake_bazel.FakeBazel(self.folder)
+        bazel.builds({"//m:net": {"default": [path.as_uri()], "report": [beside.as_uri()]}})
+        result = program.run(_PROGRAM, "//m:net", json="true", bazel=bazel.program)
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+        self.assertEqual(result.stdout, report.text(made))
+        [call] = bazel.calls()
+        self.assertIn("--output_groups=+report", call)
+
+    def test_a_label_without_a_report(self):
+        path = self._write("net.tflite", models.pack(models.layered()))
+        bazel = fake_bazel.FakeBazel(self.folder)
+        bazel.builds({"//m:net": {"default": [path.as_uri()]}})
+        result = program.run(_PROGRAM, "//m:net", json="true", bazel=bazel.program)
+        self.assertEqual(json.loads(result.stdout)["name"], "net.tflite")
+
+    def test_trouble(self):
+        layered = models.pack(models.layered())
+        self._write("empty", b"")
+        self._write("truncated", layered[: len(layered) // 2])
+        self._write("claiming", _claiming())
+        self._write("magic", b"PK\3\4" + layered[4:])
+        self._write("other", layered[:4] + b"TFL2" + layered[8:])
+        (self.folder / "folder").mkdir()
+        for arguments, message in (
+            (["empty"], "empty: the model is empty"),
+            (["truncated"], "truncated: not a sound .tflite: .* truncated"),
+            (["claiming"], "claiming: not a sound .tflite: "),
+            (["magic"], "magic: not a sound .tflite"),
+            (["other"], "other: not a .tflite"),
+            (["folder"], "folder: the model cannot be read: Is a directory"),
+            (["missing"], "missing: the model cannot be read: No such file"),
+            ([], "one model is shown, not 0; give FILE.tflite or //models:NAME"),
+            (["empty", "empty"], "unexpected argument 'empty'"),
+        ):
+            with self.subTest(arguments):
+                result = program.run(_PROGRAM, *arguments)
+                self.assertEqual((result.returncode, result.stdout), (1, ""))
+                self.assertRegex(result.stderr, f"^ERROR: .*{message}.*\n$")
+
+
+class TablesTest(parameterized.TestCase):
+    def _shown(self, model: tflite.ModelT, width: int, everything: bool = False) -> str:
+        content = models.pack(model)
+        stream = io.StringIO()
+        made = report.build(reader.read(content, "x"), content, "x.tflite")
+        tables.show(Console(file=stream, width=width), made, everything)
+        return stream.getvalue()
+
+    @parameterized.product(width=(80, 120), everything=(False, True))
+    def test_no_line_is_wider_than_the_terminal(self, width, everything):
+        for model in (models.layered(), models.detector()):
+            model.subgraphs[0].tensors[0].name = "long/" * 40
+            lines = self._shown(model, width, everything).splitlines()
+            self.assertLessEqual(max(map(len, lines)), width)
+
+    def test_everything_lists_every_tensor_and_layer(self):
+        text = self._shown(models.layered(), 120, everything=True)
+        self.assertRegex(text, r"\d+ +constant +alone +FLOAT32 +\[2\]")
+        self.assertRegex(text, r"7 +NEG +unused")
+        self.assertRegex(text, r"total +FLOAT32 +\[1,4\] +0\.5 \* \(q - 3\)")
+
+    def test_nothing_of_a_file_reaches_the_terminal_raw(self):
+        model = models.layered()
+        model.subgraphs[0].tensors[0].name = "\x1b[2J[red]x"
+        text = self._shown(model, 120)
+        self.assertNotIn("\x1b", text)
+        self.assertIn("\\x1b[2J[red]x", text)
+
+    def test_a_model_of_nothing(self):
+        self.assertIn("Operators (0)", self._shown(models.Maker().model, 80))
+
+    @parameterized.parameters(
+        (None, "-"),
+        ({"kind": "per_tensor", "scale": [0.5], "zero_point": [3]}, "0.5 * (q - 3)"),
+        ({"kind": "per_tensor", "scale": [0.5], "zero_point": [-128]}, "0.5 * (q + 128)"),
+        ({"kind": "per_tensor", "scale": ["NaN"], "zero_point": []}, "NaN * q"),
+        (
+            {"kind": "per_channel", "scale": [0.2, 0.1], "zero_point": [0, 0], "axis": 3},
+            "0.1 to 0.2 * q, 2 scales along 3",
+        ),
+        ({"kind": "range_only", "minimum": [-1.0], "maximum": [2.0]}, "noted range -1 to 2"),
+        ({"kind": "custom", "details": {"kind": "CustomQuantization"}}, "CustomQuantization"),
+    )
+    def test_quantization_in_a_cell(self, found, cell):
+        self.assertEqual(tables.quantization(found), cell)
+
+    def test_fused_names_are_shortened(self):
+        self.assertEqual(tables.short("a;b;c"), "a; 2 more")
+        self.assertEqual(tables.short("a"), "a")
+
+
+if __name__ == "__main__":
+    absltest.main()

@@ -1,0 +1,48 @@
+"""Shows what is in a .tflite: `bazel run //tools/inspect -- FILE.tflite` or `… -- //models:x`.
+
+Any file will do, also a foreign one. `--json` prints what report.schema.json describes; of a model
+given by its label that is its x.report.json.
+
+Example: bazel run //tools/inspect -- --all //models:mobiledet_qat
+"""
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from absl import flags
+from rich.console import Console
+
+from tools.cli import cli
+from tools.inspect import report, tables
+from tools.interpreter import model_argument
+
+_JSON = flags.DEFINE_bool("json", False, "Prints JSON instead of tables.")
+_ALL = flags.DEFINE_bool("all", False, "Lists every layer and every tensor.")
+
+
+def _report(given: str) -> dict[str, Any]:
+    found = model_argument.resolve(given, ["report"])
+    if found.groups:
+        (path,) = found.groups["report"]
+        return json.loads(cli.read_file(path, "report"))
+    return report.build(found.model, found.content, os.path.basename(found.path))
+
+
+def main(argv: Sequence[str]) -> None:
+    """Prints the report of one model."""
+    if len(argv) != 2:
+        raise cli.UserError(
+            f"one model is shown, not {len(argv) - 1}; give FILE.tflite or //models:NAME."
+        )
+    made = _report(argv[1])
+    if _JSON.value:
+        sys.stdout.write(report.text(made))
+    else:
+        tables.show(Console(), made, _ALL.value)
+
+
+if __name__ == "__main__":
+    cli.run(main, positional=1)
