@@ -1,0 +1,195 @@
+import io
+import json
+import os
+import pathlib
+import sys
+from unittest import mock
+from xml.etree import ElementTree
+
+from absl.testing import absltest, flagsaver, parameterized
+from PIL import Image
+
+from tests.tools.canonicalize import models
+from tests.tools.compare import siblings
+from tests.tools.export import program
+from tools.cli import cli
+from tools.compare import compare_quantized, layer_errors, plot
+
+_SVG = "{http://www.w3.org/2000/svg}"
+
+
+def _layer(place: int, **changed: object) -> layer_errors.LayerError:
+    values = {
+        "place": place,
+        "layer": f"net/layer{place}",
+        "quantized_layer": f"net/layer{place}",
+        "operator": "CONV_2D",
+        "type": "INT8",
+        "paired_by": "name",
+        "minimum": 0.0,
+        "maximum": 1.0,
+        "rms": 0.01 * place,
+        "relative_rms": 0.01 * place,
+        "rounding": 0.001,
+        "mean": 0.0,
+        "largest": 0.1,
+        "sqnr": 20.0,
+        "clipped": 0.0,
+    }
+    return layer_errors.LayerError(**{**values, **changed})
+
+
+class CompareTest(parameterized.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.folder = pathlib.Path(self.create_tempdir().full_path)
+        folders = ("BUILD_WORKING_DIRECTORY", "BUILD_WORKSPACE_DIRECTORY")
+        self.enter_context(mock.patch.dict(os.environ, dict.fromkeys(folders, str(self.folder))))
+        self._write("float.tflite", siblings.floats())
+        self._write("integer.tflite", siblings.integers())
+        (self.folder / "pictures").mkdir()
+        for number in range(3):
+            picture = Image.linear_gradient("L").rotate(90 * number)
+            picture.save(self.folder / "pictures" / f"{number}.png")
+
+    def _write(self, name: str, content: bytes) -> None:
+        (self.folder / name).write_bytes(content)
+
+    def _run(self, *models_: str, **flags: object) -> str:
+        """Runs within this process: another one takes seconds to import TensorFlow."""
+        stream = io.StringIO()
+        given = {"images": ["pictures"], **flags}
+        with flagsaver.flagsaver(**given), mock.patch.object(sys, "stdout", stream):
+            compare_quantized.main(["compare", *(models_ or ("float.tflite", "integer.tflite"))])
+        return stream.getvalue()
+
+    def test_the_worst_layer_comes_first(self):
+        text = self._run()
+        self.assertIn("integer against float on 0.png, 1.png, 2.png, 2 layers", text)
+        rows = [line.split() for line in text.splitlines()[-2:]]
+        self.assertEqual([row[:2] for row in rows], [["1", "second"], ["0", "first"]])
+        self.assertGreater(float(rows[0][2]), float(rows[1][2]))
+        # A quarter of the pixels lies above 0.5, so that half more is clipped at 1.0.
+        self.assertEqual([float(row[-1]) for row in rows], [0, 25])
+
+    def test_json_has_the_layers_in_order(self):
+        found = json.loads(self._run(json=True, count=2))
+        self.assertEqual(found["inputs"], ["0.png", "1.png"])
+        self.assertEqual([layer["layer"] for layer in found["layers"]], ["first", "second"])
+        self.assertEqual([layer["place"] for layer in found["layers"]], [0, 1])
+        self.assertEqual((found["float"]["name"], found["quantized"]["name"]), ("float", "integer"))
+        self.assertEqual(found["unpaired"], {"float": 0, "quantized": 0})
+        self.assertEqual(found["layers"][0]["type"], "UINT8")
+
+    def test_without_images_the_pinned_photographs_are_taken(self):
+        found = json.loads(self._run(json=True, images=[], count=100))
+        self.assertEqual(
+            found["inputs"],
+            ["astronaut.png", "camera.png", "chelsea.png", "coffee.png", "rocket.jpg"],
+        )
+
+    def test_two_runs_draw_the_same(self):
+        for name in ("a.svg", "b.svg", "c.html"):
+            self._run(plot=name)
+        self.assertEqual(*((self.folder / name).read_bytes() for name in ("a.svg", "b.svg")))
+        self.assertIn("<table>", (self.folder / "c.html").read_text(encoding="utf-8"))
+
+    def test_trouble(self):
+        layered = models.pack(models.layered())
+        self._write("empty", b"")
+        self._write("truncated", layered[:200])
+        self._write("magic", b"PK\3\4" + bytes(60))
+        self._write("layered", layered)
+        self._write("silent", siblings.floats(description="TOCO Converted."))
+        self._write("small", siblings.floats([1, 2, 2, 3]))
+        self._write("grey", siblings.floats([1, 4, 4, 1]))
+        self._write("text.png", b"no picture")
+        both = ["float.tflite", "integer.tflite"]
+        for given, flags, message in (
+            (["empty", both[1]], {}, "empty: the model is empty"),
+            ([both[0], "truncated"], {}, "truncated: not a sound .tflite"),
+            (["magic", both[1]], {}, "magic: not a .tflite|magic: not a sound .tflite"),
+            (["missing", both[1]], {}, "missing: the model cannot be read: No such file"),
+            (["pictures", both[1]], {}, "pictures: the model cannot be read: Is a directory"),
+            (both[::-1], {}, "integer.tflite: 2 of its layers are quantized; give the float"),
+            ([both[0]] * 2, {}, "float.tflite: none of its 2 layers .* is quantized"),
+            (["small", both[1]], {}, "none of its 0 layers with a counterpart in small"),
+            (both[:1], {}, "two models are compared, not 1"),
+            (both, {"plot": "errors.png"}, "--plot=errors.png: give a file that ends in"),
+            (both, {"plot": "no/folder.svg"}, "no/folder.svg: cannot be written"),
+            (both, {"images": ["nothing"]}, "nothing: there is no such picture or folder"),
+            (both, {"images": ["text.png"]}, "text.png: is in no format that is known"),
+        ):
+            with self.subTest(f"{given} {flags}"):
+                with self.assertRaisesRegex(cli.UserError, message):
+                    self._run(*given, **flags)
+
+    def test_a_foreign_model_needs_its_preprocessing_said(self):
+        for name in ("float.tflite", "integer.tflite"):
+            model = models.unpack((self.folder / name).read_bytes())
+            model.description = "TOCO Converted."
+            self._write(name, models.pack(model))
+        with self.assertRaisesRegex(cli.UserError, "^float.tflite: does not say how it wants"):
+            self._run()
+        self.assertIn("2 layers", self._run(preprocessing="minus_one_to_one"))
+
+    def test_the_program_ends_with_one_sentence(self):
+        result = program.run("tools/compare/compare_quantized.py", "missing", "integer.tflite")
+        self.assertEqual((result.returncode, result.stdout), (1, ""))
+        self.assertRegex(result.stderr, "(?m)^ERROR: .*missing: the model cannot be read: .*\n\\Z")
+
+
+class TableTest(parameterized.TestCase):
+    @parameterized.parameters(80, 100, 120)
+    def test_no_line_is_wider_than_the_terminal(self, width):
+        layers = [_layer(number, layer="a/long/name/" * 20) for number in range(3)]
+        stream = io.StringIO()
+        console = compare_quantized.Console(file=stream, width=width)
+        console.print(compare_quantized._table(layers, width))
+        lines = stream.getvalue().splitlines()
+        self.assertLen(lines, 4)
+        self.assertLessEqual(max(map(len, lines)), width)
+        self.assertEqual("operator" in lines[0], width >= 100)
+
+    def test_names_keep_their_ends(self):
+        self.assertEqual(plot.fitted("abcdefghijklm", 9), "ab...jklm")
+        self.assertEqual(plot.fitted("short", 9), "short")
+
+
+class PlotTest(absltest.TestCase):
+    def _bars(self, svg: str) -> list[ElementTree.Element]:
+        root = ElementTree.fromstring(svg)
+        return [group for group in root.iter(f"{_SVG}g") if group.find(f"{_SVG}title") is not None]
+
+    def test_every_layer_has_its_bars_and_the_worst_their_names(self):
+        layers = [_layer(number) for number in range(40)]
+        svg = plot.draw("a against b", layers, page=False)
+        bars = self._bars(svg)
+        self.assertLen(bars, 40)
+        heights = [float(bar.find(f"{_SVG}rect").get("height")) for bar in bars]
+        self.assertEqual(heights, sorted(heights))
+        self.assertIn("net/layer39 (CONV_2D): 39.000% of the range, 20.0 dB", svg)
+
+    def test_many_kinds_of_operators_share_the_last_colour(self):
+        layers = [_layer(number, operator=f"OP_{number}") for number in range(9)]
+        svg = plot.draw("x", layers, page=False)
+        colours = [bar.find(f"{_SVG}rect").get("class") for bar in self._bars(svg)]
+        self.assertEqual(colours, ["k0", "k1", "k2", "k3", "k4", "k5", "k5", "k5", "k5"])
+        self.assertIn(">others<", svg)
+
+    def test_names_are_escaped(self):
+        layers = [_layer(1, layer="</svg><script>x</script>\x1b")]
+        for page in (False, True):
+            text = plot.draw("<b>&", layers, page)
+            self.assertNotIn("<script>", text)
+            self.assertNotIn("\x1b", text)
+            self.assertIn("&lt;b&gt;&amp;", text)
+
+    def test_what_is_no_number_is_drawn_all_the_same(self):
+        strange = _layer(2, relative_rms=float("nan"), rounding=float("nan"), sqnr=float("inf"))
+        self.assertLen(self._bars(plot.draw("x", [_layer(1), strange], page=False)), 2)
+        self.assertLen(self._bars(plot.draw("x", [strange], page=False)), 1)
+
+
+if __name__ == "__main__":
+    absltest.main()

@@ -1,0 +1,164 @@
+import dataclasses
+import math
+
+import numpy as np
+from absl.testing import absltest
+
+from tests.tools.canonicalize import models
+from tests.tools.compare import siblings
+from tools.canonicalize.schema import tflite
+from tools.cli import cli
+from tools.compare import exposed, layer_errors, pairing
+from tools.inspect import reader
+from tools.interpreter.interpreter import Interpreter
+
+
+def _pairs(left: bytes, right: bytes) -> list[pairing.Pair]:
+    return pairing.pair_tensors(reader.read(left, "left"), reader.read(right, "right"))
+
+
+def _named(pairs: list[pairing.Pair]) -> list[tuple[str, str, str]]:
+    return [(pair.left.name, pair.right.name, pair.by) for pair in pairs]
+
+
+class PairingTest(absltest.TestCase):
+    def test_by_names_that_survived(self):
+        self.assertEqual(
+            _named(_pairs(siblings.floats(), siblings.integers())),
+            [("first", "first", "name"), ("second", "second;first", "name")],
+        )
+
+    def test_by_structure_where_no_name_did(self):
+        self.assertEqual(
+            _named(_pairs(siblings.floats(), siblings.integers(("a", "b")))),
+            [("first", "a", "structure"), ("second", "b", "structure")],
+        )
+
+    def test_one_name_with_other_shapes_is_no_pair(self):
+        self.assertEqual(_pairs(siblings.floats([1, 2, 2, 3]), siblings.integers()), [])
+
+    def test_a_name_that_stands_twice_decides_nothing(self):
+        pairs = _pairs(siblings.floats(), siblings.integers(("second;a", "second;b")))
+        self.assertEqual({pair.by for pair in pairs}, {"structure"})
+
+    def test_conversions_and_custom_operators_are_no_layers(self):
+        for content, count in ((siblings.integers(), 2), (models.pack(models.detector()), 0)):
+            graph = reader.read(content, "x").subgraphs[0]
+            self.assertLen(pairing.computed(graph), count)
+
+    def test_layers_behind_widened_weights(self):
+        content = models.pack(models.layered())
+        model = models.unpack(content)
+        for number, tensor in enumerate(model.subgraphs[0].tensors):
+            tensor.name = f"other {number}"
+        pairs = _pairs(content, models.pack(model))
+        self.assertTrue(all(pair.left.index == pair.right.index for pair in pairs))
+        self.assertEqual(
+            [pair.operator.name for pair in pairs],
+            ["FULLY_CONNECTED", "FULLY_CONNECTED", "FULLY_CONNECTED", "ADD", "NEG"],
+        )
+
+
+class ExposedTest(absltest.TestCase):
+    def test_what_is_computed_in_place_is_still_there(self):
+        content = siblings.floats()
+        graph = reader.read(content, "x").subgraphs[0]
+        (first,) = [tensor.index for tensor in graph.tensors if tensor.name == "first"]
+        runner = Interpreter(exposed.with_outputs(content, "x", [first]), "x", xnnpack=False)
+        x = np.linspace(-1, 1, 48, dtype=np.float32).reshape(siblings.SHAPE)
+        second, _ = runner.run([x])
+        np.testing.assert_array_equal(runner.tensor(first), x + np.float32(0.5))
+        np.testing.assert_array_equal(second, x + np.float32(0.75))
+
+    def test_everything_else_stays(self):
+        content = siblings.integers() + b"PK\5\6" + bytes(18)
+        made = exposed.with_outputs(content, "x", [1, 2, 1])
+        before, after = (reader.read(part, "x") for part in (content, made))
+        self.assertEqual(after.subgraphs[0].outputs, (*before.subgraphs[0].outputs, 1, 2))
+        self.assertEqual(after.operator_counts(), before.operator_counts())
+        differing = [i for i, (a, b) in enumerate(zip(content, made, strict=False)) if a != b]
+        self.assertLessEqual(len(differing), 4)
+
+    def test_a_model_without_outputs(self):
+        model = models.unpack(siblings.floats())
+        model.subgraphs[0].outputs = None
+        with self.assertRaisesRegex(cli.UserError, "^x: the model has no outputs"):
+            exposed.with_outputs(models.pack(model), "x", [1])
+
+
+class LayerErrorsTest(absltest.TestCase):
+    def _pair(self, scale: float = 1.0, zero_point: int = 0) -> pairing.Pair:
+        """A pair whose quantized tensor is uint8."""
+        (pair, _) = _pairs(siblings.floats(), siblings.integers())
+        quantization = dataclasses.replace(
+            pair.right.quantization,
+            scale=np.array([scale], np.float32),
+            zero_point=np.array([zero_point]),
+        )
+        right = dataclasses.replace(pair.right, quantization=quantization)
+        return dataclasses.replace(pair, right=right)
+
+    def _measured(self, *inputs: tuple[list[float], list[int]], scale: float = 1.0, zero: int = 0):
+        measurement = layer_errors.Measurement(7, self._pair(scale, zero))
+        for expected, stored in inputs:
+            measurement.add(np.array(expected, np.float32), np.array(stored, np.uint8))
+        return measurement.result()
+
+    def test_figures(self):
+        found = self._measured(([0, 1], [0, 1]), ([2, 3], [2, 5]))
+        self.assertEqual((found.place, found.layer, found.operator), (7, "first", "ADD"))
+        self.assertEqual((found.minimum, found.maximum, found.largest), (0, 3, 2))
+        self.assertAlmostEqual(found.rms, 1.0)
+        self.assertAlmostEqual(found.relative_rms, 1 / 3)
+        self.assertAlmostEqual(found.rounding, 1 / math.sqrt(12) / 3)
+        self.assertAlmostEqual(found.mean, 0.5)
+        self.assertAlmostEqual(found.sqnr, 10 * math.log10(14 / 4))
+        self.assertEqual(found.clipped, 0)
+
+    def test_scale_and_zero_point(self):
+        found = self._measured(([-1.0, 0.5], [8, 11]), scale=0.5, zero=10)
+        self.assertEqual((found.rms, found.sqnr), (0, math.inf))
+
+    def test_clipping_begins_half_a_step_beyond(self):
+        found = self._measured(([-0.4, -0.6, 255.4, 255.6], [0, 0, 255, 255]))
+        self.assertEqual(found.clipped, 0.5)
+
+    def test_what_is_no_number_is_the_worst(self):
+        finite = self._measured(([0, 1], [0, 9]))
+        broken = self._measured(([0, math.nan], [0, 1]))
+        constant = self._measured(([3, 3], [3, 3]))
+        order = layer_errors.worst_first([constant, finite, broken])
+        self.assertEqual(
+            [id(layer) for layer in order], [id(x) for x in (broken, finite, constant)]
+        )
+        self.assertEqual(constant.plain()["relative_rms"], "NaN")
+        self.assertEqual(constant.plain()["sqnr"], "Infinity")
+
+    def test_floats_in_the_sibling_are_compared_as_they_are(self):
+        (pair, _) = _pairs(siblings.floats(), siblings.integers())
+        right = dataclasses.replace(pair.right, dtype="FLOAT32", quantization=None)
+        measurement = layer_errors.Measurement(0, dataclasses.replace(pair, right=right))
+        measurement.add(np.array([1.0, 2.0]), np.array([1.0, 2.5], np.float32))
+        found = measurement.result()
+        self.assertEqual((found.largest, found.rounding, found.clipped), (0.5, 0, 0))
+
+    def test_six_digits_are_kept(self):
+        found = self._measured(([0, 1, 3], [0, 1, 4]))
+        self.assertEqual(found.plain()["rms"], 0.57735)
+
+
+class HostileTest(absltest.TestCase):
+    def test_scales_for_each_channel_of_what_is_computed_are_not_applied(self):
+        model = models.unpack(siblings.integers())
+        (tensor,) = [part for part in model.subgraphs[0].tensors if part.name == b"first"]
+        tensor.quantization.scale = np.array([1, 2, 3], np.float32)
+        tensor.quantization.zeroPoint = np.zeros(3, np.int64)
+        self.assertEqual(tensor.type, tflite.TensorType.UINT8)
+        (pair, _) = _pairs(siblings.floats(), models.pack(model))
+        measurement = layer_errors.Measurement(0, pair)
+        measurement.add(np.array([1.0]), np.array([2], np.uint8))
+        self.assertEqual(measurement.result().largest, 1)
+
+
+if __name__ == "__main__":
+    absltest.main()

@@ -1,0 +1,50 @@
+"""A small float model and its quantized sibling, both of which the interpreter can run."""
+
+import numpy as np
+
+from tests.tools.canonicalize import models
+from tests.tools.diff.networks import quantization
+from tools.canonicalize.schema import tflite
+
+SHAPE = [1, 4, 4, 3]
+_DESCRIPTION = "seeded weights (synthetic, seed 1): not trained; preprocessing minus_one_to_one"
+
+
+def _add(maker: models.Maker, left: int, right: int, result: int) -> None:
+    operator = maker.operator(tflite.BuiltinOperator.ADD, [left, right], [result])
+    operator.builtinOptionsType = tflite.BuiltinOptions.AddOptions
+    operator.builtinOptions = tflite.AddOptionsT()
+
+
+def floats(shape: list[int] = SHAPE, description: str = _DESCRIPTION) -> bytes:
+    """x + 0.5 = "first"; first + 0.25 = "second", which TensorFlow Lite computes in place."""
+    maker = models.Maker()
+    x, first, second = (maker.tensor(name, shape) for name in ("x", "first", "second"))
+    half = maker.tensor("half", [1], np.array([0.5], np.float32))
+    quarter = maker.tensor("quarter", [1], np.array([0.25], np.float32))
+    _add(maker, x, half, first)
+    _add(maker, first, quarter, second)
+    maker.graph.inputs, maker.graph.outputs = np.array([x]), np.array([second])
+    maker.model.description = description
+    return models.pack(maker.model)
+
+
+def integers(names: tuple[str, str] = ("first", "second;first")) -> bytes:
+    """The same in uint8, with names of one's own; "first" is clipped at 1.0."""
+    maker = models.Maker()
+    scales = {"x": (1 / 127.5, 128), names[0]: (2 / 255, 128), names[1]: (4 / 255, 128)}
+    x, first, second = (maker.tensor(name, SHAPE, kind=tflite.TensorType.UINT8) for name in scales)
+    for index, (scale, zero_point) in zip((x, first, second), scales.values(), strict=True):
+        maker.graph.tensors[index].quantization = quantization([scale], [zero_point])
+    constants = []
+    for name, value in (("half", 0.5), ("quarter", 0.25)):
+        stored = np.array([255], np.uint8)
+        constants.append(maker.tensor(name, [1], stored, tflite.TensorType.UINT8))
+        maker.graph.tensors[constants[-1]].quantization = quantization([value / 255], [0])
+    result = maker.tensor("result", SHAPE)
+    _add(maker, x, constants[0], first)
+    _add(maker, first, constants[1], second)
+    maker.operator(tflite.BuiltinOperator.DEQUANTIZE, [second], [result])
+    maker.graph.inputs, maker.graph.outputs = np.array([x]), np.array([result])
+    maker.model.description = _DESCRIPTION
+    return models.pack(maker.model)

@@ -1,0 +1,149 @@
+"""Draws the error of every layer, in the order in which they run: an SVG, or a page around it."""
+
+import dataclasses
+import math
+import pathlib
+from collections.abc import Sequence
+
+import jinja2
+import markupsafe
+
+from tools.compare.layer_errors import LayerError, worst_first
+from tools.diff.text import shown
+
+FORMATS = (".html", ".svg")
+_FOLDER = pathlib.Path(__file__).parent
+_LEFT, _WIDTH = 70.0, 880.0
+# So many layers are numbered in the drawing and named below it.
+_NAMED = 8
+# Characters of a layer's name below the drawing, and in what shows when a bar is pointed at.
+_NAME, _TOOLTIP = 50, 200
+# Operators beyond these are drawn as one kind, so that colours stay apart.
+_COLOURS = 5
+
+
+@dataclasses.dataclass(frozen=True)
+class _Panel:
+    """One of the drawings above each other: its axis and how a layer's value is found in it."""
+
+    title: str
+    top: float
+    height: float
+    greatest: float
+    ticks: Sequence[float]
+
+    def y(self, value: float) -> float:
+        part = min(max(value / self.greatest, 0.0), 1.0) if value == value else 0.0
+        return round(self.top + self.height * (1 - part), 2)
+
+
+def _panel(title: str, top: float, height: float, values: Sequence[float]) -> _Panel:
+    """A panel whose axis ends at a round number and has round ticks."""
+    finite = [value for value in values if math.isfinite(value)]
+    greatest = max([*finite, 1e-9])
+    power = 10.0 ** math.floor(math.log10(greatest / 4))
+    step = next(part * power for part in (1, 2, 5, 10) if part * power * 5 >= greatest)
+    count = math.ceil(greatest / step - 1e-9)
+    ticks = [float(f"{number * step:.3g}") for number in range(count + 1)]
+    return _Panel(title, top, height, ticks[-1], ticks)
+
+
+def _classes(layers: Sequence[LayerError]) -> dict[str, str]:
+    """A colour's class for each operator; the most frequent have one of their own."""
+    names = [layer.operator for layer in layers]
+    order = sorted(set(names), key=lambda name: (-names.count(name), name))
+    return {name: f"k{min(number, _COLOURS)}" for number, name in enumerate(order)}
+
+
+def _legend(classes: dict[str, str]) -> list[tuple[str, str]]:
+    """Colours and what they stand for, for the drawing's legend."""
+    own = [(colour, shown(name)) for name, colour in classes.items() if colour != f"k{_COLOURS}"]
+    return [*own, (f"k{_COLOURS}", "others")] if len(classes) > _COLOURS else own
+
+
+def fitted(text: str, width: int) -> str:
+    """A layer's name in so many characters: what it starts with and, more of it, its end."""
+    if len(text) <= width:
+        return text
+    start = (width - 3) // 3
+    return f"{text[:start]}...{text[len(text) + 3 + start - width :]}"
+
+
+def _text(layer: LayerError, width: int) -> str:
+    name = f"{fitted(shown(layer.layer), width)} ({shown(layer.operator)})"
+    error = f"{layer.relative_rms:.3%} of the range, {layer.sqnr:.1f} dB"
+    return f"{name}: {error}, {layer.clipped:.3%} clipped"
+
+
+def draw(title: str, layers: Sequence[LayerError], page: bool) -> str:
+    """Returns the drawing.
+
+    Args:
+      title: which models are compared on what.
+      layers: in the order in which they run; at least one.
+      page: whether it is an HTML page, with a table, instead of an SVG.
+    """
+    errors = _panel("RMS error, % of the range", 70, 200, [100 * x.relative_rms for x in layers])
+    noise = _panel("signal to noise, dB", 320, 130, [layer.sqnr for layer in layers])
+    classes = _classes(layers)
+    pitch = _WIDTH / len(layers)
+    worst = {layer.place: rank for rank, layer in enumerate(worst_first(layers)[:_NAMED], 1)}
+    bars = []
+    for number, layer in enumerate(layers):
+        x = _LEFT + pitch * number
+        bars.append(
+            {
+                "x": round(x, 2),
+                "width": round(max(pitch * 0.8, 0.5), 2),
+                "middle": round(x + pitch * 0.4, 2),
+                "error": errors.y(100 * layer.relative_rms),
+                "rounding": errors.y(100 * layer.rounding),
+                "noise": noise.y(layer.sqnr),
+                "colour": classes[layer.operator],
+                "text": _text(layer, _TOOLTIP),
+                "rank": worst.get(layer.place),
+            }
+        )
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_FOLDER),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    svg = environment.get_template("layer_errors.svg.tpl").render(
+        title=shown(title),
+        panels=[errors, noise],
+        errors=errors,
+        noise=noise,
+        bars=bars,
+        left=_LEFT,
+        right=_LEFT + _WIDTH,
+        legend=_legend(classes),
+        named=[
+            (rank, _text(layer, _NAME))
+            for rank, layer in enumerate(worst_first(layers)[:_NAMED], 1)
+        ],
+    )
+    if not page:
+        return svg
+    return environment.get_template("layer_errors.html.tpl").render(
+        title=shown(title),
+        # Our own drawing, escaped when it was made.
+        svg=markupsafe.Markup(svg.partition("?>")[2]),
+        rows=[_cells(layer) for layer in worst_first(layers)],
+    )
+
+
+def _cells(layer: LayerError) -> list[str]:
+    return [
+        str(layer.place),
+        shown(layer.operator),
+        shown(layer.layer),
+        f"{layer.relative_rms:.3%}",
+        f"{layer.rounding:.3%}",
+        f"{layer.largest:.4g}",
+        f"{layer.sqnr:.1f}",
+        f"{layer.clipped:.3%}",
+    ]
