@@ -7,6 +7,7 @@ The interpreter itself trusts a file and ends the process over a damaged one; so
 import dataclasses
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -91,6 +92,8 @@ class Interpreter:
         threads: int = 1,
         xnnpack: bool = True,
         preserve_all_tensors: bool = False,
+        model: inspected.Model | None = None,
+        delegates: Sequence[Any] = (),
     ) -> None:
         """Loads a model.
 
@@ -101,13 +104,15 @@ class Interpreter:
           xnnpack: whether XNNPACK's kernels are used where it has some.
           preserve_all_tensors: whether what each operator gave can be read after a run. It takes
             more memory, and XNNPACK, which keeps what is inside it to itself, is left out.
+          model: what tools/inspect's reader made of the content, if it has been read already.
+          delegates: as tf.lite.Interpreter takes them; they come before XNNPACK.
 
         Raises:
           cli.UserError: it is no sound .tflite, claims more memory than 16 GiB, needs an operator
             that the interpreter does not have, or cannot be prepared.
         """
         self.source = source
-        self.model = reader.read(content, source)
+        self.model = model or reader.read(content, source)
         if not self.model.subgraphs or not self.model.subgraphs[0].operators:
             raise cli.UserError(f"{source}: the model has no operators; there is nothing to run.")
         claimed = _claimed_bytes(self.model.subgraphs[0])
@@ -126,6 +131,7 @@ class Interpreter:
                 if xnnpack and not preserve_all_tensors
                 else resolver.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
                 experimental_preserve_all_tensors=preserve_all_tensors,
+                experimental_delegates=list(delegates),
             )
             self._interpreter.allocate_tensors()
             self.inputs = tuple(map(_port, self._interpreter.get_input_details()))
