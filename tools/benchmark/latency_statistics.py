@@ -1,0 +1,110 @@
+"""What can be said of measured times: pure functions."""
+
+import dataclasses
+import math
+import statistics
+from collections.abc import Sequence
+
+CONFIDENCE = 0.95
+
+
+@dataclasses.dataclass(frozen=True)
+class Summary:
+    """What many runs took, in seconds.
+
+    Attributes:
+      runs: how many were timed.
+      minimum: the fastest.
+      median: the middle one.
+      p90: nine of ten were no slower.
+      p99: ninety-nine of a hundred were no slower; of fewer than a hundred, the slowest.
+    """
+
+    runs: int
+    minimum: float
+    median: float
+    p90: float
+    p99: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Ratio:
+    """How much slower something is than a baseline that was measured in turn with it.
+
+    Attributes:
+      rounds: how many pairs there are.
+      median: the median of the pairs' ratios; 2.0 takes twice as long.
+      low: the lower end of the median's confidence interval; None with too few rounds for one.
+      high: the upper end likewise.
+    """
+
+    rounds: int
+    median: float
+    low: float | None
+    high: float | None
+
+
+def percentile(values: Sequence[float], fraction: float) -> float:
+    """Returns the smallest of the values that `fraction` of all do not exceed (nearest rank).
+
+    It is always one of the values, so that nothing is made up between two of them.
+
+    Args:
+      values: at least one, in any order.
+      fraction: above 0, up to 1.
+    """
+    return sorted(values)[max(math.ceil(fraction * len(values)) - 1, 0)]
+
+
+def summarize(seconds: Sequence[float]) -> Summary:
+    """Returns what at least one run took."""
+    return Summary(
+        runs=len(seconds),
+        minimum=min(seconds),
+        median=statistics.median(seconds),
+        p90=percentile(seconds, 0.90),
+        p99=percentile(seconds, 0.99),
+    )
+
+
+def median_interval(
+    values: Sequence[float], confidence: float = CONFIDENCE
+) -> tuple[float, float] | None:
+    """Returns a confidence interval of the median, from order statistics.
+
+    Whatever the distribution, each value lies below the median with probability 1/2. So the k-th
+    smallest and the k-th largest of n enclose it with probability 1 - 2 P(B(n, 1/2) < k)
+    (David and Nagaraja, "Order Statistics", 2003, section 7.1); k is the greatest that suffices.
+
+    Args:
+      values: independent ones.
+      confidence: how often such an interval shall hold the median, at the least.
+
+    Returns:
+      None when there are too few values: fewer than 6 for 0.95.
+    """
+    count, below, rank = len(values), 0.0, 0
+    for k in range(1, count // 2 + 1):
+        below += math.comb(count, k - 1) / 2**count
+        if 1 - 2 * below < confidence:
+            break
+        rank = k
+    if not rank:
+        return None
+    ordered = sorted(values)
+    return ordered[rank - 1], ordered[count - rank]
+
+
+def compare(rounds: Sequence[Sequence[float]], baseline: Sequence[Sequence[float]]) -> Ratio:
+    """Compares what was measured in turn, round by round, so that a machine's drift drops out.
+
+    Args:
+      rounds: the seconds of each round's runs, at least one in each.
+      baseline: the same of what it is compared with, in the same rounds.
+    """
+    ratios = [
+        statistics.median(ours) / statistics.median(theirs)
+        for ours, theirs in zip(rounds, baseline, strict=True)
+    ]
+    low, high = median_interval(ratios) or (None, None)
+    return Ratio(len(ratios), statistics.median(ratios), low, high)

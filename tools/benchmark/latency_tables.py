@@ -1,0 +1,226 @@
+"""A benchmark as tables for a terminal of 80 columns or more."""
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from tools.benchmark import latency_statistics, measurement
+from tools.benchmark.machine import Machine
+from tools.benchmark.measurement import (
+    Benchmark,
+    BenchmarkedModel,
+    Comparison,
+    Measurement,
+    Profile,
+)
+
+_FEW_RUNS = 100
+
+
+def milliseconds(seconds: float | None) -> str:
+    """Returns a time in milliseconds with three digits or more that count; "-" for none."""
+    if seconds is None:
+        return "-"
+    value = seconds * 1e3
+    digits = 0 if value >= 100 else 1 if value >= 10 else 2 if value >= 1 else 3
+    return f"{value:.{digits}f}"
+
+
+def megabytes(size: int | None) -> str:
+    """Returns a size in megabytes (10**6 bytes); "-" for none."""
+    return "-" if size is None else f"{size / 1e6:.1f}"
+
+
+def ratio_text(value: float | None) -> str:
+    """Returns a ratio with three digits that count; "-" for none."""
+    if value is None:
+        return "-"
+    return f"{value:.2f}" if value < 10 else f"{value:.1f}" if value < 100 else f"{value:.0f}"
+
+
+def _columns(percentiles: bool) -> tuple[str, ...]:
+    times = ("median", "p90", "p99") if percentiles else ("mean", "min", "max")
+    return (*times, "load", "first", "memory", "runs")
+
+
+def _cells(one: Measurement, percentiles: bool) -> list[str]:
+    times = (one.median, one.p90, one.p99) if percentiles else (one.mean, one.minimum, one.maximum)
+    shown = [milliseconds(time) for time in (*times, one.loaded, one.first)]
+    return [*shown, megabytes(one.memory), str(one.runs)]
+
+
+def _of_all(benchmark: Benchmark, percentiles: bool) -> Table:
+    """All models in their one configuration."""
+    configuration = benchmark.measurements[0].configuration
+    table = Table(title=f"Milliseconds and MB: {configuration}")
+    table.add_column("model", overflow="fold")
+    for column in ("size", *_columns(percentiles)):
+        table.add_column(column, justify="right", no_wrap=True)
+    for model, one in zip(benchmark.models, benchmark.measurements, strict=True):
+        table.add_row(escape(model.name), megabytes(model.size), *_cells(one, percentiles))
+    return table
+
+
+def _of_model(model: BenchmarkedModel, rows: Sequence[Measurement], percentiles: bool) -> Table:
+    """One model in its configurations."""
+    table = Table(title=f"{escape(model.name)}, {megabytes(model.size)} MB: milliseconds and MB")
+    for column in ("threads", "XNNPACK", *_columns(percentiles)):
+        table.add_column(column, justify="right", no_wrap=True)
+    for one in rows:
+        configuration = one.configuration
+        switch = "on" if configuration.xnnpack else "off"
+        table.add_row(str(configuration.threads), switch, *_cells(one, percentiles))
+    return table
+
+
+def _latency(benchmark: Benchmark) -> list[Table]:
+    """One table when there is one configuration, else one for each model."""
+    measurements = benchmark.measurements
+    percentiles = any(one.median is not None for one in measurements)
+    if len({one.configuration for one in measurements}) == 1:
+        return [_of_all(benchmark, percentiles)]
+    return [
+        _of_model(model, [one for one in measurements if one.model == model.name], percentiles)
+        for model in benchmark.models
+    ]
+
+
+def _other(comparison: Comparison) -> str:
+    one, baseline = comparison.measurement, comparison.baseline
+    return str(baseline.configuration) if one.model == baseline.model else baseline.model
+
+
+def _ratios(comparisons: Sequence[Comparison]) -> Table:
+    percent = f"{latency_statistics.CONFIDENCE:.0%}"
+    table = Table(title="Time against a baseline, measured in turn: below 1 is faster")
+    table.add_column("model", overflow="fold")
+    table.add_column("configuration")
+    table.add_column("against", overflow="fold")
+    table.add_column("ratio", justify="right")
+    table.add_column(f"{percent} interval", justify="right")
+    named = ""
+    for comparison in comparisons:
+        model, ratio = comparison.measurement.model, comparison.ratio
+        interval = (
+            f"too few ({ratio.rounds})"
+            if ratio.low is None
+            else f"{ratio_text(ratio.low)} to {ratio_text(ratio.high)}"
+        )
+        if named and model != named:
+            table.add_section()
+        table.add_row(
+            escape(model) if model != named else "",
+            str(comparison.measurement.configuration),
+            escape(_other(comparison)),
+            ratio_text(ratio.median),
+            interval,
+        )
+        named = model
+    return table
+
+
+def _share(seconds: float, profile: Profile) -> str:
+    return f"{seconds / profile.total:.1%}" if profile.total else "-"
+
+
+def _slowest(title: str, profile: Profile, count: int) -> Table:
+    table = Table(title=f"{title}: the slowest operators")
+    table.add_column("place", justify="right")
+    table.add_column("operator", overflow="fold")
+    # XNNPACK does not say what its operators write.
+    told = any(operator.where for operator in profile.operators)
+    if told:
+        table.add_column("writes", overflow="fold")
+    for column in ("ms", "share"):
+        table.add_column(column, justify="right", no_wrap=True)
+
+    def add(place: str, name: str, where: str, seconds: float) -> None:
+        places = [escape(where)] if told else []
+        cells = (milliseconds(seconds), _share(seconds, profile))
+        table.add_row(place, escape(name), *places, *cells)
+
+    numbered = sorted(enumerate(profile.operators), key=lambda item: -item[1].seconds)
+    for place, operator in numbered[:count]:
+        add(str(place), operator.name, operator.where, operator.seconds)
+    rest = numbered[count:]
+    if rest:
+        add("", f"{len(rest)} others", "", sum(operator.seconds for _, operator in rest))
+    return table
+
+
+def _by_name(title: str, profile: Profile) -> Table:
+    table = Table(title=f"{title}: kinds of operators")
+    table.add_column("operator", overflow="fold")
+    for column in ("count", "ms", "share"):
+        table.add_column(column, justify="right", no_wrap=True)
+    times: dict[str, list[float]] = {}
+    for operator in profile.operators:
+        times.setdefault(operator.name, []).append(operator.seconds)
+    for name, seconds in sorted(times.items(), key=lambda item: -sum(item[1])):
+        whole = sum(seconds)
+        table.add_row(escape(name), str(len(seconds)), milliseconds(whole), _share(whole, profile))
+    return table
+
+
+def _company(machine: Machine | None) -> str:
+    if machine is None:
+        return "; what else ran there is not known."
+    return (
+        f": {machine.processors} processors, {machine.processor}. Its load average was"
+        f" {machine.load_before:.1f} before and {machine.load_after:.1f} after, and others took"
+        f" {machine.others:.0%} of the processors meanwhile; where others work too, ratios count"
+        " and absolute times do not."
+    )
+
+
+def notes(benchmark: Benchmark) -> list[str]:
+    """Returns what has to be known to read the tables, a sentence each."""
+    found = [f"Run by {benchmark.place}{_company(benchmark.machine)}"]
+    measurements = benchmark.measurements
+    if len(measurements) > 1:
+        found.append(
+            "A ratio is the median over rounds in which all were run in turn; its interval comes"
+            " from order statistics and holds the true median in at least"
+            f" {latency_statistics.CONFIDENCE:.0%} of cases, if the rounds are independent."
+        )
+    if any(one.p99 is not None and one.runs < _FEW_RUNS for one in measurements):
+        found.append(f"Of fewer than {_FEW_RUNS} runs, p99 is the slowest one.")
+    found.append("load: preparing the model, the file read already; first: its first run.")
+    if any(one.inputs for one in measurements):
+        found.append(
+            "Memory is the largest resident set of a process of its own beyond what it had before:"
+            " Python, TensorFlow's libraries, the file."
+        )
+        inputs = {one.model: ", ".join(one.inputs) for one in measurements if one.inputs}
+        given = "; ".join(f"{model}: {kinds}" for model, kinds in inputs.items())
+        found.append(f"Inputs: {given}.")
+    return found
+
+
+def show(console: Console, benchmark: Benchmark, operators: int) -> None:
+    """Prints the tables.
+
+    Args:
+      console: where to.
+      benchmark: what was found.
+      operators: how many operators of a profile are shown.
+    """
+    for table in _latency(benchmark):
+        console.print(table)
+    comparisons = measurement.comparisons(benchmark.measurements)
+    if comparisons:
+        console.print(_ratios(comparisons))
+    for one in benchmark.measurements:
+        if one.profile:
+            title = f"{escape(one.model)}, {one.configuration}"
+            console.print(_slowest(title, one.profile, operators))
+            console.print(_by_name(title, one.profile))
+            part = one.profile.total / one.profile.whole if one.profile.whole else 0.0
+            console.print(
+                f"The operators' times add up to {part:.1%} of the"
+                f" {milliseconds(one.profile.whole)} ms that a run took while they were timed."
+            )
+    for note in notes(benchmark):
+        console.print(escape(note))
