@@ -19,7 +19,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from absl import flags
 from rich.console import Console
@@ -263,14 +263,14 @@ def _tasks(
             )
 
 
-def main(argv: Sequence[str], resolve: Callable = model_argument.resolve) -> None:
+def main(argv: Sequence[str]) -> None:
     """Measures, prints and writes."""
     if len(argv) < 2:
         raise cli.UserError("no model is given; give labels, as //models:NAME, or .tflite files.")
     if _SERIAL.value is not None and _BINARY.value is None:
         raise cli.UserError("--adb: needs --benchmark_binary, benchmark_model for the phone.")
     configurations(_THREADS.value, _XNNPACK.value)
-    models = [resolve(given) for given in argv[1:]]
+    models = [model_argument.resolve(given) for given in argv[1:]]
     called = names(models)
     place, meanwhile, found = _measure(list(_tasks(models, called)))
     benchmarked = tuple(

@@ -10,7 +10,7 @@ import subprocess
 from collections.abc import Callable, Sequence
 
 from tools.benchmark.turns import Limits
-from tools.benchmark.worker import Configuration
+from tools.benchmark.worker import Configuration, how_it_ended
 from tools.cli import cli
 
 _NUMBER = r"([-+.\de]+)"
@@ -18,7 +18,9 @@ _SUMMARY = re.compile(
     rf"Inference timings in us: Init: {_NUMBER}, First inference: {_NUMBER},"
     rf" Warmup \(avg\): {_NUMBER}, Inference \(avg\): {_NUMBER}"
 )
-_RUNS = re.compile(rf"count=(\d+) .*?min={_NUMBER} max={_NUMBER} avg={_NUMBER}")
+# With equal times there is no more than "count=1 curr=16".
+_RUNS = re.compile(r"\bcount=\d+ .*")
+_FIELD = re.compile(rf"(\w+)={_NUMBER}")
 _MEMORY = re.compile(rf"[Mm]emory footprint.*\(MB\): init={_NUMBER} overall={_NUMBER}")
 _PROFILE = "Operator-wise Profiling Info for Regular Benchmark Runs"
 # Fields are parted by tabs, or by at least two blanks in later versions.
@@ -126,22 +128,22 @@ def parse(output: str, what: str) -> Result:
       cli.UserError: there are no timings in it.
     """
     summary, memory = _SUMMARY.search(output), _MEMORY.search(output)
-    counts = _RUNS.findall(output)
-    if not summary or not counts:
+    # The warm-up's line comes before that of the runs; a profile has such lines, too, behind.
+    counts = _RUNS.findall(output[: summary.start()]) if summary else []
+    if not counts:
         raise cli.UserError(
             f"{what}: benchmark_model printed no timings; its last words are: {last_words(output)}."
         )
-    # The warm-up comes before and has a line of its own.
-    runs, minimum, maximum, mean = counts[-1]
+    runs = {name: float(value) for name, value in _FIELD.findall(counts[-1])}
     _, found, after = output.partition(_PROFILE)
-    microseconds = [float(value) / 1e6 for value in (summary[1], summary[2])]
+    microseconds = [float(value) / 1e6 for value in summary.group(1, 2, 4)]
     return Result(
         loaded=microseconds[0],
         first=microseconds[1],
-        mean=float(mean) / 1e6,
-        minimum=float(minimum) / 1e6,
-        maximum=float(maximum) / 1e6,
-        runs=int(runs),
+        mean=microseconds[2],
+        minimum=runs["min"] / 1e6 if "min" in runs else microseconds[2],
+        maximum=runs["max"] / 1e6 if "max" in runs else microseconds[2],
+        runs=int(runs["count"]),
         memory=round(float(memory[2]) * 1e6) if memory else None,
         operators=_profile(after.splitlines()) if found else (),
     )
@@ -207,6 +209,7 @@ def call(command: Sequence[str], what: str, limit: float) -> str:
         raise cli.UserError(f"{what}: has not ended after {limit:.0f} seconds.") from error
     if result.returncode:
         raise cli.UserError(
-            f"{what}: benchmark_model ended with {result.returncode}: {last_words(result.stdout)}."
+            f"{what}: benchmark_model {how_it_ended(result.returncode)}; its last words are:"
+            f" {last_words(result.stdout)}."
         )
     return result.stdout

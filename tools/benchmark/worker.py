@@ -12,6 +12,7 @@ import multiprocessing.connection
 import os
 import re
 import signal
+import tempfile
 import time
 from typing import Any
 
@@ -205,11 +206,18 @@ def _serve(connection: multiprocessing.connection.Connection, task: Task) -> Non
         raise
 
 
-def _signal_name(number: int) -> str:
+def how_it_ended(code: int) -> str:
+    """Returns how a process ended.
+
+    Args:
+      code: its exit code; below 0, as subprocess has it, the signal that ended it.
+    """
+    if code >= 0:
+        return f"ended with {code}"
     try:
-        return signal.Signals(number).name
+        return f"was ended by {signal.Signals(-code).name}"
     except ValueError:
-        return f"signal {number}"
+        return f"was ended by signal {-code}"
 
 
 class Worker:
@@ -220,6 +228,9 @@ class Worker:
 
         Args:
           task: what it is to run.
+
+        Raises:
+          cli.UserError: the folder for temporary files is no place for a socket.
         """
         self.task = task
         context = multiprocessing.get_context("forkserver")
@@ -227,16 +238,21 @@ class Worker:
         context.set_forkserver_preload([_MODULE, "tools.interpreter.interpreter"])
         self._connection, other = context.Pipe()
         self._process = context.Process(target=_serve, args=(other, task), daemon=True)
-        self._process.start()
+        try:
+            self._process.start()
+        except OSError as error:
+            raise cli.UserError(
+                f"{tempfile.gettempdir()}: no process can be reached through this folder: {error};"
+                " set TMPDIR to a shorter one that can be written."
+            ) from error
         other.close()
 
     def _answer(self) -> Any:
         try:
             answer = self._connection.recv()
-        except EOFError:
+        except (EOFError, ConnectionResetError):
             self._process.join()
-            code = self._process.exitcode or 0
-            how = f"was ended by {_signal_name(-code)}" if code < 0 else f"ended with {code}"
+            how = how_it_ended(self._process.exitcode or 0)
             raise cli.UserError(
                 f"{self.task}: the interpreter's process {how}; the model makes it crash, or the"
                 " machine has too little memory for it."

@@ -1,0 +1,105 @@
+import os
+import stat
+
+from absl.testing import absltest, parameterized
+
+from tests.tools.benchmark.printed import printed
+from tools.benchmark import official_binary
+from tools.benchmark.official_binary import Operator
+from tools.benchmark.turns import Limits
+from tools.benchmark.worker import Configuration
+from tools.cli import cli
+
+
+class ParseTest(parameterized.TestCase):
+    @parameterized.parameters("2_4", "2_16")
+    def test_what_it_prints(self, version):
+        found = official_binary.parse(printed(version), "x")
+        self.assertAlmostEqual(found.loaded, 0.0125)
+        self.assertAlmostEqual(found.first, 0.017012)
+        self.assertAlmostEqual(found.mean, 0.0153005)
+        self.assertAlmostEqual(found.minimum, 0.015)
+        self.assertAlmostEqual(found.maximum, 0.0165)
+        self.assertEqual((found.runs, found.memory), (11, 14_250_000))
+        self.assertEqual(
+            found.operators,
+            (
+                Operator("CONV_2D", "[Conv_0/Relu6, and more]:0", 0.009),
+                Operator(
+                    "Convolution (NHWC, QU8) IGEMM",
+                    "Delegate/Convolution (NHWC, QU8) IGEMM:1",
+                    0.0045,
+                ),
+                Operator("SOFTMAX", "[scores]:2", 0.0015),
+            ),
+        )
+
+    def test_a_single_run(self):
+        text = printed("2_4").replace(
+            "count=11 first=15211 curr=15288 min=15000 max=16500 avg=15300.5 std=133",
+            "count=1 curr=15300",
+        )
+        found = official_binary.parse(text, "x")
+        self.assertEqual((found.runs, found.minimum, found.maximum), (1, 0.0153005, 0.0153005))
+
+    def test_without_a_profile_and_without_memory(self):
+        text = printed("2_4").partition("Note: as the benchmark")[0]
+        found = official_binary.parse(text, "x")
+        self.assertEqual((found.operators, found.memory, found.runs), ((), None, 11))
+
+    @parameterized.parameters(
+        ("", "nothing"),
+        ("STARTING!\nERROR: Failed to mmap model /a.tflite.\n\n", "Failed to mmap model /a.tflite"),
+        (printed("2_4").partition("Inference timings")[0], "count=11 .* std=133"),
+    )
+    def test_no_timings(self, text, words):
+        with self.assertRaisesRegex(cli.UserError, f"^x: .* no timings; its last .*{words}\\.$"):
+            official_binary.parse(text, "x")
+
+
+class HereTest(absltest.TestCase):
+    def _program(self, script):
+        path = self.create_tempfile(content="#!/bin/sh\n" + script).full_path
+        os.chmod(path, os.stat(path).st_mode | stat.S_IXUSR)
+        return path
+
+    def _run(self, path):
+        def flags_of(graph):
+            return official_binary.arguments(graph, Configuration(2, False), _LIMITS, True)
+
+        return official_binary.Here(path).run("/a b.tflite", "x", flags_of, 1.0)
+
+    def test_its_flags(self):
+        self.assertEqual(
+            self._run(self._program('for flag; do echo "$flag"; done')).split("\n"),
+            [
+                "--graph=/a b.tflite",
+                "--num_threads=2",
+                "--use_xnnpack=false",
+                "--num_runs=30",
+                "--min_secs=1.5",
+                "--max_secs=20",
+                "--warmup_runs=3",
+                "--enable_op_profiling=true",
+                "",
+            ],
+        )
+
+    def test_it_fails(self):
+        with self.assertRaisesRegex(
+            cli.UserError, "^x: benchmark_model ended with 3; its last words are: no model.$"
+        ):
+            self._run(self._program("echo begins; echo no model. >&2; exit 3"))
+
+    def test_it_is_for_another_processor(self):
+        path = self.create_tempfile(content=b"\x7fELF\2\1\1" + bytes(57), mode="wb").full_path
+        os.chmod(path, 0o755)
+        with self.assertRaisesRegex(cli.UserError, "cannot be started: Exec format error"):
+            self._run(path)
+
+
+_LIMITS = Limits(runs=30, seconds=1.5, maximum=20.0, warmup=3)
+
+
+if __name__ == "__main__":
+    absltest.main()

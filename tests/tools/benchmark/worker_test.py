@@ -1,0 +1,148 @@
+import multiprocessing
+import os
+import pathlib
+import signal
+import tempfile
+from unittest import mock
+
+import numpy as np
+from absl.testing import absltest, parameterized
+from PIL import Image
+
+from tests.tools.interpreter import networks
+from tools.benchmark import operator_profile, sample_inputs, worker
+from tools.cli import cli
+from tools.interpreter.interpreter import Port
+
+
+class WorkerTest(parameterized.TestCase):
+    def setUp(self):
+        super().setUp()
+        # Bazel's folder for a test has too long a name for a socket.
+        self.enter_context(mock.patch.object(tempfile, "tempdir", "/tmp"))
+
+    def _worker(self, content, profile=False, xnnpack=False):
+        path = os.path.join(tempfile.mkdtemp(dir=absltest.TEST_TMPDIR.value), "net.tflite")
+        pathlib.Path(path).write_bytes(content)
+        configuration = worker.Configuration(2, xnnpack)
+        made = worker.Worker(worker.Task("net", path, "", "", configuration, profile))
+        self.addCleanup(made.close)
+        return made
+
+    def test_it_loads_runs_and_tells_what_it_needed(self):
+        # 4 MB for each of four tensors, of which the interpreter can keep no fewer than three.
+        made = self._worker(networks.doubled_sum(length=1_000_000))
+        loaded = made.loaded()
+        self.assertEqual(loaded.inputs, ("noise", "noise"))
+        self.assertEqual(loaded.interpreter, "TensorFlow Lite of TensorFlow 2.15.1")
+        self.assertGreater(loaded.first, 0)
+        seconds = made.turn(1, 5)
+        self.assertLen(seconds, 5)
+        self.assertGreater(min(seconds), 1e-5)
+        ended = made.end()
+        self.assertBetween(ended.memory, 11e6, 30e6)
+        self.assertGreater(ended.processor, 0)
+
+    @parameterized.parameters(
+        (networks.doubled_sum()[:-100], "^net: "),
+        (networks.unknown_operator(), "^net: the model cannot be loaded: .*NobodyHasThis"),
+        (networks.empty(), "^net: the model has no operators"),
+        (networks.doubled_sum(length=1 << 30), "the input a is of shape .1, 1073741824., which"),
+    )
+    def test_what_cannot_be_run_is_one_sentence(self, content, message):
+        with self.assertRaisesRegex(cli.UserError, message):
+            self._worker(content).loaded()
+
+    def test_a_crash_names_the_model(self):
+        made = self._worker(networks.doubled_sum())
+        made.loaded()
+        [process] = multiprocessing.active_children()
+        os.kill(process.pid, signal.SIGSEGV)
+        with self.assertRaisesRegex(
+            cli.UserError,
+            r"^net \(2 threads, XNNPACK off\): the interpreter's process was ended by SIGSEGV; the"
+            " model makes it crash",
+        ):
+            made.turn(0, 1)
+
+    def test_operators_are_timed_where_they_run(self):
+        made = self._worker(networks.doubled_sum(length=1_000_000), profile=True)
+        made.loaded()
+        operators, seconds = made.profile(7)
+        self.assertEqual(
+            [(one.name, one.where) for one in operators], [("ADD", "inner"), ("ADD", "result")]
+        )
+        self.assertEqual([len(one.seconds) for one in operators], [7, 7])
+        for total, whole in zip(operator_profile.sum_of(operators), seconds, strict=True):
+            self.assertBetween(total, 0.5 * whole, whole)
+
+    def test_operators_inside_xnnpack_are_its_own(self):
+        made = self._worker(networks.doubled_sum(length=1_000_000), profile=True, xnnpack=True)
+        made.loaded()
+        operators, seconds = made.profile(7)
+        self.assertEqual(
+            [one.name for one in operators],
+            ["Add (ND, F32)"] * 2 + ["TfLiteXNNPackDelegate, beside its operators"],
+        )
+        self.assertGreater(min(operators[0].seconds), 0)
+        for total, whole in zip(operator_profile.sum_of(operators), seconds, strict=True):
+            self.assertBetween(total, 0.5 * whole, 1.1 * whole)
+
+    def test_a_file_of_the_kernel(self):
+        status = "Name:\ta\nVmHWM:\t    2048 kB\nVmRSS:\t    1024 kB\nRssAnon:\t   1 kB\n"
+        self.assertEqual(worker.resident(status), (1 << 20, 2 << 20))
+
+
+class SampleInputsTest(parameterized.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.photograph = os.path.join(self.create_tempdir().full_path, "red.png")
+        Image.new("RGB", (20, 10), (255, 0, 51)).save(self.photograph)
+
+    def _values(self, shape, dtype, preprocessing="", scale=0.0, zero_point=0, name="x"):
+        port = Port(0, name, shape, np.dtype(dtype), scale, zero_point)
+        kind = sample_inputs.kind(port, preprocessing)
+        values = sample_inputs.values(port, preprocessing, self.photograph)
+        self.assertEqual((values.shape, values.dtype), (shape, np.dtype(dtype)))
+        return kind, values
+
+    @parameterized.parameters(
+        ("float32", "zero_to_one", 0.0, 0, (1.0, 0.0, 0.2)),
+        ("float32", "", 0.0, 0, (1.0, -1.0, -0.6)),
+        ("uint8", "minus_one_to_one", 1 / 127.5, 128, (255, 0, 51)),
+        ("int8", "minus_one_to_one", 1 / 127.5, 0, (127, -128, -76)),
+        ("int8", "", 0.0, 0, (127, -128, -77)),
+    )
+    def test_a_picture(self, dtype, preprocessing, scale, zero_point, pixel):
+        kind, values = self._values((2, 8, 8, 3), dtype, preprocessing, scale, zero_point)
+        self.assertEqual(kind, "photograph")
+        np.testing.assert_allclose(values[1, 4, 4], pixel, atol=1e-6)
+
+    def test_tokens(self):
+        kind, values = self._values((1, 384), "int32", "tokens", name="input_ids")
+        self.assertEqual((kind, values[0, 0]), ("tokens", 101))
+        self.assertEqual(self._values((1, 8), "int32", "tokens", name="input_ids")[0], "ones")
+
+    def test_noise_and_ones(self):
+        kind, values = self._values((1, 100), "float32")
+        self.assertEqual(kind, "noise")
+        self.assertGreater(values.std(), 0.4)
+        self.assertEqual(self._values((1, 100), "int8", scale=0.1)[0], "noise")
+        kind, values = self._values((3,), "int64")
+        self.assertEqual((kind, values.tolist()), ("ones", [1, 1, 1]))
+
+    @parameterized.parameters(((-1, 4),), ((1 << 20, 1 << 20),))
+    def test_what_cannot_be_made(self, shape):
+        port = Port(0, "x", shape, np.dtype("float32"), 0.0, 0)
+        with self.assertRaisesRegex(cli.UserError, "^the input x is of shape"):
+            sample_inputs.values(port, "", self.photograph)
+
+    def test_a_missing_photograph(self):
+        port = Port(0, "x", (1, 8, 8, 3), np.dtype("uint8"), 0.0, 0)
+        missing = str(pathlib.Path(self.photograph).with_name("none.png"))
+        with self.assertRaisesRegex(cli.UserError, "none.png: cannot be read as a photograph"):
+            sample_inputs.values(port, "", missing)
+
+
+if __name__ == "__main__":
+    absltest.main()
