@@ -18,7 +18,13 @@ from typing import Any
 
 from tools.cli import cli
 
-_MODULE = "tools.benchmark.worker"
+# What every worker needs.
+_PRELOADED = (
+    "tools.benchmark.operator_profile",
+    "tools.benchmark.sample_inputs",
+    "tools.benchmark.worker",
+    "tools.interpreter.interpreter",
+)
 _STATUS = "/proc/self/status"
 
 
@@ -235,7 +241,7 @@ class Worker:
         self.task = task
         context = multiprocessing.get_context("forkserver")
         # One process imports TensorFlow; each worker is forked from it, so that it is loaded once.
-        context.set_forkserver_preload([_MODULE, "tools.interpreter.interpreter"])
+        context.set_forkserver_preload(list(_PRELOADED))
         self._connection, other = context.Pipe()
         self._process = context.Process(target=_serve, args=(other, task), daemon=True)
         try:
