@@ -1,5 +1,6 @@
 """The public rules: everything that a model's BUILD file loads."""
 
+load("//tools/tflite/private:accuracy_test.bzl", _accuracy_test = "accuracy_test")
 load("//tools/tflite/private:architecture.bzl", _architecture = "architecture")
 load("//tools/tflite/private:checkpoint.bzl", _checkpoint = "checkpoint")
 load("//tools/tflite/private:frozen_graph.bzl", _frozen_graph = "frozen_graph")
@@ -31,6 +32,7 @@ RepresentativeDatasetInfo = _RepresentativeDatasetInfo
 SavedModelInfo = _SavedModelInfo
 TfliteInfo = _TfliteInfo
 
+accuracy_test = _accuracy_test
 architecture = _architecture
 checkpoint = _checkpoint
 frozen_graph = _frozen_graph
