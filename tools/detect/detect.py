@@ -27,7 +27,7 @@ from tools.interpreter.interpreter import Interpreter
 from tools.preprocessing import normalization, pictures
 
 _MODEL = flags.DEFINE_string(
-    "model", None, "The model: a label, as //models:mobiledet, or a .tflite file.", required=True
+    "model", None, "The model: a label, as //models:mobiledet, or a .tflite file."
 )
 _IMAGE = flags.DEFINE_multi_string("image", [], "A picture or a folder of pictures; repeatable.")
 _OUTPUT = flags.DEFINE_string(
@@ -191,4 +191,6 @@ def main(argv: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
+    # Not above: the tests of this module have a command line of their own.
+    flags.mark_flag_as_required("model")
     cli.run(main)

@@ -17,9 +17,9 @@ from tools.cli import cli
 from tools.evaluate import measured, sets
 from tools.interpreter import model_argument
 
-_MODEL = flags.DEFINE_string("model", None, "The .tflite.", required=True)
-_NAME = flags.DEFINE_string("name", None, "The model's name in the table.", required=True)
-_EXPECTED = flags.DEFINE_string("expected", None, "The table, accuracy.json.", required=True)
+_MODEL = flags.DEFINE_string("model", None, "The .tflite.")
+_NAME = flags.DEFINE_string("name", None, "The model's name in the table.")
+_EXPECTED = flags.DEFINE_string("expected", None, "The table, accuracy.json.")
 _DATASET = flags.DEFINE_string("dataset", None, "The folder of the set (--test_arg=--dataset=...).")
 
 _FIELDS = {
@@ -98,4 +98,6 @@ def main(argv: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
+    # Not above: the tests of this module have a command line of their own.
+    flags.mark_flags_as_required(["model", "name", "expected"])
     cli.run(main)

@@ -23,11 +23,11 @@ from tools.cli import cli
 from tools.evaluate import measured, nms, sets
 from tools.interpreter import model_argument
 
-_TASK = flags.DEFINE_enum("task", None, sorted(sets.KINDS), "What is measured.", required=True)
+_TASK = flags.DEFINE_enum("task", None, sorted(sets.KINDS), "What is measured.")
 _MODEL = flags.DEFINE_multi_string(
-    "model", None, "A model, as //models:mobiledet, or a .tflite file; repeatable.", required=True
+    "model", None, "A model, as //models:mobiledet, or a .tflite file; repeatable."
 )
-_DATASET = flags.DEFINE_string("dataset", None, "The folder of the set.", required=True)
+_DATASET = flags.DEFINE_string("dataset", None, "The folder of the set.")
 _LIMIT = flags.DEFINE_integer("limit", None, "Only the first so many samples.", lower_bound=1)
 _NMS = flags.DEFINE_enum(
     "nms",
@@ -154,4 +154,6 @@ def main(argv: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
+    # Not above: the tests of this module have a command line of their own.
+    flags.mark_flags_as_required(["task", "model", "dataset"])
     cli.run(main)

@@ -174,7 +174,10 @@ class Enlarger(_Vision):
             values = self.interpreter.outputs[0].real(output[0])
             part = np.clip(np.rint(values), 0, 255).astype(np.uint8)
             # A part's outer pixels, which know little of their surroundings, give way.
-            skipped = [_TILE_OVERLAP // 2 * self.factor * (start > 0) for start in (top, left)]
+            skipped = [
+                _overlap(size) // 2 * self.factor * (start > 0)
+                for start, size in ((top, self.height), (left, self.width))
+            ]
             y, x = top * self.factor, left * self.factor
             large[y + skipped[0] : y + part.shape[0], x + skipped[1] : x + part.shape[1]] = part[
                 skipped[0] :, skipped[1] :
@@ -183,9 +186,14 @@ class Enlarger(_Vision):
         return Image.fromarray(large[: image.height * self.factor, : image.width * self.factor])
 
 
+def _overlap(size: int) -> int:
+    return min(_TILE_OVERLAP, size // 2)
+
+
 def _starts(length: int, size: int) -> list[int]:
     """Where parts of a size start that cover a length and overlap."""
     if length <= size:
         return [0]
-    count = math.ceil((length - _TILE_OVERLAP) / (size - _TILE_OVERLAP))
-    return [min(i * (size - _TILE_OVERLAP), length - size) for i in range(count)]
+    step = size - _overlap(size)
+    count = math.ceil((length - size) / step) + 1
+    return [min(i * step, length - size) for i in range(count)]

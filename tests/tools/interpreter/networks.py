@@ -150,7 +150,7 @@ def channel_scores(side: int = 8) -> bytes:
     return models.pack(maker.model)
 
 
-def doubled_picture(side: int = 8) -> bytes:
+def doubled_picture(side: int = 8, description: str = "made for a test") -> bytes:
     """A super resolution that repeats every pixel in both directions."""
     maker = _pictured(
         side,
@@ -158,6 +158,35 @@ def doubled_picture(side: int = 8) -> bytes:
         tflite.BuiltinOperator.RESIZE_NEAREST_NEIGHBOR,
         "ResizeNearestNeighbor",
     )
+    maker.model.description = description
+    return models.pack(maker.model)
+
+
+def ranked_classes(classes: int, best: list[int]) -> bytes:
+    """A classifier of float pictures of 8x8 that says the same of every one.
+
+    Args:
+      classes: how many it knows.
+      best: the likeliest ones, best first.
+    """
+    maker = models.Maker()
+    picture = maker.tensor("picture", [1, 8, 8, 3])
+    scores = np.zeros((1, classes), np.float32)
+    scores[0, best] = np.arange(len(best), 0, -1)
+    said = _float_constant(maker, "scores", scores)
+    axes = maker.tensor("axes", [3], np.array([1, 2, 3], np.int32), tflite.TensorType.INT32)
+    mean, nothing = maker.tensor("mean", [1]), maker.tensor("nothing", [1])
+    result = maker.tensor("result", [1, classes])
+    for code, name, inputs, output in (
+        (tflite.BuiltinOperator.MEAN, "Reducer", [picture, axes], mean),
+        (tflite.BuiltinOperator.SUB, "Sub", [mean, mean], nothing),
+        (tflite.BuiltinOperator.ADD, "Add", [said, nothing], result),
+    ):
+        operator = maker.operator(code, inputs, [output])
+        operator.builtinOptionsType = getattr(tflite.BuiltinOptions, f"{name}Options")
+        operator.builtinOptions = getattr(tflite, f"{name}OptionsT")()
+    maker.graph.inputs = np.array([picture], np.int32)
+    maker.graph.outputs = np.array([result], np.int32)
     return models.pack(maker.model)
 
 

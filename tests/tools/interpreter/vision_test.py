@@ -82,10 +82,10 @@ class VisionTest(parameterized.TestCase):
         self.assertEqual(set(found[:, :14].ravel()), {1})
         self.assertEqual(set(found[:, 18:].ravel()), {2})
 
-    @parameterized.parameters((5, 3), (40, 40), (41, 100), (150, 40))
-    def test_parts_make_one_enlarged_picture(self, width, height):
+    @parameterized.parameters((5, 3), (40, 40), (41, 100), (150, 40), (50, 30, 8), (9, 7, 1))
+    def test_parts_make_one_enlarged_picture(self, width, height, side=40):
         image = _noise(width, height)
-        enlarger = vision.Enlarger(_load(networks.doubled_picture(40)), "identity")
+        enlarger = vision.Enlarger(_load(networks.doubled_picture(side)), "identity")
         self.assertEqual(enlarger.factor, 2)
         calls = []
         large = enlarger.enlarge(image, lambda: calls.append(1))

@@ -1,0 +1,176 @@
+import contextlib
+import io
+import json
+import os
+import pathlib
+
+import numpy as np
+from absl.testing import absltest, flagsaver
+from PIL import Image
+
+from tests.tools.export import program
+from tests.tools.interpreter import networks
+from tools.cli import cli
+from tools.detect import detect, drawing
+
+_SEEDED = "seeded weights (synthetic, seed 1): not trained; preprocessing zero_to_one"
+_DETECTIONS = [[0, 0.2, 0.6], [0, 0.9, 0.1]], [[0.5, 0.5, 0.5, 0.5], [0.25, 0.75, 0.2, 0.2]]
+
+
+class DetectTest(absltest.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.folder = pathlib.Path(self.create_tempdir().full_path)
+        self._write("detector.tflite", networks.detector(*_DETECTIONS))
+        Image.new("RGB", (120, 80), (128, 128, 128)).save(self._path("a.png"))
+
+    def _path(self, name: str) -> str:
+        return str(self.folder / name)
+
+    def _write(self, name: str, content: bytes) -> str:
+        (self.folder / name).parent.mkdir(exist_ok=True)
+        (self.folder / name).write_bytes(content)
+        return self._path(name)
+
+    def _run(self, model: str, image: list[str] = (), **flags) -> str:
+        """Returns what the program prints, run in this process; keeps what it warns of."""
+        stdout, self.stderr = io.StringIO(), io.StringIO()
+        with (
+            flagsaver.flagsaver(model=self._path(model), image=list(image), **flags),
+            contextlib.redirect_stdout(stdout),
+            contextlib.redirect_stderr(self.stderr),
+        ):
+            detect.main([])
+        return stdout.getvalue()
+
+    def test_boxes(self):
+        image, output = [self._path("a.png")], self._path("out.png")
+        printed = self._run("detector.tflite", image, output=output, json=True)
+        [facts] = json.loads(printed)["images"]
+        classes = [(x["label"], round(x["score"], 3)) for x in facts["detections"]]
+        self.assertEqual(classes, [(0, 0.9), (1, 0.6)])
+        self.assertEqual(facts["detections"][1]["box"], [30, 20, 89, 59])
+        with Image.open(output) as drawn:
+            self.assertEqual(drawn.size, (120, 80))
+            self.assertEqual(drawn.getpixel((89, 59)), drawing.colour(1))
+        printed = self._run("detector.tflite", image, output=output, score_threshold=0.7)
+        self.assertIn("class 0 90%", printed)
+        self.assertNotIn("class 1", printed)
+        printed = self._run("detector.tflite", image, output=output, max_boxes=1)
+        self.assertNotIn("class 1", printed)
+
+    def test_a_persons_own_labels(self):
+        labels = self._write("labels.txt", b"cow\nhen\n")
+        printed = self._run(
+            "detector.tflite", [self._path("a.png")], output=self._path("o.png"), labels=labels
+        )
+        self.assertIn("cow 90%, hen 60%", printed)
+
+    def test_a_folder_with_a_damaged_picture(self):
+        self._write("in/b.jpg", b"no picture")
+        (self.folder / "more").mkdir()
+        Image.new("L", (20, 10)).save(self._path("in/c.png"))
+        Image.new("L", (20, 10)).save(self._path("more/c.png"))
+        Image.new("RGBA", (20, 10)).save(self._path("in/a.webp"))
+        with self.assertRaisesRegex(
+            cli.UserError, "^1 of 4 pictures could not be read; the others"
+        ):
+            self._run(
+                "detector.tflite",
+                [self._path("in"), self._path("more/c.png")],
+                output=self._path("out"),
+            )
+        self.assertIn("b.jpg: is in no format that is known", self.stderr.getvalue())
+        self.assertCountEqual(os.listdir(self._path("out")), ["a.png", "c.png", "c-2.png"])
+
+    def test_a_seeded_classifier_says_so_on_the_picture_and_on_the_terminal(self):
+        self._write("seeded.tflite", networks.mean_colour(_SEEDED))
+        output = self._path("out.png")
+        printed = self._run("seeded.tflite", [self._path("a.png")], output=output)
+        warning = "NOTE: seeded: seeded weights (synthetic, not trained)"
+        self.assertIn(warning, self.stderr.getvalue())
+        self.assertIn("class 0 33.3%", printed)
+        with Image.open(output) as drawn:
+            red, green, blue = drawn.getpixel((drawn.width - 1, drawn.height - 1))
+        self.assertGreater(red, 3 * max(green, blue))
+
+    def test_a_model_of_others_gets_no_warning(self):
+        self._write("mean.tflite", networks.mean_colour())
+        output = self._path("out.png")
+        self._run("mean.tflite", [self._path("a.png")], output=output, preprocessing="identity")
+        self.assertEqual(self.stderr.getvalue(), "")
+        self._run("mean.tflite", [self._path("a.png")], output=output)
+        self.assertIn("minus_one_to_one is assumed, see --preprocessing", self.stderr.getvalue())
+
+    def test_segments(self):
+        self._write("segments.tflite", networks.channel_scores())
+        Image.new("RGB", (40, 40), (0, 0, 255)).save(self._path("blue.png"))
+        output = self._path("out.png")
+        printed = self._run(
+            "segments.tflite", [self._path("blue.png")], output=output, preprocessing="identity"
+        )
+        self.assertIn("class 2 100%", printed)
+
+    def test_an_enlarged_picture(self):
+        self._write("large.tflite", networks.doubled_picture())
+        output = self._path("out.png")
+        printed = self._run(
+            "large.tflite", [self._path("a.png")], output=output, preprocessing="identity"
+        )
+        self.assertIn("120x80 to 240x160", printed)
+        with Image.open(output) as drawn:
+            self.assertEqual(drawn.size, (240, 160))
+            self.assertEqual(set(np.asarray(drawn).ravel()), {128})
+
+    def test_an_answer(self):
+        words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "who", "?", "ada", "did"]
+        worth = np.zeros(len(words), np.float32)
+        worth[6] = 3
+        self._write("answers.tflite", networks.question_answering(16, worth))
+        vocabulary = self._write("vocab.txt", "\n".join(words).encode())
+        asked = {"vocabulary": vocabulary, "question": "Who?", "context": "Did Ada?"}
+        facts = json.loads(self._run("answers.tflite", json=True, **asked))
+        self.assertEqual((facts["answer"], facts["start"], facts["end"]), ("Ada", 4, 7))
+        output = self._path("answer.txt")
+        self.assertIn("Answer: Ada", self._run("answers.tflite", output=output, **asked))
+        self.assertEqual(pathlib.Path(output).read_text(), "Ada\n")
+        self.assertIn("is not the vocabulary that MobileBERT", self.stderr.getvalue())
+
+    def test_what_a_person_does_wrong(self):
+        self._write("sum.tflite", networks.doubled_sum())
+        self._write("broken.tflite", networks.detector(*_DETECTIONS)[:-200])
+        image, output = [self._path("a.png")], self._path("out.png")
+        for model, images, flags, message in [
+            ("none.tflite", image, {}, "none.tflite: the model cannot be read: No such file"),
+            ("broken.tflite", image, {}, "broken.tflite: "),
+            ("sum.tflite", image, {}, "give --task"),
+            ("sum.tflite", image, {"task": "detection"}, "not one RGB picture"),
+            ("detector.tflite", image, {"output": None}, "--output is not given"),
+            ("detector.tflite", [], {}, "no picture is given"),
+            ("detector.tflite", ["none.png"], {}, "none.png: there is no such picture"),
+            (
+                "detector.tflite",
+                image,
+                {"output": "out.xcf"},
+                "ends with none of .jpeg, .jpg, .png",
+            ),
+            ("detector.tflite", image * 2, {}, "out.png: 2 pictures need a folder"),
+            ("detector.tflite", image, {"output": "/nowhere/out.png"}, "cannot be written"),
+            ("detector.tflite", [self._path("sum.tflite")], {}, "in no format that is known"),
+        ]:
+            with self.subTest(message), self.assertRaisesRegex(cli.UserError, message):
+                self._run(model, images, **{"output": output, **flags})
+        self.assertFalse(os.path.exists(output))
+
+    def test_the_program_ends_with_one_sentence(self):
+        broken = self._write("broken.tflite", b"TFL3" * 9)
+        result = program.run("tools/detect/detect.py", model=broken, image="a.png", output="b.png")
+        self.assertEqual(result.returncode, 1)
+        errors = [line for line in result.stderr.splitlines() if "ERROR" in line]
+        self.assertLen(errors, 1)
+        self.assertStartsWith(errors[0], f"ERROR: {broken}: ")
+        self.assertNotIn("Traceback", result.stderr)
+
+
+if __name__ == "__main__":
+    absltest.main()

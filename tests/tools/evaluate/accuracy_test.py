@@ -1,0 +1,95 @@
+import contextlib
+import io
+import json
+import pathlib
+
+import numpy as np
+from absl.testing import absltest, flagsaver
+from PIL import Image
+
+from tests.tools.interpreter import networks
+from tools.cli import cli
+from tools.evaluate import accuracy, measured
+
+_RELEASED = "released weights: net.tgz (sha256 0); preprocessing identity"
+_ROW = {
+    "task": "div2k",
+    "metric": "PSNR in dB",
+    "value": 100,
+    "tolerance": 0.5,
+    "dataset": "Some set",
+    "samples": 1,
+    "source": "a paper",
+}
+
+
+class JudgeTest(absltest.TestCase):
+    def test_within_the_tolerance(self):
+        for value in (99.6, 100.4):
+            said = accuracy.judge("x", _ROW, measured.Measured({"PSNR in dB": value}, 1))
+            self.assertRegex(said, "^x: PSNR in dB .*; published 100 .*a paper.*: as published.$")
+
+    def test_what_is_not_as_published(self):
+        for metrics, samples, message in [
+            ({"PSNR in dB": 99.4}, 1, "x: PSNR in dB 99.4000; published 100 .*: not what was publ"),
+            ({"PSNR in dB": 100.6}, 1, "not what was published"),
+            ({"PSNR in dB": 100.0}, 2, "Some set with 1 samples, but this set has 2; give all"),
+            ({"F1": 100.0}, 1, "PSNR in dB is none of F1"),
+        ]:
+            with self.subTest(message), self.assertRaisesRegex(cli.UserError, message):
+                accuracy.judge("x", _ROW, measured.Measured(metrics, samples))
+
+    def test_rows(self):
+        self.assertEqual(accuracy.row({"x": _ROW}, "x", "t"), _ROW)
+        for table, message in [
+            ({}, "^t: has no accuracy of x"),
+            ([1], "^t: has no accuracy of x"),
+            ({"x": {**_ROW, "value": "1"}}, "^t: the row of x lacks value"),
+            ({"x": {**_ROW, "task": "chess"}}, "^t: the row of x lacks a task"),
+        ]:
+            with self.subTest(message), self.assertRaisesRegex(cli.UserError, message):
+                accuracy.row(table, "x", "t")
+
+
+class ProgramTest(absltest.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.folder = pathlib.Path(self.create_tempdir().full_path)
+        (self.folder / "HR").mkdir()
+        (self.folder / "LR").mkdir()
+        small = np.random.default_rng(1).integers(0, 256, (8, 8, 3), np.uint8)
+        Image.fromarray(small).save(self.folder / "LR/a.png")
+        Image.fromarray(small.repeat(2, 0).repeat(2, 1)).save(self.folder / "HR/a.png")
+        (self.folder / "accuracy.json").write_text(json.dumps({"x": _ROW}))
+
+    def _run(self, description: str, dataset: str | None) -> str:
+        path = self.folder / "x.tflite"
+        path.write_bytes(networks.doubled_picture(description=description))
+        stderr = io.StringIO()
+        with (
+            flagsaver.flagsaver(
+                model=str(path),
+                name="x",
+                expected=str(self.folder / "accuracy.json"),
+                dataset=dataset,
+            ),
+            contextlib.redirect_stderr(stderr),
+        ):
+            accuracy.main([])
+        return stderr.getvalue()
+
+    def test_a_released_model(self):
+        self.assertIn("100.0000; published 100", self._run(_RELEASED, str(self.folder)))
+
+    def test_seeded_weights_are_refused(self):
+        for description in ("seeded weights (synthetic, seed 1): not trained", "of somebody"):
+            with self.assertRaisesRegex(cli.UserError, "^x: seeded weights are not trained, so"):
+                self._run(description, str(self.folder))
+
+    def test_a_set_is_needed(self):
+        with self.assertRaisesRegex(cli.UserError, "^x: Some set is needed; add --test_arg"):
+            self._run(_RELEASED, None)
+
+
+if __name__ == "__main__":
+    absltest.main()
