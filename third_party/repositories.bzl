@@ -208,6 +208,10 @@ def third_party_repositories():
         ],
         lock = "//third_party/evaluate:requirements.lock",
     )
+    python_site(
+        name = "netron_site",
+        lock = "//third_party/netron:requirements.lock",
+    )
     wheel_files(
         name = "tflite_schema",
         lock = "//third_party/tflite_schema:source.lock",
