@@ -14,6 +14,7 @@ counts are the ratios with their confidence intervals, since machines are shared
 """
 
 import contextlib
+import dataclasses
 import hashlib
 import json
 import os
@@ -82,7 +83,7 @@ _PHOTOGRAPH = flags.DEFINE_string(
 
 # As many rounds as a confidence interval needs; the program loads the model anew in each.
 _ROUNDS_OF_BINARY = 6
-_PROFILED_RUNS = 10
+_LEAST_PROFILED_RUNS, _MOST_PROFILED_RUNS = 3, 20
 
 
 def configurations(threads: Sequence[str], xnnpack: Sequence[str]) -> list[Configuration]:
@@ -157,6 +158,18 @@ def _own_seconds(ended: Sequence[worker.Ended]) -> float:
     return time.process_time() + sum(one.processor for one in ended)
 
 
+def _profile(
+    task: worker.Task, limits: turns.Limits
+) -> tuple[tuple[list, list[float]], worker.Ended]:
+    """Times operators in a process of their own, so that it changes nothing of the latency."""
+    with contextlib.closing(worker.Worker(task)) as one:
+        one.loaded()
+        [seconds] = one.turn(limits.warmup - 1, 1)
+        affordable = int(limits.maximum / seconds)
+        runs = min(max(affordable, _LEAST_PROFILED_RUNS), _MOST_PROFILED_RUNS)
+        return one.profile(runs), one.end()
+
+
 def _in_workers(
     tasks: Sequence[worker.Task], limits: turns.Limits, stages: _Stages
 ) -> tuple[str, list[measurement.Measurement], float]:
@@ -169,20 +182,21 @@ def _in_workers(
         workers, loaded = [], []
         for number, task in enumerate(tasks, 1):
             stages.stage(f"loading {task}, {number} of {len(tasks)}")
-            workers.append(worker.Worker(task))
+            workers.append(worker.Worker(dataclasses.replace(task, profile=False)))
             stack.callback(workers[-1].close)
             loaded.append(workers[-1].loaded())
         stages.stage(f"running {len(tasks)} in turn")
         rounds = turns.measure(workers, limits, time.monotonic, stages.part)
-        profiles = []
-        for one in workers:
-            if _PROFILE.value:
-                stages.stage(f"timing the operators of {one.task}")
-            profiles.append(one.profile(_PROFILED_RUNS) if _PROFILE.value else None)
         ended = [one.end() for one in workers]
+    profiles = [None] * len(tasks)
+    for index, task in enumerate(tasks):
+        if task.profile:
+            stages.stage(f"timing the operators of {task}")
+            profiles[index], further = _profile(task, limits)
+            ended.append(further)
     found = [
         measurement.of_worker(*row)
-        for row in zip(tasks, loaded, rounds, ended, profiles, strict=True)
+        for row in zip(tasks, loaded, rounds, ended[: len(tasks)], profiles, strict=True)
     ]
     return f"{loaded[0].interpreter} on this machine", found, _own_seconds(ended)
 

@@ -20,7 +20,7 @@ class Limits:
       runs: at least so many timed runs of each.
       seconds: and at least so many seconds of timed runs of each.
       maximum: no new round after so many seconds for each, whatever the others say.
-      warmup: how many runs of each come before, untimed.
+      warmup: how many runs of each come before, untimed, at least 1.
     """
 
     runs: int
@@ -73,10 +73,7 @@ def measure(
       cli.UserError: a run fails.
     """
     begun = clock()
-    sizes = [
-        runs_in_turn(runner.turn(max(limits.warmup - 1, 0), 1)[0], limits.runs)
-        for runner in runners
-    ]
+    sizes = [runs_in_turn(runner.turn(limits.warmup - 1, 1)[0], limits.runs) for runner in runners]
     rounds: list[list[list[float]]] = [[] for _ in runners]
     maximum = limits.maximum * len(runners)
     while True:

@@ -18,8 +18,10 @@ from typing import Any
 
 from tools.cli import cli
 
-# What every worker needs.
+# What every worker needs; the first two, because multiprocessing imports the main program in each.
 _PRELOADED = (
+    "tools.benchmark.latency_tables",
+    "tools.interpreter.model_argument",
     "tools.benchmark.operator_profile",
     "tools.benchmark.sample_inputs",
     "tools.benchmark.worker",
@@ -121,7 +123,6 @@ def _forget_peak() -> None:
     Otherwise a model would take what is free already and seem to need nothing; see proc(5),
     clear_refs, and malloc_trim(3).
     """
-    gc.collect()
     ctypes.CDLL(None).malloc_trim(0)
     with open("/proc/self/clear_refs", "w", encoding="utf-8") as stream:
         stream.write("5")
@@ -190,8 +191,10 @@ class _Run:
 
 def _serve(connection: multiprocessing.connection.Connection, task: Task) -> None:
     """What a worker's process does."""
-    # TensorFlow Lite tells of delegates there, and of what it then raises.
+    # As timeit does; a collection would also copy what is shared with the forking process.
+    gc.disable()
     stderr = os.dup(2)
+    # TensorFlow Lite tells of delegates there, and of what it then raises.
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     try:
         run = _Run(task)

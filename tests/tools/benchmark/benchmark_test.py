@@ -7,7 +7,6 @@ import shlex
 import tempfile
 from unittest import mock
 
-import jsonschema
 from absl import flags
 from absl.testing import absltest, flagsaver, parameterized
 
@@ -43,6 +42,9 @@ class BenchmarkTest(parameterized.TestCase):
         with flagsaver.flagsaver(**values), contextlib.redirect_stdout(io.StringIO()) as stdout:
             with contextlib.redirect_stderr(io.StringIO()):
                 benchmark.main(["benchmark", *arguments])
+        # Here, since multiprocessing imports this file in each worker.
+        import jsonschema
+
         document = json.loads((self.folder / "out.json").read_text(encoding="utf-8"))
         jsonschema.validate(document, json.loads(_SCHEMA.read_text(encoding="utf-8")))
         return document, stdout.getvalue()

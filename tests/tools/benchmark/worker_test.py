@@ -43,11 +43,19 @@ class WorkerTest(parameterized.TestCase):
         self.assertBetween(ended.memory, 11e6, 30e6)
         self.assertGreater(ended.processor, 0)
 
-    @parameterized.parameters(
-        (networks.doubled_sum()[:-100], "^net: "),
-        (networks.unknown_operator(), "^net: the model cannot be loaded: .*NobodyHasThis"),
-        (networks.empty(), "^net: the model has no operators"),
-        (networks.doubled_sum(length=1 << 30), "the input a is of shape .1, 1073741824., which"),
+    @parameterized.named_parameters(
+        ("cut", networks.doubled_sum()[:-100], "^net: "),
+        (
+            "unknown operator",
+            networks.unknown_operator(),
+            "^net: the model cannot be loaded: .*NobodyHasThis",
+        ),
+        ("no operator", networks.empty(), "^net: the model has no operators"),
+        (
+            "too large",
+            networks.doubled_sum(length=1 << 30),
+            "the input a is of shape .1, 1073741824., which",
+        ),
     )
     def test_what_cannot_be_run_is_one_sentence(self, content, message):
         with self.assertRaisesRegex(cli.UserError, message):
