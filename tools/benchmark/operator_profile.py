@@ -180,6 +180,9 @@ class Stopwatch:
         return (_Address * 1)(ctypes.addressof(table))
 
     def _keep_context(self, context: Any, unused_delegate: int) -> int:
+        if self._context is not None:
+            # That of another subgraph; what it takes counts in the operator that runs it.
+            return 0
         held = context.contents
         # The interpreter takes these functions away again when no delegate is being prepared.
         self._get_plan = _GetExecutionPlan(ctypes.cast(held.get_execution_plan, _Address).value)

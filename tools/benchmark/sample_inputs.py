@@ -20,20 +20,35 @@ _SEED = 0
 # Words that every vocabulary of BERT's has.
 _VOCABULARY = 28000
 _CHANNELS = 3
+# As the interpreter has them; in a file, truth values are bytes.
+_DTYPES = inspected.DTYPES | {"BOOL": np.dtype(np.bool_)}
 _MAXIMUM_BYTES = 1 << 30
 # What a float picture's pixels are when the model does not say.
 _DEFAULT_NORMALIZATION = "minus_one_to_one"
 
 
-def port(tensor: inspected.Tensor) -> Port:
-    """Returns an input as the interpreter shows it, before there is an interpreter."""
+def port(tensor: inspected.Tensor, source: str) -> Port:
+    """Returns an input as the interpreter shows it, before there is an interpreter.
+
+    Args:
+      tensor: the input.
+      source: the model's name, for messages.
+
+    Raises:
+      cli.UserError: it is of a type, such as text, that is not made here.
+    """
+    if tensor.dtype not in _DTYPES:
+        raise cli.UserError(
+            f"{source}: the input {tensor.name} is of type {tensor.dtype}; models with such inputs"
+            " cannot be measured here."
+        )
     quantization = tensor.quantization
     known = quantization is not None and quantization.scale.size == 1
     return Port(
         index=tensor.index,
         name=tensor.name,
         shape=tensor.shape,
-        dtype=inspected.DTYPES.get(tensor.dtype, np.dtype("u1")),
+        dtype=_DTYPES[tensor.dtype],
         scale=float(quantization.scale[0]) if known else 0.0,
         zero_point=int(quantization.zero_point[0]) if known and quantization.zero_point.size else 0,
     )
@@ -62,13 +77,14 @@ def _fits_tokens(entry: Port) -> bool:
     return entry.dtype == np.int32 and entry.shape[0] == 1 and entry.shape[1] >= tokens.LEAST_LENGTH
 
 
-def values(entry: Port, preprocessing: str, photograph: str) -> np.ndarray:
+def values(entry: Port, preprocessing: str, photograph: str, source: str) -> np.ndarray:
     """Returns an array for an input, in its type and shape.
 
     Args:
       entry: the input.
       preprocessing: as `kind` takes it.
       photograph: a PNG or JPEG file.
+      source: the model's name, for messages.
 
     Raises:
       cli.UserError: the photograph cannot be read, or no such array can be.
@@ -76,8 +92,8 @@ def values(entry: Port, preprocessing: str, photograph: str) -> np.ndarray:
     size = math.prod(entry.shape) * entry.dtype.itemsize
     if min(entry.shape, default=0) < 0 or size > _MAXIMUM_BYTES:
         raise cli.UserError(
-            f"the input {entry.name} is of shape {list(entry.shape)}, which nothing can be given"
-            " for; the file is damaged or is not meant to be run, give another one."
+            f"{source}: the input {entry.name} is of shape {list(entry.shape)}, which nothing can be"
+            " given for; the file is damaged or is not meant to be run, give another one."
         )
     chosen = kind(entry, preprocessing)
     if chosen == PHOTOGRAPH:

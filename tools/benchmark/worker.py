@@ -94,11 +94,12 @@ class Ended:
 
     Attributes:
       memory: the largest resident set since the file had been read, less what was resident then
-        (Python, TensorFlow's libraries, the file itself), in bytes.
+        (Python, TensorFlow's libraries, the file itself), in bytes; None where the kernel does not
+        tell.
       processor: the seconds of all its threads on the processors.
     """
 
-    memory: int
+    memory: int | None
     processor: float
 
 
@@ -117,15 +118,22 @@ def _read_status() -> str:
         return stream.read()
 
 
-def _forget_peak() -> None:
+def _forget_peak() -> bool:
     """Gives free memory back, and sets the largest resident set to the present one.
 
     Otherwise a model would take what is free already and seem to need nothing; see proc(5),
     clear_refs, and malloc_trim(3).
+
+    Returns:
+      Whether the kernel lets a process do so; some containers do not.
     """
     ctypes.CDLL(None).malloc_trim(0)
-    with open("/proc/self/clear_refs", "w", encoding="utf-8") as stream:
-        stream.write("5")
+    try:
+        with open("/proc/self/clear_refs", "w", encoding="utf-8") as stream:
+            stream.write("5")
+    except OSError:
+        return False
+    return True
 
 
 class _Run:
@@ -142,9 +150,14 @@ class _Run:
         content = cli.read_file(task.path, "model")
         model = reader.read(content, task.name)
         inputs = model.subgraphs[0].inputs if model.subgraphs else ()
-        ports = [sample_inputs.port(model.subgraphs[0].tensors[index]) for index in inputs]
-        values = [sample_inputs.values(port, task.preprocessing, task.photograph) for port in ports]
-        _forget_peak()
+        ports = [
+            sample_inputs.port(model.subgraphs[0].tensors[index], task.name) for index in inputs
+        ]
+        values = [
+            sample_inputs.values(port, task.preprocessing, task.photograph, task.name)
+            for port in ports
+        ]
+        self._forgets = _forget_peak()
         self._baseline, _ = resident(_read_status())
         self._stopwatch = operator_profile.Stopwatch() if task.profile else None
         begun = time.perf_counter()
@@ -186,7 +199,8 @@ class _Run:
     def end(self) -> Ended:
         """Returns what all runs needed."""
         _, peak = resident(_read_status())
-        return Ended(max(peak - self._baseline, 0), time.process_time())
+        memory = max(peak - self._baseline, 0) if self._forgets else None
+        return Ended(memory, time.process_time())
 
 
 def _serve(connection: multiprocessing.connection.Connection, task: Task) -> None:

@@ -9,10 +9,56 @@ import numpy as np
 from absl.testing import absltest, parameterized
 from PIL import Image
 
+from tests.tools.canonicalize import models
 from tests.tools.interpreter import networks
 from tools.benchmark import operator_profile, sample_inputs, worker
+from tools.canonicalize.schema import tflite
 from tools.cli import cli
 from tools.interpreter.interpreter import Port
+
+_Op = tflite.BuiltinOperator
+
+
+def _branches(maker: models.Maker) -> list:
+    """Two more subgraphs, float32 [1, 1000000]: x + x, and x * x."""
+    main, added = maker.graph, []
+    for code, options in ((_Op.ADD, "Add"), (_Op.MUL, "Mul")):
+        maker.graph = tflite.SubGraphT()
+        maker.graph.name, maker.graph.tensors, maker.graph.operators = options, [], []
+        x, y = (maker.tensor(name, [1, 1_000_000]) for name in ("x", "y"))
+        operator = maker.operator(code, [x, x], [y])
+        operator.builtinOptionsType = getattr(tflite.BuiltinOptions, f"{options}Options")
+        operator.builtinOptions = getattr(tflite, f"{options}OptionsT")()
+        maker.graph.inputs, maker.graph.outputs = np.array([x]), np.array([y])
+        added.append(maker.graph)
+    maker.graph = main
+    return added
+
+
+def branching() -> bytes:
+    """float32 [1, 1000000]: negated, then doubled or squared."""
+    maker = models.Maker()
+    condition = maker.tensor("condition", [], kind=tflite.TensorType.BOOL)
+    x, negated, result = (maker.tensor(name, [1, 1_000_000]) for name in ("x", "n", "result"))
+    maker.operator(_Op.NEG, [x], [negated])
+    branch = maker.operator(_Op.IF, [condition, negated], [result])
+    branch.builtinOptionsType = tflite.BuiltinOptions.IfOptions
+    branch.builtinOptions = tflite.IfOptionsT()
+    branch.builtinOptions.thenSubgraphIndex, branch.builtinOptions.elseSubgraphIndex = 1, 2
+    maker.graph.inputs = np.array([condition, x], np.int32)
+    maker.graph.outputs = np.array([result], np.int32)
+    maker.model.subgraphs += _branches(maker)
+    return models.pack(maker.model)
+
+
+def text() -> bytes:
+    """An input of words."""
+    maker = models.Maker()
+    words = maker.tensor("words", [1], kind=tflite.TensorType.STRING)
+    result = maker.tensor("result", [1], kind=tflite.TensorType.STRING)
+    maker.operator(_Op.RESHAPE, [words], [result])
+    maker.graph.inputs, maker.graph.outputs = np.array([words]), np.array([result])
+    return models.pack(maker.model)
 
 
 class WorkerTest(parameterized.TestCase):
@@ -51,10 +97,11 @@ class WorkerTest(parameterized.TestCase):
             "^net: the model cannot be loaded: .*NobodyHasThis",
         ),
         ("no operator", networks.empty(), "^net: the model has no operators"),
+        ("text", text(), "^net: the input words is of type STRING; models with such inputs"),
         (
             "too large",
             networks.doubled_sum(length=1 << 30),
-            "the input a is of shape .1, 1073741824., which",
+            "^net: the input a is of shape .1, 1073741824., which",
         ),
     )
     def test_what_cannot_be_run_is_one_sentence(self, content, message):
@@ -96,6 +143,16 @@ class WorkerTest(parameterized.TestCase):
         for total, whole in zip(operator_profile.sum_of(operators), seconds, strict=True):
             self.assertBetween(total, 0.5 * whole, 1.1 * whole)
 
+    @parameterized.parameters(False, True)
+    def test_what_a_branch_takes_is_in_its_operator(self, xnnpack):
+        made = self._worker(branching(), profile=True, xnnpack=xnnpack)
+        made.loaded()
+        operators, seconds = made.profile(5)
+        self.assertEqual((operators[-1].name, operators[-1].where), ("IF", "result"))
+        self.assertGreater(min(operators[-1].seconds), 1e-5)
+        for total, whole in zip(operator_profile.sum_of(operators), seconds, strict=True):
+            self.assertBetween(total, 0.5 * whole, 1.1 * whole)
+
     def test_a_file_of_the_kernel(self):
         status = "Name:\ta\nVmHWM:\t    2048 kB\nVmRSS:\t    1024 kB\nRssAnon:\t   1 kB\n"
         self.assertEqual(worker.resident(status), (1 << 20, 2 << 20))
@@ -110,7 +167,7 @@ class SampleInputsTest(parameterized.TestCase):
     def _values(self, shape, dtype, preprocessing="", scale=0.0, zero_point=0, name="x"):
         port = Port(0, name, shape, np.dtype(dtype), scale, zero_point)
         kind = sample_inputs.kind(port, preprocessing)
-        values = sample_inputs.values(port, preprocessing, self.photograph)
+        values = sample_inputs.values(port, preprocessing, self.photograph, "net")
         self.assertEqual((values.shape, values.dtype), (shape, np.dtype(dtype)))
         return kind, values
 
@@ -142,14 +199,14 @@ class SampleInputsTest(parameterized.TestCase):
     @parameterized.parameters(((-1, 4),), ((1 << 20, 1 << 20),))
     def test_what_cannot_be_made(self, shape):
         port = Port(0, "x", shape, np.dtype("float32"), 0.0, 0)
-        with self.assertRaisesRegex(cli.UserError, "^the input x is of shape"):
-            sample_inputs.values(port, "", self.photograph)
+        with self.assertRaisesRegex(cli.UserError, "^net: the input x is of shape"):
+            sample_inputs.values(port, "", self.photograph, "net")
 
     def test_a_missing_photograph(self):
         port = Port(0, "x", (1, 8, 8, 3), np.dtype("uint8"), 0.0, 0)
         missing = str(pathlib.Path(self.photograph).with_name("none.png"))
         with self.assertRaisesRegex(cli.UserError, "none.png: cannot be read as a photograph"):
-            sample_inputs.values(port, "", missing)
+            sample_inputs.values(port, "", missing, "net")
 
 
 if __name__ == "__main__":
