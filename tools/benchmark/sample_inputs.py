@@ -92,8 +92,8 @@ def values(entry: Port, preprocessing: str, photograph: str, source: str) -> np.
     size = math.prod(entry.shape) * entry.dtype.itemsize
     if min(entry.shape, default=0) < 0 or size > _MAXIMUM_BYTES:
         raise cli.UserError(
-            f"{source}: the input {entry.name} is of shape {list(entry.shape)}, which nothing can be"
-            " given for; the file is damaged or is not meant to be run, give another one."
+            f"{source}: the input {entry.name} is of shape {list(entry.shape)}, which nothing can"
+            " be given for; the file is damaged or is not meant to be run, give another one."
         )
     chosen = kind(entry, preprocessing)
     if chosen == PHOTOGRAPH:
