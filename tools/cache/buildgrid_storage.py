@@ -6,6 +6,7 @@ bytes are written, so that a reader may get an empty file, and a killed server o
 one for good. Here both are the files of `directory.py`, renamed when they are whole.
 """
 
+import contextlib
 import errno
 import hashlib
 import io
@@ -23,11 +24,11 @@ from buildgrid._protos.google.rpc import code_pb2
 from buildgrid._protos.google.rpc.status_pb2 import Status
 from buildgrid.server.actioncache.caches.action_cache_abc import ActionCacheABC
 from buildgrid.server.cas.storage.storage_abc import StorageABC
-from buildgrid.server.exceptions import NotFoundError, StorageFullError
+from buildgrid.server.exceptions import InvalidArgumentError, NotFoundError, StorageFullError
 from buildgrid.server.logging import buildgrid_logger
 from google.protobuf.message import DecodeError
 
-from tools.cache.directory import Directory
+from tools.cache.directory import Directory, is_digest
 
 _LOGGER = buildgrid_logger(__name__)
 _CHUNK = 1 << 20
@@ -40,7 +41,20 @@ def _note_use(path: pathlib.Path) -> None:
     """Sets the time of access, which a system that is mounted so does once a day or never."""
     status = path.stat()
     if time.time() - status.st_atime > _NOTE_USE_AFTER:
-        os.utime(path, ns=(time.time_ns(), status.st_mtime_ns))
+        # Only a file's owner may say when it was used; who may read it may use it all the same.
+        with contextlib.suppress(PermissionError):
+            os.utime(path, ns=(time.time_ns(), status.st_mtime_ns))
+
+
+def _path(directory: Directory, kind: str, digest: Digest) -> pathlib.Path:
+    """Returns where an entry stands that a client names.
+
+    Raises:
+      InvalidArgumentError: it is no digest; BuildGrid itself looks at most at its length.
+    """
+    if not is_digest(digest.hash):
+        raise InvalidArgumentError(f"not a sha256 in hexadecimal: {digest.hash[:80]!r}")
+    return directory.path(kind, digest.hash)
 
 
 class FileStorage(StorageABC):
@@ -65,7 +79,7 @@ class FileStorage(StorageABC):
         return True
 
     def _path(self, digest: Digest) -> pathlib.Path:
-        return self._directory.path("cas", digest.hash)
+        return _path(self._directory, "cas", digest)
 
     def has_blob(self, digest: Digest) -> bool:
         """As StorageABC says; a file of another size is none, so that it is uploaded anew."""
@@ -148,7 +162,7 @@ class FileActionCache(ActionCacheABC):
 
     def get_action_result(self, action_digest: Digest) -> ActionResult:
         """As ActionCacheABC says: a result whose blobs are not all here is none."""
-        path = self._directory.path("ac", action_digest.hash)
+        path = _path(self._directory, "ac", action_digest)
         missing = NotFoundError(f"no result of {action_digest.hash}/{action_digest.size_bytes}")
         try:
             result = ActionResult.FromString(path.read_bytes())
@@ -157,7 +171,8 @@ class FileActionCache(ActionCacheABC):
                 return result
         except FileNotFoundError as error:
             raise missing from error
-        except DecodeError:
+        except (DecodeError, InvalidArgumentError):
+            # It is no result, or names what cannot be a file.
             pass
         path.unlink(missing_ok=True)
         raise missing
@@ -167,5 +182,5 @@ class FileActionCache(ActionCacheABC):
             raise NotImplementedError("nobody may write this cache")
         # What failed once may succeed the next time.
         if action_result.exit_code == 0:
-            path = self._directory.path("ac", action_digest.hash)
+            path = _path(self._directory, "ac", action_digest)
             self._directory.write(path, [action_result.SerializeToString()])

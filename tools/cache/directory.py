@@ -13,6 +13,7 @@ import dataclasses
 import fcntl
 import os
 import pathlib
+import re
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -21,6 +22,13 @@ from typing import IO
 from tools.cli import cli
 
 KINDS = ("ac", "cas")
+
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+
+
+def is_digest(name: str) -> bool:
+    """Returns whether a name is a sha256 in hexadecimal, as that of every entry is."""
+    return _DIGEST.fullmatch(name) is not None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,7 +57,13 @@ class Directory:
         return self.root / "log"
 
     def path(self, kind: str, digest: str) -> pathlib.Path:
-        """Returns where an entry stands: of kind "ac" or "cas", its digest in hexadecimal."""
+        """Returns where an entry stands: of kind "ac" or "cas", its digest in hexadecimal.
+
+        Raises:
+          ValueError: this is no digest; as part of a path it could lead anywhere.
+        """
+        if not is_digest(digest):
+            raise ValueError(f"{digest!r} is no sha256")
         return self.root / kind / digest[:2] / digest
 
     def make(self) -> None:

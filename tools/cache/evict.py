@@ -25,12 +25,19 @@ def main(argv: Sequence[str]) -> None:
     size = settings.size(_MAX_SIZE.value)
     path = settings.absolute(_DIRECTORY.value)
     try:
-        directory = eviction.root_of(pathlib.Path(path))
+        directory = eviction.existing(pathlib.Path(path))
     except OSError as error:
         raise cli.UserError(
-            f"{path}: this is no cache's folder: {error.filename}: {error.strerror}."
+            f"{path}: this is no cache's folder: {error.filename}: {error.strerror}; name one that"
+            " //tools/cache:serve has used."
         ) from error
-    print(eviction.evict(directory, size))
+    try:
+        print(eviction.evict(directory, size))
+    except OSError as error:
+        raise cli.UserError(
+            f"{error.filename or path}: {error.strerror}; evict as the user whom the folder belongs"
+            " to."
+        ) from error
 
 
 if __name__ == "__main__":

@@ -9,6 +9,8 @@ import contextlib
 import dataclasses
 import os
 import pathlib
+import stat
+import uuid
 from collections.abc import Iterable, Mapping, Sequence
 
 from buildgrid._protos.build.bazel.remote.execution.v2.remote_execution_pb2 import (
@@ -17,7 +19,7 @@ from buildgrid._protos.build.bazel.remote.execution.v2.remote_execution_pb2 impo
 )
 from google.protobuf.message import DecodeError
 
-from tools.cache.directory import Directory, open_untouched
+from tools.cache.directory import KINDS, Directory, is_digest, open_untouched
 
 # Every cache has it, whether it stands there or not.
 _EMPTY = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
@@ -77,21 +79,43 @@ def _status(kind: str, digest: str, status: os.stat_result) -> Entry:
 
 
 def entries(directory: Directory, kind: str) -> list[Entry]:
-    """Returns the files of a kind; what goes away in the meantime is not among them."""
+    """Returns the entries of a kind; what goes away in the meantime is not among them.
+
+    What is no entry, as what Bazel left half written in a disk cache, is not looked at.
+
+    Raises:
+      OSError: a folder cannot be read.
+    """
     found = []
-    for folder in sorted((directory.root / kind).iterdir()):
-        with os.scandir(folder) as files:
-            for file in files:
-                with contextlib.suppress(FileNotFoundError):
-                    found.append(_status(kind, file.name, file.stat(follow_symlinks=False)))
+    for folder in _listed(directory.root / kind):
+        if not folder.is_dir(follow_symlinks=False):
+            continue
+        for file in _listed(folder.path):
+            if not is_digest(file.name) or directory.path(kind, file.name) != pathlib.Path(file):
+                continue
+            with contextlib.suppress(FileNotFoundError):
+                status = file.stat(follow_symlinks=False)
+                if stat.S_ISREG(status.st_mode):
+                    found.append(_status(kind, file.name, status))
     return found
 
 
+def _listed(folder: str | pathlib.Path) -> list[os.DirEntry[str]]:
+    """What is in a folder, by name; nothing if it is gone."""
+    try:
+        with os.scandir(folder) as found:
+            return sorted(found, key=lambda entry: entry.name)
+    except FileNotFoundError:
+        return []
+
+
 def _tree_files(directory: Directory, digest: str) -> set[str] | None:
+    if not is_digest(digest):
+        return None
     try:
         with open_untouched(directory.path("cas", digest)) as stream:
             tree = Tree.FromString(stream.read())
-    except (FileNotFoundError, DecodeError):
+    except (FileNotFoundError, PermissionError, DecodeError):
         return None
     return {file.digest.hash for part in (tree.root, *tree.children) for file in part.files}
 
@@ -109,7 +133,7 @@ def named_files(directory: Directory, digest: str) -> frozenset[str] | None:
     try:
         with open_untouched(directory.path("ac", digest)) as stream:
             result = ActionResult.FromString(stream.read())
-    except (FileNotFoundError, DecodeError):
+    except (FileNotFoundError, PermissionError, DecodeError):
         return None
     named = {file.digest.hash for file in result.output_files}
     # What fits into the result stands there.
@@ -170,7 +194,8 @@ def plan(
 def _remove(directory: Directory, entry: Entry) -> bool:
     """Removes a file, unless it was used or written anew since it was looked at."""
     path = directory.path(entry.kind, entry.digest)
-    aside = directory.temporary / f"evicted-{os.getpid()}"
+    # Programs in several containers may have one number and this one folder.
+    aside = directory.temporary / f"evicted-{uuid.uuid4().hex}"
     try:
         current = _status(entry.kind, entry.digest, path.stat())
         if current.used != entry.used or current.identity != entry.identity:
@@ -193,6 +218,12 @@ def evict(directory: Directory, max_size: int) -> Evicted:
     Args:
       directory: the cache.
       max_size: the bytes that it may take at the end; uploads in progress do not count.
+
+    Returns:
+      What went and what is left.
+
+    Raises:
+      OSError: the folder cannot be read or written; what went until then is gone.
     """
     # Results first: one that is written after this has its files in the second list.
     results = entries(directory, "ac")
@@ -228,13 +259,13 @@ def _remove_all(
     return removed
 
 
-def root_of(path: pathlib.Path) -> Directory:
-    """Returns the cache in a folder.
+def existing(path: pathlib.Path) -> Directory:
+    """Returns the cache in a folder that a server has made or taken over.
 
     Raises:
-      FileNotFoundError: the folder has not the parts of one.
+      OSError: the folder has not the parts of one.
     """
     directory = Directory(path)
-    for part in (*("ac", "cas"), "tmp"):
-        (path / part).stat()
+    for part in (*(path / kind for kind in KINDS), directory.temporary):
+        part.stat()
     return directory

@@ -2,17 +2,22 @@
 
 import errno
 import hashlib
+import os
 import pathlib
 from unittest import mock
 
-from absl.testing import absltest
+from absl.testing import absltest, parameterized
 from buildgrid._protos.build.bazel.remote.execution.v2.remote_execution_pb2 import (
     ActionResult,
     Digest,
     OutputFile,
 )
+from buildgrid._protos.build.bazel.remote.execution.v2.remote_execution_pb2 import (
+    Directory as DirectoryMessage,
+)
+from buildgrid._protos.build.bazel.remote.execution.v2.remote_execution_pb2 import DirectoryNode
 from buildgrid._protos.google.rpc import code_pb2
-from buildgrid.server.exceptions import NotFoundError, StorageFullError
+from buildgrid.server.exceptions import InvalidArgumentError, NotFoundError, StorageFullError
 
 from tools.cache.buildgrid_storage import FileActionCache, FileStorage
 from tools.cache.directory import Directory
@@ -22,7 +27,7 @@ def _digest(content):
     return Digest(hash=hashlib.sha256(content).hexdigest(), size_bytes=len(content))
 
 
-class StorageTest(absltest.TestCase):
+class StorageTest(parameterized.TestCase):
     def setUp(self):
         super().setUp()
         self.directory = Directory(pathlib.Path(self.create_tempdir().full_path))
@@ -99,6 +104,60 @@ class StorageTest(absltest.TestCase):
         self.directory.path("cas", digest.hash).write_bytes(b"conTent")
         self.assertIsNone(self.storage.get_blob(digest))
         self.assertEqual(self.storage.missing_blobs([digest]), [digest])
+
+    def test_a_use_is_noted_and_one_that_may_not_be_is_a_use_all_the_same(self):
+        digest = _digest(b"content")
+        self.storage.bulk_update_blobs([(digest, b"content")])
+        path = self.directory.path("cas", digest.hash)
+        os.utime(path, ns=(0, 0))
+        with mock.patch("os.utime", side_effect=PermissionError):
+            self.assertTrue(self.storage.has_blob(digest))
+        self.assertEqual(path.stat().st_atime_ns, 0)
+        self.assertTrue(self.storage.has_blob(digest))
+        self.assertGreater(path.stat().st_atime_ns, 0)
+        self.assertEqual(path.stat().st_mtime_ns, 0)
+
+    @parameterized.parameters(
+        "",
+        "..",
+        "{outside}",
+        "../../../outside",
+        "../" * 19 + "outside",
+        "AB" * 32,
+        "ab" * 31,
+        "ab" * 31 + "a\n",
+    )
+    def test_what_is_no_digest_is_refused_and_leads_nowhere(self, name):
+        outside = pathlib.Path(self.create_tempdir().full_path, "outside")
+        # Neither a message nor a blob, so that whoever reads it would remove it.
+        outside.write_bytes(b"\xff\xff")
+        digest = Digest(hash=name.format(outside=outside), size_bytes=2)
+        result = ActionResult(output_files=[OutputFile(path="o", digest=digest)])
+        for request in (
+            lambda: self.cache().get_action_result(digest),
+            lambda: self.cache().update_action_result(digest, ActionResult()),
+            lambda: self.storage.missing_blobs([digest]),
+            lambda: self.storage.bulk_read_blobs([digest]),
+            lambda: self.storage.bulk_update_blobs([(digest, b"\xff\xff")]),
+            lambda: self.storage.stream_write_blob(digest, iter([b"no"])),
+            lambda: self.storage.bulk_delete([digest]),
+            lambda: list(self.storage.get_tree(digest)),
+        ):
+            with self.assertRaises(InvalidArgumentError):
+                request()
+        with self.assertRaises(ValueError):
+            self.directory.path("cas", digest.hash)
+
+        # In what a client has uploaded it is not followed either.
+        action = _digest(b"action")
+        self.cache().update_action_result(action, result)
+        with self.assertRaises(NotFoundError):
+            self.cache().get_action_result(action)
+        message = DirectoryMessage(directories=[DirectoryNode(name="d", digest=digest)])
+        folder = self.storage.put_message(message)
+        with self.assertRaises(InvalidArgumentError):
+            list(self.storage.get_tree(folder))
+        self.assertEqual(outside.read_bytes(), b"\xff\xff")
 
     def test_another_server_finds_the_results(self):
         blob, action = _digest(b"output"), _digest(b"action")

@@ -174,6 +174,31 @@ class EvictTest(absltest.TestCase):
         eviction.evict(self.cache.directory, 1 << 30)
         self.assertFalse(self.cache.has("ac", result))
 
+    def test_what_is_no_entry_is_not_looked_at(self):
+        cas = self.cache.directory.root / "cas"
+        digest = hashlib.sha256(b"content").hexdigest()
+        elsewhere = pathlib.Path(self.create_tempdir().full_path, "file")
+        elsewhere.write_bytes(b"elsewhere")
+        (cas / "a file").write_bytes(b"content")
+        (cas / "ab").mkdir()
+        # As Bazel leaves it when it is killed, in a disk cache.
+        (cas / "ab" / "4bf5f0a2-3e4c-4a59-9df0-0a4b4d3b0001").write_bytes(b"content")
+        (cas / "ab" / ("ab" * 32)).mkdir()
+        (cas / "ab" / digest).write_bytes(b"content")
+        (cas / digest[:2]).mkdir(exist_ok=True)
+        (cas / digest[:2] / digest).symlink_to(elsewhere)
+        before = sorted(cas.rglob("*"))
+        evicted = eviction.evict(self.cache.directory, 1)
+        self.assertEqual(sorted(cas.rglob("*")), before)
+        self.assertEqual(evicted, eviction.Evicted(results=0, files=0, freed=0, left=0))
+
+    def test_a_result_that_names_what_is_no_digest_goes(self):
+        named = self.cache.result("file", ["../../outside"], age=1)
+        tree = self.cache.result("tree", [], age=1, trees=["/etc/passwd"])
+        eviction.evict(self.cache.directory, 1 << 30)
+        self.assertFalse(self.cache.has("ac", named))
+        self.assertFalse(self.cache.has("ac", tree))
+
     def test_what_is_being_written_is_not_touched(self):
         partial = self.cache.directory.temporary / "upload"
         partial.write_bytes(b"half")
