@@ -66,7 +66,9 @@ def parse(text: str, path: str) -> list[User]:
             )
         user = User(*words)
         if user.name in found:
-            raise cli.UserError(f"{path}: line {number} names {user.name} a second time.")
+            raise cli.UserError(
+                f"{path}: line {number} names {user.name} a second time; a user has one line."
+            )
         if not _LEAST_PASSWORD <= len(user.password.encode()) <= _MOST_PASSWORD:
             raise cli.UserError(
                 f"{path}: line {number}: the password of {user.name} is not of {_LEAST_PASSWORD} to"
@@ -74,7 +76,9 @@ def parse(text: str, path: str) -> list[User]:
             )
         found[user.name] = user
     if not found:
-        raise cli.UserError(f"{path}: there is no user in this file.")
+        raise cli.UserError(
+            f"{path}: there is no user in this file; give each a line `ROLE NAME PASSWORD`."
+        )
     return list(found.values())
 
 
@@ -90,7 +94,9 @@ def read(path: str) -> list[User]:
     try:
         return parse(content.decode("utf-8"), path)
     except UnicodeDecodeError as error:
-        raise cli.UserError(f"{path}: this is not text in UTF-8.") from error
+        raise cli.UserError(
+            f"{path}: this is not text in UTF-8; write it as lines of `writer NAME PASSWORD`."
+        ) from error
 
 
 def htpasswd(users: Sequence[User]) -> str:
