@@ -4,8 +4,8 @@ The layout is that of Bazel's own `--disk_cache`: `ac/HH/HASH` is the result of 
 REAPI message, `cas/HH/HASH` a file, where HH are the first two digits. So a server of either kind
 can go on with the folder of the other, and a disk cache can become a server's.
 
-What is being written stands in `tmp`, on the same file system, and is renamed into its place when
-it is whole.
+What is being written stands in `uploads-in-progress`, on the same file system, and is renamed into
+its place when it is whole.
 """
 
 import contextlib
@@ -22,6 +22,11 @@ from typing import IO
 from tools.cli import cli
 
 KINDS = ("ac", "cas")
+
+# It is emptied, so no other program may have a folder of this name beside `ac` and `cas`; `tmp` is
+# what newer Bazels call theirs.
+_TEMPORARY = "uploads-in-progress"
+_PARTS = (*KINDS, _TEMPORARY, "server", "log")
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
@@ -44,7 +49,7 @@ class Directory:
     @property
     def temporary(self) -> pathlib.Path:
         """Where files are that are not whole."""
-        return self.root / "tmp"
+        return self.root / _TEMPORARY
 
     @property
     def server(self) -> pathlib.Path:
@@ -66,24 +71,65 @@ class Directory:
             raise ValueError(f"{digest!r} is no sha256")
         return self.root / kind / digest[:2] / digest
 
+    def become_owner(self) -> None:
+        """Makes root, for good, whom the folder belongs to; of others it changes nothing.
+
+        So whatever a server makes here, the next one can use, whoever starts it.
+
+        Raises:
+          cli.UserError: root may not.
+        """
+        try:
+            owner = self.root.stat()
+        except OSError:
+            # Where it is missing it is going to be root's.
+            return
+        if os.getuid() or not owner.st_uid:
+            return
+        try:
+            os.setgroups([])
+            os.setgid(owner.st_gid)
+            os.setuid(owner.st_uid)
+        except OSError as error:
+            raise cli.UserError(
+                f"{self.root}: belongs to user {owner.st_uid}, whom this program cannot become:"
+                f" {error.strerror}; start it as that user."
+            ) from error
+
     def make(self) -> None:
         """Makes what is missing of it.
 
         Raises:
-          cli.UserError: it cannot be made or written.
+          cli.UserError: it cannot be made or written, or is somebody's who has other files there.
         """
         try:
-            for name in (*KINDS, "tmp", "server", "log"):
-                folder = self.root / name
-                folder.mkdir(parents=True, exist_ok=True)
-                if not os.getuid():
-                    # Started by root, a server works as whom the folder belongs to.
-                    owner = self.root.stat()
-                    os.chown(folder, owner.st_uid, owner.st_gid)
+            self.root.mkdir(parents=True, exist_ok=True)
+            self._refuse_foreign()
+            for name in _PARTS:
+                (self.root / name).mkdir(exist_ok=True)
             # Passwords' hashes are nobody else's business.
             self.server.chmod(0o700)
         except OSError as error:
-            raise cli.UserError(f"{self.root}: cannot be made: {error.strerror}.") from error
+            raise cli.UserError(
+                f"{error.filename or self.root}: cannot be made: {error.strerror}; name a folder"
+                " that you may write."
+            ) from error
+
+    def _refuse_foreign(self) -> None:
+        """Refuses a folder with other things than a cache, and parts that lead out of it."""
+        with os.scandir(self.root) as entries:
+            found = {entry.name: entry for entry in entries}
+        if found and not found.keys() >= set(KINDS):
+            raise cli.UserError(
+                f"{self.root}: there are files in this folder and it is no cache, which has `ac`"
+                " and `cas`; name an empty folder or a cache."
+            )
+        for name in _PARTS:
+            if name in found and not found[name].is_dir(follow_symlinks=False):
+                raise cli.UserError(
+                    f"{self.root / name}: this is no folder, and a cache's part has to be one, not"
+                    " a symbolic link to one either; move it away, or name another folder."
+                )
 
     @contextlib.contextmanager
     def owned(self) -> Iterator[None]:
@@ -96,7 +142,9 @@ class Directory:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
-                raise cli.UserError(f"{self.root}: another server has this folder.") from error
+                raise cli.UserError(
+                    f"{self.root}: another server has this folder; stop it or name another folder."
+                ) from error
             for left in self.temporary.iterdir():
                 if left.is_dir():
                     shutil.rmtree(left)
@@ -110,6 +158,9 @@ class Directory:
         Args:
           path: where it is to stand.
           chunks: its content; an exception on the way leaves nothing.
+
+        Raises:
+          OSError: the disk is full, or the folder cannot be written.
         """
         path.parent.mkdir(exist_ok=True)
         descriptor, temporary = tempfile.mkstemp(dir=self.temporary)

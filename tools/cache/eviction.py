@@ -9,7 +9,6 @@ import contextlib
 import dataclasses
 import os
 import pathlib
-import stat
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -87,26 +86,23 @@ def entries(directory: Directory, kind: str) -> list[Entry]:
       OSError: a folder cannot be read.
     """
     found = []
-    for folder in _listed(directory.root / kind):
-        if not folder.is_dir(follow_symlinks=False):
+    for folder in sorted((directory.root / kind).iterdir()):
+        if folder.is_symlink() or not folder.is_dir():
             continue
-        for file in _listed(folder.path):
-            if not is_digest(file.name) or directory.path(kind, file.name) != pathlib.Path(file):
-                continue
-            with contextlib.suppress(FileNotFoundError):
-                status = file.stat(follow_symlinks=False)
-                if stat.S_ISREG(status.st_mode):
-                    found.append(_status(kind, file.name, status))
-    return found
+        with contextlib.suppress(FileNotFoundError), os.scandir(folder) as files:
+            found += [_entry(kind, file) for file in files if _is_entry(folder.name, file)]
+    return [entry for entry in found if entry]
 
 
-def _listed(folder: str | pathlib.Path) -> list[os.DirEntry[str]]:
-    """What is in a folder, by name; nothing if it is gone."""
+def _is_entry(folder: str, file: os.DirEntry[str]) -> bool:
+    return is_digest(file.name) and file.name[:2] == folder and file.is_file(follow_symlinks=False)
+
+
+def _entry(kind: str, file: os.DirEntry[str]) -> Entry | None:
     try:
-        with os.scandir(folder) as found:
-            return sorted(found, key=lambda entry: entry.name)
+        return _status(kind, file.name, file.stat(follow_symlinks=False))
     except FileNotFoundError:
-        return []
+        return None
 
 
 def _tree_files(directory: Directory, digest: str) -> set[str] | None:

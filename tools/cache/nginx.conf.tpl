@@ -2,9 +2,9 @@
 daemon off;
 pid "{{ root }}/server/nginx.pid";
 worker_processes {{ workers }};
-{% if user %}
-# Started by root, the workers write as whom the folder belongs to.
-user "{{ user }}";
+{% if by_root %}
+# By itself nginx would make its workers nobody, who cannot write root's folder.
+user root root;
 {% endif %}
 error_log "{{ root }}/log/error.log" warn;
 
@@ -18,7 +18,7 @@ http {
     access_log "{{ root }}/log/access.log" cache;
 
     # An upload is written here and renamed when it is whole, which only one file system can do at once.
-    client_body_temp_path "{{ root }}/tmp";
+    client_body_temp_path "{{ temporary }}";
     proxy_temp_path "{{ root }}/server/proxy";
     fastcgi_temp_path "{{ root }}/server/fastcgi";
     uwsgi_temp_path "{{ root }}/server/uwsgi";

@@ -3,7 +3,6 @@
 import ctypes
 import os
 import pathlib
-import pwd
 import signal
 import subprocess
 import time
@@ -12,21 +11,24 @@ import jinja2
 
 from tools.cache import settings as settings_lib
 from tools.cache import users as users_lib
+from tools.cache.directory import Directory
 from tools.cli import cli
 
 _TEMPLATE = pathlib.Path(__file__).with_name("nginx.conf.tpl")
 _PR_SET_PDEATHSIG = 1
 _SECONDS_TO_START = 10.0
+# Less than what a container's or a service's manager gives before it kills.
+_SECONDS_TO_STOP = 5.0
+# A log that is larger becomes the old one, which goes then: a build of all models writes 1 MB.
+_LARGEST_LOG = 16 << 20
 
 
-def configuration(
-    settings: settings_lib.Settings, user: str | None = None, workers: int = 2
-) -> str:
+def configuration(settings: settings_lib.Settings, by_root: bool = False, workers: int = 2) -> str:
     """Returns nginx's configuration file.
 
     Args:
       settings: what a person chose, checked.
-      user: whom the workers run as, where nginx is started by root.
+      by_root: whether nginx is started by root, whose the folder then is.
       workers: the number of worker processes.
     """
     environment = jinja2.Environment(
@@ -34,28 +36,21 @@ def configuration(
     )
     template = environment.from_string(_TEMPLATE.read_text(encoding="utf-8"))
     return template.render(
+        by_root=by_root,
         certificate=settings.certificate,
         key=settings.key,
         listen=settings.endpoint,
         readers=settings.readers,
         root=settings.directory.root,
-        user=user,
+        temporary=settings.directory.temporary,
         workers=workers,
         writers=settings.writers,
     )
 
 
-def _owner(directory: pathlib.Path) -> str | None:
-    """Whom a folder belongs to, if this is root, who alone can choose."""
-    if os.getuid():
-        return None
-    return pwd.getpwuid(directory.stat().st_uid).pw_name
-
-
 def prepare(settings: settings_lib.Settings) -> pathlib.Path:
     """Writes nginx's configuration and lists of passwords; returns the configuration's path."""
     server = settings.directory.server
-    owner = _owner(settings.directory.root)
     workers = len(os.sched_getaffinity(0))
     for name, users in (
         ("readers", settings.users),
@@ -65,12 +60,9 @@ def prepare(settings: settings_lib.Settings) -> pathlib.Path:
         with cli.output_file(str(path), "w") as stream:
             stream.write(users_lib.htpasswd(users))
         path.chmod(0o600)
-        if owner:
-            # The workers read it, and they are not root.
-            os.chown(path, settings.directory.root.stat().st_uid, -1)
     path = server / "nginx.conf"
     with cli.output_file(str(path), "w") as stream:
-        stream.write(configuration(settings, owner, workers))
+        stream.write(configuration(settings, not os.getuid(), workers))
     return path
 
 
@@ -117,6 +109,8 @@ def start(settings: settings_lib.Settings, runtime: pathlib.Path) -> subprocess.
             ],
             env={"OPENSSL_CONF": "/dev/null", "PATH": "/dev/null", "TZ": "UTC0"},
             preexec_fn=_end_with_parent,
+            # What is typed at a terminal ends this program, which then ends nginx in its own way.
+            start_new_session=True,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -126,7 +120,7 @@ def start(settings: settings_lib.Settings, runtime: pathlib.Path) -> subprocess.
         if process.poll() is not None:
             complaint = _first_complaint(output.read_text(encoding="utf-8", errors="replace"))
             raise cli.UserError(f"nginx does not start: {complaint}.")
-        if settings_lib.listens(settings):
+        if settings_lib.listens(settings.address, settings.port):
             return process
         if time.monotonic() > deadline:
             process.terminate()
@@ -136,3 +130,28 @@ def start(settings: settings_lib.Settings, runtime: pathlib.Path) -> subprocess.
                 f" seconds; its words are in {output}."
             )
         time.sleep(0.02)
+
+
+def rotate_logs(process: subprocess.Popen[bytes], directory: Directory) -> None:
+    """Keeps nginx's logs within a size: a large one gets another name, and nginx begins it anew.
+
+    Args:
+      process: the nginx that writes them.
+      directory: where they are.
+    """
+    large = [log for log in directory.logs.glob("*.log") if log.stat().st_size > _LARGEST_LOG]
+    for log in large:
+        log.replace(log.with_name(f"{log.name}.old"))
+    if large:
+        process.send_signal(signal.SIGUSR1)
+
+
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """Ends nginx: it takes no new request and finishes those that it has, for a few seconds."""
+    process.send_signal(signal.SIGQUIT)
+    try:
+        process.wait(_SECONDS_TO_STOP)
+    except subprocess.TimeoutExpired:
+        # Nobody waits for a client that hangs.
+        process.terminate()
+        process.wait()

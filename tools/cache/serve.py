@@ -9,6 +9,7 @@ import contextlib
 import os
 import pathlib
 import signal
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 
@@ -37,7 +38,9 @@ _WITHOUT_TLS = flags.DEFINE_bool(
 _MAX_SIZE = flags.DEFINE_string(
     "max_size", None, "What the cache may take, as in 20G; what was used longest ago goes."
 )
-_EVICT_EVERY = flags.DEFINE_float("evict_every", 300, "Seconds between two looks at that.")
+_EVICT_EVERY = flags.DEFINE_float(
+    "evict_every", 300, "Seconds between two looks at that.", lower_bound=0.1
+)
 _NGINX = flags.DEFINE_string("nginx", None, "The packaged nginx; the BUILD file names it.")
 
 
@@ -62,6 +65,19 @@ def _settings() -> settings.Settings:
     return chosen
 
 
+def _refuse_unreadable(chosen: settings.Settings) -> None:
+    """Refuses what root could read, but whom the cache belongs to cannot."""
+    # This program is read on while it runs: the workspace's part of it, the packages and nginx.
+    program = (__file__, flags.__file__, _NGINX.value and os.path.abspath(_NGINX.value))
+    for path in (chosen.certificate, chosen.key, *program):
+        if path and not os.access(path, os.R_OK):
+            raise cli.UserError(
+                f"{path}: user {os.getuid()}, whom {chosen.directory.root} belongs to and as whom"
+                " the server works, cannot read this; let that user read it, or name a folder of"
+                " root's."
+            )
+
+
 @contextlib.contextmanager
 def _evicting(directory: Directory, max_size: int | None) -> Iterator[None]:
     """Keeps the cache within a size as long as the block lasts."""
@@ -72,7 +88,17 @@ def _evicting(directory: Directory, max_size: int | None) -> Iterator[None]:
 
     def work() -> None:
         while not over.wait(_EVICT_EVERY.value):
-            evicted = eviction.evict(directory, max_size)
+            try:
+                evicted = eviction.evict(directory, max_size)
+            except OSError as error:
+                # The next round may find the folder as it has to be, and the server goes on.
+                print(
+                    f"ERROR: eviction broke off: {error}; it is tried again every"
+                    f" {_EVICT_EVERY.value:g} seconds.",
+                    file=sys.stderr,
+                    flush=True,
+                )
+                continue
             if evicted.results or evicted.files:
                 print(evicted, flush=True)
 
@@ -100,10 +126,9 @@ def _run_nginx(chosen: settings.Settings) -> None:
                     f"nginx ended with {process.returncode} by itself; its words are in"
                     f" {chosen.directory.logs}."
                 )
+            nginx.rotate_logs(process, chosen.directory)
     finally:
-        # Requests in progress are done first, but nobody waits for a client that hangs.
-        process.terminate()
-        process.wait()
+        nginx.stop(process)
 
 
 def _say(chosen: settings.Settings) -> None:
@@ -121,6 +146,8 @@ def main(argv: Sequence[str]) -> None:
     del argv
     chosen = _settings()
     max_size = settings.size(_MAX_SIZE.value) if _MAX_SIZE.value else None
+    chosen.directory.become_owner()
+    _refuse_unreadable(chosen)
     settings.take_port(chosen)
     chosen.directory.make()
     with chosen.directory.owned(), _evicting(chosen.directory, max_size):

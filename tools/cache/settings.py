@@ -79,7 +79,8 @@ def check(settings: Settings, without_tls: bool) -> None:
             cli.read_file(path, f"TLS {flag}")
             if not _PATH.fullmatch(path):
                 raise cli.UserError(
-                    f"--tls_{flag}={path}: a server's configuration cannot name this path."
+                    f"--tls_{flag}={path}: a server's configuration cannot name this path; take"
+                    " one of letters, digits and any of `._/+@=,:% -`."
                 )
     protected = "authenticated" in (settings.readers, settings.writers)
     if protected and not settings.users:
@@ -89,7 +90,13 @@ def check(settings: Settings, without_tls: bool) -> None:
         )
     if settings.users and not protected:
         raise cli.UserError(
-            "--users is given, but neither readers nor writers have to be authenticated."
+            "--users is given, but neither readers nor writers have to be authenticated; leave it"
+            " out, or give --writers=authenticated or --readers=authenticated."
+        )
+    if settings.readers == "authenticated" and settings.writers == "anonymous":
+        raise cli.UserError(
+            "--readers=authenticated asks for a password whom --writers=anonymous asks for none;"
+            " give --writers=authenticated or --readers=anonymous."
         )
     if settings.writers == "authenticated" and not _of_role(settings.users, "writer"):
         raise cli.UserError("no line of --users names a writer; or give --writers=nobody.")
@@ -157,12 +164,12 @@ def take_port(settings: Settings) -> None:
             ) from error
 
 
-def listens(settings: Settings) -> bool:
+def listens(address: str, port: int) -> bool:
     """Returns whether a server takes connections."""
     # Every address of the machine is listened on, but none can be called by that name.
-    address = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.address, settings.address)
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address, address)
     try:
-        socket.create_connection((address, settings.port), timeout=1).close()
+        socket.create_connection((host, port), timeout=1).close()
     except OSError:
         return False
     return True

@@ -10,12 +10,12 @@ from absl.testing import absltest, parameterized
 from buildgrid._protos.build.bazel.remote.execution.v2.remote_execution_pb2 import (
     ActionResult,
     Digest,
+    DirectoryNode,
     OutputFile,
 )
 from buildgrid._protos.build.bazel.remote.execution.v2.remote_execution_pb2 import (
     Directory as DirectoryMessage,
 )
-from buildgrid._protos.build.bazel.remote.execution.v2.remote_execution_pb2 import DirectoryNode
 from buildgrid._protos.google.rpc import code_pb2
 from buildgrid.server.exceptions import InvalidArgumentError, NotFoundError, StorageFullError
 

@@ -8,7 +8,6 @@ import sys
 from absl.testing import absltest, parameterized
 
 from tools.cache.directory import Directory
-from tools.cli import cli
 
 _SERVE, _EVICT = (os.path.abspath(path) for path in sys.argv[1:3])
 
@@ -25,7 +24,8 @@ class ServeTest(parameterized.TestCase):
         (("--backend=nginx", "--directory=/nowhere/x", "--users=/nowhere/y"), "/nowhere/y"),
         (("--backend=nginx", "--directory=/x", "--writers=nobody", "--max_size=9"), "--nginx"),
         (("--backend=buildgrid", "--directory=/x", "--writers=nobody", "--max_size=G"), "no size"),
-        (("--backend=buildgrid", "--directory=/dev/null/x", "--writers=nobody"), "be made"),
+        (("--backend=buildgrid", "--directory=/dev/null/x", "--writers=nobody"), "you may write"),
+        (("--backend=nginx", "--directory=/", "--writers=nobody"), "name an empty folder"),
         (("--backend=nginx", "--directory=/x", "elsewhere"), "unexpected argument"),
     )
     def test_serve(self, arguments, complaint):
@@ -37,7 +37,7 @@ class ServeTest(parameterized.TestCase):
 
     @parameterized.parameters(
         ((), "give --directory and --max_size"),
-        (("--directory=/nowhere", "--max_size=1G"), "no cache's folder"),
+        (("--directory=/nowhere", "--max_size=1G"), "no cache's folder.* has used"),
         (("--directory=/nowhere", "--max_size=1X"), "no size"),
     )
     def test_evict(self, arguments, complaint):
@@ -54,17 +54,20 @@ class ServeTest(parameterized.TestCase):
         self.assertEqual(ended.returncode, 0, ended.stderr)
         self.assertFalse(path.exists())
 
-    def test_a_folder_has_one_server(self):
+    def test_a_folder_that_cannot_be_read_is_said(self):
         directory = Directory(pathlib.Path(self.create_tempdir().full_path))
         directory.make()
-        left = directory.temporary / "0000000001"
-        left.write_bytes(b"half")
-        with directory.owned():
-            self.assertFalse(left.exists())
-            with self.assertRaisesRegex(cli.UserError, "another server"), directory.owned():
-                pass
-        with directory.owned():
-            pass
+        (directory.root / "cas").rmdir()
+        (directory.root / "cas").write_bytes(b"no folder")
+        ended = _run(_EVICT, f"--directory={directory.root}", "--max_size=1")
+        self.assertEqual(ended.returncode, 1, ended.stderr)
+        self.assertRegex(ended.stderr, "^ERROR: .*cas: Not a directory; .*\n$")
+
+    @parameterized.parameters("0", "-1")
+    def test_eviction_without_a_pause_is_refused(self, pause):
+        ended = _run(_SERVE, "--backend=nginx", f"--evict_every={pause}")
+        self.assertEqual(ended.returncode, 1)
+        self.assertIn("evict_every", ended.stderr + ended.stdout)
 
 
 if __name__ == "__main__":

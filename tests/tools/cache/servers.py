@@ -15,11 +15,13 @@ from collections.abc import Callable, Iterator, Sequence
 
 from absl import flags
 
+from tools.cache import settings
 from tools.cli import cli
 
 _SERVE = flags.DEFINE_string("serve", None, "The program; the BUILD file names it.")
 _NGINX = flags.DEFINE_string("nginx", None, "What it runs; the BUILD file names it.")
 
+_HOST = "127.0.0.1"
 WRITER = ("ci", "a-long-word-for-ci")
 READER = ("laptop", "a-long-word-for-laptops")
 WRONG = ("ci", "not-what-it-was-told")
@@ -50,7 +52,7 @@ def log_of(directory: pathlib.Path) -> pathlib.Path:
 
 def free_port() -> int:
     """Returns a port that nobody listens on at the moment."""
-    with socket.create_server(("127.0.0.1", 0)) as trial:
+    with socket.create_server((_HOST, 0)) as trial:
         return trial.getsockname()[1]
 
 
@@ -87,7 +89,7 @@ class Server:
     def address(self, port: int | None = None) -> str:
         """Returns what --remote_cache takes; another port is that of a proxy."""
         scheme = SCHEMES[self.backend] + ("s" if self.tls else "")
-        host = "localhost" if self.tls else "127.0.0.1"
+        host = "localhost" if self.tls else _HOST
         return f"{scheme}://{host}:{port or self.port}"
 
     def _descendants(self) -> list[int]:
@@ -107,7 +109,7 @@ class Server:
                 os.kill(pid, signal.SIGKILL)
         self.process.wait()
         # The workers are no children of this program.
-        while _listening(self.port):
+        while settings.listens(_HOST, self.port):
             time.sleep(0.02)
 
     def stop(self, number: int = signal.SIGTERM) -> int:
@@ -140,14 +142,6 @@ def traffic(log: str) -> Traffic:
         blobs=[(path, int(size)) for path, size in _GET.findall(log)],
         sent=sum(map(int, _PUT.findall(log))),
     )
-
-
-def _listening(port: int) -> bool:
-    try:
-        socket.create_connection(("127.0.0.1", port), timeout=1).close()
-    except OSError:
-        return False
-    return True
 
 
 def small_disk(directory: pathlib.Path, size: int) -> Callable[[], None]:
@@ -209,7 +203,7 @@ def serving(
     server = Server(backend, directory, port, process, any("--tls_key" in each for each in options))
     try:
         deadline = time.monotonic() + 30
-        while not _listening(port):
+        while not settings.listens(_HOST, port):
             if process.poll() is not None or time.monotonic() > deadline:
                 raise AssertionError(f"{backend} does not start: {log.read_text()[-2000:]}")
             time.sleep(0.05)

@@ -44,6 +44,7 @@ class SettingsTest(parameterized.TestCase):
         ({"users": ()}, "--users"),
         ({"users": (_READER,)}, "names a writer"),
         ({"writers": "anonymous"}, "neither readers nor writers"),
+        ({"writers": "anonymous", "readers": "authenticated"}, "or --readers=anonymous"),
         ({"writers": "anonymous", "users": (), "address": "0.0.0.0"}, "loopback"),
         ({"address": "192.0.2.1"}, "in clear"),
         ({"address": "::"}, "in clear"),
@@ -67,11 +68,11 @@ class SettingsTest(parameterized.TestCase):
     def test_a_port_that_is_taken_is_refused(self):
         with socket.create_server(("127.0.0.1", 0)) as other:
             taken = _changed(port=other.getsockname()[1])
-            self.assertTrue(settings.listens(taken))
+            self.assertTrue(settings.listens(taken.address, taken.port))
             with self.assertRaisesRegex(cli.UserError, "choose another"):
                 settings.take_port(taken)
         settings.take_port(taken)
-        self.assertFalse(settings.listens(taken))
+        self.assertFalse(settings.listens(taken.address, taken.port))
 
     @parameterized.parameters({"port": 70000}, {"address": "192.0.2.1"})
     def test_a_port_that_cannot_be_is_refused(self, **changes):
@@ -123,7 +124,8 @@ class ConfigurationTest(absltest.TestCase):
         self.assertNotIn("auth_basic", configuration)
 
     def test_uploads_wait_on_the_same_file_system(self):
-        self.assertIn('client_body_temp_path "/srv/cache/tmp"', nginx.configuration(_GOOD))
+        temporary = _GOOD.directory.temporary
+        self.assertIn(f'client_body_temp_path "{temporary}"', nginx.configuration(_GOOD))
 
     def test_tls_is_there_when_it_is_asked_for(self):
         plain = nginx.configuration(_GOOD)
@@ -134,7 +136,7 @@ class ConfigurationTest(absltest.TestCase):
 
     def test_only_root_names_a_user(self):
         self.assertIsNone(re.search(r"^user", nginx.configuration(_GOOD), re.MULTILINE))
-        self.assertIn('\nuser "cache";', nginx.configuration(_GOOD, user="cache"))
+        self.assertIn("\nuser root root;", nginx.configuration(_GOOD, by_root=True))
 
     def test_no_password_stands_in_it(self):
         self.assertNotIn(_WRITER.password, nginx.configuration(_GOOD))
