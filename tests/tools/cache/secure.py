@@ -10,7 +10,7 @@ from buildgrid._protos.build.bazel.remote.execution.v2 import (
 
 from tests.tools.cache import certificates, servers
 from tests.tools.cache.certificates import Certified
-from tests.tools.cache.small_workspace import ACTIONS
+from tests.tools.cache.small_workspace import ACTIONS, Outcome
 from tests.tools.cache.trial import READ, Trial, expect, noticed, seen
 
 # Bazel's exit code for an internal error.
@@ -47,6 +47,16 @@ def _tls_over_grpc(trial: Trial, server: servers.Server, right: Certified, wrong
     return f"right: {outcome.hits} hits; wrong: refused"
 
 
+def _read_trusting(trial: Trial, server: servers.Server, trusted: Certified) -> Outcome:
+    # Over HTTP Bazel 4.2.3 asks Java's list of authorities and not its own flag.
+    store = f"--host_jvm_args=-Djavax.net.ssl.trustStore={trusted.java_authorities}"
+    trial.reader.startup = [store]
+    try:
+        return trial.read(server)
+    finally:
+        trial.reader.startup = []
+
+
 def tls(trial: Trial) -> str:
     """TLS: a client that knows the authority, and one that knows another."""
     trial.prefilled()
@@ -56,14 +66,7 @@ def tls(trial: Trial) -> str:
     with trial.serve(*options) as server:
         if trial.backend == "buildgrid":
             return _tls_over_grpc(trial, server, right, wrong)
-        outcomes = []
-        for trusted in (wrong, right):
-            # Over HTTP Bazel 4.2.3 asks Java's list of authorities and not its own flag.
-            store = f"--host_jvm_args=-Djavax.net.ssl.trustStore={trusted.java_authorities}"
-            trial.reader.startup = [store]
-            outcomes.append(trial.read(server))
-        trial.reader.startup = []
-    unknown, known = outcomes
+        unknown, known = (_read_trusting(trial, server, trusted) for trusted in (wrong, right))
     expect(known.hits == ACTIONS, f"with the right authority: {known.log}")
     expect(unknown.hits == 0, f"with the wrong authority: {unknown.counts}")
     noticed(unknown)

@@ -100,6 +100,7 @@ class Client:
         self.workspace = folder / name
         # Bazel's further startup options; others than before start another server.
         self.startup: list[str] = []
+        self._started: list[subprocess.Popen[str]] = []
         self._home = folder / f"home-of-{name}"
         self._root = folder / f"root-of-{name}"
         for directory in (self.workspace / ".ci" / "log", self._home):
@@ -110,7 +111,7 @@ class Client:
 
     def command(self, *arguments: str) -> subprocess.Popen[str]:
         """Starts Bazel."""
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [
                 *bazel.command(),
                 f"--output_user_root={self._root}",
@@ -129,6 +130,13 @@ class Client:
             stderr=subprocess.STDOUT,
             text=True,
         )
+        self._started = [each for each in self._started if each.poll() is None] + [process]
+        return process
+
+    def interrupt(self) -> None:
+        """Ends what was started and still runs, so that the next Bazel need not wait for it."""
+        for process in self._started:
+            end(process)
 
     def start(self, seed: str, *options: str) -> subprocess.Popen[str]:
         """Starts a build of everything from nothing."""
@@ -159,9 +167,29 @@ class Client:
         bazel.remove(self._root)
 
 
-def finish(process: subprocess.Popen[str]) -> Outcome:
-    """Waits for a Bazel's end."""
-    log, _ = process.communicate(timeout=240)
+def end(process: subprocess.Popen[str]) -> None:
+    """Ends a Bazel, which then ends its build, if it still runs."""
+    if process.poll() is not None:
+        return
+    process.terminate()
+    try:
+        process.communicate(timeout=20)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
+
+
+def finish(process: subprocess.Popen[str], seconds: float = 240) -> Outcome:
+    """Waits for a Bazel's end.
+
+    Raises:
+      subprocess.TimeoutExpired: it took too long, and was ended.
+    """
+    try:
+        log, _ = process.communicate(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        end(process)
+        raise
     return outcome(process.returncode, log)
 
 

@@ -1,5 +1,8 @@
 """Tests of how a Bazel's words are read, on which the trial of failures relies."""
 
+import signal
+import subprocess
+
 from absl.testing import absltest
 
 from tests.tools.cache import small_workspace
@@ -33,6 +36,12 @@ class OutcomeTest(absltest.TestCase):
             outcome.notices, ["WARNING: Reading from Remote Cache: Connection refused"]
         )
         self.assertEqual(outcome.counts, {"internal": 1})
+
+    def test_a_bazel_that_takes_too_long_is_ended(self):
+        process = subprocess.Popen(["/bin/sleep", "100"], stdout=subprocess.PIPE, text=True)
+        with self.assertRaises(subprocess.TimeoutExpired):
+            small_workspace.finish(process, seconds=0.1)
+        self.assertEqual(process.returncode, -signal.SIGTERM)
 
     def test_the_whole_is_its_parts(self):
         expected = small_workspace.expected("seed")
