@@ -86,6 +86,7 @@ class FileStorage(StorageABC):
         path = self._path(digest)
         try:
             if path.stat().st_size != digest.size_bytes:
+                _LOGGER.warning("a file is not as long as was asked", tags={"digest": digest})
                 return False
             # Who is told that a blob is here relies on it soon.
             _note_use(path)
@@ -174,6 +175,7 @@ class FileActionCache(ActionCacheABC):
         except (DecodeError, InvalidArgumentError):
             # It is no result, or names what cannot be a file.
             pass
+        _LOGGER.warning("a result lacks files and goes", tags={"digest": action_digest})
         path.unlink(missing_ok=True)
         raise missing
 

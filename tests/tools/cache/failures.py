@@ -10,6 +10,7 @@ so it cannot be a test in a sandbox.
 import contextlib
 import os
 import pathlib
+import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -19,9 +20,9 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from tests.tools.cache import proxy, secure, servers, small_workspace
+from tests.tools.cache import keeping, losing, proxy, secure, servers, small_workspace
 from tests.tools.cache.small_workspace import ACTIONS, Client, Outcome
-from tests.tools.cache.trial import CI, READ, WRITER, Trial, expect, noticed, seen
+from tests.tools.cache.trial import CI, MINIMAL, READ, WRITER, Trial, expect, noticed, seen
 from tools.cache.directory import Directory
 from tools.cli import cli
 
@@ -30,7 +31,6 @@ _BACKENDS = flags.DEFINE_multi_enum(
 )
 _CASES = flags.DEFINE_list("cases", [], "The cases to try; all when not given.")
 
-_MINIMAL = "--config=minimal-download"
 _CLIENTS = 8
 # Both servers get a blob in pieces, and one is larger than this.
 _MIDDLE = 500_000
@@ -52,7 +52,7 @@ def minimal_download(trial: Trial) -> str:
     trial.prefilled()
     with trial.serve() as server:
         outcome = trial.reader.build(
-            trial.seed, READ, _MINIMAL, f"--remote_cache={server.address()}"
+            trial.seed, READ, MINIMAL, f"--remote_cache={server.address()}"
         )
     made, wanted = trial.reader.made(), small_workspace.expected(trial.seed)
     expect(outcome.code == 0 and outcome.hits == ACTIONS, f"not all were hits: {outcome.log}")
@@ -165,7 +165,7 @@ def killed_in_upload(trial: Trial) -> str:
     noticed(outcome)
     expect(not small_workspace.unsound(trial.cache), "a half blob has a whole one's name")
     with trial.serve() as server:
-        left = list((trial.cache / "tmp").iterdir())
+        left = list(Directory(trial.cache).temporary.iterdir())
         expect(not left, f"what was half written is still there: {left}")
         trial.fill(server)
         after = trial.read(server)
@@ -205,85 +205,6 @@ def disk_full(trial: Trial) -> str:
     return seen(filled)
 
 
-def _lost(trial: Trial, damage: Callable[[pathlib.Path], None]) -> Outcome:
-    """Damages a blob of a full cache and builds with the rest."""
-    digest = small_workspace.expected(trial.seed)["whole.bin"]
-    trial.prefilled()
-    with trial.serve() as server:
-        damage(Directory(trial.cache).path("cas", digest))
-        outcome = trial.read(server)
-        expect(outcome.hits == ACTIONS - 1, f"{outcome.counts}")
-        expect(outcome.run == 1, f"{outcome.counts}")
-        # CI mends it: it finds no result or no blob, and writes both anew.
-        again = trial.clients[2].build(
-            trial.seed,
-            CI,
-            f"--remote_cache={server.address()}",
-            WRITER,
-        )
-        trial.check(trial.clients[2], again)
-        after = trial.read(server)
-        expect(after.hits == ACTIONS, f"after CI built once more: {after.counts}")
-    return outcome
-
-
-def evicted_blob(trial: Trial) -> str:
-    """A blob is gone and the result that names it is there."""
-    return seen(_lost(trial, lambda path: path.unlink()))
-
-
-def _corrupt(path: pathlib.Path) -> None:
-    content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 1
-    path.write_bytes(content)
-
-
-def corrupted_blob(trial: Trial) -> str:
-    """A bit of a blob is another."""
-    outcome = _lost(trial, _corrupt)
-    if trial.backend == "nginx":
-        noticed(outcome)
-        return seen(outcome)
-    # This server looks itself, and then to Bazel the blob is just missing.
-    said = [line for line in trial.log().splitlines() if "not what its digest says" in line]
-    expect(bool(said), "the server said nothing")
-    return f"{seen(outcome)}; the server: {said[0].rpartition(': ')[2]}"
-
-
-def truncated_blob(trial: Trial) -> str:
-    """A blob is cut short, as after a power cut."""
-    return seen(_lost(trial, lambda path: os.truncate(path, 1000)))
-
-
-def evicted_under_minimal(trial: Trial) -> str:
-    """A blob that was left on the server is gone when a later build needs it."""
-    digest = small_workspace.expected(trial.seed)["part0.bin"]
-    trial.prefilled()
-    with trial.serve() as server:
-        options = (READ, _MINIMAL, f"--remote_cache={server.address()}")
-        first = trial.reader.build(trial.seed, *options)
-        expect(first.hits == ACTIONS, f"{first.counts}")
-        Directory(trial.cache).path("cas", digest).unlink()
-        # Now the whole has to be made here.
-        build = trial.reader.workspace / "BUILD"
-        recipe = build.read_text()
-        build.write_text(recipe.replace("cat $(SRCS) >", "cat  $(SRCS) >"))
-        try:
-            outcome = small_workspace.finish(trial.reader.resume(trial.seed, *options))
-            again = small_workspace.finish(
-                trial.reader.start(trial.seed, READ, f"--remote_cache={server.address()}")
-            )
-        finally:
-            build.write_text(recipe)
-    if outcome.code == 0:
-        wanted = small_workspace.expected(trial.seed)["whole.bin"]
-        expect(trial.reader.made()["whole.bin"] == wanted, "other bytes")
-    else:
-        noticed(outcome)
-    trial.check(trial.reader, again)
-    return f"ends with {outcome.code}; {seen(outcome)}"
-
-
 def eight_clients(trial: Trial) -> str:
     """Eight write and read one empty cache at once."""
     with trial.serve() as server:
@@ -320,11 +241,13 @@ CASES = (
     killed_in_upload,
     killed_in_download,
     disk_full,
-    evicted_blob,
-    evicted_under_minimal,
-    corrupted_blob,
-    truncated_blob,
+    losing.evicted_blob,
+    losing.evicted_under_minimal,
+    losing.corrupted_blob,
+    losing.truncated_blob,
     eight_clients,
+    keeping.evicting,
+    keeping.foreign_owner,
     secure.tls,
 )
 
@@ -342,7 +265,10 @@ def _bazels(folder: pathlib.Path, bazelrc: pathlib.Path) -> Iterator[list[Client
 def _tried(case: Callable[[Trial], str], trial: Trial) -> tuple[bool, str]:
     try:
         return True, case(trial)
-    except AssertionError as error:
+    except (AssertionError, subprocess.TimeoutExpired) as error:
+        # The next case starts its own.
+        for client in trial.clients:
+            client.interrupt()
         return False, str(error)
 
 
@@ -358,6 +284,8 @@ def main(argv: Sequence[str]) -> None:
         tempfile.TemporaryDirectory(prefix="cache-failures-") as folder,
         _bazels(pathlib.Path(folder), bazelrc) as clients,
     ):
+        # A server that root starts may be another user's.
+        os.chmod(folder, 0o711)
         for backend in _BACKENDS.value:
             for case in CASES:
                 if _CASES.value and case.__name__ not in _CASES.value:

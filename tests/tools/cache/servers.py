@@ -68,6 +68,10 @@ def write_users(path: pathlib.Path) -> None:
     path.chmod(0o600)
 
 
+class NotStarted(AssertionError):
+    """A server ended before it took connections, or takes none; the text is what it said."""
+
+
 @dataclasses.dataclass
 class Server:
     """A server that runs.
@@ -183,6 +187,9 @@ def serving(
       directory: the cache's folder.
       *options: the program's further flags.
       preparation: what the child does before it becomes the program.
+
+    Raises:
+      NotStarted: it does not start.
     """
     port = free_port()
     log = log_of(directory)
@@ -205,7 +212,7 @@ def serving(
         deadline = time.monotonic() + 30
         while not settings.listens(_HOST, port):
             if process.poll() is not None or time.monotonic() > deadline:
-                raise AssertionError(f"{backend} does not start: {log.read_text()[-2000:]}")
+                raise NotStarted(f"{backend} does not start: {log.read_text()[-2000:]}")
             time.sleep(0.05)
         yield server
     finally:

@@ -10,6 +10,7 @@ from tests.tools.cache.small_workspace import ACTIONS, Client, Outcome
 
 CI = "--config=ci"
 READ = "--config=remote-cache"
+MINIMAL = "--config=minimal-download"
 WRITER = servers.authorization(servers.WRITER)
 
 

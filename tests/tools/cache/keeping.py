@@ -1,0 +1,106 @@
+"""The cases of what a server does with its folder: eviction beside it, and whose it is."""
+
+import os
+import pathlib
+import shutil
+import time
+
+from tests.tools.cache import certificates, servers, small_workspace
+from tests.tools.cache.small_workspace import ACTIONS
+from tests.tools.cache.trial import CI, WRITER, Trial, expect, seen
+from tools.cache import eviction
+from tools.cache.directory import KINDS, Directory
+from tools.cli import cli
+
+_OWNER = 65534
+
+
+def _size(directory: Directory) -> int:
+    return sum(entry.size for kind in KINDS for entry in eviction.entries(directory, kind))
+
+
+def _without_files(directory: Directory) -> list[str]:
+    """The results that name a file that is not there."""
+    files = {entry.digest for entry in eviction.entries(directory, "cas")}
+    return [
+        result.digest
+        for result in eviction.entries(directory, "ac")
+        if not (eviction.named_files(directory, result.digest) or frozenset({""})) <= files
+    ]
+
+
+def _expect_bound(directory: Directory, max_size: int) -> None:
+    deadline = time.monotonic() + 20
+    while _size(directory) > max_size and time.monotonic() < deadline:
+        time.sleep(0.1)
+    expect(_size(directory) <= max_size, f"{_size(directory)} bytes stayed, of {max_size}")
+    # Results go first, so between two rounds none lacks a file.
+    expect(not _without_files(directory), "a result stayed whose files went")
+
+
+def evicting(trial: Trial) -> str:
+    """The server evicts while builds write and read."""
+    directory = Directory(trial.cache)
+    # The whole fits, and half of its parts.
+    max_size = len(small_workspace.whole(trial.seed)) * 3 // 2
+    with trial.serve(f"--max_size={max_size}", "--evict_every=0.2") as server:
+        trial.fill(server)
+        _expect_bound(directory, max_size)
+        outcome = trial.read(server)
+        expect(
+            outcome.hits > 0 and outcome.run > 0 and outcome.hits + outcome.run == ACTIONS,
+            f"of a part of it: {outcome.counts}",
+        )
+        # More of the same size comes, and goes on the way.
+        for number in range(2):
+            seed = f"{trial.seed} {number}"
+            client = trial.clients[2 + number]
+            built = client.build(seed, CI, f"--remote_cache={server.address()}", WRITER)
+            trial.check(client, built, seed)
+            trial.read(server, seed=seed)
+        _expect_bound(directory, max_size)
+        expect(server.stop() == 0, "the server did not end well")
+    told = [line for line in trial.log().splitlines() if " bytes are left." in line]
+    expect(bool(told), "the server said nothing of what went")
+    expect("eviction broke off" not in trial.log(), trial.log()[-2000:])
+    return f"{seen(outcome)}; {len(told)} rounds; {told[-1]}"
+
+
+def _may_enter(path: pathlib.Path) -> bool:
+    """Whether everybody can reach a file."""
+    return all(parent.stat().st_mode & 0o001 for parent in path.resolve().parents)
+
+
+def foreign_owner(trial: Trial) -> str:
+    """Root starts a server on the folder of another user, who has no name."""
+    if os.getuid():
+        return "not tried: only root can become somebody else"
+    key = certificates.make(trial.folder, "mine")
+    os.chmod(key.key, 0o600)
+    trial.cache.mkdir()
+    os.chown(trial.cache, _OWNER, _OWNER)
+    program = pathlib.Path(servers.program()[0])
+    reachable = _may_enter(program) and _may_enter(pathlib.Path(cli.workspace(), "WORKSPACE"))
+    secured = (f"--tls_certificate={key.certificate}", f"--tls_key={key.key}")
+    for options, unreadable in ((secured, key.key), ((), program)):
+        if unreadable == program and reachable:
+            continue
+        try:
+            with trial.serve(*options):
+                raise AssertionError(f"served, though user {_OWNER} cannot read {unreadable}")
+        except servers.NotStarted as error:
+            last = str(error).strip().splitlines()[-1]
+            right = "as whom the server works, cannot read this; let that user" in last
+            expect(right and (str(key.key) in last) == (unreadable == key.key), str(error))
+    if not reachable:
+        return "refused: the owner cannot read the program"
+    with trial.serve() as server:
+        trial.fill(server)
+    other = "buildgrid" if trial.backend == "nginx" else "nginx"
+    with servers.serving(other, trial.cache, f"--users={trial.users}") as server:
+        outcome = trial.read(server)
+    expect(outcome.hits == ACTIONS, f"served by {other}: {outcome.counts}")
+    owners = {path.stat().st_uid for path in [trial.cache, *trial.cache.rglob("*")]}
+    expect(owners == {_OWNER}, f"files of {owners}")
+    shutil.rmtree(trial.cache)
+    return f"{other} goes on: {seen(outcome)}; every file is user {_OWNER}'s"
