@@ -38,7 +38,7 @@ def main(argv: Sequence[str]) -> None:
         ) from error
     address = f"http://{server.HOST}:{running.server_port}/"
     print(f"{model.given} is shown at {address} until this is interrupted (Ctrl-C).", flush=True)
-    signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGINT))
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with running, contextlib.suppress(KeyboardInterrupt):
         if _BROWSE.value:
             webbrowser.open(address)
