@@ -91,7 +91,6 @@ class Interpreter:
         source: str,
         threads: int = 1,
         xnnpack: bool = True,
-        preserve_all_tensors: bool = False,
         model: inspected.Model | None = None,
         delegates: Sequence[Any] = (),
     ) -> None:
@@ -102,8 +101,6 @@ class Interpreter:
           source: its name, for messages.
           threads: how many threads compute.
           xnnpack: whether XNNPACK's kernels are used where it has some.
-          preserve_all_tensors: whether what each operator gave can be read after a run. It takes
-            more memory, and XNNPACK, which keeps what is inside it to itself, is left out.
           model: what tools/inspect's reader made of the content, if it has been read already.
           delegates: as tf.lite.Interpreter takes them; they come before XNNPACK.
 
@@ -122,15 +119,13 @@ class Interpreter:
                 " damaged or is not meant to be run, give another one."
             )
         resolver = tf.lite.experimental.OpResolverType
-        self._preserved = preserve_all_tensors
         try:
             self._interpreter = tf.lite.Interpreter(
                 model_content=content,
                 num_threads=threads,
                 experimental_op_resolver_type=resolver.BUILTIN
-                if xnnpack and not preserve_all_tensors
+                if xnnpack
                 else resolver.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
-                experimental_preserve_all_tensors=preserve_all_tensors,
                 experimental_delegates=list(delegates),
             )
             self._interpreter.allocate_tensors()
@@ -191,19 +186,20 @@ class Interpreter:
         return self.output_values()
 
     def tensor(self, index: int) -> np.ndarray:
-        """Returns a copy of any tensor of the first subgraph after the last run, as it is stored.
+        """Returns a copy of an input or output after the last run, as it is stored.
+
+        The memory of any other tensor may hold something else by then, also with TensorFlow Lite's
+        `experimental_preserve_all_tensors`: an operator that works in place writes over its input.
 
         Args:
           index: its number, as `inspected.Tensor.index`.
 
         Raises:
-          cli.UserError: there is none, or nothing is in it; or the model was loaded without
-            `preserve_all_tensors`, and its memory may hold something else by now.
+          cli.UserError: it is neither, or nothing is in it.
         """
-        ends = [port.index for port in (*self.inputs, *self.outputs)]
-        if not self._preserved and index not in ends:
+        if index not in [port.index for port in (*self.inputs, *self.outputs)]:
             raise cli.UserError(
-                f"{self.source}: tensor {index} is not kept; load with preserve_all_tensors."
+                f"{self.source}: tensor {index} is not kept; only inputs and outputs are."
             )
         try:
             return self._interpreter.get_tensor(index)
