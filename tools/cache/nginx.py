@@ -19,7 +19,7 @@ _PR_SET_PDEATHSIG = 1
 _SECONDS_TO_START = 10.0
 # Less than what a container's or a service's manager gives before it kills.
 _SECONDS_TO_STOP = 5.0
-# A log that is larger becomes the old one, which goes then: a build of all models writes 1 MB.
+# A log that is larger becomes the old one, and what was the old one goes.
 _LARGEST_LOG = 16 << 20
 
 
