@@ -12,6 +12,8 @@ from tools.interpreter.vision import Detection
 # Steps of the golden angle around the circle of hues keep neighbouring classes apart.
 _GOLDEN_TURN = 0.618033988749895
 _OVERLAY_OPACITY = 0.55
+# Smaller parts of a picture share a line of the legend.
+_LEAST_SHARE = 0.01
 _WARNING = (176, 0, 32)
 _PAPER = (250, 250, 250)
 _INK = (24, 24, 24)
@@ -162,10 +164,15 @@ def overlay(image: Image.Image, segmented: np.ndarray, names: Sequence[str]) -> 
     palette = np.array([colour(label) for label in range(256)], np.uint8)
     layer = Image.fromarray(palette[segmented])
     blended = Image.blend(image, layer, _OVERLAY_OPACITY)
+    known = shares(segmented)
     rows = [
         (colour(label), f"{labels.name(names, label)}  {share:.1%}")
-        for label, share in shares(segmented)
+        for label, share in known
+        if share >= _LEAST_SHARE
     ]
+    if len(rows) < len(known):
+        rest = sum(share for _, share in known if share < _LEAST_SHARE)
+        rows.append((_PAPER, f"{len(known) - len(rows)} others  {rest:.1%}"))
     return _rows(blended, rows, "Classes, part of the picture")
 
 

@@ -27,7 +27,7 @@ def _is_picture(tensor: Tensor) -> bool:
 
 def _of_one_output(taken: Tensor, given: Tensor) -> str | None:
     shape = given.shape
-    if _is_picture(given) and shape[1] > taken.shape[1]:
+    if _is_picture(given) and (shape[1] > taken.shape[1] or -1 in given.shape_signature[1:3]):
         return SUPER_RESOLUTION
     if len(shape) == 3 or len(shape) == 4 and min(shape[1:3]) > 1:
         return SEGMENTATION

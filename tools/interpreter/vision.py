@@ -17,6 +17,8 @@ from tools.preprocessing import normalization, pictures
 
 # What a pixel of the enlarged picture depends on reaches fewer pixels to each side.
 _TILE_OVERLAP = 16
+# Height and width of the parts for a model that takes pictures of any size.
+_TILE = (256, 256)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -140,6 +142,14 @@ class Enlarger(_Vision):
     """
 
     def __init__(self, interpreter: Interpreter, preprocessing: str) -> None:
+        graph = interpreter.model.subgraphs[0]
+        signature = graph.tensors[graph.inputs[0]].shape_signature
+        if len(signature) == 4 and -1 in signature[1:3]:
+            interpreter.resize({interpreter.inputs[0].name: [1, *_TILE, signature[3]]})
+            # The shape of what it gives is known when it has run once.
+            port = interpreter.inputs[0]
+            [given] = interpreter.run([np.zeros(port.shape, port.dtype)])
+            interpreter.outputs = (dataclasses.replace(interpreter.outputs[0], shape=given.shape),)
         super().__init__(interpreter, preprocessing)
         shape = interpreter.outputs[0].shape
         self.factor = shape[1] // self.height

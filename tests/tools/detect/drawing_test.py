@@ -101,6 +101,13 @@ class OverlayTest(absltest.TestCase):
         for label, present in ((0, True), (1, False), (2, True)):
             self.assertEqual((legend == drawing.colour(label)).all(axis=2).any(), present, label)
 
+    def test_small_parts_share_a_line_of_the_legend(self):
+        segmented = np.zeros((300, 400), np.uint8)
+        segmented[0, :60] = np.arange(60)
+        short = drawing.overlay(_grey(), segmented, _NAMES)
+        self.assertEqual(short.height, 300)
+        self.assertFalse((np.asarray(short)[:, 400:] == drawing.colour(40)).all(axis=2).any())
+
     def test_shares(self):
         segmented = np.array([[3, 3], [3, 1]], np.uint8)
         self.assertEqual(drawing.shares(segmented), [(3, 0.75), (1, 0.25)])

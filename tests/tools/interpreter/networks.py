@@ -162,6 +162,26 @@ def doubled_picture(side: int = 8, description: str = "made for a test") -> byte
     return models.pack(maker.model)
 
 
+def doubled_picture_of_any_size() -> bytes:
+    """The same for pictures of any size, which the file states as pictures of one pixel."""
+    maker = models.Maker()
+    picture, result = maker.tensor("picture", [1, 1, 1, 3]), maker.tensor("result", [1, 1, 1, 3])
+    for tensor in (picture, result):
+        maker.graph.tensors[tensor].shapeSignature = np.array([1, -1, -1, 3], np.int32)
+    fourfold = maker.tensor("fourfold", [1, 1, 1, 12])
+    concatenation = maker.operator(tflite.BuiltinOperator.CONCATENATION, [picture] * 4, [fourfold])
+    concatenation.builtinOptionsType = tflite.BuiltinOptions.ConcatenationOptions
+    concatenation.builtinOptions = tflite.ConcatenationOptionsT()
+    concatenation.builtinOptions.axis = 3
+    spread = maker.operator(tflite.BuiltinOperator.DEPTH_TO_SPACE, [fourfold], [result])
+    spread.builtinOptionsType = tflite.BuiltinOptions.DepthToSpaceOptions
+    spread.builtinOptions = tflite.DepthToSpaceOptionsT()
+    spread.builtinOptions.blockSize = 2
+    maker.graph.inputs = np.array([picture], np.int32)
+    maker.graph.outputs = np.array([result], np.int32)
+    return models.pack(maker.model)
+
+
 def ranked_classes(classes: int, best: list[int]) -> bytes:
     """A classifier of float pictures of 8x8 that says the same of every one.
 

@@ -93,6 +93,14 @@ class VisionTest(parameterized.TestCase):
         np.testing.assert_array_equal(np.asarray(large), np.asarray(expected))
         self.assertLen(calls, len(enlarger.tiles(image)))
 
+    def test_a_model_of_pictures_of_any_size(self):
+        content = networks.doubled_picture_of_any_size()
+        self.assertEqual(tasks.of(reader.read(content, "m"), "m"), tasks.SUPER_RESOLUTION)
+        image = _noise(300, 20)
+        large = vision.Enlarger(_load(content), "identity").enlarge(image)
+        expected = image.resize((600, 40), Image.Resampling.NEAREST)
+        np.testing.assert_array_equal(np.asarray(large), np.asarray(expected))
+
     def test_what_does_not_fit(self):
         for make, content, preprocessing, message in [
             (vision.Detector, networks.doubled_sum(), "identity", r"takes \[\[1, 4\], \[1, 4\]\]"),
