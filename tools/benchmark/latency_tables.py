@@ -1,5 +1,6 @@
 """A benchmark as tables for a terminal of 80 columns or more."""
 
+import math
 from collections.abc import Sequence
 
 from rich.console import Console
@@ -34,10 +35,11 @@ def megabytes(size: int | None) -> str:
 
 
 def ratio_text(value: float | None) -> str:
-    """Returns a ratio with three digits that count; "-" for none."""
+    """Returns a ratio with three digits or more that count; "-" for none."""
     if value is None:
         return "-"
-    return f"{value:.2f}" if value < 10 else f"{value:.1f}" if value < 100 else f"{value:.0f}"
+    magnitude = math.floor(math.log10(value)) if value > 0 else 0
+    return f"{value:.{max(2 - magnitude, 0)}f}"
 
 
 def _columns(percentiles: bool) -> tuple[str, ...]:
@@ -217,9 +219,8 @@ def show(console: Console, benchmark: Benchmark, operators: int) -> None:
             title = f"{escape(one.model)}, {one.configuration}"
             console.print(_slowest(title, one.profile, operators))
             console.print(_by_name(title, one.profile))
-            part = one.profile.total / one.profile.whole if one.profile.whole else 0.0
             console.print(
-                f"The operators' times add up to {part:.1%} of the"
+                f"The operators' times add up to {one.profile.explained:.1%} of the"
                 f" {milliseconds(one.profile.whole)} ms that a run took while they were timed."
             )
     for note in notes(benchmark):

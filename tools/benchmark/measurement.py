@@ -46,13 +46,18 @@ class Profile:
 
     Attributes:
       operators: in the order in which they ran.
-      total: the sum of all operators' seconds in a run.
       whole: the seconds of a run while it was profiled.
+      explained: which part of a run the sum of its operators is.
     """
 
     operators: tuple[Operator, ...]
-    total: float
     whole: float
+    explained: float
+
+    @property
+    def total(self) -> float:
+        """All operators' seconds together."""
+        return sum(operator.seconds for operator in self.operators)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -141,10 +146,11 @@ def of_worker(
     profile = None
     if profiled:
         timed, whole = profiled
+        parts = zip(operator_profile.sum_of(timed), whole, strict=True)
         profile = Profile(
             tuple(Operator(one.name, one.where, statistics.median(one.seconds)) for one in timed),
-            statistics.median(operator_profile.sum_of(timed)),
             statistics.median(whole),
+            statistics.median(total / run for total, run in parts),
         )
     return Measurement(
         model=task.name,
@@ -182,8 +188,8 @@ def of_results(
         operators = results[-1].operators
         profile = Profile(
             tuple(Operator(one.name, one.where, one.seconds) for one in operators),
-            sum(one.seconds for one in operators),
             results[-1].mean,
+            sum(one.seconds for one in operators) / results[-1].mean,
         )
     memory = [result.memory for result in results if result.memory is not None]
     return Measurement(

@@ -96,6 +96,17 @@ class TablesTest(parameterized.TestCase):
         self.assertNotIn("p99", text)
 
     @parameterized.parameters(
+        (None, "-"),
+        (0.00123, "0.00123"),
+        (0.5, "0.500"),
+        (1.5, "1.50"),
+        (12.3, "12.3"),
+        (456, "456"),
+    )
+    def test_ratios(self, ratio, expected):
+        self.assertEqual(latency_tables.ratio_text(ratio), expected)
+
+    @parameterized.parameters(
         (None, "-"), (0.0000123, "0.012"), (0.00123, "1.23"), (0.0123, "12.3"), (6.4, "6400")
     )
     def test_milliseconds(self, seconds, expected):
