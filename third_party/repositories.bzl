@@ -222,6 +222,12 @@ def third_party_repositories():
         lock = "//third_party/provenance:requirements.lock",
     )
 
+    # Asked for by tests of pages alone.
+    python_site(
+        name = "playwright_site",
+        lock = "//third_party/playwright:requirements.lock",
+    )
+
     # Asked for by `tools/cache` alone.
     debian_packages(
         name = "cache_debian",

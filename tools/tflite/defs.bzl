@@ -2,6 +2,7 @@
 
 load("//tools/tflite/private:accuracy_test.bzl", _accuracy_test = "accuracy_test")
 load("//tools/tflite/private:architecture.bzl", _architecture = "architecture")
+load("//tools/tflite/private:catalogue.bzl", _catalogue = "catalogue")
 load("//tools/tflite/private:checkpoint.bzl", _checkpoint = "checkpoint")
 load("//tools/tflite/private:frozen_graph.bzl", _frozen_graph = "frozen_graph")
 load("//tools/tflite/private:photograph_dataset.bzl", _photograph_dataset = "photograph_dataset")
@@ -34,6 +35,7 @@ TfliteInfo = _TfliteInfo
 
 accuracy_test = _accuracy_test
 architecture = _architecture
+catalogue = _catalogue
 checkpoint = _checkpoint
 frozen_graph = _frozen_graph
 photograph_dataset = _photograph_dataset

@@ -2,6 +2,7 @@
 
 load("//tools/tensorflow:toolchain.bzl", "TOOLCHAIN_TYPE")
 load(":canonical.bzl", "CANONICAL_TFLITE_ATTRS", "canonicalize_tflite")
+load(":card.bzl", "card")
 load(":checked.bzl", "CHECK_TFLITE_ATTRS", "check_tflite")
 load(":conversion.bzl", "ConversionInfo", "description")
 load(":golden_test.bzl", "golden_test")
@@ -134,6 +135,9 @@ def tflite_model(
         inference_output_type = "FLOAT",
         minimum_operators = 10,
         float_operators = [],
+        about = "",
+        task = "other",
+        float_sibling = None,
         **kwargs):
     """A .tflite, from a frozen graph, by a converter of the resolved TensorFlow toolchain.
 
@@ -143,6 +147,7 @@ def tflite_model(
     `identity`, a JSON object with the model's name, weights and TensorFlow;
     `provenance`, also as `NAME.provenance`, what the model was made from: an in-toto statement and an ML-BOM;
     `report`, also as `NAME.report`, what is in it, as tools/inspect/report.schema.json says. `NAME.recipe` checks the recipe;
+    `NAME.card` is a page about it for people;
     `NAME.raw` converts, for TOCO as a genrule; `NAME.reproducibility_test` converts again under another
     environment and expects the same file; below `models/`, `NAME.golden_test` expects the digests of
     `models/models.lock.json`.
@@ -170,6 +175,10 @@ def tflite_model(
       inference_output_type: MLIR: the same of its outputs.
       minimum_operators: with fewer operators the build fails: the export was broken.
       float_operators: operators, as "SOFTMAX", that may compute in floating point in a full-integer model.
+      about: what the model is, in a sentence, for its card and the catalogue.
+      task: what the model is for, likewise: "classification", "object detection", "question answering",
+        "segmentation", "super resolution" or "other".
+      float_sibling: the same network in floating point, with which the card compares the model on photographs.
       **kwargs: attributes that every rule has.
     """
     toco_only = {
@@ -233,6 +242,16 @@ def tflite_model(
             output_group = group,
             **kwargs
         )
+
+    # A comparison runs two networks, which `//...` need not do.
+    card(
+        name = name + ".card",
+        about = about,
+        float_sibling = float_sibling,
+        model = ":" + name,
+        task = task,
+        **dict(kwargs, tags = kwargs.get("tags", []) + ["manual"])
+    )
     reproducibility_test(
         name = name + ".reproducibility_test",
         converter = converter,

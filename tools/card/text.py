@@ -1,0 +1,63 @@
+"""Numbers as a page shows them. No locale has a say."""
+
+import re
+
+import markupsafe
+
+
+def integer(value: int) -> str:
+    """Returns 16567808 as "16,567,808"."""
+    return f"{value:,}"
+
+
+def _scaled(value: int, units: tuple[str, ...]) -> str:
+    """Returns a number in the first unit in which it has at most three digits before the point."""
+    scaled = float(value)
+    unit = 0
+    while scaled >= 999.5 and unit + 1 < len(units):
+        scaled /= 1000
+        unit += 1
+    return f"{three_digits(scaled) if unit else value} {units[unit]}".rstrip()
+
+
+def size(value: int) -> str:
+    """Returns bytes in the decimal unit that fits, three digits: 16567808 as "16.6 MB"."""
+    return _scaled(value, ("bytes", "kB", "MB", "GB"))
+
+
+def count(value: int) -> str:
+    """Returns 4183218 as "4.18 M"; below a thousand the number itself."""
+    return _scaled(value, ("", "k", "M", "G"))
+
+
+def three_digits(value: float) -> str:
+    """Returns a number between 0 and 1000 with three digits: "16.6", "4.18", "127"."""
+    return (
+        f"{value:.0f}" if value >= 99.95 else f"{value:.1f}" if value >= 9.995 else f"{value:.2f}"
+    )
+
+
+def real(value: float) -> str:
+    """Returns a real number with four significant digits and a true minus sign."""
+    return f"{value:.4g}".replace("-", "\N{MINUS SIGN}")
+
+
+def share(value: float) -> str:
+    """Returns 0.0123 as "1.23 %"; what is there but too small to show as "< 0.01 %"."""
+    if 0 < value < 0.00005:
+        return "< 0.01 %"
+    return f"{value * 100:.2f} %"
+
+
+def shape(lengths: tuple[int, ...] | list[int]) -> str:
+    """Returns [1, 320, 320, 3] as "1 × 320 × 320 × 3".
+
+    A file has no lengths for a scalar, nor for what a custom operator decides when it runs.
+    """
+    return " × ".join("any" if length < 0 else str(length) for length in lengths) or "not stated"
+
+
+def breakable(name: str) -> markupsafe.Markup:
+    """Returns a name, escaped, that may break behind slashes, underscores, colons, semicolons."""
+    escaped = markupsafe.escape(name)
+    return markupsafe.Markup(re.sub(r"(?<=[/_;:])(?=\w)", "<wbr>", str(escaped)))

@@ -1,0 +1,125 @@
+"""A page for people that says what a model is, and its row of the catalogue."""
+
+load(":errors.bzl", "fail_attribute")
+load(":providers.bzl", "TfliteInfo")
+
+TASKS = [
+    "classification",
+    "object detection",
+    "other",
+    "question answering",
+    "segmentation",
+    "super resolution",
+]
+
+CardInfo = provider(
+    doc = "A model's card.",
+    fields = {
+        "page": "File: the page, which needs no other file.",
+        "row": "File: a JSON object, the model's row of the catalogue.",
+        "beside": "list of Files: what the page links to, by name in its own folder.",
+    },
+)
+
+def _compare(ctx, model, sibling):
+    """Registers the action that runs both networks and returns its File."""
+    comparison = ctx.actions.declare_file(ctx.attr.model.label.name + ".comparison.json")
+    arguments = ctx.actions.args()
+    arguments.add("--model", model.model)
+    arguments.add("--float_model", sibling[TfliteInfo].model)
+    arguments.add("--float_name", sibling.label.name)
+    arguments.add("--preprocessing", model.graph.preprocessing)
+    arguments.add_joined("--photographs", ctx.files._photographs, join_with = ",")
+    arguments.add("--output", comparison)
+    ctx.actions.run(
+        executable = ctx.executable._compare_with_float,
+        arguments = [arguments],
+        inputs = [model.model, sibling[TfliteInfo].model] + ctx.files._photographs,
+        outputs = [comparison],
+        mnemonic = "CompareWithFloat",
+        progress_message = "Comparing %s with its float sibling" % ctx.attr.model.label,
+    )
+    return comparison
+
+def _card_impl(ctx):
+    model = ctx.attr.model[TfliteInfo]
+    name = ctx.attr.model.label.name
+    sibling = ctx.attr.float_sibling
+    if sibling and sibling.label == ctx.attr.model.label:
+        fail_attribute(ctx, "float_sibling", sibling.label, "give another model, which computes in floating point")
+    comparison = _compare(ctx, model, sibling) if sibling else None
+    groups = ctx.attr.model[OutputGroupInfo]
+    report = groups.report.to_list()[0]
+    beside = {file.basename[len(name):]: file for file in groups.provenance.to_list()}
+    page = ctx.actions.declare_file(name + ".card.html")
+    row = ctx.actions.declare_file(name + ".card.json")
+    arguments = ctx.actions.args()
+    arguments.add("--name", name)
+    arguments.add("--task", ctx.attr.task)
+    arguments.add("--about", ctx.attr.about)
+    arguments.add("--model", model.model)
+    arguments.add("--report", report)
+    arguments.add("--statement", beside[".provenance.json"])
+    arguments.add("--mlbom", beside[".mlbom.json"])
+    arguments.add("--lock", ctx.file._lock)
+    if comparison:
+        arguments.add("--comparison", comparison)
+    arguments.add("--card", page)
+    arguments.add("--row", row)
+    ctx.actions.run(
+        executable = ctx.executable._write_card,
+        arguments = [arguments],
+        inputs = [model.model, report, ctx.file._lock] + beside.values() + ([comparison] if comparison else []),
+        outputs = [page, row],
+        mnemonic = "Card",
+        progress_message = "Writing the card of %s" % ctx.attr.model.label,
+    )
+    return [
+        DefaultInfo(files = depset([page]), runfiles = ctx.runfiles(files = [page])),
+        OutputGroupInfo(
+            comparison = depset([comparison] if comparison else []),
+            row = depset([row]),
+        ),
+        CardInfo(page = page, row = row, beside = beside.values()),
+    ]
+
+card = rule(
+    implementation = _card_impl,
+    doc = """Makes `MODEL.card.html`, for people: what a model is, what it weighs, how it is quantized, what it was made from.
+
+Output groups: `comparison`, a JSON object of how far the model is from its float sibling on photographs, if it has one;
+`row`, what the catalogue says of it.""",
+    attrs = {
+        "about": attr.string(doc = "What the model is, in a sentence."),
+        "float_sibling": attr.label(
+            doc = "The same network in floating point, a `tflite_model`; both are run on photographs.",
+            providers = [TfliteInfo],
+        ),
+        "model": attr.label(
+            doc = "The model, a `tflite_model`.",
+            mandatory = True,
+            providers = [TfliteInfo],
+        ),
+        "task": attr.string(
+            doc = "What the model is for.",
+            default = "other",
+            values = TASKS,
+        ),
+        "_compare_with_float": attr.label(
+            default = Label("//tools/card:compare_with_float"),
+            executable = True,
+            cfg = "exec",
+        ),
+        "_lock": attr.label(
+            default = Label("//models:models.lock.json"),
+            allow_single_file = True,
+        ),
+        "_photographs": attr.label(default = Label("//third_party/photographs:for_comparison")),
+        "_write_card": attr.label(
+            default = Label("//tools/card:write_card"),
+            executable = True,
+            cfg = "exec",
+        ),
+    },
+    provides = [CardInfo],
+)
