@@ -120,7 +120,7 @@
 <desc id="map-text">{{ layer_rows | length }} layers; the largest is {{ layer_rows[0].name }} with {{ layer_rows[0].size | size }}, {{ (layer_rows[0].size / size) | share }} of the file. The table below says the same.</desc>
 {% for tile in tiles %}
 <g><title>{{ tile.title }}</title><rect class="k{{ tile.kind }}" x="{{ tile.x }}" y="{{ tile.y }}" width="{{ tile.width }}" height="{{ tile.height }}" rx="3"/>
-{% for line in tile.lines %}<text x="{{ tile.x + 8 }}" y="{{ tile.y + 19 + 17 * loop.index0 }}"{% if loop.index0 or tile.lines | length == 1 %} class="said"{% endif %}>{{ line }}</text>{% endfor %}</g>
+{% for line in tile.lines %}<text x="{{ tile.x + 8 }}" y="{{ tile.y + 19 + 17 * loop.index0 }}"{% if loop.last %} class="said"{% endif %}>{{ line }}</text>{% endfor %}</g>
 {% endfor %}
 </svg>
 <ul class="legend" aria-label="Colours">
@@ -132,7 +132,7 @@
 <thead><tr><th scope="col">layer</th><th scope="col">operator</th><th scope="col" class="number">parameters</th><th scope="col" class="number">bytes</th><th scope="col" class="number">share of the file</th></tr></thead>
 <tbody>
 {% for layer in layer_rows %}
-<tr><th scope="row" class="name"><code>{{ layer.name | breakable }}</code></th><td class="whole"><code>{{ layer.operator }}</code></td><td class="number">{{ layer.parameters | integer }}</td><td class="number">{{ layer.size | integer }}</td><td class="number">{{ (layer.size / size) | share }}</td></tr>
+<tr><th scope="row" class="name"><code>{{ layer.name | layer | breakable }}</code></th><td class="whole"><code>{{ layer.operator }}</code></td><td class="number">{{ layer.parameters | integer }}</td><td class="number">{{ layer.size | integer }}</td><td class="number">{{ (layer.size / size) | share }}</td></tr>
 {% endfor %}
 </tbody></table>
 {% endcall %}
@@ -170,7 +170,7 @@ weight, each channel has at least one there; many mean that weights were cut off
 <tbody>
 {% for row in weight_rows %}
 {% set d = row.distribution %}
-<tr><th scope="row" class="name"><code>{{ row.layer | breakable }}</code></th><td>{{ d.dtype | lower }}</td><td class="mono whole">{{ d.shape | shape }}</td><td class="number">{{ d.low | real }}</td><td class="number">{{ d.high | real }}</td><td class="number">{{ d.scales or "–" }}</td><td class="number">{{ d.zeros | share }}</td><td class="number">{{ "–" if d.clipped is none else d.clipped | share }}</td>
+<tr><th scope="row" class="name"><code>{{ row.layer | layer | breakable }}</code></th><td>{{ d.dtype | lower }}</td><td class="mono whole">{{ d.shape | shape }}</td><td class="number">{{ d.low | real }}</td><td class="number">{{ d.high | real }}</td><td class="number">{{ d.scales or "–" }}</td><td class="number">{{ d.zeros | share }}</td><td class="number">{{ "–" if d.clipped is none else d.clipped | share }}</td>
 <td><svg class="histogram" viewBox="0 0 128 32" preserveAspectRatio="none" aria-hidden="true"><path class="k{{ row.kind }}" d="{{ row.path }}"/></svg></td></tr>
 {% endfor %}
 </tbody></table>
@@ -186,7 +186,7 @@ weight, each channel has at least one there; many mean that weights were cut off
 <th scope="col"><span class="visually-hidden">range</span><svg class="axis" viewBox="0 0 240 20" aria-hidden="true">{% for x, value in axis.marks %}<text x="{{ x }}" y="14">{{ value | string | replace("-", "−") }}</text>{% endfor %}</svg></th></tr></thead>
 <tbody>
 {% for row in activation_rows %}
-<tr><th scope="row" class="name"><code>{{ row.name | breakable }}</code></th><td>{{ row.type }}</td><td class="number">{{ row.scale | real }}</td><td class="number">{{ row.zero_point | real }}</td><td class="number">{{ row.low | real }}</td><td class="number">{{ row.high | real }}</td><td class="number">{{ "–" if row.clipped is none else row.clipped | share }}</td>
+<tr><th scope="row" class="name"><code>{{ row.name | layer | breakable }}</code></th><td>{{ row.type }}</td><td class="number">{{ row.scale | real }}</td><td class="number">{{ row.zero_point | real }}</td><td class="number">{{ row.low | real }}</td><td class="number">{{ row.high | real }}</td><td class="number">{{ "–" if row.clipped is none else row.clipped | share }}</td>
 <td><svg class="range" viewBox="0 0 240 20" preserveAspectRatio="none" aria-hidden="true"><path class="line" d="M0 10h240"/><rect class="k0" x="{{ axis.at(row.low) }}" y="5" width="{{ [1, (axis.at(row.high) - axis.at(row.low)) | round(1)] | max }}" height="10"/><path class="zero" d="M{{ axis.at(0) }} 0v20"/></svg></td></tr>
 {% endfor %}
 </tbody></table>
@@ -207,7 +207,7 @@ weight, each channel has at least one there; many mean that weights were cut off
 <ul class="legend" aria-label="Signs"><li><span class="key"></span>half of the errors</li><li><span class="key p90"></span>90 %</li><li><span class="key p99"></span>99 %</li><li><span class="key largest"></span>the largest</li></ul>
 {% for output in comparison.outputs %}
 {% set most = output.photographs | map(attribute="largest") | max %}
-<h3><code>{{ output.name }}</code> <span class="soft">float range {{ output.range[0] | real }} to {{ output.range[1] | real }}</span></h3>
+<h3>{% if comparison.before_post_processing %}{{ ["Encoded boxes", "Scores"][loop.index0] }} {% endif %}<code>{{ output.name | layer }}</code> <span class="soft">float range {{ output.range[0] | real }} to {{ output.range[1] | real }}</span></h3>
 {% call scroll("Errors of " ~ output.name) %}
 <table>
 <thead><tr><th scope="col">photograph</th><th scope="col" class="number">median</th><th scope="col" class="number">90 %</th><th scope="col" class="number">99 %</th><th scope="col" class="number">largest</th><th scope="col" class="number">equal</th><th scope="col" class="number">signal to error</th><th scope="col"><span class="visually-hidden">drawing, </span>0 to {{ most | real }}</th></tr></thead>

@@ -13,7 +13,7 @@ MAP_WIDTH, MAP_HEIGHT = 1000, 440
 _MOST_TILES = 80
 _GAP = 2
 # An average character's width and a line's height in a tile, in the map's units.
-_CHARACTER, _LINE = 7.6, 17
+_CHARACTER, _LINE = 8.8, 17
 # Parts of a name that nearly every layer has.
 _COMMON_END = re.compile(r"(BiasAdd|Relu6?|add_fold|Conv2D|MatMul|add|Identity|depthwise)\d*(;.*)?")
 
@@ -52,7 +52,7 @@ def name_lines(name: str, room: int, most: int) -> tuple[str, ...]:
       Its last parts, without those that only say which kernel it ends with; what is longer than a
       line is cut.
     """
-    parts = name.split("/")
+    parts = name.partition(";")[0].split("/")
     while len(parts) > 1 and _COMMON_END.fullmatch(parts[-1]):
         parts.pop()
     lines = [parts.pop()]

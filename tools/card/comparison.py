@@ -54,6 +54,10 @@ def ends(model: Model) -> tuple[End, ...]:
     return tuple(End(tensor.index, tensor.name, tensor.shape) for tensor in tensors)
 
 
+def _is_post_processed(model: Model) -> bool:
+    return any(operator.name == _POST_PROCESSING for operator in _main(model).operators)
+
+
 def incomparable(model: Model, sibling: Model, preprocessing: str) -> str | None:
     """Returns why two models cannot be held against each other on photographs, as a sentence."""
     if preprocessing == normalization.TOKENS:
@@ -106,9 +110,8 @@ def difference(values: np.ndarray, reference: np.ndarray) -> dict[str, Any]:
 class _Runner:
     """A model that takes pixels and gives real numbers."""
 
-    def __init__(self, content: bytes, source: str, preprocessing: str) -> None:
-        # Post-processing's inputs are inner tensors.
-        self._interpreter = Interpreter(content, source, xnnpack=False, preserve_all_tensors=True)
+    def __init__(self, content: bytes, source: str, preprocessing: str, inner: bool) -> None:
+        self._interpreter = Interpreter(content, source, xnnpack=False, preserve_all_tensors=inner)
         self.model = self._interpreter.model
         self.ends = ends(self.model)
         self._preprocessing = preprocessing
@@ -166,9 +169,11 @@ def compare(
       "outputs", each with its name, the float one's range and a row for each photograph; and
       "clipped", the share of values at an end of the range, by the number of the tensor.
     """
+    # What is clipped is looked at everywhere; of the sibling, what its post-processing reads.
+    inner = _is_post_processed(reader.read(sibling, sources[1]))
     runners = [
-        _Runner(content, source, preprocessing)
-        for content, source in zip((model, sibling), sources, strict=True)
+        _Runner(model, sources[0], preprocessing, inner=True),
+        _Runner(sibling, sources[1], preprocessing, inner=inner),
     ]
     height, width = _main(runners[0].model).tensors[_main(runners[0].model).inputs[0]].shape[1:3]
     rows: list[list[dict[str, Any]]] = [[] for _ in runners[0].ends]
@@ -203,9 +208,8 @@ def document(
     reason = incomparable(read[0], read[1], preprocessing)
     if reason:
         return {"reason": reason, "outputs": [], "clipped": {}}
-    processed = any(op.name == _POST_PROCESSING for op in read[0].subgraphs[0].operators)
     return {
         "reason": None,
-        "before_post_processing": processed,
+        "before_post_processing": _is_post_processed(read[0]),
         **compare(model, sibling, sources, preprocessing, paths),
     }

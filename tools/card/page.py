@@ -14,6 +14,7 @@ _FILTERS = (
     text.breakable,
     text.count,
     text.integer,
+    text.layer,
     text.real,
     text.shape,
     text.share,

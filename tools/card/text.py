@@ -54,7 +54,18 @@ def shape(lengths: tuple[int, ...] | list[int]) -> str:
 
     A file has no lengths for a scalar, nor for what a custom operator decides when it runs.
     """
-    return " × ".join("any" if length < 0 else str(length) for length in lengths) or "not stated"
+    return (
+        "\N{NO-BREAK SPACE}×\N{NO-BREAK SPACE}".join(
+            "any" if length < 0 else str(length) for length in lengths
+        )
+        or "not stated"
+    )
+
+
+def layer(name: str) -> str:
+    """Returns the first of the names that a converter joins when it makes one layer of several."""
+    first, *others = name.split(";")
+    return f"{first} (+{len(others)})" if others and first else name
 
 
 def breakable(name: str) -> markupsafe.Markup:

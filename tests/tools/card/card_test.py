@@ -70,7 +70,7 @@ class CardTest(parameterized.TestCase):
             (row["name"], row["operators"], row["parameters"], row["decibels"]), ("x", 2, 4, 18)
         )
         self.assertEqual(row["mix"], [["convolution", 1], ["others", 1]])
-        self.assertEqual(row["input_text"], "3 × 3 × 2 int8")
+        self.assertEqual(row["input_text"].replace("\xa0", " "), "3 × 3 × 2 int8")
         self.assertEqual((row["golden"], row["weights"]), ("unknown", "seeded"))
 
     def test_ranges_and_clipped_shares(self):

@@ -40,6 +40,7 @@ class ChartsTest(parameterized.TestCase):
         self.assertEqual(charts.name_lines("a/block_1/conv", 8, 2), ("block_1/", "conv"))
         self.assertEqual(charts.name_lines("a_very_long_name", 6, 2), ("a_ver…",))
         self.assertEqual(charts.name_lines("BiasAdd", 9, 1), ("BiasAdd",))
+        self.assertEqual(charts.name_lines("a/one;b/two", 9, 1), ("a/one",))
 
     def test_a_histogram_shows_what_is_there(self):
         self.assertEqual(charts.histogram_path((1000, 0, 1)), "M0 32V0h42V32h42V31h42V32z")
@@ -79,11 +80,17 @@ class TextTest(parameterized.TestCase):
     def test_share(self, value, expected):
         self.assertEqual(text.share(value), expected)
 
+    def test_joined_names(self):
+        self.assertEqual(text.layer("a;b;c"), "a (+2)")
+        self.assertEqual(text.layer(";"), ";")
+        self.assertEqual(text.layer("a"), "a")
+
     def test_breakable_text_is_escaped(self):
         self.assertEqual(text.breakable("a/b_<i>"), "a/<wbr>b_&lt;<wbr>i&gt;")
 
     def test_shape(self):
-        self.assertEqual(text.shape([1, -1, 3]), "1 × any × 3")
+        # Nothing breaks there.
+        self.assertEqual(text.shape([1, -1, 3]).replace("\xa0", " "), "1 × any × 3")
         self.assertEqual(text.shape([]), "not stated")
 
 

@@ -39,35 +39,19 @@ class CompareWithFloatTest(absltest.TestCase):
         super().setUp()
         self.folder = pathlib.Path(self.create_tempdir().full_path)
 
-    def _run(self, model: bytes, sibling: bytes, preprocessing: str = "zero_to_one"):
-        files = {"model": model, "float_model": sibling}
-        for name, content in files.items():
-            (self.folder / name).write_bytes(content)
+    def _photograph(self) -> str:
         pixels = np.zeros((4, 4, 3), np.uint8)
         pixels[:2] = 255
-        Image.fromarray(pixels).save(self.folder / "half.png")
-        arguments = [f"--{name}={self.folder / name}" for name in files]
-        return subprocess.run(
-            [
-                _PROGRAM,
-                *arguments,
-                "--float_name=sibling",
-                f"--preprocessing={preprocessing}",
-                f"--photographs={self.folder / 'half.png'}",
-                f"--output={self.folder / 'made.json'}",
-            ],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        path = self.folder / "half.png"
+        Image.fromarray(pixels).save(path)
+        return str(path)
 
-    def _made(self):
-        return json.loads((self.folder / "made.json").read_text(encoding="utf-8"))
+    def _compared(self, model: bytes, sibling: bytes, preprocessing: str = "zero_to_one"):
+        sources = ("model", "sibling")
+        return comparison.document(model, sibling, sources, preprocessing, [self._photograph()])
 
     def test_what_is_clipped_and_how_far_off(self):
-        result = self._run(_sum("integer"), _sum())
-        self.assertEqual(result.returncode, 0, result.stderr)
-        made = self._made()
+        made = self._compared(_sum("integer"), _sum())
         self.assertIsNone(made["reason"])
         (output,) = made["outputs"]
         # Half of the pixels are 2, where the integers end at 1; the others are 0, which is an end
@@ -78,18 +62,41 @@ class CompareWithFloatTest(absltest.TestCase):
         self.assertEqual((row["largest"], row["equal"], row["decibels"]), (1.0, 0.5, 6.0))
 
     def test_equal_models(self):
-        self._run(_sum(), _sum())
-        (row,) = self._made()["outputs"][0]["photographs"]
+        (row,) = self._compared(_sum(), _sum())["outputs"][0]["photographs"]
         self.assertEqual((row["largest"], row["equal"], row["decibels"]), (0.0, 1.0, 120.0))
 
     def test_what_cannot_be_compared_says_why(self):
-        self.assertEqual(self._run(_sum(), _sum(), "tokens").returncode, 0)
-        self.assertIn("tokens", self._made()["reason"])
-        self.assertEqual(self._run(_sum(), _sum(size=8)).returncode, 0)
-        self.assertIn("different shapes", self._made()["reason"])
+        self.assertIn("tokens", self._compared(_sum(), _sum(), "tokens")["reason"])
+        self.assertIn("not declared", self._compared(_sum(), _sum(), "")["reason"])
+        self.assertIn("different shapes", self._compared(_sum(), _sum(size=8))["reason"])
+
+    def _run(self, model: bytes) -> subprocess.CompletedProcess[str]:
+        (self.folder / "model").write_bytes(model)
+        (self.folder / "sibling").write_bytes(_sum())
+        return subprocess.run(
+            [
+                _PROGRAM,
+                f"--model={self.folder / 'model'}",
+                f"--float_model={self.folder / 'sibling'}",
+                "--float_name=sibling",
+                "--preprocessing=zero_to_one",
+                f"--photographs={self._photograph()}",
+                f"--output={self.folder / 'made.json'}",
+            ],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def test_the_program(self):
+        result = self._run(_sum("integer"))
+        self.assertEqual(result.returncode, 0, result.stderr)
+        made = json.loads((self.folder / "made.json").read_text(encoding="utf-8"))
+        expected = self._compared(_sum("integer"), _sum())
+        self.assertEqual(made, {"float_model": "sibling", **expected})
 
     def test_a_damaged_model(self):
-        result = self._run(_sum()[:40], _sum())
+        result = self._run(_sum()[:40])
         self.assertEqual(result.returncode, 1)
         self.assertEqual(result.stderr.count("ERROR:"), 1, result.stderr)
         self.assertFalse((self.folder / "made.json").exists())

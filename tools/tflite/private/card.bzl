@@ -1,6 +1,7 @@
 """A page for people that says what a model is, and its row of the catalogue."""
 
 load(":errors.bzl", "fail_attribute")
+load(":labels.bzl", "label_text")
 load(":providers.bzl", "TfliteInfo")
 
 TASKS = [
@@ -46,7 +47,7 @@ def _card_impl(ctx):
     name = ctx.attr.model.label.name
     sibling = ctx.attr.float_sibling
     if sibling and sibling.label == ctx.attr.model.label:
-        fail_attribute(ctx, "float_sibling", sibling.label, "give another model, which computes in floating point")
+        fail_attribute(ctx, "float_sibling", label_text(sibling.label), "give another model, which computes in floating point")
     comparison = _compare(ctx, model, sibling) if sibling else None
     groups = ctx.attr.model[OutputGroupInfo]
     report = groups.report.to_list()[0]
