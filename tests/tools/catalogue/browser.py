@@ -245,10 +245,17 @@ def main(argv: Sequence[str]) -> None:
         ) as browser,
     ):
         viewer = Viewer(browser, screenshots)
-        sort_and_search(viewer, index)
-        keyboard(viewer, index)
-        look(viewer, index)
-        hostile(viewer, pathlib.Path(folder))
+        for step, target in (
+            (sort_and_search, index),
+            (keyboard, index),
+            (look, index),
+            (hostile, pathlib.Path(folder)),
+        ):
+            # What a step finds before it cannot go on is told as well.
+            try:
+                step(viewer, target)
+            except sync_api.Error as error:
+                viewer.faults.append(f"{step.__name__}: {cli.first_line(error)}")
     for fault in viewer.faults:
         print(fault)
     if viewer.faults:
