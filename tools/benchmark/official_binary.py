@@ -186,14 +186,19 @@ class Here:
         """There is nothing to take away."""
 
 
-def call(command: Sequence[str], what: str, limit: float) -> str:
-    """Runs a command and returns what it printed, both streams together.
+def ended(command: Sequence[str], limit: float, late: str) -> subprocess.CompletedProcess[str]:
+    """Runs a command to its end; both streams stand in its `stdout`.
+
+    Args:
+      command: the program and its arguments.
+      limit: the seconds that it may take.
+      late: what is said when that is not enough.
 
     Raises:
-      cli.UserError: it cannot be started, fails, or does not end in `limit` seconds.
+      cli.UserError: it cannot be started, or does not end in time.
     """
     try:
-        result = subprocess.run(
+        return subprocess.run(
             command,
             check=False,
             stdin=subprocess.DEVNULL,
@@ -206,7 +211,16 @@ def call(command: Sequence[str], what: str, limit: float) -> str:
     except OSError as error:
         raise cli.UserError(f"{command[0]}: cannot be started: {error.strerror}.") from error
     except subprocess.TimeoutExpired as error:
-        raise cli.UserError(f"{what}: has not ended after {limit:.0f} seconds.") from error
+        raise cli.UserError(late) from error
+
+
+def call(command: Sequence[str], what: str, limit: float) -> str:
+    """Runs a command and returns what it printed, both streams together.
+
+    Raises:
+      cli.UserError: it cannot be started, fails, or does not end in `limit` seconds.
+    """
+    result = ended(command, limit, f"{what}: has not ended after {limit:.0f} seconds.")
     if result.returncode:
         raise cli.UserError(
             f"{what}: benchmark_model {how_it_ended(result.returncode)}; its last words are:"

@@ -8,7 +8,6 @@ import hashlib
 import os
 import shlex
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable
 
@@ -106,23 +105,8 @@ class Phone:
 
     def _call(self, trouble: str, *arguments: str, limit: float = _SECONDS) -> str:
         command = [self._adb, *arguments]
-        try:
-            result = subprocess.run(
-                command,
-                check=False,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                encoding="utf-8",
-                errors="backslashreplace",
-                timeout=limit,
-            )
-        except OSError as error:
-            raise cli.UserError(f"{self._adb}: cannot be started: {error.strerror}.") from error
-        except subprocess.TimeoutExpired as error:
-            raise cli.UserError(
-                f"--adb: adb {trouble}: it has not answered in {limit:.0f} seconds."
-            ) from error
+        late = f"--adb: adb {trouble}: it has not answered in {limit:.0f} seconds."
+        result = official_binary.ended(command, limit, late)
         if result.returncode:
             raise cli.UserError(
                 f"--adb: adb {trouble}: {official_binary.last_words(result.stdout)}."

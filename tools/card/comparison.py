@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from tools.inspect import reader
-from tools.inspect.model import Model
+from tools.inspect.model import Model, Tensor
+from tools.interpreter import exposed
 from tools.interpreter.interpreter import Interpreter, real
 from tools.preprocessing import normalization, photographs
 
@@ -107,13 +108,39 @@ def difference(values: np.ndarray, reference: np.ndarray) -> dict[str, Any]:
     }
 
 
-class _Runner:
-    """A model that takes pixels and gives real numbers."""
+def _activations(model: Model) -> list[int]:
+    """Returns the numbers of the quantized tensors that operators give, in order of running."""
+    graph = _main(model)
+    return [
+        index
+        for operator in graph.operators
+        for index in operator.outputs
+        if _is_quantized(graph.tensors[index])
+    ]
 
-    def __init__(self, content: bytes, source: str, preprocessing: str, inner: bool) -> None:
-        self._interpreter = Interpreter(content, source, xnnpack=False, preserve_all_tensors=inner)
-        self.model = self._interpreter.model
+
+def _is_quantized(tensor: Tensor) -> bool:
+    found = tensor.quantization
+    return tensor.dtype in ("INT8", "UINT8") and found is not None and found.scale.size == 1
+
+
+class _Runner:
+    """A model that takes pixels and gives real numbers.
+
+    Args:
+      content: the .tflite.
+      source: what it is called in messages.
+      preprocessing: a name of tools/preprocessing/normalization.py.
+      activations: whether what every operator gives is looked at, or only what is compared.
+    """
+
+    def __init__(self, content: bytes, source: str, preprocessing: str, activations: bool) -> None:
+        self.model = reader.read(content, source)
         self.ends = ends(self.model)
+        self._activations = _activations(self.model) if activations else []
+        shown = [*(end.index for end in self.ends), *self._activations]
+        content = exposed.with_outputs(content, source, shown)
+        self._interpreter = Interpreter(content, source, xnnpack=False)
         self._preprocessing = preprocessing
 
     def run(self, pixels: np.ndarray) -> list[np.ndarray]:
@@ -135,22 +162,17 @@ class _Runner:
 
         An end that stands for 0.0 is what a rectifier gives and not counted.
         """
-        graph = _main(self.model)
-        for operator in graph.operators:
-            for index in operator.outputs:
-                tensor = graph.tensors[index]
-                found = tensor.quantization
-                if tensor.dtype not in ("INT8", "UINT8") or not found or found.scale.size != 1:
-                    continue
-                stored = self._interpreter.tensor(index)
-                limits = np.iinfo(stored.dtype)
-                count = 0
-                for end in (limits.min, limits.max):
-                    if end != found.zero_point[0]:
-                        count += int(np.count_nonzero(stored == end))
-                entry = totals.setdefault(index, [0, 0])
-                entry[0] += count
-                entry[1] += stored.size
+        for index in self._activations:
+            zero_point = _main(self.model).tensors[index].quantization.zero_point[0]
+            stored = self._interpreter.tensor(index)
+            limits = np.iinfo(stored.dtype)
+            entry = totals.setdefault(index, [0, 0])
+            entry[0] += sum(
+                int(np.count_nonzero(stored == end))
+                for end in (limits.min, limits.max)
+                if end != zero_point
+            )
+            entry[1] += stored.size
 
 
 def compare(
@@ -169,11 +191,9 @@ def compare(
       "outputs", each with its name, the float one's range and a row for each photograph; and
       "clipped", the share of values at an end of the range, by the number of the tensor.
     """
-    # What is clipped is looked at everywhere; of the sibling, what its post-processing reads.
-    inner = _is_post_processed(reader.read(sibling, sources[1]))
     runners = [
-        _Runner(model, sources[0], preprocessing, inner=True),
-        _Runner(sibling, sources[1], preprocessing, inner=inner),
+        _Runner(model, sources[0], preprocessing, activations=True),
+        _Runner(sibling, sources[1], preprocessing, activations=False),
     ]
     height, width = _main(runners[0].model).tensors[_main(runners[0].model).inputs[0]].shape[1:3]
     rows: list[list[dict[str, Any]]] = [[] for _ in runners[0].ends]

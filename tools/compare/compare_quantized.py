@@ -21,11 +21,11 @@ from rich.table import Table
 from rich.text import Text
 
 from tools.cli import cli
-from tools.compare import exposed, layer_errors, pairing, plot, samples
+from tools.compare import layer_errors, pairing, plot, samples
 from tools.compare.layer_errors import LayerError
 from tools.diff.text import shown
 from tools.inspect.report import is_quantized
-from tools.interpreter import model_argument
+from tools.interpreter import exposed, model_argument
 from tools.interpreter.interpreter import Interpreter
 from tools.interpreter.model_argument import GivenModel
 from tools.preprocessing import normalization

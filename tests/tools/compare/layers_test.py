@@ -8,8 +8,9 @@ from tests.tools.canonicalize import models
 from tests.tools.compare import siblings
 from tools.canonicalize.schema import tflite
 from tools.cli import cli
-from tools.compare import exposed, layer_errors, pairing
+from tools.compare import layer_errors, pairing
 from tools.inspect import reader
+from tools.interpreter import exposed
 from tools.interpreter.interpreter import Interpreter
 
 
