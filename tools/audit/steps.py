@@ -16,6 +16,10 @@ BY_MESSAGE = {
     "Stating what": "evidence",
     "Comparing what TensorFlows make": "evidence",
     "Writing the table": "evidence",
+    "Reporting what": "evidence",
+    "Comparing the outputs": "evidence",
+    "Writing the card": "evidence",
+    "Writing the catalogue": "evidence",
 }
 NAMES = ("seed", "data", "export", "convert", "check", "canonical", "evidence")
 

@@ -38,7 +38,7 @@ def _compare(ctx, model, sibling):
         inputs = [model.model, sibling[TfliteInfo].model] + ctx.files._photographs,
         outputs = [comparison],
         mnemonic = "CompareWithFloat",
-        progress_message = "Comparing %s with its float sibling" % ctx.attr.model.label,
+        progress_message = "Comparing the outputs of %s with its float sibling's" % ctx.attr.model.label,
     )
     return comparison
 
