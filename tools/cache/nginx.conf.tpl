@@ -16,8 +16,6 @@ http {
     # Bytes at the end: what was sent of the body, and what came.
     log_format cache '$time_iso8601 $remote_addr $remote_user $request_method $uri $status $body_bytes_sent $content_length';
     access_log "{{ root }}/log/access.log" cache;
-    # A cache that lacks something is no error.
-    log_not_found off;
 
     # An upload is written here and renamed when it is whole, which only one file system can do at once.
     client_body_temp_path "{{ temporary }}";
