@@ -154,8 +154,21 @@ class _Stages:
         self._bar.update(self._task, completed=done)
 
 
-def _own_seconds(ended: Sequence[worker.Ended]) -> float:
-    return time.process_time() + sum(one.processor for one in ended)
+class _Meanwhile:
+    """What the machine does while something is measured: from when this is made on."""
+
+    def __init__(self) -> None:
+        self._before, self._begun, self._used = machine.moment(), time.monotonic(), self._work()
+
+    @staticmethod
+    def _work() -> float:
+        """The seconds that this process and its children that have ended were on processors."""
+        return sum(os.times()[:4])
+
+    def over(self, further: float = 0.0) -> machine.Machine:
+        """Returns it; `further` are seconds of work of processes that are no children of this."""
+        own = self._work() - self._used + further
+        return machine.between(self._before, machine.moment(), time.monotonic() - self._begun, own)
 
 
 def _profile(
@@ -172,11 +185,11 @@ def _profile(
 
 def _in_workers(
     tasks: Sequence[worker.Task], limits: turns.Limits, stages: _Stages
-) -> tuple[str, list[measurement.Measurement], float]:
+) -> tuple[str, machine.Machine, list[measurement.Measurement]]:
     """Measures in TensorFlow Lite's interpreter.
 
     Returns:
-      What ran the models, what was found, and the seconds of work that it took.
+      What ran the models, the machine once all were loaded, and what was found.
     """
     with contextlib.ExitStack() as stack:
         workers, loaded = [], []
@@ -186,6 +199,7 @@ def _in_workers(
             stack.callback(workers[-1].close)
             loaded.append(workers[-1].loaded())
         stages.stage(f"running {len(tasks)} in turn")
+        meanwhile = _Meanwhile()
         rounds = turns.measure(workers, limits, time.monotonic, stages.part)
         ended = [one.end() for one in workers]
     profiles = [None] * len(tasks)
@@ -198,7 +212,9 @@ def _in_workers(
         measurement.of_worker(*row)
         for row in zip(tasks, loaded, rounds, ended[: len(tasks)], profiles, strict=True)
     ]
-    return f"{loaded[0].interpreter} on this machine", found, _own_seconds(ended)
+    # Workers are the fork server's children; those of profiles were loaded meanwhile.
+    own = sum(one.processor for one in ended) - sum(one.processor for one in loaded)
+    return f"{loaded[0].interpreter} on this machine", meanwhile.over(own), found
 
 
 def _of_binary(
@@ -243,23 +259,16 @@ def _binary() -> str:
 def _measure(tasks: Sequence[worker.Task]) -> tuple[str, machine.Machine | None, list]:
     limits = turns.Limits(_RUNS.value, _SECONDS.value, _MAX_SECONDS.value, _WARMUP.value)
     stages = _Stages()
-    before, begun = machine.moment(), time.monotonic()
-
-    def meanwhile(own: float) -> machine.Machine:
-        return machine.between(before, machine.moment(), time.monotonic() - begun, own)
-
     if _BINARY.value is None:
         with stages.shown():
-            place, found, own = _in_workers(tasks, limits, stages)
-        return place, meanwhile(own), found
+            return _in_workers(tasks, limits, stages)
     binary = _binary()
     on_phone = _SERIAL.value is not None
     runner = phone.Phone(binary, _SERIAL.value) if on_phone else official_binary.Here(binary)
+    meanwhile = _Meanwhile()
     with contextlib.closing(runner), stages.shown():
         found = _of_binary(runner, tasks, limits, stages)
-    children = os.times()
-    own = time.process_time() + children.children_user + children.children_system
-    return f"benchmark_model on {runner.place}", None if on_phone else meanwhile(own), found
+    return f"benchmark_model on {runner.place}", None if on_phone else meanwhile.over(), found
 
 
 def _tasks(

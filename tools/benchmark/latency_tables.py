@@ -16,8 +16,14 @@ from tools.benchmark.measurement import (
     Measurement,
     Profile,
 )
+from tools.diff.text import shown
 
 _FEW_RUNS = 100
+
+
+def _cell(name: str) -> str:
+    """Returns a name that comes from a file as text that the terminal takes for nothing else."""
+    return escape(shown(name))
 
 
 def milliseconds(seconds: float | None) -> str:
@@ -49,8 +55,8 @@ def _columns(percentiles: bool) -> tuple[str, ...]:
 
 def _cells(one: Measurement, percentiles: bool) -> list[str]:
     times = (one.median, one.p90, one.p99) if percentiles else (one.mean, one.minimum, one.maximum)
-    shown = [milliseconds(time) for time in (*times, one.loaded, one.first)]
-    return [*shown, megabytes(one.memory), str(one.runs)]
+    cells = [milliseconds(time) for time in (*times, one.loaded, one.first)]
+    return [*cells, megabytes(one.memory), str(one.runs)]
 
 
 def _of_all(benchmark: Benchmark, percentiles: bool) -> Table:
@@ -61,13 +67,13 @@ def _of_all(benchmark: Benchmark, percentiles: bool) -> Table:
     for column in ("size", *_columns(percentiles)):
         table.add_column(column, justify="right", no_wrap=True)
     for model, one in zip(benchmark.models, benchmark.measurements, strict=True):
-        table.add_row(escape(model.name), megabytes(model.size), *_cells(one, percentiles))
+        table.add_row(_cell(model.name), megabytes(model.size), *_cells(one, percentiles))
     return table
 
 
 def _of_model(model: BenchmarkedModel, rows: Sequence[Measurement], percentiles: bool) -> Table:
     """One model in its configurations."""
-    table = Table(title=f"{escape(model.name)}, {megabytes(model.size)} MB: milliseconds and MB")
+    table = Table(title=f"{_cell(model.name)}, {megabytes(model.size)} MB: milliseconds and MB")
     for column in ("threads", "XNNPACK", *_columns(percentiles)):
         table.add_column(column, justify="right", no_wrap=True)
     for one in rows:
@@ -113,9 +119,9 @@ def _ratios(comparisons: Sequence[Comparison]) -> Table:
         if named and model != named:
             table.add_section()
         table.add_row(
-            escape(model) if model != named else "",
+            _cell(model) if model != named else "",
             str(comparison.measurement.configuration),
-            escape(_other(comparison)),
+            _cell(_other(comparison)),
             ratio_text(ratio.median),
             interval,
         )
@@ -139,9 +145,9 @@ def _slowest(title: str, profile: Profile, count: int) -> Table:
         table.add_column(column, justify="right", no_wrap=True)
 
     def add(place: str, name: str, where: str, seconds: float) -> None:
-        places = [escape(where)] if told else []
+        places = [_cell(where)] if told else []
         cells = (milliseconds(seconds), _share(seconds, profile))
-        table.add_row(place, escape(name), *places, *cells)
+        table.add_row(place, _cell(name), *places, *cells)
 
     numbered = sorted(enumerate(profile.operators), key=lambda item: -item[1].seconds)
     for place, operator in numbered[:count]:
@@ -162,7 +168,7 @@ def _by_name(title: str, profile: Profile) -> Table:
         times.setdefault(operator.name, []).append(operator.seconds)
     for name, seconds in sorted(times.items(), key=lambda item: -sum(item[1])):
         whole = sum(seconds)
-        table.add_row(escape(name), str(len(seconds)), milliseconds(whole), _share(whole, profile))
+        table.add_row(_cell(name), str(len(seconds)), milliseconds(whole), _share(whole, profile))
     return table
 
 
@@ -216,7 +222,7 @@ def show(console: Console, benchmark: Benchmark, operators: int) -> None:
         console.print(_ratios(comparisons))
     for one in benchmark.measurements:
         if one.profile:
-            title = f"{escape(one.model)}, {one.configuration}"
+            title = f"{_cell(one.model)}, {one.configuration}"
             console.print(_slowest(title, one.profile, operators))
             console.print(_by_name(title, one.profile))
             console.print(
@@ -224,4 +230,4 @@ def show(console: Console, benchmark: Benchmark, operators: int) -> None:
                 f" {milliseconds(one.profile.whole)} ms that a run took while they were timed."
             )
     for note in notes(benchmark):
-        console.print(escape(note))
+        console.print(_cell(note))

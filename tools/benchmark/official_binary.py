@@ -144,7 +144,8 @@ def parse(output: str, what: str) -> Result:
         minimum=runs["min"] / 1e6 if "min" in runs else microseconds[2],
         maximum=runs["max"] / 1e6 if "max" in runs else microseconds[2],
         runs=int(runs["count"]),
-        memory=round(float(memory[2]) * 1e6) if memory else None,
+        # What the program calls MB is 1024 of the kernel's kB.
+        memory=round(float(memory[2]) * (1 << 20)) if memory else None,
         operators=_profile(after.splitlines()) if found else (),
     )
 

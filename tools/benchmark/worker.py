@@ -80,12 +80,14 @@ class Loaded:
       first: the first run, which also packs weights and touches memory for the first time.
       inputs: what its inputs were given.
       interpreter: what ran it.
+      processor: the seconds of all its threads on the processors until then.
     """
 
     seconds: float
     first: float
     inputs: tuple[str, ...]
     interpreter: str
+    processor: float
 
 
 @dataclasses.dataclass(frozen=True)
@@ -176,6 +178,7 @@ class _Run:
             self.seconds(),
             tuple(sample_inputs.kind(port, task.preprocessing) for port in ports),
             f"TensorFlow Lite of TensorFlow {tf.__version__}",
+            time.process_time(),
         )
 
     def seconds(self) -> float:

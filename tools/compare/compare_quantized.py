@@ -199,7 +199,7 @@ def main(argv: Sequence[str]) -> None:
     path = _PLOT.value
     if path is not None and not path.endswith(plot.FORMATS):
         raise cli.UserError(f"--plot={path}: give a file that ends in .svg or .html.")
-    models = [model_argument.resolve(given) for given in argv[1:]]
+    models = [model_argument.runnable(model_argument.resolve(given)) for given in argv[1:]]
     names, layers = _measure(models, _pairs(models))
     if path is not None:
         drawn = plot.draw(_title(models, names), layers, page=path.endswith(".html"))

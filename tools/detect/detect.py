@@ -22,6 +22,7 @@ from rich.text import Text
 
 from tools.cli import cli
 from tools.detect import drawing, labels, outputs, pictured
+from tools.diff.text import shown as printable
 from tools.interpreter import answering, model_argument, tasks
 from tools.interpreter.interpreter import Interpreter
 from tools.preprocessing import normalization, pictures
@@ -154,7 +155,7 @@ def _draw(model: model_argument.GivenModel, interpreter: Interpreter, task: str)
     _report(model, task, results)
     if failures:
         for failure in failures:
-            print(f"ERROR: {failure}", file=sys.stderr)
+            print(f"ERROR: {printable(failure)}", file=sys.stderr)
         raise cli.UserError(
             f"{len(failures)} of {len(paths)} pictures could not be read; the others are drawn."
         )
@@ -165,12 +166,13 @@ def _report(model: model_argument.GivenModel, task: str, results: Sequence[dict]
         facts = {"model": model.given, "weights": model.weights, "task": task, "images": results}
         print(json.dumps(facts, indent=2))
         return
-    table = Table(title=f"{model.given}: {task.replace('_', ' ')}", title_justify="left")
+    title = Text(f"{printable(model.given)}: {task.replace('_', ' ')}")
+    table = Table(title=title, title_justify="left")
     table.add_column("picture", overflow="fold")
     table.add_column("what it says", overflow="fold")
     for row in results:
         name = row["image"].rpartition("/")[2]
-        table.add_row(Text(name), Text(pictured.words(task, row)))
+        table.add_row(Text(printable(name)), Text(printable(pictured.words(task, row))))
     if results:
         Console().print(table)
         print(f"written to {_OUTPUT.value}")
@@ -179,7 +181,7 @@ def _report(model: model_argument.GivenModel, task: str, results: Sequence[dict]
 def main(argv: Sequence[str]) -> None:
     """Resolves the model, tells what it is for, and shows what it says."""
     del argv
-    model = model_argument.resolve(_MODEL.value)
+    model = model_argument.runnable(model_argument.resolve(_MODEL.value))
     task = _TASK.value or tasks.of(model.model, model.given)
     interpreter = Interpreter(model.content, model.given, _THREADS.value, _XNNPACK.value)
     if model.weights == "seeded":

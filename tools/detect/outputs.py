@@ -25,8 +25,8 @@ def targets(paths: Sequence[str], output: str, any_folder: bool) -> list[str]:
       any_folder: whether a folder of pictures was given, which makes a folder of one picture too.
 
     Raises:
-      cli.UserError: the format is unknown, the folder cannot be made, or `output` is a file where a
-        folder is needed.
+      cli.UserError: a given picture would be written over, the format is unknown, the folder
+        cannot be made, or `output` is a file where a folder is needed.
     """
     place = cli.callers_path(output)
     suffix = os.path.splitext(place)[1].lower()
@@ -35,7 +35,7 @@ def targets(paths: Sequence[str], output: str, any_folder: bool) -> list[str]:
             raise cli.UserError(
                 f"{output}: ends with none of {', '.join(sorted(_FORMATS))}; name a picture."
             )
-        return [place]
+        return _none_of([place], paths, output)
     if os.path.isfile(place) or suffix in _FORMATS:
         raise cli.UserError(f"{output}: {len(paths)} pictures need a folder; name one.")
     try:
@@ -50,7 +50,14 @@ def targets(paths: Sequence[str], output: str, any_folder: bool) -> list[str]:
         while f"{name}.png" in found:
             name, number = f"{stem}-{number}", number + 1
         found[f"{name}.png"] = None
-    return [os.path.join(place, name) for name in found]
+    return _none_of([os.path.join(place, name) for name in found], paths, output)
+
+
+def _none_of(targets: list[str], paths: Sequence[str], output: str) -> list[str]:
+    given = {os.path.realpath(cli.callers_path(path)) for path in paths}
+    if any(os.path.realpath(target) in given for target in targets):
+        raise cli.UserError(f"{output}: would write over a given picture; name another place.")
+    return targets
 
 
 def write(image: Image.Image, path: str) -> None:

@@ -1,12 +1,16 @@
 """Holds a model on released weights to what is published of its accuracy.
 
-    bazel test --config=released //models:mobiledet.accuracy_test --test_arg=--dataset=coco/
+    bazel test --config=released //models:mobiledet.accuracy_test --test_arg=--dataset=/data/coco
+
+MobileBERT needs --test_arg=--vocabulary=/data/vocab.txt too. A test is not run where a person
+stands, so paths begin with a slash.
 
 The figures stand in `models/FAMILY/accuracy.json`: for each model the task and metric of
 //tools/evaluate, the value, how far a measured one may be from it, the set with its number of
 samples, and the source. A figure is one of a whole set, so a part of it is refused.
 """
 
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -83,7 +87,7 @@ def main(argv: Sequence[str]) -> None:
     expected = row(
         measured.read_json(_EXPECTED.value, "table of accuracies"), name, _EXPECTED.value
     )
-    model = model_argument.of_file(_MODEL.value, name)
+    model = model_argument.runnable(model_argument.of_file(_MODEL.value, name))
     if model.weights != "released":
         raise cli.UserError(
             f"{name}: seeded weights are not trained, so they have no accuracy; add"
@@ -92,6 +96,10 @@ def main(argv: Sequence[str]) -> None:
     if not _DATASET.value:
         raise cli.UserError(
             f"{name}: {expected['dataset']} is needed; add --test_arg=--dataset=FOLDER."
+        )
+    if not os.path.isabs(_DATASET.value):
+        raise cli.UserError(
+            f"--dataset={_DATASET.value}: a test is run elsewhere; give the path from / on."
         )
     result = sets.evaluate(expected["task"], model, model.content, _DATASET.value, None)
     print(judge(name, expected, result), file=sys.stderr)

@@ -101,7 +101,7 @@ def table(task: str, columns: Sequence[Column]) -> Table:
     )
     made.add_column("")
     for column in columns:
-        made.add_column(column.title, justify="right")
+        made.add_column(Text(column.title), justify="right")
     if len(columns) == 2:
         made.add_column("first less\nsecond", justify="right")
     for name in columns[0].result.metrics:
@@ -140,7 +140,7 @@ def main(argv: Sequence[str]) -> None:
             "--nms, --nms_score_threshold and --max_detections are about detectors; leave them out"
             f" for {_TASK.value}."
         )
-    models = [model_argument.resolve(given) for given in _MODEL.value]
+    models = [model_argument.runnable(model_argument.resolve(given)) for given in _MODEL.value]
     columns = []
     for model in models:
         if model.weights == "seeded":

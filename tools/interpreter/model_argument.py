@@ -87,6 +87,20 @@ def resolve(given: str, groups: Sequence[str] = ()) -> GivenModel:
     return dataclasses.replace(of_file(path, given, label), groups=made)
 
 
+def runnable(model: GivenModel) -> GivenModel:
+    """Returns a model that is going to be run.
+
+    Raises:
+      cli.UserError: there is nothing in it that could be.
+    """
+    graphs = model.model.subgraphs
+    if not graphs or not graphs[0].operators or not graphs[0].inputs or not graphs[0].outputs:
+        raise cli.UserError(
+            f"{model.given}: the model lacks operators, inputs or outputs; give one that can run."
+        )
+    return model
+
+
 def of_file(path: str, given: str | None = None, label: str | None = None) -> GivenModel:
     """Reads a .tflite, as `resolve`.
 

@@ -74,6 +74,8 @@ def class_count(task: str, model: Model) -> int:
         options = operator.decoded_custom_options if operator else None
         return int(options.get("num_classes", 0)) if isinstance(options, dict) else 0
     output = graph.tensors[graph.outputs[0]]
+    if not output.shape:
+        return 0
     if task == CLASSIFICATION:
         return output.shape[-1]
     found = [operator for operator in graph.operators if operator.name == "ARG_MAX"]

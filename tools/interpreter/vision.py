@@ -69,6 +69,25 @@ class _Vision:
             stored = self._input.stored(normalization.normalize(pixels, self._preprocessing))
         return self.interpreter.run([stored[np.newaxis]])
 
+    def run_for_one(self, pixels: np.ndarray, *ranks: int) -> np.ndarray:
+        """Runs the model, which has to give one output.
+
+        Args:
+          pixels: as for `run`.
+          *ranks: how many dimensions it may have; any number if not given.
+
+        Raises:
+          cli.UserError: it gives something else, so that it is for another task.
+        """
+        given = self.run(pixels)
+        if len(given) != 1 or ranks and given[0].ndim not in ranks:
+            shapes = ", ".join(str(list(output.shape)) for output in given)
+            raise cli.UserError(
+                f"{self.interpreter.source}: gives {shapes}, which is not what this task wants;"
+                " leave --task out, or give another."
+            )
+        return given[0]
+
 
 class Detector(_Vision):
     """A model that ends with TFLite_Detection_PostProcess.
@@ -109,7 +128,7 @@ class Classifier(_Vision):
 
     def probabilities(self, image: Image.Image) -> np.ndarray:
         """Returns the classes' probabilities, float64 [classes]; those of logits by softmax."""
-        [output] = self.run(pictures.central(image, self.height, self.width))
+        output = self.run_for_one(pictures.central(image, self.height, self.width))
         values = self.interpreter.outputs[0].real(output).ravel()
         if "SOFTMAX" in self.interpreter.model.operator_counts():
             return values
@@ -123,7 +142,7 @@ class Segmenter(_Vision):
     def segment(self, image: Image.Image) -> np.ndarray:
         """Returns the class of every pixel of the picture, uint8 [height, width]."""
         pixels, (rows, columns) = pictures.fitted(image, self.height, self.width)
-        [output] = self.run(pixels)
+        output = self.run_for_one(pixels, 3, 4)
         labels = output[0]
         if labels.ndim == 3:
             labels = labels[..., 0] if labels.shape[2] == 1 else labels.argmax(axis=2)
@@ -180,7 +199,8 @@ class Enlarger(_Vision):
         sides = (pixels.shape[0] * self.factor, pixels.shape[1] * self.factor)
         large = np.zeros((*sides, 3), np.uint8)
         for top, left in self.tiles(image):
-            [output] = self.run(pixels[top : top + self.height, left : left + self.width])
+            part = pixels[top : top + self.height, left : left + self.width]
+            output = self.run_for_one(part, 4)
             values = self.interpreter.outputs[0].real(output[0])
             part = np.clip(np.rint(values), 0, 255).astype(np.uint8)
             # A part's outer pixels, which know little of their surroundings, give way.

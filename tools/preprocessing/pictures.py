@@ -1,6 +1,7 @@
 """Any picture that a person may have, as the upright RGB picture that a model expects."""
 
 import os
+import struct
 import warnings
 
 import numpy as np
@@ -47,7 +48,16 @@ def read(path: str) -> Image.Image:
         reason = error.strerror or cli.first_line(error)
         raise cli.UserError(f"{path}: the picture cannot be read: {reason}.") from error
     # Pillow's readers of damaged files raise what they stumble over.
-    except (ArithmeticError, LookupError, MemoryError, SyntaxError, ValueError) as error:
+    except (
+        ArithmeticError,
+        AttributeError,
+        LookupError,
+        MemoryError,
+        SyntaxError,
+        TypeError,
+        ValueError,
+        struct.error,
+    ) as error:
         raise cli.UserError(
             f"{path}: the picture is damaged: {cli.first_line(error)}; get it again."
         ) from error

@@ -24,7 +24,7 @@ def _model(name):
 
 def _measurement(name, configuration, seconds, profile=False):
     task = worker.Task(name, "/x", "", "", configuration, profile)
-    loaded = worker.Loaded(0.01234, 0.2, ("photograph",), "an interpreter")
+    loaded = worker.Loaded(0.01234, 0.2, ("photograph",), "an interpreter", 1.0)
     timed = [
         Timed("CONV_2D", "features/" * 9 + "Relu", (0.02, 0.03, 0.04)),
         Timed("CONV_2D", "logits", (0.05, 0.06, 0.07)),
@@ -70,6 +70,11 @@ class TablesTest(parameterized.TestCase):
                 block = None
         self.assertGreater(rows, 6)
 
+    def test_names_from_files_are_text_and_nothing_else(self):
+        text = _shown(_benchmark((_ONE,), names=("a\x1b[2J[/b]",)), 120)
+        self.assertNotIn("\x1b", text)
+        self.assertIn("[/b]", text)
+
     def test_what_they_say(self):
         text = _shown(_benchmark((_ONE, _TWO)), 120)
         self.assertRegex(text, "│ +1 │ +on │ +100 │ 120 │ 120 │ 12.3 │ +200 │ +12.5 │ +12 │")
@@ -90,7 +95,7 @@ class TablesTest(parameterized.TestCase):
         results = [official_binary.parse(printed("2_16"), "x")] * 6
         measured = measurement.of_results("a", _ONE, results)
         text = _shown(Benchmark("benchmark_model on b", None, (_model("a"),), (measured,)), 80)
-        self.assertRegex(text, "│ a .*│ 15.3 │ 15.0 │ 16.5 │ 12.5 │ +17.0 │ +14.2 │ +66 │")
+        self.assertRegex(text, "│ a .*│ 15.3 │ 15.0 │ 16.5 │ 12.5 │ +17.0 │ +14.9 │ +66 │")
         self.assertIn("Run by benchmark_model on b; what else ran there is not known.", text)
         self.assertIn("add up to 98.0% of the 15.3 ms", text)
         self.assertNotIn("p99", text)

@@ -1,3 +1,4 @@
+import dataclasses
 import os
 import pathlib
 from unittest import mock
@@ -79,6 +80,13 @@ class ModelArgumentTest(parameterized.TestCase):
         }.items():
             with self.subTest(given), self.assertRaisesRegex(cli.UserError, message):
                 model_argument.resolve(given)
+
+    def test_a_model_with_nothing_to_run(self):
+        given = model_argument.of_file(str(self._write("sum.tflite", networks.doubled_sum())))
+        self.assertIs(model_argument.runnable(given), given)
+        empty = dataclasses.replace(given.model, subgraphs=())
+        with self.assertRaisesRegex(cli.UserError, "sum.tflite: the model lacks operators"):
+            model_argument.runnable(dataclasses.replace(given, model=empty))
 
     def test_a_label_of_no_model(self):
         self.bazel.builds({"//tools/cli:cli": {"default": [self._write("cli.py", b"").as_uri()]}})

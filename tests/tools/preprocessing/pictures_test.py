@@ -102,11 +102,14 @@ class PicturesTest(parameterized.TestCase):
             buffer, "PNG"
         )
         whole = buffer.getvalue()
+        turned = io.BytesIO()
+        Image.new("RGB", (4, 4)).save(turned, "PNG", exif=b"MM\0*")
         (self.folder / "folder.png").mkdir()
         for name, content, message in [
             ("empty.png", b"", "is empty; give a PNG"),
             ("text.png", b"<html>", "is in no format that is known"),
             ("cut.png", whole[: len(whole) // 2], "cannot be read|is damaged"),
+            ("exif.png", turned.getvalue(), "is damaged"),
             ("bomb.png", _claiming(30_000, 30_000), "has more than 200 million pixels"),
             ("large.png", _claiming(16_000, 16_000), "has more than 200 million pixels"),
             ("folder.png", None, "cannot be read: Is a directory"),

@@ -6,7 +6,7 @@ def accuracy_test(name, model, expected, **kwargs):
     """Measures a model on a set that a person has, and expects the published figure.
 
     It is manual, for the set is not fetched: `bazel test --config=released //models:NAME.accuracy_test
-    --test_arg=--dataset=FOLDER`. On seeded weights it fails and says why.
+    --test_arg=--dataset=/FOLDER`, for MobileBERT with `--test_arg=--vocabulary=/FILE` too. On seeded weights it fails and says why.
 
     Args:
       name: the test's name, `NAME.accuracy_test`.
