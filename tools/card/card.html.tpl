@@ -201,7 +201,7 @@ weight, each channel has at least one there; many mean that weights were cut off
 {% elif comparison.reason %}
 <p>Not compared with <code>{{ comparison.float_model }}</code>. {{ comparison.reason }}</p>
 {% else %}
-<p>How far its outputs are from those of <code>{{ comparison.float_model }}</code> on {{ comparison.outputs[0].photographs | length }} photographs.
+<p>How far its outputs are from those of <code>{{ comparison.float_model }}</code> on {{ comparison.outputs[0].photographs | length }} photographs{% if weights == "seeded" %}; the ranges of seeded models were measured on all of these but camera.png{% endif %}.
 {% if comparison.before_post_processing %}Compared are the encoded boxes and scores that the post-processing reads: it sorts and cuts, so that the least difference may exchange two detections. {% endif %}
 {% if weights == "seeded" %}With synthetic weights this tells of the arithmetic, not of accuracy.{% endif %}</p>
 <ul class="legend" aria-label="Signs"><li><span class="key"></span>half of the errors</li><li><span class="key p90"></span>90 %</li><li><span class="key p99"></span>99 %</li><li><span class="key largest"></span>the largest</li></ul>

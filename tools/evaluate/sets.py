@@ -84,4 +84,9 @@ def evaluate(
     classes = tasks.class_count(tasks.SEGMENTATION, model.model)
     if classes < 2:
         raise cli.UserError(f"{model.given}: how many classes it has cannot be seen.")
+    if classes == 150:
+        raise cli.UserError(
+            f"{model.given}: has 150 classes, so none for what is none of them; how its numbers"
+            " stand to ADE20K's cannot be seen."
+        )
     return ade20k.evaluate(segmenter, folder, limit, min(classes - 1, 150))
