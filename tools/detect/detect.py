@@ -54,7 +54,9 @@ _TOP = flags.DEFINE_integer("top", 5, "How many classes of a classifier.", lower
 _QUESTION = flags.DEFINE_string("question", "", "A question, for a model that answers.")
 _CONTEXT = flags.DEFINE_string("context", "", "The text with the answer in it.")
 _VOCABULARY = flags.DEFINE_string("vocabulary", None, "That model's vocab.txt.")
-_THREADS = flags.DEFINE_integer("threads", 1, "Threads that compute.", lower_bound=1)
+_THREADS = flags.DEFINE_integer(
+    "threads", 1, "Threads that compute.", lower_bound=1, upper_bound=256
+)
 _XNNPACK = flags.DEFINE_bool("xnnpack", True, "Whether XNNPACK computes what it can.")
 _JSON = flags.DEFINE_bool("json", False, "Whether to print JSON instead of a table.")
 

@@ -22,6 +22,7 @@ _THREADS = flags.DEFINE_integer(
     "Threads that compute. With several, regular suppression orders equal scores otherwise, and"
     " figures of quantized detectors move a little.",
     lower_bound=1,
+    upper_bound=256,
 )
 _XNNPACK = flags.DEFINE_bool("xnnpack", True, "Whether XNNPACK computes what it can.")
 
