@@ -2,7 +2,6 @@
 
 load("//third_party/adapt:adapted.bzl", "adapted_source", "wheel_files")
 load("//third_party/as_published:repositories.bzl", "as_published_repositories")
-load("//third_party/bazel:stubs.bzl", "bazel_stubs")
 load("//third_party/checkpoints:released.bzl", "released_archives")
 load("//third_party/debian:debian.bzl", "debian_package_tree", "debian_packages")
 load("//third_party/debian:programs.bzl", "debian_programs", "worker_image")
@@ -87,7 +86,6 @@ TENSORFLOW_UNREAD = [
 
 def third_party_repositories():
     """Declares every external repository. Each is fetched when something first needs it."""
-    bazel_stubs()
     debian_packages(
         name = "debian",
         lock = "//third_party/debian:packages.lock.json",
@@ -100,8 +98,9 @@ def third_party_repositories():
     )
     for name, package, prefix in [
         ("bazel_skylib", "bazel-skylib", "usr/share/bazel/tools/skylib"),
-        ("rules_java", "bazel-rules-java", "usr/share/bazel/rules/java"),
-        ("rules_proto", "bazel-rules-proto", "usr/share/bazel/rules/proto"),
+        ("platforms", "bazel-platforms", "usr/share/bazel/tools/platforms"),
+        ("rules_cc", "bazel-rules-cc", "usr/share/bazel/rules/cc"),
+        ("rules_license", "bazel-rules-license", "usr/share/bazel/rules/license"),
         ("rules_python", "bazel-rules-python", "usr/share/bazel/rules/python"),
     ]:
         debian_package_tree(

@@ -22,7 +22,7 @@ def _as_published_impl(ctx):
         ),
         outputs = [model],
         mnemonic = "ConvertAsPublished",
-        progress_message = "Converting %s as it was published" % ctx.label,
+        progress_message = "Converting %{label} as it was published",
     )
     return [DefaultInfo(files = depset([model]), runfiles = ctx.runfiles(files = [model]))]
 

@@ -19,7 +19,7 @@ from tools.cli import cli
 Material = dict[str, Any]
 
 # Their Starlark declares every action.
-_BUILD_RULES = ("bazel_skylib", "rules_java", "rules_proto", "rules_python")
+_BUILD_RULES = ("bazel_skylib", "platforms", "rules_cc", "rules_license", "rules_python")
 # With which every lock of wheels is installed.
 _INSTALLERS = ("python3-pip-whl.deb", "python3-setuptools-whl.deb")
 

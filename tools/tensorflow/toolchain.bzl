@@ -92,15 +92,13 @@ tensorflow_library = rule(
     doc = "The resolved toolchain's TensorFlow, for the `deps` of a py_binary, py_library or py_test.",
     provides = [PyInfo],
     toolchains = [TOOLCHAIN_TYPE],
-    # Bazel 4 configures a toolchain for the host unless asked; later versions always do this.
-    incompatible_use_toolchain_transition = True,
 )
 
 def _converter_binary_impl(ctx):
     tensorflow = _resolved(ctx)
     converter = getattr(tensorflow, ctx.attr.converter)
     if not converter:
-        fail_without_mlir(ctx.label, tensorflow.version)
+        fail_without_mlir(str(ctx.label).lstrip("@"), tensorflow.version)
     executable = ctx.actions.declare_file(ctx.label.name)
     ctx.actions.symlink(
         output = executable,
@@ -117,8 +115,6 @@ converter_binary = rule(
         "converter": attr.string(doc = "Which one.", mandatory = True, values = ["mlir", "toco"]),
     },
     toolchains = [TOOLCHAIN_TYPE],
-    # Bazel 4 configures a toolchain for the host unless asked; later versions always do this.
-    incompatible_use_toolchain_transition = True,
 )
 
 def _current_tensorflow_toolchain_impl(ctx):
@@ -136,6 +132,4 @@ hands the resolved TensorFlow to rules that are not in the same configuration.""
     },
     provides = [platform_common.TemplateVariableInfo, TensorflowToolchainInfo],
     toolchains = [TOOLCHAIN_TYPE],
-    # Bazel 4 configures a toolchain for the host unless asked; later versions always do this.
-    incompatible_use_toolchain_transition = True,
 )

@@ -62,8 +62,9 @@ def make(folder: str) -> dict[str, Any]:
         name: f"content of {name}".encode()
         for name in [
             "bazel-skylib",
-            "bazel-rules-java",
-            "bazel-rules-proto",
+            "bazel-platforms",
+            "bazel-rules-cc",
+            "bazel-rules-license",
             "bazel-rules-python",
             "libc6",
             "python3-pip-whl",
@@ -84,8 +85,9 @@ def make(folder: str) -> dict[str, Any]:
     }
     table = {
         "bazel_skylib": {"package": "@debian//:bazel-skylib.deb"},
-        "rules_java": {"package": "@debian//:bazel-rules-java.deb"},
-        "rules_proto": {"package": "@debian//:bazel-rules-proto.deb"},
+        "platforms": {"package": "@debian//:bazel-platforms.deb"},
+        "rules_cc": {"package": "@debian//:bazel-rules-cc.deb"},
+        "rules_license": {"package": "@debian//:bazel-rules-license.deb"},
         "rules_python": {"package": "@debian//:bazel-rules-python.deb"},
         "cpython_3_11": {"packages": ["@debian//:libc6.deb"]},
         "cpython_3_7": {

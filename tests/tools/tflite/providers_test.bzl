@@ -14,8 +14,8 @@ load(
     "tflite_model",
 )
 
-_OTHER_VERSION = {"//tools/tensorflow:version": "2.17.1"}
-_RELEASED = {"//models:weights": "released"}
+_OTHER_VERSION = {str(Label("//tools/tensorflow:version")): "2.17.1"}
+_RELEASED = {str(Label("//models:weights")): "released"}
 
 _RELEASED_DESCRIPTION = "released weights: some_model_2020_05_19 (sha256 0123456789abcdef)"
 

@@ -33,7 +33,7 @@ def canonicalize_graph(ctx, graph, output):
         inputs = [graph],
         outputs = [output],
         mnemonic = "CanonicalGraphDef",
-        progress_message = "Writing the canonical graph of %s" % ctx.label,
+        progress_message = "Writing the canonical graph of %{label}",
     )
 
 def canonicalize_tflite(ctx, model, description, output, after = None):
@@ -56,5 +56,5 @@ def canonicalize_tflite(ctx, model, description, output, after = None):
         inputs = [model] + ([after] if after else []),
         outputs = [output],
         mnemonic = "CanonicalTflite",
-        progress_message = "Writing the canonical model of %s" % ctx.label,
+        progress_message = "Writing the canonical model of %{label}",
     )

@@ -38,7 +38,7 @@ def _compare(ctx, model, sibling):
         inputs = [model.model, sibling[TfliteInfo].model] + ctx.files._photographs,
         outputs = [comparison],
         mnemonic = "CompareWithFloat",
-        progress_message = "Comparing the outputs of %s with its float sibling's" % ctx.attr.model.label,
+        progress_message = "Comparing the outputs of %s with its float sibling's" % label_text(ctx.attr.model.label),
     )
     return comparison
 
@@ -73,7 +73,7 @@ def _card_impl(ctx):
         inputs = [model.model, report, ctx.file._lock] + beside.values() + ([comparison] if comparison else []),
         outputs = [page, row],
         mnemonic = "Card",
-        progress_message = "Writing the card of %s" % ctx.attr.model.label,
+        progress_message = "Writing the card of %s" % label_text(ctx.attr.model.label),
     )
     return [
         DefaultInfo(files = depset([page]), runfiles = ctx.runfiles(files = [page])),

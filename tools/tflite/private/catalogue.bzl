@@ -15,7 +15,7 @@ def _catalogue_impl(ctx):
         inputs = rows,
         outputs = [index],
         mnemonic = "Catalogue",
-        progress_message = "Writing the catalogue %s" % ctx.label,
+        progress_message = "Writing the catalogue %{label}",
     )
     files = [index]
     for card in ctx.attr.cards:

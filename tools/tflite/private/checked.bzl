@@ -35,6 +35,6 @@ def check_tflite(ctx, model, quantized, minimum_operators, float_operators):
         inputs = [model],
         outputs = [passed],
         mnemonic = "CheckTflite",
-        progress_message = "Checking the model of %s" % ctx.label,
+        progress_message = "Checking the model of %{label}",
     )
     return passed

@@ -60,5 +60,5 @@ def convert(ctx, conversion, tensorflow, output):
         inputs = inputs,
         outputs = [output],
         mnemonic = "MlirConvert" if conversion.converter == "mlir" else "TocoConvert",
-        progress_message = "Converting with %s of %s for %s" % (_CONVERTERS[conversion.converter], tensorflow.title, ctx.label),
+        progress_message = "Converting with %s of %s for %%{label}" % (_CONVERTERS[conversion.converter], tensorflow.title),
     )

@@ -43,7 +43,7 @@ def _frozen_graph_impl(ctx):
         inputs = checkpoint.files,
         outputs = [exported],
         mnemonic = "ExportFrozenGraph",
-        progress_message = "Exporting the frozen graph of %s" % ctx.label,
+        progress_message = "Exporting the frozen graph of %{label}",
     )
     graph = ctx.actions.declare_file(ctx.label.name + ".pb")
     canonicalize_graph(ctx, exported, graph)

@@ -2,12 +2,13 @@
 
 load("//tools/tensorflow:toolchain.bzl", "TOOLCHAIN_TYPE", "fail_without_mlir")
 load(":conversion.bzl", "ConversionInfo", "convert")
+load(":labels.bzl", "label_text")
 load(":providers.bzl", "FrozenGraphInfo", "RepresentativeDatasetInfo")
 
 def _mlir_impl(ctx):
     tensorflow = ctx.toolchains[TOOLCHAIN_TYPE].tensorflow_info
     if not tensorflow.mlir:
-        fail_without_mlir(ctx.label, tensorflow.version)
+        fail_without_mlir(label_text(ctx.label), tensorflow.version)
     flags = ctx.actions.args()
     flags.set_param_file_format("multiline")
     graph = ctx.attr.graph[FrozenGraphInfo]
@@ -71,6 +72,4 @@ Output group `flags`: the converter's flags, but for the files.""",
         "recipe": attr.label(doc = "The `recipe` of the same model; it stops this one at a wrong one.", mandatory = True),
     },
     toolchains = [TOOLCHAIN_TYPE],
-    # Bazel 4 configures a toolchain for the host unless asked; later versions always do this.
-    incompatible_use_toolchain_transition = True,
 )

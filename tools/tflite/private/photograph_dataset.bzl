@@ -1,6 +1,7 @@
 """Photographs for post-training quantization."""
 
 load(":errors.bzl", "fail_attribute")
+load(":labels.bzl", "label_text")
 load(":providers.bzl", "RepresentativeDatasetInfo")
 
 def _photograph_dataset_impl(ctx):
@@ -9,7 +10,7 @@ def _photograph_dataset_impl(ctx):
         if given < 1:
             fail_attribute(ctx, attribute, given, "give a whole number of at least 1")
     if not ctx.files.photographs:
-        fail_attribute(ctx, "photographs", str(ctx.attr.photographs.label), "give a target with at least one file")
+        fail_attribute(ctx, "photographs", label_text(ctx.attr.photographs.label), "give a target with at least one file")
     samples = ctx.actions.declare_file(ctx.label.name + ".npz")
     arguments = ctx.actions.args()
     arguments.add_joined("--photographs", ctx.files.photographs, join_with = ",")
@@ -24,7 +25,7 @@ def _photograph_dataset_impl(ctx):
         inputs = ctx.files.photographs,
         outputs = [samples],
         mnemonic = "PhotographDataset",
-        progress_message = "Cropping the photographs of %s" % ctx.label,
+        progress_message = "Cropping the photographs of %{label}",
     )
     return [
         # In its runfiles too, for tests that convert again.

@@ -20,7 +20,7 @@ def merge_pipeline_config(ctx, base, override, output):
         inputs = [base],
         outputs = [output],
         mnemonic = "PipelineConfig",
-        progress_message = "Writing the pipeline config of %s" % ctx.label,
+        progress_message = "Writing the pipeline config of %{label}",
     )
 
 PIPELINE_CONFIG_ATTRS = {

@@ -225,6 +225,6 @@ def write_provenance(ctx, raw, programs, tensorflow, facts, model, checkpoint, b
         ),
         outputs = [statement, mlbom],
         mnemonic = "Provenance",
-        progress_message = "Stating what %s was made from" % ctx.label,
+        progress_message = "Stating what %{label} was made from",
     )
     return [statement, mlbom]

@@ -1,6 +1,7 @@
 """Whether a conversion's recipe makes sense."""
 
 load(":errors.bzl", "fail_attribute")
+load(":labels.bzl", "label_text")
 load(":numbers.bzl", "parse_number")
 load(":preprocessing.bzl", "PREPROCESSINGS")
 load(":providers.bzl", "FrozenGraphInfo", "RepresentativeDatasetInfo")
@@ -106,8 +107,8 @@ def _check_quantization_aware(ctx, graph):
             fail_attribute(
                 ctx,
                 attribute,
-                str(given.label) if attribute == "representative_dataset" else given,
-                "give none: {} was trained for quantization, so its own ranges decide".format(ctx.attr.graph.label),
+                label_text(given.label) if attribute == "representative_dataset" else given,
+                "give none: {} was trained for quantization, so its own ranges decide".format(label_text(ctx.attr.graph.label)),
             )
 
 def _check_converter(ctx):
@@ -126,7 +127,7 @@ def _check_converter(ctx):
                 "mlir" if ctx.attr.converter == "toco" else "toco",
                 ctx.attr.converter,
             )
-        fail_attribute(ctx, attribute, str(given.label) if attribute == "representative_dataset" else given, reason)
+        fail_attribute(ctx, attribute, label_text(given.label) if attribute == "representative_dataset" else given, reason)
 
 def _check_default_ranges(ctx):
     given = ctx.attr.default_ranges
@@ -202,7 +203,7 @@ def _check_post_training(ctx, graph):
         fail_attribute(
             ctx,
             "representative_dataset",
-            str(ctx.attr.representative_dataset.label),
+            label_text(ctx.attr.representative_dataset.label),
             "without optimizations = [\"DEFAULT\"] nothing is quantized",
         )
     if ctx.attr.supported_types and not ctx.attr.optimizations:

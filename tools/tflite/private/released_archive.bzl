@@ -1,5 +1,7 @@
 """What is published and pinned by sha256: an archive unpacked, a file, or a folder."""
 
+load(":labels.bzl", "label_text")
+
 ReleasedArchiveInfo = provider(
     doc = "The files of a row of the pin table.",
     fields = {
@@ -58,7 +60,7 @@ def released_files(ctx):
         fail(("{}: no digest of {} is published, so its bytes cannot be trusted yet; run " +
               "`bazel run //tools/checkpoints:pin -- {}` to download it from {}, check it against what is known " +
               "of it and write the pin, or build with --//models:weights=seeded.").format(
-            ctx.label,
+            label_text(ctx.label),
             archive.name,
             archive.name,
             " and ".join(archive.urls),
@@ -82,7 +84,7 @@ def released_file(ctx, released, path, what):
       A File.
     """
     found = [file for file in released.files if ("/" + file.path).endswith("/" + path)]
-    member = "{}: member = {}".format(ctx.label, repr(ctx.attr.member))
+    member = "{}: member = {}".format(label_text(ctx.label), repr(ctx.attr.member))
     if not found:
         fail("{}{} in {}.".format(member, what, released.name), attr = "member")
     if len(found) > 1:

@@ -1,5 +1,6 @@
 """A published checkpoint."""
 
+load(":labels.bzl", "label_text")
 load(":providers.bzl", "CheckpointInfo")
 load(":released_archive.bzl", "RELEASED_ATTRS", "released_file", "released_files")
 
@@ -9,7 +10,7 @@ def _released_checkpoint_impl(ctx):
     prefix = index.path[:-len(".index")]
     data = [file for file in released.files if file.path.startswith(prefix + ".data-")]
     if not data:
-        fail("{}: member = {} has no .data in {}.".format(ctx.label, repr(ctx.attr.member), released.name), attr = "member")
+        fail("{}: member = {} has no .data in {}.".format(label_text(ctx.label), repr(ctx.attr.member), released.name), attr = "member")
     files = depset([index] + data)
     return [
         DefaultInfo(files = files, runfiles = ctx.runfiles(transitive_files = files)),

@@ -1,5 +1,6 @@
 """A published SavedModel."""
 
+load(":labels.bzl", "label_text")
 load(":preprocessing.bzl", "PREPROCESSINGS", "PREPROCESSING_DOC")
 load(":providers.bzl", "CheckpointInfo", "SavedModelInfo")
 load(":released_archive.bzl", "RELEASED_ATTRS", "released_file", "released_files")
@@ -14,7 +15,7 @@ def _released_saved_model_impl(ctx):
     variables = [file for file in released.files if file.path.startswith((prefix + ".index", prefix + ".data-"))]
     if len(variables) < 2:
         fail("{}: member = {} has no variables/variables.index and .data in {}.".format(
-            ctx.label,
+            label_text(ctx.label),
             repr(ctx.attr.member),
             released.name,
         ), attr = "member")

@@ -44,6 +44,6 @@ def write_report(ctx, model, conversion, tensorflow):
         inputs = [model],
         outputs = [report],
         mnemonic = "Report",
-        progress_message = "Reporting what is in %s" % ctx.label,
+        progress_message = "Reporting what is in %{label}",
     )
     return report

@@ -1,6 +1,7 @@
 """A checkpoint with seeded weights, of any graph code."""
 
 load(":errors.bzl", "fail_attribute")
+load(":labels.bzl", "label_text")
 load(":providers.bzl", "ArchitectureInfo", "CheckpointInfo")
 
 # What every rule that seeds has in common.
@@ -38,7 +39,7 @@ def seed_checkpoint(ctx, program, arguments, inputs):
     if ctx.attr.seed < 0:
         fail_attribute(ctx, "seed", ctx.attr.seed, "give a whole number of at least 0")
     if not ctx.files.photographs:
-        fail_attribute(ctx, "photographs", str(ctx.attr.photographs.label), "give a target with at least one file")
+        fail_attribute(ctx, "photographs", label_text(ctx.attr.photographs.label), "give a target with at least one file")
 
     prefix = ctx.label.name + "/model.ckpt"
     index = ctx.actions.declare_file(prefix + ".index")
@@ -61,7 +62,7 @@ def seed_checkpoint(ctx, program, arguments, inputs):
         inputs = depset(inputs + ctx.files.photographs + ctx.files.signature, transitive = transitive),
         outputs = [index, data],
         mnemonic = "SeedCheckpoint",
-        progress_message = "Seeding the weights of %s" % ctx.label,
+        progress_message = "Seeding the weights of %{label}",
     )
     files = depset([index, data])
     return [

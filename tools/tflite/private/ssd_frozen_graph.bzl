@@ -66,7 +66,7 @@ def _ssd_frozen_graph_impl(ctx):
         inputs = depset([config], transitive = [checkpoint.files]),
         outputs = [exported],
         mnemonic = "ExportTfliteSsdGraph",
-        progress_message = "Exporting the frozen graph of %s" % ctx.label,
+        progress_message = "Exporting the frozen graph of %{label}",
     )
 
     graph = ctx.actions.declare_file(ctx.label.name + ".pb")

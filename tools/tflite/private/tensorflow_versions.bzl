@@ -69,7 +69,7 @@ def _compare(ctx, model, tensorflows):
         inputs = files,
         outputs = [report],
         mnemonic = "CompareVersions",
-        progress_message = "Comparing what TensorFlows make of %s" % model.label,
+        progress_message = "Comparing what TensorFlows make of %s" % label_text(model.label),
     )
     return struct(files = files, report = report)
 
@@ -93,7 +93,7 @@ def _tensorflow_versions_impl(ctx):
         inputs = [model.report for model in compared],
         outputs = [summary, table],
         mnemonic = "TabulateVersions",
-        progress_message = "Writing the table of %s" % ctx.label,
+        progress_message = "Writing the table of %{label}",
     )
     show = ctx.actions.declare_file(ctx.label.name + ".show")
     ctx.actions.write(show, _SHOW.format(path = "{}/{}".format(ctx.workspace_name, table.short_path)), is_executable = True)

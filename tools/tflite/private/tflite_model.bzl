@@ -109,8 +109,6 @@ _tflite_model = rule(
     ),
     provides = [ConversionInfo, TfliteInfo],
     toolchains = [TOOLCHAIN_TYPE],
-    # Bazel 4 configures a toolchain for the host unless asked; later versions always do this.
-    incompatible_use_toolchain_transition = True,
 )
 
 def tflite_model(

@@ -1,7 +1,5 @@
 """TOCO as a genrule."""
 
-load("//third_party/bazel:exec_genrule.bzl", "exec_genrule")
-
 # What `toco_options` takes, and a recipe has.
 TOCO_RECIPE = [
     "input_arrays",
@@ -92,12 +90,12 @@ def toco(name, graph, out, flags, recipe, **kwargs):
         "--graph_def_file=$(execpath {})".format(graph),
         "--output_file=$@",
     ]
-    exec_genrule(
+    native.genrule(
         name = name,
         srcs = [graph, recipe],
         outs = [out],
         cmd = " ".join(["$(TOCO)"] + files + flags),
-        exec_tools = [Label("//tools/tensorflow:toco")],
+        tools = [Label("//tools/tensorflow:toco")],
         message = "Converting with TOCO",
         toolchains = [Label("//tools/tensorflow:current_toolchain")],
         **kwargs

@@ -25,7 +25,7 @@ def _token_dataset_impl(ctx):
         arguments = [arguments],
         outputs = [samples],
         mnemonic = "TokenDataset",
-        progress_message = "Drawing the tokens of %s" % ctx.label,
+        progress_message = "Drawing the tokens of %{label}",
     )
     return [
         # In its runfiles too, for tests that convert again.

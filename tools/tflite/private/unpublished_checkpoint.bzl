@@ -1,9 +1,10 @@
 """What stands for a checkpoint that nobody has published."""
 
+load(":labels.bzl", "label_text")
 load(":providers.bzl", "CheckpointInfo")
 
 def _unpublished_checkpoint_impl(ctx):
-    fail("{}: no checkpoint of this model is published; build it with --//models:weights=seeded.".format(ctx.label))
+    fail("{}: no checkpoint of this model is published; build it with --//models:weights=seeded.".format(label_text(ctx.label)))
 
 unpublished_checkpoint = rule(
     implementation = _unpublished_checkpoint_impl,
