@@ -76,7 +76,7 @@ def _check_arrays(ctx, graph):
                 ctx,
                 attribute,
                 given,
-                "{} offers {}".format(ctx.attr.graph.label, ", ".join(graph.arrays)),
+                "{} offers {}".format(label_text(ctx.attr.graph.label), ", ".join(graph.arrays)),
             )
 
 def _check_values(ctx):
@@ -168,7 +168,7 @@ def _check_input_stats(ctx, graph):
             "inference_type",
             ctx.attr.inference_type,
             "{} was not trained for quantization, so it has no ranges; take a quantization-aware checkpoint, or ".format(
-                ctx.attr.graph.label,
+                label_text(ctx.attr.graph.label),
             ) + "converter = \"mlir\" with a representative_dataset",
         )
     if graph.preprocessing:
@@ -195,7 +195,7 @@ def _check_preprocessing(ctx, preprocessing):
                     ctx,
                     attribute,
                     given,
-                    "{} expects its pixels as \"{}\", which is {} here".format(ctx.attr.graph.label, preprocessing, number),
+                    "{} expects its pixels as \"{}\", which is {} here".format(label_text(ctx.attr.graph.label), preprocessing, number),
                 )
 
 def _check_post_training(ctx, graph):
