@@ -2,8 +2,11 @@
 
 STRICT_PINS = "STRICT_PINS"
 
-def _find_pinned_file(ctx, pin, output, url):
-    return ctx.download(url = url, output = output + "/" + pin.file, sha256 = pin.sha256, allow_fail = True).success
+# The folders of --distdir, one a line, as ./bazelw says them; a repository rule cannot see that flag.
+DISTDIRS = "DISTDIRS"
+
+def _file_url(path):
+    return "file://" + str(path).replace("%", "%25")
 
 def find_pinned(ctx, pins, output):
     """Takes pinned files from the repository cache and from every --distdir, asking no host.
@@ -16,15 +19,25 @@ def find_pinned(ctx, pins, output):
     Returns:
       The pins that were in neither place.
     """
-    missing = []
+
+    def take(pin, url):
+        return ctx.download(url = url, output = output + "/" + pin.file, sha256 = pin.sha256, allow_fail = True).success
 
     # Bazel answers a download without a URL from its repository cache, by digest.
-    candidates = [pin for pin in pins if not _find_pinned_file(ctx, pin, output, [])]
+    candidates = [pin for pin in pins if not take(pin, [])]
+    missing = []
+    if DISTDIRS in ctx.os.environ:
+        folders = [ctx.path(folder) for folder in ctx.os.environ[DISTDIRS].splitlines()]
+        for pin in candidates:
+            found = [folder.get_child(pin.file) for folder in folders if folder.get_child(pin.file).exists]
+            if not [path for path in found if take(pin, _file_url(path))]:
+                missing.append(pin)
+        return missing
 
-    # A --distdir is searched by the URL's base name, and Bazel warns of each file that is not there. So
-    # when the first is not there, none is looked for.
+    # Bazel looks into a --distdir, by the URL's base name, only while it asks a host, and warns of each file that is
+    # not there. So when the first is not there, none is looked for.
     for count, pin in enumerate(candidates):
-        if (count and count == len(missing)) or not _find_pinned_file(ctx, pin, output, "file:///not-in-a-distdir-so-asking-the-registry/" + pin.file):
+        if (count and count == len(missing)) or not take(pin, "file:///not-in-a-distdir-so-asking-the-registry/" + pin.file):
             missing.append(pin)
     return missing
 
@@ -52,8 +65,7 @@ def accept_pinned(ctx, path, sha256, output):
       sha256: the digest that it must have; "" for a replaced revision, which has no pin.
       output: where to put it.
     """
-    url = "file://" + str(ctx.path(path)).replace("%", "%25")
-    if not ctx.download(url = url, output = output, sha256 = sha256, allow_fail = True).success:
+    if not ctx.download(url = _file_url(ctx.path(path)), output = output, sha256 = sha256, allow_fail = True).success:
         fail_digest(output.rpartition("/")[2], sha256)
     ctx.delete(path)
 
