@@ -103,6 +103,10 @@ class HermeticityTest(parameterized.TestCase):
             )
 
     @parameterized.parameters(*_REPORTS)
+    def test_memory_is_shared_with_no_other_action(self, path):
+        self.assertEmpty(_load(path)["shared_memory"])
+
+    @parameterized.parameters(*_REPORTS)
     def test_there_is_no_network(self, path):
         report = _load(path)
         self.assertEqual(report["interfaces"], ["lo"])

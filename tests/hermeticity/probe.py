@@ -86,6 +86,7 @@ def main(argv: Sequence[str]) -> None:
         "undeclared_import_error": import_error("tests.hermeticity.undeclared_sibling"),
         "undeclared_neighbour_error": import_error("undeclared_sibling"),
         "read_errors": {path: read_error(path) for path in paths_of_the_host()},
+        "shared_memory": os.listdir("/dev/shm"),
         "hash_of_a_string": hash("reproducible"),
     }
     with cli.output_file(_OUTPUT.value, "w") as stream:

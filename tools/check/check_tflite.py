@@ -4,6 +4,7 @@ A broken export still converts, to a file of some 500 bytes; a quantized model m
 on the way and compute in floating point; a post-processing op may crash when it first runs.
 """
 
+import functools
 from collections.abc import Collection, Sequence
 
 import numpy as np
@@ -12,6 +13,7 @@ from ai_edge_litert import interpreter as litert
 
 from tools.canonicalize.schema import BUILTIN_OPERATORS
 from tools.cli import cli
+from tools.convert import conversion
 from tools.inspect import reader
 from tools.inspect.model import Model
 from tools.seed import weights
@@ -129,7 +131,8 @@ def main(argv: Sequence[str]) -> None:
                 f" the first: {'; '.join(problems[:3])}. Ranges are missing there; if that is"
                 " meant, name the operators in float_operators."
             )
-    invoke(path)
+    # In a child: it may crash, and what the interpreter prints of itself is of no use where it runs well.
+    conversion.run(functools.partial(invoke, path), "TensorFlow Lite", path)
     with cli.output_file(_OUTPUT.value, "w") as stream:
         stream.write(f"{operators} operators\n")
 
