@@ -29,18 +29,22 @@ def _describe(declared):
             described[attribute] = declared[attribute]
     return described
 
-def _bazel_server_sha256(ctx):
-    """Returns the digest of the Bazel that runs, or "" where its server does not lie beside its tools."""
+def _bazel(ctx):
+    """Returns the version and the digest of the Bazel that runs, each "" where nothing tells."""
     embedded_tools = ctx.path(ctx.attr._embedded_tool).realpath.dirname.dirname.dirname
+
+    # Debian's states its version beside its server only.
+    label = embedded_tools.dirname.get_child("build-label.txt")
+    version = ctx.attr.bazel_version or (ctx.read(label).strip() if label.exists else "")
     server = embedded_tools.dirname.get_child("A-server.jar")
     if not server.exists:
-        return ""
+        return {"version": version, "sha256": ""}
 
     # Bazel's own digest of a file, which takes no program of the machine.
     copy = "A-server.jar"
     digest = ctx.download(url = "file://{}".format(server), output = copy).sha256
     ctx.delete(copy)
-    return digest
+    return {"version": version, "sha256": digest}
 
 _BUILD = """\
 package(default_visibility = ["//visibility:public"])
@@ -59,9 +63,8 @@ filegroup(
 
 def _materials_impl(ctx):
     table = json.decode(ctx.attr.table)
-    bazel = {"version": ctx.attr.bazel_version, "sha256": _bazel_server_sha256(ctx)}
     ctx.file("table.bzl", "\"\"\"Written by third_party/materials.\"\"\"\n\nBAZEL = {}\n\nMATERIALS = {}\n".format(
-        repr(bazel),
+        repr(_bazel(ctx)),
         repr(table),
     ))
     files = {}
@@ -105,7 +108,7 @@ def materials(name, pip_packages):
     """
     _materials(
         name = name,
-        bazel_version = getattr(native, "bazel_version", ""),
+        bazel_version = native.bazel_version,
         pip_packages = pip_packages,
         table = json.encode({
             repository: _describe(declared)
