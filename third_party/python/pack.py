@@ -1,10 +1,11 @@
 """Packs a folder of installed Python packages: modules into one archive, the rest stays as it is.
 
-usage: pack.py FOLDER ARCHIVE [--keep GLOB]...
+usage: pack.py FOLDER ARCHIVE
 
-Every module goes into ARCHIVE with its bytecode beside it. Of what is left, licences are put together into
-FOLDER/LICENCES.txt, and what only building or checking types needs is dropped. The archive is the same bytes for the
-same modules: in order, without times. Runs while Bazel fetches: standard library only.
+Every module goes into ARCHIVE with its bytecode beside it, and what importlib.metadata reads. Of
+what is left, licences are put together into FOLDER/LICENCES.txt, and what only building or checking
+types needs is dropped. The archive is the same bytes for the same files: in order, without times.
+Runs while Bazel fetches: standard library only.
 """
 
 import os
@@ -62,7 +63,8 @@ def pack(folder: pathlib.Path, archive: pathlib.Path) -> None:
             path.unlink()
         with open(folder / "LICENCES.txt", "wb") as stream:
             for text, names in texts.items():
-                stream.write("".join(f"== {name}\n" for name in names).encode() + text.rstrip() + b"\n\n")
+                heading = "".join(f"== {name}\n" for name in names)
+                stream.write(heading.encode() + text.rstrip() + b"\n\n")
     for directory, _, _ in os.walk(folder, topdown=False):
         if directory != str(folder) and not os.listdir(directory):
             os.rmdir(directory)

@@ -1,8 +1,9 @@
 """Imports the packages of a packed site, which is a directory with the archive `site.zip`.
 
-The archive has every module, as source and as bytecode; the directory has what must be a file, at its place: shared
-objects and data. Modules are what zipimport (https://docs.python.org/3/library/zipimport.html) makes of them, but
-that `__file__` and `__path__` name the directory, so that packages find their data and shared objects there.
+The archive has every module, as source and as bytecode; the directory has what must be a file, at
+its place: shared objects and data. Modules are what zipimport
+(https://docs.python.org/3/library/zipimport.html) makes of them, but that `__file__` and `__path__`
+name the directory, so that packages find their data and shared objects there.
 
 The packaged CPython imports this wherever it starts (cpython.bzl).
 """
@@ -24,7 +25,8 @@ class _Modules(zipimport.zipimporter):
     """The modules of one folder of an archive; an instance is the loader of each."""
 
     def __init__(self, site: str, folder: str) -> None:
-        super().__init__(os.path.join(site, ARCHIVE, folder) if folder else os.path.join(site, ARCHIVE))
+        archive = os.path.join(site, ARCHIVE)
+        super().__init__(os.path.join(archive, folder) if folder else archive)
         self._site = site
 
     def get_filename(self, fullname: str) -> str:
@@ -33,7 +35,7 @@ class _Modules(zipimport.zipimporter):
 
     def get_code(self, fullname: str) -> CodeType:
         code = super().get_code(fullname)
-        # As importlib does for a file: inspect finds a frame's module, and so its source, by this name.
+        # As importlib does for a file: inspect finds a frame's module and source by this name.
         _imp._fix_co_filename(code, self.get_filename(fullname))
         return code
 
@@ -53,7 +55,7 @@ class _Modules(zipimport.zipimporter):
 
 
 class _Finder:
-    """Finds what one folder of a packed site has: modules in the archive, extension modules beside it."""
+    """Finds what a folder of a packed site has: modules inside, extension modules beside."""
 
     def __init__(self, site: str, folder: str) -> None:
         self._path = os.path.join(site, folder) if folder else site
@@ -68,7 +70,9 @@ class _Finder:
         spec = self._files.find_spec(fullname, target)
         if found and not (spec and spec.loader):
             # Without an __init__, its modules may lie in several places.
-            found.submodule_search_locations = [os.path.join(self._path, fullname.rpartition(".")[2])]
+            found.submodule_search_locations = [
+                os.path.join(self._path, fullname.rpartition(".")[2])
+            ]
             return found
         return spec
 
@@ -77,7 +81,11 @@ class _Finder:
 
 
 def _path_hook(path: str) -> _Finder:
-    """Makes the finder of a folder of a packed site; ImportError for any other, as sys.path_hooks want it."""
+    """Makes the finder of a folder of a packed site, as sys.path_hooks want it.
+
+    Raises:
+      ImportError: the folder is in none.
+    """
     for site in _sites:
         if path == site or path.startswith(site + "/"):
             if not path.endswith(ARCHIVE):
@@ -86,7 +94,7 @@ def _path_hook(path: str) -> _Finder:
 
 
 def _print_exception(kind: type, error: BaseException, trace: object) -> None:
-    """Shows an error with its source lines, which the interpreter itself looks for in files only."""
+    """Shows an error with its source, which the interpreter itself looks for in files only."""
     import traceback
 
     traceback.print_exception(kind, error, trace)
