@@ -53,6 +53,11 @@ def pack(folder: pathlib.Path, archive: pathlib.Path) -> None:
         elif _METADATA.fullmatch(relative) or _FOR_BUILDING.fullmatch(path.name):
             path.unlink()
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as packed:
+        # zipimport takes for a package without an __init__ what the archive has as a folder.
+        for name in sorted(
+            {str(name) for path in members for name in pathlib.Path(path).parents} - {"."}
+        ):
+            packed.writestr(zipfile.ZipInfo(name + "/", _TIME), b"")
         for member, path in sorted(members.items()):
             packed.writestr(zipfile.ZipInfo(member, _TIME), path.read_bytes())
             path.unlink()
