@@ -77,7 +77,7 @@ apt() {
 
 # Which files are not there.
 wanted() {
-    awk '{ file = $3 } END { printf "%s%s missing", file, NR > 1 ? " and " NR - 1 " more files are" : " is" }' "$scratch/missing"
+    awk '{ file = $3 } END { printf "%s%s missing", file, (NR > 1) ? " and " NR - 1 " more files are" : " is" }' "$scratch/missing"
 }
 
 # fetch_debs LOCK DISTDIR...: the rows of a lock. Exit code 3: the archive has others.
