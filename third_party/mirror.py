@@ -16,6 +16,7 @@ import hashlib
 import json
 import os
 import pathlib
+import shlex
 import shutil
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -332,10 +333,12 @@ def main(argv: Sequence[str]) -> None:
             forget(state)
             raise
     size = sum((folder / pin.name).stat().st_size for pin in wanted)
+    options = [flag for flag in _BAZEL_FLAG.value if not flag.startswith("--distdir")]
+    command = ["./bazelw", "build", f"--distdir={folder}", *options, *targets]
     print(
         f"{folder}: {len(wanted)} files, {size / 1e6:.1f} MB, each with the sha256 of its lock;"
         f" {len(new)} were put there now.\n"
-        f"Without a network: ./bazelw build --distdir={folder} {' '.join(targets)}"
+        f"Without a network: {shlex.join(command)}"
     )
 
 
