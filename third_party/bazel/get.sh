@@ -3,11 +3,11 @@
 # Python packages, each by sha256, and unpacks them.
 #
 # usage: get.sh unpack FOLDER [DISTDIR]...   unpacks into FOLDER, where the program FOLDER/bazel stands when all is done
-#        get.sh files FOLDER [DISTDIR]...    puts the files themselves into FOLDER, as a --distdir
+#        get.sh files FOLDER [DISTDIR]...    puts the files themselves into FOLDER, as a --distdir, and nothing else
 #
 # What is downloaded is kept in FOLDER/../files, so a run that was ended goes on where it was. A DISTDIR is looked into
 # first. When the archive no longer has what is pinned, its own current Bazel is taken, if that is 7 or 8 and starts:
-# FOLDER/replaced says what it was. With STRICT_PINS set that is an error instead.
+# FOLDER/replaced says what it was. With STRICT_PINS set, and for `files`, that is an error instead.
 set -eu
 
 mode=$1 folder=$2
@@ -75,6 +75,11 @@ apt() {
     watch "$output" "$debian/fetch.sh" "$@" >"$scratch/said" 2>"$scratch/log"
 }
 
+# Which files are not there.
+wanted() {
+    awk '{ file = $3 } END { printf "%s%s missing", file, (NR > 1) ? " and " NR - 1 " more files are" : " is" }' "$scratch/missing"
+}
+
 # fetch_debs LOCK DISTDIR...: the rows of a lock. Exit code 3: the archive has others.
 fetch_debs() {
     lock=$1
@@ -90,7 +95,7 @@ fetch_debs() {
     # shellcheck disable=SC2046
     apt "$scratch/$suite" "$scratch/apt" "$scratch/$suite" "$suite" $(cut -d ' ' -f 2 "$scratch/missing") || {
         code=$?
-        [ "$code" = 3 ] || fail "Bazel cannot be downloaded. $(tail -n 1 "$scratch/log")"
+        [ "$code" = 3 ] || fail "Bazel cannot be downloaded, $(wanted). $(tail -n 1 "$scratch/log")"
         return 3
     }
     while read -r _ pin file sha256; do
@@ -108,6 +113,7 @@ fetch_debs() {
 # What is said, and whether it may be, when the archive has something else than what is pinned.
 replace() {
     say "$(sed -n '$ s/^fetch.sh: //; $ p' "$scratch/log")"
+    [ "$mode" = unpack ] || fail "a folder of all that is pinned cannot be made; re-lock with 'bazel run //third_party:relock', or put the pinned files into it yourself and call this again."
     [ -z "${STRICT_PINS:-}" ] || fail "--config=ci takes nothing in its place; re-lock with 'bazel run //third_party:relock' where a Bazel is, or pass the pinned files with --distdir=FOLDER."
     say "WARNING: taking $* that the archive has now."
 }
@@ -156,9 +162,11 @@ command -v dpkg-deb >/dev/null 2>&1 ||
 files=$folder
 [ "$mode" = files ] || files=${folder%/*}/files
 mkdir -p "$files"
-# One at a time, and what outlives this when it is killed still holds the lock.
-exec 9>"$files/.lock"
-flock --nonblock 9 || { say "another bazelw is getting Bazel; waiting for it." && flock 9; }
+# One at a time, and what outlives this when it is killed still holds the lock, whose file may be another once it is had.
+until [ "$files/.lock" -ef /proc/self/fd/9 ]; do
+    exec 9>"$files/.lock"
+    flock --nonblock 9 || { say "another bazelw is getting Bazel; waiting for it." && flock 9; }
+done
 [ "$mode" = files ] || [ ! -x "$folder/bazel" ] || exit 0
 
 scratch=$files/.scratch
@@ -168,6 +176,7 @@ mkdir -p "$scratch"
 done=''
 finish() {
     rm -rf "$scratch"
+    [ "$mode" = unpack ] || rm -f "$files/.lock"
     [ -n "$done" ] || [ "$mode" = files ] || rm -rf "$folder"
 }
 trap finish EXIT

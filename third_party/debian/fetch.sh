@@ -31,7 +31,7 @@ gone() {
     exit 3
 }
 
-offline="put the .deb files that third_party/debian/*.lock.json name into a folder and pass\
+offline="put the .deb files that third_party/*/*.lock.json name into a folder and pass\
  --distdir=FOLDER, or pass the --repository_cache of a machine that has built."
 
 for tool in apt-get apt-cache; do

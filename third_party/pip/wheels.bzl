@@ -127,7 +127,7 @@ def fetch_wheels(ctx, lock, output, python_version = "311", abi = "cp311"):
         errors = unreachable + [line for line in lines if "ERROR" in line] or [result.stderr.strip()]
         fail(("Python packages cannot be fetched: {} (Without a network, put the files that the lock names " +
               "into a folder and pass --distdir=FOLDER, or pass the --repository_cache of a machine that has " +
-              "built.)").format(" ".join(errors)))
+              "built.) Wanted: {}.").format(" ".join(errors), ", ".join([row.file for row in missing])))
     for row in missing:
         accept_pinned(ctx, "downloaded/" + row.file, row.sha256, output + "/" + row.file)
     ctx.delete("downloaded")
