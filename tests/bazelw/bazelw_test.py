@@ -8,12 +8,13 @@ from absl.testing import absltest
 
 _BAZELW, _BAZELRC = map(os.path.abspath, sys.argv[1:])
 
-# Stands for Bazel 4.2.3 of Debian: says its version, else what it was called with.
+# Stands for Bazel: says its version, else what it was called with.
 _BAZEL = """#!/bin/sh
 if [ "$1" = --version ]; then
-    echo bazel no_version
+    echo bazel 7.7.1
 else
     echo "called with $*"
+    echo "$DISTDIRS" >&2
 fi
 """
 
@@ -35,10 +36,10 @@ class BazelwTest(absltest.TestCase):
         with open(self.workspace / ".bazelrc", "a") as stream:
             stream.write(f"build --sandbox_block_path={path}\n")
 
-    def _run(self, workspace):
+    def _run(self, workspace, *options):
         return subprocess.run(
-            ["/bin/sh", workspace / "bazelw", "build", "//a:b"],
-            env={"PATH": f"{self.programs}:/usr/bin:/bin"},
+            ["/bin/sh", workspace / "bazelw", "build", *options, "//a:b"],
+            env={"PATH": f"{self.programs}:/usr/bin:/bin", "HOME": "/my home"},
             capture_output=True,
             check=False,
             text=True,
@@ -49,8 +50,13 @@ class BazelwTest(absltest.TestCase):
         self._close(self.programs)
         self._close(self.folder / "a folder" / "work")
         result = self._run(self.workspace)
-        self.assertEqual((result.returncode, result.stderr), (0, ""))
+        self.assertEqual((result.returncode, result.stderr), (0, "\n"))
         self.assertEqual(result.stdout, "called with build //a:b\n")
+
+    def test_repository_rules_are_told_of_every_distdir_as_bazel_finds_it(self):
+        folders = ["--distdir=/a b", "--distdir", "c", "--distdir=~/d", "--", "--distdir=/no"]
+        result = self._run(self.workspace, *folders)
+        self.assertEqual(result.stderr, f"/a b\n{self.workspace}/c\n/my home/d\n")
 
     def test_a_workspace_that_actions_cannot_read_is_refused(self):
         (self.folder / "link").symlink_to(self.workspace)

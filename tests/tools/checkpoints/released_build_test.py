@@ -15,7 +15,9 @@ from tests.tools.checkpoints import local_server
 
 _SOURCES = (
     "third_party/checkpoints/released.bzl",
+    "third_party/debian/debian.bzl",
     "tools/checkpoints/archive.py",
+    "tools/tflite/private/labels.bzl",
     "tools/tflite/private/preprocessing.bzl",
     "tools/tflite/private/providers.bzl",
     "tools/tflite/private/released_archive.bzl",
@@ -123,6 +125,7 @@ class ReleasedBuildTest(absltest.TestCase):
             shutil.copyfile(source, copy)
             cls._write(os.path.join(os.path.dirname(source), "BUILD"), "")
         cls._write("WORKSPACE", _WORKSPACE.format(python=os.path.dirname(sys.executable)))
+        cls._write(".bazelrc", "common --noenable_bzlmod --enable_workspace\n")
         cls._write("BUILD", _BUILD)
         cls._write("shown.bzl", _SHOWN)
         # A bazelisk that would have to download a Bazel first does not.
@@ -269,6 +272,15 @@ class ReleasedBuildTest(absltest.TestCase):
                 content = _folder_content(folder, path)
                 distdir.create_file(os.path.basename(path), content, mode="wb")
         self._assert_folders(local_server.error(404), *distdirs)
+
+    def test_one_distdir_serves_equal_file_names_by_digest(self):
+        distdir = self.create_tempdir()
+        for folder in _FOLDERS:
+            for path in _FOLDER_FILES:
+                content = _folder_content(folder, path)
+                name = f"{_sha256(content)}-{os.path.basename(path)}"
+                distdir.create_file(name, content, mode="wb")
+        self._assert_folders(local_server.error(404), f"--distdir={distdir.full_path}")
 
     def _assert_folders(self, answer, *arguments):
         built = self._build(":edsr_f32b5", "", answer, ":edsr_f32b5_qat", *arguments)
