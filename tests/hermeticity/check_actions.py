@@ -30,8 +30,6 @@ _PINNED_REPOSITORY = re.compile(
 # What Bazel brings and puts before every genrule's command.
 _GENRULE_SETUP = "external/bazel_tools/tools/genrule/genrule-setup.sh"
 _GENRULE_SHELL = ["/bin/bash", "-c"]
-# Bazel's exit code for an internal error.
-_BAZEL_CRASHED = 37
 # PATH is what --incompatible_strict_action_env sets. Rules start their tools without a shell.
 _ENVIRONMENT = {"Genrule": {"PATH": "/bin:/usr/bin:/usr/local/bin"}}
 # None of these lets an action out of its sandbox or keeps its result out of a cache.
@@ -264,21 +262,9 @@ def faults(actions: Sequence[Action], folder: str) -> list[str]:
 def ask_bazel() -> bytes:
     """Runs `bazel aquery` in the workspace, with `QUERY`."""
     command = [*bazel.command(), "aquery", "--output=jsonproto", "--include_param_files", QUERY]
-
-    def ask() -> subprocess.CompletedProcess:
-        return subprocess.run(
-            command,
-            cwd=cli.workspace(),
-            env=bazel.environment(),
-            stdout=subprocess.PIPE,
-            check=False,
-        )
-
-    result = ask()
-    if result.returncode == _BAZEL_CRASHED:
-        # Bazel 4's aquery cannot walk the toolchains of a server that has run tests of rules, which
-        # analyze them in other configurations. The crash has ended that server.
-        result = ask()
+    result = subprocess.run(
+        command, cwd=cli.workspace(), env=bazel.environment(), stdout=subprocess.PIPE, check=False
+    )
     if result.returncode != 0:
         raise cli.UserError(f"{' '.join(command)} ended with {result.returncode}.")
     return result.stdout

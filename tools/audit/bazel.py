@@ -35,14 +35,16 @@ def environment() -> dict[str, str]:
     """Returns a person's own environment, without what `bazel run` and the launcher added.
 
     The launcher of the project's CPython lets a person's settings through to what it believes to
-    be started by `bazel run`, and no action that the called Bazel runs is.
+    be started by `bazel run`, and no action that the called Bazel runs is. XDG_CACHE_HOME is always
+    there: with another HOME, `bazelw` finds the same Bazel and unpacks none.
     """
-    return {
+    own = {
         name: value
         for name, value in os.environ.items()
         if not name.startswith("PYTHON")
         and name not in ("BUILD_WORKSPACE_DIRECTORY", "BUILD_WORKING_DIRECTORY")
     }
+    return {"XDG_CACHE_HOME": os.path.expanduser("~/.cache")} | own
 
 
 @contextlib.contextmanager

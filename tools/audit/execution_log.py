@@ -136,8 +136,7 @@ def action(entry: Mapping[str, Any], path: str) -> Action:
         },
         inputs=_digests(entry.get("inputs", []), path),
         digests=_digests(entry.get("actualOutputs", []), path),
-        # Bazel 7 calls it cacheHit.
-        cache_hit=entry.get("remoteCacheHit", False) or entry.get("cacheHit", False),
+        cache_hit=entry.get("cacheHit", False),
     )
 
 

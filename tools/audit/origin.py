@@ -2,13 +2,13 @@
 
 import dataclasses
 import datetime
-import os
 import pathlib
 import platform
 import subprocess
 from collections.abc import Sequence
 
 from tools.audit import bazel, rounds
+from tools.cli import cli
 
 UNKNOWN = "unknown"
 _PROCESSORS = pathlib.Path("/proc/cpuinfo")
@@ -21,7 +21,7 @@ class Origin:
     Attributes:
       commit: the commit of the sources (git).
       changes: "yes" or "no": whether the sources are others than the commit's.
-      bazel: the version of the Bazel that built; Debian's does not know its own.
+      bazel: the version of the Bazel that built.
       bazel_server: the sha256 of its A-server.jar, which a model's provenance has too.
       kernel: the release of the machine's kernel.
       processor: the model of the machine's processor.
@@ -56,13 +56,15 @@ def _git(workspace: pathlib.Path, *arguments: str) -> str | None:
 
 
 def _bazel() -> tuple[str, str]:
-    """Returns Bazel's version and its server's sha256."""
-    result = bazel.call(["info", "release", "install_base"], stdout=subprocess.PIPE)
-    said = dict(line.partition(": ")[::2] for line in result.stdout.splitlines())
-    # A Bazel that was built without a version calls itself a development version.
-    name, _, version = said.get("release", "").partition(" ")
-    server = rounds.digest(os.path.join(said.get("install_base", ""), "A-server.jar"))
-    return (version if name == "release" else UNKNOWN), server or UNKNOWN
+    """Returns Bazel's version and its server's sha256.
+
+    Raises:
+      cli.UserError: Bazel does not answer, or its version does not lie beside its server.
+    """
+    install_base = pathlib.Path(bazel.ask("info", "install_base"))
+    # `bazel info release` calls Debian's a development version.
+    version = cli.read_file(str(install_base / "build-label.txt"), "Bazel's version").decode()
+    return version.strip(), rounds.digest(str(install_base / "A-server.jar"))
 
 
 def processor(described: str) -> str:
@@ -80,6 +82,9 @@ def find(workspace: pathlib.Path, options: Sequence[str]) -> Origin:
     Args:
       workspace: the folder of the sources.
       options: the command line, without the program.
+
+    Raises:
+      cli.UserError: Bazel does not say what it is.
     """
     commit = _git(workspace, "rev-parse", "HEAD")
     status = _git(workspace, "status", "--porcelain")

@@ -28,9 +28,9 @@ EMULATOR = "qemu-user-static"
 # The repository with those packages.
 PACKAGES = "audit_debian"
 
-# What a person's own settings of registries and of bazelisk are called; without them nothing can
-# be fetched, or another Bazel would build.
-_FETCHING = ("PIP_", "SSL_", "CURL_", "REQUESTS_", "BAZELISK_", "USE_BAZEL_")
+# What a person's own settings of registries and of Bazel's place are called; without them nothing
+# can be fetched, or another Bazel would build.
+_FETCHING = ("PIP_", "SSL_", "CURL_", "REQUESTS_", "BAZELISK_", "USE_BAZEL_", "XDG_CACHE_HOME")
 
 
 @dataclasses.dataclass(frozen=True)

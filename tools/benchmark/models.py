@@ -50,14 +50,15 @@ def seconds_by_step(profile: dict) -> dict[str, dict[str, float]]:
     """Returns the seconds that each target's steps took, by name of `steps.NAMES`.
 
     Args:
-      profile: a JSON trace profile that `bazel build --profile` wrote.
+      profile: a JSON trace profile that `bazel build --profile` wrote, with targets' labels.
     """
     found: dict[str, dict[str, float]] = {}
     for event in profile["traceEvents"]:
         if event.get("cat") != "action processing":
             continue
-        label, step = steps.label(event["name"]), steps.name(event["name"])
-        if label and step:
+        label = event["args"].get("target", "")
+        step = steps.name(event["args"]["mnemonic"], label)
+        if step:
             target = re.sub(r"\.(raw|seeded)$", "", label)
             row = found.setdefault(target, {})
             row[step] = row.get(step, 0.0) + event["dur"] / 1e6
@@ -147,7 +148,9 @@ def measure(directory: pathlib.Path) -> Report:
     build = cold_build.Build(directory, _TARGETS.value)
     build.prepare()
     with MemoryWatch(int(build.bazel("info", "server_pid"))) as watch:
-        seconds = build.build(f"--profile={build.profile}")
+        seconds = build.build(
+            f"--profile={build.profile}", "--experimental_profile_include_target_label"
+        )
     with open(build.profile, encoding="utf-8") as stream:
         seconds_of = seconds_by_step(json.load(stream))
     bin_directory = pathlib.Path(build.bazel("info", "bazel-bin"))

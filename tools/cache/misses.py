@@ -108,11 +108,8 @@ class Reasons:
 
     def __init__(self, now: Log, before: Log) -> None:
         self._now, self._before = now, before
-        # A log has no digests of outputs that stayed in the cache.
         self._makers = {
-            path: key
-            for key, spawn in now.spawns.items()
-            for path in (*spawn.action.outputs, *spawn.action.digests)
+            path: key for key, spawn in now.spawns.items() for path in spawn.action.digests
         }
         self._places = {
             (mnemonic, tuple(map(_place, outputs))): outputs for mnemonic, outputs in before.spawns

@@ -22,9 +22,6 @@ _NEVER_RUN = (
     f"--sandbox_add_mount_pair={_NOT_THERE}:/nowhere",
     "--noremote_upload_local_results",
 )
-# Without these Bazel leaves nothing in the cache. They count as flags of the analysis, so every
-# call has them.
-_MAY_STAY = ("--experimental_inmemory_dotd_files", "--experimental_inmemory_jdeps_files")
 _NO_CACHE = ("--disk_cache=", "--remote_cache=", "--remote_executor=")
 _ASPECT = "--aspects=//tools/cache:outputs.bzl%action_outputs"
 # Bazel's exit codes: all was in the cache, not all was; others are trouble.
@@ -73,7 +70,7 @@ class Rebuilding:
 
     def __init__(self, directory: pathlib.Path, options: Sequence[str]) -> None:
         self._directory = directory
-        self._options = [*options, *_MAY_STAY]
+        self._options = [*options]
         self._log = directory / "execution.json"
         self._said = directory / "bazel.txt"
         self._base = f"--output_base={directory / 'output_base'}"
@@ -240,9 +237,9 @@ def first_trouble(said: str) -> str:
     for place, line in enumerate(lines):
         if line.startswith("ERROR:") and _NOT_THERE not in line:
             return line
-        if line.startswith("WARNING: Reading from Remote Cache"):
-            # The trouble itself stands in the next line.
-            return " ".join(word.strip() for word in lines[place : place + 2])
+        if line.startswith("WARNING: Remote Cache:"):
+            # Of several troubles the first stands in the next line.
+            return " ".join(word.strip() for word in lines[place : place + 1 + line.endswith(":")])
     return ""
 
 

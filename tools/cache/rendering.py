@@ -108,11 +108,8 @@ def _advice(document: Document) -> list[str]:
             "Why actions were missed and how much was saved: give the log of the build that filled "
             "the cache with --against."
         )
-    if any(document["totals"][f"{kind}_of_unknown_seconds"] for kind in ("hits", "misses")):
-        lines.append(
-            "?: not known. Bazel 4 writes no durations into its logs, so the profiles are needed "
-            "too (--profile, --against_profile); and what was a hit there tells of none."
-        )
+    elif document["totals"]["hits_of_unknown_seconds"]:
+        lines.append("?: not known: these were hits in the other build too, or made other bytes.")
     for row in document["disagreements"]:
         paths = ", ".join(output["path"] for output in row["outputs"])
         if row["result"] == "hit":

@@ -4,8 +4,7 @@
     bazel run //tools/cache:report -- --execution_log=A.json
     bazel run //tools/cache:report -- --execution_log=A.json --against=B.json
 
-B is the log of the build that filled the cache. Bazel 4 writes no durations into these logs; they
-are in the profiles (--profile) of the builds, given with --profile and --against_profile.
+B is the log of the build that filled the cache.
 """
 
 import io
@@ -16,22 +15,17 @@ from collections.abc import Sequence
 from absl import flags
 from rich.console import Console
 
-from tools.cache import rendering, spawns, summary, timings
+from tools.cache import rendering, spawns, summary
 from tools.cli import cli
 
 _LOG = flags.DEFINE_string(
     "execution_log", None, "What --execution_log_json_file wrote of the build."
 )
 _AGAINST = flags.DEFINE_string(
-    "against", None, "The same of the build that filled the cache: tells why actions were missed."
-)
-_PROFILE = flags.DEFINE_string(
-    "profile", None, "What --profile wrote of the build: how long its misses took."
-)
-_AGAINST_PROFILE = flags.DEFINE_string(
-    "against_profile",
+    "against",
     None,
-    "The same of the build that filled the cache: how long ran what now was a hit.",
+    "The same of the build that filled the cache: tells why actions were missed, and how long ran "
+    "what now was a hit.",
 )
 _FORMAT = flags.DEFINE_enum("format", "text", ["text", "json", "markdown"], "The report's form.")
 _OUTPUT = flags.DEFINE_string(
@@ -41,13 +35,6 @@ _OUTPUT = flags.DEFINE_string(
     "that GITHUB_STEP_SUMMARY names, if it is set.",
 )
 _WIDTH = 150
-
-
-def _seconds(path: str | None) -> summary.Seconds:
-    if path is None:
-        return lambda spawn: spawn.seconds
-    profile = timings.read(cli.callers_path(path))
-    return lambda spawn: profile.seconds(spawn) if spawn.seconds is None else spawn.seconds
 
 
 def _formatted(document: rendering.Document, form: str) -> str:
@@ -79,13 +66,9 @@ def main(argv: Sequence[str]) -> None:
         raise cli.UserError(
             "--execution_log is missing: name what --execution_log_json_file of a build wrote."
         )
-    if _AGAINST_PROFILE.value and not _AGAINST.value:
-        raise cli.UserError("--against_profile says nothing without --against; give both.")
-    # What is quick to refuse comes first.
-    seconds, seconds_before = _seconds(_PROFILE.value), _seconds(_AGAINST_PROFILE.value)
     now = spawns.read(cli.callers_path(_LOG.value))
     before = spawns.read(cli.callers_path(_AGAINST.value)) if _AGAINST.value else None
-    text = _formatted(summary.make(now, before, seconds, seconds_before), _FORMAT.value)
+    text = _formatted(summary.make(now, before), _FORMAT.value)
     page = os.environ.get("GITHUB_STEP_SUMMARY")
     if _OUTPUT.value:
         with cli.output_file(cli.callers_path(_OUTPUT.value), "w") as stream:

@@ -2,7 +2,6 @@
 
 import dataclasses
 import os
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,19 +21,18 @@ class Spawn:
       action: what names and decides it; a big folder of its inputs is one input.
       label: the target that it is of; "" where the log does not say.
       step: a model's step, as in "convert"; another action's mnemonic.
-      message: what Bazel says while it runs.
       cacheable: whether a remote cache may hold it.
       properties: those of the platform that it asks for.
       timeout: milliseconds that it may take; 0 for no limit.
       failed: whether it failed.
-      sizes: the bytes of every output, by path; empty for a hit whose outputs stayed in the cache.
-      seconds: how long it ran; None where the log does not say, as that of Bazel 4.
+      sizes: the bytes of every output, by path.
+      seconds: how long it ran, without waiting for a processor; of a hit, how long looking up and
+        fetching took; None where the log does not say.
     """
 
     action: execution_log.Action
     label: str
     step: str
-    message: str
     cacheable: bool
     properties: Mapping[str, str]
     timeout: int
@@ -71,10 +69,10 @@ class Log:
     listings: Mapping[str, Mapping[str, str]]
 
 
-def _seconds(entry: Mapping[str, Any]) -> float | None:
-    """Returns how long an action ran, as Bazel 5 ("walltime") and 7 ("metrics") say it."""
-    text = entry.get("walltime") or entry.get("metrics", {}).get("executionWallTime", "")
-    return float(text.removesuffix("s")) if re.fullmatch(r"[\d.]+s", text) else None
+def _seconds(metrics: Mapping[str, str]) -> float | None:
+    """Returns how long an action took: a hit has no `executionWallTime`."""
+    text = metrics.get("executionWallTime") or metrics.get("totalTime", "")
+    return float(text.removesuffix("s")) if text else None
 
 
 def spawn(entry: Mapping[str, Any], action: execution_log.Action) -> Spawn:
@@ -84,12 +82,11 @@ def spawn(entry: Mapping[str, Any], action: execution_log.Action) -> Spawn:
       entry: the entry.
       action: what `execution_log.action` made of it, its big folders joined.
     """
-    message = entry.get("progressMessage", "")
+    label = entry.get("targetLabel", "")
     return Spawn(
         action=action,
-        label=entry.get("targetLabel") or steps.label(message) or "",
-        step=steps.name(message) or action.mnemonic,
-        message=message,
+        label=label,
+        step=steps.name(action.mnemonic, label) or action.mnemonic,
         cacheable=entry.get("cacheable", True) and entry.get("remoteCacheable", True),
         properties={
             row["name"]: row.get("value", "")
@@ -101,7 +98,7 @@ def spawn(entry: Mapping[str, Any], action: execution_log.Action) -> Spawn:
             file["path"]: int(file.get("digest", {}).get("sizeBytes", 0))
             for file in entry.get("actualOutputs", [])
         },
-        seconds=_seconds(entry),
+        seconds=_seconds(entry.get("metrics", {})),
     )
 
 

@@ -6,7 +6,7 @@ made, not what went over the network.
 
 import collections
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from tools.audit import steps
@@ -15,9 +15,9 @@ from tools.cache.spawns import Key, Log, Spawn
 
 VERSION = 1
 NOTES = (
-    "Downloaded: what hits put into the output folder; an estimate, since answers of the server "
-    "and the bytes of the protocol come on top, and what --remote_download_toplevel fetches at the "
-    "end is in no log.",
+    "Downloaded: the outputs of hits; an upper bound, since of those that were not asked for only "
+    "what an action reads is fetched, which no log tells, unless --remote_download_outputs=all was "
+    "given; answers of the server and the bytes of the protocol come on top.",
     "To upload: what misses made that may be cached; an estimate, since a build that may not write "
     "uploads nothing, and a gRPC server is not sent what it has.",
     "Saved: how long the same actions ran in the build given with --against, without waiting for a "
@@ -27,16 +27,10 @@ NOTES = (
 _LAST = "CanonicalTflite"
 OTHER = "(of no model)"
 
-Seconds = Callable[[Spawn], float | None]
-
 
 def _models(spawns: Mapping[Key, Spawn]) -> dict[Key, tuple[str, ...]]:
     """Returns the models that every action serves; what several models share serves each."""
-    makers = {
-        path: key
-        for key, spawn in spawns.items()
-        for path in (*spawn.action.outputs, *spawn.action.digests)
-    }
+    makers = {path: key for key, spawn in spawns.items() for path in spawn.action.digests}
     found: dict[Key, set[str]] = collections.defaultdict(set)
     models = {spawn.label: key for key, spawn in spawns.items() if key[0] == _LAST and spawn.label}
     for model, last in models.items():
@@ -98,19 +92,12 @@ def _counted(names: Sequence[str], found: Iterable[str]) -> list[str]:
     return [name for name in names if name in there] + sorted(there - {*names})
 
 
-def make(
-    now: Log,
-    before: Log | None,
-    seconds: Seconds = lambda spawn: spawn.seconds,
-    seconds_before: Seconds = lambda spawn: spawn.seconds,
-) -> dict[str, Any]:
+def make(now: Log, before: Log | None) -> dict[str, Any]:
     """Makes the report.
 
     Args:
       now: the build that looked into the cache.
       before: the build that filled it, if its log is at hand.
-      seconds: how long an action of `now` took, None if that is unknown.
-      seconds_before: the same of `before`.
 
     Returns:
       The document that report.schema.json describes.
@@ -122,11 +109,8 @@ def make(
         earlier = before.spawns.get(key) if before else None
         same = bool(reasons and earlier and reasons.root(key) == (key, Reason("same")))
         ran = earlier is not None and not earlier.hit and not earlier.failed
-        # Outputs that stayed in the cache have no digest here; then the key decides.
-        made = ran and (
-            spawn.action.digests == earlier.action.digests if spawn.action.digests else same
-        )
-        if ran and same and spawn.action.digests and not made and not spawn.failed:
+        made = ran and spawn.action.digests == earlier.action.digests
+        if ran and same and not made and not spawn.failed:
             disagreements.append(_disagreement(spawn, earlier))
         row = {
             "name": spawn.name,
@@ -138,8 +122,8 @@ def make(
             "result": "hit" if spawn.hit else "miss",
             "cacheable": spawn.cacheable,
             "bytes": sum(spawn.sizes.values()),
-            "seconds": _rounded(seconds(spawn)),
-            "seconds_saved": _rounded(seconds_before(earlier)) if spawn.hit and made else None,
+            "seconds": _rounded(spawn.seconds),
+            "seconds_saved": _rounded(earlier.seconds) if spawn.hit and made else None,
             "reason": None,
         }
         if reasons and not spawn.hit:

@@ -1,8 +1,8 @@
 """Unpacks published archives so that nothing is ever written outside the folder that is given.
 
 Links and paths that lead out are refused, for a digest says nothing about what an archive does.
-Bazel 4's own download_and_extract follows both. So the rule that fetches a pinned archive runs this
-file too, as a program, which is why it needs nothing but Python:
+Bazel 7.7.1's own download_and_extract writes to a path that leads out. So the rule that fetches a
+pinned archive runs this file too, as a program, which is why it needs nothing but Python:
 
     archive.py ARCHIVE FOLDER
 """

@@ -31,7 +31,6 @@ def recipe(request: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _builder_version(bazel: Mapping[str, str]) -> dict[str, str]:
-    # Debian's Bazel does not say its version; its digest is among the materials.
     version = {"bazel": bazel["version"] or "not stated"}
     if not bazel["sha256"]:
         version["bazel_digest"] = "not stated: A-server.jar does not lie beside Bazel's tools"

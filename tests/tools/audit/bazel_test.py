@@ -37,9 +37,13 @@ class BazelTest(absltest.TestCase):
 
     def test_the_environment_is_the_persons_own(self):
         added = {"PYTHONHOME": "/x", "PYTHONPATH": "/y", "PYTHONHASHSEED": "0"}
-        own = {"HOME": "/h", "https_proxy": "http://proxy"}
+        own = {"HOME": "/h", "XDG_CACHE_HOME": "/c", "https_proxy": "http://proxy"}
         with mock.patch.dict(os.environ, _RUN | added | own, clear=True):
             self.assertEqual(bazel.environment(), own)
+
+    def test_where_the_unpacked_bazel_is_does_not_follow_another_home(self):
+        with mock.patch.dict(os.environ, {"HOME": "/h"}, clear=True):
+            self.assertEqual(bazel.environment(), {"HOME": "/h", "XDG_CACHE_HOME": "/h/.cache"})
 
     def test_a_temporary_folder_goes_with_what_is_read_only(self):
         with self.assertRaises(cli.UserError):

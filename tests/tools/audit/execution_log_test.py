@@ -41,11 +41,9 @@ class ExecutionLogTest(absltest.TestCase):
         self.assertEqual(canonical.digests, {"c.tflite": "44"})
         self.assertFalse(convert.cache_hit)
 
-    def test_a_cache_hit_is_told_whatever_bazel_calls_it(self):
-        for key in ("remoteCacheHit", "cacheHit"):
-            with self.subTest(key):
-                (action,) = self._read(_CANONICAL | {key: True})
-                self.assertTrue(action.cache_hit)
+    def test_a_cache_hit_is_told(self):
+        (action,) = self._read(_CANONICAL | {"cacheHit": True})
+        self.assertTrue(action.cache_hit)
 
     def test_an_empty_log_is_refused_unless_nothing_need_have_run(self):
         log = self.create_tempfile().full_path

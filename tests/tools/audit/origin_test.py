@@ -6,6 +6,7 @@ from unittest import mock
 from absl.testing import absltest, flagsaver
 
 from tools.audit import origin
+from tools.cli import cli
 
 _GIT = """#!/bin/sh
 case "$*" in
@@ -22,14 +23,15 @@ class OriginTest(absltest.TestCase):
         self.folder = pathlib.Path(self.create_tempdir().full_path)
         variables = {"BUILD_WORKSPACE_DIRECTORY": str(self.folder), "PATH": str(self.folder)}
         self.enter_context(mock.patch.dict(os.environ, variables))
-        self._write_bazel("release 4.2.3")
+        (self.folder / "build-label.txt").write_text("7.7.1\n")
+        (self.folder / "A-server.jar").write_bytes(b"server")
+        self._write_bazel()
 
-    def _write_bazel(self, said, code=0):
+    def _write_bazel(self, code=0):
         program = pathlib.Path(self.create_tempdir().full_path, "bazel")
         program.write_text(
-            "#!/bin/sh\n[ \"$*\" = 'info release install_base' ] || exit 2\n"
-            f"[ {code} = 0 ] || exit {code}\n"
-            f"echo release: {said}; echo install_base: {self.folder}\n"
+            "#!/bin/sh\n[ \"$*\" = 'info install_base' ] || exit 2\n"
+            f"echo {self.folder}; exit {code}\n"
         )
         program.chmod(0o755)
         self.enter_context(flagsaver.flagsaver(bazel=[str(program)]))
@@ -46,27 +48,25 @@ class OriginTest(absltest.TestCase):
             self.assertEqual((found.commit, found.changes), ("c" * 40, changes))
 
     def test_what_is_not_known_is_said_to_be(self):
-        self._write_bazel("development version")
         found = origin.find(self.folder, [])
-        self.assertEqual((found.commit, found.changes, found.bazel), ("unknown",) * 3)
-        self.assertEqual(found.bazel_server, "unknown")
-        self._write_bazel("release 4.2.3", code=1)
+        self.assertEqual((found.commit, found.changes), ("unknown",) * 2)
         self._write_git("#!/bin/sh\nexit 128\n")
         found = origin.find(self.folder, [])
-        self.assertEqual((found.commit, found.changes, found.bazel), ("unknown",) * 3)
-        self.assertEqual(found.bazel_server, "unknown")
+        self.assertEqual((found.commit, found.changes), ("unknown",) * 2)
         self.assertEqual(origin.processor("processor: 0\nflags: a\n"), "unknown")
 
-    def test_a_bazel_without_a_version_is_known_by_its_server(self):
-        self._write_bazel("development version")
-        (self.folder / "A-server.jar").write_bytes(b"server")
-        found = origin.find(self.folder, [])
-        self.assertEqual(found.bazel, "unknown")
-        self.assertEqual(found.bazel_server, hashlib.sha256(b"server").hexdigest())
+    def test_a_bazel_that_does_not_say_what_it_is(self):
+        (self.folder / "build-label.txt").unlink()
+        with self.assertRaisesRegex(cli.UserError, "build-label.txt: .*No such file"):
+            origin.find(self.folder, [])
+        self._write_bazel(code=1)
+        with self.assertRaisesRegex(cli.UserError, "bazel info failed"):
+            origin.find(self.folder, [])
 
     def test_bazel_the_machine_the_time_and_the_options(self):
         found = origin.find(self.folder, ["--builds=3", "//a"])
-        self.assertEqual((found.bazel, found.bazel_server), ("4.2.3", "unknown"))
+        digest = hashlib.sha256(b"server").hexdigest()
+        self.assertEqual((found.bazel, found.bazel_server), ("7.7.1", digest))
         self.assertEqual(found.kernel, os.uname().release)
         self.assertRegex(found.date, r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")
         self.assertEqual(found.options, ("--builds=3", "//a"))

@@ -48,7 +48,7 @@ _FINDING = {
 _ORIGIN = origin.Origin(
     commit="c" * 40,
     changes="yes",
-    bazel="4.2.3",
+    bazel="7.7.1",
     bazel_server="5" * 64,
     kernel="6.1.0-x",
     processor="Some CPU",
@@ -135,7 +135,7 @@ class ReportTest(absltest.TestCase):
         for said in (
             "c" * 40,
             "yes",
-            "4.2.3",
+            "7.7.1",
             "6.1.0-x",
             "Some CPU",
             "2026-03-01T12",

@@ -88,7 +88,7 @@ class ResumeTest(absltest.TestCase):
         self.assertIn("shutdown", self.calls.read_text().splitlines()[-1])
 
     def test_a_result_out_of_a_cache_is_refused(self):
-        self._write_bazel('"remoteCacheHit": true,')
+        self._write_bazel('"cacheHit": true,')
         with self.assertRaisesRegex(cli.UserError, "Make bazel-out/a came out of a cache"):
             self._build(["//a"])
 

@@ -84,12 +84,14 @@ class StartTest(absltest.TestCase):
     def _start(self, **changes):
         around = surroundings.Surroundings("x", variables={"TZ": "UTC"}, **changes)
         own = {"HOME": "/mine", "PATH": "/bin", "PIP_INDEX_URL": "i", "https_proxy": "p", "X": "y"}
+        own["XDG_CACHE_HOME"] = "/cache"
         return surroundings.start(around, self.folder, own)
 
     def test_a_persons_registries_and_proxies_stay_and_the_rest_goes(self):
         environment = self._start(path=("/first",)).environment
         self.assertEqual(environment["PIP_INDEX_URL"], "i")
         self.assertEqual(environment["https_proxy"], "p")
+        self.assertEqual(environment["XDG_CACHE_HOME"], "/cache")
         self.assertEqual(environment["PATH"], "/first:/bin")
         self.assertEqual(environment["HOME"], str(self.folder / "home"))
         self.assertNotIn("X", environment)

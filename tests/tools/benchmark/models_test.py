@@ -11,8 +11,9 @@ from tools.benchmark import models
 _RULES = "tools/tflite/private"
 
 
-def _event(name: str, seconds: float, category: str = "action processing") -> dict:
-    return {"ph": "X", "cat": category, "name": name, "ts": 0, "dur": seconds * 1e6}
+def _event(mnemonic: str, target: str, seconds: float, category: str = "action processing") -> dict:
+    arguments = {"mnemonic": mnemonic, "target": target}
+    return {"ph": "X", "cat": category, "ts": 0, "dur": seconds * 1e6, "args": arguments}
 
 
 class SecondsByStepTest(absltest.TestCase):
@@ -20,15 +21,15 @@ class SecondsByStepTest(absltest.TestCase):
         profile = {
             "traceEvents": [
                 {"ph": "M", "name": "thread_name"},
-                _event("Seeding the weights of //models/a:float.seeded", 2),
-                _event("Exporting the frozen graph of //models/a:x.graph", 3),
-                _event("Writing the canonical graph of //models/a:x.graph", 1),
-                _event("Converting with TOCO //models/a:x.raw", 4),
-                _event("Converting //models/a:y.raw with the MLIR converter", 5),
-                _event("Checking the model of //models/a:x", 0.5),
-                _event("Writing the canonical model of //models/a:x", 0.25),
-                _event("Creating runfiles tree //models/a:x", 100),
-                _event("Converting with TOCO //models/a:x.raw", 100, "subprocess"),
+                _event("SeedCheckpoint", "//models/a:float.seeded", 2),
+                _event("ExportFrozenGraph", "//models/a:x.graph", 3),
+                _event("CanonicalGraphDef", "//models/a:x.graph", 1),
+                _event("Genrule", "//models/a:x.raw", 4),
+                _event("MlirConvert", "//models/a:y.raw", 5),
+                _event("CheckTflite", "//models/a:x", 0.5),
+                _event("CanonicalTflite", "//models/a:x", 0.25),
+                _event("SymlinkTree", "//models/a:x", 100),
+                _event("Genrule", "//models/a:x.raw", 100, "subprocess"),
             ]
         }
         self.assertEqual(
@@ -45,10 +46,10 @@ class SecondsByStepTest(absltest.TestCase):
 class StepsTest(absltest.TestCase):
     def test_every_step_of_the_rules_has_a_column(self):
         rules = "".join(path.read_text() for path in pathlib.Path(_RULES).glob("*.bzl"))
-        messages = re.findall(r'(?:progress_)?message = "([^"]*)"', rules)
-        self.assertGreater(len(messages), 8)
-        for message in messages:
-            self.assertTrue(message.startswith(tuple(steps.BY_MESSAGE)), message)
+        mnemonics = re.findall(r'mnemonic = "(\w+)"(?: if .* else "(\w+)")?', rules)
+        self.assertEqual(
+            {each for pair in mnemonics for each in pair if each}, {*steps.BY_MNEMONIC}
+        )
 
 
 class MemoryOfStepsTest(absltest.TestCase):

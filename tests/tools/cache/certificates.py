@@ -8,7 +8,6 @@ import pathlib
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import pkcs12
 from cryptography.x509.oid import NameOID
 
 _DAY = datetime.timedelta(days=1)
@@ -22,13 +21,11 @@ class Certified:
       authority: the certificate that clients are told to trust.
       certificate: the server's, for localhost and 127.0.0.1.
       key: the server's private key.
-      java_authorities: the authority as a Java's trust store.
     """
 
     authority: pathlib.Path
     certificate: pathlib.Path
     key: pathlib.Path
-    java_authorities: pathlib.Path
 
 
 def _name(common: str) -> x509.Name:
@@ -68,7 +65,7 @@ def make(folder: pathlib.Path, name: str) -> Certified:
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .sign(authority_key, hashes.SHA256())
     )
-    parts = ("authority.pem", "server.pem", "key.pem", "authorities.p12")
+    parts = ("authority.pem", "server.pem", "key.pem")
     certified = Certified(*(folder / f"{name}.{part}" for part in parts))
     pem = serialization.Encoding.PEM
     certified.authority.write_bytes(authority.public_bytes(pem))
@@ -77,9 +74,5 @@ def make(folder: pathlib.Path, name: str) -> Certified:
         server_key.private_bytes(
             pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
-    )
-    authorities = [pkcs12.PKCS12Certificate(authority, name.encode())]
-    certified.java_authorities.write_bytes(
-        pkcs12.serialize_java_truststore(authorities, serialization.NoEncryption())
     )
     return certified

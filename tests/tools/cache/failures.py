@@ -243,6 +243,7 @@ CASES = (
     disk_full,
     losing.evicted_blob,
     losing.evicted_under_minimal,
+    losing.gone_under_minimal,
     losing.corrupted_blob,
     losing.truncated_blob,
     eight_clients,

@@ -2,14 +2,17 @@
 
 import os
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from tests.tools.cache import small_workspace
+from tests.tools.cache import servers, small_workspace
 from tests.tools.cache.small_workspace import ACTIONS, Outcome
 from tests.tools.cache.trial import CI, MINIMAL, READ, WRITER, Trial, expect, noticed, seen
 from tools.cache.directory import Directory
 
-_GONE = "because it does not exist remotely"
+_AGAIN = "Found transient remote cache error, retrying the build"
+_UNREACHED = "Failed to fetch blobs because of a remote cache error"
+# Bazel's exit code for what it cannot get back out of a cache.
+_LOST = 39
 
 
 def _lost(trial: Trial, damage: Callable[[pathlib.Path], None]) -> Outcome:
@@ -80,33 +83,47 @@ def truncated_blob(trial: Trial) -> str:
     return _with_server(trial, outcome, "a file is not as long as was asked")
 
 
+def _leaving(trial: Trial, server: servers.Server) -> Sequence[str]:
+    """Builds with everything but the whole left on the server; returns the build's options."""
+    options = (READ, MINIMAL, f"--remote_cache={server.address()}")
+    first = trial.reader.build(trial.seed, *options)
+    expect(first.hits == ACTIONS, f"{first.counts}")
+    return options
+
+
+def _whole_changed(trial: Trial, options: Sequence[str]) -> Outcome:
+    """Builds on what an earlier build left, where the whole has to be made here of its parts."""
+    build = trial.reader.workspace / "BUILD"
+    recipe = build.read_text()
+    build.write_text(recipe.replace("cat $(SRCS) >", "cat  $(SRCS) >"))
+    try:
+        return small_workspace.finish(trial.reader.resume(trial.seed, *options))
+    finally:
+        build.write_text(recipe)
+
+
 def evicted_under_minimal(trial: Trial) -> str:
     """A blob that was left on the server is gone when a later build needs it."""
-    digest = small_workspace.expected(trial.seed)["part0.bin"]
+    wanted = small_workspace.expected(trial.seed)
     trial.prefilled()
     with trial.serve() as server:
-        options = (READ, MINIMAL, f"--remote_cache={server.address()}")
-        first = trial.reader.build(trial.seed, *options)
-        expect(first.hits == ACTIONS, f"{first.counts}")
-        Directory(trial.cache).path("cas", digest).unlink()
-        # Now the whole has to be made here.
-        build = trial.reader.workspace / "BUILD"
-        recipe = build.read_text()
-        build.write_text(recipe.replace("cat $(SRCS) >", "cat  $(SRCS) >"))
-        try:
-            outcome = small_workspace.finish(trial.reader.resume(trial.seed, *options))
-            again = small_workspace.finish(
-                trial.reader.start(trial.seed, READ, f"--remote_cache={server.address()}")
-            )
-        finally:
-            build.write_text(recipe)
-    if trial.backend == "nginx":
-        # Over HTTP Bazel believes a result whose files are gone, and cannot go back.
-        expect(outcome.code != 0, f"the build did not end: {outcome.log}")
-        expect(_GONE in outcome.log, f"Bazel did not say why it ended: {outcome.log}")
-    else:
-        wanted = small_workspace.expected(trial.seed)["whole.bin"]
-        expect(outcome.code == 0, f"ended with {outcome.code}: {outcome.log}")
-        expect(trial.reader.made()["whole.bin"] == wanted, "other bytes")
-    trial.check(trial.reader, again)
-    return f"ends with {outcome.code}; {seen(outcome)}"
+        options = _leaving(trial, server)
+        Directory(trial.cache).path("cas", wanted["part0.bin"]).unlink()
+        outcome = _whole_changed(trial, options)
+    expect(outcome.code == 0, f"ended with {outcome.code}: {outcome.log}")
+    expect(_AGAIN in outcome.log, f"Bazel did not try again: {outcome.log}")
+    expect(trial.reader.made()["whole.bin"] == wanted["whole.bin"], "other bytes")
+    return f"in a second try: {seen(outcome)}"
+
+
+def gone_under_minimal(trial: Trial) -> str:
+    """The server is gone when a later build needs what was left there."""
+    trial.prefilled()
+    with trial.serve() as server:
+        options = _leaving(trial, server)
+    outcome = _whole_changed(trial, options)
+    expect(outcome.code == _LOST, f"ended with {outcome.code}: {outcome.log}")
+    expect(_UNREACHED in outcome.log, f"Bazel did not say why it ended: {outcome.log}")
+    again = trial.read(server)
+    expect(again.run == ACTIONS, f"from nothing: {again.counts}")
+    return f"ends with {outcome.code}; from nothing: {seen(again)}"

@@ -2,12 +2,10 @@
 
     bazel run //tests/tools/cache:record_logs
 
-`fill.json` and `fill.profile.json` are of a build that filled a cache, `edited.json` of one that
-then looked into it, where every reason to miss was made to happen once, `minimal.json` of one that
-left its hits in the cache.
+`fill.json` is of a build that filled a cache, `edited.json` of one that then looked into it, where
+every reason to miss was made to happen once, `minimal.json` of one that left its hits in the cache.
 """
 
-import json
 import pathlib
 from collections.abc import Sequence
 
@@ -25,7 +23,6 @@ def _step_impl(ctx):
         command = "cat $2 $2 > $3; echo $1 $LEVEL >> $3; eval \\"$4\\"",
         arguments = [ctx.attr.option, ctx.files.srcs[0].path, out.path, ctx.attr.then],
         mnemonic = ctx.attr.mnemonic,
-        progress_message = ctx.attr.message + " " + str(ctx.label),
         env = ctx.attr.env,
         execution_requirements = ctx.attr.requirements,
     )
@@ -35,7 +32,6 @@ step = rule(
     implementation = _step_impl,
     attrs = {
         "env": attr.string_dict(),
-        "message": attr.string(default = "Making"),
         "mnemonic": attr.string(default = "Make"),
         "option": attr.string(default = "--option=1"),
         "requirements": attr.string_dict(),
@@ -52,14 +48,12 @@ step(
     name = "net.seeded",
     srcs = ["config.txt"],
     mnemonic = "SeedCheckpoint",
-    message = "Seeding the weights of",
 )
 
 [step(
     name = model + ".raw",
     srcs = ["net.seeded"],
     mnemonic = "MlirConvert",
-    message = "Converting with the MLIR converter for",
     option = option,
 ) for model, option in [("float", "--type=FLOAT"), ("int8", "--type={type}")]]
 
@@ -67,7 +61,6 @@ step(
     name = model,
     srcs = [model + ".raw"],
     mnemonic = "CanonicalTflite",
-    message = "Writing the canonical model of",
 ) for model in ["float", "int8"]]
 
 step(name = "input", srcs = ["input.txt", "config.txt"])
@@ -88,11 +81,11 @@ _AFTER = {
     "new": 'step(name = "new", srcs = ["config.txt"])',
 }
 _OPTIONS = (
+    "--noenable_bzlmod",
+    "--enable_workspace",
     "--spawn_strategy=linux-sandbox",
     "--nosandbox_debug",
     "--incompatible_strict_action_env",
-    "--experimental_profile_include_primary_output",
-    "--noslim_profile",
 )
 
 
@@ -148,26 +141,14 @@ class _Recording:
                 entry.unlink()
 
 
-def _shortened(profile: pathlib.Path) -> str:
-    """Returns a profile without what the report does not look at."""
-    events = json.loads(profile.read_text(encoding="utf-8"))["traceEvents"]
-    kept = [
-        event
-        for event in events
-        if event.get("cat") in ("action processing", "action resource lock", "gc notification")
-    ]
-    return json.dumps({"traceEvents": kept}, indent=1) + "\n"
-
-
 def main(argv: Sequence[str]) -> None:
     del argv
     testdata = pathlib.Path(cli.workspace(), _TESTDATA)
     with bazel.output_folder(None, "record-logs-") as folder:
         recording = _Recording(folder)
-        profile = folder / "profile.json"
         try:
             _write(recording.workspace, _BEFORE, "one\n")
-            recording.build(testdata / "fill.json", f"--profile={profile}")
+            recording.build(testdata / "fill.json")
             recording.lose(testdata / "fill.json", ["lost", "varying"])
             recording.build(testdata / "minimal.json", "--remote_download_minimal")
             recording.lose(testdata / "fill.json", ["lost", "varying"])
@@ -175,8 +156,6 @@ def main(argv: Sequence[str]) -> None:
             recording.build(testdata / "edited.json")
         finally:
             recording.bazel("shutdown")
-        with cli.output_file(str(testdata / "fill.profile.json"), "w") as stream:
-            stream.write(_shortened(profile))
 
 
 if __name__ == "__main__":

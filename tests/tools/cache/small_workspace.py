@@ -98,8 +98,6 @@ class Client:
           bazelrc: the settings that it takes over.
         """
         self.workspace = folder / name
-        # Bazel's further startup options; others than before start another server.
-        self.startup: list[str] = []
         self._started: list[subprocess.Popen[str]] = []
         self._home = folder / f"home-of-{name}"
         self._root = folder / f"root-of-{name}"
@@ -120,7 +118,6 @@ class Client:
                 "--host_jvm_args=-XX:+UseSerialGC",
                 "--host_jvm_args=-XX:TieredStopAtLevel=1",
                 "--max_idle_secs=120",
-                *self.startup,
                 *arguments,
             ],
             cwd=self.workspace,

@@ -30,11 +30,9 @@ class OutcomeTest(absltest.TestCase):
     def test_a_warning_has_its_reason(self):
         outcome = small_workspace.outcome(
             0,
-            "WARNING: Reading from Remote Cache:\nConnection refused\nINFO: 1 process: 1 internal.",
+            "WARNING: Remote Cache: 2 errors:\nConnection refused\nINFO: 1 process: 1 internal.",
         )
-        self.assertEqual(
-            outcome.notices, ["WARNING: Reading from Remote Cache: Connection refused"]
-        )
+        self.assertEqual(outcome.notices, ["WARNING: Remote Cache: 2 errors: Connection refused"])
         self.assertEqual(outcome.counts, {"internal": 1})
 
     def test_a_bazel_that_takes_too_long_is_ended(self):

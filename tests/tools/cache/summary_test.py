@@ -5,7 +5,7 @@ import pathlib
 import jsonschema
 from absl.testing import absltest
 
-from tools.cache import misses, spawns, summary, timings
+from tools.cache import misses, spawns, summary
 from tools.cli import cli
 
 _TESTDATA = pathlib.Path("tests/tools/cache/testdata")
@@ -78,29 +78,29 @@ class RealLogsTest(_Case):
         totals = summary.make(self.edited, None)["totals"]
         sizes = {"hit": 0, "miss": 0}
         for entry in _entries("edited.json"):
-            kind = "hit" if entry["remoteCacheHit"] else "miss"
+            kind = "hit" if entry["cacheHit"] else "miss"
             if entry["cacheable"]:
                 sizes[kind] += sum(int(f["digest"]["sizeBytes"]) for f in entry["actualOutputs"])
         self.assertGreater(sizes["hit"], 0)
         self.assertEqual(totals["downloaded_bytes"], sizes["hit"])
         self.assertEqual(totals["to_upload_bytes"], sizes["miss"])
 
-    def test_hits_that_stayed_in_the_cache_moved_nothing(self):
-        totals = summary.make(self._golden("minimal.json"), self.fill)["totals"]
-        self.assertEqual((totals["hits"], totals["downloaded_bytes"]), (10, 0))
-
     def test_seconds_are_those_of_the_run_that_made_the_same(self):
-        profile = timings.read(str(_TESTDATA / "fill.profile.json"))
-        for name in ("edited.json", "minimal.json"):
-            document = summary.make(self._golden(name), self.fill, seconds_before=profile.seconds)
+        ran = {spawn.label: spawn.seconds for spawn in self.fill.spawns.values()}
+        for name, hits in (("edited.json", 4), ("minimal.json", 10)):
+            document = summary.make(self._golden(name), self.fill)
             for row in document["actions"]:
                 with self.subTest(log=name, target=row["label"]):
-                    expected = row["result"] == "hit" and not row["label"].endswith(":varying")
-                    self.assertEqual(row["seconds_saved"] is not None, expected)
-            self.assertGreater(document["totals"]["seconds_saved"], 0)
+                    saved = row["result"] == "hit" and not row["label"].endswith(":varying")
+                    self.assertEqual(row["seconds_saved"], ran[row["label"]] if saved else None)
+            totals = document["totals"]
+            self.assertEqual(totals["hits"], hits)
+            self.assertGreater(totals["seconds_saved"], 0)
+            self.assertGreater(totals["seconds_of_misses"], 0)
+            self.assertEqual(totals["misses_of_unknown_seconds"], 0)
 
     def test_unknown_seconds_are_not_invented(self):
-        for before in (None, self.fill, self.edited):
+        for before in (None, self.edited):
             totals = summary.make(self.edited, before)["totals"]
             self.assertIsNone(totals["seconds_saved"])
             self.assertEqual(totals["hits_of_unknown_seconds"], totals["hits"])
@@ -114,9 +114,8 @@ class RealLogsTest(_Case):
         schema = json.loads(_SCHEMA.read_text(encoding="utf-8"))
         validator = jsonschema.Draft202012Validator(schema)
         validator.check_schema(schema)
-        profile = timings.read(str(_TESTDATA / "fill.profile.json"))
         for before in (None, self.fill):
-            validator.validate(summary.make(self.edited, before, seconds_before=profile.seconds))
+            validator.validate(summary.make(self.edited, before))
         document = summary.make(self.edited, self.fill)
         document["actions"][0]["reason"] = {"kind": "bad weather"}
         self.assertFalse(validator.is_valid(document))
@@ -129,13 +128,11 @@ class MissesTest(_Case):
     def setUp(self):
         super().setUp()
         self.entries = _entries("fill.json")
-        for entry in self.entries:
-            entry["remoteCacheHit"] = False
         self.fill = self._log(self.entries)
 
     def _changed(self, target: str, **fields: object) -> list[dict]:
         entries = copy.deepcopy(self.entries)
-        (entry,) = [e for e in entries if e["progressMessage"].endswith(f":{target}")]
+        (entry,) = [e for e in entries if e["targetLabel"].endswith(f":{target}")]
         entry.update(fields)
         return entries
 
@@ -215,45 +212,25 @@ class MissesTest(_Case):
         kinds = {reasons.reason(key).kind for key in self.fill.spawns}
         self.assertEqual(kinds, {"same", "uncacheable"})
 
-    def test_newer_bazels_say_how_long_an_action_ran(self):
-        for fields in ({"walltime": "1.5s"}, {"metrics": {"executionWallTime": "1.5s"}}):
-            log = self._log(self._changed("lost", **fields))
+    def test_how_long_an_action_ran(self):
+        for metrics, expected in (
+            ({"totalTime": "2s", "executionWallTime": "1.5s"}, 1.5),
+            ({"totalTime": "0.25s"}, 0.25),
+            ({}, None),
+        ):
+            log = self._log(self._changed("lost", metrics=metrics))
             seconds = {spawn.label: spawn.seconds for spawn in log.spawns.values()}
-            self.assertEqual(seconds[f"{_NET}:lost"], 1.5)
-            self.assertIsNone(seconds[f"{_NET}:int8"])
+            self.assertEqual(seconds[f"{_NET}:lost"], expected)
 
     def test_a_log_of_another_form_is_refused(self):
-        for fields in ({"inputs": [1]}, {"actualOutputs": "x"}, {"timeoutMillis": "soon"}):
+        for fields in (
+            {"inputs": [1]},
+            {"actualOutputs": "x"},
+            {"timeoutMillis": "soon"},
+            {"metrics": {"totalTime": "long"}},
+        ):
             with self.assertRaisesRegex(cli.UserError, "is no execution log in JSON"):
                 self._log(self._changed("lost", **fields))
-
-
-class TimingsTest(_Case):
-    def _timings(self, *events: dict) -> timings.Timings:
-        return timings.Timings([{"tid": 1, "ts": 0, "dur": 0} | event for event in events])
-
-    def test_waiting_for_a_processor_does_not_count(self):
-        fill = self._golden("fill.json")
-        spawn = next(iter(fill.spawns.values()))
-        run = {"cat": "action processing", "name": spawn.message, "ts": 10, "dur": 3_000_000}
-        wait = {"cat": "action resource lock", "name": "x", "ts": 20, "dur": 1_000_000}
-        others = [wait | {"tid": 2}, wait | {"ts": 0}, wait | {"ts": 3_000_010}]
-        self.assertEqual(self._timings(run, wait, *others).seconds(spawn), 2)
-
-    def test_an_output_tells_more_than_a_message(self):
-        spawn = next(iter(self._golden("fill.json").spawns.values()))
-        run = {"cat": "action processing", "name": spawn.message, "dur": 1_000_000}
-        twice = (run, run | {"ts": 5_000_000})
-        self.assertIsNone(self._timings(*twice).seconds(spawn))
-        named = run | {"ts": 9_000_000, "dur": 4_000_000, "out": spawn.action.outputs[0]}
-        self.assertEqual(self._timings(*twice, named).seconds(spawn), 4)
-
-    def test_what_is_no_profile_is_refused(self):
-        for content in (b"{}", b"[]", b"x", b"\x1f\x8b half a file"):
-            path = pathlib.Path(self.create_tempdir().full_path, "profile")
-            path.write_bytes(content)
-            with self.assertRaisesRegex(cli.UserError, "is no whole profile"):
-                timings.read(str(path))
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ _BIN = "bazel-out/k8-fastbuild/bin"
 def _spawn(name: str, digest: str = "1", hit: bool = True, folder: str = _BIN) -> spawns.Spawn:
     path = f"{folder}/{name}"
     action = execution_log.Action("Make", (path,), (), {}, {}, {path: digest}, hit)
-    return spawns.Spawn(action, f"//:{name}", "Make", "", True, {}, 0, False, {}, None)
+    return spawns.Spawn(action, f"//:{name}", "Make", True, {}, 0, False, {}, None)
 
 
 class _Fake:
@@ -201,12 +201,14 @@ action 'Making //:z'
 
     def test_trouble_is_told_from_what_is_not_in_the_cache(self):
         missed = f"ERROR: BUILD:2:8: failed: Mount source '{rebuilding._NOT_THERE}' does not exist."
-        warning = "WARNING: Reading from Remote Cache:\nConnection refused: localhost"
+        warning = "WARNING: Remote Cache: Connection refused: localhost"
+        several = "WARNING: Remote Cache: 2 errors during bulk transfer:\n  404 Not Found"
         unknown = "ERROR: no such package 'nowhere'"
         cases = {
             missed: "",
             f"{missed}\n{unknown}\n{warning}": unknown,
-            f"{missed}\n{warning}\nmore": warning.replace("\n", " "),
+            f"{missed}\n{warning}\nmore": warning,
+            f"{several}\nmore": several.replace("\n ", ""),
             "": "",
         }
         for said, expected in cases.items():

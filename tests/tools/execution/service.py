@@ -3,8 +3,8 @@
     bazel run //tests/tools/execution:service -- --directory=FOLDER
 
 BuildGrid serves the CAS and the action cache. Its scheduler wants a PostgreSQL, and what works for
-it (buildbox-worker) does not return the outputs that Bazel 4 asks for; so `LocalExecution` runs
-each action by itself (worker.py).
+it (buildbox-worker) does not return the outputs as version 2.0 of the interface, which Bazel 7.7.1
+speaks, asks for them; so `LocalExecution` runs each action by itself (worker.py).
 """
 
 import logging

@@ -224,11 +224,11 @@ class StatementTest(parameterized.TestCase):
 
         kinds, version = stated()
         self.assertIn("bazel", kinds)
-        self.assertEqual(version, {"bazel": "not stated"})
-        request["bazel"] = {"version": "4.2.3", "sha256": ""}
+        self.assertEqual(version, {"bazel": "7.7.1"})
+        request["bazel"] = {"version": "", "sha256": ""}
         kinds, version = stated()
         self.assertNotIn("bazel", kinds)
-        self.assertEqual(version["bazel"], "4.2.3")
+        self.assertEqual(version["bazel"], "not stated")
         self.assertStartsWith(version["bazel_digest"], "not stated: ")
 
 
