@@ -10,6 +10,8 @@
 # stands in FOLDER.replaced, and FOLDER.replaced/replaced says what it is. With STRICT_PINS set that is an error instead.
 set -eu
 unset CDPATH
+# What programs say is read here, and said.
+export LC_ALL=C
 
 say() {
     printf 'bazelw: %s\n' "$*" >&2
@@ -32,7 +34,7 @@ debian=$here/../debian
 
 # whole FOLDER: whether all that was unpacked is there. A crash of the machine can leave files empty.
 whole() {
-    [ -x "$1/bazel" ] && read -r count 2>/dev/null <"$1/count" && [ "$(find "$1" -type f -size +0c | wc -l)" -ge "$count" ]
+    [ -x "$1/bazel" ] && read -r count 2>/dev/null <"$1/count" && [ "$(find "$1" ! -type d -size +0c | wc -l)" -ge "$count" ]
 }
 # give: ends this with the program, if there is one.
 give() {
@@ -81,6 +83,7 @@ fi
 scratch=$files/.scratch target='' ticker=''
 rm -rf "$scratch"
 give
+[ "$mode" = files ] || [ ! -e "$folder/bazel" ] || say "$folder is damaged, as files of it are missing or empty."
 # still: ends what watch shows.
 still() {
     [ -n "$ticker" ] || return 0
@@ -99,18 +102,23 @@ trap 'exit 130' INT
 trap 'exit 143' HUP TERM
 
 free_megabytes() {
-    df -Pk "$files" | sed -n '$ s/.* \([0-9][0-9]*\)  *[0-9-]*% .*/\1/p' | awk '{ print int($1 / 1024) }'
+    df -Pk "$files" | sed -n '$ s/.* \([0-9][0-9]*\)  *[0-9-]*%*  *\/.*/\1/p' | awk '{ print int($1 / 1024) }'
 }
 [ "$mode" = files ] && needed=200 || needed=700
-needed=$((needed - $(du -sm "$files" | cut -f 1))) free=$(free_megabytes)
+needed=$((needed - $(du -sk "$files" | cut -f 1) / 1024)) free=$(free_megabytes)
 [ "${free:-$needed}" -ge "$needed" ] || fail "Bazel takes $needed MB more, and $files has $free MB left; make room, or $elsewhere."
-mkdir "$scratch" "$scratch/downloaded" || fail "$files cannot be written, as said above; $elsewhere."
+mkdir "$scratch" "$scratch/downloaded" "$scratch/downloaded/pip" || fail "$files cannot be written, as said above; $elsewhere."
 printf '#!/bin/sh\n' >"$scratch/try"
 chmod 755 "$scratch/try"
 "$scratch/try" 2>/dev/null || fail "no program can be started in $files, which may be mounted noexec; $elsewhere."
 
 is() {
     [ -f "$1" ] && [ "$(sha256sum <"$1")" = "$2  -" ]
+}
+# why TEXT: what has gone wrong, which is the disk if it is full now, whatever a program made of that.
+why() {
+    [ "$(free_megabytes)" != 0 ] || set -- "the disk of $files is full; make room, or $elsewhere"
+    printf '%s\n' "${1:-it ended without a word}"
 }
 # have FILE SHA256 DISTDIR...: whether $files has it, or has it now out of a folder.
 have() {
@@ -120,7 +128,7 @@ have() {
     for distdir; do
         [ -r "$distdir/$file" ] || continue
         # The copy is looked at, since nobody else changes it.
-        cp -- "$distdir/$file" "$scratch/$file" || fail "$distdir/$file cannot be copied into $files, as said above."
+        complaint=$(cp -- "$distdir/$file" "$scratch/$file" 2>&1) || fail "$distdir/$file cannot be copied: $(why "${complaint##*: }")."
         if is "$scratch/$file" "$sha256"; then
             mv -- "$scratch/$file" "$files/$file"
             return
@@ -180,8 +188,7 @@ reason() {
     said=$(grep -E 'connection broken|ERROR' "$scratch/log" | head -n 1)
     said=${said:-$(tail -n 1 "$scratch/log")}
     said=${said#fetch.sh: }
-    [ "$(free_megabytes)" != 0 ] || said="the disk of $files is full; make room, or $elsewhere."
-    printf '%s\n' "${said:-it ended without a word.}"
+    why "${said%.}"
 }
 # watch COMMAND...: runs it with what it prints in $scratch/said and $scratch/log. On a terminal it says how much has come.
 watch() {
@@ -225,39 +232,42 @@ fetch() {
     case $code in
         0) gone=$(sed -n '$ s/^replaced \(.*\) \(.*\) \(.*\)/\1 \2 is gone from the Debian archive, which has \3/p' "$scratch/said") ;;
         3) gone=$(reason) && gone=${gone%%; *} ;;
-        *) fail "Bazel cannot be downloaded: $(reason)" ;;
+        *) fail "Bazel cannot be downloaded: $(reason)." ;;
     esac
     [ -n "$gone" ] || keep "$1"
 }
-# replace WHAT: says what the archive has no longer, which is the end of it where pins are strict.
+# replace WHAT: says what the archive has no longer, which is the end of it where nothing else will do.
 replace() {
+    [ "$mode" = unpack ] || fail "$gone, so what is pinned cannot be had here."
     [ -z "${STRICT_PINS:-}" ] ||
         fail "$gone, and --config=ci takes nothing in its place; re-lock with 'bazel run //third_party:relock' where a Bazel is, or pass the pinned files with --distdir=FOLDER."
     say "WARNING: $gone; taking the $1 that it has now."
 }
 
+# The CPython that calls pip and unpacks.
 fetch bookworm
-cpython=''
+set --
 if [ -n "$gone" ]; then
     replace CPython
     rm -rf "$scratch/downloaded/bookworm"
-    # It only unpacks and calls pip, so any will do. A stable suite keeps its packages' names.
+    # Any will do, and a stable suite keeps the names of its packages.
     # shellcheck disable=SC2046
-    apt bookworm $(sed -n 's/^bookworm \([^=]*\)=.*/\1/p' "$scratch/rows") || fail "Bazel cannot be downloaded: $(reason)"
-    cpython=$scratch/downloaded/bookworm
+    apt bookworm $(sed -n 's/^bookworm \([^=]*\)=.*/\1/p' "$scratch/rows") || fail "Bazel cannot be downloaded: $(reason)."
+    set -- "$scratch/downloaded/bookworm"/*.deb
+else
+    while read -r from _ file _; do
+        [ "$from" != bookworm ] || set -- "$@" "$files/$file"
+    done <"$scratch/rows"
 fi
+for package; do
+    complaint=$(dpkg-deb -x "$package" "$scratch/python" 2>&1) ||
+        fail "${package##*/} cannot be unpacked: $(why "$(printf '%s\n' "$complaint" | head -n 1)")."
+done
+# Started as in third_party/python; pip's settings are the person's. What it has half downloaded lies here too, so that
+# it can be counted, and does not stay if it is killed.
 python() {
-    [ -d "$scratch/python" ] || {
-        while read -r from _ file _; do
-            [ "$from" != bookworm ] || [ -n "$cpython" ] || dpkg-deb -x "$files/$file" "$scratch/python"
-        done <"$scratch/rows"
-        for file in "$cpython"/*.deb; do
-            [ -z "$cpython" ] || dpkg-deb -x "$file" "$scratch/python"
-        done
-    }
-    # Started as in third_party/python; pip's settings are the person's.
     libraries=$scratch/python/lib/x86_64-linux-gnu:$scratch/python/usr/lib/x86_64-linux-gnu
-    PYTHONHOME=$scratch/python/usr PYTHONPATH=$(echo "$scratch"/python/usr/share/python-wheels/pip-*.whl) \
+    TMPDIR=$scratch/downloaded/pip PYTHONHOME=$scratch/python/usr PYTHONPATH=$(echo "$scratch"/python/usr/share/python-wheels/pip-*.whl) \
         "$scratch/python/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2" --library-path "$libraries" \
         "$scratch/python/usr/bin/python3.11" -s -S -B "$@"
 }
@@ -267,34 +277,33 @@ current=''
 if [ -n "$gone" ]; then
     replace Bazel
     current=yes
-    # What the archive still has is not downloaded again.
+    # What is here of it is not downloaded again.
     while read -r from _ file _; do
-        [ "$from" != "$suite" ] || [ ! -e "$files/$file" ] || ln -f "$files/$file" "$scratch/downloaded/$from/$file"
+        if [ "$from" = "$suite" ] && ! grep -qF " $file " "$scratch/missing-$suite"; then
+            ln -f "$files/$file" "$scratch/downloaded/$from/$file"
+        fi
     done <"$scratch/rows"
     # shellcheck disable=SC2046
     apt --closure "$(sed -n 's/^without //p' "$here/closure.txt")" "$suite" $(sed -n 's/^root //p' "$here/closure.txt") ||
-        fail "the archive has no Bazel that can be taken: $(reason)"
+        fail "the archive has no Bazel that can be taken: $(reason)."
     mv "$scratch/said" "$scratch/closure"
 fi
 
 if [ -e "$scratch/missing-pip" ]; then
     read -r _ requirement file sha256 <"$scratch/missing-pip"
-    mkdir "$scratch/downloaded/pip"
     echo "$requirement --hash=sha256:$sha256" >"$scratch/requirements"
-    # Its own files lie here too, so that nothing stays if it is killed, and can be counted.
     # shellcheck disable=SC2046
-    TMPDIR=$scratch/downloaded/pip watch python -m pip --disable-pip-version-check --no-input --quiet download --no-deps \
+    watch python -m pip --disable-pip-version-check --no-input --quiet download --no-deps \
         --require-hashes --only-binary :all: --implementation cp --python-version 311 \
         $(sed 's/^/--platform /' "$here/../pip/platforms.txt") \
         --dest "$scratch/downloaded/pip" --requirement "$scratch/requirements" ||
-        fail "Bazel's Java, $file, cannot be downloaded: $(reason) Without a network pass --distdir=FOLDER, a folder that has it."
+        fail "Bazel's Java, $file, cannot be downloaded: $(reason); without a network pass --distdir=FOLDER, a folder that has it."
     keep pip
 fi
 
 if [ "$mode" = unpack ]; then
     set --
     if [ -n "$current" ]; then
-        folder=$folder.replaced
         while read -r _ file; do
             set -- "$@" "$scratch/downloaded/$suite/$file"
         done <"$scratch/closure"
@@ -303,15 +312,15 @@ if [ "$mode" = unpack ]; then
             [ "$from" != "$suite" ] || set -- "$@" "$files/$file"
         done <"$scratch/rows"
     fi
-    target=$folder
+    target=$folder${current:+.replaced}
     rm -rf "$target"
     # Its exit code 3: it has said what is wrong.
     code=0
-    python "$here/unpack.py" ${current:+--current} "$folder" "$files/$(sed -n 's/^pip [^ ]* \([^ ]*\) .*/\1/p' "$scratch/rows")" "$@" || code=$?
+    python "$here/unpack.py" ${current:+--current} "$target" "$files/$(sed -n 's/^pip [^ ]* \([^ ]*\) .*/\1/p' "$scratch/rows")" "$@" || code=$?
     case $code in
         0) target='' ;;
         3) exit 1 ;;
-        *) fail "Bazel cannot be unpacked into $folder, as said above." ;;
+        *) fail "Bazel cannot be unpacked into $target, as said above." ;;
     esac
     say "Bazel is there ($(($(date +%s) - started)) s)."
     give

