@@ -10,6 +10,9 @@ from absl.testing import absltest, parameterized
 
 _BAZELW, _BAZELRC = map(os.path.abspath, sys.argv[1:])
 
+# A test's own leads nowhere.
+_PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
+
 # All that ./bazelw needs of the machine, so that no Bazel of its own is found.
 _TOOLS = "cat cut dirname env getent grep head id readlink sed sh sha256sum timeout".split()
 
@@ -52,7 +55,7 @@ class BazelwTest(parameterized.TestCase):
         self._program(pins / "get.sh", _GET.format(folder=self.folder))
         self._bazel("unpacked", folder=self.folder)
         for tool in _TOOLS:
-            (self.programs / tool).symlink_to(shutil.which(tool))
+            (self.programs / tool).symlink_to(shutil.which(tool, path=_PATH))
         self.environment = {
             "PATH": str(self.programs),
             "USER": "somebody",

@@ -9,6 +9,8 @@ import sys
 from absl.testing import absltest, parameterized
 
 _GET = pathlib.Path(os.path.abspath(sys.argv[1]))
+# A test's own leads nowhere.
+_PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 _TOOLS = (
     "awk basename cat chmod cp cut date df dirname dpkg-deb du env find flock grep head ln mkdir"
     " mv rm sed sh sha256sum sleep tail uname wc"
@@ -24,7 +26,7 @@ class GetTest(parameterized.TestCase):
         self.programs = self.folder / "programs"
         self.programs.mkdir()
         for tool in _TOOLS:
-            (self.programs / tool).symlink_to(shutil.which(tool) or "/nowhere")
+            (self.programs / tool).symlink_to(shutil.which(tool, path=_PATH) or "/nowhere")
         # What would ask the archive.
         self._program("apt-get", "echo a registry was asked >&2; exit 1")
 

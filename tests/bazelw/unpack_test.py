@@ -9,6 +9,11 @@ from absl.testing import absltest, parameterized
 from third_party.bazel import unpack
 
 
+def setUpModule():
+    # A test's own leads nowhere, and this starts programs of the machine.
+    os.environ["PATH"] = "/usr/sbin:/usr/bin:/sbin:/bin"
+
+
 class ClassPathTest(absltest.TestCase):
     def setUp(self):
         super().setUp()
