@@ -120,7 +120,7 @@ lacks() {
     grep -E -- "$pattern" "$log"
 }
 # One of Bazel's own, and, with a Bazel, one of the model's.
-lacks lacking 'bazel-bootstrap_*' "^bazelw: Bazel cannot be downloaded, FILE is missing[.] .*--distdir="
+lacks lacking 'bazel-bootstrap_*' "^bazelw: Bazel cannot be downloaded, as FILE is missing: .*--distdir="
 chmod -R u+w "$scratch/whole/cache/bazel"
 rm -rf "$scratch/whole/cache/bazel"
 lacks whole 'absl_py-*' "Error in fail: Python packages cannot be fetched: .*--distdir=.* Wanted: FILE[.]"
