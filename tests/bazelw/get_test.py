@@ -154,9 +154,9 @@ class GetTest(parameterized.TestCase):
             result.stderr,
             rf"^bazelw: getting Bazel 7\.7\.1 into {self.cache}/b \(no root needed, about 163 MB "
             r"to download\) \.\.\.\n"
-            "bazelw: Bazel cannot be downloaded: apt-get is not on this machine; install bazelisk, "
-            "or run 'third_party/bazel/get.sh files FOLDER' on a machine that has apt and a "
-            r"network, and pass that folder with --distdir=FOLDER\.\n$",
+            r"bazelw: Bazel cannot be downloaded, as \S+\.deb and \d+ more are missing: apt-get is "
+            "not on this machine; install bazelisk, or run 'third_party/bazel/get.sh files FOLDER' "
+            r"on a machine that has apt and a network, and pass that folder with --distdir=FOLDER\.\n$",
         )
         self.assertFalse((self.files / ".scratch").exists())
 
