@@ -312,8 +312,10 @@ def main(argv: Sequence[str]) -> None:
         raise cli.UserError(
             "no folder is named; call: bazel run //third_party:mirror -- FOLDER [TARGETS]."
         )
-    folder, targets = make_folder(argv[1]), argv[2:] or _ALL
-    check_targets(targets)
+    targets = argv[2:] or _ALL
+    if argv[2:]:
+        check_targets(targets)
+    folder = make_folder(argv[1])
     third_party = pathlib.Path(cli.workspace(), "third_party")
     names, info = locks.names(third_party), folders_of_bazel()
     request = json.dumps([targets, _BAZEL_FLAG.value, locks.digest(third_party)])

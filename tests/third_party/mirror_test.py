@@ -266,6 +266,7 @@ class MirrorTest(_Workspace):
         self._write("no_target", "")
         self._fails("^//a:b: cannot be mirrored: no such target '//a:b'$", "mirror", "//a:b")
         self.assertNotIn("get.sh", (self.root / "calls").read_text())
+        self.assertFalse(self.folder.exists())
 
     def test_one_at_a_time(self):
         with open(f"{self.state}.lock", "w") as lock:
