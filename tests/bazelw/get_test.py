@@ -156,7 +156,8 @@ class GetTest(parameterized.TestCase):
             r"to download\) \.\.\.\n"
             r"bazelw: Bazel cannot be downloaded, as \S+\.deb and \d+ more are missing: apt-get is "
             "not on this machine; install bazelisk, or run 'third_party/bazel/get.sh files FOLDER' "
-            r"on a machine that has apt and a network, and pass that folder with --distdir=FOLDER\.\n$",
+            "on a machine that has apt and a network, and pass that folder with "
+            r"--distdir=FOLDER\.\n$",
         )
         self.assertFalse((self.files / ".scratch").exists())
 
