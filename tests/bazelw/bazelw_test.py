@@ -214,6 +214,12 @@ class FolderTest(BazelwTest):
         for value in ("", "relative/cache"):
             self.environment["XDG_CACHE_HOME"] = value
             self.assertEqual(self._cache(), "/somewhere/.cache")
+        self.environment["HOME"] = "/somewhere/"
+        self.assertEqual(self._cache(), "/somewhere/.cache")
+        self.environment["HOME"] = "/"
+        self.assertEqual(self._cache(), "/.cache")
+        self.environment["XDG_CACHE_HOME"] = "/of caches/"
+        self.assertEqual(self._cache(), "/of caches")
 
     def test_without_home_the_list_of_users_says_where_it_is(self):
         self._program(

@@ -249,7 +249,14 @@ ok "two at once, and a third whose caller is dead: it is unpacked once"
 running=
 empty "$cache"
 
-# Another user, who has no name, no home and files that nobody else reads, and a machine with a registry only.
+# Another user, who has no name, no home and files that nobody else reads; with settings of apt's and pip's that are about
+# what is installed.
+cat >"$scratch/apt-installing.conf" <<'END'
+APT::Default-Release "nowhere";
+APT::Architectures { "amd64"; "i386"; };
+APT::Update::Pre-Invoke { "false"; };
+Dir::Etc::Preferences "/nowhere/preferences";
+END
 cache=$scratch/c-user
 mkdir "$cache"
 user=
@@ -260,7 +267,8 @@ fi
 (
     umask 077
     cd "$here"
-    exec env -u HOME -u USER PATH="$bin" XDG_CACHE_HOME="$cache" $user ./bazelw --batch --output_user_root="$cache/output" info release --distdir="$some"
+    # shellcheck disable=SC2086
+    exec env -u HOME -u USER PATH="$bin" XDG_CACHE_HOME="$cache" APT_CONFIG="$scratch/apt-installing.conf" PIP_REQUIRE_VIRTUALENV=1 $user ./bazelw --batch --output_user_root="$cache/output" info release --distdir="$some"
 ) >"$log" 2>&1 || wrong "exit code $?"
 said "^(development version|release 7[.].*)$"
 ok "not root, without a name or a home, and umask 077"

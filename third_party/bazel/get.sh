@@ -271,11 +271,11 @@ for package; do
     complaint=$(dpkg-deb -x "$package" "$scratch/python" 2>&1) ||
         fail "${package##*/} cannot be unpacked: $(why "$(printf '%s\n' "$complaint" | head -n 1)")."
 done
-# Started as in third_party/python; pip's settings are the person's. What it has half downloaded lies here too, so that
-# it can be counted, and does not stay if it is killed.
+# Started as in third_party/python; pip's settings are the person's, but for one about what is installed. What pip has
+# half downloaded lies here too, so that it can be counted, and does not stay if it is killed.
 python() {
     libraries=$scratch/python/lib/x86_64-linux-gnu:$scratch/python/usr/lib/x86_64-linux-gnu
-    TMPDIR=$scratch/downloaded/pip PYTHONHOME=$scratch/python/usr PYTHONPATH=$(echo "$scratch"/python/usr/share/python-wheels/pip-*.whl) \
+    TMPDIR=$scratch/downloaded/pip PIP_REQUIRE_VIRTUALENV=0 PYTHONHOME=$scratch/python/usr PYTHONPATH=$(echo "$scratch"/python/usr/share/python-wheels/pip-*.whl) \
         "$scratch/python/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2" --library-path "$libraries" \
         "$scratch/python/usr/bin/python3.11" -s -S -B "$@"
 }
