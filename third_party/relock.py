@@ -1,7 +1,8 @@
 """Re-pins everything that comes from a registry: `bazel run //third_party:relock`.
 
 Asks the registries' own clients, pip and apt-get, what is there now for the names in the `.in`
-files and in the Debian lock, and writes the locks anew, each package with the sha256 of one file.
+files and in the Debian locks, and for Bazel with what it needs, and writes the locks anew, each
+package with the sha256 of one file.
 What is pinned by hand because only one release will do (the exporter's sources) stays as it is.
 """
 
@@ -14,10 +15,12 @@ import subprocess
 import sys
 import tempfile
 import urllib.parse
+import zipfile
 from collections.abc import Sequence
 
 from absl import flags
 
+from third_party.bazel import closure, unpack
 from tools.cli import cli
 
 _ONLY = flags.DEFINE_enum("only", "all", ["all", "pip", "debian"], "Which locks to write.")
@@ -125,6 +128,20 @@ def debian_row(path: pathlib.Path, suite: str) -> dict[str, str]:
     }
 
 
+def _fetch(lock: pathlib.Path, command: Sequence[str | pathlib.Path]) -> str:
+    """Runs third_party/debian/fetch.sh and returns what it prints."""
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    if result.returncode:
+        raise cli.UserError(f"{lock}: apt-get fails: {complaint(result)}")
+    return result.stdout
+
+
+def _write_debian(lock: pathlib.Path, rows: Sequence[dict[str, str]]) -> None:
+    with cli.output_file(str(lock), "w") as stream:
+        json.dump({"packages": sorted(rows, key=lambda row: row["package"])}, stream, indent=2)
+        stream.write("\n")
+
+
 def lock_debian(lock: pathlib.Path, fetch: pathlib.Path) -> None:
     """Downloads the current revision of every package of the Debian lock and writes the lock anew.
 
@@ -137,19 +154,39 @@ def lock_debian(lock: pathlib.Path, fetch: pathlib.Path) -> None:
         for suite in sorted({row["suite"] for row in old}):
             packages = [row["package"] for row in old if row["suite"] == suite]
             output = pathlib.Path(directory, suite)
-            result = subprocess.run(
-                [fetch, os.path.join(directory, "apt-" + suite), output, suite, *packages],
-                capture_output=True,
-                text=True,
-                check=False,
-            )
-            if result.returncode:
-                raise cli.UserError(f"{lock}: apt-get fails: {complaint(result)}")
+            _fetch(lock, [fetch, os.path.join(directory, "apt-" + suite), output, suite, *packages])
             rows += [debian_row(path, suite) for path in output.glob("*.deb")]
-    rows.sort(key=lambda row: row["package"])
-    with cli.output_file(str(lock), "w") as stream:
-        json.dump({"packages": rows}, stream, indent=2)
-        stream.write("\n")
+    _write_debian(lock, rows)
+
+
+def lock_bazel(lock: pathlib.Path, fetch: pathlib.Path) -> None:
+    """Writes anew which packages Bazel is unpacked from.
+
+    They are those of the closure that apt's solver names now for what `closure.txt` beside the lock
+    says, as far as Bazel needs them (closure.py).
+
+    Raises:
+      cli.UserError: apt-get fails, or what it names is no Bazel that can be unpacked.
+    """
+    path = lock.with_name("closure.txt")
+    try:
+        start = closure.parse_start(cli.read_file(str(path), "list of packages").decode("utf-8"))
+    except ValueError as error:
+        raise cli.UserError(f"{path}: {error}.") from error
+    with tempfile.TemporaryDirectory() as directory:
+        state, output, root = (pathlib.Path(directory, name) for name in ("apt", "debs", "root"))
+        options = ["--closure", " ".join(start.without)]
+        said = _fetch(lock, [fetch, *options, state, output, start.suite, *start.roots])
+        debs = [output / line.removeprefix("file ") for line in said.splitlines()]
+        try:
+            root.mkdir()
+            unpack.unpack_debs(debs, root)
+            unpack.progress("")
+            needed = closure.needed(root, closure.owners(debs))
+        except (OSError, ValueError, zipfile.BadZipFile) as error:
+            raise cli.UserError(f"{lock}: the archive's Bazel cannot be used: {error}.") from error
+        chosen = [deb for deb in debs if closure.package_of(deb) in needed]
+        _write_debian(lock, [debian_row(deb, start.suite) for deb in chosen])
 
 
 def main(argv: Sequence[str]) -> None:
@@ -166,9 +203,13 @@ def main(argv: Sequence[str]) -> None:
             own = requirements.stem == "pip_parse"
             lock_pip(requirements, None if own else constraints, tags)
     if _ONLY.value != "pip":
+        fetch = third_party / "debian" / "fetch.sh"
         for lock in sorted(third_party.glob("debian/*.lock.json")):
             print(f"locking {lock.relative_to(workspace)}", flush=True)
-            lock_debian(lock, lock.parent / "fetch.sh")
+            lock_debian(lock, fetch)
+        lock = third_party / "bazel" / "packages.lock.json"
+        print(f"locking {lock.relative_to(workspace)}", flush=True)
+        lock_bazel(lock, fetch)
 
 
 if __name__ == "__main__":

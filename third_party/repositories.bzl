@@ -207,6 +207,16 @@ def third_party_repositories():
         ],
         lock = "//third_party/evaluate:requirements.lock",
     )
+
+    # For what reads and writes models and needs nothing else of TensorFlow's closure.
+    python_site(
+        name = "numpy_site",
+        drop = [
+            "numpy/distutils",
+            "numpy/f2py",
+        ],
+        lock = "//third_party/numpy:requirements.lock",
+    )
     python_site(
         name = "netron_site",
         lock = "//third_party/netron:requirements.lock",

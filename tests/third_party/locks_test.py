@@ -84,7 +84,7 @@ class LocksTest(parameterized.TestCase):
             self.assertEqual(f"{_normalized(name)}=={version}", requirement)
 
     def test_the_locks_of_every_folder_are_looked_at(self):
-        self.assertLen(_LOCKS, 25)
+        self.assertLen(_LOCKS, 26)
 
 
 class VersionsTest(absltest.TestCase):
@@ -121,6 +121,20 @@ class DebianTest(parameterized.TestCase):
             self.assertEqual(row["file"], f"{row['package']}_{version}_{row['architecture']}.deb")
         names = [row["package"] for row in rows]
         self.assertEqual(names, sorted(set(names)))
+
+    def test_a_package_of_several_locks_is_one_revision_of_a_suite(self):
+        # The rules that the project loads are those that its Bazel brings.
+        found = collections.defaultdict(list)
+        for path in _DEBIAN:
+            for row in json.loads(path.read_text(encoding="utf-8"))["packages"]:
+                found[row["package"], row["suite"]].append(row)
+        for rows in found.values():
+            for row in rows:
+                self.assertEqual(row, rows[0])
+        shared = [package for (package, suite), rows in found.items() if len(rows) > 1]
+        self.assertContainsSubset(
+            ["bazel-platforms", "bazel-rules-cc", "bazel-rules-python", "bazel-skylib"], shared
+        )
 
 
 if __name__ == "__main__":

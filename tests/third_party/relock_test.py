@@ -1,11 +1,15 @@
 import hashlib
+import json
+import os
 import pathlib
 import subprocess
+import zipfile
 from unittest import mock
 
 from absl.testing import absltest
 
 from third_party import relock
+from third_party.bazel import closure, unpack
 from tools.cli import cli
 
 
@@ -18,6 +22,11 @@ def _installed(name: str, version: str, file: str, digest: str) -> dict:
             "archive_info": {"hash": f"sha256={digest}"},
         },
     }
+
+
+def setUpModule():
+    # A test's own leads nowhere, and this starts programs of the machine.
+    os.environ["PATH"] = "/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 class RelockTest(absltest.TestCase):
@@ -98,6 +107,92 @@ class RelockTest(absltest.TestCase):
     def test_a_missing_file_is_named(self):
         with self.assertRaisesRegex(cli.UserError, "^x.in: the list of packages cannot be read"):
             relock.lock_pip(pathlib.Path("x.in"), None, [])
+
+
+# Stands for fetch.sh: the archive has these packages of a Bazel, as empty files.
+_FETCH = """#!/bin/sh
+printf '<%s>' "$@" >"{folder}/called"
+mkdir -p "$4"
+for file in bazel-x_1_all.deb liba_2%3a1-1_amd64.deb libb_3_amd64.deb; do
+    echo "$file" >"$4/$file"
+    echo "file $file"
+done
+"""
+
+
+class BazelTest(absltest.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.folder = pathlib.Path(self.create_tempdir().full_path)
+        self.lock = self.folder / "packages.lock.json"
+        (self.folder / "closure.txt").write_text(
+            "suite some\nroot bazel-x\nroot y\nwithout p\nwithout q\n"
+        )
+        self._fetch(_FETCH.format(folder=self.folder))
+
+    def _fetch(self, text):
+        self.fetch = self.folder / "fetch.sh"
+        self.fetch.write_text(text)
+        self.fetch.chmod(0o755)
+
+    def _lock(self, **needed):
+        with (
+            mock.patch.object(unpack, "unpack_debs"),
+            mock.patch.object(closure, "owners"),
+            mock.patch.object(closure, "needed", **needed),
+        ):
+            relock.lock_bazel(self.lock, self.fetch)
+
+    def test_what_is_needed_of_the_closure_is_locked(self):
+        self._lock(return_value={"bazel-x", "liba"})
+        rows = json.loads(self.lock.read_text())["packages"]
+        self.assertEqual(
+            [list(row.values()) for row in rows],
+            [
+                [
+                    "bazel-x",
+                    "1",
+                    "all",
+                    "some",
+                    "bazel-x_1_all.deb",
+                    hashlib.sha256(b"bazel-x_1_all.deb\n").hexdigest(),
+                ],
+                [
+                    "liba",
+                    "2:1-1",
+                    "amd64",
+                    "some",
+                    "liba_2%3a1-1_amd64.deb",
+                    hashlib.sha256(b"liba_2%3a1-1_amd64.deb\n").hexdigest(),
+                ],
+            ],
+        )
+
+    def test_the_solver_starts_from_what_closure_txt_says(self):
+        self._lock(return_value=set())
+        called = (self.folder / "called").read_text()
+        self.assertRegex(called, "^<--closure><p q><.*/apt><.*/debs><some><bazel-x><y>$")
+
+    def test_a_bazel_that_cannot_be_used_leaves_the_lock_as_it_is(self):
+        self.lock.write_text("old")
+        for error in (OSError("no loader"), ValueError("no owner"), zipfile.BadZipFile("no jar")):
+            with self.subTest(error):
+                with self.assertRaisesRegex(
+                    cli.UserError, f"lock.json: the archive's Bazel cannot be used: {error}.$"
+                ):
+                    self._lock(side_effect=error)
+        self.assertEqual(self.lock.read_text(), "old")
+
+    def test_a_failed_fetch_is_quoted(self):
+        self._fetch("#!/bin/sh\necho fetch.sh: no archive. >&2\nexit 1\n")
+        with self.assertRaisesRegex(cli.UserError, "lock.json: apt-get fails: fetch.sh: no arch"):
+            self._lock()
+        self.assertFalse(self.lock.exists())
+
+    def test_a_mistake_in_closure_txt_is_quoted(self):
+        (self.folder / "closure.txt").write_text("roots x\n")
+        with self.assertRaisesRegex(cli.UserError, "closure.txt: 'roots x' is not 'suite NAME'"):
+            self._lock()
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Genuine source, fetched by digest and adapted as it is unpacked; nothing of it is committed."""
 
 load("//third_party/pip:wheels.bzl", "extract_wheel", "fetch_wheels", "pip_attrs")
-load("//third_party/python:cpython.bzl", "HERMETIC_ENVIRONMENT", "compile_python")
+load("//third_party/python:cpython.bzl", "HERMETIC_ENVIRONMENT", "compile_python", "pack_python")
 
 _BUILD = """\
 load("@reproducible_tflite//third_party/python:site.bzl", "python_site_library")
@@ -36,6 +36,7 @@ def _adapted_source_impl(ctx):
     for path in ["adapter", "source", "tools", "tools-wheels"]:
         ctx.delete(path)
     compile_python(ctx, ctx.path(ctx.attr.python), "site", "/" + ctx.name)
+    pack_python(ctx, ctx.path(ctx.attr.python), ctx.attr._pack, "site", "site/site.zip")
     ctx.file("BUILD.bazel", _BUILD)
 
 adapted_source = repository_rule(

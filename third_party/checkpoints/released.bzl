@@ -3,6 +3,8 @@
 The pin table, `released.lock.json`, has a row for each; `tools/checkpoints/table.py` says of what form.
 """
 
+load("//third_party/debian:debian.bzl", "accept_pinned")
+
 _BUILD = """\
 load("@reproducible_tflite//tools/tflite/private:released_archive.bzl", "released_archive")
 
@@ -32,11 +34,15 @@ def _fail_download(ctx, url, sha256):
 
 def _fetch(ctx, file):
     """Puts a file of a row below `archive`, an archive unpacked."""
-    output = "archive/" + file["path"] if "path" in file else "packed"
+
+    # Bazel looks for this name in a --distdir, besides the published one, which several files may have.
+    output = "{}-{}".format(file["sha256"], file["url"].rpartition("/")[2])
     result = ctx.download(url = file["url"], output = output, sha256 = file["sha256"], allow_fail = True)
     if not result.success:
         _fail_download(ctx, file["url"], file["sha256"])
-    if "path" not in file:
+    if "path" in file:
+        accept_pinned(ctx, output, file["sha256"], "archive/" + file["path"])
+    else:
         # Not download_and_extract: it writes outside the repository when an archive says so.
         unpacked = ctx.execute([ctx.path(ctx.attr._python), "-I", ctx.path(ctx.attr._unpacker), output, "archive"])
         if unpacked.return_code != 0:

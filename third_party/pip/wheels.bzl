@@ -1,7 +1,7 @@
 """Wheels pinned by sha256, fetched by pip, and one directory that holds them installed."""
 
 load("//third_party/debian:debian.bzl", "accept_pinned", "fail_digest", "find_pinned", "unpack_debian_package")
-load("//third_party/python:cpython.bzl", "compile_python")
+load("//third_party/python:cpython.bzl", "compile_python", "pack_python", "packs")
 
 def _out_of_place(line):
     fail("a lock's line is out of place, re-lock with: bazel run //third_party:relock: " + line)
@@ -127,7 +127,7 @@ def fetch_wheels(ctx, lock, output, python_version = "311", abi = "cp311"):
         errors = unreachable + [line for line in lines if "ERROR" in line] or [result.stderr.strip()]
         fail(("Python packages cannot be fetched: {} (Without a network, put the files that the lock names " +
               "into a folder and pass --distdir=FOLDER, or pass the --repository_cache of a machine that has " +
-              "built.)").format(" ".join(errors)))
+              "built.) Wanted: {}.").format(" ".join(errors), ", ".join([row.file for row in missing])))
     for row in missing:
         accept_pinned(ctx, "downloaded/" + row.file, row.sha256, output + "/" + row.file)
     ctx.delete("downloaded")
@@ -152,6 +152,7 @@ pip_attrs = {
     "lock": attr.label(doc = "The lock file.", mandatory = True),
     "python": attr.label(doc = "The CPython that runs pip.", default = Label("@cpython_3_11//:python")),
     # What a wheel may be built for and still run on the packaged CPython.
+    "_pack": attr.label(default = Label("//third_party/python:pack.py")),
     "_platforms": attr.label(default = Label("//third_party/pip:platforms.txt")),
     "_pip": attr.label(default = Label("@debian//:python3-pip-whl.deb")),
     "_setuptools": attr.label(default = Label("@debian//:python3-setuptools-whl.deb")),
@@ -219,6 +220,8 @@ def _python_site_impl(ctx):
     if result.return_code != 0:
         fail("{} cannot be cleaned: {}".format(ctx.attr.lock, result.stderr.strip()))
     compile_python(ctx, ctx.path(ctx.attr.interpreter or ctx.attr.python), "site", "/site")
+    if packs("3." + version[1:]):
+        pack_python(ctx, ctx.path(ctx.attr.python), ctx.attr._pack, "site", "site/site.zip")
     ctx.file("BUILD.bazel", _SITE_BUILD)
 
 python_site = repository_rule(

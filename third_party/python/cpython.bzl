@@ -81,11 +81,11 @@ exports_files(["python", "runtime"])
 
 py_runtime(
     name = "py_runtime",
-    # The directory is one input: a link to stage, instead of two thousand.
+    bootstrap_template = "@reproducible_tflite//third_party/python:bootstrap.sh.tpl",
+    # The directory is one input: a link to stage, instead of a hundred.
     files = {files},
     interpreter = "python",
     python_version = "PY3",
-    stub_shebang = \"\"\"{shebang}\"\"\",
 )
 """
 
@@ -95,6 +95,14 @@ HERMETIC_ENVIRONMENT = {
     "BUILD_WORKSPACE_DIRECTORY": "",
     "PYTHONPATH": "",
 }
+
+def packs(version):
+    """Returns whether a CPython imports out of archives here: from 3.10 on zipimport has what that takes.
+
+    Args:
+      version: the minor version, as in `3.11`.
+    """
+    return int(version.split(".")[1]) >= 10
 
 def lay_out(ctx, version, arguments):
     """Runs a script of sh that moves something into the folder `runtime`.
@@ -117,6 +125,12 @@ def add_libraries(ctx, version, audit = {}):
       audit: the object that `AUDIT_LAUNCHER` holds, if any.
     """
     lay_out(ctx, version, [_LAYOUT, version] + _UNSUPPORTED_MODULES)
+    if packs(version):
+        library = "runtime/lib/python{}/".format(version)
+        ctx.template(library + "packed_sites.py", ctx.attr._packed_sites, executable = False)
+
+        # What CPython imports wherever it starts.
+        ctx.file(library + "sitecustomize.py", "import packed_sites\n\npacked_sites.install()\n", executable = False)
     ctx.template("runtime/confine.py", ctx.attr._confine, executable = False)
     ctx.template("python", ctx.attr._launcher, {
         "%{audit_commands}": _AUDIT_COMMANDS.format(
@@ -124,23 +138,29 @@ def add_libraries(ctx, version, audit = {}):
             variables = audit["variables"],
         ) if audit else "",
         "%{audit_variables}": _AUDIT_VARIABLES if audit else "",
+        "%{no_site}": "" if packs(version) else "-S",
         # Before 3.11 nothing keeps a script's own folder from being importable.
         "%{safe_path}": "-P" if int(version.split(".")[1]) >= 11 else "",
         "%{version}": version,
     }, executable = True)
 
 def compile_runtime(ctx, version):
-    """Compiles the standard library in `runtime`.
+    """Compiles the standard library in `runtime`, and packs it into the archive where CPython itself looks for it.
 
     Args:
-      ctx: the repository context.
+      ctx: the repository context of a rule with `runtime_attrs`.
       version: CPython's minor version, as in `3.11`.
     """
-    compile_python(ctx, ctx.path("python"), "runtime/lib/python" + version, _TRACEBACK_PREFIX)
+    library = "runtime/lib/python" + version
+    compile_python(ctx, ctx.path("python"), library, _TRACEBACK_PREFIX)
+    if packs(version):
+        pack_python(ctx, ctx.path("python"), ctx.attr._pack, library, "runtime/lib/python{}.zip".format(version.replace(".", "")))
 
 runtime_attrs = {
     "packages": attr.label_list(doc = "The .deb files: interpreter, library, C library ...", mandatory = True),
     "_confine": attr.label(default = Label("//third_party/python:confine.py")),
+    "_pack": attr.label(default = Label("//third_party/python:pack.py")),
+    "_packed_sites": attr.label(default = Label("//third_party/python:packed_sites.py")),
     "_launcher": attr.label(default = Label("//third_party/python:launcher.sh.tpl")),
 }
 
@@ -161,11 +181,7 @@ def _cpython_impl(ctx):
     ])
     add_libraries(ctx, version, audit)
     compile_runtime(ctx, version)
-    shebang = ctx.read(ctx.attr._stub_shebang).replace("%{repository}", ctx.name).strip()
-    ctx.file("BUILD.bazel", _BUILD.format(
-        files = repr(["runtime"] + (["audit"] if audit else [])),
-        shebang = shebang,
-    ))
+    ctx.file("BUILD.bazel", _BUILD.format(files = repr(["runtime"] + (["audit"] if audit else []))))
 
 cpython = repository_rule(
     implementation = _cpython_impl,
@@ -175,10 +191,23 @@ starts it. `py_runtime` is the Bazel target for a toolchain.""",
     attrs = dict(
         runtime_attrs,
         version = attr.string(doc = "The minor version, as in `3.11`.", mandatory = True),
-        _stub_shebang = attr.label(default = Label("//third_party/python:stub_shebang.sh.tpl")),
     ),
     environ = [AUDIT_LAUNCHER],
 )
+
+def pack_python(ctx, python, pack, directory, archive):
+    """Moves every module of a compiled directory into one archive.
+
+    Args:
+      ctx: the repository context.
+      python: the interpreter's path.
+      pack: the label of pack.py.
+      directory: what to pack, relative to the repository.
+      archive: where, likewise.
+    """
+    result = ctx.execute([python, ctx.path(pack), directory, archive], environment = HERMETIC_ENVIRONMENT)
+    if result.return_code != 0:
+        fail("{} cannot be packed: {}".format(directory, result.stderr.strip()))
 
 def compile_python(ctx, python, directory, prefix):
     """Compiles every module of a directory to bytecode that stays valid wherever the directory goes.

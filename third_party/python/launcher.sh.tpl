@@ -20,11 +20,11 @@ if [ ! -d "$runtime" ]; then
     PYTHONPATH=$path
 fi
 
-# -s -S: no user site, no site-packages of the host. -B: write no bytecode into an input. -P: the
+# -s: no user site; below the runtime there are no site-packages either (before 3.10: -S). -B: write no bytecode into an input. -P: the
 # script's own folder is not importable, so an undeclared neighbour is not either. Not -I: it would
 # ignore PYTHONHASHSEED.
 set -- "$runtime/lib/ld-linux-x86-64.so.2" --inhibit-cache --library-path "$runtime/lib" \
-    --argv0 "$0" "$runtime/bin/python%{version}" -s -S -B %{safe_path} "$@"
+    --argv0 "$0" "$runtime/bin/python%{version}" -s %{no_site} -B %{safe_path} "$@"
 
 if [ -n "${BUILD_WORKSPACE_DIRECTORY:-}" ] || [ -n "${REPOSITORY_RULE:-}" ]; then
     # `bazel run` and fetching: a person's own proxy, home and pip settings count; only what would

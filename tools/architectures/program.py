@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 from absl import flags
 
+from tools.canonicalize.graph_def import canonical_bytes
 from tools.cli import cli
 from tools.export import checkpoint, tf1_compat
 from tools.preprocessing import normalization, photographs
@@ -124,7 +125,7 @@ def export(code: GraphCode) -> None:
     values = checkpoint.read_values(_CHECKPOINT.value, needed, averaged=True)
     graph_def = code.finish(freeze(graph, values, code.outputs))
     with cli.output_file(_OUTPUT.value) as stream:
-        stream.write(graph_def.SerializeToString(deterministic=True))
+        stream.write(canonical_bytes(graph_def.SerializeToString(), _OUTPUT.value))
 
 
 def freeze(

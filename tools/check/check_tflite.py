@@ -131,7 +131,7 @@ def main(argv: Sequence[str]) -> None:
                 f" the first: {'; '.join(problems[:3])}. Ranges are missing there; if that is"
                 " meant, name the operators in float_operators."
             )
-    # In a child: it may crash, and what the interpreter prints of itself is of no use where it runs well.
+    # In a child: it may crash, and what an interpreter says of itself is of no use here.
     conversion.run(functools.partial(invoke, path), "TensorFlow Lite", path)
     with cli.output_file(_OUTPUT.value, "w") as stream:
         stream.write(f"{operators} operators\n")

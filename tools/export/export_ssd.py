@@ -13,6 +13,7 @@ import tensorflow.compat.v1 as tf
 from absl import flags
 from object_detection import export_tflite_ssd_graph_lib
 
+from tools.canonicalize.graph_def import canonical_bytes
 from tools.cli import cli
 from tools.export import checkpoint, pipeline, postprocessing, tf1_compat
 
@@ -93,7 +94,7 @@ def main(argv: Sequence[str]) -> None:
         graph_def = export(config, directory)
     postprocessing.check_attributes(graph_def, wanted_attributes(config), _OUTPUT.value)
     with cli.output_file(_OUTPUT.value) as stream:
-        stream.write(graph_def.SerializeToString(deterministic=True))
+        stream.write(canonical_bytes(graph_def.SerializeToString(), _OUTPUT.value))
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ import urllib.parse
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from third_party import locks
 from tools.cli import cli
 
 Material = dict[str, Any]
@@ -26,13 +27,6 @@ _INSTALLERS = ("python3-pip-whl.deb", "python3-setuptools-whl.deb")
 # The one that may be of the machine, and what the toolchain's `interpreter` says then.
 _INTERPRETER = "cpython_3_7"
 _LOCAL_INTERPRETER = re.compile(r"local: (\S+) sha256 ([0-9a-f]{64})")
-
-_LOCK_ROW = re.compile(
-    r"^(?P<name>[\w.-]+)==(?P<version>\S+) \\\n"
-    r"    --hash=sha256:(?P<sha256>[0-9a-f]{64})\n"
-    r"    # file: (?P<file>\S+)$",
-    re.MULTILINE,
-)
 
 
 def sha256(path: str) -> str:
@@ -97,7 +91,7 @@ class Locks:
         return self._texts[lock]
 
     def _packages(self, lock: str, repository: str, only: str | None = None) -> Iterator[Material]:
-        for row in _LOCK_ROW.finditer(self._text(lock)):
+        for row in locks.PIP_ROW.finditer(self._text(lock)):
             if only is None or _pip_repository(row["name"]) == only:
                 yield material(
                     "wheel" if row["file"].endswith(".whl") else "source archive",
@@ -245,7 +239,7 @@ def collect(request: Mapping[str, Any]) -> list[Material]:
     Raises:
       cli.UserError: a file cannot be read, or an external repository has no lock.
     """
-    locks = Locks(request)
+    pins = Locks(request)
     found: list[Material] = list(_weights(request))
     bazel = request["bazel"]
     if bazel["sha256"]:
@@ -254,6 +248,6 @@ def collect(request: Mapping[str, Any]) -> list[Material]:
         samples = request["samples"]
         found.append(material("representative dataset", os.path.basename(samples), sha256(samples)))
     for name in sorted({*request["repositories"], *_BUILD_RULES}):
-        found += locks.repository(name)
+        found += pins.repository(name)
     found += [material("source file", path, sha256(path)) for path in request["sources"]]
     return merged(found)

@@ -23,6 +23,7 @@ from tools.audit import bazel
 
 _SOURCES = (
     "third_party/checkpoints/released.bzl",
+    "third_party/debian/debian.bzl",
     "tools/checkpoints/archive.py",
     "tools/tflite/private/labels.bzl",
     "tools/tflite/private/preprocessing.bzl",
@@ -130,6 +131,7 @@ class ReleasedBuildTest(absltest.TestCase):
             cls._write(os.path.join(os.path.dirname(source), "BUILD"), "")
         cls._write(".bazelrc", "common --noenable_bzlmod --enable_workspace\n")
         cls._write("WORKSPACE", _WORKSPACE.format(python=os.path.dirname(sys.executable)))
+        cls._write(".bazelrc", "common --noenable_bzlmod --enable_workspace\n")
         cls._write("BUILD", _BUILD)
         cls._write("shown.bzl", _SHOWN)
         cls.addClassCleanup(cls._run, "shutdown")
@@ -272,6 +274,15 @@ class ReleasedBuildTest(absltest.TestCase):
                 content = _folder_content(folder, path)
                 distdir.create_file(os.path.basename(path), content, mode="wb")
         self._assert_folders(local_server.error(404), *distdirs)
+
+    def test_one_distdir_serves_equal_file_names_by_digest(self):
+        distdir = self.create_tempdir()
+        for folder in _FOLDERS:
+            for path in _FOLDER_FILES:
+                content = _folder_content(folder, path)
+                name = f"{_sha256(content)}-{os.path.basename(path)}"
+                distdir.create_file(name, content, mode="wb")
+        self._assert_folders(local_server.error(404), f"--distdir={distdir.full_path}")
 
     def _assert_folders(self, answer, *arguments):
         built = self._build(":edsr_f32b5", "", answer, ":edsr_f32b5_qat", *arguments)

@@ -147,7 +147,7 @@ model {
             "50",
             "--nouse_regular_nms",
             "--output",
-            output + "exported.exported.pb",
+            output + "exported.pb",
         ],
         inputs = [package + file for file in [
             "checkpoint/model.ckpt.data-00000-of-00001",
@@ -155,21 +155,10 @@ model {
             "exported.config",
         ]],
         mnemonic = "ExportTfliteSsdGraph",
-        outputs = [output + "exported.exported.pb"],
+        outputs = [output + "exported.pb"],
         target_under_test = ":exported",
         tool = "tools/export/export_ssd",
     )
-    rule_action_test(
-        name = "canonical_graph_action_test",
-        size = "small",
-        argv = ["--input", output + "exported.exported.pb", "--output", output + "exported.pb"],
-        inputs = [package + "exported.exported.pb"],
-        mnemonic = "CanonicalGraphDef",
-        outputs = [output + "exported.pb"],
-        target_under_test = ":exported",
-        tool = "tools/canonicalize/canonicalize_graph_def",
-    )
-
     tflite_model(
         name = "float",
         graph = ":graph",
@@ -324,7 +313,6 @@ model {
     native.test_suite(
         name = name,
         tests = [":{}_action_test".format(case) for case in [
-            "canonical_graph",
             "canonical_tflite",
             "check_tflite",
             "export",

@@ -148,14 +148,14 @@ def family_actions_test_suite(name):
             "--checkpoint",
             output + "seeded_ranges/model.ckpt",
             "--output",
-            output + "frozen.exported.pb",
+            output + "frozen.pb",
         ],
         inputs = [package + file for file in [
             "seeded_ranges/model.ckpt.data-00000-of-00001",
             "seeded_ranges/model.ckpt.index",
         ]],
         mnemonic = "ExportFrozenGraph",
-        outputs = [output + "frozen.exported.pb"],
+        outputs = [output + "frozen.pb"],
         target_under_test = ":frozen",
         tool = package + "graph_code",
     )

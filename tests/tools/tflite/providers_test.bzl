@@ -57,7 +57,6 @@ def _frozen_graph_test_impl(ctx):
     asserts.equals(env, "stub weights", target[FrozenGraphInfo].checkpoint.description)
     groups = target[OutputGroupInfo]
     asserts.equals(env, ["weighed.graph.config"], _paths(env, groups.config.to_list()))
-    asserts.equals(env, ["weighed.graph.exported.pb"], _paths(env, groups.raw.to_list()))
     return analysistest.end(env)
 
 _frozen_graph_test = analysistest.make(_frozen_graph_test_impl)

@@ -1,6 +1,5 @@
 """A frozen graph of any graph code."""
 
-load(":canonical.bzl", "CANONICAL_GRAPH_ATTRS", "canonicalize_graph")
 load(":providers.bzl", "ArchitectureInfo", "CheckpointInfo", "FrozenGraphInfo")
 
 def frozen_graph_providers(ctx, graph, checkpoint, preprocessing, arrays, **output_groups):
@@ -29,42 +28,38 @@ def frozen_graph_providers(ctx, graph, checkpoint, preprocessing, arrays, **outp
 def _frozen_graph_impl(ctx):
     architecture = ctx.attr.architecture[ArchitectureInfo]
     checkpoint = ctx.attr.checkpoint[CheckpointInfo]
-    exported = ctx.actions.declare_file(ctx.label.name + ".exported.pb")
+    graph = ctx.actions.declare_file(ctx.label.name + ".pb")
     arguments = ctx.actions.args()
     arguments.add("--mode=export")
     arguments.add_all(architecture.options)
     if checkpoint.quantization_aware:
         arguments.add("--quantize")
     arguments.add("--checkpoint", checkpoint.prefix)
-    arguments.add("--output", exported)
+    arguments.add("--output", graph)
     ctx.actions.run(
         executable = architecture.graph_code,
         arguments = [arguments],
         inputs = checkpoint.files,
-        outputs = [exported],
+        outputs = [graph],
         mnemonic = "ExportFrozenGraph",
         progress_message = "Exporting the frozen graph of %{label}",
     )
-    graph = ctx.actions.declare_file(ctx.label.name + ".pb")
-    canonicalize_graph(ctx, exported, graph)
     return frozen_graph_providers(
         ctx,
         graph,
         checkpoint,
         architecture.preprocessing,
         architecture.arrays,
-        raw = depset([exported]),
     )
 
 frozen_graph = rule(
     implementation = _frozen_graph_impl,
     doc = """A model's inference graph, with a checkpoint's variables as constants.
 
-Makes `NAME.pb`, in canonical form. Output group `raw`: the graph as the graph code wrote it.""",
-    attrs = dict(
-        CANONICAL_GRAPH_ATTRS,
-        architecture = attr.label(doc = "The model.", mandatory = True, providers = [ArchitectureInfo]),
-        checkpoint = attr.label(doc = "Its weights.", mandatory = True, providers = [CheckpointInfo]),
-    ),
+Makes `NAME.pb`, in canonical form.""",
+    attrs = {
+        "architecture": attr.label(doc = "The model.", mandatory = True, providers = [ArchitectureInfo]),
+        "checkpoint": attr.label(doc = "Its weights.", mandatory = True, providers = [CheckpointInfo]),
+    },
     provides = [FrozenGraphInfo],
 )

@@ -1,6 +1,5 @@
 """The Object Detection API's own TFLite export of an SSD model."""
 
-load(":canonical.bzl", "CANONICAL_GRAPH_ATTRS", "canonicalize_graph")
 load(":errors.bzl", "fail_attribute")
 load(":frozen_graph.bzl", "frozen_graph_providers")
 load(":numbers.bzl", "parse_number")
@@ -51,7 +50,7 @@ def _ssd_frozen_graph_impl(ctx):
     override = _THRESHOLDS.format("\n".join(thresholds)) if thresholds else ""
     merge_pipeline_config(ctx, ctx.file.pipeline_config, override, config)
 
-    exported = ctx.actions.declare_file(ctx.label.name + ".exported.pb")
+    graph = ctx.actions.declare_file(ctx.label.name + ".pb")
     arguments = ctx.actions.args()
     arguments.add("--pipeline_config", config)
     arguments.add("--checkpoint", checkpoint.prefix)
@@ -59,18 +58,15 @@ def _ssd_frozen_graph_impl(ctx):
     arguments.add("--max_classes_per_detection", ctx.attr.max_classes_per_detection)
     arguments.add("--detections_per_class", ctx.attr.detections_per_class)
     arguments.add("--use_regular_nms" if ctx.attr.use_regular_nms else "--nouse_regular_nms")
-    arguments.add("--output", exported)
+    arguments.add("--output", graph)
     ctx.actions.run(
         executable = ctx.executable._export,
         arguments = [arguments],
         inputs = depset([config], transitive = [checkpoint.files]),
-        outputs = [exported],
+        outputs = [graph],
         mnemonic = "ExportTfliteSsdGraph",
         progress_message = "Exporting the frozen graph of %{label}",
     )
-
-    graph = ctx.actions.declare_file(ctx.label.name + ".pb")
-    canonicalize_graph(ctx, exported, graph)
     return frozen_graph_providers(
         ctx,
         graph,
@@ -78,13 +74,12 @@ def _ssd_frozen_graph_impl(ctx):
         ctx.attr.preprocessing,
         _ARRAYS,
         config = depset([config]),
-        raw = depset([exported]),
     )
 
 _ssd_frozen_graph = rule(
     implementation = _ssd_frozen_graph_impl,
     attrs = dict(
-        dict(PIPELINE_CONFIG_ATTRS, **CANONICAL_GRAPH_ATTRS),
+        PIPELINE_CONFIG_ATTRS,
         checkpoint = attr.label(doc = "The weights.", mandatory = True, providers = [CheckpointInfo]),
         pipeline_config = attr.label(
             doc = "The model's pipeline config.",
@@ -122,8 +117,7 @@ def ssd_frozen_graph(
         **kwargs):
     """An SSD model's inference graph with its post-processing, as the Object Detection API exports it for TFLite.
 
-    Makes `NAME.pb`, in canonical form. Output groups: `config`, the pipeline config that was exported;
-    `raw`, the graph as the exporter wrote it.
+    Makes `NAME.pb`, in canonical form. Output group `config`: the pipeline config that was exported.
 
     Args:
       name: the graph's name.

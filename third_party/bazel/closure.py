@@ -1,0 +1,113 @@
+"""Which of the packages that apt's solver names Bazel needs.
+
+Debian's package depends on more than its Bazel ever loads: on the compilers and build tools of what
+it was built with. By rule, a package is needed that holds
+- files of Bazel's own, as its name says, or the program that ties them to their loader;
+- a jar of the class path;
+- a shared library that a program of these loads.
+"""
+
+import dataclasses
+import os
+import pathlib
+import re
+import subprocess
+import tarfile
+from collections.abc import Iterable, Sequence
+
+from third_party.bazel import unpack
+
+_PATCHELF = "usr/bin/patchelf"
+_OWN = re.compile(r"bazel-.*|patchelf")
+# What the loader says of one library: "libc.so.6 => /path/libc.so.6 (0x00007f42)".
+_LOADED = re.compile(r"^\t(?:\S+ => )?(/.+) \(0x[0-9a-f]+\)$", re.MULTILINE)
+
+
+@dataclasses.dataclass(frozen=True)
+class Start:
+    """What apt's solver starts from: closure.txt.
+
+    Attributes:
+      suite: the archive's suite.
+      roots: the packages to have.
+      without: packages that count as installed.
+    """
+
+    suite: str
+    roots: Sequence[str]
+    without: Sequence[str]
+
+
+def parse_start(text: str) -> Start:
+    """Reads closure.txt.
+
+    Raises:
+      ValueError: a line is not one of its kinds, or there is not one suite and a root.
+    """
+    found: dict[str, list[str]] = {"suite": [], "root": [], "without": []}
+    for line in text.splitlines():
+        if line and not line.startswith("#"):
+            kind, _, name = line.partition(" ")
+            if kind not in found or not re.fullmatch(r"[a-z0-9][a-z0-9+.-]*", name):
+                raise ValueError(f"{line!r} is not 'suite NAME', 'root NAME' or 'without NAME'")
+            found[kind].append(name)
+    if len(found["suite"]) != 1 or not found["root"]:
+        raise ValueError("there has to be one suite and a root")
+    return Start(found["suite"][0], found["root"], found["without"])
+
+
+def package_of(deb: pathlib.Path) -> str:
+    """Returns the package's name, out of PACKAGE_VERSION_ARCHITECTURE.deb."""
+    return deb.name.partition("_")[0]
+
+
+def owners(debs: Iterable[pathlib.Path]) -> dict[str, str]:
+    """Returns the package of every file and link, by its path without a leading slash.
+
+    Raises:
+      OSError: dpkg-deb cannot be started, or cannot read a package.
+    """
+    found = {}
+    for deb in debs:
+        command = ["dpkg-deb", "--fsys-tarfile", deb]
+        with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+            try:
+                with tarfile.open(fileobj=process.stdout, mode="r|") as archive:
+                    for member in archive:
+                        if not member.isdir():
+                            found[os.path.normpath(member.name)] = package_of(deb)
+            except tarfile.TarError as error:
+                raise OSError(f"{deb.name} cannot be read: {error}") from error
+    return found
+
+
+def needed(root: pathlib.Path, owner: dict[str, str]) -> set[str]:
+    """Returns the names of the packages that Bazel needs.
+
+    Args:
+      root: the packages, unpacked into one folder.
+      owner: the package of every path in it.
+
+    Raises:
+      OSError: a program does not find a library in these packages, or there is no Bazel.
+      ValueError: a jar or a library that is needed belongs to none of these packages.
+    """
+    root = root.resolve()
+    java, libraries = root / unpack.JARS, root / unpack.LIBRARIES
+    class_path = (root / unpack.INSTALL_BASE / unpack.CLASS_PATH).read_text().split()
+    paths = [java / jar for jar in unpack.class_path(java, class_path)]
+    programs = [unpack.CLIENT, _PATCHELF]
+    programs += [f"{unpack.INSTALL_BASE}/{name}" for name in unpack.PROGRAMS]
+    for program in programs:
+        loader = [libraries / unpack.LOADER, "--library-path", libraries]
+        listed = unpack.run(*loader, "--list", root / program)
+        paths += [pathlib.Path(path) for path in _LOADED.findall(listed)]
+    found = {package for package in owner.values() if _OWN.fullmatch(package)}
+    for path in paths:
+        # A link may lead into another package.
+        for held in (path, path.resolve()):
+            name = str(held.relative_to(root)) if held.is_relative_to(root) else str(held)
+            if name not in owner:
+                raise ValueError(f"{name} belongs to no package of the closure")
+            found.add(owner[name])
+    return found

@@ -1,0 +1,348 @@
+"""Puts all that is pinned and a build needs into a folder for --distdir.
+
+    bazel run //third_party:mirror -- FOLDER //models:edsr_f32b5_fp32 --bazel_flag=--config=released
+
+A machine without a network builds these targets with `--distdir=FOLDER` then; Bazel's own files are
+among those in the folder. What a build needs is not reckoned but tried: Bazel loads and analyses
+the targets with an output base and a repository cache that were empty, and what the cache holds in
+the end was needed. Both stay in a folder below the workspace's own output base until all is done,
+so a run that was ended goes on where it was.
+"""
+
+import contextlib
+import dataclasses
+import fcntl
+import hashlib
+import json
+import os
+import pathlib
+import shlex
+import shutil
+import subprocess
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from absl import flags
+
+from third_party import locks
+from tools.audit import bazel
+from tools.cli import cli, progress
+
+_BAZEL_FLAG = flags.DEFINE_multi_string(
+    "bazel_flag", [], "A flag for Bazel, as --config=released; more than one may be given."
+)
+
+_ALL = ["//models:all_models"]
+
+
+@dataclasses.dataclass(frozen=True, order=True)
+class Pin:
+    """A pinned file.
+
+    Attributes:
+      name: the name that it has in the folder.
+      sha256: its digest, in hexadecimal.
+      source: where it is now.
+    """
+
+    name: str
+    sha256: str
+    source: pathlib.Path
+
+
+def digest(path: pathlib.Path) -> str:
+    """Returns the sha256 of a file, in hexadecimal; "" if there is no such file.
+
+    Raises:
+      cli.UserError: it cannot be read.
+    """
+    try:
+        with open(path, "rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except FileNotFoundError:
+        return ""
+    except OSError as error:
+        raise cli.UserError(f"{path}: cannot be read: {error.strerror}.") from error
+
+
+def make_folder(given: str) -> pathlib.Path:
+    """Makes the folder that a person named, and removes what an ended run left half written in it.
+
+    Raises:
+      cli.UserError: it is no folder, or cannot be made or written.
+    """
+    if given.startswith(("//", "@")):
+        raise cli.UserError(f"{given}: is a target; the folder for the files comes before it.")
+    folder = pathlib.Path(cli.callers_path(given)).absolute()
+    if folder.exists() and not folder.is_dir():
+        raise cli.UserError(f"{folder}: is no folder; name one, which is made if it is missing.")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for partial in folder.glob(".partial-*"):
+            partial.unlink()
+    except OSError as error:
+        raise cli.UserError(f"{folder}: cannot be made or written: {error.strerror}.") from error
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise cli.UserError(f"{folder}: cannot be written; name a folder of your own.")
+    return folder
+
+
+def check_targets(targets: Sequence[str]) -> None:
+    """Checks that there are such targets, before anything is fetched for them.
+
+    Raises:
+      cli.UserError: there are not.
+    """
+    query = ["query", "--noshow_progress", f"set({' '.join(targets)})"]
+    result = bazel.call(query, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    if result.returncode:
+        errors = [line for line in result.stderr.splitlines() if line.startswith("ERROR: ")]
+        said = errors[0].removeprefix("ERROR: ") if errors else result.stderr.strip()
+        raise cli.UserError(f"{' '.join(targets)}: cannot be mirrored: {said}")
+
+
+def folders_of_bazel() -> dict[str, pathlib.Path]:
+    """Returns what Bazel says of its folders here: output_base, install_base, repository_cache.
+
+    Raises:
+      cli.UserError: it does not start.
+    """
+    said = bazel.ask("info", "output_base", "install_base", "repository_cache")
+    lines = (line.partition(":") for line in said.splitlines())
+    return {key: pathlib.Path(value.strip()) for key, _, value in lines}
+
+
+def _shut_down(state: pathlib.Path) -> None:
+    if (state / "output_base").exists():
+        bazel.call([_output_base(state), "shutdown"], stderr=subprocess.DEVNULL)
+
+
+def _output_base(state: pathlib.Path) -> str:
+    return f"--output_base={state / 'output_base'}"
+
+
+def forget(state: pathlib.Path) -> None:
+    """Has the next run begin anew."""
+    (state / "request").unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def state_folder(path: pathlib.Path, request: str) -> Iterator[pathlib.Path]:
+    """Yields a folder for what is under way, which stays when the block fails and else goes.
+
+    Args:
+      path: the folder.
+      request: what is asked for. What is in the folder is taken up if it was left by the same.
+
+    Raises:
+      cli.UserError: another process works in it.
+    """
+    with open(f"{path}.lock", "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise cli.UserError(
+                "another mirror is being made from this workspace; call this again when it is done."
+            ) from error
+        written = path / "request"
+        if not written.exists() or written.read_text() != request:
+            _shut_down(path)
+            bazel.remove(path, keep=True)
+            with cli.output_file(str(written), "w") as stream:
+                stream.write(request)
+        try:
+            yield path
+        finally:
+            _shut_down(path)
+        # First, since what is half removed is of no use.
+        forget(path)
+        bazel.remove(path)
+
+
+def offer(names: Mapping[str, Iterable[str]], cache: pathlib.Path, output: pathlib.Path) -> None:
+    """Makes a --distdir of what a repository cache has.
+
+    Args:
+      names: names of pinned files, by sha256.
+      cache: the repository cache.
+      output: the folder for links to its files.
+    """
+    if output.exists():
+        shutil.rmtree(output)
+    output.mkdir()
+    for sha256, path in fetched(cache).items():
+        for name in names.get(sha256, ()):
+            (output / name).symlink_to(path)
+
+
+def fetched(cache: pathlib.Path) -> dict[str, pathlib.Path]:
+    """Returns the files in a repository cache, by sha256."""
+    return {path.parent.name: path for path in cache.glob("content_addressable/sha256/*/file")}
+
+
+def get_bazel(output: pathlib.Path, distdirs: Iterable[pathlib.Path]) -> None:
+    """Puts Bazel's own files, and the CPython that unpacks them, into a folder.
+
+    Args:
+      output: the folder.
+      distdirs: where they may be already.
+
+    Raises:
+      cli.UserError: they cannot be had as they are pinned.
+    """
+    script = os.path.join(cli.workspace(), "third_party", "bazel", "get.sh")
+    command = [script, "files", output, *distdirs]
+    if subprocess.run(command, check=False, env=bazel.environment()).returncode:
+        raise cli.UserError("Bazel's own files cannot be had, as is said above; call this again.")
+
+
+def fetch(
+    targets: Sequence[str], state: pathlib.Path, distdirs: Iterable[pathlib.Path]
+) -> dict[str, pathlib.Path]:
+    """Has Bazel fetch what targets need and returns all that it fetched, by sha256.
+
+    Args:
+      targets: Bazel's target patterns.
+      state: the folder of `state_folder`.
+      distdirs: where the files may be already.
+
+    Raises:
+      cli.UserError: Bazel fails, or it took another revision of a Debian package than is pinned.
+    """
+    cache = state / "repository_cache"
+    arguments = [
+        _output_base(state),
+        "build",
+        "--nobuild",
+        *_BAZEL_FLAG.value,
+        f"--repository_cache={cache}",
+        *(f"--distdir={folder}" for folder in distdirs),
+        # Those of the workspace lead to its own outputs.
+        "--experimental_convenience_symlinks=ignore",
+        "--",
+        *targets,
+    ]
+    if bazel.call(arguments).returncode:
+        free = shutil.disk_usage(state).free
+        room = f" There are {free / 1e6:.0f} MB free in {state}." if free < 1e9 else ""
+        raise cli.UserError(
+            f"{' '.join(targets)}: not all of it can be fetched, Bazel's own words are above; call"
+            f" this again, and it goes on from here.{room}"
+        )
+    replaced: dict[str, str] = {}
+    for path in (state / "output_base" / "external").glob("*/replaced.json"):
+        replaced |= json.loads(path.read_text())
+    if replaced:
+        forget(state)
+        listed = ", ".join(f"{name} (it has {version})" for name, version in replaced.items())
+        raise cli.UserError(
+            f"the Debian archive no longer has what is pinned of {listed}, so there is nothing to"
+            " mirror; re-lock with `bazel run //third_party:relock`, or put the pinned files into"
+            " the folder yourself and call this again."
+        )
+    return fetched(cache)
+
+
+def pins(sources: Mapping[str, pathlib.Path], names: Mapping[str, Iterable[str]]) -> list[Pin]:
+    """Returns the files with the names that they are to have, in order.
+
+    Args:
+      sources: the files, by sha256.
+      names: what the locks say of names, by sha256.
+
+    Raises:
+      cli.UserError: no lock has a row of one of them.
+    """
+    unknown = sorted(sources.keys() - names.keys())
+    if unknown:
+        raise cli.UserError(
+            f"{', '.join(unknown)}: a build fetches what has this sha256, and no lock in"
+            " third_party has it, so that no --distdir could hold it; add a row to a lock."
+        )
+    return sorted(
+        Pin(name, sha256, source) for sha256, source in sources.items() for name in names[sha256]
+    )
+
+
+def put(wanted: Iterable[Pin], folder: pathlib.Path) -> list[Pin]:
+    """Copies the files that a folder lacks, or has with other bytes; returns these.
+
+    Raises:
+      cli.UserError: there is no room, or it cannot be written.
+    """
+    missing = [pin for pin in wanted if digest(folder / pin.name) != pin.sha256]
+    size = sum(pin.source.stat().st_size for pin in missing)
+    free = shutil.disk_usage(folder).free
+    if size > free:
+        raise cli.UserError(
+            f"{folder}: lacks {size / 1e6:.1f} MB and has room for {free / 1e6:.1f} MB; make room"
+            " and call this again."
+        )
+    if missing:
+        with progress.of_bytes(size) as bar:
+            for pin in missing:
+                with (
+                    cli.output_file(str(folder / pin.name)) as output,
+                    open(pin.source, "rb") as stream,
+                ):
+                    while block := stream.read(1 << 20):
+                        output.write(block)
+                        bar.update(len(block))
+    return missing
+
+
+def verify(wanted: Iterable[Pin], folder: pathlib.Path) -> None:
+    """Reads every file of a folder again, and removes what has another digest than its lock says.
+
+    Raises:
+      cli.UserError: a file has.
+    """
+    wrong = [pin.name for pin in wanted if digest(folder / pin.name) != pin.sha256]
+    for name in wrong:
+        (folder / name).unlink(missing_ok=True)
+    if wrong:
+        raise cli.UserError(
+            f"{folder}: {', '.join(wrong)} came out with another sha256 than the locks have, and"
+            " was removed; look after that disk and call this again."
+        )
+
+
+def main(argv: Sequence[str]) -> None:
+    """Fetches, copies and verifies."""
+    if len(argv) < 2:
+        raise cli.UserError(
+            "no folder is named; call: bazel run //third_party:mirror -- FOLDER [TARGETS]."
+        )
+    targets = argv[2:] or _ALL
+    if argv[2:]:
+        check_targets(targets)
+    folder = make_folder(argv[1])
+    third_party = pathlib.Path(cli.workspace(), "third_party")
+    names, info = locks.names(third_party), folders_of_bazel()
+    request = json.dumps([targets, _BAZEL_FLAG.value, locks.digest(third_party)])
+    with state_folder(info["output_base"] / "mirror", request) as state:
+        offered, own = state / "offered", state / "bazel"
+        offer(names, info["repository_cache"], offered)
+        # The last is where ./bazelw keeps what it has unpacked its Bazel from.
+        get_bazel(own, [folder, offered, info["install_base"].parent.parent / "files"])
+        sources = fetch(targets, state, [folder, own, offered])
+        # third_party/materials asks for its digest; it comes with Bazel.
+        sources.pop(digest(info["install_base"] / "A-server.jar"), None)
+        wanted = pins(sources | {digest(path): path for path in own.iterdir()}, names)
+        new = put(wanted, folder)
+        try:
+            verify(wanted, folder)
+        except cli.UserError:
+            forget(state)
+            raise
+    size = sum((folder / pin.name).stat().st_size for pin in wanted)
+    options = [flag for flag in _BAZEL_FLAG.value if not flag.startswith("--distdir")]
+    command = ["./bazelw", "build", f"--distdir={folder}", *options, *targets]
+    print(
+        f"{folder}: {len(wanted)} files, {size / 1e6:.1f} MB, each with the sha256 of its lock;"
+        f" {len(new)} were put there now.\n"
+        f"Without a network: {shlex.join(command)}"
+    )
+
+
+if __name__ == "__main__":
+    cli.run(main, positional=None)

@@ -1,0 +1,28 @@
+#!/bin/sh
+# Starts a Python program on the packaged interpreter. Bazel writes this for each, with its own words in place of those
+# between per cent signs (`bootstrap_template` of py_runtime).
+self=$0
+case $self in
+    /*) ;;
+    *) self=$PWD/$self ;;
+esac
+if [ -d "$self.runfiles" ]; then
+    runfiles=$self.runfiles
+else
+    case $self in
+        *.runfiles/*) runfiles=${self%.runfiles/*}.runfiles ;;
+        *) runfiles=${RUNFILES_DIR:?no runfiles directory beside $self} ;;
+    esac
+fi
+# The caller's Python variables are not the program's.
+unset PYTHONHOME
+PYTHONPATH=$runfiles:$runfiles/%workspace_name%
+imports=%imports%
+IFS=:
+for import in $imports; do
+    PYTHONPATH=$PYTHONPATH:$runfiles/$import
+done
+unset IFS
+RUNFILES_DIR=$runfiles
+export PYTHONPATH RUNFILES_DIR
+exec "$runfiles/%python_binary%" "$runfiles/%main%" "$@"
