@@ -24,7 +24,7 @@ from tools.cli import cli
 KINDS = ("ac", "cas")
 
 # It is emptied, so no other program may have a folder of this name beside `ac` and `cas`; `tmp` is
-# what newer Bazels call theirs.
+# what Bazel calls its own.
 _TEMPORARY = "uploads-in-progress"
 _PARTS = (*KINDS, _TEMPORARY, "server", "log")
 

@@ -21,6 +21,8 @@ _NEVER_RUN = (
     "--spawn_strategy=linux-sandbox",
     f"--sandbox_add_mount_pair={_NOT_THERE}:/nowhere",
     "--noremote_upload_local_results",
+    # What has lost a file in the cache counts, in a second try, as what is not there.
+    "--experimental_remote_cache_eviction_retries=5",
 )
 _NO_CACHE = ("--disk_cache=", "--remote_cache=", "--remote_executor=")
 _ASPECT = "--aspects=//tools/cache:outputs.bzl%action_outputs"
@@ -107,7 +109,9 @@ class Rebuilding:
         return "remote cache"
 
     def look_up(self, targets: Sequence[str]) -> Log:
-        """Returns the actions of targets that are in the cache; none runs, nothing is fetched.
+        """Returns the actions of targets that are in the cache.
+
+        None runs, and nothing is fetched but what those would read that are not there.
 
         Raises:
           cli.UserError: Bazel cannot build the targets at all.

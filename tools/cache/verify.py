@@ -199,7 +199,14 @@ def _run(targets: Sequence[str], directory: pathlib.Path, console: Console) -> i
             )
         chosen = draw(found, folder, _SAMPLE.value, seed)
         located = again.locate(chosen, targets)
-        served = again.serve(located).spawns
+        # What an action reads that then was not in the cache came here when it was looked up, and
+        # does not come again.
+        here = {
+            spawn.key: spawn
+            for spawn in chosen
+            if all((root / path).exists() for path in spawn.action.outputs)
+        }
+        served = here | again.serve(located).spawns
         watch = _Watch(again, root, directory / "differing")
         verdicts = []
         for spawn in chosen:
