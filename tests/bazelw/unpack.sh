@@ -295,7 +295,7 @@ space="unshare --mount"
 attempt() {
     cp "$log-$1" "$log"
     fails "$2" sh -c 'cat "$1" && exit 1' sh "$log-$1"
-    ! grep -vxE 'reproducible_tflite|files|[.]lock|.*[.]deb|.*[.]whl' "$log-$1-left" >"$log" || wrong "that is left behind $1"
+    ! grep -vxE 'filler|reproducible_tflite|files|[.]lock|.*[.]deb|.*[.]whl' "$log-$1-left" >"$log" || wrong "that is left behind $1"
 }
 if $space true 2>"$log"; then
     $space sh -eu -c '
@@ -307,19 +307,26 @@ if $space true 2>"$log"; then
         }
         mount -t tmpfs -o noexec none "$cache"
         attempt noexec
-        mount -o remount,ro "$cache"
+        umount "$cache"
+        mount -t tmpfs -o ro none "$cache"
         attempt readonly
         umount "$cache"
-        mount -t tmpfs -o size=100m none "$cache"
+        mount -t tmpfs -o size=1000m none "$cache"
+        # leave MEGABYTES: of the disk.
+        leave() {
+            rm -f "$cache/filler"
+            [ "$1" = 1000 ] || fallocate -l $((1000 - $1))m "$cache/filler"
+        }
+        leave 100
         attempt small
         FAKES=$fakes && export FAKES
         attempt copying
-        mount -o remount,size=150m "$cache"
+        leave 150
         attempt python
-        mount -o remount,size=400m "$cache"
+        leave 400
         attempt unpacking
         unset FAKES
-        mount -o remount,size=1g "$cache"
+        leave 1000
         attempt large
     ' sh "$scratch/call" "$cache" "$files" "$fakes" "$log" >"$log" 2>&1 || wrong "exit code $?"
     attempt noexec "no program can be started in $cache/reproducible_tflite/files, which may be mounted noexec; set XDG_CACHE_HOME to a folder elsewhere[.]$"
