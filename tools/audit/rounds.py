@@ -1,6 +1,5 @@
 """One round of an audit: builds every target from nothing, and goes on where it was interrupted."""
 
-import contextlib
 import hashlib
 import json
 import os
@@ -216,8 +215,6 @@ class Round:
           BuildFailed: Bazel failed.
         """
         missing = [target for target in targets if not self.record_path(target).exists()]
-        if self.start.sandboxes:
-            self.start.sandboxes.mkdir(exist_ok=True)
         try:
             if missing and any((self.output_base / "execroot").glob("*/bazel-out")):
                 self._discard_unrecorded(targets)
@@ -228,10 +225,6 @@ class Round:
                 progress(target, True)
         finally:
             self.shutdown()
-            if self.start.sandboxes:
-                bazel.remove(self.start.sandboxes)
-                if self.around.inside.clock:
-                    _remove_clocks()
         return self.done(targets)
 
     def _discard_unrecorded(self, targets: Sequence[str]) -> None:
@@ -336,13 +329,6 @@ class Round:
             .replace("<workspace>", str(self.workspace))
             .replace("<round>", str(self.directory))
         )
-
-
-def _remove_clocks() -> None:
-    """Removes what libfaketime leaves behind in the shared memory's folder."""
-    for path in pathlib.Path("/dev/shm").glob("*faketime_s[eh]m_*"):
-        with contextlib.suppress(OSError):
-            path.unlink()
 
 
 def digest(path: str) -> str:

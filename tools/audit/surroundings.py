@@ -7,7 +7,6 @@ there is done by shell commands that the launcher gets (`third_party/python/cpyt
 
 import ctypes
 import dataclasses
-import hashlib
 import json
 import os
 import pathlib
@@ -18,9 +17,6 @@ from collections.abc import Mapping, Sequence
 # What a report calls the emulated processor.
 CPU_MODEL = "processor's model, in actions"
 
-# Where a memory file system, which lists a folder in another order than a disk's, is mounted.
-_MEMORY = "/dev/shm"
-_MEMORY_KINDS = ("tmpfs", "ramfs")
 _OTHER_USER = 4242
 _PTRACE_TRACEME = 0
 _HELPERS = ("libfaketime", "libunwind8", "strace")
@@ -244,13 +240,14 @@ def _namespace(host: str | None, user: str | None) -> list[str]:
     return command if host else [*command, "--"]
 
 
-def _memory_failure() -> str:
-    """Returns why actions cannot run on a memory file system here, "" if they can."""
-    with open("/proc/mounts", encoding="utf-8") as stream:
-        kinds = {line.split()[1]: line.split()[2] for line in stream}
-    if kinds.get(_MEMORY) not in _MEMORY_KINDS:
-        return f"{_MEMORY} is no memory file system"
-    return "" if os.access(_MEMORY, os.W_OK) else f"{_MEMORY} cannot be written"
+def _memory(folder: pathlib.Path) -> list[str]:
+    """Returns the start of a command line that puts a memory file system on a folder.
+
+    It lists files in another order than a disk's. The machine's own, /dev/shm, is hidden from actions.
+    """
+    mount = 'mount -t tmpfs -o mode=755 audit "$0" && exec "$@"'
+    namespace = ["unshare", "--user", "--map-root-user", "--mount", "--"]
+    return [*namespace, "/bin/sh", "-c", mount, str(folder)]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -264,8 +261,6 @@ class Start:
       processors: the processors that it may use.
       options: options of `bazel build`.
       applied: every part of the surroundings and what became of it.
-      sandboxes: a folder for the actions' folders that must be there during builds; None for
-        Bazel's own.
     """
 
     prefix: Sequence[str]
@@ -274,7 +269,6 @@ class Start:
     processors: Sequence[int]
     options: Sequence[str]
     applied: Sequence[Applied]
-    sandboxes: pathlib.Path | None = None
 
     def enter(self) -> None:
         """Sets what a process hands down; for the time between fork and exec."""
@@ -340,19 +334,18 @@ def start(surroundings: Surroundings, directory: pathlib.Path, own: Mapping[str,
     if surroundings.processors is not None:
         fewer = "" if len(processors) < len(available) else "the machine has no more than that"
         applied.append(Applied("processors", str(len(processors)), fewer))
-    options, sandboxes = [], None
+    prefix = _namespace(host, user) if host or user else []
+    options = []
     if surroundings.memory_file_system:
-        reason = _memory_failure()
-        applied.append(Applied("file system order", f"actions' folders on {_MEMORY}", reason))
+        folder = directory / "memory"
+        folder.mkdir(parents=True, exist_ok=True)
+        mounted = [*_memory(folder), *(prefix or _namespace(None, None))]
+        reason = _failure([*mounted, "true"])
+        applied.append(Applied("file system order", "actions' folders in memory", reason))
         if not reason:
-            place = hashlib.sha256(str(directory).encode()).hexdigest()[:12]
-            sandboxes = pathlib.Path(_MEMORY, f"audit-{place}")
-            options.append(f"--sandbox_base={sandboxes}")
+            prefix = mounted
+            options.append(f"--sandbox_base={folder}")
     inside = surroundings.inside
-    if inside.clock and not sandboxes:
-        # libfaketime names its shared memory by the process's number, which is alike in every
-        # sandbox; actions that run at once must not share it.
-        options.append("--sandbox_tmpfs_path=/dev/shm")
     for what, value in (
         ("hash seed, in actions", inside.hash_seed),
         ("clock, in actions", inside.clock),
@@ -372,5 +365,4 @@ def start(surroundings: Surroundings, directory: pathlib.Path, own: Mapping[str,
         options.append(f"--repo_env=AUDIT_LAUNCHER={json.dumps(launcher)}")
     if inside.traces:
         options.append(f"--sandbox_writable_path={inside.traces}")
-    prefix = _namespace(host, user) if host or user else ()
-    return Start(prefix, environment, surroundings.umask, processors, options, applied, sandboxes)
+    return Start(prefix, environment, surroundings.umask, processors, options, applied)

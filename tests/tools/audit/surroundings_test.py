@@ -64,7 +64,6 @@ class RoundsTest(absltest.TestCase):
         folder = pathlib.Path(self.create_tempdir().full_path)
         with (
             mock.patch.object(surroundings, "_failure", return_value=""),
-            mock.patch.object(surroundings, "_memory_failure", return_value=""),
             mock.patch.object(os, "sched_getaffinity", return_value={0, 1}),
         ):
             start = surroundings.start(one, folder, {})
@@ -110,6 +109,16 @@ class StartTest(absltest.TestCase):
         self.assertEqual(reasons["host name"], "not permitted")
         self.assertEqual(reasons["user"], "not permitted")
         self.assertEmpty(start.prefix)
+
+    def test_actions_run_in_memory_where_it_can_be_mounted(self):
+        for failure in ("", "not permitted"):
+            with mock.patch.object(surroundings, "_failure", return_value=failure):
+                start = self._start(memory_file_system=True)
+            (applied,) = [row for row in start.applied if row.what == "file system order"]
+            self.assertEqual(applied.reason, failure)
+            base = f"--sandbox_base={self.folder}/memory"
+            self.assertEqual(list(start.options), [] if failure else [base])
+            self.assertEqual(bool(start.prefix), not failure)
 
     def test_more_processors_than_there_are_cannot_be_taken_away(self):
         many = len(os.sched_getaffinity(0))
