@@ -8,7 +8,7 @@ case $runtime in
     *) runtime=$PWD/$runtime ;;
 esac
 if [ ! -d "$runtime" ]; then
-    # Bazel 4 gives a remote action a folder of its runfiles at the folder's place in the workspace instead.
+    # Bazel gives a remote action a folder of its runfiles at the folder's place in the workspace instead (7.7.1 too).
     runtime=$PWD/external/${here##*/}/runtime
     path=
     IFS=:
@@ -20,9 +20,9 @@ if [ ! -d "$runtime" ]; then
     PYTHONPATH=$path
 fi
 
-# -s: no user site; below the runtime there are no site-packages either (before 3.10: -S). -B: write no bytecode into an input. -P: the
-# script's own folder is not importable, so an undeclared neighbour is not either. Not -I: it would
-# ignore PYTHONHASHSEED.
+# -s: no user site; below the runtime there are no site-packages either (before 3.10: -S). -B: write no
+# bytecode into an input. -P: the script's own folder is not importable, so an undeclared neighbour is not
+# either. Not -I: it would ignore PYTHONHASHSEED.
 set -- "$runtime/lib/ld-linux-x86-64.so.2" --inhibit-cache --library-path "$runtime/lib" \
     --argv0 "$0" "$runtime/bin/python%{version}" -s %{no_site} -B %{safe_path} "$@"
 

@@ -243,7 +243,7 @@ def _namespace(host: str | None, user: str | None) -> list[str]:
 def _memory(folder: pathlib.Path) -> list[str]:
     """Returns the start of a command line that puts a memory file system on a folder.
 
-    It lists files in another order than a disk's. The machine's own, /dev/shm, is hidden from actions.
+    It lists files in another order than a disk's. Actions do not see the machine's own, /dev/shm.
     """
     mount = 'mount -t tmpfs -o mode=755 audit "$0" && exec "$@"'
     namespace = ["unshare", "--user", "--map-root-user", "--mount", "--"]
