@@ -9,7 +9,7 @@ set -eu
 
 project=$(cd "$(dirname "$0")/../.." && pwd)
 target=${1:-//models:mobiledet_qat}
-scratch=$(mktemp -d)
+scratch=$(mktemp -d -p "${TMPDIR:-/var/tmp}")
 user=
 [ "$(id -u)" != 0 ] || user="setpriv --reuid=65533 --regid=65533 --clear-groups"
 

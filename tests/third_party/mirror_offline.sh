@@ -14,7 +14,7 @@ if [ $# -gt 0 ]; then
     mkdir -p "$1"
     scratch=$(cd "$1" && pwd)
 else
-    scratch=$(mktemp -d)
+    scratch=$(mktemp -d -p "${TMPDIR:-/var/tmp}")
 fi
 model=edsr_f32b5_fp32
 target=//models:$model

@@ -29,8 +29,12 @@ def find_pinned(ctx, pins, output):
     if DISTDIRS in ctx.os.environ:
         folders = [ctx.path(folder) for folder in ctx.os.environ[DISTDIRS].splitlines()]
         for pin in candidates:
-            found = [folder.get_child(pin.file) for folder in folders if folder.get_child(pin.file).exists]
-            if not [path for path in found if take(pin, _file_url(path))]:
+            taken = False
+            for path in [folder.get_child(pin.file) for folder in folders]:
+                taken = path.exists and take(pin, _file_url(path))
+                if taken:
+                    break
+            if not taken:
                 missing.append(pin)
         return missing
 

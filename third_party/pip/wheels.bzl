@@ -151,8 +151,8 @@ def extract_wheel(ctx, wheel, output = ""):
 pip_attrs = {
     "lock": attr.label(doc = "The lock file.", mandatory = True),
     "python": attr.label(doc = "The CPython that runs pip.", default = Label("@cpython_3_11//:python")),
-    # What a wheel may be built for and still run on the packaged CPython.
     "_pack": attr.label(default = Label("//third_party/python:pack.py")),
+    # What a wheel may be built for and still run on the packaged CPython.
     "_platforms": attr.label(default = Label("//third_party/pip:platforms.txt")),
     "_pip": attr.label(default = Label("@debian//:python3-pip-whl.deb")),
     "_setuptools": attr.label(default = Label("@debian//:python3-setuptools-whl.deb")),
@@ -226,7 +226,7 @@ def _python_site_impl(ctx):
 
 python_site = repository_rule(
     implementation = _python_site_impl,
-    doc = """The wheels of a lock installed into one directory, `site`, with precompiled bytecode.
+    doc = """The wheels of a lock installed into one directory, `site`, its modules packed into `site.zip`.
 `site_library` is the target to depend on: staging it costs an action one link, whatever the number of files.""",
     attrs = dict(
         pip_attrs,

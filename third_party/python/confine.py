@@ -88,7 +88,7 @@ def confine(directory: str, readable: set[str]) -> bool:
 
 def main() -> None:
     directory = os.getcwd()
-    # The machine's /tmp is closed too.
+    # /tmp, the action's own, is closed too.
     temporary = os.path.join(directory, ".tmp")
     os.makedirs(temporary, exist_ok=True)
     confine(directory, {*_KERNEL, *inputs(directory)})

@@ -44,7 +44,9 @@ def environment() -> dict[str, str]:
         if not name.startswith("PYTHON")
         and name not in ("BUILD_WORKSPACE_DIRECTORY", "BUILD_WORKING_DIRECTORY")
     }
-    return {"XDG_CACHE_HOME": os.path.expanduser("~/.cache")} | own
+    if not os.path.isabs(own.get("XDG_CACHE_HOME", "")):
+        own["XDG_CACHE_HOME"] = os.path.expanduser("~/.cache")
+    return own
 
 
 @contextlib.contextmanager

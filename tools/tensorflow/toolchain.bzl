@@ -109,7 +109,7 @@ def _converter_binary_impl(ctx):
 
 converter_binary = rule(
     implementation = _converter_binary_impl,
-    doc = "One of the resolved toolchain's converters under one name: to run, or for a genrule's `exec_tools`.",
+    doc = "One of the resolved toolchain's converters under one name: to run, or for a genrule's `tools`.",
     executable = True,
     attrs = {
         "converter": attr.string(doc = "Which one.", mandatory = True, values = ["mlir", "toco"]),
@@ -125,7 +125,7 @@ def _current_tensorflow_toolchain_impl(ctx):
 
 current_tensorflow_toolchain = rule(
     implementation = _current_tensorflow_toolchain_impl,
-    doc = """Defines `$(TOCO)` for a genrule that names this target in `toolchains` and its `toco` in `exec_tools`, and
+    doc = """Defines `$(TOCO)` for a genrule that names this target in `toolchains` and its `toco` in `tools`, and
 hands the resolved TensorFlow to rules that are not in the same configuration.""",
     attrs = {
         "toco": attr.label(doc = "The resolved TOCO.", mandatory = True, executable = True, cfg = "exec"),

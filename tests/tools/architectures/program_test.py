@@ -7,6 +7,7 @@ from absl.testing import absltest
 from PIL import Image
 
 from tests.tools.export import program
+from tools.canonicalize.graph_def import canonical_bytes
 from tools.export import checkpoint
 from tools.seed import weights
 
@@ -83,6 +84,9 @@ class ProgramTest(absltest.TestCase):
         nodes = self._nodes()
         self.assertEqual(nodes["image"].op, "Placeholder")
         self.assertEqual(list(nodes)[-1], "classes")
+        with open(self.output, "rb") as stream:
+            content = stream.read()
+        self.assertEqual(canonical_bytes(content, self.output), content)
         self.assertEmpty([node.name for node in nodes.values() if "Variable" in node.op])
         np.testing.assert_array_equal(
             tf.make_ndarray(nodes["Conv/weights"].attr["value"].tensor),

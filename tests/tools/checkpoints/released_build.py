@@ -129,7 +129,6 @@ class ReleasedBuildTest(absltest.TestCase):
             os.makedirs(os.path.dirname(copy), exist_ok=True)
             shutil.copyfile(source, copy)
             cls._write(os.path.join(os.path.dirname(source), "BUILD"), "")
-        cls._write(".bazelrc", "common --noenable_bzlmod --enable_workspace\n")
         cls._write("WORKSPACE", _WORKSPACE.format(python=os.path.dirname(sys.executable)))
         cls._write(".bazelrc", "common --noenable_bzlmod --enable_workspace\n")
         cls._write("BUILD", _BUILD)

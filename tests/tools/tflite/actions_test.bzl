@@ -159,6 +159,7 @@ model {
         target_under_test = ":exported",
         tool = "tools/export/export_ssd",
     )
+
     tflite_model(
         name = "float",
         graph = ":graph",

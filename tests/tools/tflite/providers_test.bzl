@@ -73,7 +73,13 @@ def _released_frozen_graph_test_impl(ctx):
     asserts.equals(env, "released", graph.checkpoint.weights)
     asserts.true(env, graph.checkpoint.quantization_aware, "quantization_aware is lost")
     asserts.equals(env, _RELEASED_DESCRIPTION, graph.checkpoint.description)
-    asserts.equals(env, ["CanonicalGraphDef"], [action.mnemonic for action in analysistest.target_actions(env)])
+    actions = analysistest.target_actions(env)
+    asserts.equals(env, ["CanonicalGraphDef"], [action.mnemonic for action in actions])
+    argv = actions[0].argv
+    asserts.equals(env, ["--input", "--output"], [argv[1], argv[3]])
+    asserts.true(env, argv[2].endswith("/archive/frozen_inference_graph.pb"), argv[2])
+    asserts.true(env, argv[4].endswith("/released.graph.pb"), argv[4])
+    asserts.true(env, argv[2] in [file.path for file in actions[0].inputs.to_list()], "the graph is no input")
     return analysistest.end(env)
 
 _released_frozen_graph_test = analysistest.make(_released_frozen_graph_test_impl)

@@ -1,9 +1,9 @@
 """Labels as text, and those that a macro derives from those that it is given."""
 
 def label_text(label):
-    """Returns a label in the form that is the same under every version of Bazel.
+    """Returns a label as a person writes it.
 
-    `str` of a Label of the workspace is `//a:b`, `@//a:b` or `@@//a:b`, as the version has it.
+    `str` of a Label of the workspace is `@//a:b` or `@@//a:b`.
 
     Args:
       label: a Label, or a string in any of its forms.
