@@ -347,7 +347,8 @@ def verify(model: str, document: str, public_key: str | None) -> str:
         signed = "NOT CHECKED: give --public_key=KEY.pem"
         if public_key is not None:
             means = check_signature(envelope, public_key, document)
-            signed = f"made with the key of {public_key} (checked with {means})"
+            # A long path is cut, so it comes last.
+            signed = f"checked with {means}, made with the key of {public_key}"
         content = envelope.payload
     elif public_key is not None:
         raise Refused(f"{document}: is a statement without a signature; give the signed envelope.")
