@@ -300,6 +300,14 @@ class FolderTest(BazelwTest):
         self._bazel("bazel")
         self._runs("bazel", "build")
 
+    def test_a_cache_folder_that_actions_do_not_see_is_refused(self):
+        self.environment["XDG_CACHE_HOME"] = "/tmp/cache"
+        self._fails(
+            "the cache folder /tmp/cache/reproducible_tflite lies below /tmp, of which each action "
+            "has its own; set XDG_CACHE_HOME to another one.",
+            "build",
+        )
+
 
 class CommandLineTest(BazelwTest):
     def test_distdirs_are_looked_into_by_get_sh_and_by_repository_rules(self):

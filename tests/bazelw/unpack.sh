@@ -14,7 +14,7 @@ if [ -n "$kept" ]; then
     mkdir -p "$kept"
     scratch=$(cd "$kept" && pwd)
 else
-    scratch=$(mktemp -d)
+    scratch=$(mktemp -d -p "${TMPDIR:-/var/tmp}")
 fi
 # Another user is to read it too.
 chmod 755 "$scratch"
