@@ -54,9 +54,10 @@
   search.addEventListener("input", select);
   for (const filter of filters) filter.addEventListener("change", select);
   form.addEventListener("submit", (event) => event.preventDefault());
+  const restore = () => { sort("name", "ascending"); select(); };
   // The fields are empty only after the event.
-  form.addEventListener("reset", () => setTimeout(() => { sort("name", "ascending"); select(); }));
-  document.getElementById("clear").addEventListener("click", () => { form.reset(); search.focus(); });
+  form.addEventListener("reset", () => setTimeout(restore));
+  document.getElementById("clear").addEventListener("click", () => { form.reset(); restore(); search.focus(); });
   // A browser may have kept what was in the fields.
   select();
 })();
