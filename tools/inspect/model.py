@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -213,11 +214,13 @@ class Model:
 
 
 def _shaped(values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    size = 1
-    for length in shape:
-        size *= length
-    fits = values.size == size and min(shape, default=0) >= 0
-    return values.reshape(shape) if fits and len(shape) <= 32 else values
+    if values.size != math.prod(shape) or min(shape, default=0) < 0:
+        return values
+    try:
+        return values.reshape(shape)
+    except ValueError:
+        # More axes than NumPy knows, or an axis of zero beside others that are too long for it.
+        return values
 
 
 def _unpack_int4(data: np.ndarray) -> np.ndarray:

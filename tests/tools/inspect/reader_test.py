@@ -114,6 +114,13 @@ class ReaderTest(parameterized.TestCase):
             ],
         )
 
+    def test_shapes_that_numpy_does_not_know_stay_flat(self):
+        maker = models.Maker()
+        maker.tensor("many axes", [1] * 65, np.ones(1, np.float32))
+        maker.tensor("too long beside nothing", [2**31 - 1] * 3 + [0], np.zeros(0, np.float32))
+        tensors = _read(maker.model).subgraphs[0].tensors
+        self.assertEqual([t.values().tolist() for t in tensors], [[1.0], []])
+
     def test_names_that_are_not_utf8(self):
         model = models.layered()
         model.subgraphs[0].tensors[0].name = b"\xff\x1b[2J"
