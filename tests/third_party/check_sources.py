@@ -5,12 +5,12 @@
 A test cannot: it sees only the files that its target lists, and this is about the others too.
 """
 
-import os
+import pathlib
 import re
-import subprocess
 import sys
 from collections.abc import Sequence
 
+from tools.audit import sources
 from tools.cli import cli
 
 # Registries are asked through pip and apt-get, as the machine has them set up. The brackets keep
@@ -33,29 +33,13 @@ def forbidden(path: str, content: bytes) -> list[str]:
     ]
 
 
-def tracked_files(workspace: str) -> list[str]:
-    """Returns the paths of every file that git tracks or would.
-
-    Raises:
-      cli.UserError: git cannot tell.
-    """
-    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-    try:
-        result = subprocess.run(command, cwd=workspace, capture_output=True, check=True)
-    except (OSError, subprocess.CalledProcessError) as error:
-        raise cli.UserError(f"{workspace}: git cannot list its files: {error}.") from error
-    paths = result.stdout.decode("utf-8").split("\0")
-    return sorted({path for path in paths if os.path.isfile(os.path.join(workspace, path))})
-
-
 def main(argv: Sequence[str]) -> None:
     del argv
-    workspace = cli.workspace()
-    paths = tracked_files(workspace)
+    workspace = pathlib.Path(cli.workspace())
+    paths = [path for path in sources.files(workspace) if (workspace / path).is_file()]
     found = []
     for path in paths:
-        with open(os.path.join(workspace, path), "rb") as stream:
-            found += forbidden(path, stream.read())
+        found += forbidden(path, (workspace / path).read_bytes())
     for message in found:
         print(message, file=sys.stderr)
     if found:

@@ -10,7 +10,7 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 
-from tools.audit import bazel, building, execution_log, record, surroundings, traces
+from tools.audit import bazel, building, execution_log, record, sources, surroundings, traces
 from tools.cli import cli
 
 _LAST_LINES = 12
@@ -22,31 +22,15 @@ class BuildFailed(Exception):
     """A target was not built; the text is the end of what Bazel said."""
 
 
-def _sources(workspace: pathlib.Path) -> list[str]:
-    """Returns the files that version control has or would take; without it, all but Bazel's."""
-    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-    try:
-        listed = subprocess.run(command, cwd=workspace, capture_output=True, check=True).stdout
-        return sorted({os.fsdecode(path) for path in listed.split(b"\0") if path})
-    except (OSError, subprocess.CalledProcessError):
-        found = []
-    for folder, folders, files in os.walk(workspace):
-        folders[:] = [name for name in folders if name not in (".git", "__pycache__")]
-        found += [os.path.relpath(os.path.join(folder, name), workspace) for name in files]
-    return sorted(found)
-
-
 def source_digest(workspace: pathlib.Path) -> str:
     """Returns a digest of the workspace's files, apart from Bazel's links and what git ignores."""
     total = hashlib.sha256()
-    for name in _sources(workspace):
+    for name in sources.files(workspace):
         path = workspace / name
         if path.is_symlink():
             content = os.readlink(path).encode()
-        elif path.exists():
-            content = path.read_bytes()
         else:
-            continue
+            content = path.read_bytes()
         total.update(os.fsencode(name) + b"\0" + hashlib.sha256(content).digest())
     return total.hexdigest()
 

@@ -12,6 +12,7 @@ from tools.export import checkpoint
 from tools.seed import weights
 
 _PROGRAM = "tests/tools/architectures/tiny_net.py"
+_IMPORTED = ("tensorflow.compat.v1",)
 
 
 class ProgramTest(absltest.TestCase):
@@ -32,7 +33,8 @@ class ProgramTest(absltest.TestCase):
     def _seed(cls, name, **flags):
         (cls.directory / name).mkdir()
         prefix = str(cls.directory / name / "model.ckpt")
-        return prefix, program.run(
+        return prefix, program.fork(
+            _IMPORTED,
             _PROGRAM,
             **{
                 "mode": "seed",
@@ -56,7 +58,7 @@ class ProgramTest(absltest.TestCase):
 
     def _export(self, **flags):
         self.output = pathlib.Path(self.create_tempdir().full_path) / "graph.pb"
-        return program.run(_PROGRAM, mode="export", output=self.output, **flags)
+        return program.fork(_IMPORTED, _PROGRAM, mode="export", output=self.output, **flags)
 
     def _nodes(self):
         return {node.name: node for node in tf.GraphDef.FromString(self.output.read_bytes()).node}

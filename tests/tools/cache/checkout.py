@@ -1,16 +1,15 @@
-"""A second place to build in: a clone whose Bazel shares nothing with the first one's."""
+"""A second place to build in: a copy whose Bazel shares nothing with the first one's."""
 
 import contextlib
 import dataclasses
 import hashlib
 import os
 import pathlib
-import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import IO
 
-from tools.audit import bazel, building, execution_log
+from tools.audit import bazel, building, execution_log, sources
 from tools.cli import cli
 
 
@@ -37,15 +36,15 @@ class Made:
 
 
 class Checkout:
-    """A clean clone with an output root and a home of its own.
+    """A clean copy with an output root and a home of its own.
 
     Attributes:
-      workspace: the clone.
+      workspace: the copy.
       options: Bazel's, for every build in it.
     """
 
     def __init__(self, folder: pathlib.Path, name: str, caches: str) -> None:
-        """Clones the workspace that this program was started in.
+        """Copies the sources of the workspace that this program was started in.
 
         Args:
           folder: where it is made.
@@ -62,7 +61,7 @@ class Checkout:
             # A person's own would answer before the server is asked.
             "--disk_cache=",
         )
-        git("clone", "--quiet", cli.workspace(), str(self.workspace))
+        sources.copy(pathlib.Path(cli.workspace()), self.workspace)
 
     @contextlib.contextmanager
     def _at_home(self) -> Iterator[None]:
@@ -102,22 +101,3 @@ class Checkout:
             seconds=seconds,
             execroot=pathlib.Path(str(files[0]).partition("/bazel-out/")[0]),
         )
-
-
-def git(*arguments: str) -> str:
-    """Calls git in the workspace that this program was started in; returns what it printed.
-
-    Raises:
-      cli.UserError: it failed.
-    """
-    result = subprocess.run(
-        ["git", *arguments],
-        check=False,
-        cwd=cli.workspace(),
-        env=bazel.environment(),
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    if result.returncode:
-        raise cli.UserError(f"git {arguments[0]} failed; its own words are above.")
-    return result.stdout.strip()

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from absl import flags
 
 from tests.tools.cache import servers
-from tests.tools.cache.checkout import Checkout, Made, git
+from tests.tools.cache.checkout import Checkout, Made
 from tools.audit import bazel, execution_log
 from tools.cli import cli
 
@@ -57,8 +57,6 @@ def differences(first: Made, second: Made, minimal: Made) -> list[str]:
 def main(argv: Sequence[str]) -> None:
     models = argv[1:] or list(_MODELS)
     caches = bazel.ask("info", "repository_cache")
-    if git("status", "--porcelain"):
-        print("What is not committed is not in the checkouts.", flush=True)
     with bazel.output_folder(_DIRECTORY.value, "second-checkout-") as folder:
         users, cache = folder / "users", folder / "cache"
         servers.write_users(users)

@@ -11,6 +11,7 @@ from tools.canonicalize.graph_def import canonical_bytes
 from tools.seed import checkpoint_writer, signature
 
 _PROGRAM = "tools/export/export_ssd.py"
+_IMPORTED = ("tensorflow.compat.v1", "object_detection.builders.model_builder")
 _SIGNATURE = "third_party/checkpoints/signatures/mobiledet_edgetpu_fp32.tsv"
 _CONFIG = "object_detection/samples/configs/ssdlite_mobiledet_edgetpu_320x320_coco_sync_4x4.config"
 _OVERRIDE = (
@@ -41,7 +42,7 @@ class ExportSsdTest(absltest.TestCase):
 
     def _export(self, **flags):
         flags = {"pipeline_config": self.config, "checkpoint": self.prefix} | flags
-        return program.run(_PROGRAM, output=self.output, **flags)
+        return program.fork(_IMPORTED, _PROGRAM, output=self.output, **flags)
 
     def _override(self, text):
         # What stands later in a text proto wins.

@@ -11,6 +11,7 @@ from tools.export import checkpoint
 from tools.seed import signature, weights
 
 _PROGRAM = "tools/seed/seed_ssd.py"
+_IMPORTED = ("tensorflow.compat.v1", "object_detection.builders.model_builder")
 _SIGNATURES = "third_party/checkpoints/signatures/mobiledet_edgetpu_"
 _CONFIG = "object_detection/samples/configs/ssdlite_mobiledet_edgetpu_320x320_coco_sync_4x4.config"
 _REWRITER = "graph_rewriter { quantization { delay: 1 weight_bits: 8 activation_bits: 8 } }"
@@ -52,7 +53,8 @@ class SeedSsdTest(absltest.TestCase):
 
     @classmethod
     def _seed(cls, config, kind, output, **flags):
-        return program.run(
+        return program.fork(
+            _IMPORTED,
             _PROGRAM,
             pipeline_config=config,
             seed=5,

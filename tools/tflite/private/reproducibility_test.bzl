@@ -5,6 +5,8 @@ load("@rules_python//python:defs.bzl", "py_test")
 def reproducibility_test(name, model, graph, converter, toco_flags, representative_dataset, **kwargs):
     """Converts a model again under another environment and expects the same file.
 
+    `bazel test //...` leaves it out; `//models:reproducibility_tests` has those of all published names.
+
     Args:
       name: the test's name.
       model: the label of the .tflite.
@@ -31,7 +33,7 @@ def reproducibility_test(name, model, graph, converter, toco_flags, representati
     canonicalize = str(Label("//tools/canonicalize:canonicalize_tflite"))
     py_test(
         name = name,
-        size = "medium",
+        size = "small",
         srcs = [str(Label("//tools/audit:reconvert.py"))],
         args = [
             "--converter=$(rootpath {})".format(program),
@@ -41,8 +43,11 @@ def reproducibility_test(name, model, graph, converter, toco_flags, representati
         data = [canonicalize, model, program] + inputs.values(),
         main = "reconvert.py",
         python_version = "PY3",
-        # It needs the whole model, and converts it again.
-        tags = tags + ["heavy"],
+        # It needs the whole model, and converts it again: a suite names those that `//...` is to run.
+        tags = tags + [
+            "heavy",
+            "manual",
+        ],
         deps = [str(Label("//tools/audit:reconvert"))],
         **kwargs
     )
