@@ -7,7 +7,8 @@ fetched what they need before anything is measured. (a) a cold build that fills 
 other checkout, from a stopped Bazel, out of the cache; the same with minimal download; (c) there
 after an edit of one model's config; (d) after an edit of the canonical writer. Beside (b) stands
 what it cannot do without: Bazel's start and analysis, and copying the same bytes over loopback.
-After that (c) and (d) are built once more with an execution log, to see what ran.
+After that (c) and (d) are built once more with an execution log, to see what ran, and how many
+files actions read.
 """
 
 import dataclasses
@@ -123,6 +124,14 @@ def conversions(actions: Sequence[execution_log.Action]) -> list[str]:
     ]
 
 
+def input_files(actions: Sequence[execution_log.Action]) -> dict[str, tuple[int, int]]:
+    """Returns how many files the actions of each mnemonic read, as the fewest and the most."""
+    counts: dict[str, list[int]] = {}
+    for action in actions:
+        counts.setdefault(action.mnemonic, []).append(len(action.inputs))
+    return {mnemonic: (min(each), max(each)) for mnemonic, each in sorted(counts.items())}
+
+
 def idle(actions: Sequence[execution_log.Action], mnemonic: str, under: str) -> bool:
     """Returns whether an edit led to nothing: no action of a kind was run below a folder.
 
@@ -145,6 +154,7 @@ class _Benchmark:
         self.models = models
         self.cache = f"--remote_cache={server.address()}"
         self.results: dict[str, Measured] = {}
+        self.input_files: dict[str, tuple[int, int]] = {}
         self.blobs: Sequence[tuple[str, int]] = ()
         self._access = server.directory / "log" / "access.log"
         self._words = folder / "words.log"
@@ -182,7 +192,12 @@ class _Benchmark:
         print(f"{name}: {self.results[name]}", flush=True)
 
 
-def _print(console: Console, results: Mapping[str, Measured], ratios: Mapping[str, float]) -> None:
+def _print(
+    console: Console,
+    results: Mapping[str, Measured],
+    read: Mapping[str, tuple[int, int]],
+    ratios: Mapping[str, float],
+) -> None:
     table = Table(title="All that was asked for, by where it came from")
     for column in ("build", "seconds", "run", "hits", "MB received", "MB sent"):
         table.add_column(column, justify="left" if column == "build" else "right")
@@ -196,13 +211,19 @@ def _print(console: Console, results: Mapping[str, Measured], ratios: Mapping[st
             f"{row.sent / 1e6:.1f}",
         )
     console.print(table)
+    table = Table(title="Input files of an action")
+    for column in ("step", "fewest", "most"):
+        table.add_column(column, justify="left" if column == "step" else "right")
+    for mnemonic, counts in read.items():
+        table.add_row(mnemonic, *map(str, counts))
+    console.print(table)
     for name, ratio in ratios.items():
         console.print(f"{name}: {ratio:.2f}")
 
 
 def measure(
     models: Sequence[str], folder: pathlib.Path
-) -> tuple[dict[str, Measured], dict[str, float], list[str]]:
+) -> tuple[_Benchmark, dict[str, float], list[str]]:
     """Makes all builds.
 
     Args:
@@ -210,7 +231,7 @@ def measure(
       folder: where to work.
 
     Returns:
-      The figures by build, their ratios, and in sentences what was not as it should be.
+      The figures, their ratios, and in sentences what was not as it should be.
     """
     caches = bazel.ask("info", "repository_cache")
     first, second = (checkout.Checkout(folder, name, caches) for name in ("first", "second"))
@@ -242,6 +263,7 @@ def measure(
             benchmark.build("(d) the canonical writer edited", second, read)
             made = second.build(models, benchmark.cache, read)
             found += [f"(d) ran {name}" for name in conversions(made.actions)]
+            benchmark.input_files = input_files(made.actions)
             if idle(made.actions, "CanonicalTflite", "models"):
                 found.append("(d) ran no canonical writer")
     finally:
@@ -258,17 +280,23 @@ def measure(
         found.append(f"minimal download got {received} bytes for files of {asked_for}")
     if warm.run:
         found.append(f"(b) ran {warm.run} actions")
-    return benchmark.results, ratios, found
+    return benchmark, ratios, found
 
 
 def main(argv: Sequence[str]) -> None:
     with bazel.output_folder(_DIRECTORY.value, "cache-benchmark-") as folder:
-        results, ratios, found = measure(argv[1:] or _MODELS, folder)
-    _print(Console(width=120), results, ratios)
+        benchmark, ratios, found = measure(argv[1:] or _MODELS, folder)
+    _print(Console(width=120), benchmark.results, benchmark.input_files, ratios)
     if _JSON.value:
         with cli.output_file(cli.callers_path(_JSON.value), "w") as stream:
-            figures = {name: dataclasses.asdict(row) for name, row in results.items()}
-            json.dump({"builds": figures, "ratios": ratios}, stream, indent=2)
+            figures = {
+                "builds": {
+                    name: dataclasses.asdict(row) for name, row in benchmark.results.items()
+                },
+                "input_files": benchmark.input_files,
+                "ratios": ratios,
+            }
+            json.dump(figures, stream, indent=2)
             stream.write("\n")
     if found:
         raise cli.UserError("\n".join(["the cache did not do what it is for:", *found]))

@@ -7,8 +7,9 @@ from tools.benchmark import cache
 from tools.cli import cli
 
 
-def _action(mnemonic: str, output: str, hit: bool = False) -> execution_log.Action:
-    return execution_log.Action(mnemonic, (output,), (), {}, {}, {}, hit)
+def _action(mnemonic: str, output: str, hit: bool = False, reads: int = 0) -> execution_log.Action:
+    inputs = {str(number): "digest" for number in range(reads)}
+    return execution_log.Action(mnemonic, (output,), (), {}, inputs, {}, hit)
 
 
 class CacheBenchmarkTest(absltest.TestCase):
@@ -37,6 +38,10 @@ class CacheBenchmarkTest(absltest.TestCase):
         self.assertFalse(cache.idle([seeded, hit], "SeedCheckpoint", "models"))
         self.assertTrue(cache.idle([seeded, hit], "SeedCheckpoint", "models/other"))
         self.assertTrue(cache.idle([seeded, hit], "CanonicalTflite", "models"))
+
+    def test_the_fewest_and_the_most_files_that_actions_read(self):
+        actions = [_action("B", "x", reads=3), _action("A", "y"), _action("B", "z", reads=2)]
+        self.assertEqual(cache.input_files(actions), {"A": (0, 0), "B": (2, 3)})
 
 
 if __name__ == "__main__":

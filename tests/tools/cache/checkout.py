@@ -6,8 +6,9 @@ import hashlib
 import os
 import pathlib
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import IO
+from unittest import mock
 
 from tools.audit import bazel, building, execution_log, sources
 from tools.cli import cli
@@ -63,17 +64,10 @@ class Checkout:
         )
         sources.copy(pathlib.Path(cli.workspace()), self.workspace)
 
-    @contextlib.contextmanager
-    def _at_home(self) -> Iterator[None]:
-        before = os.environ.get("HOME")
-        os.environ["HOME"] = str(self._home)
-        try:
-            yield
-        finally:
-            if before is None:
-                del os.environ["HOME"]
-            else:
-                os.environ["HOME"] = before
+    def _at_home(self) -> contextlib.AbstractContextManager:
+        # Bazel itself is found where a person has it.
+        cache = bazel.environment()["XDG_CACHE_HOME"]
+        return mock.patch.dict(os.environ, HOME=str(self._home), XDG_CACHE_HOME=cache)
 
     def call(self, *arguments: str, stderr: IO[str] | None = None) -> int:
         """Calls this checkout's Bazel; returns its exit code."""

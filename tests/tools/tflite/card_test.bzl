@@ -79,7 +79,7 @@ def card_test_suite(name):
     rule_action_test(
         name = "card_action_test",
         size = "small",
-        argv = [
+        flags = [
             "--name",
             "carded",
             "--task",
@@ -112,7 +112,7 @@ def card_test_suite(name):
     rule_action_test(
         name = "comparison_action_test",
         size = "small",
-        argv = [
+        flags = [
             "--model",
             output + "carded.tflite",
             "--float_model",

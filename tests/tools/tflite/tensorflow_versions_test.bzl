@@ -108,7 +108,7 @@ def tensorflow_versions_test_suite(name):
     rule_action_test(
         name = "convert_again_with_toco_test",
         size = "small",
-        argv = [
+        flags = [
             "--flagfile",
             output + "toco_model.toco.flags",
             "--graph_def_file",
@@ -125,7 +125,7 @@ def tensorflow_versions_test_suite(name):
     rule_action_test(
         name = "canonical_again_test",
         size = "small",
-        argv = [
+        flags = [
             "--input",
             again + ".raw.tflite",
             "--description",
@@ -142,7 +142,7 @@ def tensorflow_versions_test_suite(name):
     rule_action_test(
         name = "convert_again_with_mlir_test",
         size = "small",
-        argv = [
+        flags = [
             "--flagfile",
             output + "mlir_model.raw.flags",
             "--graph_def_file",
@@ -161,7 +161,7 @@ def tensorflow_versions_test_suite(name):
     rule_action_test(
         name = "compare_versions_test",
         size = "small",
-        argv = [
+        flags = [
             "--model",
             "//{}:toco_model".format(native.package_name()),
             "--converter",
