@@ -130,7 +130,7 @@ def add_libraries(ctx, version, audit = {}):
         ctx.template(library + "packed_sites.py", ctx.attr._packed_sites, executable = False)
 
         # What CPython imports wherever it starts.
-        ctx.file(library + "sitecustomize.py", "import packed_sites\n\npacked_sites.install()\n", executable = False)
+        ctx.template(library + "sitecustomize.py", ctx.attr._sitecustomize, executable = False)
     ctx.template("runtime/confine.py", ctx.attr._confine, executable = False)
     ctx.template("python", ctx.attr._launcher, {
         "%{audit_commands}": _AUDIT_COMMANDS.format(
@@ -161,6 +161,7 @@ runtime_attrs = {
     "_confine": attr.label(default = Label("//third_party/python:confine.py")),
     "_pack": attr.label(default = Label("//third_party/python:pack.py")),
     "_packed_sites": attr.label(default = Label("//third_party/python:packed_sites.py")),
+    "_sitecustomize": attr.label(default = Label("//third_party/python:sitecustomize.py")),
     "_launcher": attr.label(default = Label("//third_party/python:launcher.sh.tpl")),
 }
 
