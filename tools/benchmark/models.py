@@ -2,11 +2,12 @@
 
 One build with the machine's own number of jobs, on an output root of its own and after everything
 has been fetched: how long each step of each target took, how large each model is, and how much
-memory all running steps needed together. The seconds are those of one run on one machine.
+memory all running steps needed together, and how much disk the output root takes. The seconds are those of one run on one machine.
 """
 
 import dataclasses
 import json
+import os
 import pathlib
 import re
 import threading
@@ -36,12 +37,14 @@ class Report:
     Attributes:
       seconds: from start to end.
       peak: the largest proportional set of all steps that ran at once, in bytes.
+      disk: what the output root takes, all that was fetched for it included, in bytes.
       steps: seconds by column, by target.
       sizes: bytes by model.
     """
 
     seconds: float
     peak: int
+    disk: int
     steps: Mapping[str, Mapping[str, float]]
     sizes: Mapping[str, int]
 
@@ -118,6 +121,16 @@ class MemoryWatch:
         self._thread.join()
 
 
+def disk_of(folder: pathlib.Path) -> int:
+    """Returns what a folder takes on its disk, in bytes. Links count as themselves."""
+    paths = [
+        pathlib.Path(path, name) for path, *names in os.walk(folder) for name in sum(names, [])
+    ]
+    # Linux counts blocks of 512 bytes. A file of two names is one.
+    blocks = {(status.st_dev, status.st_ino): status.st_blocks for status in map(os.lstat, paths)}
+    return sum(blocks.values()) * 512
+
+
 def print_report(console: Console, report: Report) -> None:
     """Prints a row for each target, models with their size, and the totals."""
     table = Table(title="One cold build: seconds of each step, size of each model")
@@ -130,12 +143,16 @@ def print_report(console: Console, report: Report) -> None:
         size = report.sizes.get(target.rpartition(":")[2])
         cells += [f"{sum(row.values()):.1f}", f"{size / 1e6:.2f}" if size else ""]
         table.add_row(target.removeprefix("//models/"), *cells)
+    sums = [sum(row.get(step, 0) for row in report.steps.values()) for step in steps.NAMES]
+    stepping = sum(sums)
+    table.add_section()
+    table.add_row("all", *(f"{seconds:.1f}" for seconds in (*sums, stepping)), "")
     console.print(table)
-    stepping = sum(sum(row.values()) for row in report.steps.values())
     console.print(
         f"{len(report.sizes)} models, {sum(report.sizes.values()) / 1e6:.0f} MB:"
         f" {report.seconds / 60:.1f} minutes, {stepping / 60:.1f} minutes of steps;"
-        f" peak memory of all steps at once {report.peak / 1e9:.2f} GB"
+        f" peak memory of all steps at once {report.peak / 1e9:.2f} GB;"
+        f" {report.disk / 1e9:.1f} GB of disk"
     )
 
 
@@ -160,7 +177,7 @@ def measure(directory: pathlib.Path) -> Report:
         for path in bin_directory.glob("models/**/*.tflite")
         if not path.stem.endswith(".raw")
     }
-    return Report(seconds, watch.peak, seconds_of, sizes)
+    return Report(seconds, watch.peak, disk_of(directory), seconds_of, sizes)
 
 
 def main(argv: Sequence[str]) -> None:

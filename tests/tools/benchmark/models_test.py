@@ -73,12 +73,24 @@ class MemoryOfStepsTest(absltest.TestCase):
         self.assertEqual(models.memory_of_steps(10, self.proc), 78 * 1024)
 
 
+class DiskTest(absltest.TestCase):
+    def test_counts_a_file_of_two_names_once_and_links_not(self):
+        folder = pathlib.Path(self.create_tempdir().full_path)
+        (folder / "below").mkdir()
+        empty = models.disk_of(folder)
+        (folder / "below" / "file").write_bytes(bytes(range(256)) * 4096)
+        (folder / "again").hardlink_to(folder / "below" / "file")
+        (folder / "link").symlink_to("below/file")
+        self.assertBetween(models.disk_of(folder) - empty, 1 << 20, (1 << 20) + (1 << 16))
+
+
 class ReportTest(absltest.TestCase):
     def test_has_a_row_for_each_target_and_the_totals(self):
         text = io.StringIO()
         report = models.Report(
             seconds=90.0,
             peak=2_500_000_000,
+            disk=3_800_000_000,
             steps={"//models/a:x": {"convert": 4.0, "check": 0.5}, "//models/a:s": {"seed": 30.0}},
             sizes={"x": 4_280_000},
         )
@@ -86,10 +98,12 @@ class ReportTest(absltest.TestCase):
         lines = text.getvalue().splitlines()
         (row,) = [line for line in lines if "a:x" in line]
         self.assertRegex(row, r"4\.0\D+0\.5\D+4\.5\D+4\.28")
+        (total,) = [line for line in lines if " all " in line]
+        self.assertRegex(total, r"30\.0\D+4\.0\D+0\.5\D+34\.5")
         self.assertEqual(
             lines[-1],
             "1 models, 4 MB: 1.5 minutes, 0.6 minutes of steps;"
-            " peak memory of all steps at once 2.50 GB",
+            " peak memory of all steps at once 2.50 GB; 3.8 GB of disk",
         )
 
 
