@@ -1,8 +1,9 @@
 """Measures a cold build of models: `bazel run //tools/benchmark:models`.
 
 One build with the machine's own number of jobs, on an output root of its own and after everything
-has been fetched: how long each step of each target took, how large each model is, and how much
-memory all running steps needed together, and how much disk the output root takes. The seconds are those of one run on one machine.
+has been fetched: how long each step of each target took, how large each model is, how much memory
+all running steps needed together, and how much disk the output root takes. The seconds are those of
+one run on one machine.
 """
 
 import dataclasses
