@@ -208,23 +208,18 @@ def third_party_repositories():
         lock = "//third_party/evaluate:requirements.lock",
     )
 
-    # For what reads and writes models and needs nothing else of TensorFlow's closure.
+    # For what reads, writes and runs models and needs nothing else of TensorFlow's closure.
     python_site(
-        name = "numpy_site",
+        name = "litert_site",
         drop = [
             "numpy/distutils",
             "numpy/f2py",
         ],
-        lock = "//third_party/numpy:requirements.lock",
+        lock = "//third_party/litert:requirements.lock",
     )
     python_site(
         name = "netron_site",
         lock = "//third_party/netron:requirements.lock",
-    )
-    wheel_files(
-        name = "tflite_schema",
-        lock = "//third_party/tflite_schema:source.lock",
-        members = ["ai_edge_litert/schema_py_generated.py"],
     )
     python_site(
         name = "provenance_site",

@@ -25,7 +25,7 @@ QUERY = "deps(//models:all_models) union deps(//tools/convert:on_python_3_11)"
 # The repositories that third_party/ pins by digest.
 _PINNED_REPOSITORY = re.compile(
     r"cpython_3_11|debian|tensorflow_\d+_\d+_\d+|tf_models_object_detection|tf1_contrib_quantize"
-    r"|huggingface_\w+|numpy_site|photographs|tflite_schema|pip_\w+|released_[\w.]+"
+    r"|huggingface_\w+|litert_site|photographs|pip_\w+|released_[\w.]+"
 )
 # What Bazel brings and puts before every genrule's command.
 _GENRULE_SETUP = "external/bazel_tools/tools/genrule/genrule-setup.sh"

@@ -8,7 +8,7 @@ can write. Releases from 1.3.0 on need more packages; the newest load a shared l
 
 from typing import Any
 
-from tflite_schema import schema_py_generated as tflite
+from ai_edge_litert import schema_py_generated as tflite
 
 # The schema's file_identifier and the only value of Model.version that it describes.
 FILE_IDENTIFIER = b"TFL3"

@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 
 import flatbuffers
 from absl import flags
+from ai_edge_litert import schema_py_generated as tflite
 from flatbuffers import flexbuffers
-from tflite_schema import schema_py_generated as tflite
 
 from tools.cli import cli
 
