@@ -308,6 +308,17 @@ class FolderTest(BazelwTest):
             "build",
         )
 
+    def test_a_cache_folder_is_where_links_lead(self):
+        (self.folder / "link").symlink_to("/tmp/cache")
+        for path in ("//tmp/cache", str(self.folder / "link"), f"{self.folder}/link/below/.."):
+            self.environment["XDG_CACHE_HOME"] = path
+            with self.subTest(path=path):
+                self._fails(
+                    "the cache folder /tmp/cache/reproducible_tflite lies below /tmp, of which "
+                    "each action has its own; set XDG_CACHE_HOME to another one.",
+                    "build",
+                )
+
 
 class CommandLineTest(BazelwTest):
     def test_distdirs_are_looked_into_by_get_sh_and_by_repository_rules(self):

@@ -96,11 +96,11 @@ class GetTest(parameterized.TestCase):
             self.cache / "b",
         )
 
-    @parameterized.parameters("a:b", "a\nb")
+    @parameterized.parameters("a:b", "a;b", "a\nb")
     def test_a_name_that_java_cannot_have(self, name):
         self._fails(
-            f"Bazel cannot stand in {self.cache}/{name}/b, as there is a colon or a line break in "
-            "its name; set XDG_CACHE_HOME to a folder elsewhere.",
+            f"Bazel cannot stand in {self.cache}/{name}/b, as there is a colon, a semicolon or a "
+            "line break in its name; set XDG_CACHE_HOME to a folder elsewhere.",
             "unpack",
             self.cache / name / "b",
         )

@@ -65,9 +65,9 @@ if [ "$mode" = files ]; then
 else
     files=${folder%/*}/files elsewhere="set XDG_CACHE_HOME to a folder elsewhere"
     case $folder in
-        # Java's class path is separated by the first, and a list of it by the second.
-        *:* | *'
-'*) fail "Bazel cannot stand in $folder, as there is a colon or a line break in its name; $elsewhere." ;;
+        # What separates paths in Java's class path, in the loader's, and in a list.
+        *:* | *';'* | *'
+'*) fail "Bazel cannot stand in $folder, as there is a colon, a semicolon or a line break in its name; $elsewhere." ;;
     esac
 fi
 if ! mkdir -p "$files" 2>/dev/null || ! (: >>"$files/.lock") 2>/dev/null; then
@@ -95,11 +95,16 @@ still() {
     ticker=''
     printf '\r\033[K' >&2
 }
+# remove FOLDER: also one whose folders nobody may write, as Bazel has them of its own files.
+remove() {
+    [ ! -e "$1" ] || chmod -R u+w "$1" 2>/dev/null || :
+    rm -rf "$1" 2>/dev/null
+}
 finish() {
     still
     rm -rf "$scratch"
     [ "$mode" = unpack ] || rm -f "$files/.lock"
-    [ -z "$target" ] || rm -rf "$target"
+    [ -z "$target" ] || remove "$target" || :
 }
 trap finish EXIT
 trap 'exit 130' INT
@@ -227,8 +232,8 @@ keep() {
         mv "$scratch/downloaded/$from/$file" "$files/$file"
     done <"$scratch/missing-$1"
 }
-# lacking SUITE: which files are missing, and the verb.
-lacking() {
+# missing_files SUITE: which files are missing, and the verb.
+missing_files() {
     awk '{ file = $3 } END { printf "%s%s", file, (NR > 1) ? " and " NR - 1 " more are" : " is" }' "$scratch/missing-$1"
 }
 # fetch SUITE: downloads what is missing of a suite. What the archive no longer has is said in $gone.
@@ -240,7 +245,7 @@ fetch() {
     case $code in
         0) gone=$(sed -n '$ s/^replaced \(.*\) \(.*\) \(.*\)/\1 \2 is gone from the Debian archive, which has \3/p' "$scratch/said") ;;
         3) gone=$(reason) && gone=${gone%%; *} ;;
-        *) fail "Bazel cannot be downloaded, as $(lacking "$1") missing: $(reason)." ;;
+        *) fail "Bazel cannot be downloaded, as $(missing_files "$1") missing: $(reason)." ;;
     esac
     [ -n "$gone" ] || keep "$1"
 }
@@ -275,7 +280,7 @@ done
 # half downloaded lies here too, so that it can be counted, and does not stay if it is killed.
 python() {
     libraries=$scratch/python/lib/x86_64-linux-gnu:$scratch/python/usr/lib/x86_64-linux-gnu
-    TMPDIR=$scratch/downloaded/pip PIP_REQUIRE_VIRTUALENV=0 PYTHONHOME=$scratch/python/usr PYTHONPATH=$(echo "$scratch"/python/usr/share/python-wheels/pip-*.whl) \
+    TMPDIR=$scratch/downloaded/pip PIP_REQUIRE_VIRTUALENV=0 PYTHONHOME=$scratch/python/usr PYTHONPATH=$(printf '%s' "$scratch"/python/usr/share/python-wheels/pip-*.whl) \
         "$scratch/python/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2" --library-path "$libraries" \
         "$scratch/python/usr/bin/python3.11" -s -S -B "$@"
 }
@@ -321,7 +326,7 @@ if [ "$mode" = unpack ]; then
         done <"$scratch/rows"
     fi
     target=$folder${current:+.replaced}
-    rm -rf "$target"
+    remove "$target" || fail "$target cannot be removed; remove it, and call this again."
     # Its exit code 3: it has said what is wrong.
     code=0
     python "$here/unpack.py" ${current:+--current} "$target" "$files/$(sed -n 's/^pip [^ ]* \([^ ]*\) .*/\1/p' "$scratch/rows")" "$@" || code=$?
@@ -332,4 +337,5 @@ if [ "$mode" = unpack ]; then
     esac
     say "Bazel is there ($(($(date +%s) - started)) s)."
     give
+    fail "$folder is not whole right after it was unpacked; remove it, and call this again."
 fi
