@@ -1,5 +1,6 @@
 """Every shared library beside CPython is its Debian package's, the loader above all."""
 
+import gc
 import hashlib
 import io
 import pathlib
@@ -37,6 +38,9 @@ def libraries(package: pathlib.Path) -> dict[str, str]:
 
 
 class RuntimeTest(absltest.TestCase):
+    def test_looks_for_garbage_seldom(self):
+        self.assertEqual(gc.get_threshold()[0], 100_000)
+
     def test_libraries_are_the_packages(self):
         expected = {}
         for package in _PACKAGES:

@@ -22,14 +22,21 @@ def _check_inputs(env, action, tool, expected):
     main_modules = [tool + ".py", tool.rpartition("_")[0] + ".py"]
     asserts.equals(env, sorted(expected), sorted([path for path in inputs if path not in [tool] + main_modules]))
 
+def _joined(arguments):
+    """A string that has that of some arguments in it where they follow one another among these."""
+    return "\0".join([""] + arguments + [""])
+
 def _rule_action_test_impl(ctx):
     env = analysistest.begin(ctx)
     action = _with_mnemonic(env, ctx.attr.mnemonic)
     bin = analysistest.target_bin_dir_path(env)
     argv = [argument.replace(bin, "BIN") for argument in action.argv]
     asserts.equals(env, ctx.attr.tool, _bin_relative(argv[0]))
-    flags = "\0".join(ctx.attr.flags)
-    asserts.true(env, flags in "\0".join(argv[1:]), "not among the arguments: {}".format(ctx.attr.flags))
+    asserts.true(
+        env,
+        _joined(ctx.attr.flags) in _joined(argv[1:]),
+        "{} does not stand among the arguments {}".format(ctx.attr.flags, argv[1:]),
+    )
     asserts.equals(env, {}, action.env)
     asserts.equals(
         env,

@@ -77,12 +77,14 @@ def family_actions_test_suite(name):
         photographs = ":photographs",
         quantization_aware = True,
         seed = 3,
+        signature = "variables.tsv",
         tags = _MANUAL,
     )
     rule_action_test(
         name = "seed_architecture_action_test",
         size = "small",
-        inputs = [package + file for file in _PHOTOGRAPHS],
+        flags = ["--signature", package + "variables.tsv"],
+        inputs = [package + file for file in _PHOTOGRAPHS + ["variables.tsv"]],
         mnemonic = "SeedCheckpoint",
         outputs = [
             output + "seeded_ranges/model.ckpt.data-00000-of-00001",

@@ -5,7 +5,8 @@ load("@rules_python//python:defs.bzl", "py_test")
 def reproducibility_test(name, model, graph, converter, toco_flags, representative_dataset, **kwargs):
     """Converts a model again under another environment and expects the same file.
 
-    `bazel test //...` leaves it out; `//models:reproducibility_tests` has those of all published names.
+    Tagged `manual`: `bazel test //...` runs those that a suite names (`CONVERTED_AGAIN` in models/BUILD), and
+    `//models:reproducibility_tests` those of all published names.
 
     Args:
       name: the test's name.
