@@ -1,6 +1,8 @@
 """What differs between two files: which bytes and, in a .tflite, which fields."""
 
 import dataclasses
+from collections.abc import Mapping
+from typing import Any
 
 from tools.canonicalize import flexbuffer
 from tools.canonicalize.schema import tflite
@@ -116,3 +118,16 @@ def compare(path: str, left: bytes, right: bytes) -> File:
     """Compares two forms of one output."""
     in_words = fields(left, right) if path.endswith(".tflite") else []
     return File(path, (len(left), len(right)), tuple(runs(left, right)), tuple(in_words))
+
+
+def lines(file: Mapping[str, Any]) -> list[str]:
+    """Returns in lines how two forms of an output differ.
+
+    Args:
+      file: a mapping of `File`.
+    """
+    said = [f"{file['path']}: {file['sizes'][0]} and {file['sizes'][1]} bytes"]
+    said += [f"  {field}" for field in file["fields"]]
+    for run in file["runs"][:3]:
+        said.append(f"  from byte {run['offset']}: {run['left']} | {run['right']}")
+    return said

@@ -11,7 +11,7 @@ import jinja2
 from rich.console import Console
 from rich.table import Table
 
-from tools.audit import origin, record, surroundings
+from tools.audit import differing, origin, record, surroundings
 
 _TEMPLATE = pathlib.Path(__file__).with_name("report.html.tpl")
 
@@ -200,20 +200,7 @@ def text(finding: Mapping[str, Any]) -> str:
     if finding["cause"]:
         lines.append(f"  cause: {finding['cause']}")
     for file in finding["files"]:
-        lines += [f"  {line}" for line in file_lines(file)]
+        lines += [f"  {line}" for line in differing.lines(file)]
     for other in finding["others"]:
         lines.append(f"  also: {other}")
     return "\n".join(lines)
-
-
-def file_lines(file: Mapping[str, Any]) -> list[str]:
-    """Returns in lines how two forms of an output differ.
-
-    Args:
-      file: a mapping of `differing.File`.
-    """
-    lines = [f"{file['path']}: {file['sizes'][0]} and {file['sizes'][1]} bytes"]
-    lines += [f"  {field}" for field in file["fields"]]
-    for run in file["runs"][:3]:
-        lines.append(f"  from byte {run['offset']}: {run['left']} | {run['right']}")
-    return lines

@@ -25,7 +25,11 @@ class BuildFailed(Exception):
 def source_digest(workspace: pathlib.Path) -> str:
     """Returns a digest of the workspace's files, apart from Bazel's links and what git ignores."""
     total = hashlib.sha256()
-    for name in sources.files(workspace):
+    try:
+        names = sources.files(workspace)
+    except cli.UserError:
+        names = sources.all_files(workspace)
+    for name in names:
         path = workspace / name
         if path.is_symlink():
             content = os.readlink(path).encode()

@@ -16,14 +16,14 @@ from tools.benchmark.measurement import (
     Measurement,
     Profile,
 )
-from tools.diff.text import shown
+from tools.cli.printable import printable
 
 _FEW_RUNS = 100
 
 
 def _cell(name: str) -> str:
     """Returns a name that comes from a file as text that the terminal takes for nothing else."""
-    return escape(shown(name))
+    return escape(printable(name))
 
 
 def milliseconds(seconds: float | None) -> str:

@@ -23,7 +23,7 @@ from collections.abc import Mapping, Sequence
 from absl import flags
 from rich.console import Console
 
-from tools.audit import bazel, differing, findings, report
+from tools.audit import bazel, differing, findings
 from tools.cache import rebuilding
 from tools.cache.spawns import Key, Spawn
 from tools.cli import cli
@@ -158,7 +158,7 @@ def text(verdict: Verdict) -> str:
     if verdict.kind == AGREES:
         lines[0] += f" ({verdict.seconds:.1f} s)"
     for file in verdict.files:
-        lines += [f"    {line}" for line in report.file_lines(dataclasses.asdict(file))]
+        lines += [f"    {line}" for line in differing.lines(dataclasses.asdict(file))]
     if verdict.said:
         lines.append(verdict.said)
     return "\n".join(lines)

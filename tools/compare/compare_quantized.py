@@ -21,9 +21,9 @@ from rich.table import Table
 from rich.text import Text
 
 from tools.cli import cli
+from tools.cli.printable import printable
 from tools.compare import layer_errors, pairing, plot, samples
 from tools.compare.layer_errors import LayerError
-from tools.diff.text import shown
 from tools.inspect.report import is_quantized
 from tools.interpreter import exposed, model_argument
 from tools.interpreter.interpreter import Interpreter
@@ -160,8 +160,8 @@ def _table(layers: Sequence[LayerError], width: int) -> Table:
     """The layers, a line for each, in a table of at most so many characters (at least 80)."""
     rows = []
     for layer in layers:
-        operator = [shown(layer.operator)] if width >= _WIDE else []
-        rows.append((str(layer.place), *operator, shown(layer.layer), *_figures(layer)))
+        operator = [printable(layer.operator)] if width >= _WIDE else []
+        rows.append((str(layer.place), *operator, printable(layer.layer), *_figures(layer)))
     titles = ("#", *(["operator"] if width >= _WIDE else []), "layer", *_COLUMNS)
     place = titles.index("layer")
     widths = [max(map(len, column)) for column in zip(titles, *rows, strict=True)]
@@ -182,7 +182,7 @@ def _title(models: Sequence[GivenModel], names: Sequence[str]) -> str:
 
 def _show(models: Sequence[GivenModel], names: Sequence[str], layers: Sequence[LayerError]) -> None:
     console = Console()
-    console.print(Text(shown(f"{_title(models, names)}, {len(layers)} layers"), style="bold"))
+    console.print(Text(printable(f"{_title(models, names)}, {len(layers)} layers"), style="bold"))
     console.print(Text(_EXPLANATION, style="dim"))
     console.print()
     worst = layer_errors.worst_first(layers)

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import jinja2
 import markupsafe
 
+from tools.cli.printable import printable
 from tools.compare.layer_errors import LayerError, worst_first
-from tools.diff.text import shown
 
 FORMATS = (".html", ".svg")
 _FOLDER = pathlib.Path(__file__).parent
@@ -57,7 +57,9 @@ def _classes(layers: Sequence[LayerError]) -> dict[str, str]:
 
 def _legend(classes: dict[str, str]) -> list[tuple[str, str]]:
     """Colours and what they stand for, for the drawing's legend."""
-    own = [(colour, shown(name)) for name, colour in classes.items() if colour != f"k{_COLOURS}"]
+    own = [
+        (colour, printable(name)) for name, colour in classes.items() if colour != f"k{_COLOURS}"
+    ]
     return [*own, (f"k{_COLOURS}", "others")] if len(classes) > _COLOURS else own
 
 
@@ -70,7 +72,7 @@ def fitted(text: str, width: int) -> str:
 
 
 def _text(layer: LayerError, width: int) -> str:
-    name = f"{fitted(shown(layer.layer), width)} ({shown(layer.operator)})"
+    name = f"{fitted(printable(layer.layer), width)} ({printable(layer.operator)})"
     error = f"{layer.relative_rms:.3%} of the range, {layer.sqnr:.1f} dB"
     return f"{name}: {error}, {layer.clipped:.3%} clipped"
 
@@ -113,7 +115,7 @@ def draw(title: str, layers: Sequence[LayerError], page: bool) -> str:
         undefined=jinja2.StrictUndefined,
     )
     svg = environment.get_template("layer_errors.svg.tpl").render(
-        title=shown(title),
+        title=printable(title),
         panels=[errors, noise],
         errors=errors,
         noise=noise,
@@ -129,7 +131,7 @@ def draw(title: str, layers: Sequence[LayerError], page: bool) -> str:
     if not page:
         return svg
     return environment.get_template("layer_errors.html.tpl").render(
-        title=shown(title),
+        title=printable(title),
         # Our own drawing, escaped when it was made.
         svg=markupsafe.Markup(svg.partition("?>")[2]),
         rows=[_cells(layer) for layer in worst_first(layers)],
@@ -139,8 +141,8 @@ def draw(title: str, layers: Sequence[LayerError], page: bool) -> str:
 def _cells(layer: LayerError) -> list[str]:
     return [
         str(layer.place),
-        shown(layer.operator),
-        shown(layer.layer),
+        printable(layer.operator),
+        printable(layer.layer),
         f"{layer.relative_rms:.3%}",
         f"{layer.rounding:.3%}",
         f"{layer.largest:.4g}",

@@ -9,7 +9,8 @@ import flatbuffers
 
 from tools.canonicalize import tflite_model
 from tools.canonicalize.schema import FILE_IDENTIFIER, tflite
-from tools.diff import comparison, text
+from tools.cli.printable import printable
+from tools.diff import comparison
 from tools.diff.difference import Difference
 
 # A file's record of how it was made: the description, and this metadata entry. They name the
@@ -36,7 +37,7 @@ def without_record(content: bytes, source: str) -> bytes:
 
 
 def _shown(value: Any) -> str:
-    shown = text.shown(value)
+    shown = printable(value)
     return shown if len(shown) <= _LONGEST else shown[: _LONGEST - 3] + "..."
 
 

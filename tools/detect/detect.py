@@ -21,8 +21,8 @@ from rich.table import Table
 from rich.text import Text
 
 from tools.cli import cli
+from tools.cli.printable import printable
 from tools.detect import drawing, labels, outputs, pictured
-from tools.diff.text import shown as printable
 from tools.interpreter import answering, model_argument, tasks
 from tools.interpreter.interpreter import Interpreter
 from tools.preprocessing import normalization, pictures

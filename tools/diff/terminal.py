@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from tools.cli.printable import printable
 from tools.diff import text
 from tools.diff.comparison import DIFFERENT, Comparison
 from tools.diff.difference import HARMLESS_KINDS
@@ -23,7 +24,7 @@ def show(console: Console, comparison: Comparison, limit: int | None) -> None:
         sys.stdout.write(comparison.text(limit))
         return
     for side, name in zip(("left:  ", "right: "), comparison.names, strict=True):
-        console.print(Text(side + text.shown(name)))
+        console.print(Text(side + printable(name)))
     verdict = text.summary(comparison.verdict, comparison.differences)
     style = "bold red" if comparison.verdict == DIFFERENT else "bold green"
     console.print(Text(verdict, style=style))

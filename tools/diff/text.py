@@ -3,26 +3,14 @@
 import collections
 import os
 from collections.abc import Iterator, Sequence
-from typing import Any
 
+from tools.cli.printable import printable
 from tools.diff.difference import Difference
 
 DEFAULT_LIMIT = 10
 COLUMNS = ("kind", "where", "left", "right", "detail")
 _SIDE = 40
 _WIDTHS = (22, 36, _SIDE, _SIDE, None)
-
-
-def shown(value: Any) -> str:
-    """Returns a value as a cell: nothing for None, lists without spaces, numbers as they are."""
-    if value is None:
-        return "-"
-    if isinstance(value, float):
-        return f"{value:.9g}"
-    if isinstance(value, (list, tuple)):
-        return "[" + ",".join(shown(item) for item in value) + "]"
-    # Names come from files that anybody may have made: nothing of theirs reaches the terminal raw.
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in str(value))
 
 
 def _cut(cell: str, width: int | None, start: int = 0) -> str:
@@ -59,7 +47,7 @@ def rows(differences: Sequence[Difference], limit: int | None) -> Iterator[tuple
         if limit is None or listed[kind] <= limit:
             cells = (difference.left, difference.right)
             texts = (difference.where, *cells, difference.detail)
-            yield (kind, *map(shown, texts))
+            yield (kind, *map(printable, texts))
         elif listed[kind] == limit + 1:
             yield (kind, f"... and {counts[kind] - limit} more", "", "", "")
 

@@ -8,7 +8,7 @@ from rich.filesize import decimal
 from rich.table import Table
 from rich.text import Text
 
-from tools.diff.text import shown
+from tools.cli.printable import printable
 
 # How much of what may be long is shown without --all.
 _SHOWN_LAYERS = 10
@@ -36,7 +36,7 @@ def _table(title: str, columns: str) -> Table:
 
 
 def _row(table: Table, *cells: Any) -> None:
-    table.add_row(*(cell if isinstance(cell, Text) else Text(shown(cell)) for cell in cells))
+    table.add_row(*(cell if isinstance(cell, Text) else Text(printable(cell)) for cell in cells))
 
 
 def short(name: str) -> str:
@@ -57,7 +57,7 @@ def _spread(values: Sequence[Any]) -> str:
     """A value, or from the least to the greatest of several."""
     numbers = sorted(value for value in values if not isinstance(value, str))
     if not numbers:
-        return shown(values[0]) if values else "-"
+        return printable(values[0]) if values else "-"
     ends = dict.fromkeys(f"{number:.6g}" for number in (numbers[0], numbers[-1]))
     return " to ".join(ends)
 
@@ -84,7 +84,7 @@ def _head(report: Mapping[str, Any]) -> Table:
     table.add_column(overflow="fold")
     totals, build = report["totals"], report["build"]
     kind = report["weights"] or "not said"
-    _row(table, "model", Text(shown(report["name"]), style="bold"))
+    _row(table, "model", Text(printable(report["name"]), style="bold"))
     _row(table, "size", f"{report['size']:,} bytes")
     _row(table, "sha256", report["sha256"])
     _row(table, "description", report["description"] or "-")
@@ -214,7 +214,7 @@ def _custom_options(report: Mapping[str, Any]) -> Iterable[Table]:
         for operator in graph["operators"]:
             options = operator["custom_options"]
             if options is not None:
-                title = f"Options of {shown(operator['name'])} (operator {operator['index']})"
+                title = f"Options of {printable(operator['name'])} (operator {operator['index']})"
                 table = _table(title, "~option|~value")
                 for name, value in (
                     options.items() if isinstance(options, dict) else [("", options)]

@@ -2,7 +2,7 @@ import pathlib
 
 from absl.testing import absltest
 
-from tools.audit import execution_log, record, rounds, sources
+from tools.audit import execution_log, record, rounds
 from tools.cli import cli
 
 
@@ -36,19 +36,6 @@ class SourceDigestTest(absltest.TestCase):
         self.assertEqual(rounds.source_digest(self.folder), second)
         (self.folder / "bazel-bin").unlink()
         self.assertEqual(rounds.source_digest(self.folder), first)
-
-
-class CopyTest(absltest.TestCase):
-    def test_files_and_links_come_and_nothing_of_version_control(self):
-        folder, copy = (pathlib.Path(self.create_tempdir().full_path) for _ in range(2))
-        _write(folder / "a" / "run", "x").chmod(0o755)
-        (folder / "a" / "link").symlink_to("nowhere")
-        _write(folder / ".git" / "index", "z")
-        sources.copy(folder, copy)
-        self.assertEqual(sources.files(copy), ["a/link", "a/run"])
-        self.assertEqual((copy / "a" / "link").readlink(), pathlib.Path("nowhere"))
-        self.assertEqual((copy / "a" / "run").stat().st_mode & 0o777, 0o755)
-        self.assertFalse((copy / ".git").exists())
 
 
 class ResumeTest(absltest.TestCase):
