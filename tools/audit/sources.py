@@ -18,13 +18,15 @@ def files(workspace: pathlib.Path) -> list[str]:
       Paths below the workspace, sorted; links are among them.
 
     Raises:
-      cli.UserError: git is missing, or cannot list them.
+      cli.UserError: git cannot be started, or cannot list them.
     """
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     try:
         result = subprocess.run(command, cwd=workspace, capture_output=True, check=True)
-    except FileNotFoundError as error:
-        raise cli.UserError("git is missing, which lists the sources; install it.") from error
+    except OSError as error:
+        raise cli.UserError(
+            f"git, which lists the sources, cannot be started: {error.strerror}; install it."
+        ) from error
     except subprocess.CalledProcessError as error:
         said = error.stderr.decode(errors="replace").strip()
         raise cli.UserError(f"{workspace}: git cannot list its files: {said}.") from error

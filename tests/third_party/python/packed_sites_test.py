@@ -4,6 +4,7 @@ import compileall
 import importlib.machinery
 import os
 import pathlib
+import py_compile
 import shutil
 import subprocess
 import sys
@@ -45,7 +46,13 @@ class PackedSitesTest(absltest.TestCase):
         for path, text in files.items():
             (site / path).parent.mkdir(parents=True, exist_ok=True)
             (site / path).write_text(textwrap.dedent(text))
-        compileall.compile_dir(site, quiet=2, stripdir=str(site), prependdir="/site")
+        compileall.compile_dir(
+            site,
+            quiet=2,
+            stripdir=str(site),
+            prependdir="/site",
+            invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
+        )
         return site
 
     def _packed(self, name="site", files=None):

@@ -46,7 +46,7 @@ class SourcesTest(absltest.TestCase):
 
     def test_a_machine_without_git_is_told(self):
         with mock.patch.dict(os.environ, PATH="/nowhere"):
-            with self.assertRaisesRegex(cli.UserError, "git is missing"):
+            with self.assertRaisesRegex(cli.UserError, "cannot be started: No such file"):
                 sources.files(self.folder)
 
     def test_a_copy_inside_of_what_is_copied_is_refused(self):

@@ -55,7 +55,7 @@ def actions_test_suite(name):
     rule_action_test(
         name = "seed_checkpoint_action_test",
         size = "small",
-        flags = ["--signature", package + "variables.tsv"],
+        flags = ["--signature", output + "variables.tsv"],
         inputs = [package + file for file in [
             "checkpoint/model.ckpt.data-00000-of-00001",
             "checkpoint/model.ckpt.index",

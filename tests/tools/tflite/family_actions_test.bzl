@@ -83,7 +83,7 @@ def family_actions_test_suite(name):
     rule_action_test(
         name = "seed_architecture_action_test",
         size = "small",
-        flags = ["--signature", package + "variables.tsv"],
+        flags = ["--signature", output + "variables.tsv"],
         inputs = [package + file for file in _PHOTOGRAPHS + ["variables.tsv"]],
         mnemonic = "SeedCheckpoint",
         outputs = [
