@@ -24,8 +24,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from absl import flags
 
 from third_party import locks
-from tools.audit import bazel
-from tools.cli import cli, progress
+from tools.lib.bazel import client
+from tools.lib.cli import cli, progress
 
 _BAZEL_FLAG = flags.DEFINE_multi_string(
     "bazel_flag", [], "A flag for Bazel, as --config=released; more than one may be given."
@@ -93,7 +93,7 @@ def check_targets(targets: Sequence[str]) -> None:
       cli.UserError: there are not.
     """
     query = ["query", "--noshow_progress", f"set({' '.join(targets)})"]
-    result = bazel.call(query, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    result = client.call(query, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     if result.returncode:
         errors = [line for line in result.stderr.splitlines() if line.startswith("ERROR: ")]
         said = errors[0].removeprefix("ERROR: ") if errors else result.stderr.strip()
@@ -106,14 +106,14 @@ def folders_of_bazel() -> dict[str, pathlib.Path]:
     Raises:
       cli.UserError: it does not start.
     """
-    said = bazel.ask("info", "output_base", "install_base", "repository_cache")
+    said = client.ask("info", "output_base", "install_base", "repository_cache")
     lines = (line.partition(":") for line in said.splitlines())
     return {key: pathlib.Path(value.strip()) for key, _, value in lines}
 
 
 def _shut_down(state: pathlib.Path) -> None:
     if (state / "output_base").exists():
-        bazel.call([_output_base(state), "shutdown"], stderr=subprocess.DEVNULL)
+        client.call([_output_base(state), "shutdown"], stderr=subprocess.DEVNULL)
 
 
 def _output_base(state: pathlib.Path) -> str:
@@ -146,7 +146,7 @@ def state_folder(path: pathlib.Path, request: str) -> Iterator[pathlib.Path]:
         written = path / "request"
         if not written.exists() or written.read_text() != request:
             _shut_down(path)
-            bazel.remove(path, keep=True)
+            client.remove(path, keep=True)
             with cli.output_file(str(written), "w") as stream:
                 stream.write(request)
         try:
@@ -155,7 +155,7 @@ def state_folder(path: pathlib.Path, request: str) -> Iterator[pathlib.Path]:
             _shut_down(path)
         # First, since what is half removed is of no use.
         forget(path)
-        bazel.remove(path)
+        client.remove(path)
 
 
 def offer(names: Mapping[str, Iterable[str]], cache: pathlib.Path, output: pathlib.Path) -> None:
@@ -191,7 +191,7 @@ def get_bazel(output: pathlib.Path, distdirs: Iterable[pathlib.Path]) -> None:
     """
     script = os.path.join(cli.workspace(), "third_party", "bazel", "get.sh")
     command = [script, "files", output, *distdirs]
-    if subprocess.run(command, check=False, env=bazel.environment()).returncode:
+    if subprocess.run(command, check=False, env=client.environment()).returncode:
         raise cli.UserError("Bazel's own files cannot be had, as is said above; call this again.")
 
 
@@ -221,7 +221,7 @@ def fetch(
         "--",
         *targets,
     ]
-    if bazel.call(arguments).returncode:
+    if client.call(arguments).returncode:
         free = shutil.disk_usage(state).free
         room = f" There are {free / 1e6:.0f} MB free in {state}." if free < 1e9 else ""
         raise cli.UserError(

@@ -21,7 +21,7 @@ from collections.abc import Sequence
 from absl import flags
 
 from third_party.bazel import closure, unpack
-from tools.cli import cli
+from tools.lib.cli import cli
 
 _ONLY = flags.DEFINE_enum("only", "all", ["all", "pip", "debian"], "Which locks to write.")
 

@@ -6,8 +6,8 @@ from flatbuffers import flexbuffers
 from hypothesis import HealthCheck, Phase, Verbosity, given, settings
 from hypothesis import strategies as st
 
-from tests.tools.canonicalize import generated, models, runnable
-from tools.canonicalize import tflite_model
+from tests.tools.lib.tflite_file import generated, models, runnable
+from tools.lib.tflite_file import canonical
 
 _GENERATED = 16
 _CORPUS = pathlib.Path(__file__).parent / "corpus"
@@ -38,7 +38,7 @@ def _models() -> list[bytes]:
     made = [models.layered(), models.detector()]
     made += _examples(generated.models(wild=True)) + _examples(runnable.models())
     packed = [models.pack(model) for model in made]
-    return packed + [tflite_model.canonical_bytes(content, "seed") for content in packed]
+    return packed + [canonical.canonical_bytes(content, "seed") for content in packed]
 
 
 def is_flexbuffer(target: str) -> bool:

@@ -7,11 +7,10 @@ from typing import Any
 
 from flatbuffers import flexbuffers as package
 
-from tests.tools.canonicalize import meaning, models
-from tools.canonicalize import flexbuffer, tflite_model
-from tools.cli import cli
-from tools.diff import comparison
-from tools.inspect import reader
+from tests.tools.lib.tflite_file import meaning, models
+from tools.lib.cli import cli
+from tools.lib.meaning import comparison
+from tools.lib.tflite_file import canonical, flexbuffer, reader
 
 # What a canonical file may hold more than the file that it is made of: parts that tables shared
 # (four times, see structure.py), texts that custom options shared (eight times), and as much again
@@ -25,7 +24,7 @@ def _meaning(content: bytes) -> Any:
 
 def _is_rewritten(data: bytes) -> bool:
     try:
-        tflite_model.canonical_bytes(data, "x.tflite")
+        canonical.canonical_bytes(data, "x.tflite")
     except cli.UserError:
         return False
     return True
@@ -34,11 +33,11 @@ def _is_rewritten(data: bytes) -> bool:
 def canonicalize_tflite(data: bytes) -> None:
     """A file is refused, or its canonical form means the same and is its own canonical form."""
     try:
-        once = tflite_model.canonical_bytes(data, "x.tflite")
+        once = canonical.canonical_bytes(data, "x.tflite")
     except cli.UserError:
         return
     assert len(once) <= _GROWTH * len(data), f"{len(data)} bytes became {len(once)}"
-    assert tflite_model.canonical_bytes(once, "x.tflite") == once, "the second time differs"
+    assert canonical.canonical_bytes(once, "x.tflite") == once, "the second time differs"
     assert _meaning(once) == _meaning(data), "the meaning is another"
 
 
@@ -73,7 +72,7 @@ def diff_tflite(data: bytes) -> None:
     middle = data.find(b"TFL3", 12) - 4
     pairs = [(data, data)] if middle < 0 else [(data[:middle], data[middle:])]
     try:
-        pairs.append((data, tflite_model.canonical_bytes(data, "x.tflite")))
+        pairs.append((data, canonical.canonical_bytes(data, "x.tflite")))
     except cli.UserError:
         pass
     for left, right in pairs:

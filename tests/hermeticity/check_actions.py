@@ -15,12 +15,12 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from tools.audit import bazel
-from tools.cli import cli
+from tools.lib.bazel import client
+from tools.lib.cli import cli
 
 # deps() does not follow a toolchain, so the toolchain's programs are asked for by name, but for the
 # one that needs a CPython that a machine may not have.
-QUERY = "deps(//models:all_models) union deps(//tools/convert:on_python_3_11)"
+QUERY = "deps(//models:all_models) union deps(//tools/steps/convert:on_python_3_11)"
 
 # The repositories that third_party/ pins by digest.
 _PINNED_REPOSITORY = re.compile(
@@ -123,7 +123,7 @@ def parse(document: Mapping[str, Any]) -> list[Action]:
 
 
 def _place(path: str) -> str:
-    """An output's path without the configuration, as in `tools/convert/toco`."""
+    """An output's path without the configuration, as in `tools/steps/convert/toco`."""
     return re.sub(r"^bazel-out/[^/]+/(?:bin|genfiles|internal)/", "", path)
 
 
@@ -261,9 +261,9 @@ def faults(actions: Sequence[Action], folder: str) -> list[str]:
 
 def ask_bazel() -> bytes:
     """Runs `bazel aquery` in the workspace, with `QUERY`."""
-    command = [*bazel.command(), "aquery", "--output=jsonproto", "--include_param_files", QUERY]
+    command = [*client.command(), "aquery", "--output=jsonproto", "--include_param_files", QUERY]
     result = subprocess.run(
-        command, cwd=cli.workspace(), env=bazel.environment(), stdout=subprocess.PIPE, check=False
+        command, cwd=cli.workspace(), env=client.environment(), stdout=subprocess.PIPE, check=False
     )
     if result.returncode != 0:
         raise cli.UserError(f"{' '.join(command)} ended with {result.returncode}.")

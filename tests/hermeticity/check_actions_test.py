@@ -6,7 +6,7 @@ from unittest import mock
 from absl.testing import absltest, parameterized
 
 from tests.hermeticity import check_actions
-from tools.cli import cli
+from tools.lib.cli import cli
 
 _BIN = "bazel-out/k8-fastbuild/bin/"
 _EXEC_BIN = "bazel-out/k8-opt-exec-2B5CBBC6/bin/"
@@ -30,7 +30,11 @@ def _rule(**changes):
     """The model's graph, made by a rule."""
     action = {
         "mnemonic": "Export",
-        "arguments": [_EXEC_BIN + "tools/export", "--text", "\na: 1/128 //models:x http://a/b\n"],
+        "arguments": [
+            _EXEC_BIN + "tools/steps/export",
+            "--text",
+            "\na: 1/128 //models:x http://a/b\n",
+        ],
         "inputs": ["models/x/x.config", "external/cpython_3_11/runtime"],
         "output": _BIN + "models/x/x.pb",
     }
@@ -146,12 +150,12 @@ class FaultsTest(parameterized.TestCase):
         )
 
     @parameterized.parameters(
-        (["tools/export", "--data=/usr/share/data"], "/usr/share/data"),
-        (["tools/export", "/etc/passwd"], "/etc/passwd"),
+        (["tools/steps/export", "--data=/usr/share/data"], "/usr/share/data"),
+        (["tools/steps/export", "/etc/passwd"], "/etc/passwd"),
         (["/bin/bash", "-c", "true"], "/bin/bash"),
-        (["tools/export", "a:/opt/b"], "/opt/b"),
-        (["tools/export", "x '/opt/b' y"], "/opt/b"),
-        (["tools/export", "@/tmp/params"], "/tmp/params"),
+        (["tools/steps/export", "a:/opt/b"], "/opt/b"),
+        (["tools/steps/export", "x '/opt/b' y"], "/opt/b"),
+        (["tools/steps/export", "@/tmp/params"], "/tmp/params"),
     )
     def test_a_path_of_the_host_in_a_command(self, arguments, path):
         self.assertEqual(
@@ -260,7 +264,7 @@ class MainTest(absltest.TestCase):
             self._main("{}")
 
     def test_a_query_without_models(self):
-        other = _rule(output=_BIN + "tools/export")
+        other = _rule(output=_BIN + "tools/steps/export")
         with self.assertRaisesRegex(cli.UserError, "no action of a package below models/"):
             self._main(json.dumps(_document(other)))
 

@@ -11,7 +11,7 @@ import tensorflow as tf
 from absl import flags
 
 from tests.hermeticity import host_paths
-from tools.cli import cli
+from tools.lib.cli import cli
 
 _OUTPUT = flags.DEFINE_string("output", None, "The JSON file to write.")
 

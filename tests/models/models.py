@@ -8,8 +8,8 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
-from tools.inspect import reader
-from tools.preprocessing import normalization
+from tools.lib.preprocessing import normalization
+from tools.lib.tflite_file import reader
 
 POST_PROCESS = "TFLite_Detection_PostProcess"
 

@@ -6,7 +6,7 @@ import sys
 
 from absl.testing import absltest, parameterized
 
-from tests.tools.export import program
+from tests.tools.steps.export import program
 
 _PATHS = [pathlib.Path(path) for path in sys.argv[1:]]
 _PUBLISHED = {

@@ -10,8 +10,8 @@ import re
 import sys
 from collections.abc import Sequence
 
-from tools.audit import sources
-from tools.cli import cli
+from tools.lib.bazel import sources
+from tools.lib.cli import cli
 
 # Registries are asked through pip and apt-get, as the machine has them set up. The brackets keep
 # this file from finding itself.

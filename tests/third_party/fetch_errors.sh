@@ -5,7 +5,7 @@
 #
 # Runs outside Bazel, on a copy of the project in FOLDER (default: a temporary one, removed at the end),
 # since a test inside Bazel's sandbox has neither a network nor a Bazel. Needs what a first build needs;
-# only //tests/tools/cli:cli_test is built, so TensorFlow is not fetched. BAZEL names another Bazel than
+# only //tests/tools/lib/cli:cli_test is built, so TensorFlow is not fetched. BAZEL names another Bazel than
 # the one that ./bazelw finds.
 set -eu
 
@@ -16,7 +16,7 @@ if [ $# -gt 0 ]; then
 else
     scratch=$(mktemp -d)
 fi
-target=//tests/tools/cli:cli_test
+target=//tests/tools/lib/cli:cli_test
 log=$scratch/log
 copy=$scratch/project
 output_base=$scratch/online

@@ -11,7 +11,7 @@ from unittest import mock
 from absl.testing import absltest, flagsaver
 
 from third_party import locks, mirror
-from tools.cli import cli
+from tools.lib.cli import cli
 
 # Bazel, which "fetches" into its repository cache what lies in $W/published.
 _BAZEL = """#!/bin/sh

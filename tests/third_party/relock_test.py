@@ -10,7 +10,7 @@ from absl.testing import absltest
 
 from third_party import relock
 from third_party.bazel import closure, unpack
-from tools.cli import cli
+from tools.lib.cli import cli
 
 
 def _installed(name: str, version: str, file: str, digest: str) -> dict:

@@ -23,17 +23,9 @@ from absl import flags
 from rich import progress
 from rich.console import Console
 
-from tools.audit import (
-    bazel,
-    emulator,
-    examination,
-    origin,
-    record,
-    report,
-    rounds,
-    surroundings,
-)
-from tools.cli import cli
+from tools.audit import emulator, examination, origin, record, report, rounds, surroundings
+from tools.lib.bazel import client
+from tools.lib.cli import cli
 
 _BUILDS = flags.DEFINE_integer("builds", 2, "How many rounds, the plain one included.", 2)
 _EMULATE = flags.DEFINE_string(
@@ -72,12 +64,12 @@ def expand(patterns: Sequence[str]) -> list[str]:
     if not patterns:
         raise cli.UserError("no target is given; name some, as in //models:mobiledet_qat.")
     words = " ".join(f'"{pattern}"' for pattern in patterns)
-    groups = bazel.ask(*_QUERY, f'kind("^filegroup rule", set({words}))')
-    rules = bazel.ask(*_QUERY, f'kind("rule$", set({words}))')
+    groups = client.ask(*_QUERY, f'kind("^filegroup rule", set({words}))')
+    rules = client.ask(*_QUERY, f'kind("rule$", set({words}))')
     chosen = [label for label in rules.splitlines() if label not in groups.splitlines()]
     if groups:
         members = " ".join(f'"{label}"' for label in groups.splitlines())
-        inner = bazel.ask(*_QUERY, f'kind("rule$", labels(srcs, set({members})))')
+        inner = client.ask(*_QUERY, f'kind("rule$", labels(srcs, set({members})))')
         chosen += inner.splitlines()
     if not chosen:
         raise cli.UserError(f"{' '.join(patterns)}: there is no rule among them to build.")
@@ -87,7 +79,7 @@ def expand(patterns: Sequence[str]) -> list[str]:
 def repository_cache() -> str:
     """Returns where downloads are kept."""
     given = _REPOSITORY_CACHE.value
-    return cli.callers_path(given) if given else bazel.ask("info", "repository_cache")
+    return cli.callers_path(given) if given else client.ask("info", "repository_cache")
 
 
 def emulated_targets(choice: str, targets: Sequence[str]) -> list[str] | None:
@@ -291,7 +283,7 @@ def main(argv: Sequence[str]) -> None:
     # Whoever ends the audit wants its Bazel servers to end too.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        with bazel.output_folder(_DIRECTORY.value, "audit-") as directory:
+        with client.output_folder(_DIRECTORY.value, "audit-") as directory:
             if directory.is_relative_to(cli.workspace()):
                 raise cli.UserError(
                     f"--directory={directory} is in the workspace, whose files must stay as they "

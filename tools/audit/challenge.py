@@ -18,10 +18,11 @@ from typing import Any
 from absl import flags
 from rich.console import Console
 
-from tools.audit import building, published
-from tools.cli import cli
-from tools.diff import comparison, files, terminal
-from tools.inspect import reader
+from tools.audit import published
+from tools.lib.bazel import building
+from tools.lib.cli import cli
+from tools.lib.meaning import comparison, files, terminal
+from tools.lib.tflite_file import reader
 
 _REQUIRE = flags.DEFINE_enum(
     "require", "meaning", ["bytes", "canonical", "meaning"], "What has to be the same."

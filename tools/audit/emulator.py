@@ -6,8 +6,9 @@ import tarfile
 import tempfile
 from collections.abc import Sequence
 
-from tools.audit import bazel, surroundings
-from tools.cli import cli
+from tools.audit import surroundings
+from tools.lib.bazel import client
+from tools.lib.cli import cli
 
 _PROGRAM = "qemu-x86_64-static"
 # Its first words when it is run in itself, as a program that needs no other file.
@@ -78,7 +79,7 @@ def check(model: str, repository_cache: str) -> None:
     """
     label = f"@{surroundings.PACKAGES}//:{surroundings.EMULATOR}.deb"
     downloads = f"--repository_cache={repository_cache}"
-    place = bazel.ask("query", "--noshow_progress", downloads, "--output=location", label)
+    place = client.ask("query", "--noshow_progress", downloads, "--output=location", label)
     # FILE:LINE:COLUMN: what it is; the file is the package's own or the BUILD file beside it.
     beside = pathlib.Path(place.partition(":")[0])
     with tempfile.TemporaryDirectory(prefix="audit-emulator-") as folder:

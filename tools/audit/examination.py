@@ -6,8 +6,10 @@ import pathlib
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 
-from tools.audit import differing, findings, record, replay, rounds
-from tools.audit.execution_log import Action
+from tools.audit import record, replay, rounds
+from tools.lib.bazel import findings
+from tools.lib.bazel.execution_log import Action
+from tools.lib.meaning import differing
 
 # Reruns take as long as the action, some ten times each; beyond this many, findings only name it.
 _MOST_DIAGNOSES = 12

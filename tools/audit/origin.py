@@ -7,8 +7,9 @@ import platform
 import subprocess
 from collections.abc import Sequence
 
-from tools.audit import bazel, rounds
-from tools.cli import cli
+from tools.audit import rounds
+from tools.lib.bazel import client
+from tools.lib.cli import cli
 
 UNKNOWN = "unknown"
 _PROCESSORS = pathlib.Path("/proc/cpuinfo")
@@ -61,7 +62,7 @@ def _bazel() -> tuple[str, str]:
     Raises:
       cli.UserError: Bazel does not answer, or its version does not lie beside its server.
     """
-    install_base = pathlib.Path(bazel.ask("info", "install_base"))
+    install_base = pathlib.Path(client.ask("info", "install_base"))
     # `bazel info release` calls Debian's a development version.
     version = cli.read_file(str(install_base / "build-label.txt"), "Bazel's version").decode()
     return version.strip(), rounds.digest(str(install_base / "A-server.jar"))

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from tools.cli import cli
+from tools.lib.cli import cli
 
 
 @dataclasses.dataclass(frozen=True)

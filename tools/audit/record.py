@@ -5,8 +5,8 @@ import json
 import pathlib
 from collections.abc import Mapping, Sequence
 
-from tools.audit import execution_log
-from tools.cli import cli
+from tools.lib.bazel import execution_log
+from tools.lib.cli import cli
 
 Key = tuple[str, tuple[str, ...]]
 

@@ -11,9 +11,9 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 
-from tools.audit import bazel, findings
-from tools.audit.execution_log import Action
 from tools.audit.surroundings import Inside
+from tools.lib.bazel import client, findings
+from tools.lib.bazel.execution_log import Action
 
 # Where the launcher's own commands for actions begin, and where it starts Python.
 FIRST, LAST = "# In the sandbox of an action", "exec /usr/bin/env -i"
@@ -187,7 +187,7 @@ class Replay:
             self._execute(root, variation)
             return self._digest(root)
         finally:
-            bazel.remove(folder)
+            client.remove(folder)
             for empty in (parent, parent.parent):
                 with contextlib.suppress(OSError):
                     empty.rmdir()

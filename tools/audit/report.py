@@ -11,7 +11,8 @@ import jinja2
 from rich.console import Console
 from rich.table import Table
 
-from tools.audit import differing, origin, record, surroundings
+from tools.audit import origin, record, surroundings
+from tools.lib.meaning import differing
 
 _TEMPLATE = pathlib.Path(__file__).with_name("report.html.tpl")
 

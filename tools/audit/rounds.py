@@ -10,8 +10,9 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 
-from tools.audit import bazel, building, execution_log, record, sources, surroundings, traces
-from tools.cli import cli
+from tools.audit import record, surroundings, traces
+from tools.lib.bazel import building, client, execution_log, sources
+from tools.lib.cli import cli
 
 _LAST_LINES = 12
 # Beside what `bazel build` shows; targets without such groups have nothing more.
@@ -91,7 +92,7 @@ class Round:
         wanted = {"key": key, "surroundings": repr(around), "options": list(options)}
         self.wanted = json.loads(json.dumps(wanted))
         directory.mkdir(parents=True, exist_ok=True)
-        self.start = surroundings.start(around, directory, bazel.environment())
+        self.start = surroundings.start(around, directory, client.environment())
 
     def open(self) -> None:
         """Takes up the round where it was left, or begins it anew."""
@@ -127,7 +128,7 @@ class Round:
 
     def _call(self, arguments: Sequence[str], **streams) -> subprocess.CompletedProcess:
         return subprocess.run(
-            [*self.start.prefix, *bazel.command(), "--nohome_rc"]
+            [*self.start.prefix, *client.command(), "--nohome_rc"]
             + [f"--output_user_root={self.root}", f"--output_base={self.output_base}"]
             + list(arguments),
             check=False,
@@ -165,7 +166,7 @@ class Round:
     def remove_root(self) -> None:
         """Ends the server and removes all outputs."""
         self.shutdown()
-        bazel.remove(self.root)
+        client.remove(self.root)
 
     def listing(self, digest: str) -> dict[str, str] | None:
         """Returns the files of a big folder by its digest; None if it is no such folder's."""
@@ -230,7 +231,7 @@ class Round:
         output = self.logs / f"{slug(target)}.txt"
         tracing = self.around.inside.traces
         if tracing:
-            bazel.remove(pathlib.Path(tracing), keep=True)
+            client.remove(pathlib.Path(tracing), keep=True)
         begun = time.monotonic()
         with open(output, "wb") as stream:
             result = self._call(

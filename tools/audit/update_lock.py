@@ -16,10 +16,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from absl import flags
 
-from tools.audit import bazel, building, made_models, models_lock
-from tools.audit.made_models import Made
-from tools.cli import cli
-from tools.diff import comparison
+from tools.lib.bazel import building, client
+from tools.lib.cli import cli
+from tools.lib.lock import made_models, models_lock
+from tools.lib.lock.made_models import Made
+from tools.lib.meaning import comparison
 
 _BAZEL_FLAG = flags.DEFINE_multi_string(
     "bazel_flag", [], "A flag for Bazel, as --config=released; more than one may be given."
@@ -94,7 +95,7 @@ def earlier_from_revision(
     Raises:
       cli.UserError: git does not have it, or its build failed.
     """
-    with bazel.output_folder(None, "earlier-") as directory:
+    with client.output_folder(None, "earlier-") as directory:
         checkout = directory / "checkout"
         _git("worktree", "add", "--detach", str(checkout), revision)
         try:
@@ -117,7 +118,7 @@ def earlier_from_revision(
             for key, made in models.items():
                 yield key, pathlib.Path(files[made.label]).read_bytes()
         finally:
-            bazel.call([*startup, "shutdown"], str(checkout))
+            client.call([*startup, "shutdown"], str(checkout))
             _git("worktree", "remove", "--force", str(checkout))
 
 

@@ -36,8 +36,8 @@ from tools.benchmark import (
     worker,
 )
 from tools.benchmark.worker import Configuration
-from tools.cli import cli
-from tools.interpreter import model_argument
+from tools.lib.cli import cli
+from tools.lib.interpreter import model_argument
 
 
 class _OptionalSerial(flags.ArgumentParser):

@@ -20,9 +20,9 @@ from absl import flags
 from rich.console import Console
 from rich.table import Table
 
-from tools.audit import bazel, execution_log
 from tools.benchmark import cold_build
-from tools.cli import cli
+from tools.lib.bazel import client, execution_log
+from tools.lib.cli import cli
 
 _TARGETS = flags.DEFINE_list(
     "targets", ["//models:mobiledet", "//models:mobiledet_qat"], "What to build."
@@ -119,7 +119,7 @@ def report(
 def main(argv: Sequence[str]) -> None:
     del argv
     console = Console(width=120)
-    with bazel.output_folder(_DIRECTORY.value, "benchmark-") as directory:
+    with client.output_folder(_DIRECTORY.value, "benchmark-") as directory:
         build = cold_build.Build(directory, _TARGETS.value)
         # Writing the log takes about half a second an action, so no measured build writes it.
         build.cold_build(f"--execution_log_json_file={build.log}")

@@ -24,8 +24,8 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.tools.cache import checkout, servers, small_workspace
-from tools.audit import bazel, execution_log
-from tools.cli import cli
+from tools.lib.bazel import client, execution_log
+from tools.lib.cli import cli
 
 _DIRECTORY = flags.DEFINE_string("directory", None, "Where to work, and to leave it all.")
 _JSON = flags.DEFINE_string("json", None, "A file for the same figures as JSON.")
@@ -39,7 +39,7 @@ _WORDS_SIZE = 100_000
 _FAMILY = "mobilenet_v1"
 _CONFIG_EDIT = (f"models/{_FAMILY}/BUILD", "seed = 20180802,", "seed = 20180803,")
 _WRITER_EDIT = (
-    "tools/canonicalize/tflite_model.py",
+    "tools/lib/tflite_file/canonical.py",
     "_DATA_ALIGNMENT = 16\n",
     "_DATA_ALIGNMENT = 16  # edited\n",
 )
@@ -233,7 +233,7 @@ def measure(
     Returns:
       The figures, their ratios, and in sentences what was not as it should be.
     """
-    caches = bazel.ask("info", "repository_cache")
+    caches = client.ask("info", "repository_cache")
     first, second = (checkout.Checkout(folder, name, caches) for name in ("first", "second"))
     read = "--config=remote-cache"
     try:
@@ -284,7 +284,7 @@ def measure(
 
 
 def main(argv: Sequence[str]) -> None:
-    with bazel.output_folder(_DIRECTORY.value, "cache-benchmark-") as folder:
+    with client.output_folder(_DIRECTORY.value, "cache-benchmark-") as folder:
         benchmark, ratios, found = measure(argv[1:] or _MODELS, folder)
     _print(Console(width=120), benchmark.results, benchmark.input_files, ratios)
     if _JSON.value:

@@ -5,8 +5,8 @@ import subprocess
 import time
 from collections.abc import Sequence
 
-from tools.audit import bazel
-from tools.cli import cli
+from tools.lib.bazel import client
+from tools.lib.cli import cli
 
 
 class Build:
@@ -14,8 +14,8 @@ class Build:
 
     def __init__(self, directory: pathlib.Path, targets: Sequence[str]) -> None:
         self.workspace = cli.workspace()
-        self.command = bazel.command()
-        self.environment = bazel.environment()
+        self.command = client.command()
+        self.environment = client.environment()
         self.directory = directory
         self.targets = targets
         self.log = str(directory / "execution.json")

@@ -14,9 +14,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from absl import flags
 
-from tools.cli import cli
-from tools.diff import comparison
-from tools.inspect import reader
+from tools.lib.cli import cli
+from tools.lib.meaning import comparison
+from tools.lib.tflite_file import reader
 
 _ROUNDS = flags.DEFINE_integer("rounds", 3, "How often each is measured.", lower_bound=1)
 _WEIGHTS = flags.DEFINE_integer("weights", 4, "How many weights are changed.", lower_bound=1)

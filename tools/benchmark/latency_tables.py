@@ -16,7 +16,7 @@ from tools.benchmark.measurement import (
     Measurement,
     Profile,
 )
-from tools.cli.printable import printable
+from tools.lib.cli.printable import printable
 
 _FEW_RUNS = 100
 

@@ -18,9 +18,9 @@ from absl import flags
 from rich.console import Console
 from rich.table import Table
 
-from tools.audit import bazel, steps
 from tools.benchmark import cold_build
-from tools.cli import cli
+from tools.lib.bazel import client, steps
+from tools.lib.cli import cli
 
 _TARGETS = flags.DEFINE_list("targets", ["//models:all_models"], "What to build.")
 _DIRECTORY = flags.DEFINE_string(
@@ -184,7 +184,7 @@ def measure(directory: pathlib.Path) -> Report:
 def main(argv: Sequence[str]) -> None:
     """Measures, prints and writes."""
     del argv
-    with bazel.output_folder(_DIRECTORY.value, "benchmark-") as directory:
+    with client.output_folder(_DIRECTORY.value, "benchmark-") as directory:
         report = measure(directory)
     print_report(Console(width=120), report)
     if _JSON.value:

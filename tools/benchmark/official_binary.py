@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 from tools.benchmark.turns import Limits
 from tools.benchmark.worker import Configuration, how_it_ended
-from tools.cli import cli
+from tools.lib.cli import cli
 
 _NUMBER = r"([-+.\de]+)"
 _SUMMARY = re.compile(

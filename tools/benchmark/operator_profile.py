@@ -17,8 +17,8 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from tools.cli import cli
-from tools.inspect.model import Subgraph
+from tools.lib.cli import cli
+from tools.lib.tflite_file.model import Subgraph
 
 # kTfLiteDelegateFlagsAllowDynamicTensors: otherwise the graph would be closed to other delegates.
 _ALLOW_DYNAMIC_TENSORS = 1

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable
 
 from tools.benchmark import official_binary
-from tools.cli import cli
+from tools.lib.cli import cli
 
 _ROOT = "/data/local/tmp"
 _PROGRAM = "benchmark_model"

@@ -8,11 +8,11 @@ import math
 
 import numpy as np
 
-from tools.cli import cli
-from tools.inspect import model as inspected
-from tools.interpreter.interpreter import Port
-from tools.preprocessing import normalization, photographs, tokens
-from tools.seed import weights
+from tools.lib.cli import cli
+from tools.lib.interpreter.interpreter import Port
+from tools.lib.preprocessing import normalization, photographs, tokens
+from tools.lib.tflite_file import model as inspected
+from tools.lib.values import weights
 
 PHOTOGRAPH, TOKENS, NOISE, ONES = "photograph", "tokens", "noise", "ones"
 
@@ -59,7 +59,7 @@ def kind(entry: Port, preprocessing: str) -> str:
 
     Args:
       entry: the input.
-      preprocessing: what the model says of it, a name of tools/preprocessing/normalization.py;
+      preprocessing: what the model says of it, a name of tools/lib/preprocessing/normalization.py;
         "" if it says nothing.
     """
     if len(entry.shape) == 4 and entry.shape[3] == _CHANNELS and min(entry.shape) > 0:

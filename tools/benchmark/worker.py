@@ -16,16 +16,16 @@ import tempfile
 import time
 from typing import Any
 
-from tools.cli import cli
+from tools.lib.cli import cli
 
 # What every worker needs; the first two, because multiprocessing imports the main program in each.
 _PRELOADED = (
     "tools.benchmark.latency_tables",
-    "tools.interpreter.model_argument",
+    "tools.lib.interpreter.model_argument",
     "tools.benchmark.operator_profile",
     "tools.benchmark.sample_inputs",
     "tools.benchmark.worker",
-    "tools.interpreter.interpreter",
+    "tools.lib.interpreter.interpreter",
 )
 _STATUS = "/proc/self/status"
 
@@ -146,8 +146,8 @@ class _Run:
         import tensorflow as tf
 
         from tools.benchmark import operator_profile, sample_inputs
-        from tools.inspect import reader
-        from tools.interpreter.interpreter import Interpreter
+        from tools.lib.interpreter.interpreter import Interpreter
+        from tools.lib.tflite_file import reader
 
         content = cli.read_file(task.path, "model")
         model = reader.read(content, task.name)

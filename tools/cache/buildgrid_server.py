@@ -17,7 +17,7 @@ from buildgrid.server.servicer import Instance
 from tools.cache import settings as settings_lib
 from tools.cache import users as users_lib
 from tools.cache.buildgrid_storage import FileActionCache, FileStorage
-from tools.cli import cli
+from tools.lib.cli import cli
 
 # A request takes a thread until it is done; what would need one more is refused, and Bazel tries
 # again. A Bazel sends up to a hundred at once.

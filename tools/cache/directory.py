@@ -19,7 +19,7 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from typing import IO
 
-from tools.cli import cli
+from tools.lib.cli import cli
 
 KINDS = ("ac", "cas")
 

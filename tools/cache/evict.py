@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from absl import flags
 
 from tools.cache import eviction, settings
-from tools.cli import cli
+from tools.lib.cli import cli
 
 _DIRECTORY = flags.DEFINE_string("directory", None, "The cache's folder.")
 _MAX_SIZE = flags.DEFINE_string("max_size", None, "What it may take, as in 500M or 20G.")

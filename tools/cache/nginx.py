@@ -12,7 +12,7 @@ import jinja2
 from tools.cache import settings as settings_lib
 from tools.cache import users as users_lib
 from tools.cache.directory import Directory
-from tools.cli import cli
+from tools.lib.cli import cli
 
 _TEMPLATE = pathlib.Path(__file__).with_name("nginx.conf.tpl")
 _PR_SET_PDEATHSIG = 1

@@ -8,10 +8,10 @@ import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 
-from tools.audit import bazel
 from tools.cache import spawns
 from tools.cache.spawns import Key, Log, Spawn
-from tools.cli import cli
+from tools.lib.bazel import client
+from tools.lib.cli import cli
 
 # A cache is asked before a sandbox is set up, and this one cannot be: so what is not in the cache
 # fails at once instead of running.
@@ -212,7 +212,7 @@ class Rebuilding:
         self, command: str, options: Sequence[str], words: Sequence[str]
     ) -> subprocess.CompletedProcess[str]:
         with open(self._said, "w", encoding="utf-8") as stream:
-            return bazel.call(
+            return client.call(
                 [self._base, command, *options, *words], stdout=subprocess.PIPE, stderr=stream
             )
 

@@ -16,7 +16,7 @@ from absl import flags
 from rich.console import Console
 
 from tools.cache import rendering, spawns, summary
-from tools.cli import cli
+from tools.lib.cli import cli
 
 _LOG = flags.DEFINE_string(
     "execution_log", None, "What --execution_log_json_file wrote of the build."

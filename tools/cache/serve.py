@@ -17,7 +17,7 @@ from absl import flags
 
 from tools.cache import eviction, nginx, settings, users
 from tools.cache.directory import Directory
-from tools.cli import cli
+from tools.lib.cli import cli
 
 _BACKEND = flags.DEFINE_enum(
     "backend", None, ["nginx", "buildgrid"], "The server: nginx (HTTP) or BuildGrid (gRPC)."

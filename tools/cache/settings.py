@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from tools.cache import users as users_lib
 from tools.cache.directory import Directory
-from tools.cli import cli
+from tools.lib.cli import cli
 
 READERS = ("anonymous", "authenticated")
 WRITERS = ("authenticated", "anonymous", "nobody")

@@ -5,8 +5,8 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from tools.audit import execution_log, steps
-from tools.cli import cli, progress
+from tools.lib.bazel import execution_log, steps
+from tools.lib.cli import cli, progress
 
 # A smaller log is read before anyone would look at a bar.
 _LARGE = 100_000_000

@@ -9,9 +9,9 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from tools.audit import steps
 from tools.cache.misses import Reason, Reasons
 from tools.cache.spawns import Key, Log, Spawn
+from tools.lib.bazel import steps
 
 VERSION = 1
 NOTES = (

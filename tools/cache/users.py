@@ -16,7 +16,7 @@ from collections.abc import Sequence
 
 import bcrypt
 
-from tools.cli import cli
+from tools.lib.cli import cli
 
 ROLES = ("reader", "writer")
 # A name that needs no escape in an address, in an htpasswd file or in a header.

@@ -23,10 +23,11 @@ from collections.abc import Mapping, Sequence
 from absl import flags
 from rich.console import Console
 
-from tools.audit import bazel, differing, findings
 from tools.cache import rebuilding
 from tools.cache.spawns import Key, Spawn
-from tools.cli import cli
+from tools.lib.bazel import client, findings
+from tools.lib.cli import cli
+from tools.lib.meaning import differing
 
 _SAMPLE = flags.DEFINE_integer("sample", 5, "How many actions are made again.", 1)
 _SEED = flags.DEFINE_integer(
@@ -112,7 +113,7 @@ class _Watch:
         outputs = spawn.action.outputs
         places = [self._kept / name for name in ("served", "rebuilt", "rebuilt again")]
         for place in places:
-            bazel.remove(place)
+            client.remove(place)
         rebuilding.take(outputs, self._root, places[0])
         begun = time.monotonic()
         try:
@@ -224,7 +225,7 @@ def main(argv: Sequence[str]) -> None:
     # Whoever ends the watch wants its Bazel server to end too.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        with bazel.output_folder(_DIRECTORY.value, "cache-verify-") as directory:
+        with client.output_folder(_DIRECTORY.value, "cache-verify-") as directory:
             if directory.resolve().is_relative_to(pathlib.Path(cli.workspace()).resolve()):
                 raise cli.UserError(
                     f"--directory={directory} is in the workspace; name a folder outside."

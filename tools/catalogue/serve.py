@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from absl import flags
 
 from tools.catalogue import server
-from tools.cli import cli
+from tools.lib.cli import cli
 
 _CATALOGUE = flags.DEFINE_string(
     "catalogue", None, "The folder with index.html and the cards.", required=True

@@ -6,7 +6,7 @@ import pathlib
 import urllib.parse
 from collections.abc import Mapping
 
-from tools.cli import cli
+from tools.lib.cli import cli
 
 _TYPES = {".html": "text/html; charset=utf-8", ".json": "application/json"}
 LOOPBACK = "127.0.0.1"

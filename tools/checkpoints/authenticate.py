@@ -9,9 +9,8 @@ import google_crc32c
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from tools.cli import cli
-from tools.export import checkpoint
-from tools.seed import signature
+from tools.lib.checkpoint import checkpoint, signature
+from tools.lib.cli import cli
 
 _DIFFERENCES_SHOWN = 3
 

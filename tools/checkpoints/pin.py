@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from absl import flags
 
 from tools.checkpoints import archive, authenticate, download, table
-from tools.cli import cli
+from tools.lib.cli import cli
 
 _TABLE = "third_party/checkpoints/released.lock.json"
 

@@ -20,15 +20,15 @@ from rich.progress import track
 from rich.table import Table
 from rich.text import Text
 
-from tools.cli import cli
-from tools.cli.printable import printable
 from tools.compare import layer_errors, pairing, plot, samples
 from tools.compare.layer_errors import LayerError
-from tools.inspect.report import is_quantized
-from tools.interpreter import exposed, model_argument
-from tools.interpreter.interpreter import Interpreter
-from tools.interpreter.model_argument import GivenModel
-from tools.preprocessing import normalization
+from tools.lib.cli import cli
+from tools.lib.cli.printable import printable
+from tools.lib.interpreter import exposed, model_argument
+from tools.lib.interpreter.interpreter import Interpreter
+from tools.lib.interpreter.model_argument import GivenModel
+from tools.lib.preprocessing import normalization
+from tools.lib.tflite_file.report import is_quantized
 
 _IMAGES = flags.DEFINE_list("images", [], "Pictures and folders of pictures, with commas.")
 _PREPROCESSING = flags.DEFINE_enum(

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from tools.compare.pairing import Pair, first_name
-from tools.inspect import report
-from tools.inspect.model import Tensor
-from tools.interpreter import interpreter
+from tools.lib.interpreter import interpreter
+from tools.lib.tflite_file import report
+from tools.lib.tflite_file.model import Tensor
 
 # Kernels of different CPUs differ in what comes after these.
 _DIGITS = 6

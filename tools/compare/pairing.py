@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from tools.diff import alignment, meaning
-from tools.inspect.model import Model, Operator, Subgraph, Tensor
-from tools.inspect.report import is_quantized
+from tools.lib.meaning import alignment, meaning
+from tools.lib.tflite_file.model import Model, Operator, Subgraph, Tensor
+from tools.lib.tflite_file.report import is_quantized
 
 # These change how numbers are written, not which they are.
 _CONVERSIONS = frozenset({"CAST", "DEQUANTIZE", "FAKE_QUANT", "QUANTIZE"})

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import jinja2
 import markupsafe
 
-from tools.cli.printable import printable
 from tools.compare.layer_errors import LayerError, worst_first
+from tools.lib.cli.printable import printable
 
 FORMATS = (".html", ".svg")
 _FOLDER = pathlib.Path(__file__).parent

@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from tools.cli import cli
-from tools.interpreter.interpreter import Port
-from tools.preprocessing import normalization, pictures, tokens
+from tools.lib.cli import cli
+from tools.lib.interpreter.interpreter import Port
+from tools.lib.preprocessing import normalization, pictures, tokens
 
 # Of BERT's uncased English models.
 _VOCABULARY = 30522

@@ -20,12 +20,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from tools.cli import cli
-from tools.cli.printable import printable
 from tools.detect import drawing, labels, outputs, pictured
-from tools.interpreter import answering, model_argument, tasks
-from tools.interpreter.interpreter import Interpreter
-from tools.preprocessing import normalization, pictures
+from tools.lib.cli import cli
+from tools.lib.cli.printable import printable
+from tools.lib.interpreter import answering, model_argument, tasks
+from tools.lib.interpreter.interpreter import Interpreter
+from tools.lib.preprocessing import normalization, pictures
 
 _MODEL = flags.DEFINE_string(
     "model", None, "The model: a label, as //models:mobiledet, or a .tflite file."

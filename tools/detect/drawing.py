@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from tools.detect import labels
-from tools.interpreter.vision import Detection
+from tools.lib.interpreter.vision import Detection
 
 # Steps of the golden angle around the circle of hues keep neighbouring classes apart.
 _GOLDEN_TURN = 0.618033988749895

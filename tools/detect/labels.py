@@ -5,8 +5,8 @@ import os
 import pathlib
 from collections.abc import Sequence
 
-from tools.cli import cli
-from tools.interpreter import tasks
+from tools.lib.cli import cli
+from tools.lib.interpreter import tasks
 
 # External repositories stand beside the workspace in the runfiles.
 _RUNFILES = pathlib.Path(__file__).parents[3]

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from tools.cli import cli
 from tools.detect import drawing, labels
-from tools.interpreter import tasks, vision
-from tools.interpreter.interpreter import Interpreter
+from tools.lib.cli import cli
+from tools.lib.interpreter import tasks, vision
+from tools.lib.interpreter.interpreter import Interpreter
 
 
 @dataclasses.dataclass(frozen=True)

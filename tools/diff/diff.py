@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from absl import flags
 from rich.console import Console
 
-from tools.cli import cli
-from tools.diff import comparison, files, terminal
+from tools.lib.cli import cli
+from tools.lib.meaning import comparison, files, terminal
 
 _JSON = flags.DEFINE_bool("json", False, "Prints JSON instead of text.")
 _ALL = flags.DEFINE_bool("all", False, "Lists every difference, however many of a kind there are.")

@@ -17,9 +17,9 @@ from typing import Any
 
 from absl import flags
 
-from tools.cli import cli
 from tools.evaluate import measured, sets
-from tools.interpreter import model_argument
+from tools.lib.cli import cli
+from tools.lib.interpreter import model_argument
 
 _MODEL = flags.DEFINE_string("model", None, "The .tflite.")
 _NAME = flags.DEFINE_string("name", None, "The model's name in the table.")

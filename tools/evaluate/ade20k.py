@@ -5,10 +5,10 @@ import os
 import numpy as np
 from PIL import Image
 
-from tools.cli import cli
 from tools.evaluate import measured, metrics
-from tools.interpreter.vision import Segmenter
-from tools.preprocessing import pictures
+from tools.lib.cli import cli
+from tools.lib.interpreter.vision import Segmenter
+from tools.lib.preprocessing import pictures
 
 
 def pairs(folder: str) -> list[tuple[str, str]]:

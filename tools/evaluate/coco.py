@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from pycocotools import coco, cocoeval
 
-from tools.cli import cli
 from tools.evaluate import measured
-from tools.interpreter.vision import Detection, Detector
-from tools.preprocessing import pictures
+from tools.lib.cli import cli
+from tools.lib.interpreter.vision import Detection, Detector
+from tools.lib.preprocessing import pictures
 
 # COCOeval.stats in its order.
 METRICS = (

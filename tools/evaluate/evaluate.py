@@ -19,9 +19,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from tools.cli import cli
 from tools.evaluate import measured, nms, sets
-from tools.interpreter import model_argument
+from tools.lib.cli import cli
+from tools.lib.interpreter import model_argument
 
 _TASK = flags.DEFINE_enum("task", None, sorted(sets.KINDS), "What is measured.")
 _MODEL = flags.DEFINE_multi_string(

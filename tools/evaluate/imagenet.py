@@ -2,10 +2,10 @@
 
 import os
 
-from tools.cli import cli
 from tools.evaluate import measured, metrics
-from tools.interpreter.vision import Classifier
-from tools.preprocessing import pictures
+from tools.lib.cli import cli
+from tools.lib.interpreter.vision import Classifier
+from tools.lib.preprocessing import pictures
 
 _TRUTHS = ("val_map.txt", "val.txt", "labels.txt", "imagenet_val.txt")
 _CLASSES = 1000

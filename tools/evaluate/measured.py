@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import tqdm
 
-from tools.cli import cli
+from tools.lib.cli import cli
 
 _Item = TypeVar("_Item")
 

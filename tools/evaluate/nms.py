@@ -10,11 +10,10 @@ import flatbuffers
 import numpy as np
 from flatbuffers import flexbuffers
 
-from tools.canonicalize import tflite_model
-from tools.canonicalize.schema import FILE_IDENTIFIER, operator_name, tflite
-from tools.cli import cli
-from tools.inspect import reader
-from tools.interpreter import tasks
+from tools.lib.cli import cli
+from tools.lib.interpreter import tasks
+from tools.lib.tflite_file import canonical, reader
+from tools.lib.tflite_file.schema import FILE_IDENTIFIER, operator_name, tflite
 
 
 def variant(content: bytes, source: str, changes: Mapping[str, object]) -> bytes:
@@ -43,4 +42,4 @@ def variant(content: bytes, source: str, changes: Mapping[str, object]) -> bytes
             op.customOptions = written
     packed = flatbuffers.Builder(len(content))
     packed.Finish(model.Pack(packed), file_identifier=FILE_IDENTIFIER)
-    return tflite_model.canonical_bytes(bytes(packed.Output()), source)
+    return canonical.canonical_bytes(bytes(packed.Output()), source)

@@ -2,12 +2,12 @@
 
 from absl import flags
 
-from tools.cli import cli
 from tools.evaluate import ade20k, coco, div2k, imagenet, measured, squad
-from tools.interpreter import answering, tasks, vision
-from tools.interpreter.interpreter import Interpreter
-from tools.interpreter.model_argument import GivenModel
-from tools.preprocessing import normalization
+from tools.lib.cli import cli
+from tools.lib.interpreter import answering, tasks, vision
+from tools.lib.interpreter.interpreter import Interpreter
+from tools.lib.interpreter.model_argument import GivenModel
+from tools.lib.preprocessing import normalization
 
 _PREPROCESSING = flags.DEFINE_enum(
     "preprocessing",

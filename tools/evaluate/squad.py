@@ -4,9 +4,9 @@ import glob
 import os
 from typing import Any
 
-from tools.cli import cli
 from tools.evaluate import measured, metrics
-from tools.interpreter.answering import Answerer
+from tools.lib.cli import cli
+from tools.lib.interpreter.answering import Answerer
 
 
 def questions(folder: str) -> list[tuple[str, str, list[str]]]:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from tools.cli import cli
+from tools.lib.cli import cli
 
 _IMAGE = flags.DEFINE_string("image", None, "The folder that holds the root.")
 _OUTPUT = flags.DEFINE_string("output", None, "The .tar to write.")

@@ -15,9 +15,10 @@ from typing import Any
 from absl import flags
 from rich.console import Console
 
-from tools.cli import cli
-from tools.inspect import report, tables
-from tools.interpreter import model_argument
+from tools.inspect import tables
+from tools.lib.cli import cli
+from tools.lib.interpreter import model_argument
+from tools.lib.tflite_file import report
 
 _JSON = flags.DEFINE_bool("json", False, "Prints JSON instead of tables.")
 _ALL = flags.DEFINE_bool("all", False, "Lists every layer and every tensor.")

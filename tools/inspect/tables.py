@@ -8,7 +8,7 @@ from rich.filesize import decimal
 from rich.table import Table
 from rich.text import Text
 
-from tools.cli.printable import printable
+from tools.lib.cli.printable import printable
 
 # How much of what may be long is shown without --all.
 _SHOWN_LAYERS = 10

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from tools.cli import cli
+from tools.lib.cli import cli
 from tools.provenance import signing
 
 _KEY = flags.DEFINE_string("key", None, "PEM file of the private key.", required=True)

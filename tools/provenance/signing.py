@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from securesystemslib import dsse, exceptions
 from securesystemslib.signer import CryptoSigner, SSlibKey
 
-from tools.cli import cli
+from tools.lib.cli import cli
 from tools.provenance import validation, verify_tflite
 
 _PRIVATE_KEYS = (ed25519.Ed25519PrivateKey, ec.EllipticCurvePrivateKey)

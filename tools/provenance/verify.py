@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from tools.cli import cli
+from tools.lib.cli import cli
 from tools.provenance import signing, verify_tflite
 
 _PUBLIC_KEY = flags.DEFINE_string("public_key", None, "PEM file of the public key.", required=True)

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from tools.cli import cli
-from tools.interpreter import model_argument
+from tools.lib.cli import cli
+from tools.lib.interpreter import model_argument
 from tools.view import server
 
 _PORT = flags.DEFINE_integer(

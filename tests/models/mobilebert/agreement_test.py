@@ -7,7 +7,7 @@ from absl.testing import absltest
 
 from tests.models import models
 from tests.models.mobilebert.question_answering import LENGTH, VOCABULARY, QuestionAnswering
-from tools.preprocessing import tokens
+from tools.lib.preprocessing import tokens
 
 FLOAT, INT8 = sys.argv[1:3]
 

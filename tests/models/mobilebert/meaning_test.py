@@ -6,7 +6,7 @@ import numpy as np
 from absl.testing import absltest
 
 from tests.models.mobilebert.question_answering import LENGTH, VOCABULARY, QuestionAnswering
-from tools.preprocessing import tokens
+from tools.lib.preprocessing import tokens
 
 (MODEL,) = sys.argv[1:2]
 

@@ -6,7 +6,7 @@ import numpy as np
 from absl.testing import absltest
 
 from tests.models import models
-from tools.preprocessing import normalization
+from tools.lib.preprocessing import normalization
 
 MODEL, *PHOTOGRAPHS = sys.argv[1:]
 

@@ -6,8 +6,8 @@ import numpy as np
 from absl.testing import absltest
 
 from tests.models import models
-from tools.architectures import default_boxes
-from tools.preprocessing import normalization
+from tools.lib.preprocessing import normalization
+from tools.steps.architectures import default_boxes
 
 CUT, POST_PROCESSED, PHOTOGRAPH = sys.argv[1:4]
 

@@ -8,9 +8,9 @@ from unittest import mock
 from absl.testing import absltest, flagsaver
 from rich.console import Console
 
-from tests.tools.audit import fake_bazel
+from tests.tools.lib.bazel import fake_bazel
 from tools.audit import audit, emulator, origin, record, report
-from tools.cli import cli
+from tools.lib.cli import cli
 
 _NOTHING = report.Report((), (), (), origin.Origin(*["unknown"] * 7, ()))
 

@@ -7,10 +7,11 @@ from unittest import mock
 
 from absl.testing import absltest, flagsaver
 
-from tests.tools.canonicalize import layouts, models
-from tests.tools.export import program
-from tools.audit import building, challenge
-from tools.cli import cli
+from tests.tools.lib.tflite_file import layouts, models
+from tests.tools.steps.export import program
+from tools.audit import challenge
+from tools.lib.bazel import building
+from tools.lib.cli import cli
 
 _PROGRAM = "tools/audit/challenge.py"
 

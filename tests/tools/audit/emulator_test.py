@@ -6,8 +6,9 @@ from unittest import mock
 
 from absl.testing import absltest
 
-from tools.audit import bazel, emulator
-from tools.cli import cli
+from tools.audit import emulator
+from tools.lib.bazel import client
+from tools.lib.cli import cli
 
 # Has one processor, and says what another one has no right to.
 _EMULATOR = """#!/bin/sh
@@ -31,7 +32,7 @@ class EmulatorTest(absltest.TestCase):
         self.enter_context(mock.patch.dict(os.environ, {"PATH": str(self.folder)}))
         self.enter_context(
             mock.patch.object(
-                bazel, "ask", return_value=f"{self.folder}/BUILD.bazel:3:14: source file @x//:y"
+                client, "ask", return_value=f"{self.folder}/BUILD.bazel:3:14: source file @x//:y"
             )
         )
 
@@ -44,7 +45,7 @@ class EmulatorTest(absltest.TestCase):
     def test_a_processor_that_it_has_is_taken(self):
         self._package("./usr/bin/qemu-x86_64-static")
         emulator.check("Haswell", "/downloads")
-        self.assertIn("--repository_cache=/downloads", bazel.ask.call_args.args)
+        self.assertIn("--repository_cache=/downloads", client.ask.call_args.args)
 
     def test_another_one_is_refused_with_its_own_words(self):
         self._package("./usr/bin/qemu-x86_64-static")

@@ -6,7 +6,7 @@ from unittest import mock
 from absl.testing import absltest, flagsaver
 
 from tools.audit import origin
-from tools.cli import cli
+from tools.lib.cli import cli
 
 _GIT = """#!/bin/sh
 case "$*" in

@@ -18,7 +18,7 @@ from typing import Any
 
 from absl import flags
 
-from tools.cli import cli
+from tools.lib.cli import cli
 
 _AUDIT = flags.DEFINE_string("audit", None, "The program; the BUILD file names it.")
 _REPORT = flags.DEFINE_string("report", None, "Where to leave the page for people.")

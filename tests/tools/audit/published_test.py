@@ -5,7 +5,7 @@ import sys
 from absl.testing import absltest
 
 from tools.audit import published
-from tools.cli import cli
+from tools.lib.cli import cli
 
 _LOCK, _MODELS = sys.argv[1:]
 

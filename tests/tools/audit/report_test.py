@@ -6,7 +6,8 @@ import re
 from absl.testing import absltest
 from rich.console import Console
 
-from tools.audit import execution_log, origin, record, report
+from tools.audit import origin, record, report
+from tools.lib.bazel import execution_log
 
 
 def _action(mnemonic, inputs, output):

@@ -7,7 +7,7 @@ from unittest import mock
 from absl.testing import absltest, flagsaver
 
 from tools.audit import rounds, surroundings
-from tools.cli import cli
+from tools.lib.cli import cli
 
 # Makes one output for each target and says so in the log; fails for a target of the name "broken".
 _BAZEL = """#!/bin/sh

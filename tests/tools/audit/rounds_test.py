@@ -2,8 +2,9 @@ import pathlib
 
 from absl.testing import absltest
 
-from tools.audit import execution_log, record, rounds
-from tools.cli import cli
+from tools.audit import record, rounds
+from tools.lib.bazel import execution_log
+from tools.lib.cli import cli
 
 
 def _write(path: pathlib.Path, content: str = "") -> pathlib.Path:

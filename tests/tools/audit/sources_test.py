@@ -4,8 +4,8 @@ from unittest import mock
 
 from absl.testing import absltest
 
-from tools.audit import sources
-from tools.cli import cli
+from tools.lib.bazel import sources
+from tools.lib.cli import cli
 
 
 def _write(path: pathlib.Path, content: str = "") -> pathlib.Path:

@@ -11,10 +11,12 @@ from unittest import mock
 import numpy as np
 from absl.testing import absltest, flagsaver
 
-from tests.tools.audit import fake_bazel
-from tests.tools.canonicalize import models
-from tools.audit import building, models_lock, update_lock
-from tools.cli import cli
+from tests.tools.lib.bazel import fake_bazel
+from tests.tools.lib.tflite_file import models
+from tools.audit import update_lock
+from tools.lib.bazel import building
+from tools.lib.cli import cli
+from tools.lib.lock import models_lock
 
 _KEY = models_lock.Identity("mobiledet", "seeded", "2.15.1")
 _LABEL = "//models/mobiledet:mobiledet"

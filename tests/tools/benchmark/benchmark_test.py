@@ -12,10 +12,10 @@ from absl.testing import absltest, flagsaver, parameterized
 
 from tests.tools.benchmark import fake_adb
 from tests.tools.benchmark.printed import printed
-from tests.tools.interpreter import networks
+from tests.tools.lib.interpreter import networks
 from tools.benchmark import benchmark
 from tools.benchmark.worker import Configuration
-from tools.cli import cli
+from tools.lib.cli import cli
 
 _SCHEMA = pathlib.Path("tools/benchmark/benchmark.schema.json")
 

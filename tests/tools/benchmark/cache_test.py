@@ -2,9 +2,9 @@ import pathlib
 
 from absl.testing import absltest
 
-from tools.audit import execution_log
 from tools.benchmark import cache
-from tools.cli import cli
+from tools.lib.bazel import execution_log
+from tools.lib.cli import cli
 
 
 def _action(mnemonic: str, output: str, hit: bool = False, reads: int = 0) -> execution_log.Action:

@@ -1,9 +1,9 @@
 from absl.testing import absltest
 
-from tests.tools.canonicalize import models
+from tests.tools.lib.tflite_file import models
 from tools.benchmark import compare
-from tools.cli import cli
-from tools.diff import comparison
+from tools.lib.cli import cli
+from tools.lib.meaning import comparison
 
 
 class ChangedTest(absltest.TestCase):

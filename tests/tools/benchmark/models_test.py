@@ -5,8 +5,8 @@ import re
 from absl.testing import absltest
 from rich.console import Console
 
-from tools.audit import steps
 from tools.benchmark import models
+from tools.lib.bazel import steps
 
 _RULES = "tools/tflite/private"
 

@@ -8,7 +8,7 @@ from tools.benchmark import official_binary
 from tools.benchmark.official_binary import Operator
 from tools.benchmark.turns import Limits
 from tools.benchmark.worker import Configuration
-from tools.cli import cli
+from tools.lib.cli import cli
 
 
 class ParseTest(parameterized.TestCase):

@@ -12,7 +12,7 @@ from tests.tools.benchmark.printed import printed
 from tools.benchmark import official_binary, phone
 from tools.benchmark.turns import Limits
 from tools.benchmark.worker import Configuration
-from tools.cli import cli
+from tools.lib.cli import cli
 
 _LIMITS = Limits(runs=5, seconds=0.5, maximum=2.0, warmup=1)
 

@@ -9,12 +9,12 @@ import numpy as np
 from absl.testing import absltest, parameterized
 from PIL import Image
 
-from tests.tools.canonicalize import models
-from tests.tools.interpreter import networks
+from tests.tools.lib.interpreter import networks
+from tests.tools.lib.tflite_file import models
 from tools.benchmark import operator_profile, sample_inputs, worker
-from tools.canonicalize.schema import tflite
-from tools.cli import cli
-from tools.interpreter.interpreter import Port
+from tools.lib.cli import cli
+from tools.lib.interpreter.interpreter import Port
+from tools.lib.tflite_file.schema import tflite
 
 _Op = tflite.BuiltinOperator
 

@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from typing import IO
 from unittest import mock
 
-from tools.audit import bazel, building, execution_log, sources
-from tools.cli import cli
+from tools.lib.bazel import building, client, execution_log, sources
+from tools.lib.cli import cli
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,14 +66,14 @@ class Checkout:
 
     def _at_home(self) -> contextlib.AbstractContextManager:
         # Bazel itself is found where a person has it.
-        cache = bazel.environment()["XDG_CACHE_HOME"]
+        cache = client.environment()["XDG_CACHE_HOME"]
         return mock.patch.dict(os.environ, HOME=str(self._home), XDG_CACHE_HOME=cache)
 
     def call(self, *arguments: str, stderr: IO[str] | None = None) -> int:
         """Calls this checkout's Bazel; returns its exit code."""
         with self._at_home():
             command = [*self._startup, *arguments]
-            return bazel.call(command, str(self.workspace), stderr=stderr).returncode
+            return client.call(command, str(self.workspace), stderr=stderr).returncode
 
     def build(self, models: Sequence[str], *options: str) -> Made:
         """Builds models from nothing but what is fetched, with an execution log."""

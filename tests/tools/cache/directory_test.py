@@ -7,7 +7,7 @@ from unittest import mock
 from absl.testing import absltest, parameterized
 
 from tools.cache.directory import Directory
-from tools.cli import cli
+from tools.lib.cli import cli
 
 
 class DirectoryTest(parameterized.TestCase):

@@ -24,7 +24,7 @@ from tests.tools.cache import keeping, losing, proxy, secure, servers, small_wor
 from tests.tools.cache.small_workspace import ACTIONS, Client, Outcome
 from tests.tools.cache.trial import CI, MINIMAL, READ, WRITER, Trial, expect, noticed, seen
 from tools.cache.directory import Directory
-from tools.cli import cli
+from tools.lib.cli import cli
 
 _BACKENDS = flags.DEFINE_multi_enum(
     "backend", list(servers.SCHEMES), list(servers.SCHEMES), "The servers to try."

@@ -10,7 +10,7 @@ from tests.tools.cache.small_workspace import ACTIONS
 from tests.tools.cache.trial import CI, WRITER, Trial, expect, seen
 from tools.cache import eviction
 from tools.cache.directory import KINDS, Directory
-from tools.cli import cli
+from tools.lib.cli import cli
 
 _OWNER = 65534
 

@@ -16,9 +16,9 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from tools.audit import bazel, execution_log
 from tools.cache.directory import Directory
-from tools.cli import cli
+from tools.lib.bazel import client, execution_log
+from tools.lib.cli import cli
 
 _VERIFY = flags.DEFINE_string("verify", None, "The program; the BUILD file names it.")
 
@@ -62,7 +62,7 @@ def _fill(base: pathlib.Path, cache: DiskCache, log: pathlib.Path) -> dict[str, 
     """Builds into a cache; returns the digest of every model by its name."""
     command = [f"--output_base={base}", "build", "--noshow_progress", "--symlink_prefix=/"]
     command += [f"--disk_cache={cache.folder}", f"--execution_log_json_file={log}", *_TARGETS]
-    if bazel.call(command).returncode:
+    if client.call(command).returncode:
         raise cli.UserError("the cache cannot be filled; Bazel's own words are above.")
     return {
         pathlib.Path(path).stem: digest
@@ -129,8 +129,8 @@ def main(argv: Sequence[str]) -> None:
             if cache.state() != state:
                 found.append("the watch changed the cache")
         finally:
-            bazel.call([f"--output_base={made / 'output_base'}", "shutdown"])
-            bazel.remove(made)
+            client.call([f"--output_base={made / 'output_base'}", "shutdown"])
+            client.remove(made)
     for line in found:
         print(line)
     if found:

@@ -9,8 +9,8 @@ every reason to miss was made to happen once, `minimal.json` of one that left it
 import pathlib
 from collections.abc import Sequence
 
-from tools.audit import bazel, execution_log
-from tools.cli import cli
+from tools.lib.bazel import client, execution_log
+from tools.lib.cli import cli
 
 _TESTDATA = "tests/tools/cache/testdata"
 
@@ -113,7 +113,7 @@ class _Recording:
     def bazel(self, *arguments: str) -> None:
         # A workspace of its own has none of the project's settings.
         call = ["--nohome_rc", "--noworkspace_rc", self._base, *arguments]
-        if bazel.call(call, str(self.workspace)).returncode:
+        if client.call(call, str(self.workspace)).returncode:
             raise cli.UserError(f"bazel {arguments[0]} failed; its own words are above.")
 
     def build(self, log: pathlib.Path, *options: str) -> None:
@@ -144,7 +144,7 @@ class _Recording:
 def main(argv: Sequence[str]) -> None:
     del argv
     testdata = pathlib.Path(cli.workspace(), _TESTDATA)
-    with bazel.output_folder(None, "record-logs-") as folder:
+    with client.output_folder(None, "record-logs-") as folder:
         recording = _Recording(folder)
         try:
             _write(recording.workspace, _BEFORE, "one\n")

@@ -7,7 +7,7 @@ from absl import flags
 from absl.testing import absltest, flagsaver
 
 from tools.cache import rendering, report, spawns, summary
-from tools.cli import cli
+from tools.lib.cli import cli
 
 _REPORT = flags.DEFINE_string("report", None, "The program.")
 _TESTDATA = pathlib.Path("tests/tools/cache/testdata")

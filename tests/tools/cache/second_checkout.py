@@ -15,8 +15,8 @@ from absl import flags
 
 from tests.tools.cache import servers
 from tests.tools.cache.checkout import Checkout, Made
-from tools.audit import bazel, execution_log
-from tools.cli import cli
+from tools.lib.bazel import client, execution_log
+from tools.lib.cli import cli
 
 _BACKEND = flags.DEFINE_enum("backend", "nginx", list(servers.SCHEMES), "The server.")
 _DIRECTORY = flags.DEFINE_string("directory", None, "Where to work, and to leave it all.")
@@ -56,8 +56,8 @@ def differences(first: Made, second: Made, minimal: Made) -> list[str]:
 
 def main(argv: Sequence[str]) -> None:
     models = argv[1:] or list(_MODELS)
-    caches = bazel.ask("info", "repository_cache")
-    with bazel.output_folder(_DIRECTORY.value, "second-checkout-") as folder:
+    caches = client.ask("info", "repository_cache")
+    with client.output_folder(_DIRECTORY.value, "second-checkout-") as folder:
         users, cache = folder / "users", folder / "cache"
         servers.write_users(users)
         checkouts = [Checkout(folder, name, caches) for name in ("first", "second")]

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from absl import flags
 
 from tools.cache import settings
-from tools.cli import cli
+from tools.lib.cli import cli
 
 _SERVE = flags.DEFINE_string("serve", None, "The program; the BUILD file names it.")
 _NGINX = flags.DEFINE_string("nginx", None, "What it runs; the BUILD file names it.")

@@ -10,7 +10,7 @@ from absl.testing import absltest, parameterized
 
 from tools.cache import buildgrid_server, nginx, settings, users
 from tools.cache.directory import Directory
-from tools.cli import cli
+from tools.lib.cli import cli
 
 _WRITER = users.User("writer", "ci", "0123456789abcdef")
 _READER = users.User("reader", "laptop", "0123456789abcdeF")

@@ -8,7 +8,7 @@ import re
 import subprocess
 from collections.abc import Mapping, Sequence
 
-from tools.audit import bazel
+from tools.lib.bazel import client
 
 PARTS = 4
 _LINES = 60_000
@@ -111,7 +111,7 @@ class Client:
         """Starts Bazel."""
         process = subprocess.Popen(
             [
-                *bazel.command(),
+                *client.command(),
                 f"--output_user_root={self._root}",
                 # Many of them start, several run at once, and one that is forgotten goes by itself.
                 "--host_jvm_args=-Xmx256m",
@@ -121,7 +121,7 @@ class Client:
                 *arguments,
             ],
             cwd=self.workspace,
-            env={**bazel.environment(), "HOME": str(self._home)},
+            env={**client.environment(), "HOME": str(self._home)},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -161,7 +161,7 @@ class Client:
     def shut_down(self) -> None:
         """Ends this Bazel's server and removes all of it."""
         self.command("shutdown").communicate()
-        bazel.remove(self._root)
+        client.remove(self._root)
 
 
 def end(process: subprocess.Popen[str]) -> None:

@@ -6,7 +6,7 @@ import jsonschema
 from absl.testing import absltest
 
 from tools.cache import misses, spawns, summary
-from tools.cli import cli
+from tools.lib.cli import cli
 
 _TESTDATA = pathlib.Path("tests/tools/cache/testdata")
 _SCHEMA = pathlib.Path("tools/cache/report.schema.json")

@@ -7,7 +7,7 @@ import bcrypt
 from absl.testing import absltest, parameterized
 
 from tools.cache import users
-from tools.cli import cli
+from tools.lib.cli import cli
 
 _TEXT = """\
 # A comment.

@@ -10,8 +10,8 @@ from unittest import mock
 
 from absl.testing import absltest
 
-from tools.audit import bazel, execution_log
 from tools.cache import rebuilding, spawns, verify
+from tools.lib.bazel import client, execution_log
 
 _BIN = "bazel-out/k8-fastbuild/bin"
 
@@ -159,7 +159,7 @@ class RebuildingTest(absltest.TestCase):
                     pathlib.Path(path).write_text(json.dumps(event))
             return subprocess.CompletedProcess(arguments, 0, "")
 
-        with mock.patch.object(bazel, "call", call):
+        with mock.patch.object(client, "call", call):
             self.assertEqual(rebuilding.Rebuilding(folder, []).choose_cache(), "remote cache")
         self.assertEqual(modes, [0o600])
         for path in folder.rglob("*"):

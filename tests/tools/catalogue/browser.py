@@ -16,10 +16,10 @@ from collections.abc import Iterator, Sequence
 from absl import flags
 from playwright import sync_api
 
-from tests.tools.card import pages, samples
-from tools.card import card_page, facts
-from tools.catalogue import catalogue_page
-from tools.cli import cli
+from tests.tools.steps.card import pages, samples
+from tools.lib.cli import cli
+from tools.steps.card import card_page, facts
+from tools.steps.catalogue import catalogue_page
 
 _CATALOGUE = flags.DEFINE_string(
     "catalogue", None, "A folder with index.html and cards, instead of a few models."

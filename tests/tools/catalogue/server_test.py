@@ -5,7 +5,7 @@ import threading
 from absl.testing import absltest, parameterized
 
 from tools.catalogue import server
-from tools.cli import cli
+from tools.lib.cli import cli
 
 
 class ServerTest(parameterized.TestCase):

@@ -6,7 +6,7 @@ from absl.testing import absltest
 
 from tests.tools.checkpoints import tiny_checkpoint
 from tools.checkpoints import authenticate
-from tools.cli import cli
+from tools.lib.cli import cli
 
 
 class AuthenticateTest(absltest.TestCase):

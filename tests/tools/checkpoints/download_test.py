@@ -10,7 +10,7 @@ from absl.testing import absltest
 
 from tests.tools.checkpoints import local_server
 from tools.checkpoints import download
-from tools.cli import cli, progress
+from tools.lib.cli import cli, progress
 
 _CONTENT = bytes(range(256)) * 1000
 

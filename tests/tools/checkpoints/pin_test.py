@@ -16,7 +16,7 @@ from absl.testing import absltest, flagsaver
 
 from tests.tools.checkpoints import local_server, tiny_checkpoint
 from tools.checkpoints import archive, pin, table
-from tools.cli import cli
+from tools.lib.cli import cli
 
 _PIN = flags.DEFINE_string("pin", None, "The tool, as Bazel starts it.")
 _TABLE = "third_party/checkpoints/released.lock.json"

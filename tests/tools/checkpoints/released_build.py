@@ -19,7 +19,7 @@ import tempfile
 from absl.testing import absltest
 
 from tests.tools.checkpoints import local_server
-from tools.audit import bazel
+from tools.lib.bazel import client
 
 _SOURCES = (
     "third_party/checkpoints/released.bzl",
@@ -122,7 +122,7 @@ class ReleasedBuildTest(absltest.TestCase):
     def setUpClass(cls):
         super().setUpClass()
         cls.folder = tempfile.mkdtemp(prefix="released-build-")
-        cls.addClassCleanup(bazel.remove, pathlib.Path(cls.folder))
+        cls.addClassCleanup(client.remove, pathlib.Path(cls.folder))
         cls.workspace = os.path.join(cls.folder, "workspace")
         for source in _SOURCES:
             copy = os.path.join(cls.workspace, source)
@@ -143,9 +143,9 @@ class ReleasedBuildTest(absltest.TestCase):
     @classmethod
     def _run(cls, *arguments):
         return subprocess.run(
-            [*bazel.command(), f"--output_user_root={cls.folder}/root", *arguments],
+            [*client.command(), f"--output_user_root={cls.folder}/root", *arguments],
             cwd=cls.workspace,
-            env=bazel.environment() | {"HOME": cls.folder},
+            env=client.environment() | {"HOME": cls.folder},
             capture_output=True,
             text=True,
             check=False,

@@ -6,7 +6,7 @@ import re
 from absl.testing import absltest, parameterized
 
 from tools.checkpoints import table
-from tools.cli import cli
+from tools.lib.cli import cli
 
 _OWN_TABLE = "third_party/checkpoints/released.lock.json"
 _SHA256 = "5e" * 32

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from tools.checkpoints import authenticate
-from tools.seed import checkpoint_writer
+from tools.steps.seed import checkpoint_writer
 
 
 def inference_variables(seed: int) -> dict[str, np.ndarray]:

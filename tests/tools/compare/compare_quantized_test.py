@@ -9,11 +9,11 @@ from xml.etree import ElementTree
 from absl.testing import absltest, flagsaver, parameterized
 from PIL import Image
 
-from tests.tools.canonicalize import models
 from tests.tools.compare import siblings
-from tests.tools.export import program
-from tools.cli import cli
+from tests.tools.lib.tflite_file import models
+from tests.tools.steps.export import program
 from tools.compare import compare_quantized, layer_errors, plot
+from tools.lib.cli import cli
 
 _SVG = "{http://www.w3.org/2000/svg}"
 

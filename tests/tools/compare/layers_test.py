@@ -4,14 +4,14 @@ import math
 import numpy as np
 from absl.testing import absltest
 
-from tests.tools.canonicalize import models
 from tests.tools.compare import siblings
-from tools.canonicalize.schema import tflite
-from tools.cli import cli
+from tests.tools.lib.tflite_file import models
 from tools.compare import layer_errors, pairing
-from tools.inspect import reader
-from tools.interpreter import exposed
-from tools.interpreter.interpreter import Interpreter
+from tools.lib.cli import cli
+from tools.lib.interpreter import exposed
+from tools.lib.interpreter.interpreter import Interpreter
+from tools.lib.tflite_file import reader
+from tools.lib.tflite_file.schema import tflite
 
 
 def _pairs(left: bytes, right: bytes) -> list[pairing.Pair]:

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from tests.tools.canonicalize import models
-from tests.tools.diff.networks import quantization
-from tools.canonicalize.schema import tflite
+from tests.tools.lib.meaning.networks import quantization
+from tests.tools.lib.tflite_file import models
+from tools.lib.tflite_file.schema import tflite
 
 SHAPE = [1, 4, 4, 3]
 _DESCRIPTION = "seeded weights (synthetic, seed 1): not trained; preprocessing minus_one_to_one"

@@ -3,7 +3,7 @@ from absl.testing import absltest, parameterized
 from PIL import Image
 
 from tools.detect import drawing
-from tools.interpreter.vision import Detection
+from tools.lib.interpreter.vision import Detection
 
 _GREY = (128, 128, 128)
 _NAMES = ["person", "bicycle", "car"]

@@ -3,9 +3,9 @@ import pathlib
 
 from absl.testing import absltest, parameterized
 
-from tools.cli import cli
 from tools.detect import labels
-from tools.interpreter import tasks
+from tools.lib.cli import cli
+from tools.lib.interpreter import tasks
 
 
 class LabelsTest(parameterized.TestCase):

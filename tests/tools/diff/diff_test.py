@@ -7,10 +7,10 @@ from unittest import mock
 from absl.testing import absltest
 from rich.console import Console
 
-from tests.tools.canonicalize import layouts, models
-from tests.tools.diff import networks
-from tests.tools.export import program
-from tools.diff import comparison, terminal
+from tests.tools.lib.meaning import networks
+from tests.tools.lib.tflite_file import layouts, models
+from tests.tools.steps.export import program
+from tools.lib.meaning import comparison, terminal
 
 _PROGRAM = "tools/diff/diff.py"
 

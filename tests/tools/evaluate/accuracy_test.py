@@ -7,9 +7,9 @@ import numpy as np
 from absl.testing import absltest, flagsaver
 from PIL import Image
 
-from tests.tools.interpreter import networks
-from tools.cli import cli
+from tests.tools.lib.interpreter import networks
 from tools.evaluate import accuracy, measured
+from tools.lib.cli import cli
 
 _RELEASED = "released weights: net.tgz (sha256 0); preprocessing identity"
 _ROW = {

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from absl import flags
 
 from tests.tools.evaluate import independent_map
-from tools.cli import cli
 from tools.evaluate import coco, measured, nms
-from tools.interpreter import interpreter, model_argument, vision
+from tools.lib.cli import cli
+from tools.lib.interpreter import interpreter, model_argument, vision
 
 _MODEL = flags.DEFINE_string("model", None, "The detector.", required=True)
 _DATASET = flags.DEFINE_string("dataset", None, "The folder of the set.", required=True)

@@ -6,9 +6,9 @@ import numpy as np
 from absl.testing import absltest, parameterized
 
 from tests.tools.evaluate import independent_map
-from tools.cli import cli
 from tools.evaluate import coco
-from tools.interpreter.vision import Detection
+from tools.lib.cli import cli
+from tools.lib.interpreter.vision import Detection
 
 _CATEGORIES = [{"id": 1, "name": "person"}, {"id": 3, "name": "car"}]
 

@@ -1,12 +1,12 @@
 import numpy as np
 from absl.testing import absltest
 
-from tests.tools.canonicalize import models
-from tests.tools.interpreter import networks
-from tools.cli import cli
+from tests.tools.lib.interpreter import networks
+from tests.tools.lib.tflite_file import models
 from tools.evaluate import nms
-from tools.inspect import reader
-from tools.interpreter import interpreter, tasks
+from tools.lib.cli import cli
+from tools.lib.interpreter import interpreter, tasks
+from tools.lib.tflite_file import reader
 
 
 def _options(content: bytes) -> dict:

@@ -18,8 +18,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from absl import flags
 
-from tools.audit import bazel, execution_log, made_models, models_lock
-from tools.cli import cli
+from tools.lib.bazel import client, execution_log
+from tools.lib.cli import cli
+from tools.lib.lock import made_models, models_lock
 
 _SERVICE = flags.DEFINE_string("service", None, "The service; the BUILD file names it.")
 _IMAGE = flags.DEFINE_string("image", None, "The worker's image; the BUILD file names it.")
@@ -96,7 +97,7 @@ def _build_controls(startup: Sequence[str], options: Sequence[str]) -> list[str]
     found = []
     for name in (_SOUND, *FAILING):
         arguments = [*startup, "build", *options, f"{_CONTROLS}:{name}"]
-        result = bazel.call(arguments, stderr=subprocess.PIPE)
+        result = client.call(arguments, stderr=subprocess.PIPE)
         if name == _SOUND:
             said = "is built" if not result.returncode else "fails"
             right = not result.returncode
@@ -113,7 +114,7 @@ def _build_controls(startup: Sequence[str], options: Sequence[str]) -> list[str]
 def main(argv: Sequence[str]) -> None:
     if not _SERVICE.value:
         raise cli.UserError("--service is missing; start this program with `bazel run`.")
-    with bazel.output_folder(_DIRECTORY.value, "remote-build-") as folder:
+    with client.output_folder(_DIRECTORY.value, "remote-build-") as folder:
         startup = [f"--output_base={folder / 'output_base'}"]
         with _service(folder / "service") as address:
             options = ["--config=rbe", f"--remote_executor={address}", "--noshow_progress"]
@@ -121,7 +122,7 @@ def main(argv: Sequence[str]) -> None:
                 found = _build_models(argv[1:] or _MODELS, startup, options, folder / "log.json")
                 found += _build_controls(startup, options)
             finally:
-                bazel.call([*startup, "shutdown"])
+                client.call([*startup, "shutdown"])
     if found:
         raise cli.UserError("\n".join(found))
     print("every model is as locked, and what is not declared is not there.")

@@ -31,7 +31,7 @@ from tests.tools.execution import worker
 from tools.cache import buildgrid_server
 from tools.cache.buildgrid_storage import FileActionCache, FileStorage
 from tools.cache.directory import Directory
-from tools.cli import cli
+from tools.lib.cli import cli
 
 _DIRECTORY = flags.DEFINE_string(
     "directory", None, "Where blobs and roots are kept.", required=True

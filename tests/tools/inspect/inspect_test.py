@@ -8,11 +8,12 @@ from unittest import mock
 from absl.testing import absltest, parameterized
 from rich.console import Console
 
-from tests.tools.audit import fake_bazel
-from tests.tools.canonicalize import models
-from tests.tools.export import program
-from tools.canonicalize.schema import tflite
-from tools.inspect import reader, report, tables
+from tests.tools.lib.bazel import fake_bazel
+from tests.tools.lib.tflite_file import models
+from tests.tools.steps.export import program
+from tools.inspect import tables
+from tools.lib.tflite_file import reader, report
+from tools.lib.tflite_file.schema import tflite
 
 _PROGRAM = "tools/inspect/inspect_tflite.py"
 

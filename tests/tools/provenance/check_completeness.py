@@ -15,8 +15,8 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from tests.hermeticity import check_actions
-from tools.audit import bazel
-from tools.cli import cli
+from tools.lib.bazel import client
+from tools.lib.cli import cli
 
 # Of families with different converters, graph code and datasets.
 _MODELS = ("mobiledet_qat", "edsr_f32b5_fp32", "mobilenet_v1_1.0_224")
@@ -79,8 +79,8 @@ def _statement(model: str, actions: Sequence[check_actions.Action], root: str) -
 
 def main(argv: Sequence[str]) -> None:
     models = argv[1:] or _MODELS
-    bazel.ask("build", *[f"//models:{model}.provenance" for model in models])
-    root = bazel.ask("info", "execution_root")
+    client.ask("build", *[f"//models:{model}.provenance" for model in models])
+    root = client.ask("info", "execution_root")
     actions = check_actions.parse(json.loads(check_actions.ask_bazel()))
     faults = []
     for model in models:

@@ -3,7 +3,7 @@ import sys
 from absl.testing import absltest
 
 from tests.tools.provenance import check_completeness, requests
-from tools.cli import cli
+from tools.lib.cli import cli
 
 
 class CheckCompletenessTest(absltest.TestCase):
@@ -18,7 +18,7 @@ class CheckCompletenessTest(absltest.TestCase):
         self.assertEqual(check_completeness.uncovered(inputs, self.statement), [])
 
     def test_others_are_not(self):
-        inputs = [self.source, "external/unheard_of/site", "tools/seed/seeding.py", "x"]
+        inputs = [self.source, "external/unheard_of/site", "tools/steps/seed/seeding.py", "x"]
         self.assertEqual(check_completeness.uncovered(inputs, self.statement), inputs[1:])
 
     def test_bazel_and_the_checkpoint_have_to_be_told_of(self):

@@ -52,7 +52,7 @@ class ModelsTest(parameterized.TestCase):
             "python3.11-minimal_.*deb",
             "libc6_.*deb",
             "model.ckpt.data-00000-of-00001",
-            "tools/seed/weights.py",
+            "tools/lib/values/weights.py",
             "tools/tflite/private/tflite_model.bzl",
             "WORKSPACE",
         ):

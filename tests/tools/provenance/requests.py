@@ -7,7 +7,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives import serialization
 
-from tools.provenance import materials, statement
+from tools.steps.provenance import materials, statement
 
 LOCK = """\
 # Written by: bazel run //third_party:relock
@@ -130,7 +130,7 @@ def make(folder: str) -> dict[str, Any]:
         "raw": write("x.raw.tflite", "raw"),
         "repositories": ["cpython_3_11", "pip_absl_py", "some_models", "tensorflow_2_15_1"],
         "samples": None,
-        "sources": [write("tools/seed/weights.py", "import math")],
+        "sources": [write("tools/lib/values/weights.py", "import math")],
         "steps": [
             {
                 "label": "//models/x:x.recipe",

@@ -10,8 +10,9 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from tests.tools.provenance import requests
-from tools.cli import cli
-from tools.provenance import signing, statement, verify_tflite
+from tools.lib.cli import cli
+from tools.provenance import signing, verify_tflite
+from tools.steps.provenance import statement
 
 _SIGN, _VERIFY = sys.argv[1:]
 _MODEL = b"a model" * 1000

@@ -14,7 +14,8 @@ from cryptography.hazmat import primitives
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 from tests.tools.provenance import requests
-from tools.provenance import signing, statement, verify_tflite
+from tools.provenance import signing, verify_tflite
+from tools.steps.provenance import statement
 
 _MODEL = b"a model" * 1000
 

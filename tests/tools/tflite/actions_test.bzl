@@ -40,7 +40,7 @@ def actions_test_suite(name):
         mnemonic = "PipelineConfig",
         outputs = [output + "merged.config"],
         target_under_test = ":merged",
-        tool = "tools/export/pipeline_config",
+        tool = "tools/steps/export/pipeline_config",
     )
 
     seeded_ssd_checkpoint(
@@ -70,7 +70,7 @@ def actions_test_suite(name):
             output + "seeded/model.ckpt.index",
         ],
         target_under_test = ":seeded",
-        tool = "tools/seed/seed_ssd",
+        tool = "tools/steps/seed/seed_ssd",
     )
 
     ssd_frozen_graph(
@@ -104,7 +104,7 @@ model {
         mnemonic = "PipelineConfig",
         outputs = [output + "exported.config"],
         target_under_test = ":exported",
-        tool = "tools/export/pipeline_config",
+        tool = "tools/steps/export/pipeline_config",
     )
     rule_action_test(
         name = "export_action_test",
@@ -118,7 +118,7 @@ model {
         mnemonic = "ExportTfliteSsdGraph",
         outputs = [output + "exported.pb"],
         target_under_test = ":exported",
-        tool = "tools/export/export_ssd",
+        tool = "tools/steps/export/export_ssd",
     )
 
     tflite_model(
@@ -151,7 +151,7 @@ model {
         mnemonic = "CanonicalTflite",
         outputs = [output + "float.tflite"],
         target_under_test = ":float",
-        tool = "tools/canonicalize/canonicalize_tflite",
+        tool = "tools/steps/canonicalize/canonicalize_tflite",
     )
 
     tflite_model(
@@ -193,7 +193,7 @@ model {
         mnemonic = "CheckTflite",
         outputs = [output + "quantized.checked"],
         target_under_test = ":quantized",
-        tool = "tools/check/check_tflite",
+        tool = "tools/steps/check/check_tflite",
     )
 
     rule_action_test(
@@ -217,7 +217,7 @@ model {
         mnemonic = "Report",
         outputs = [output + "quantized.report.json"],
         target_under_test = ":quantized",
-        tool = "tools/inspect/write_report",
+        tool = "tools/steps/report/write_report",
     )
 
     tflite_model(
@@ -239,7 +239,7 @@ model {
         mnemonic = "MlirConvert",
         outputs = [output + "full_integer.raw.tflite"],
         target_under_test = ":full_integer.raw",
-        tool = "tools/convert/mlir_2.15.1",
+        tool = "tools/steps/convert/mlir_2.15.1",
     )
 
     native.test_suite(

@@ -107,7 +107,7 @@ def card_test_suite(name):
         mnemonic = "Card",
         outputs = [output + "carded.card.html", output + "carded.card.json"],
         target_under_test = ":carded.card",
-        tool = "tools/card/write_card",
+        tool = "tools/steps/card/write_card",
     )
     rule_action_test(
         name = "comparison_action_test",
@@ -130,7 +130,7 @@ def card_test_suite(name):
         mnemonic = "CompareWithFloat",
         outputs = [output + "carded.comparison.json"],
         target_under_test = ":carded.card",
-        tool = "tools/card/compare_with_float",
+        tool = "tools/steps/card/compare_with_float",
     )
     _model_actions_test(name = "model_without_its_card_test", size = "small", target_under_test = ":carded")
 

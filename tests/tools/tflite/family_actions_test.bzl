@@ -43,7 +43,7 @@ def family_actions_test_suite(name):
         mnemonic = "PhotographDataset",
         outputs = [output + "crops.npz"],
         target_under_test = ":crops",
-        tool = "tools/preprocessing/photograph_dataset",
+        tool = "tools/steps/dataset/photograph_dataset",
     )
 
     token_dataset(
@@ -61,7 +61,7 @@ def family_actions_test_suite(name):
         mnemonic = "TokenDataset",
         outputs = [output + "tokens.npz"],
         target_under_test = ":tokens",
-        tool = "tools/preprocessing/token_dataset",
+        tool = "tools/steps/dataset/token_dataset",
     )
 
     architecture(

@@ -124,9 +124,9 @@ def _check_provenance_request(env, version):
     repositories = ["cpython_3_11", "tensorflow_2_15_1", "tensorflow_" + version.replace(".", "_")]
     asserts.equals(env, [], [name for name in repositories if name not in request["repositories"]])
     sources = [
-        "tools/canonicalize/canonicalize_tflite.py",
-        "tools/check/check_tflite.py",
-        "tools/convert/toco.py",
+        "tools/steps/canonicalize/canonicalize_tflite.py",
+        "tools/steps/check/check_tflite.py",
+        "tools/steps/convert/toco.py",
         "tools/tflite/private/tflite_model.bzl",
     ]
     asserts.equals(env, [], [path for path in sources if path not in request["sources"]])
@@ -190,10 +190,10 @@ _CHOSEN = {
     "toco": "//tools/tensorflow:toco",
 }
 _FIXED = {
-    "canonicalize_graph_def": "//tools/canonicalize:canonicalize_graph_def",
-    "export_ssd": "//tools/export:export_ssd",
-    "pipeline_config": "//tools/export:pipeline_config",
-    "seed_ssd": "//tools/seed:seed_ssd",
+    "canonicalize_graph_def": "//tools/steps/canonicalize:canonicalize_graph_def",
+    "export_ssd": "//tools/steps/export:export_ssd",
+    "pipeline_config": "//tools/steps/export:pipeline_config",
+    "seed_ssd": "//tools/steps/seed:seed_ssd",
 }
 
 # A target under test is analyzed only: its files are empty.

@@ -120,7 +120,7 @@ def tensorflow_versions_test_suite(name):
         mnemonic = "TocoConvert",
         outputs = [again + ".raw.tflite"],
         target_under_test = ":toco_versions",
-        tool = "tools/convert/toco_2.17.1",
+        tool = "tools/steps/convert/toco_2.17.1",
     )
     rule_action_test(
         name = "canonical_again_test",
@@ -137,7 +137,7 @@ def tensorflow_versions_test_suite(name):
         mnemonic = "CanonicalTflite",
         outputs = [again + ".tflite"],
         target_under_test = ":toco_versions",
-        tool = "tools/canonicalize/canonicalize_tflite",
+        tool = "tools/steps/canonicalize/canonicalize_tflite",
     )
     rule_action_test(
         name = "convert_again_with_mlir_test",
@@ -156,7 +156,7 @@ def tensorflow_versions_test_suite(name):
         mnemonic = "MlirConvert",
         outputs = [output + "mlir_versions/2.17.1/mlir_model.raw.tflite"],
         target_under_test = ":mlir_versions",
-        tool = "tools/convert/mlir_2.17.1",
+        tool = "tools/steps/convert/mlir_2.17.1",
     )
     rule_action_test(
         name = "compare_versions_test",
@@ -175,7 +175,7 @@ def tensorflow_versions_test_suite(name):
         mnemonic = "CompareVersions",
         outputs = [output + "toco_versions/toco_model.json"],
         target_under_test = ":toco_versions",
-        tool = "tools/compare/compare_versions",
+        tool = "tools/steps/versions/compare_versions",
     )
 
     refusals = {}

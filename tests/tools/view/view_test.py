@@ -11,8 +11,8 @@ from unittest import mock
 
 from absl.testing import absltest, parameterized
 
-from tests.tools.canonicalize import models
-from tests.tools.export import program
+from tests.tools.lib.tflite_file import models
+from tests.tools.steps.export import program
 from tools.view import server
 
 _PROGRAM = "tools/view/view.py"

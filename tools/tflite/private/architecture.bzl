@@ -18,7 +18,7 @@ architecture = rule(
     doc = "A model's graph code with its options: what seeding and exporting have in common.",
     attrs = {
         "graph_code": attr.label(
-            doc = "The program of the family, one of `//tools/architectures:all` or a py_binary like them, " +
+            doc = "The program of the family, one of `//tools/steps/architectures:all` or a py_binary like them, " +
                   "whose main module ends with `program.run`.",
             mandatory = True,
             executable = True,

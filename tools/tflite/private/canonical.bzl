@@ -2,7 +2,7 @@
 
 CANONICAL_GRAPH_ATTRS = {
     "_canonicalize_graph_def": attr.label(
-        default = Label("//tools/canonicalize:canonicalize_graph_def"),
+        default = Label("//tools/steps/canonicalize:canonicalize_graph_def"),
         executable = True,
         cfg = "exec",
     ),
@@ -10,7 +10,7 @@ CANONICAL_GRAPH_ATTRS = {
 
 CANONICAL_TFLITE_ATTRS = {
     "_canonicalize_tflite": attr.label(
-        default = Label("//tools/canonicalize:canonicalize_tflite"),
+        default = Label("//tools/steps/canonicalize:canonicalize_tflite"),
         executable = True,
         cfg = "exec",
     ),

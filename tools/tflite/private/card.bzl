@@ -107,7 +107,7 @@ Output groups: `comparison`, a JSON object of how far the model is from its floa
             values = TASKS,
         ),
         "_compare_with_float": attr.label(
-            default = Label("//tools/card:compare_with_float"),
+            default = Label("//tools/steps/card:compare_with_float"),
             executable = True,
             cfg = "exec",
         ),
@@ -117,7 +117,7 @@ Output groups: `comparison`, a JSON object of how far the model is from its floa
         ),
         "_photographs": attr.label(default = Label("//third_party/photographs:for_comparison")),
         "_write_card": attr.label(
-            default = Label("//tools/card:write_card"),
+            default = Label("//tools/steps/card:write_card"),
             executable = True,
             cfg = "exec",
         ),

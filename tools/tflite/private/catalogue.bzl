@@ -38,7 +38,7 @@ The folder works from a file system, without a server and without a network. Its
             providers = [CardInfo],
         ),
         "_write_catalogue": attr.label(
-            default = Label("//tools/catalogue:write_catalogue"),
+            default = Label("//tools/steps/catalogue:write_catalogue"),
             executable = True,
             cfg = "exec",
         ),

@@ -2,7 +2,7 @@
 
 CHECK_TFLITE_ATTRS = {
     "_check_tflite": attr.label(
-        default = Label("//tools/check:check_tflite"),
+        default = Label("//tools/steps/check:check_tflite"),
         executable = True,
         cfg = "exec",
     ),

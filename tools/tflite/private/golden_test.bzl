@@ -27,13 +27,13 @@ def golden_test(name, model, **kwargs):
     py_test(
         name = name,
         size = "small",
-        srcs = [str(Label("//tools/audit:golden.py"))],
+        srcs = [str(Label("//tools/steps/check:golden.py"))],
         args = ["--{}=$(rootpath {})".format(flag, label) for flag, label in inputs.items()],
         data = inputs.values(),
         main = "golden.py",
         python_version = "PY3",
         # It needs the whole model.
         tags = tags + ["heavy"],
-        deps = [str(Label("//tools/audit:golden"))],
+        deps = [str(Label("//tools/steps/check:golden"))],
         **kwargs
     )

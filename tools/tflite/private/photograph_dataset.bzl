@@ -49,7 +49,7 @@ graph's `preprocessing` says.""",
             default = Label("//third_party/photographs"),
         ),
         "_program": attr.label(
-            default = Label("//tools/preprocessing:photograph_dataset"),
+            default = Label("//tools/steps/dataset:photograph_dataset"),
             executable = True,
             cfg = "exec",
         ),

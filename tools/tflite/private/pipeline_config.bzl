@@ -25,7 +25,7 @@ def merge_pipeline_config(ctx, base, override, output):
 
 PIPELINE_CONFIG_ATTRS = {
     "_pipeline_config": attr.label(
-        default = Label("//tools/export:pipeline_config"),
+        default = Label("//tools/steps/export:pipeline_config"),
         executable = True,
         cfg = "exec",
     ),

@@ -1,6 +1,6 @@
 """What is done to a photograph's pixels before a model sees them."""
 
-# What each means stands in tools/preprocessing/normalization.py; the converter's mean and standard deviation
+# What each means stands in tools/lib/preprocessing/normalization.py; the converter's mean and standard deviation
 # of a quantized input have to say the same, in stored steps: real = (stored - mean) / std_dev.
 PREPROCESSINGS = {
     "minus_one_to_one": struct(mean = 127.5, std_dev = 127.5),

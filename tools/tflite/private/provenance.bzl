@@ -137,11 +137,11 @@ materials_aspect = aspect(
 
 PROVENANCE_ATTRS = {
     "_write_provenance": attr.label(
-        default = Label("//tools/provenance:write_provenance"),
+        default = Label("//tools/steps/provenance:write_provenance"),
         executable = True,
         cfg = "exec",
     ),
-    "_build_definitions": attr.label(default = Label("//tools/provenance:build_definitions")),
+    "_build_definitions": attr.label(default = Label("//tools/steps/provenance:build_definitions")),
     "_lock_files": attr.label(default = Label("@materials//:files")),
     "_debian_packages": attr.label(default = Label("@materials//:debian_packages")),
 }

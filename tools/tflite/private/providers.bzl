@@ -3,7 +3,7 @@
 ArchitectureInfo = provider(
     doc = "A model's graph code with its options.",
     fields = {
-        "graph_code": "FilesToRunProvider: the program that seeds and exports, `tools/architectures/program.py` behind it.",
+        "graph_code": "FilesToRunProvider: the program that seeds and exports, `tools/steps/architectures/program.py` behind it.",
         "options": "list of strings: the flags that make this model of it.",
         "preprocessing": "string: a key of PREPROCESSINGS.",
         "arrays": "list of strings: the inputs and outputs that an exported graph offers; empty when not declared.",

@@ -1,10 +1,10 @@
-"""What is in a model, as `tools/inspect/report.schema.json` describes it."""
+"""What is in a model, as `tools/lib/tflite_file/report.schema.json` describes it."""
 
 load(":labels.bzl", "label_text")
 
 REPORT_ATTRS = {
     "_write_report": attr.label(
-        default = Label("//tools/inspect:write_report"),
+        default = Label("//tools/steps/report:write_report"),
         executable = True,
         cfg = "exec",
     ),

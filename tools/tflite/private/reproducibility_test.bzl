@@ -31,11 +31,11 @@ def reproducibility_test(name, model, graph, converter, toco_flags, representati
             output_group = "flags",
             tags = tags,
         )
-    canonicalize = str(Label("//tools/canonicalize:canonicalize_tflite"))
+    canonicalize = str(Label("//tools/steps/canonicalize:canonicalize_tflite"))
     py_test(
         name = name,
         size = "small",
-        srcs = [str(Label("//tools/audit:reconvert.py"))],
+        srcs = [str(Label("//tools/steps/check:reconvert.py"))],
         args = [
             "--converter=$(rootpath {})".format(program),
             "--canonicalize=$(rootpath {})".format(canonicalize),
@@ -49,6 +49,6 @@ def reproducibility_test(name, model, graph, converter, toco_flags, representati
             "heavy",
             "manual",
         ],
-        deps = [str(Label("//tools/audit:reconvert"))],
+        deps = [str(Label("//tools/steps/check:reconvert"))],
         **kwargs
     )

@@ -19,7 +19,7 @@ seeded_ssd_checkpoint = rule(
             mandatory = True,
         ),
         _seed = attr.label(
-            default = Label("//tools/seed:seed_ssd"),
+            default = Label("//tools/steps/seed:seed_ssd"),
             executable = True,
             cfg = "exec",
         ),

@@ -95,7 +95,7 @@ _ssd_frozen_graph = rule(
         use_regular_nms = attr.bool(doc = "As for `ssd_frozen_graph`.", mandatory = True),
         preprocessing = attr.string(doc = PREPROCESSING_DOC, mandatory = True, values = PREPROCESSINGS.keys()),
         _export = attr.label(
-            default = Label("//tools/export:export_ssd"),
+            default = Label("//tools/steps/export:export_ssd"),
             executable = True,
             cfg = "exec",
         ),

@@ -3,7 +3,7 @@
 load(":errors.bzl", "fail_attribute")
 load(":providers.bzl", "RepresentativeDatasetInfo")
 
-# The least value of each attribute; tools/preprocessing/tokens.py says why.
+# The least value of each attribute; tools/lib/preprocessing/tokens.py says why.
 _LEAST = {
     "count": 1,
     "length": 63,
@@ -48,7 +48,7 @@ lengths. The inputs are `input_ids`, `input_mask` and `segment_ids`, int32.""",
             default = 30522,
         ),
         "_program": attr.label(
-            default = Label("//tools/preprocessing:token_dataset"),
+            default = Label("//tools/steps/dataset:token_dataset"),
             executable = True,
             cfg = "exec",
         ),

@@ -1,0 +1,74 @@
+import os
+import pathlib
+from unittest import mock
+
+from absl.testing import absltest, flagsaver
+
+from tests.tools.lib.bazel import fake_bazel
+from tools.lib.bazel import building
+from tools.lib.cli import cli
+
+
+class BuildingTest(absltest.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.folder = self.create_tempdir().full_path
+        self.bazel = fake_bazel.FakeBazel(pathlib.Path(self.folder))
+        self.enter_context(flagsaver.flagsaver(bazel=[self.bazel.program]))
+        self.enter_context(mock.patch.dict(os.environ, {"BUILD_WORKSPACE_DIRECTORY": self.folder}))
+
+    def _made(self, name: str) -> str:
+        path = pathlib.Path(self.folder, name)
+        path.touch()
+        return path.as_uri()
+
+    def test_files_by_label_and_group(self):
+        self.bazel.builds(
+            {
+                "//models:a": {"default": [self._made("a.tflite")]},
+                "//models:b": {
+                    "default": [self._made("b b.tflite")],
+                    "raw": [self._made("b.raw.tflite"), self._made("b.log")],
+                },
+            }
+        )
+        labels = ["//models:a", "//models:b"]
+        first, second = building.build_all(labels, ["--x"], ["raw"], self.folder, ["--batch"])
+        self.assertEqual((first.label, second.label), ("//models:a", "//models:b"))
+        self.assertEqual(first.files, {"default": [f"{self.folder}/a.tflite"]})
+        self.assertEqual(second.files["default"], [f"{self.folder}/b b.tflite"])
+        raw = [f"{self.folder}/b.raw.tflite", f"{self.folder}/b.log"]
+        self.assertCountEqual(second.files["raw"], raw)
+        [call] = self.bazel.calls()
+        self.assertStartsWith(call, f"{self.folder}: --batch build --x ")
+        self.assertIn("--output_groups=+raw", call)
+        self.assertEndsWith(call, " -- //models:a //models:b")
+
+    def test_one_target(self):
+        self.bazel.builds({"//models:a": {"default": [self._made("a.tflite")]}})
+        self.assertEqual(building.build("//models:a", []).label, "//models:a")
+        self.bazel.builds({"//models:a": {}, "//models:b": {}})
+        with self.assertRaisesRegex(cli.UserError, "//models/...: these are 2 targets"):
+            building.build("//models/...", [])
+
+    def test_an_output_that_stayed_in_a_cache_is_named(self):
+        self.bazel.builds({"//models:a": {"default": [f"file://{self.folder}/a.tflite"]}})
+        with self.assertRaisesRegex(cli.UserError, "^/.*/a.tflite: was built but not downloaded"):
+            building.build("//models:a", [])
+
+    def test_models_of_patterns(self):
+        self.bazel.builds({"//models/a:a": {}, "//models/b:b": {}})
+        self.assertEqual(building.models(["//models:all_models"]), ["//models/a:a", "//models/b:b"])
+        self.bazel.builds({})
+        with self.assertRaisesRegex(cli.UserError, "//tools/lib: no model is among these targets"):
+            building.models(["//tools/lib"])
+
+    def test_bazels_failure_is_named(self):
+        with self.assertRaisesRegex(cli.UserError, "^//broken: cannot be queried"):
+            building.models(["//broken"])
+        with self.assertRaisesRegex(cli.UserError, "^//broken: cannot be built"):
+            building.build("//broken", [])
+
+
+if __name__ == "__main__":
+    absltest.main()

@@ -1,0 +1,72 @@
+import os
+import pathlib
+import tempfile
+from unittest import mock
+
+from absl.testing import absltest, flagsaver
+
+from tools.lib.bazel import client
+from tools.lib.cli import cli
+
+_RUN = {"BUILD_WORKSPACE_DIRECTORY": "/workspace", "BUILD_WORKING_DIRECTORY": "/workspace/models"}
+
+
+class BazelTest(absltest.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.folder = self.create_tempdir().full_path
+        self.enter_context(mock.patch.object(tempfile, "tempdir", self.folder))
+        self.enter_context(mock.patch.dict(os.environ, _RUN))
+
+    def test_the_workspaces_own_bazelw_is_the_default(self):
+        self.assertEqual(client.command(), ["/workspace/bazelw"])
+
+    def test_a_persons_program_and_startup_options_count(self):
+        for given, expected in (
+            (["bazel", "--batch"], ["bazel", "--batch"]),
+            (["../bin/bazel"], ["/bin/bazel"]),
+            (["/opt/bazel"], ["/opt/bazel"]),
+        ):
+            with self.subTest(given), flagsaver.flagsaver(bazel=given):
+                self.assertEqual(client.command(), expected)
+
+    def test_needs_a_workspace(self):
+        with mock.patch.dict(os.environ, {"BUILD_WORKSPACE_DIRECTORY": ""}):
+            with self.assertRaisesRegex(cli.UserError, "start this program with `bazel run`"):
+                client.command()
+
+    def test_the_environment_is_the_persons_own(self):
+        added = {"PYTHONHOME": "/x", "PYTHONPATH": "/y", "PYTHONHASHSEED": "0"}
+        own = {"HOME": "/h", "XDG_CACHE_HOME": "/c", "https_proxy": "http://proxy"}
+        with mock.patch.dict(os.environ, _RUN | added | own, clear=True):
+            self.assertEqual(client.environment(), own)
+
+    def test_where_the_unpacked_bazel_is_does_not_follow_another_home(self):
+        with mock.patch.dict(os.environ, {"HOME": "/h"}, clear=True):
+            self.assertEqual(client.environment(), {"HOME": "/h", "XDG_CACHE_HOME": "/h/.cache"})
+
+    def test_a_temporary_folder_goes_with_what_is_read_only(self):
+        with self.assertRaises(cli.UserError):
+            with client.output_folder(None, "x-") as directory:
+                self.assertStartsWith(directory.name, "x-")
+                (directory / "root").mkdir()
+                (directory / "root" / "file").touch()
+                (directory / "root").chmod(0o555)
+                raise cli.UserError("the build failed.")
+        self.assertEmpty(os.listdir(self.folder))
+
+    def test_a_given_folder_is_made_and_stays(self):
+        with mock.patch.dict(os.environ, {"BUILD_WORKING_DIRECTORY": self.folder}):
+            with client.output_folder("a/b", "x-") as directory:
+                self.assertEqual(directory, pathlib.Path(self.folder, "a", "b"))
+        self.assertTrue(directory.is_dir())
+
+    def test_a_folder_that_cannot_be_made_is_named(self):
+        file = self.create_tempfile().full_path
+        with self.assertRaisesRegex(cli.UserError, f"{file}/a: cannot be made: Not a directory"):
+            with client.output_folder(f"{file}/a", "x-"):
+                pass
+
+
+if __name__ == "__main__":
+    absltest.main()

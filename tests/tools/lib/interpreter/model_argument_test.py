@@ -1,0 +1,98 @@
+import dataclasses
+import os
+import pathlib
+from unittest import mock
+
+from absl.testing import absltest, flagsaver, parameterized
+
+from tests.tools.lib.bazel import fake_bazel
+from tests.tools.lib.interpreter import networks
+from tools.lib.cli import cli
+from tools.lib.interpreter import model_argument
+
+
+class ModelArgumentTest(parameterized.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.folder = pathlib.Path(self.create_tempdir().full_path)
+        self.bazel = fake_bazel.FakeBazel(self.folder)
+        self.enter_context(flagsaver.flagsaver(bazel=[self.bazel.program]))
+        environment = dict.fromkeys(
+            ("BUILD_WORKSPACE_DIRECTORY", "BUILD_WORKING_DIRECTORY"), str(self.folder)
+        )
+        self.enter_context(mock.patch.dict(os.environ, environment))
+
+    def _write(self, name: str, content: bytes) -> pathlib.Path:
+        path = self.folder / name
+        path.write_bytes(content)
+        return path
+
+    def test_a_file_is_seen_from_where_the_person_stands(self):
+        self._write("net.tflite", networks.doubled_sum())
+        found = model_argument.resolve("net.tflite")
+        self.assertEqual((found.given, found.name, found.label), ("net.tflite", "net", None))
+        self.assertEqual(found.path, str(self.folder / "net.tflite"))
+        self.assertEqual((found.weights, found.preprocessing), ("", ""))
+        self.assertEqual(found.content, networks.doubled_sum())
+
+    def test_a_label_is_built(self):
+        description = (
+            "seeded weights (synthetic, seed 1): not trained; converted by TOCO of TensorFlow"
+            " 2.15.1; preprocessing zero_to_one"
+        )
+        path = self._write("net.tflite", networks.doubled_sum(description))
+        log = self._write("net.log", b"")
+        self.bazel.builds({"//models/a:net": {"default": [path.as_uri(), log.as_uri()]}})
+        with flagsaver.flagsaver(build_option=["--config=released"]):
+            found = model_argument.resolve("//models:net")
+        self.assertEqual((found.given, found.name), ("//models:net", "net"))
+        self.assertEqual((found.label, found.path), ("//models/a:net", str(path)))
+        self.assertEqual((found.weights, found.preprocessing), ("seeded", "zero_to_one"))
+        [call] = self.bazel.calls()
+        self.assertIn(" build --config=released ", call)
+
+    def test_released_weights(self):
+        self._write("net.tflite", networks.doubled_sum("released weights: a.tar.gz (sha256 0)"))
+        self.assertEqual(model_argument.resolve("net.tflite").weights, "released")
+
+    @parameterized.parameters(
+        ("//models:x", True), ("@other//:x", True), ("@//models:x", True), ("x/y.tflite", False)
+    )
+    def test_labels_and_files(self, given, label):
+        self.assertEqual(model_argument.is_label(given), label)
+
+    def test_what_is_no_model(self):
+        self._write("empty.tflite", b"")
+        self._write("cut.tflite", networks.doubled_sum()[:-100])
+        self._write("text.tflite", b"<html>not found</html>")
+        with open(self._write("large.tflite", networks.doubled_sum()), "r+b") as stream:
+            stream.truncate(2 << 30)
+        (self.folder / "folder").mkdir()
+        for given, message in {
+            "": "the model is empty; give //models:NAME",
+            "missing.tflite": "missing.tflite: the model cannot be read: No such file",
+            "folder": "folder: the model cannot be read: Is a directory",
+            "empty.tflite": "empty.tflite: the model is empty",
+            "cut.tflite": "^cut.tflite: ",
+            "text.tflite": "^text.tflite: ",
+            "large.tflite": "large.tflite: has 2,147,483,648 bytes; a .tflite has less than 2 GiB",
+            "//broken": "^//broken: cannot be built",
+        }.items():
+            with self.subTest(given), self.assertRaisesRegex(cli.UserError, message):
+                model_argument.resolve(given)
+
+    def test_a_model_with_nothing_to_run(self):
+        given = model_argument.of_file(str(self._write("sum.tflite", networks.doubled_sum())))
+        self.assertIs(model_argument.runnable(given), given)
+        empty = dataclasses.replace(given.model, subgraphs=())
+        with self.assertRaisesRegex(cli.UserError, "sum.tflite: the model lacks operators"):
+            model_argument.runnable(dataclasses.replace(given, model=empty))
+
+    def test_a_label_of_no_model(self):
+        self.bazel.builds({"//tools/lib/cli": {"default": [self._write("cli.py", b"").as_uri()]}})
+        with self.assertRaisesRegex(cli.UserError, "^//tools/lib/cli: makes 0 .tflite files"):
+            model_argument.resolve("//tools/lib/cli")
+
+
+if __name__ == "__main__":
+    absltest.main()

@@ -1,0 +1,121 @@
+import numpy as np
+from absl.testing import absltest, parameterized
+from PIL import Image
+
+from tests.tools.lib.interpreter import networks
+from tests.tools.lib.tflite_file import models
+from tools.lib.cli import cli
+from tools.lib.interpreter import interpreter, tasks, vision
+from tools.lib.tflite_file import reader
+
+_ANCHORS = [[0.5, 0.5, 0.5, 0.5], [0.25, 0.75, 0.2, 0.2]]
+
+
+def _detector() -> bytes:
+    return networks.detector([[0, 0.2, 0.6], [0, 0.9, 0.1]], _ANCHORS)
+
+
+def _load(content: bytes) -> interpreter.Interpreter:
+    return interpreter.Interpreter(content, "m")
+
+
+def _noise(width: int, height: int) -> Image.Image:
+    random = np.random.default_rng(3)
+    return Image.fromarray(random.integers(0, 256, (height, width, 3), np.uint8))
+
+
+class TasksTest(parameterized.TestCase):
+    def test_told_from_outputs(self):
+        for content, expected in [
+            (_detector(), tasks.DETECTION),
+            (networks.mean_colour(), tasks.CLASSIFICATION),
+            (networks.channel_scores(), tasks.SEGMENTATION),
+            (networks.doubled_picture(), tasks.SUPER_RESOLUTION),
+            (networks.question_answering(), tasks.QUESTION_ANSWERING),
+        ]:
+            with self.subTest(expected):
+                self.assertEqual(tasks.of(reader.read(content, "m"), "m"), expected)
+
+    def test_what_cannot_be_told(self):
+        for content, message in [
+            (networks.doubled_sum(), r"cannot be told from its outputs \(\[1, 4\]\); give --task"),
+            (networks.encoded_boxes(), "gives encoded boxes of all anchors"),
+        ]:
+            with self.subTest(message), self.assertRaisesRegex(cli.UserError, f"^m: .*{message}"):
+                tasks.of(reader.read(content, "m"), "m")
+
+    def test_classes(self):
+        for content, task, expected in [
+            (_detector(), tasks.DETECTION, 2),
+            (networks.mean_colour(), tasks.CLASSIFICATION, 3),
+            (networks.channel_scores(), tasks.SEGMENTATION, 3),
+        ]:
+            with self.subTest(task):
+                self.assertEqual(tasks.class_count(task, reader.read(content, "m")), expected)
+
+
+class VisionTest(parameterized.TestCase):
+    def test_detections(self):
+        found = vision.Detector(_load(_detector()), "identity").detect(_noise(30, 20))
+        self.assertEqual([x.label for x in found], [0, 1])
+        np.testing.assert_allclose([x.score for x in found], [0.9, 0.6])
+        np.testing.assert_allclose(found[0].box, [0.15, 0.65, 0.35, 0.85], atol=1e-6)
+        np.testing.assert_allclose(found[1].box, [0.25, 0.25, 0.75, 0.75], atol=1e-6)
+
+    def test_outputs_in_another_order(self):
+        model = models.unpack(_detector())
+        model.subgraphs[0].outputs = model.subgraphs[0].outputs[::-1]
+        found = vision.Detector(_load(models.pack(model)), "identity").detect(_noise(8, 8))
+        self.assertEqual([x.label for x in found], [0, 1])
+
+    def test_probabilities_of_logits(self):
+        classifier = vision.Classifier(_load(networks.mean_colour()), "zero_to_one")
+        found = classifier.probabilities(Image.new("RGB", (20, 30), (255, 0, 0)))
+        np.testing.assert_allclose(found, np.exp([1, 0, 0]) / np.exp([1, 0, 0]).sum(), rtol=1e-5)
+
+    def test_segments_lie_where_the_picture_is(self):
+        image = Image.new("RGB", (32, 16), (0, 255, 0))
+        image.paste((0, 0, 255), (16, 0, 32, 16))
+        segmenter = vision.Segmenter(_load(networks.channel_scores()), "identity")
+        found = segmenter.segment(image)
+        self.assertEqual(found.shape, (16, 32))
+        self.assertEqual(set(found[:, :14].ravel()), {1})
+        self.assertEqual(set(found[:, 18:].ravel()), {2})
+
+    @parameterized.parameters((5, 3), (40, 40), (41, 100), (150, 40), (50, 30, 8), (9, 7, 1))
+    def test_parts_make_one_enlarged_picture(self, width, height, side=40):
+        image = _noise(width, height)
+        enlarger = vision.Enlarger(_load(networks.doubled_picture(side)), "identity")
+        self.assertEqual(enlarger.factor, 2)
+        calls = []
+        large = enlarger.enlarge(image, lambda: calls.append(1))
+        expected = image.resize((2 * width, 2 * height), Image.Resampling.NEAREST)
+        np.testing.assert_array_equal(np.asarray(large), np.asarray(expected))
+        self.assertLen(calls, len(enlarger.tiles(image)))
+
+    def test_a_model_of_pictures_of_any_size(self):
+        content = networks.doubled_picture_of_any_size()
+        self.assertEqual(tasks.of(reader.read(content, "m"), "m"), tasks.SUPER_RESOLUTION)
+        image = _noise(300, 20)
+        large = vision.Enlarger(_load(content), "identity").enlarge(image)
+        expected = image.resize((600, 40), Image.Resampling.NEAREST)
+        np.testing.assert_array_equal(np.asarray(large), np.asarray(expected))
+
+    def test_what_does_not_fit(self):
+        for make, content, preprocessing, message in [
+            (vision.Detector, networks.doubled_sum(), "identity", r"takes \[\[1, 4\], \[1, 4\]\]"),
+            (
+                vision.Detector,
+                networks.mean_colour(),
+                "identity",
+                "does not give what a TFLite_Det",
+            ),
+            (vision.Enlarger, networks.mean_colour(), "identity", "is no enlarged picture"),
+            (vision.Classifier, networks.mean_colour(), "tokens", "'tokens' is none of"),
+        ]:
+            with self.subTest(message), self.assertRaisesRegex(cli.UserError, f"^m: .*{message}"):
+                make(_load(content), preprocessing)
+
+
+if __name__ == "__main__":
+    absltest.main()

@@ -1,0 +1,66 @@
+import dataclasses
+import hashlib
+import json
+
+from absl.testing import absltest
+
+from tests.tools.lib.tflite_file import models
+from tools.lib.cli import cli
+from tools.lib.lock import models_lock
+
+_KEY = models_lock.Identity("mobiledet", "seeded", "2.15.1")
+_ROW = models_lock.Row("ab" * 32, 5, None, "1.5.0")
+
+
+class ModelsLockTest(absltest.TestCase):
+    def test_what_is_written_is_read(self):
+        lock = {
+            _KEY: _ROW,
+            dataclasses.replace(_KEY, weights="released"): _ROW,
+            dataclasses.replace(_KEY, tensorflow="2.17.1"): dataclasses.replace(_ROW, size=6),
+            models_lock.Identity("another", "seeded", "2.15.1"): _ROW,
+        }
+        text = models_lock.text(lock)
+        self.assertEqual(models_lock.parse(text.encode(), "lock"), lock)
+        self.assertEqual(models_lock.text(dict(reversed(lock.items()))), text)
+        self.assertIn("bazel run //tools/audit:update_lock", text)
+
+    def test_other_files_are_refused(self):
+        for content in (b"{", b"[]", b"{}", b'{"models": {"a": {"seeded": {"2.15.1": {}}}}}'):
+            with self.assertRaisesRegex(cli.UserError, "^lock: not a lock of models: "):
+                models_lock.parse(content, "lock")
+        for content in (b"{", b"[1]", b"{}", b'{"name": "a", "model": "b"}'):
+            with self.assertRaisesRegex(cli.UserError, "^x: not a model's identity: "):
+                models_lock.identity(content, "x")
+
+    def test_identity(self):
+        self.assertEqual(
+            models_lock.identity(json.dumps(dataclasses.asdict(_KEY)).encode(), "x"), _KEY
+        )
+
+    def test_a_row_is_made_of_the_files(self):
+        model = models.pack(models.layered())
+        row = models_lock.row(model, b"raw", "2.15.1")
+        self.assertEqual(row.sha256, hashlib.sha256(model).hexdigest())
+        self.assertEqual(row.size, len(model))
+        self.assertEqual(row.raw_sha256, hashlib.sha256(b"raw").hexdigest())
+        self.assertIsNone(models_lock.row(model, b"raw", "1.15.5").raw_sha256)
+        with self.assertRaises(cli.UserError):
+            models_lock.row(b"no model", b"raw", "2.15.1")
+
+    def test_every_field_counts(self):
+        self.assertEmpty(models_lock.differences(_ROW, _ROW))
+        other = models_lock.Row("cd" * 32, 6, "ef" * 32, None)
+        self.assertEqual(
+            models_lock.differences(_ROW, other),
+            [
+                f"sha256: {'ab' * 32} in the lock, {'cd' * 32} built",
+                "size: 5 in the lock, 6 built",
+                f"raw sha256: None in the lock, {'ef' * 32} built",
+                "minimum runtime: 1.5.0 in the lock, None built",
+            ],
+        )
+
+
+if __name__ == "__main__":
+    absltest.main()

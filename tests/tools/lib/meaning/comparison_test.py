@@ -1,0 +1,373 @@
+import json
+import os
+import random
+
+import numpy as np
+from absl.testing import absltest, parameterized
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.tools.lib.meaning import networks
+from tests.tools.lib.tflite_file import generated, layouts, models
+from tools.lib.cli import cli
+from tools.lib.meaning import comparison
+from tools.lib.tflite_file.schema import tflite
+
+_PROPERTY = settings(
+    max_examples=40,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+)
+
+
+def _compare(left, right) -> comparison.Comparison:
+    packed = [part if isinstance(part, bytes) else models.pack(part) for part in (left, right)]
+    return comparison.compare(*packed)
+
+
+def _changes(found: comparison.Comparison) -> list[tuple]:
+    return [(d.kind, d.where, d.left, d.right) for d in found.differences if d.changes_meaning]
+
+
+class SameMeaningTest(parameterized.TestCase):
+    def _assert_same(self, found, *kinds):
+        self.assertEqual(found.verdict, "same meaning", found.text())
+        self.assertEqual(_changes(found), [])
+        self.assertContainsSubset(kinds, {d.kind for d in found.differences})
+
+    def test_the_same_file(self):
+        found = _compare(models.layered(), models.layered())
+        self.assertEqual((found.verdict, found.differences), ("same bytes", ()))
+
+    @parameterized.parameters(models.layered, models.detector, networks.layers)
+    def test_another_layout(self, make):
+        for seed in range(5):
+            found = _compare(make(), layouts.relaid(make(), seed))
+            self.assertEqual(found.verdict, "same canonical bytes", found.text())
+            self.assertEqual({d.kind for d in found.differences}, {"layout"})
+
+    def test_other_names(self):
+        renamed = models.layered()
+        for index, tensor in enumerate(renamed.subgraphs[0].tensors):
+            tensor.name = f"renamed{index}"
+        renamed.subgraphs[0].name = "renamed"
+        found = _compare(models.layered(), renamed)
+        self._assert_same(found, "name")
+        self.assertIn(
+            ("input 0", "x", "renamed0"), [(d.where, d.left, d.right) for d in found.differences]
+        )
+
+    def test_buffers_shared_or_not(self):
+        shared = models.layered()
+        tensors = {t.name: t for t in shared.subgraphs[0].tensors}
+        tensors["right2_half"].buffer = tensors["left_half"].buffer
+        for pair in ((shared, models.layered()), (models.layered(), shared)):
+            found = _compare(*pair)
+            self.assertEqual(found.verdict, "same canonical bytes", found.text())
+            self.assertIn("equal buffers shared otherwise", [d.detail for d in found.differences])
+
+    def test_tensors_of_equal_data_shared_or_not(self):
+        model = models.layered()
+        graph = model.subgraphs[0]
+        names = [tensor.name for tensor in graph.tensors]
+        dequantize = [op for op in graph.operators if op.inputs[0] == names.index("right2_half")]
+        dequantize[0].inputs = np.array([names.index("left_half")], np.int32)
+        self._assert_same(_compare(models.layered(), model), "layout")
+
+    def test_description_metadata_and_versions(self):
+        model = models.layered()
+        model.description, model.metadata[0].name = "other", "third"
+        model.operatorCodes[0].version = 2
+        found = _compare(models.layered(), model)
+        self._assert_same(found, "description", "metadata", "operator version")
+
+    def test_ranges_that_nobody_reads(self):
+        model = networks.layers()
+        model.subgraphs[0].tensors[0].quantization.max = np.array([6], np.float32)
+        self._assert_same(_compare(networks.layers(), model), "range")
+
+    def test_what_nothing_uses(self):
+        model = models.layered()
+        alone = networks.tensor(model, "alone")
+        model.buffers[alone.buffer].data = np.array([7, 8], np.float32).view(np.uint8)
+        self._assert_same(_compare(models.layered(), model), "unused tensors")
+        model = networks.layers()
+        model.subgraphs[0].tensors[0].quantization.quantizedDimension = 3
+        self._assert_same(_compare(networks.layers(), model), "axis of one scale")
+        model = models.layered()
+        dequantize = model.subgraphs[0].operators[0]
+        dequantize.builtinOptionsType = tflite.BuiltinOptions.DequantizeOptions
+        dequantize.builtinOptions = tflite.DequantizeOptionsT()
+        self._assert_same(_compare(models.layered(), model), "empty options")
+
+    def test_a_few_bytes_behind_the_model(self):
+        content = models.pack(models.layered())
+        found = _compare(content, content + b"\6\0\0\0")
+        self.assertEqual(found.verdict, "same canonical bytes")
+        self.assertEqual([d.kind for d in found.differences], ["trailing bytes"])
+
+    def test_keys_of_custom_options_in_another_order(self):
+        model = models.detector()
+        options = dict(reversed(models.POST_PROCESS_OPTIONS.items()))
+        model.subgraphs[0].operators[0].customOptions = models.options(options)
+        self.assertEqual(_compare(models.detector(), model).verdict, "same canonical bytes")
+
+    def test_subgraphs_in_another_order(self):
+        found = _compare(networks.branching(False), networks.branching(True))
+        self._assert_same(found, "layout")
+
+    @_PROPERTY
+    @given(st.integers(0, 10_000), st.integers(0, 10_000))
+    def test_any_permutation_and_renaming(self, seed, permutation):
+        left, right = networks.random_network(seed), networks.random_network(seed)
+        rng = random.Random(permutation)
+        for number, tensor in enumerate(rng.sample(right.subgraphs[0].tensors, 5)):
+            tensor.name = f"renamed{number}"
+        found = _compare(left, layouts.relaid(right, permutation))
+        self._assert_same(found)
+        again = layouts.relaid(right, permutation)
+        backwards = comparison.compare(again, models.pack(left))
+        self._assert_same(backwards)
+
+    @_PROPERTY
+    @given(generated.models(wild=False), st.integers(0, 2**32 - 1), st.booleans())
+    def test_anything_the_schema_knows_in_another_layout(self, model, seed, renamed):
+        left = models.pack(model)
+        if renamed:
+            for number, graph in enumerate(model.subgraphs):
+                for index, tensor in enumerate(graph.tensors):
+                    tensor.name = f"renamed {number} {index}"
+        found = comparison.compare(left, layouts.relaid(model, seed))
+        self.assertEqual(_changes(found), [])
+        self.assertIn(found.verdict, comparison.VERDICTS[: 3 if renamed else 2], found.text())
+
+
+class DifferentTest(parameterized.TestCase):
+    def _assert_different(self, left, right, *expected):
+        found = _compare(left, right)
+        self.assertEqual(found.verdict, "different")
+        self.assertEqual(_changes(found), list(expected), found.text())
+        return found
+
+    def test_a_weight(self):
+        model = networks.layers()
+        weights = networks.tensor(model, "kernel1")
+        data = np.array(model.buffers[weights.buffer].data).view(np.float32)
+        data[5] = np.nextafter(data[5], np.float32(9))
+        data[7] = np.nextafter(data[7], np.float32(-9))
+        model.buffers[weights.buffer].data = data.view(np.uint8)
+        found = _compare(networks.layers(), model)
+        (difference,) = found.differences
+        self.assertEqual((difference.kind, difference.where), ("weights", "CONV_2D 1 weights"))
+        self.assertStartsWith(difference.detail, "2 of 16 values differ by 1 ulp; largest")
+        self.assertEqual(difference.figures["histogram"], {"1": 2})
+        self.assertEqual(difference.figures["first"], (0, 1, 0, 1))
+
+    def test_equal_shaped_weights_swapped(self):
+        model = networks.layers()
+        a, b = networks.tensor(model, "kernel1"), networks.tensor(model, "kernel2")
+        a.buffer, b.buffer = b.buffer, a.buffer
+        found = _compare(networks.layers(), model)
+        self.assertEqual(found.verdict, "different")
+        self.assertEqual(
+            [d.where for d in found.differences if d.kind == "weights"],
+            ["CONV_2D 1 weights", "CONV_2D 2 weights"],
+        )
+
+    def test_a_zero_point(self):
+        model = networks.layers()
+        model.subgraphs[0].tensors[0].quantization.zeroPoint = np.array([4], np.int64)
+        self._assert_different(networks.layers(), model, ("quantization", "input 0", "[3]", "[4]"))
+
+    def test_an_axis(self):
+        models_ = []
+        for axis in (0, 3):
+            models_.append(networks.layers())
+            networks.tensor(models_[-1], "kernel1").quantization = networks.quantization(
+                [0.5, 0.25], [0, 0], axis
+            )
+        self._assert_different(*models_, ("quantization", "CONV_2D 1 weights", 0, 3))
+
+    def test_an_option(self):
+        model = networks.layers()
+        model.subgraphs[0].operators[2].builtinOptions.padding = tflite.Padding.VALID
+        self._assert_different(networks.layers(), model, ("options", "CONV_2D 2", "SAME", "VALID"))
+
+    def test_a_custom_option(self):
+        model = models.detector()
+        options = models.POST_PROCESS_OPTIONS | {"max_detections": 4}
+        model.subgraphs[0].operators[0].customOptions = models.options(options)
+        found = self._assert_different(
+            models.detector(),
+            model,
+            ("custom options", "TFLite_Detection_PostProcess 0", 3, 4),
+        )
+        self.assertEqual(found.differences[0].detail, "max_detections")
+
+    def test_inputs_or_outputs_in_another_order(self):
+        for field in ("inputs", "outputs"):
+            model = models.layered()
+            graph = model.subgraphs[0]
+            setattr(graph, field, getattr(graph, field)[::-1])
+            model.signatureDefs = None
+            plain = models.layered()
+            plain.signatureDefs = None
+            found = _compare(plain, model)
+            self.assertEqual(found.verdict, "different", field)
+            self.assertIn("operands", [d.kind for d in found.differences])
+
+    def test_an_operand_in_the_others_place(self):
+        model = models.layered()
+        graph = model.subgraphs[0]
+        graph.operators[-2].inputs = graph.operators[-2].inputs[::-1]
+        found = _compare(models.layered(), model)
+        self.assertEqual(found.verdict, "different")
+        self.assertEqual(
+            [d.where for d in found.differences if d.changes_meaning],
+            ["ADD 6 input 0", "ADD 6 input 1"],
+        )
+
+    def test_a_signature(self):
+        model = models.layered()
+        model.signatureDefs[0].inputs[0].tensorIndex = 0
+        self._assert_different(
+            models.layered(),
+            model,
+            ("signature", "signature 'serve' input b", "input 1", "input 0"),
+        )
+        model.signatureDefs = None
+        self._assert_different(
+            models.layered(),
+            model,
+            ("signature", "signature 'serve'", "(b, a) -> (sum, right)", None),
+        )
+
+    def test_an_added_operator(self):
+        left, right = networks.layers(), networks.layers(rectified=True)
+        found = _compare(left, right)
+        self.assertEqual(
+            _changes(found),
+            [
+                ("operator added", "RELU 2", None, "rectified"),
+                (
+                    "operands",
+                    "CONV_2D 2 input",
+                    "output 0 of CONV_2D 1 (inner1)",
+                    "output 0 of RELU 2 (rectified)",
+                ),
+            ],
+        )
+        self.assertEqual(_compare(right, left).differences[0].kind, "operator removed")
+
+    def test_a_shape_and_what_may_be_asked_for(self):
+        model = models.layered()
+        model.subgraphs[0].tensors[0].shapeSignature = np.array([-1, 4], np.int32)
+        self._assert_different(
+            models.layered(), model, ("input shape signature", "input 0", "1x4", "?x4")
+        )
+
+    def test_effects_in_another_order(self):
+        self._assert_different(
+            networks.counting(False),
+            networks.counting(True),
+            ("order", "operators with effects", "Log 1, Count 0", "Count 0, Log 1"),
+        )
+
+    def test_what_a_subgraph_computes(self):
+        changed = networks.branching(False)
+        changed.subgraphs[1].operators[0].builtinOptions.fusedActivationFunction = 1
+        found = _compare(networks.branching(False), changed)
+        self.assertEqual(found.verdict, "different")
+        self.assertIn(("options", "ADD 0", "NONE", "RELU"), _changes(found))
+
+    @_PROPERTY
+    @given(st.integers(0, 10_000), st.integers(0, 10_000))
+    def test_any_single_value_is_located(self, seed, choice):
+        rng = random.Random(choice)
+        left, right = networks.random_network(seed), networks.random_network(seed)
+        tensors = right.subgraphs[0].tensors
+        chosen = rng.choice([t for t in tensors if right.buffers[t.buffer].data is not None])
+        data = np.array(right.buffers[chosen.buffer].data)
+        place = rng.randrange(data.size // 4)
+        data[4 * place + rng.randrange(4)] ^= 1 << rng.randrange(8)
+        right.buffers[chosen.buffer].data = data
+        name = chosen.name
+        found = _compare(left, layouts.relaid(right, choice))
+        self.assertEqual(found.verdict, "different", found.text())
+        (difference,) = [d for d in found.differences if d.changes_meaning]
+        self.assertEqual(difference.kind, "weights")
+        self.assertEqual(difference.figures["count"], 1)
+        index = np.ravel_multi_index(difference.figures["first"], chosen.shape)
+        self.assertEqual(index, place)
+        # Weights are called after the operator's result.
+        operator = left.subgraphs[0].operators[int(difference.where.split()[1])]
+        result = left.subgraphs[0].tensors[operator.outputs[0]].name
+        self.assertEqual(name, f"{result}_weights")
+
+
+class ComparisonTest(parameterized.TestCase):
+    def test_text_is_aligned_and_cut(self):
+        renamed = models.layered()
+        for index, tensor in enumerate(renamed.subgraphs[0].tensors):
+            tensor.name = f"\x1b[31m{'very ' * 40}long{index}"
+        lines = _compare(models.layered(), renamed).text(limit=3).splitlines()
+        self.assertEqual(lines[:2], ["left:  left", "right: right"])
+        self.assertStartsWith(lines[2], "same meaning: name (")
+        column = lines[3].index("right")
+        for line in lines[4:7]:
+            self.assertEqual(line[column : column + 9], "\\x1b[31mv")
+        self.assertRegex(lines[7], r"^name +\.\.\. and \d+ more$")
+        self.assertTrue(all(line.isprintable() for line in lines))
+
+    @parameterized.parameters(
+        ("x" * 36 + "3" + "y" * 60, "x" * 36 + "4" + "y" * 60),
+        ("x" * 200 + "3", "x" * 200 + "4"),
+        ("x" * 39 + "33", "x" * 39 + "44"),
+        ("x" * 30 + "3", "x" * 30 + "4" + "y" * 60),
+        ("3" + "y" * 90, "4" + "y" * 90),
+        ("x" * 60, "x" * 60 + "4"),
+    )
+    def test_a_long_text_is_cut_around_what_differs(self, *texts):
+        pair = [models.layered(), models.layered()]
+        for model, description in zip(pair, texts, strict=True):
+            model.description = description
+        heading, line = _compare(*pair).text().splitlines()[3:]
+        columns = heading.index("left"), heading.index("right")
+        left, right = line[slice(*columns)].rstrip(), line[columns[1] :]
+        self.assertLessEqual(max(len(left), len(right)), 40)
+        place = len(os.path.commonprefix((left, right)))
+        self.assertEqual(right[place], "4")
+        self.assertEqual(left[place : place + 1], texts[0][texts[1].index("4") :][:1])
+        # No dots but where something is left out.
+        self.assertEqual(left.startswith("..."), right.startswith("..."))
+        self.assertIn(left.removesuffix("...").removeprefix("..."), texts[0])
+        self.assertIn(right.removesuffix("...").removeprefix("..."), texts[1])
+
+    def test_json(self):
+        model = networks.layers()
+        weights = networks.tensor(model, "kernel1")
+        data = np.array(model.buffers[weights.buffer].data).view(np.float32)
+        data[0], data[1] = np.inf, np.nan
+        model.buffers[weights.buffer].data = data.view(np.uint8)
+        value = json.loads(_compare(networks.layers(), model).to_json())
+        self.assertEqual(value["verdict"], "different")
+        (difference,) = value["differences"]
+        self.assertEqual(difference["figures"]["maximum"], "inf")
+        self.assertEqual(difference["figures"]["histogram"]["nan"], 1)
+        self.assertTrue(difference["changes_meaning"])
+
+    def test_damaged_files(self):
+        content = models.pack(models.layered())
+        with self.assertRaisesRegex(cli.UserError, "^b.tflite: .* truncated"):
+            comparison.compare(content, content[:200], "a.tflite", "b.tflite")
+
+    def test_thousands_of_equal_operators_take_seconds(self):
+        left, right = networks.chain(4000), networks.chain(4100)
+        found = _compare(left, right)
+        self.assertLen([d for d in found.differences if d.kind == "operator added"], 100)
+
+
+if __name__ == "__main__":
+    absltest.main()

@@ -1,0 +1,130 @@
+"""What a model means, in a form in which equal means equal, however its file is laid out.
+
+But for reading FlexBuffers it is written without the canonical writer's code, so that the two can
+be held against each other: operators are run in the file's order, on names of values instead of
+values.
+"""
+
+import copy
+import hashlib
+from collections import Counter
+from typing import Any
+
+import numpy as np
+
+from tools.lib.tflite_file import flexbuffer
+from tools.lib.tflite_file.schema import tflite
+
+_FLEXBUFFERS = tflite.CustomOptionsFormat.FLEXBUFFERS
+
+# Positions in the file, which a reader resolves and no meaning depends on.
+_POSITIONS = {"buffer", "opcodeIndex", "inputs", "outputs", "intermediates", "tensorIndex"}
+
+
+def content(value: Any) -> Any:
+    """A table of the object API, or what is in one, as plain values: floats by their bits."""
+    if isinstance(value, np.ndarray):
+        return value.tobytes()
+    if isinstance(value, list):
+        return tuple(map(content, value))
+    if isinstance(value, float):
+        return np.float32(value).tobytes()
+    if hasattr(value, "Pack"):
+        fields = vars(value).items()
+        return tuple((name, content(field)) for name, field in fields if name not in _POSITIONS)
+    return value
+
+
+def _digest(value: Any) -> str:
+    return hashlib.sha256(repr(value).encode("utf-8")).hexdigest()
+
+
+def _code(model: tflite.ModelT, op: tflite.OperatorT) -> tuple[Any, ...]:
+    code = model.operatorCodes[op.opcodeIndex]
+    return (max(code.builtinCode, code.deprecatedBuiltinCode), code.customCode, code.version)
+
+
+def _data(model: tflite.ModelT, index: int) -> bytes | None:
+    data = model.buffers[index].data
+    # The runtime knows buffer 0 as "no data".
+    return None if data is None or index == 0 else bytes(data)
+
+
+def _some(indices: Any) -> list[int]:
+    return [] if indices is None else [int(index) for index in indices]
+
+
+def _decoded(options: Any) -> Any:
+    """A FlexBuffer's values, maps in the order of their keys; any other bytes as they are."""
+    try:
+        return repr(flexbuffer.loads(bytes(options)))
+    except ValueError:
+        return options
+
+
+def _options(op: tflite.OperatorT) -> Any:
+    """An operator's own fields."""
+    op = copy.copy(op)
+    if op.customOptions is not None and op.customOptionsFormat == _FLEXBUFFERS:
+        op.customOptions = _decoded(op.customOptions)
+    composite = copy.copy(op.builtinOptions2)
+    if getattr(composite, "compositeAttributes", None) is not None:
+        composite.compositeAttributes = _decoded(composite.compositeAttributes)
+        op.builtinOptions2 = composite
+    return content(op)
+
+
+def _subgraph(model: tflite.ModelT, position: int) -> Any:
+    graph = model.subgraphs[position]
+    tensors = [_digest((content(t), _data(model, t.buffer))) for t in graph.tensors or []]
+    values = dict(enumerate(tensors))
+    values[-1] = "omitted"
+    for place, index in enumerate(_some(graph.inputs)):
+        values[index] = _digest(("input", place, values[index]))
+    results = Counter()
+    for op in graph.operators or []:
+        code = _code(model, op)
+        made = (code, _options(op), *([values[i] for i in _some(op.inputs)],))
+        made += ([tensors[i] if i >= 0 else "" for i in _some(op.intermediates)],)
+        made += (op.inputs is None, op.outputs is None, op.intermediates is None)
+        made += ([tensors[i] if i >= 0 else "" for i in _some(op.outputs)],)
+        results[_digest(made)] += 1
+        for place, index in enumerate(_some(op.outputs)):
+            if index >= 0:
+                values[index] = _digest((made, place))
+    return {
+        "name": graph.name,
+        "debug": graph.debugMetadataIndex,
+        "missing": [getattr(graph, f) is None for f in ("tensors", "inputs", "outputs")],
+        "tensors": Counter(tensors),
+        "operators": results,
+        "inputs": [values[index] for index in _some(graph.inputs)],
+        "outputs": [values[index] for index in _some(graph.outputs)],
+        "signatures": [
+            (
+                signature.signatureKey,
+                [
+                    Counter((e.name, values[e.tensorIndex]) for e in entries or [])
+                    for entries in (signature.inputs, signature.outputs)
+                ],
+            )
+            for signature in model.signatureDefs or []
+            if signature.subgraphIndex == position
+        ],
+        # What a run writes to, and what shares its memory with what.
+        "state": Counter(tensors[i] for i, t in enumerate(graph.tensors or []) if t.isVariable),
+    }
+
+
+def meaning(model: tflite.ModelT) -> Any:
+    """All that a reader of the file can tell but its layout.
+
+    Args:
+      model: every index in it points at something.
+    """
+    return {
+        "subgraphs": [_subgraph(model, i) for i in range(len(model.subgraphs))],
+        "description": model.description,
+        "metadata": Counter((e.name, _data(model, e.buffer)) for e in model.metadata or []),
+        "metadata buffers": [_data(model, index) for index in _some(model.metadataBuffer)],
+    }

@@ -1,0 +1,163 @@
+import random
+import time
+
+import flatbuffers
+import numpy as np
+from absl.testing import absltest
+
+from tests.tools.lib.tflite_file import models
+from tools.lib.cli import cli
+from tools.lib.tflite_file import canonical, structure
+from tools.lib.tflite_file.schema import tflite
+
+
+def _tables():
+    return [name for name in dir(tflite) if hasattr(tflite, f"{name}Start")]
+
+
+class _Future:
+    """A table as a newer schema could write it: with one field more than this one knows."""
+
+    def __init__(self, known_fields):
+        self.known_fields = known_fields
+
+    def Pack(self, builder):
+        builder.StartObject(self.known_fields + 1)
+        builder.PrependUint8Slot(self.known_fields, 1, 0)
+        return builder.EndObject()
+
+
+class _Repeated:
+    """A subgraph that refers to one operator many times, itself referred to many times."""
+
+    written = None
+
+    def Pack(self, builder):
+        if self.written is None:
+            operator = tflite.OperatorT().Pack(builder)
+            tflite.SubGraphStartOperatorsVector(builder, 2000)
+            for _ in range(2000):
+                builder.PrependUOffsetTRelative(operator)
+            operators = builder.EndVector()
+            tflite.SubGraphStart(builder)
+            tflite.SubGraphAddOperators(builder, operators)
+            self.written = tflite.SubGraphEnd(builder)
+        return self.written
+
+
+class StructureTest(absltest.TestCase):
+    def _assert_refused(self, content, message):
+        with self.assertRaisesRegex(cli.UserError, f"^x.tflite: {message}"):
+            canonical.canonical_bytes(content, "x.tflite")
+
+    def test_every_field_of_the_schema_is_understood(self):
+        self.assertGreater(len(_tables()), 150)
+        for table in _tables():
+            for field in structure.layout(table).values():
+                accessors = getattr(tflite, table)
+                with self.subTest(table=table, field=field.name):
+                    if (table, field.name) in structure.CHILD_TABLES:
+                        continue
+                    if (table, field.name) in structure.CHILD_UNIONS:
+                        self.assertTrue(hasattr(accessors, f"{field.name}Type"))
+                    elif field.element_size is not None:
+                        self.assertTrue(hasattr(accessors, f"{field.name}AsNumpy"))
+                    elif field.is_offset:
+                        # Text, if not listed as a table: then it takes a text, and gives it back.
+                        made = getattr(tflite, f"{table}T")()
+                        setattr(made, field.name[0].lower() + field.name[1:], "text")
+                        builder = flatbuffers.Builder()
+                        builder.Finish(made.Pack(builder))
+                        read = accessors.GetRootAs(bytes(builder.Output()))
+                        self.assertEqual(getattr(read, field.name)(), b"text")
+
+    def test_every_kind_of_a_union_is_a_table(self):
+        for enumeration in set(structure.CHILD_UNIONS.values()):
+            kinds = {
+                name for name in vars(getattr(tflite, enumeration)) if not name.startswith("_")
+            }
+            self.assertContainsSubset(kinds - {"NONE"}, _tables())
+
+    def test_sound_files_pass(self):
+        for make in (models.layered, models.detector):
+            structure.check(models.pack(make()), "x.tflite")
+
+    def test_other_files(self):
+        for content in (b"TFL3", b"\0\0\0\0", b"PK\3\4" + bytes(60), bytes(range(64))):
+            self._assert_refused(content, "not a .tflite: bytes 4 to 7 are b.* instead of b'TFL3'")
+
+    def test_every_truncation_is_noticed(self):
+        content = canonical.canonical_bytes(models.pack(models.layered()), "x.tflite")
+        for length in range(8, len(content) - 1, 7):
+            self._assert_refused(content[:length], "not a sound .tflite: .* truncated or damaged")
+
+    def test_damage_never_ends_in_anything_but_a_message(self):
+        rng = random.Random(4)
+        content = canonical.canonical_bytes(models.pack(models.detector()), "x.tflite")
+        refused = 0
+        for _ in range(1500):
+            damaged = bytearray(content)
+            for _ in range(rng.randint(1, 4)):
+                damaged[rng.randrange(8, len(damaged))] = rng.choice((0, 1, 127, 255))
+            try:
+                once = canonical.canonical_bytes(bytes(damaged), "x.tflite")
+                self.assertEqual(canonical.canonical_bytes(once, "x.tflite"), once)
+            except cli.UserError:
+                refused += 1
+        self.assertGreater(refused, 500)
+
+    def test_data_claimed_again_and_again(self):
+        model = models.layered()
+        model.subgraphs, model.signatureDefs = [_Repeated()] * 2000, None
+        content = models.pack(model)
+        self.assertLess(len(content), 20_000)
+        start = time.monotonic()
+        self._assert_refused(content, "not a sound .tflite: .* again and again")
+        self.assertLess(time.monotonic() - start, 10)
+
+    def test_more_tables_than_the_runtime_accepts(self):
+        builder = flatbuffers.Builder(8 << 20)
+        buffer = tflite.BufferT().Pack(builder)
+        tflite.ModelStartBuffersVector(builder, 1_000_001)
+        for _ in range(1_000_001):
+            builder.PrependUOffsetTRelative(buffer)
+        buffers = builder.EndVector()
+        tflite.ModelStart(builder)
+        tflite.ModelAddBuffers(builder, buffers)
+        builder.Finish(tflite.ModelEnd(builder), file_identifier=b"TFL3")
+        self._assert_refused(bytes(builder.Output()), "not a sound .tflite: .* 1,000,000 tables")
+
+    def test_field_of_a_newer_schema(self):
+        model = models.layered()
+        model.buffers.append(_Future(3))
+        self._assert_refused(models.pack(model), "the Buffer at byte .* has a field number 3 that")
+
+    def test_operator_options_of_a_newer_schema(self):
+        model = models.layered()
+        operator = model.subgraphs[0].operators[0]
+        operator.builtinOptionsType, operator.builtinOptions = 200, tflite.AddOptionsT()
+        self._assert_refused(
+            models.pack(model), "the Operator .* has BuiltinOptions of a kind .200."
+        )
+
+    def test_files_packed_behind_the_model(self):
+        content = models.pack(models.layered())
+        end_of_an_empty_zip = b"PK\5\6" + bytes(17) + b"\1"
+        for trailer in (end_of_an_empty_zip, b"\1" * 100):
+            self._assert_refused(content + trailer, f"{len(trailer)} bytes follow the model")
+        for trailer in (bytes(4096), b"\6\0\0\0\0\0\0\3"):
+            structure.check(content + trailer, "x.tflite")
+
+    def test_missing_vectors_and_names(self):
+        model = tflite.ModelT()
+        model.version, model.subgraphs = 3, [tflite.SubGraphT()]
+        once = canonical.canonical_bytes(models.pack(model), "x.tflite")
+        self.assertEqual(canonical.canonical_bytes(once, "x.tflite"), once)
+        tensor = tflite.TensorT()
+        tensor.shape = np.array([1], np.int32)
+        model.subgraphs[0].tensors = [tensor]
+        self._assert_refused(models.pack(model), "the model refers to buffer 0 but has 0 of them")
+
+
+if __name__ == "__main__":
+    absltest.main()

@@ -1,0 +1,65 @@
+import os
+import subprocess
+import sys
+
+from absl.testing import absltest
+
+from tests.tools.lib.tflite_file import models
+from tools.lib.tflite_file import canonical
+
+_PROGRAM = "tools.steps.canonicalize.canonicalize_tflite"
+
+
+def _run(*arguments, report_modules=False):
+    command = [sys.executable, *(["-X", "importtime"] if report_modules else []), "-m", _PROGRAM]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    return subprocess.run(
+        [*command, *arguments], capture_output=True, text=True, check=False, env=environment
+    )
+
+
+class CanonicalizeTfliteTest(absltest.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.folder = self.create_tempdir()
+        self.output = os.path.join(self.folder.full_path, "canonical.tflite")
+
+    def _input(self, content):
+        return self.folder.create_file("raw.tflite", content=content, mode="wb").full_path
+
+    def _assert_refused(self, content, message):
+        raw = self._input(content)
+        result = _run(f"--input={raw}", f"--output={self.output}")
+        self.assertEqual(result.returncode, 1)
+        self.assertRegex(result.stderr, rf"^ERROR: {raw}: {message}.*\n$")
+        self.assertEqual(os.listdir(self.folder.full_path), ["raw.tflite"])
+
+    def test_writes_the_canonical_form_without_tensorflow(self):
+        content = models.pack(models.detector())
+        arguments = (f"--input={self._input(content)}", f"--output={self.output}")
+        result = _run(*arguments, "--description=synthetic: not trained", report_modules=True)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        with open(self.output, "rb") as stream:
+            written = stream.read()
+        expected = canonical.canonical_bytes(content, "x", "synthetic: not trained")
+        self.assertEqual(written, expected)
+        self.assertNotRegex(result.stderr, r"\| +tensorflow")
+
+    def test_truncated_file(self):
+        content = models.pack(models.layered())
+        self._assert_refused(content[: len(content) // 2], "not a sound .tflite: .* truncated")
+
+    def test_empty_file(self):
+        self._assert_refused(b"", "the .tflite is empty")
+
+    def test_another_kind_of_file(self):
+        self._assert_refused(b"\x08\x01\x12\x04node" * 8, "not a .tflite: bytes 4 to 7 are")
+
+    def test_missing_flag(self):
+        result = _run(f"--output={self.output}")
+        self.assertNotEqual(result.returncode, 0)
+        self.assertIn("--input", result.stderr)
+
+
+if __name__ == "__main__":
+    absltest.main()

@@ -1,0 +1,87 @@
+import dataclasses
+
+from absl.testing import absltest, parameterized
+
+from tests.tools.steps.card import pages, samples
+from tools.steps.card import card_page, facts
+
+
+def _html(sources: facts.Sources) -> str:
+    return card_page.html(sources, "x", "segmentation", "About it.")
+
+
+def _tags(content: str) -> list[str]:
+    # Where a name may break, and how many of its lines a tile shows, follows the name.
+    return [tag for tag, _ in pages.Page(content).elements if tag not in ("wbr", "text")]
+
+
+class CardTest(parameterized.TestCase):
+    @parameterized.named_parameters(
+        ("compared", samples.comparison()),
+        ("not_comparable", samples.comparison(reason="They read tokens.")),
+        ("alone", None),
+    )
+    def test_it_is_self_contained(self, compared):
+        content = _html(samples.sources(compared=compared))
+        pages.assert_self_contained(self, content)
+        pages.assert_labelled(self, content)
+
+    def test_no_text_of_a_model_becomes_an_element(self):
+        sources = samples.sources(pages.HOSTILE, compared=samples.comparison(pages.HOSTILE))
+        content = card_page.html(sources, "x", pages.HOSTILE, pages.HOSTILE)
+        pages.assert_self_contained(self, content)
+        harmless = _html(samples.sources(compared=samples.comparison()))
+        self.assertEqual(_tags(content), _tags(harmless))
+        page = pages.Page(content)
+        self.assertTrue(any(pages.HOSTILE in text for _, text in page.texts))
+        self.assertFalse([text for _, text in page.texts if "&49" in text])
+
+    def test_the_same_bytes_each_time(self):
+        made = [_html(samples.sources(compared=samples.comparison())) for _ in range(2)]
+        self.assertEqual(*made)
+        self.assertEqual(made[0][-8:], "</html>\n")
+
+    @parameterized.parameters(
+        ("seeded", "label bad", "synthetic weights", "released weights"),
+        ("released", "label good", "released weights", "synthetic weights"),
+    )
+    def test_nobody_takes_seeded_weights_for_released_ones(self, weights, label, text, other):
+        page = pages.Page(_html(samples.sources(weights=weights)))
+        self.assertIn(("span", {"class": label}), page.elements)
+        self.assertIn(text, page.text_of("span"))
+        self.assertNotIn(other, page.text_of("span"))
+
+    def test_the_golden_digest(self):
+        sources = samples.sources()
+        digest = sources.report["sha256"]
+        for golden, said in ((digest, "equal"), (samples.DIGEST, "different"), (None, "none")):
+            page = pages.Page(_html(dataclasses.replace(sources, golden=golden)))
+            self.assertIn(f"golden digest: {said}", page.text_of("span"))
+
+    def test_why_it_is_not_compared(self):
+        content = _html(samples.sources(compared=samples.comparison(reason="They read tokens.")))
+        self.assertIn("They read tokens.", content)
+        self.assertIn("No float sibling is declared", _html(samples.sources()))
+
+    def test_its_row_of_the_catalogue(self):
+        sources = samples.sources(compared=samples.comparison())
+        row = facts.row(sources, "x", "segmentation", "About it.")
+        self.assertEqual(
+            (row["name"], row["operators"], row["parameters"], row["decibels"]), ("x", 2, 4, 18)
+        )
+        self.assertEqual(row["mix"], [["convolution", 1], ["others", 1]])
+        self.assertEqual(row["input_text"].replace("\xa0", " "), "3 × 3 × 2 int8")
+        self.assertEqual((row["golden"], row["weights"]), ("unknown", "seeded"))
+
+    def test_ranges_and_clipped_shares(self):
+        rows = facts.activations(samples.sources(compared=samples.comparison()))
+        self.assertEqual([(row["low"], row["high"]) for row in rows], [(-62.5, 65.0)] * 3)
+        self.assertEqual([row["clipped"] for row in rows], [None, 0.125, None])
+
+    def test_what_the_file_is_made_of_adds_up(self):
+        report = samples.sources().report
+        self.assertEqual(sum(part["size"] for part in facts.parts(report)), report["size"])
+
+
+if __name__ == "__main__":
+    absltest.main()

@@ -1,0 +1,137 @@
+import pathlib
+
+import numpy as np
+from absl.testing import absltest, parameterized
+
+from tests.tools.lib.tflite_file import models
+from tests.tools.steps.export import program
+from tools.lib.tflite_file.schema import tflite
+
+_Op, _Type = tflite.BuiltinOperator, tflite.TensorType
+
+
+def _quantized(maker: models.Maker, *tensors: int) -> None:
+    for index in tensors:
+        quantization = tflite.QuantizationParametersT()
+        quantization.scale, quantization.zeroPoint = np.array([0.5], "f4"), np.array([3], "i8")
+        maker.graph.tensors[index].quantization = quantization
+
+
+def _chain(kind: int, *, scales: bool = True, custom: str = "") -> bytes:
+    """x -> QUANTIZE -> RELU on `kind` -> DEQUANTIZE -> y, or a custom operator in RELU's place."""
+    maker = models.Maker()
+    x, y = maker.tensor("x", [1, 4]), maker.tensor("y", [1, 4])
+    before = maker.tensor("before", [1, 4], kind=kind)
+    after = maker.tensor("after", [1, 4], kind=kind)
+    if scales:
+        _quantized(maker, before, after)
+    maker.operator(_Op.QUANTIZE, [x], [before])
+    maker.operator(_Op.CUSTOM if custom else _Op.RELU, [before], [after], custom)
+    maker.operator(_Op.DEQUANTIZE, [after], [y])
+    maker.graph.inputs, maker.graph.outputs = np.array([x], "i4"), np.array([y], "i4")
+    return models.pack(maker.model)
+
+
+def _relu() -> bytes:
+    maker = models.Maker()
+    x, y = maker.tensor("x", [1, 4]), maker.tensor("y", [1, 4])
+    maker.operator(_Op.RELU, [x], [y])
+    maker.graph.inputs, maker.graph.outputs = np.array([x], "i4"), np.array([y], "i4")
+    return models.pack(maker.model)
+
+
+def _root_of_a_negative() -> bytes:
+    """Gives sqrt(relu(x) - 1), which is no number for x below 1."""
+    maker = models.Maker()
+    x, y = maker.tensor("x", [1, 4]), maker.tensor("y", [1, 4])
+    one = maker.tensor("one", [4], np.ones(4, np.float32))
+    less, rectified = maker.tensor("less", [1, 4]), maker.tensor("rectified", [1, 4])
+    maker.operator(_Op.RELU, [x], [rectified])
+    subtract = maker.operator(_Op.SUB, [rectified, one], [less])
+    subtract.builtinOptionsType = tflite.BuiltinOptions.SubOptions
+    subtract.builtinOptions = tflite.SubOptionsT()
+    maker.operator(_Op.SQRT, [less], [y])
+    maker.graph.inputs, maker.graph.outputs = np.array([x], "i4"), np.array([y], "i4")
+    return models.pack(maker.model)
+
+
+class CheckTfliteTest(parameterized.TestCase):
+    def _check(self, model: bytes, **flags: object):
+        folder = pathlib.Path(self.create_tempdir().full_path)
+        (folder / "model.tflite").write_bytes(model)
+        self.passed = folder / "passed"
+        return program.run(
+            "tools/steps/check/check_tflite.py",
+            model=folder / "model.tflite",
+            output=self.passed,
+            **flags,
+        )
+
+    def _assert_passed(self, result) -> None:
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertTrue(self.passed.exists())
+
+    def _assert_refused(self, result, message: str) -> None:
+        self.assertEqual(result.returncode, 1)
+        self.assertRegex(result.stderr, message)
+        self.assertFalse(self.passed.exists())
+
+    def test_a_float_model(self):
+        self._assert_passed(self._check(_relu(), minimum_operators=1))
+
+    def test_too_few_operators(self):
+        self._assert_refused(
+            self._check(_relu(), minimum_operators=2),
+            "the converted model has 1 operators, but minimum_operators = 2; is the graph",
+        )
+
+    def test_a_quantized_model(self):
+        self._assert_passed(self._check(_chain(_Type.INT8), quantized="true"))
+
+    @parameterized.named_parameters(
+        (
+            "floating_point",
+            _relu(),
+            "in 2 places, the first: RELU reads x .floating point.; RELU writes y",
+        ),
+        (
+            "without_a_scale",
+            _chain(_Type.INT8, scales=False),
+            "in 2 places, the first: RELU reads before .without a scale.; RELU writes after",
+        ),
+    )
+    def test_missing_quantization(self, model, message):
+        self._assert_refused(self._check(model, quantized="true"), message)
+
+    def test_declared_float_operators(self):
+        self._assert_passed(self._check(_relu(), quantized="true", float_operators=["RELU"]))
+
+    def test_float_operators_that_do_not_exist(self):
+        self._assert_refused(
+            self._check(_relu(), quantized="true", float_operators=["RELOU"]),
+            "float_operators: TensorFlow Lite has no RELOU.",
+        )
+
+    def test_a_model_that_the_interpreter_does_not_know(self):
+        self._assert_refused(
+            self._check(_chain(_Type.INT8, custom="Unheard"), quantized="true"),
+            "the converted model does not run: .*Unheard",
+        )
+
+    def test_results_that_are_no_numbers(self):
+        self._assert_refused(
+            self._check(_root_of_a_negative()), "output y has values that are no finite numbers"
+        )
+
+    def test_an_empty_file(self):
+        self._assert_refused(self._check(b""), "model.tflite: the model is empty")
+
+    def test_a_truncated_file(self):
+        self._assert_refused(
+            self._check(_relu()[:100]),
+            "^ERROR: .*model.tflite: .*truncated",
+        )
+
+
+if __name__ == "__main__":
+    absltest.main()

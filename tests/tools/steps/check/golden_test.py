@@ -1,0 +1,68 @@
+import dataclasses
+import json
+import pathlib
+
+from absl.testing import absltest, flagsaver
+
+from tests.tools.lib.tflite_file import models
+from tools.lib.cli import cli
+from tools.lib.lock import models_lock
+from tools.steps.check import golden
+
+_KEY = models_lock.Identity("mobiledet", "seeded", "2.15.1")
+
+
+class GoldenTest(absltest.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.folder = pathlib.Path(self.create_tempdir().full_path)
+        self.model = models.pack(models.layered())
+        self.write("model", self.model)
+        self.write("raw", b"raw")
+        self.write("identity", json.dumps(dataclasses.asdict(_KEY)).encode())
+        self.lock({_KEY: models_lock.row(self.model, b"raw", "2.15.1")})
+        paths = {name: str(self.folder / name) for name in ("model", "raw", "identity", "lock")}
+        self.enter_context(flagsaver.flagsaver(**paths))
+
+    def write(self, name, content):
+        (self.folder / name).write_bytes(content)
+
+    def lock(self, lock):
+        self.write("lock", models_lock.text(lock).encode())
+
+    def test_the_locked_file_passes(self):
+        golden.main([])
+
+    def test_another_model_fails(self):
+        other = models.layered()
+        other.description = "another"
+        self.write("model", models.pack(other))
+        with self.assertRaisesRegex(
+            cli.UserError,
+            r"sha256: [0-9a-f]{64} in the lock, .*\. If that is meant, .*: "
+            "bazel run //tools/audit:update_lock -- //models:mobiledet$",
+        ):
+            golden.main([])
+
+    def test_another_raw_file_fails(self):
+        self.write("raw", b"another")
+        with self.assertRaisesRegex(cli.UserError, r"\(raw sha256: "):
+            golden.main([])
+
+    def test_a_model_without_a_row_fails(self):
+        for field in ("name", "weights", "tensorflow"):
+            other = dataclasses.replace(_KEY, **{field: "another"})
+            self.lock({other: models_lock.row(self.model, b"raw", "2.15.1")})
+            with self.assertRaisesRegex(cli.UserError, "is not in models/models.lock.json. Add it"):
+                golden.main([])
+
+    def test_released_weights_are_locked_with_their_configuration(self):
+        released = dataclasses.replace(_KEY, weights="released")
+        self.write("identity", json.dumps(dataclasses.asdict(released)).encode())
+        command = "update_lock -- //models:mobiledet --bazel_flag=--config=released$"
+        with self.assertRaisesRegex(cli.UserError, command):
+            golden.main([])
+
+
+if __name__ == "__main__":
+    absltest.main()

@@ -1,0 +1,150 @@
+import numpy as np
+from absl.testing import absltest, parameterized
+from flatbuffers import Builder, flexbuffers
+from tensorflow.lite.python import schema_py_generated as schema
+
+from tools.lib.cli import cli
+from tools.steps.convert import conversion
+
+_LACKING = (
+    "Array convolution, which is an input to the Reshape operator producing the output array"
+    " flat, is lacking min/max data, which is necessary for quantization."
+)
+
+# As TensorFlow 2.15.1 logs it when TOCO aborts; the end is what Python's fault handler adds.
+_ABORTED = f"""\
+W1121 10:43:00.001386 140528282268352 lite.py:2420] Please consider switching to the new converter.
+2026-11-21 10:43:00.002199: F tensorflow/lite/toco/tooling_util.cc:1736] {_LACKING} If accuracy
+Fatal Python error: Aborted
+
+Current thread 0x00007fcf4a5872c0 (most recent call first):
+  File "tensorflow/lite/python/wrap_toco.py", line 27 in wrapped_toco_convert
+
+Extension modules: numpy.core._multiarray_umath (total: 30)
+"""
+
+_RAISED = """\
+Process ForkProcess-1:
+Traceback (most recent call last):
+  File "tensorflow/lite/python/util.py", line 195, in set_tensor_shapes
+    tensor.set_shape(shape)
+ValueError: The shape of tensor 'image' cannot be changed from (1, 4, 4, 3) to [1, 5, 5, 3].
+"""
+
+_CRASHED = """\
+W1121 10:43:00.001386 140528282268352 lite.py:2420] Please consider switching to the new converter.
+Fatal Python error: Segmentation fault
+
+Current thread 0x00007fcf4a5872c0 (most recent call first):
+  File "tensorflow/lite/python/wrap_toco.py", line 27 in wrapped_toco_convert
+
+Extension modules: numpy.core._multiarray_umath (total: 30)
+"""
+
+_OPTIONS = {"x_scale": 10.0, "max_detections": 10, "use_regular_nms": True}
+
+
+class ParseShapesTest(parameterized.TestCase):
+    @parameterized.parameters(
+        ("1,320,320,3", [[1, 320, 320, 3]]),
+        ("1,2:3", [[1, 2], [3]]),
+        ("7", [[7]]),
+    )
+    def test_sizes_and_shapes(self, text, expected):
+        self.assertEqual(conversion.parse_shapes(text), expected)
+
+    @parameterized.parameters("", "1,,2", "1,0", "-1,2", "1.5", "[1,2]", "1, 2", "1,2:", "None,4")
+    def test_what_is_no_shape_is_quoted(self, text):
+        with self.assertRaisesRegex(
+            cli.UserError, "--input_shapes: '.*' is not a shape; give whole"
+        ):
+            conversion.parse_shapes(text)
+
+
+class CheckArraysTest(absltest.TestCase):
+    NODES = ("image", "Detection", "raw_scores")
+
+    def test_nodes_and_their_outputs_are_known(self):
+        conversion.check_arrays("output_arrays", ["Detection", "Detection:3"], self.NODES)
+
+    def test_similar_names_are_offered(self):
+        with self.assertRaisesRegex(
+            cli.UserError, "--output_arrays: the graph has no 'Detections:1'; similar: Detection"
+        ):
+            conversion.check_arrays("output_arrays", ["image", "Detections:1"], self.NODES)
+
+    def test_nothing_similar_is_nothing_offered(self):
+        with self.assertRaisesRegex(cli.UserError, "--input_arrays: the graph has no 'xyz'\\.$"):
+            conversion.check_arrays("input_arrays", ["xyz"], self.NODES)
+
+
+class FailureReasonTest(parameterized.TestCase):
+    @parameterized.named_parameters(
+        ("fatal_message", _ABORTED, _LACKING + " If accuracy"),
+        ("exception", _RAISED, _RAISED.splitlines()[-1]),
+        ("crash", _CRASHED, "Fatal Python error: Segmentation fault"),
+        ("silence", "\n \n", "the converter ended without a word"),
+    )
+    def test_the_line_that_matters(self, log, expected):
+        self.assertEqual(conversion.failure_reason(log), expected)
+
+    def test_the_first_of_several_fatal_messages(self):
+        log = "F a/b.cc:1] first cause\nF a/b.cc:2] what followed\n"
+        self.assertEqual(conversion.failure_reason(log), "first cause")
+
+
+def _options(keys: list[str]) -> bytes:
+    """Encodes the options with their keys laid out in the given order."""
+    builder = flexbuffers.Builder()
+    with builder.Map():
+        for key in keys:
+            builder.Key(key)
+            builder.Add(_OPTIONS[key])
+    return bytes(builder.Finish())
+
+
+def _model(options: bytes) -> bytes:
+    """Returns a .tflite with one custom operator."""
+    code = schema.OperatorCodeT()
+    code.builtinCode = code.deprecatedBuiltinCode = schema.BuiltinOperator.CUSTOM
+    code.customCode = b"TFLite_Detection_PostProcess"
+    operator = schema.OperatorT()
+    operator.customOptions = np.frombuffer(options, np.uint8)
+    graph = schema.SubGraphT()
+    graph.operators = [operator, schema.OperatorT()]
+    model = schema.ModelT()
+    model.version, model.operatorCodes, model.subgraphs = 3, [code], [graph]
+    builder = Builder(1024)
+    builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
+    return bytes(builder.Output())
+
+
+def _options_of(model: bytes) -> bytes:
+    operator = schema.Model.GetRootAsModel(model, 0).Subgraphs(0).Operators(0)
+    return operator.CustomOptionsAsNumpy().tobytes()
+
+
+class OptionKeysTest(absltest.TestCase):
+    def test_every_order_of_the_keys_gives_the_same_file(self):
+        keys = sorted(_OPTIONS)
+        models = [_model(_options(order)) for order in (keys, keys[::-1], keys[1:] + keys[:1])]
+        self.assertLen(set(models), 3)
+        ordered = {conversion.with_ordered_option_keys(model) for model in models}
+        self.assertLen(ordered, 1)
+        self.assertEqual(flexbuffers.Loads(_options_of(ordered.pop())), _OPTIONS)
+
+    def test_nothing_else_changes(self):
+        options = _options(sorted(_OPTIONS)[::-1])
+        model = _model(options)
+        ordered = conversion.with_ordered_option_keys(model)
+        place = model.index(options)
+        self.assertEqual(ordered[:place], model[:place])
+        self.assertEqual(ordered[place + len(options) :], model[place + len(options) :])
+
+    def test_options_of_another_format_stay(self):
+        model = _model(b"no flexbuffer")
+        self.assertEqual(conversion.with_ordered_option_keys(model), model)
+
+
+if __name__ == "__main__":
+    absltest.main()

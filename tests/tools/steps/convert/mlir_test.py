@@ -1,0 +1,355 @@
+import os
+import pathlib
+import subprocess
+import tempfile
+from unittest import mock
+
+import flatbuffers
+import numpy as np
+import tensorflow as tf
+from absl.testing import absltest, flagsaver, parameterized
+from tensorflow.lite.python import schema_py_generated as schema
+
+from tests.tools.steps.convert import tiny_graph
+from tools.lib.cli import cli
+from tools.steps.convert import mlir
+
+_PROGRAM = "tools/steps/convert/mlir_2.15.1"
+
+
+def _tensors(content: bytes) -> dict[str, schema.TensorT]:
+    model = schema.ModelT.InitFromObj(schema.Model.GetRootAsModel(bytearray(content), 0))
+    return {tensor.name.decode(): tensor for tensor in model.subgraphs[0].tensors}
+
+
+class ConversionTest(parameterized.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.folder = pathlib.Path(self.create_tempdir().full_path)
+        self.temporary = self.create_tempdir().full_path
+        self.enter_context(mock.patch.object(tempfile, "tempdir", self.temporary))
+        (self.folder / "graph.pb").write_bytes(tiny_graph.tiny_graph())
+        self.output = self.folder / "model.tflite"
+
+    def _samples(self, **arrays) -> str:
+        path = self.folder / "samples.npz"
+        np.savez(path, **arrays)
+        return str(path)
+
+    def _pixels(self, count: int = 4) -> np.ndarray:
+        pixels = np.random.default_rng(1).integers(0, 256, [count, 4, 4, 3], np.uint8)
+        pixels[0, 0, 0], pixels[0, 0, 1] = 0, 255
+        return pixels
+
+    def _flags(self, **changes) -> dict:
+        return {
+            "graph_def_file": str(self.folder / "graph.pb"),
+            "output_file": str(self.output),
+            "input_arrays": [tiny_graph.INPUT],
+            "input_shapes": "1,4,4,3",
+            "output_arrays": [tiny_graph.OUTPUT],
+        } | changes
+
+    def _integer(self, samples: str | None = None, **changes) -> dict:
+        return self._flags(
+            optimizations=["DEFAULT"],
+            preprocessing="minus_one_to_one",
+            representative_dataset=samples or self._samples(image=self._pixels()),
+            **changes,
+        )
+
+    def _assert_no_log_left(self) -> None:
+        left = [name for name in os.listdir(self.temporary) if name.endswith(".log")]
+        self.assertEmpty(left)
+
+    def _convert(self, values: dict) -> bytes:
+        with flagsaver.flagsaver(**values):
+            mlir.main(["mlir"])
+        self._assert_no_log_left()
+        return self.output.read_bytes()
+
+    def _assert_refused(self, values: dict, message: str) -> None:
+        with self.assertRaisesRegex(cli.UserError, message):
+            self._convert(values)
+        self.assertFalse(self.output.exists())
+        self._assert_no_log_left()
+
+    def _run(self, values: dict) -> subprocess.CompletedProcess:
+        arguments = [
+            f"--{name}={','.join(value) if isinstance(value, list) else value}"
+            for name, value in values.items()
+        ]
+        return subprocess.run(
+            [_PROGRAM, *arguments],
+            env=os.environ | {"TEST_TMPDIR": self.temporary},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def _result(self, value: np.ndarray) -> np.ndarray:
+        interpreter = tf.lite.Interpreter(str(self.output))
+        interpreter.allocate_tensors()
+        (entry,), (result,) = interpreter.get_input_details(), interpreter.get_output_details()
+        interpreter.set_tensor(entry["index"], value)
+        interpreter.invoke()
+        return interpreter.get_tensor(result["index"])
+
+    def test_float(self):
+        self._convert(self._flags())
+        result = self._result(np.full(tiny_graph.SHAPE, 0.5, np.float32))
+        np.testing.assert_allclose(result, np.tile([[0.75, -0.375]], 16), rtol=1e-6)
+
+    def test_float16_weights(self):
+        tensors = _tensors(
+            self._convert(self._flags(optimizations=["DEFAULT"], supported_types=["float16"]))
+        )
+        self.assertIn(schema.TensorType.FLOAT16, [tensor.type for tensor in tensors.values()])
+
+    def test_full_integer_with_real_outputs(self):
+        self._convert(self._integer(inference_input_type="UINT8"))
+        interpreter = tf.lite.Interpreter(str(self.output))
+        (entry,), (result,) = interpreter.get_input_details(), interpreter.get_output_details()
+        self.assertEqual((entry["dtype"], result["dtype"]), (np.uint8, np.float32))
+        # Pixels from 0 to 255 are [-1, 1].
+        scale, zero_point = entry["quantization"]
+        self.assertAlmostEqual(scale, 2 / 255, places=6)
+        self.assertEqual(zero_point, 127)
+        result = self._result(np.full(tiny_graph.SHAPE, 191, np.uint8))
+        np.testing.assert_allclose(result, np.tile([[0.75, -0.375]], 16), atol=0.02)
+
+    @parameterized.parameters("FLOAT", "INT8", "UINT8")
+    def test_graph_that_was_trained_for_quantization(self, kind):
+        (self.folder / "graph.pb").write_bytes(tiny_graph.tiny_graph(tiny_graph.ALL_RANGES))
+        values = self._flags(
+            optimizations=["DEFAULT"], inference_input_type=kind, inference_output_type=kind
+        )
+        tensors = _tensors(self._convert(values))
+        self.assertIn(tiny_graph.INPUT, tensors)
+        self.assertIn(tiny_graph.OUTPUT, tensors)
+        types = {"FLOAT": np.float32, "INT8": np.int8, "UINT8": np.uint8}
+        interpreter = tf.lite.Interpreter(str(self.output))
+        (entry,), (result,) = interpreter.get_input_details(), interpreter.get_output_details()
+        self.assertEqual((entry["dtype"], result["dtype"]), (types[kind], types[kind]))
+        self.assertEqual((entry["name"], result["name"]), (tiny_graph.INPUT, tiny_graph.OUTPUT))
+        # The ranges are the graph's: 1.0 around zero at the kernel, by 127 steps.
+        scales = [
+            list(tensor.quantization.scale)
+            for tensor in tensors.values()
+            if tensor.type == schema.TensorType.INT8 and list(tensor.shape) == [2, 1, 1, 3]
+        ]
+        self.assertLen(scales, 1)
+        np.testing.assert_allclose(scales[0], 1 / 127, rtol=1e-6)
+
+    def test_measured_ranges_are_rounded_outwards(self):
+        # Sums of odd numbers: no range is a short binary fraction by itself.
+        seen = {}
+
+        def remember(model: bytes) -> bytes:
+            rounded = original(model)
+            for name, tensor in _tensors(rounded).items():
+                if tensor.quantization is not None and tensor.quantization.min is not None:
+                    before = _tensors(model)[name].quantization
+                    seen[name] = (
+                        (before.min[0], before.max[0]),
+                        (
+                            tensor.quantization.min[0],
+                            tensor.quantization.max[0],
+                        ),
+                    )
+            (self.folder / "seen").write_text(repr(seen))
+            return rounded
+
+        original = mlir.with_rounded_ranges
+        with mock.patch.object(mlir, "with_rounded_ranges", remember):
+            self._convert(self._integer())
+        found = eval((self.folder / "seen").read_text())  # noqa: S307, written by the child
+        self.assertNotEmpty(found)
+        for (least, largest), (low, high) in found.values():
+            hair = 2.0**-13
+            self.assertLessEqual(low, least + hair * abs(least))
+            self.assertGreaterEqual(high, largest - hair * abs(largest))
+            step = max(-low, high) * 2.0 ** (1 - mlir.CALIBRATION_BITS)
+            self.assertLess(least - low, step)
+            self.assertLess(high - largest, step)
+            for end in (low, high):
+                self.assertEqual(end * 2**16 % 1, 0)
+
+    def test_noise_around_round_extremes_does_not_survive(self):
+        model = self._convert(self._flags())
+        found = set()
+        for noise in (0, 2.0**-20, -(2.0**-20)):
+            with_ranges = schema.ModelT.InitFromObj(
+                schema.Model.GetRootAsModel(bytearray(model), 0)
+            )
+            for tensor, end in zip(with_ranges.subgraphs[0].tensors, (1, 0.5, 6), strict=False):
+                tensor.quantization = schema.QuantizationParametersT()
+                tensor.quantization.min = np.array([-end * (1 + noise)], np.float32)
+                tensor.quantization.max = np.array([end * (1 - noise)], np.float32)
+            builder = flatbuffers.Builder(1024)
+            builder.Finish(with_ranges.Pack(builder), file_identifier=b"TFL3")
+            rounded = _tensors(mlir.with_rounded_ranges(bytes(builder.Output())))
+            found.add(
+                tuple(
+                    (float(tensor.quantization.min[0]), float(tensor.quantization.max[0]))
+                    for tensor in rounded.values()
+                    if tensor.quantization is not None and tensor.quantization.min is not None
+                )
+            )
+        self.assertEqual(found, {((-1.0, 1.0), (-0.5, 0.5), (-6.0, 6.0))})
+
+    def test_operators_that_end_a_model_come_in_the_outputs_order(self):
+        model = schema.ModelT()
+        model.buffers = [schema.BufferT() for _ in range(5)]
+        model.operatorCodes = [schema.OperatorCodeT(), schema.OperatorCodeT()]
+        graph = schema.SubGraphT()
+        graph.tensors = []
+        for index, name in enumerate(("image", "left", "right", "left_float", "right_float")):
+            tensor = schema.TensorT()
+            tensor.name, tensor.buffer, tensor.shape = name, index, [1]
+            graph.tensors.append(tensor)
+
+        def operator(code: int, inputs: list[int], outputs: list[int]) -> schema.OperatorT:
+            made = schema.OperatorT()
+            made.opcodeIndex, made.inputs, made.outputs = code, inputs, outputs
+            return made
+
+        def signed(outputs: list[int]) -> schema.SignatureDefT:
+            signature = schema.SignatureDefT()
+            signature.outputs = []
+            for name, index in zip(("left", "right"), outputs, strict=True):
+                entry = schema.TensorMapT()
+                entry.name, entry.tensorIndex = name, index
+                signature.outputs.append(entry)
+            return signature
+
+        def packed() -> bytes:
+            builder = flatbuffers.Builder(1024)
+            builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
+            return bytes(builder.Output())
+
+        model.subgraphs, graph.inputs = [graph], [0]
+        split, tensors = operator(0, [0], [1, 2]), graph.tensors
+        graph.operators = [split, operator(1, [1], [3]), operator(1, [2], [4])]
+        graph.outputs, model.signatureDefs = [3, 4], [signed([3, 4])]
+        expected = mlir.with_ordered_outputs(packed())
+        # The same, as the quantizer writes it in other runs.
+        graph.operators = [split, operator(1, [2], [3]), operator(1, [1], [4])]
+        graph.tensors = [*tensors[:3], tensors[4], tensors[3]]
+        tensors[4].buffer, tensors[3].buffer = 3, 4
+        graph.outputs, model.signatureDefs = [4, 3], [signed([4, 3])]
+        other = packed()
+        self.assertNotEqual(other, expected)
+        self.assertEqual(mlir.with_ordered_outputs(other), expected)
+        # The order that a value is made and read in stays.
+        graph.operators = [split, operator(1, [2], [3]), operator(1, [3], [4])]
+        chain = packed()
+        self.assertEqual(mlir.with_ordered_outputs(chain), chain)
+
+    @parameterized.parameters({}, {"epsilon": 0.001})
+    def test_batch_norms_are_folded_exactly(self, **attributes):
+        with tf.Graph().as_default() as graph:
+            image = tf.compat.v1.placeholder(tf.float32, [1, 2, 2, 3], name="image")
+            statistics = [tf.constant(x, tf.float32) for x in ([2, 1, 3], [1, 0, -1], [5, 6, 7])]
+            variance = tf.identity(tf.constant([0.3, 0.7, 1.1], tf.float32))
+            normalised = tf.raw_ops.FusedBatchNormV3(
+                x=image, scale=statistics[0], offset=statistics[1], mean=statistics[2],
+                variance=variance, is_training=False, **attributes,
+            )  # fmt: skip
+            tf.nn.relu(normalised.y, name="flat")
+        graph_def = graph.as_graph_def()
+        for node in graph_def.node:
+            # As a canonical graph leaves it out.
+            if node.op == "FusedBatchNormV3" and not attributes:
+                del node.attr["epsilon"]
+        folded = mlir.with_exact_batch_norms(graph_def)
+        self.assertNotIn("FusedBatchNormV3", [node.op for node in folded.node])
+        values = {
+            node.name.rpartition("/")[2]: tf.make_ndarray(node.attr["value"].tensor)
+            for node in folded.node
+            if "/folded_" in node.name
+        }
+        epsilon = np.float64(np.float32(attributes.get("epsilon", 1e-4)))
+        deviation = np.sqrt(np.array([0.3, 0.7, 1.1], np.float32).astype(np.float64) + epsilon)
+        scale = np.array([2.0, 1, 3]) / deviation
+        np.testing.assert_array_equal(values["folded_scale"], scale.astype(np.float32))
+        offset = np.array([1.0, 0, -1]) - np.array([5.0, 6, 7]) * scale
+        np.testing.assert_array_equal(values["folded_offset"], offset.astype(np.float32))
+        pixels = np.random.default_rng(1).normal(size=[1, 2, 2, 3]).astype(np.float32)
+
+        def run(definition):
+            with tf.Graph().as_default() as built, tf.compat.v1.Session() as session:
+                tf.import_graph_def(definition, name="")
+                return session.run(built.get_tensor_by_name("flat:0"), {"image:0": pixels})
+
+        np.testing.assert_allclose(run(folded), run(graph_def), rtol=1e-5, atol=1e-5)
+
+    def test_batch_norms_that_train_stay(self):
+        with tf.Graph().as_default() as graph:
+            image = tf.compat.v1.placeholder(tf.float32, [1, 2, 2, 3], name="image")
+            one, none = tf.ones([3]), tf.constant([], tf.float32)
+            tf.raw_ops.FusedBatchNormV3(x=image, scale=one, offset=one, mean=none, variance=none)
+        graph_def = graph.as_graph_def()
+        self.assertEqual(mlir.with_exact_batch_norms(graph_def).node, graph_def.node)
+
+    def test_the_same_bytes_again(self):
+        first = self._convert(self._integer())
+        self.assertEqual(self._convert(self._integer()), first)
+
+    @parameterized.named_parameters(
+        ("other_name", {"picture": 4}, "has the inputs picture, but the model has image"),
+        ("no_samples", {"image": 0}, "needs at least one sample"),
+    )
+    def test_samples_of_another_model(self, counts, message):
+        samples = self._samples(**{name: self._pixels(n or 4)[:n] for name, n in counts.items()})
+        self._assert_refused(self._integer(samples), message)
+
+    def test_samples_without_preprocessing(self):
+        self._assert_refused(
+            self._integer() | {"preprocessing": None}, "^--preprocessing is missing; --rep"
+        )
+
+    def test_samples_that_are_no_pixels(self):
+        samples = self._samples(image=np.zeros([2, 4, 4, 3], np.float32))
+        self._assert_refused(
+            self._integer(samples), "image is float32 .*needs RGB pixels, uint8 \\[..., 3\\]"
+        )
+
+    @parameterized.parameters(20, 200)
+    def test_truncated_samples(self, kept):
+        path = pathlib.Path(self._samples(image=self._pixels()))
+        path.write_bytes(path.read_bytes()[:kept])
+        self._assert_refused(
+            self._integer(str(path)), f"^{path}: the representative dataset cannot be read: "
+        )
+
+    def test_samples_that_are_no_archive(self):
+        path = self.create_tempfile(content="PK no").full_path
+        self._assert_refused(
+            self._integer(path), f"^{path}: the representative dataset cannot be read: "
+        )
+
+    def test_array_that_does_not_exist(self):
+        self._assert_refused(
+            self._flags(output_arrays=["flap"]), "--output_arrays: the graph has no 'flap'"
+        )
+
+    def test_graph_that_cannot_be_converted(self):
+        with tf.Graph().as_default() as graph:
+            text = tf.compat.v1.placeholder(tf.string, [1], name="image")
+            tf.strings.upper(text, name="flat")
+        (self.folder / "graph.pb").write_bytes(graph.as_graph_def().SerializeToString())
+        self._assert_refused(
+            self._flags(input_shapes="1"),
+            "graph.pb: the MLIR converter refused it: (.|\n)*whole log",
+        )
+
+    def test_the_program_ends_with_1_and_the_reason_first(self):
+        result = self._run(self._flags(output_arrays=["flap"]))
+        self.assertEqual(result.returncode, 1)
+        self.assertStartsWith(result.stderr, "ERROR: --output_arrays: the graph has no 'flap'")
+        self.assertFalse(self.output.exists())
+
+
+if __name__ == "__main__":
+    absltest.main()

@@ -1,0 +1,388 @@
+import json
+import pathlib
+import subprocess
+import sys
+
+from absl.testing import absltest, parameterized
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
+
+from tests.tools.lib.tflite_file import models
+from tests.tools.provenance import requests
+from tools.lib.cli import cli
+from tools.lib.tflite_file import reader
+from tools.lib.tflite_file.schema import tflite
+from tools.provenance import validation
+from tools.steps.provenance import materials, mlbom, statement
+
+(_PROGRAM,) = sys.argv[1:]
+
+
+def _model(zero_point: list[int] | None = None) -> bytes:
+    maker = models.Maker()
+    entry = maker.tensor("a", [1, 2], kind=tflite.TensorType.UINT8)
+    maker.graph.tensors[entry].quantization = quantization = tflite.QuantizationParametersT()
+    quantization.scale = [0.5]
+    quantization.zeroPoint = [128] if zero_point is None else zero_point
+    result = maker.tensor("b", [1])
+    maker.operator(tflite.BuiltinOperator.CUSTOM, [entry], [result], custom="Own")
+    maker.graph.inputs, maker.graph.outputs = [entry], [result]
+    return models.pack(maker.model)
+
+
+class MaterialsTest(parameterized.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.request = requests.make(self.create_tempdir().full_path)
+
+    def _collected(self):
+        return {row["name"]: row for row in materials.collect(self.request)}
+
+    def test_every_repository_is_told_of_by_its_lock(self):
+        found = self._collected()
+        self.assertEqual(
+            found["absl_py-2.1.0-py3-none-any.whl"],
+            {
+                "name": "absl_py-2.1.0-py3-none-any.whl",
+                "uri": "pkg:pypi/absl-py@2.1.0?file_name=absl_py-2.1.0-py3-none-any.whl",
+                "digest": {"sha256": "a" * 64},
+                "annotations": {
+                    "kind": "wheel",
+                    "repositories": ["pip_absl_py", "tensorflow_2_15_1"],
+                },
+            },
+        )
+        self.assertEqual(found["some_models-1.0.post2.tar.gz"]["digest"]["sha256"], "c" * 64)
+        # Of a repository of pip_parse, its own row alone.
+        tensorflow = found["tensorflow_cpu-2.15.1-cp311-cp311-manylinux_2_17_x86_64.whl"]
+        self.assertEqual(tensorflow["annotations"]["repositories"], ["tensorflow_2_15_1"])
+
+    def test_every_row_of_the_libraries_that_declare_actions_is_there(self):
+        names = {
+            name
+            for row in self._collected().values()
+            for name in row["annotations"].get("repositories", [])
+        }
+        self.assertContainsSubset({"bazel_skylib", "rules_python"}, names)
+
+    def test_files_of_the_workspace_have_their_own_digest(self):
+        path = self.request["sources"][0]
+        self.assertEqual(
+            self._collected()[path]["digest"]["sha256"], requests.sha256(b"import math")
+        )
+        adapter = self._collected()["third_party/some/adapt.py"]
+        self.assertEqual(adapter["digest"]["sha256"], requests.sha256(b"print('adapted')"))
+
+    def test_seeded_weights_are_called_synthetic(self):
+        row = self._collected()["model.ckpt.index"]
+        self.assertEqual(row["digest"]["sha256"], requests.sha256(b"index"))
+        self.assertTrue(row["annotations"]["synthetic"])
+        self.assertIn("seed 7", row["annotations"]["description"])
+
+    def test_released_weights_are_named_by_their_address(self):
+        self.request["repositories"].append("released_some_model")
+        self.request["weights"] = "released"
+        found = self._collected()
+        self.assertEqual(
+            found["some%20model.tar.gz"],
+            {
+                "name": "some%20model.tar.gz",
+                "uri": "https://example.org/some%20model.tar.gz?x=1",
+                "digest": {"sha256": "d" * 64},
+                "annotations": {
+                    "kind": "published file",
+                    "repositories": ["released_some_model"],
+                    "licence": "Apache-2.0",
+                },
+            },
+        )
+        self.assertNotIn("synthetic", found["model.ckpt.index"]["annotations"])
+
+    def _of_cpython_3_7(self, interpreter: str) -> dict[str, str]:
+        self.request["repositories"].append("cpython_3_7")
+        self.request["interpreter"] = interpreter
+        return {
+            name: row["annotations"]["kind"]
+            for name, row in self._collected().items()
+            if "cpython_3_7" in row["annotations"].get("repositories", [])
+        }
+
+    def test_a_pinned_interpreter_is_told_of_by_its_archive(self):
+        found = self._of_cpython_3_7("hermetic")
+        self.assertEqual(found["some%20model.tar.gz"], "published file")
+        self.assertIn("some_models-1.0.post2.tar.gz", found)
+
+    def test_a_local_interpreter_is_told_of_by_the_digest_of_its_files(self):
+        found = self._of_cpython_3_7("local: 3.7.16 sha256 " + "7" * 64)
+        self.assertEqual(
+            found,
+            {
+                "CPython 3.7.16": "local interpreter",
+                "libc6_1%3a2.36-9+deb12u14_amd64.deb": "debian package",
+            },
+        )
+        row = self._collected()["CPython 3.7.16"]
+        self.assertEqual(row["digest"]["sha256"], "7" * 64)
+
+    def test_a_dataset_is_a_material(self):
+        self.request["samples"] = self.request["byproducts"]["frozen graph"]
+        row = self._collected()["x.pb"]
+        self.assertEqual(row["annotations"]["kind"], "representative dataset")
+        self.assertEqual(row["digest"]["sha256"], requests.sha256(b"graph"))
+
+    def test_a_debian_package_is_there_as_pinned(self):
+        row = self._collected()["libc6_1%3a2.36-9+deb12u14_amd64.deb"]
+        self.assertEqual(
+            row["uri"],
+            "pkg:deb/debian/libc6@1%3A2.36-9%2Bdeb12u14?arch=amd64&distro=bookworm",
+        )
+        self.assertEqual(row["digest"]["sha256"], requests.sha256(b"content of libc6"))
+        self.assertNotIn("instead_of_pinned_version", row["annotations"])
+
+    def test_a_replaced_debian_package_shows_with_its_own_digest(self):
+        packages = self.request["debian_packages"]
+        pathlib.Path(packages["replaced.json"]).write_text('{"libc6": "1:2.36-9+deb12u15"}')
+        pathlib.Path(packages["libc6.deb"]).write_bytes(b"newer")
+        found = self._collected()
+        self.assertNotIn("libc6_1%3a2.36-9+deb12u14_amd64.deb", found)
+        row = found["libc6_1%3a2.36-9+deb12u15_amd64.deb"]
+        self.assertEqual(row["digest"]["sha256"], requests.sha256(b"newer"))
+        self.assertEqual(row["annotations"]["instead_of_pinned_version"], "1:2.36-9+deb12u14")
+
+    def test_an_untold_replacement_is_refused(self):
+        path = pathlib.Path(self.request["debian_packages"]["libc6.deb"])
+        path.write_bytes(b"other")
+        with self.assertRaisesRegex(cli.UserError, "@debian//:libc6.deb.*not the lock's"):
+            self._collected()
+
+    def test_a_debian_package_that_the_lock_lacks_is_refused(self):
+        self.request["materials"]["cpython_3_11"]["packages"].append("@debian//:unheard-of.deb")
+        with self.assertRaisesRegex(cli.UserError, "@debian//:unheard-of.deb: .* no row of it"):
+            self._collected()
+
+    @parameterized.parameters(("unheard_of", "no lock tells"), ("pip_unheard_of", "no row"))
+    def test_a_repository_without_a_lock_is_refused(self, repository, reason):
+        self.request["repositories"].append(repository)
+        with self.assertRaisesRegex(cli.UserError, f"@{repository}: {reason}"):
+            self._collected()
+
+    def test_a_folder_without_a_lock_is_refused(self):
+        self.request["sources"].append(self.create_tempdir().full_path)
+        with self.assertRaisesRegex(cli.UserError, "no digest of it can be stated"):
+            self._collected()
+
+
+class StatementTest(parameterized.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.folder = self.create_tempdir().full_path
+
+    def test_it_is_valid_for_in_toto_and_slsa(self):
+        validation.validate_statement(requests.make_statement(self.folder))
+
+    def test_it_tells_seed_and_recipe(self):
+        external = requests.make_statement(self.folder)["predicate"]["buildDefinition"][
+            "externalParameters"
+        ]
+        self.assertEqual(external["weights"], "seeded")
+        self.assertEqual(list(external["recipe"]), sorted(external["recipe"]))
+        seeding = external["recipe"]["//models/x:checkpoint.seeded"]
+        self.assertEqual(seeding["attributes"], {"seed": 7})
+
+    @parameterized.parameters(
+        (lambda s: s.update(_type="https://in-toto.io/Statement/v0.1"), "statement type"),
+        (lambda s: s.update(subject=[]), "subject required"),
+        (lambda s: s["subject"][0].pop("digest"), "digest required"),
+        (lambda s: s.update(predicateType=""), "Predicate type"),
+        (lambda s: s.pop("predicate"), "predicate"),
+        (lambda s: s.update(surprise=1), "surprise"),
+        (lambda s: s["subject"][0].update(digest="sha256:0"), "schema"),
+        (lambda s: s["predicate"]["buildDefinition"].pop("buildType"), "build_type is required"),
+        (
+            lambda s: s["predicate"]["buildDefinition"].pop("externalParameters"),
+            "external_parameters is required",
+        ),
+        (lambda s: s["predicate"]["runDetails"]["builder"].pop("id"), "builder.id is required"),
+        (lambda s: s["predicate"].update(materials=[]), "materials"),
+        (
+            lambda s: s["predicate"]["buildDefinition"]["resolvedDependencies"][3].pop("digest"),
+            "has no sha256",
+        ),
+    )
+    def test_another_is_refused(self, change, reason):
+        statement_ = requests.make_statement(self.folder)
+        change(statement_)
+        with self.assertRaisesRegex(ValueError, reason):
+            validation.validate_statement(statement_)
+
+    def test_a_bazel_without_a_digest_is_said_to_have_none(self):
+        request = requests.make(self.folder)
+
+        def stated():
+            found = materials.collect(request)
+            version = statement.build(request, {}, found, {})["predicate"]["runDetails"]["builder"]
+            return {row["annotations"]["kind"] for row in found}, version["version"]
+
+        kinds, version = stated()
+        self.assertIn("bazel", kinds)
+        self.assertEqual(version, {"bazel": "7.7.1"})
+        request["bazel"] = {"version": "", "sha256": ""}
+        kinds, version = stated()
+        self.assertNotIn("bazel", kinds)
+        self.assertEqual(version["bazel"], "not stated")
+        self.assertStartsWith(version["bazel_digest"], "not stated: ")
+
+
+class MlbomTest(parameterized.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        # Reading the schema takes a second.
+        cls.validator = JsonStrictValidator(SchemaVersion.V1_6)
+
+    def setUp(self):
+        super().setUp()
+        self.request = requests.make(self.create_tempdir().full_path)
+
+    def _bom(self, model=None):
+        found = materials.collect(self.request)
+        model = reader.read(model or _model(), "x.tflite")
+        return mlbom.build(self.request, "x.tflite", "0" * 64, model, found)
+
+    def test_it_is_valid_for_cyclonedx(self):
+        self.assertIsNone(self.validator.validate_str(statement.text(self._bom())))
+
+    @parameterized.parameters(
+        lambda bom: bom.update(bomFormat="SPDX"),
+        lambda bom: bom.update(timestamp="now"),
+        lambda bom: bom.update(serialNumber="7"),
+        lambda bom: bom["components"][0].pop("name"),
+        lambda bom: bom["components"][0].update(type="wheel"),
+        lambda bom: bom["components"][0]["hashes"][0].update(content="zz"),
+        lambda bom: bom["metadata"]["component"]["modelCard"].update(weights="seeded"),
+    )
+    def test_another_is_refused(self, change):
+        bom = self._bom()
+        change(bom)
+        self.assertIsNotNone(self.validator.validate_str(json.dumps(bom)))
+
+    def test_the_model_card_tells_of_ends_weights_and_quantization(self):
+        model = self._bom()["metadata"]["component"]
+        self.assertEqual(model["type"], "machine-learning-model")
+        parameters = model["modelCard"]["modelParameters"]
+        self.assertEqual(
+            parameters["inputs"], [{"format": "a: uint8 [1,2], real = 0.5 * (stored - 128)"}]
+        )
+        self.assertEqual(parameters["outputs"], [{"format": "b: float32 [1]"}])
+        self.assertEqual(parameters["architectureFamily"], "x")
+        properties = {row["name"]: row["value"] for row in model["modelCard"]["properties"]}
+        self.assertEqual(properties["reproducible-tflite:operators"], "Own 1")
+        self.assertEqual(properties["reproducible-tflite:weights-are-synthetic"], "true")
+        self.assertEqual(
+            properties["reproducible-tflite:quantization"],
+            "integers; ranges from quantization-aware training",
+        )
+        (limitation,) = model["modelCard"]["considerations"]["technicalLimitations"]
+        self.assertIn("synthetic", limitation)
+
+    def test_a_scale_without_a_zero_point_is_around_zero(self):
+        parameters = self._bom(_model(zero_point=[]))["metadata"]["component"]["modelCard"]
+        self.assertEqual(
+            parameters["modelParameters"]["inputs"],
+            [{"format": "a: uint8 [1,2], real = 0.5 * (stored - 0)"}],
+        )
+
+    def test_components_have_versions_licences_and_digests(self):
+        components = {row["name"]: row for row in self._bom()["components"]}
+        tensorflow = components["tensorflow-cpu"]
+        self.assertEqual(tensorflow["version"], "2.15.1")
+        self.assertEqual(tensorflow["licenses"], [{"license": {"id": "Apache-2.0"}}])
+        self.assertEqual(tensorflow["hashes"], [{"alg": "SHA-256", "content": "b" * 64}])
+        self.assertEqual(components["libc6"]["version"], "1:2.36-9+deb12u14")
+
+    def test_a_model_has_the_licences_of_its_code_and_of_published_weights(self):
+        def licences():
+            return [
+                row["license"]["id"] for row in self._bom()["metadata"]["component"]["licenses"]
+            ]
+
+        self.assertEqual(licences(), ["Apache-2.0"])
+        lock = pathlib.Path(
+            self.request["lock_files"]["third_party/checkpoints/released.lock.json"]
+        )
+        lock.write_text(lock.read_text().replace("Apache-2.0", "MIT"))
+        self.request["repositories"].append("released_some_model")
+        self.assertEqual(licences(), ["Apache-2.0", "MIT"])
+
+    @parameterized.parameters(
+        (True, False, {}, "ranges measured after training"),
+        (False, False, {"optimizations": ["DEFAULT"]}, "dynamic range"),
+        (
+            False,
+            False,
+            {"optimizations": ["DEFAULT"], "supported_types": ["float16"]},
+            "weights as float16",
+        ),
+        (False, False, {}, "none"),
+    )
+    def test_quantization_in_words(self, integer, aware, recipe, words):
+        self.request.update(integer=integer, quantization_aware=aware)
+        self.request["steps"][0]["attributes"] = recipe
+        self.assertIn(words, mlbom.quantization(self.request))
+
+    def test_the_architecture_is_the_pipeline_config_that_an_override_starts_from(self):
+        self.request["steps"] += [
+            {
+                "label": "//models/x:qat",
+                "rule": "pipeline_config",
+                "attributes": {"base": "@some_models//:site/configs/ssd.config"},
+            },
+            {
+                "label": "//models/x:graph",
+                "rule": "ssd_frozen_graph",
+                "attributes": {"pipeline_config": "//models/x:qat"},
+            },
+        ]
+        self.assertEqual(mlbom.architecture(self.request), "ssd")
+
+
+class ProgramTest(absltest.TestCase):
+    def _written(self, tensorflow_version="2.15.1"):
+        folder = self.create_tempdir().full_path
+        request = requests.make(folder) | {"tensorflow_version": tensorflow_version}
+        pathlib.Path(request["model"]).write_bytes(_model())
+        # Names in a statement are those of the execution root.
+        request["sources"] = []
+        paths = {name: f"{folder}/{name}" for name in ("request", "statement", "mlbom")}
+        pathlib.Path(paths["request"]).write_text(json.dumps(request))
+        flags = [f"--{name}={path}" for name, path in paths.items()]
+        subprocess.run([_PROGRAM, *flags], check=True)
+        return {name: pathlib.Path(path).read_bytes() for name, path in paths.items()}
+
+    def test_the_same_bytes_from_another_folder(self):
+        first, second = self._written(), self._written()
+        self.assertNotEqual(first["request"], second["request"])
+        self.assertEqual(first["statement"], second["statement"])
+        self.assertEqual(first["mlbom"], second["mlbom"])
+
+    def test_the_statement_speaks_of_both_files_and_the_bill_of_materials(self):
+        written = self._written()
+        document = json.loads(written["statement"])
+        validation.validate_statement(document)
+        subjects = {row["name"]: row["digest"]["sha256"] for row in document["subject"]}
+        self.assertEqual(
+            subjects,
+            {"x.tflite": requests.sha256(_model()), "x.raw.tflite": requests.sha256(b"raw")},
+        )
+        of_tensorflow_1 = json.loads(self._written("1.15.5")["statement"])
+        self.assertEqual([row["name"] for row in of_tensorflow_1["subject"]], ["x.tflite"])
+        byproducts = {
+            row["name"]: row["digest"]["sha256"]
+            for row in document["predicate"]["runDetails"]["byproducts"]
+        }
+        self.assertEqual(byproducts["mlbom"], requests.sha256(written["mlbom"]))
+        self.assertEqual(byproducts["frozen graph"], requests.sha256(b"graph"))
+
+
+if __name__ == "__main__":
+    absltest.main(argv=sys.argv[:1])

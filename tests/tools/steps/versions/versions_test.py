@@ -1,0 +1,94 @@
+import json
+
+from absl.testing import absltest
+
+from tests.tools.lib.tflite_file import models
+from tools.lib.tflite_file import canonical
+from tools.lib.tflite_file.schema import tflite
+from tools.steps.versions import versions
+
+
+def made_by(version: str, **changes) -> bytes:
+    """A canonical model: one addition to a constant, with a record of what converted it.
+
+    Args:
+      version: the TensorFlow in the record.
+      **changes: `constant`, `runtime`, `inner`.
+    """
+    maker = models.Maker()
+    entry = maker.tensor("entry", [2])
+    constant = maker.tensor("constant", [2], changes.get("constant", models.np.float32([1, 2])))
+    inner, end = maker.tensor(changes.get("inner", "inner"), [2]), maker.tensor("end", [2])
+    maker.operator(tflite.BuiltinOperator.ADD, [entry, constant], [inner])
+    maker.operator(tflite.BuiltinOperator.RELU, [inner], [end])
+    maker.graph.inputs, maker.graph.outputs = models.np.int32([entry]), models.np.int32([end])
+    maker.metadata("min_runtime_version", changes.get("runtime", b"1.5.0"))
+    if version.startswith("2"):
+        maker.metadata("CONVERSION_METADATA", version.encode())
+    content = models.pack(maker.model)
+    return canonical.canonical_bytes(content, version, f"converted by TensorFlow {version}")
+
+
+class HoldAgainstTest(absltest.TestCase):
+    def _held(self, version: str = "2.17.1", **changes) -> dict:
+        baseline = ("2.15.1", made_by("2.15.1"))
+        return versions.hold_against(baseline, (version, made_by(version, **changes)))
+
+    def test_the_record_does_not_count(self):
+        expected = {"verdict": "same bytes", "differences": {}, "first": None}
+        for version in ("2.17.1", "1.15.5"):
+            with self.subTest(version):
+                self.assertNotEqual(made_by("2.15.1"), made_by(version))
+                self.assertEqual(self._held(version), expected)
+
+    def test_other_metadata_counts(self):
+        found = self._held(runtime=b"1.14.0")
+        self.assertEqual(found["verdict"], "same meaning")
+        self.assertEqual(found["differences"], {"minimum runtime": 1})
+        self.assertEqual(found["first"]["left"], "1.5.0")
+        self.assertEqual(found["first"]["right"], "1.14.0")
+
+    def test_a_difference_without_a_name_is_told_too(self):
+        found = self._held(runtime=b"1.5.0\0")
+        self.assertEqual(found["verdict"], "same meaning")
+        self.assertEqual(found["differences"], {"layout": 1})
+        self.assertEqual(found["first"]["kind"], "layout")
+        self.assertEqual(found["first"]["where"], "metadata min_runtime_version")
+        self.assertEqual(found["first"]["right"], r"b'1.5.0\x00'")
+
+    def test_metadata_without_data_are_compared_too(self):
+        baseline, other = made_by("2.15.1", runtime=None), made_by("2.17.1", runtime=b"\0")
+        found = versions.hold_against(("2.15.1", baseline), ("2.17.1", other))
+        self.assertEqual(found["first"]["where"], "metadata min_runtime_version")
+        self.assertEqual((found["first"]["left"], found["first"]["right"]), ("b''", r"b'\x00'"))
+
+    def test_another_name_means_the_same(self):
+        found = self._held(inner="renamed")
+        self.assertEqual(found["verdict"], "same meaning")
+        self.assertEqual(found["differences"], {"name": 1})
+
+    def test_another_weight_is_different(self):
+        found = self._held(constant=models.np.float32([1, 3]))
+        self.assertEqual(found["verdict"], "different")
+        self.assertEqual(found["differences"], {"weights": 1})
+        self.assertIn("ADD", found["first"]["where"])
+
+
+class ReportTest(absltest.TestCase):
+    def test_the_first_file_is_the_baseline(self):
+        files = {version: made_by(version) for version in ("2.17.1", "2.15.1")}
+        report = versions.report("//a:b", "toco", files, [])
+        self.assertEqual(report["baseline"], "2.17.1")
+        self.assertEqual(list(report["versions"]), ["2.17.1", "2.15.1"])
+        self.assertNotIn("verdict", report["versions"]["2.17.1"])
+        self.assertEqual(report["versions"]["2.15.1"]["verdict"], "same bytes")
+        self.assertEqual(report["versions"]["2.15.1"]["bytes"], len(files["2.15.1"]))
+
+    def test_a_version_without_the_converter_is_named(self):
+        report = versions.report("//a:b", "mlir", {"2.15.1": made_by("2.15.1")}, ["1.15.5"])
+        self.assertEqual(report["versions"]["1.15.5"], {"left_out": "it has no mlir"})
+        json.dumps(report)
+
+
+if __name__ == "__main__":
+    absltest.main()

@@ -1,0 +1,147 @@
+"""Builds with a person's own Bazel and finds the files that were made."""
+
+import dataclasses
+import json
+import os
+import pathlib
+import subprocess
+import tempfile
+import urllib.parse
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from tools.lib.bazel import client
+from tools.lib.cli import cli
+
+
+@dataclasses.dataclass(frozen=True)
+class Built:
+    """What a target made.
+
+    Attributes:
+      label: the target that was built, behind any alias.
+      files: paths by output group; "default" is what `bazel build` shows.
+    """
+
+    label: str
+    files: Mapping[str, Sequence[str]]
+
+
+def _files(number: str, sets: Mapping[str, Any]) -> list[str]:
+    """The paths of the files in a set of Bazel's build events and in those that it refers to."""
+    found, pending, seen = [], [number], set()
+    while pending:
+        number = pending.pop()
+        if number in seen:
+            continue
+        seen.add(number)
+        content = sets.get(number, {})
+        for file in content.get("files", []):
+            path = urllib.parse.unquote(urllib.parse.urlsplit(file["uri"]).path)
+            if not os.path.exists(path):
+                raise cli.UserError(
+                    f"{path}: was built but not downloaded; build without minimal download."
+                )
+            found.append(path)
+        pending += [other["id"] for other in content.get("fileSets", [])]
+    return found
+
+
+def outputs(events: Iterable[Mapping[str, Any]]) -> list[Built]:
+    """Returns what the targets of a build made.
+
+    Args:
+      events: the build events (Bazel's build_event_stream.proto, as JSON).
+    """
+    sets, completed = {}, []
+    for event in events:
+        if "namedSet" in event["id"]:
+            sets[event["id"]["namedSet"]["id"]] = event.get("namedSetOfFiles", {})
+        elif "targetCompleted" in event["id"]:
+            completed.append(event)
+    return [
+        Built(
+            label=event["id"]["targetCompleted"]["label"],
+            files={
+                group["name"]: [
+                    path for part in group.get("fileSets", []) for path in _files(part["id"], sets)
+                ]
+                for group in event.get("completed", {}).get("outputGroup", [])
+            },
+        )
+        for event in completed
+    ]
+
+
+def models(patterns: Sequence[str]) -> list[str]:
+    """Returns the labels of the models (`tflite_model`) that patterns stand for.
+
+    Args:
+      patterns: Bazel's target patterns; what a filegroup or an alias stands for counts.
+
+    Raises:
+      cli.UserError: Bazel refuses a pattern, or there is no model.
+    """
+    names = " ".join(patterns)
+    # No deeper than a filegroup's aliases: further down are archives that would be fetched.
+    query = f"kind('_tflite_model rule', deps(set({names}), 2))"
+    arguments = ["query", "--noshow_progress", "--noimplicit_deps", query]
+    result = client.call(arguments, stdout=subprocess.PIPE)
+    if result.returncode:
+        raise cli.UserError(f"{names}: cannot be queried; Bazel's own words are above.")
+    labels = result.stdout.split()
+    if not labels:
+        raise cli.UserError(f"{names}: no model is among these targets.")
+    return labels
+
+
+def build_all(
+    targets: Sequence[str],
+    options: Sequence[str],
+    groups: Sequence[str] = (),
+    workspace: str | None = None,
+    startup_options: Sequence[str] = (),
+) -> list[Built]:
+    """Builds targets.
+
+    Args:
+      targets: labels or patterns.
+      options: further options for `bazel build`.
+      groups: output groups that are built besides the default one, if the targets have them.
+      workspace: the workspace; None for the one in which a person called `bazel run`.
+      startup_options: Bazel's startup options besides those of --bazel.
+
+    Raises:
+      cli.UserError: the build failed, or left its outputs on another machine.
+    """
+    with tempfile.TemporaryDirectory(prefix="build-events-") as folder:
+        events = pathlib.Path(folder, "events.json")
+        arguments = [
+            *startup_options,
+            "build",
+            *options,
+            f"--build_event_json_file={events}",
+            # Otherwise a file's address is the remote cache's, if that is reached over gRPC.
+            "--nobuild_event_json_file_path_conversion",
+            *(f"--output_groups=+{group}" for group in groups),
+            "--",
+            *targets,
+        ]
+        if client.call(arguments, workspace).returncode:
+            raise cli.UserError(
+                f"{' '.join(targets)}: cannot be built; Bazel's own words are above."
+            )
+        with open(events, encoding="utf-8") as stream:
+            return outputs(json.loads(line) for line in stream)
+
+
+def build(target: str, options: Sequence[str], groups: Sequence[str] = ()) -> Built:
+    """Builds one target, as `build_all`.
+
+    Raises:
+      cli.UserError: as `build_all`, or these are several targets.
+    """
+    built = build_all([target], options, groups)
+    if len(built) != 1:
+        raise cli.UserError(f"{target}: these are {len(built)} targets; give the label of one.")
+    return built[0]

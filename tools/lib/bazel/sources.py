@@ -1,0 +1,60 @@
+"""Which files of a workspace are its sources."""
+
+import os
+import pathlib
+import shutil
+import subprocess
+
+from tools.lib.cli import cli
+
+
+def files(workspace: pathlib.Path) -> list[str]:
+    """Returns the files that version control has or would take.
+
+    Args:
+      workspace: the root of the workspace.
+
+    Returns:
+      Paths below the workspace, sorted; links are among them.
+
+    Raises:
+      cli.UserError: git cannot be started, or cannot list them.
+    """
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    try:
+        result = subprocess.run(command, cwd=workspace, capture_output=True, check=True)
+    except OSError as error:
+        raise cli.UserError(
+            f"git, which lists the sources, cannot be started: {error.strerror}; install it."
+        ) from error
+    except subprocess.CalledProcessError as error:
+        said = error.stderr.decode(errors="replace").strip()
+        raise cli.UserError(f"{workspace}: git cannot list its files: {said}.") from error
+    names = {os.fsdecode(name) for name in result.stdout.split(b"\0") if name}
+    # What was removed stays listed until that is committed, and a repository inside is a folder.
+    return sorted(
+        name for name in names if (workspace / name).is_symlink() or (workspace / name).is_file()
+    )
+
+
+def all_files(workspace: pathlib.Path) -> list[str]:
+    """Returns every file of a workspace without version control, but not what Bazel links to."""
+    found = []
+    for folder, folders, names in os.walk(workspace):
+        folders[:] = [name for name in folders if name not in (".git", "__pycache__")]
+        found += [os.path.relpath(os.path.join(folder, name), workspace) for name in names]
+    return sorted(found)
+
+
+def copy(workspace: pathlib.Path, to: pathlib.Path) -> None:
+    """Copies the sources of a workspace, links as links, to a folder that is made.
+
+    Raises:
+      cli.UserError: that folder lies in the workspace, or git cannot list the sources.
+    """
+    if to.resolve().is_relative_to(workspace.resolve()):
+        raise cli.UserError(f"{to}: it lies in the workspace itself; name a folder elsewhere.")
+    for name in files(workspace):
+        target = to / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(workspace / name, target, follow_symlinks=False)

@@ -1,0 +1,94 @@
+"""The variables of a genuine checkpoint, and whether a model has the same ones."""
+
+import csv
+import io
+import re
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from tools.lib.checkpoint.checkpoint import Variable
+from tools.lib.cli import cli
+
+_COLUMNS = ["tensor", "dtype", "shape", "offset", "size", "masked_crc32c_hex"]
+_DIFFERENCES_SHOWN = 3
+# What optimizers, moving averages, contrib.quantize, Keras and tfmot keep beside a model's own
+# variables: slots, known by the end of their names or a folder in them, counters and metrics.
+_TRAINING = re.compile(
+    r".*/(?:Momentum|RMSProp(?:_1)?|Adam(?:_1)?|ExponentialMovingAverage|biased|local_step)"
+    r"|beta[12]_power|fake_quantization_step"
+    r"|.*/\.OPTIMIZER_SLOT/.*|(?:optimizer|keras_api/metrics)/.*"
+    r"|.*/optimizer_step/\.ATTRIBUTES/VARIABLE_VALUE"
+)
+# A model may have the step; nothing that it computes depends on it.
+_STEP = "global_step"
+
+
+class Tensor(NamedTuple):
+    """A line of a signature.
+
+    Attributes:
+      variable: dtype and shape.
+      offset: bytes before it in the data file.
+      size: its bytes.
+      masked_crc32c: the checksum that the checkpoint's index keeps of them.
+    """
+
+    variable: Variable
+    offset: int
+    size: int
+    masked_crc32c: int
+
+
+def read(path: str) -> dict[str, Tensor]:
+    """Reads a signature: one line per variable, tab-separated, shape as "3,3,96,1".
+
+    Raises:
+      UserError: the file cannot be read or has another form.
+    """
+    text = cli.read_file(path, "checkpoint signature").decode("utf-8", "replace")
+    rows = csv.reader(io.StringIO(text), delimiter="\t")
+    if next(rows) != _COLUMNS:
+        raise cli.UserError(f"{path}:1: a signature has the columns {', '.join(_COLUMNS)}.")
+    signature = {}
+    for row in rows:
+        try:
+            name, dtype, shape, offset, size, crc = row
+            variable = Variable(dtype, tuple(int(n) for n in shape.split(",") if n))
+            signature[name] = Tensor(variable, int(offset), int(size), int(crc, 16))
+        except ValueError as error:
+            raise cli.UserError(f"{path}:{rows.line_num}: is no line of a signature.") from error
+    return signature
+
+
+def inference_variables(signature: Mapping[str, Tensor]) -> dict[str, Variable]:
+    """Returns the variables that an inference graph has, by name: all but what training adds."""
+    return {
+        name: tensor.variable for name, tensor in signature.items() if not _TRAINING.fullmatch(name)
+    }
+
+
+def check_equal(found: Mapping[str, Variable], signature: Mapping[str, Tensor], path: str) -> None:
+    """Raises UserError that names the first differences unless both hold the same variables.
+
+    What only training needs is left out of the comparison; so is the training step, unless the
+    model has it.
+
+    Args:
+      found: the model's variables.
+      signature: the genuine checkpoint's.
+      path: the signature's file, for the message.
+    """
+    genuine = inference_variables(signature)
+    if _STEP not in found:
+        genuine.pop(_STEP, None)
+    differences = []
+    for name in sorted(found.keys() | genuine.keys()):
+        if found.get(name) != genuine.get(name):
+            there, here = genuine.get(name, "absent"), found.get(name, "absent")
+            differences.append(f"{name} is {here} instead of {there}")
+    if differences:
+        shown = "; ".join(differences[:_DIFFERENCES_SHOWN])
+        raise cli.UserError(
+            f"{path}: the model has other variables than the genuine checkpoint, in"
+            f" {len(differences)} places: {shown}."
+        )

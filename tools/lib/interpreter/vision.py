@@ -1,0 +1,229 @@
+"""What models of pictures say, in words that do not depend on the model.
+
+Every class takes an `Interpreter` and the name of a preprocessing (tools/lib/preprocessing).
+"""
+
+import dataclasses
+import math
+from collections.abc import Callable
+
+import numpy as np
+from PIL import Image
+
+from tools.lib.cli import cli
+from tools.lib.interpreter import tasks
+from tools.lib.interpreter.interpreter import Interpreter
+from tools.lib.preprocessing import normalization, pictures
+
+# What a pixel of the enlarged picture depends on reaches fewer pixels to each side.
+_TILE_OVERLAP = 16
+# Height and width of the parts for a model that takes pictures of any size.
+_TILE = (256, 256)
+
+
+@dataclasses.dataclass(frozen=True)
+class Detection:
+    """An object that a detector found.
+
+    Attributes:
+      box: (top, left, bottom, right) as parts of the picture, 0 to 1.
+      label: the class, counted from 0 and without the background.
+      score: 0 to 1.
+    """
+
+    box: tuple[float, float, float, float]
+    label: int
+    score: float
+
+
+class _Vision:
+    """A model of one picture."""
+
+    def __init__(self, interpreter: Interpreter, preprocessing: str) -> None:
+        shapes = [list(port.shape) for port in interpreter.inputs]
+        if len(shapes) != 1 or len(shapes[0]) != 4 or shapes[0][0] != 1 or shapes[0][3] != 3:
+            raise cli.UserError(
+                f"{interpreter.source}: takes {shapes}, not one RGB picture [1, height, width, 3]."
+            )
+        if preprocessing not in normalization.NORMALIZATIONS:
+            raise cli.UserError(
+                f"{interpreter.source}: preprocessing {preprocessing!r} is none of"
+                f" {', '.join(normalization.NORMALIZATIONS)}."
+            )
+        self.interpreter = interpreter
+        self._input = interpreter.inputs[0]
+        self._preprocessing = preprocessing
+        _, self.height, self.width, _ = self._input.shape
+
+    def run(self, pixels: np.ndarray) -> list[np.ndarray]:
+        """Runs the model.
+
+        Args:
+          pixels: uint8 [height, width, 3]. A uint8 model takes them as they are.
+
+        Returns:
+          Its outputs in the model's order, as they are stored.
+        """
+        stored = pixels
+        if self._input.dtype != np.uint8:
+            stored = self._input.stored(normalization.normalize(pixels, self._preprocessing))
+        return self.interpreter.run([stored[np.newaxis]])
+
+    def run_for_one(self, pixels: np.ndarray, *ranks: int) -> np.ndarray:
+        """Runs the model, which has to give one output.
+
+        Args:
+          pixels: as for `run`.
+          *ranks: how many dimensions it may have; any number if not given.
+
+        Raises:
+          cli.UserError: it gives something else, so that it is for another task.
+        """
+        given = self.run(pixels)
+        if len(given) != 1 or ranks and given[0].ndim not in ranks:
+            shapes = ", ".join(str(list(output.shape)) for output in given)
+            raise cli.UserError(
+                f"{self.interpreter.source}: gives {shapes}, which is not what this task wants;"
+                " leave --task out, or give another."
+            )
+        return given[0]
+
+
+class Detector(_Vision):
+    """A model that ends with TFLite_Detection_PostProcess.
+
+    Attributes:
+      classes: how many classes it knows, without the background.
+      options: the post-processing operator's.
+    """
+
+    def __init__(self, interpreter: Interpreter, preprocessing: str) -> None:
+        super().__init__(interpreter, preprocessing)
+        operator = tasks.post_processing(interpreter.model)
+        options = operator.decoded_custom_options if operator else None
+        places = {port.index: place for place, port in enumerate(interpreter.outputs)}
+        if not isinstance(options, dict) or not set(operator.outputs) <= set(places):
+            raise cli.UserError(
+                f"{interpreter.source}: does not give what a {tasks.POST_PROCESS} operator makes."
+            )
+        self.options = options
+        self.classes = int(options.get("num_classes", 0))
+        # Boxes, classes, scores and their number, whatever the order of the model's outputs.
+        self._places = [places[index] for index in operator.outputs]
+
+    def detect(self, image: Image.Image) -> list[Detection]:
+        """Returns what is found in a picture, by falling score."""
+        outputs = self.run(pictures.stretched(image, self.height, self.width))
+        boxes, labels, scores, count = (outputs[place][0] for place in self._places)
+        found = [
+            Detection(tuple(map(float, boxes[i])), int(labels[i]), float(scores[i]))
+            for i in range(min(int(count), len(scores)))
+            if np.isfinite(boxes[i]).all() and np.isfinite(scores[i])
+        ]
+        return sorted(found, key=lambda detection: -detection.score)
+
+
+class Classifier(_Vision):
+    """A model that gives a probability, or a logit, for each class."""
+
+    def probabilities(self, image: Image.Image) -> np.ndarray:
+        """Returns the classes' probabilities, float64 [classes]; those of logits by softmax."""
+        output = self.run_for_one(pictures.central(image, self.height, self.width))
+        values = self.interpreter.outputs[0].real(output).ravel()
+        if "SOFTMAX" in self.interpreter.model.operator_counts():
+            return values
+        powers = np.exp(values - values.max())
+        return powers / powers.sum()
+
+
+class Segmenter(_Vision):
+    """A model that gives a class, or scores of all classes, for each pixel."""
+
+    def segment(self, image: Image.Image) -> np.ndarray:
+        """Returns the class of every pixel of the picture, uint8 [height, width]."""
+        pixels, (rows, columns) = pictures.fitted(image, self.height, self.width)
+        output = self.run_for_one(pixels, 3, 4)
+        labels = output[0]
+        if labels.ndim == 3:
+            labels = labels[..., 0] if labels.shape[2] == 1 else labels.argmax(axis=2)
+        # The classes' map may be smaller than the model's input.
+        rows = max(1, round(rows * labels.shape[0] / self.height))
+        columns = max(1, round(columns * labels.shape[1] / self.width))
+        part = Image.fromarray(labels[:rows, :columns].astype(np.uint8))
+        return np.asarray(part.resize(image.size, Image.Resampling.NEAREST))
+
+
+class Enlarger(_Vision):
+    """A model that gives a larger picture.
+
+    Attributes:
+      factor: how much longer the sides become.
+    """
+
+    def __init__(self, interpreter: Interpreter, preprocessing: str) -> None:
+        graph = interpreter.model.subgraphs[0]
+        signature = graph.tensors[graph.inputs[0]].shape_signature
+        if len(signature) == 4 and -1 in signature[1:3]:
+            interpreter.resize({interpreter.inputs[0].name: [1, *_TILE, signature[3]]})
+            # The shape of what it gives is known when it has run once.
+            port = interpreter.inputs[0]
+            [given] = interpreter.run([np.zeros(port.shape, port.dtype)])
+            interpreter.outputs = (dataclasses.replace(interpreter.outputs[0], shape=given.shape),)
+        super().__init__(interpreter, preprocessing)
+        shape = interpreter.outputs[0].shape
+        self.factor = shape[1] // self.height
+        if shape != (1, self.height * self.factor, self.width * self.factor, 3) or not self.factor:
+            raise cli.UserError(
+                f"{interpreter.source}: gives {list(shape)}, which is no enlarged picture of"
+                f" {list(self._input.shape)}."
+            )
+
+    def tiles(self, image: Image.Image) -> list[tuple[int, int]]:
+        """Returns the top left corners of the parts in which a picture is enlarged."""
+        return [
+            (top, left)
+            for top in _starts(image.height, self.height)
+            for left in _starts(image.width, self.width)
+        ]
+
+    def enlarge(self, image: Image.Image, done: Callable[[], object] = lambda: None) -> Image.Image:
+        """Returns the enlarged picture, made of overlapping parts of the model's size.
+
+        Args:
+          image: the picture; what a smaller one lacks to the model's size repeats its edge.
+          done: called after each part.
+        """
+        pixels = np.asarray(image)
+        lacking = [max(0, self.height - image.height), max(0, self.width - image.width)]
+        pixels = np.pad(pixels, ((0, lacking[0]), (0, lacking[1]), (0, 0)), mode="edge")
+        sides = (pixels.shape[0] * self.factor, pixels.shape[1] * self.factor)
+        large = np.zeros((*sides, 3), np.uint8)
+        for top, left in self.tiles(image):
+            part = pixels[top : top + self.height, left : left + self.width]
+            output = self.run_for_one(part, 4)
+            values = self.interpreter.outputs[0].real(output[0])
+            part = np.clip(np.rint(values), 0, 255).astype(np.uint8)
+            # A part's outer pixels, which know little of their surroundings, give way.
+            skipped = [
+                _overlap(size) // 2 * self.factor * (start > 0)
+                for start, size in ((top, self.height), (left, self.width))
+            ]
+            y, x = top * self.factor, left * self.factor
+            large[y + skipped[0] : y + part.shape[0], x + skipped[1] : x + part.shape[1]] = part[
+                skipped[0] :, skipped[1] :
+            ]
+            done()
+        return Image.fromarray(large[: image.height * self.factor, : image.width * self.factor])
+
+
+def _overlap(size: int) -> int:
+    return min(_TILE_OVERLAP, size // 2)
+
+
+def _starts(length: int, size: int) -> list[int]:
+    """Where parts of a size start that cover a length and overlap."""
+    if length <= size:
+        return [0]
+    step = size - _overlap(size)
+    count = math.ceil((length - size) / step) + 1
+    return [min(i * step, length - size) for i in range(count)]

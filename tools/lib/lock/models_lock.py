@@ -1,0 +1,125 @@
+"""`models/models.lock.json`: what the file of each model is, so that a change of it is seen.
+
+A row stands for a model, the kind of its weights and the TensorFlow that converted it.
+"""
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from tools.lib.cli import cli
+from tools.lib.lock import stability
+from tools.lib.tflite_file import reader
+
+PATH = "models/models.lock.json"
+_HEADER = "Written by: bazel run //tools/audit:update_lock"
+
+
+@dataclasses.dataclass(frozen=True, order=True)
+class Identity:
+    """What decides which row is a model's.
+
+    Attributes:
+      name: the model's name, as in `mobiledet_qat`.
+      weights: `seeded` or `released`.
+      tensorflow: the version that converted, as in `2.15.1`.
+    """
+
+    name: str
+    weights: str
+    tensorflow: str
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.weights} weights, TensorFlow {self.tensorflow})"
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """A model's file.
+
+    Attributes:
+      sha256: of the canonical .tflite.
+      size: of the canonical .tflite, in bytes.
+      raw_sha256: of what the converter wrote; None where that need not be the same each time.
+      minimum_runtime: the least TensorFlow Lite that runs it, as its metadata say; None when they
+        do not.
+    """
+
+    sha256: str
+    size: int
+    raw_sha256: str | None
+    minimum_runtime: str | None
+
+
+Lock = dict[Identity, Row]
+
+
+def row(model: bytes, raw: bytes, tensorflow: str) -> Row:
+    """Returns the row of a model.
+
+    Args:
+      model: the canonical .tflite.
+      raw: the .tflite as the converter wrote it.
+      tensorflow: the version that converted.
+
+    Raises:
+      cli.UserError: the model cannot be read.
+    """
+    stable = stability.raw_is_stable(tensorflow)
+    return Row(
+        sha256=hashlib.sha256(model).hexdigest(),
+        size=len(model),
+        raw_sha256=hashlib.sha256(raw).hexdigest() if stable else None,
+        minimum_runtime=reader.read(model, "model").minimum_runtime,
+    )
+
+
+def identity(content: bytes, path: str) -> Identity:
+    """Reads the file that a `tflite_model` writes beside its model (output group `identity`).
+
+    Raises:
+      cli.UserError: it is another file.
+    """
+    try:
+        return Identity(**json.loads(content))
+    except (TypeError, ValueError) as error:
+        raise cli.UserError(f"{path}: not a model's identity: {cli.first_line(error)}.") from error
+
+
+def parse(content: bytes, path: str) -> Lock:
+    """Reads a lock.
+
+    Raises:
+      cli.UserError: it is no JSON, or not of a lock's form.
+    """
+    lock = {}
+    try:
+        for name, kinds in json.loads(content)["models"].items():
+            for weights, versions in kinds.items():
+                for version, fields in versions.items():
+                    lock[Identity(name, weights, version)] = Row(**fields)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise cli.UserError(
+            f"{path}: not a lock of models: {cli.first_line(error)}; restore it with git."
+        ) from error
+    return lock
+
+
+def text(lock: Mapping[Identity, Row]) -> str:
+    """Returns a lock as text, rows in order, a field a line, for reviews to show what changed."""
+    models: dict[str, Any] = {}
+    for key, value in sorted(lock.items()):
+        kinds = models.setdefault(key.name, {})
+        kinds.setdefault(key.weights, {})[key.tensorflow] = dataclasses.asdict(value)
+    return json.dumps({"": _HEADER, "models": models}, indent=2) + "\n"
+
+
+def differences(expected: Row, found: Row) -> list[str]:
+    """Returns a line for each field that differs; none when all agree."""
+    return [
+        f"{field.name.replace('_', ' ')}: {old} in the lock, {new} built"
+        for field in dataclasses.fields(Row)
+        if (old := getattr(expected, field.name)) != (new := getattr(found, field.name))
+    ]

@@ -1,0 +1,141 @@
+"""Pairs the operators of two subgraphs, so that what changed can be named."""
+
+import bisect
+import collections
+import difflib
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from tools.lib.meaning.meaning import Graph
+
+Pairs = list[tuple[int, int]]
+_Token = Callable[[Graph, int], Any]
+
+# Steps that a search for the longest common runs may begin with; it can take that many several
+# times over. Beyond this, only tokens that are unique on both sides are matched.
+_MAX_STEPS = 200_000
+
+
+def _computation(graph: Graph, index: int) -> Any:
+    return graph.operators[index]
+
+
+def _name(graph: Graph, index: int) -> Any:
+    return graph.graph.operators[index].name
+
+
+def _structure(graph: Graph, index: int) -> Any:
+    return graph.local(graph.graph.operators[index], structure_only=True)
+
+
+def _with_constants(graph: Graph, index: int) -> Any:
+    return graph.local(graph.graph.operators[index])
+
+
+# From what only the same layer has to what many share.
+_TOKENS: Sequence[_Token] = (_with_constants, _structure, _name)
+
+
+def _equal_operators(
+    left: Graph, right: Graph, a: Sequence[int], b: Sequence[int], token: _Token
+) -> Pairs:
+    """Operators of equal tokens wherever they stand, where both sides have equally many of them."""
+    groups: tuple[dict, dict] = (collections.defaultdict(list), collections.defaultdict(list))
+    for graph, indices, group in zip((left, right), (a, b), groups, strict=True):
+        for index in indices:
+            group[token(graph, index)].append(index)
+    return [
+        pair
+        for key, indices in groups[0].items()
+        if len(indices) == len(groups[1].get(key, ()))
+        for pair in zip(indices, groups[1][key], strict=True)
+    ]
+
+
+def _unique_matches(a: Sequence[Any], b: Sequence[Any]) -> Pairs:
+    """The longest chain of tokens that both have once and in the same order."""
+    counts = (collections.Counter(a), collections.Counter(b))
+    place = {token: j for j, token in enumerate(b) if counts[1][token] == 1}
+    candidates = [
+        (i, place[token]) for i, token in enumerate(a) if counts[0][token] == 1 and token in place
+    ]
+    # The longest increasing subsequence: for each length, the chain whose end is least.
+    ends: list[int] = []
+    chains: list[int] = []
+    before: list[int | None] = []
+    for number, (_, j) in enumerate(candidates):
+        length = bisect.bisect_left(ends, j)
+        before.append(chains[length - 1] if length else None)
+        ends[length : length + 1] = [j]
+        chains[length : length + 1] = [number]
+    chain: Pairs = []
+    last = chains[-1] if chains else None
+    while last is not None:
+        chain.append(candidates[last])
+        last = before[last]
+    return chain[::-1]
+
+
+def _matches(a: Sequence[Any], b: Sequence[Any]) -> Pairs:
+    """Places of equal tokens in both sequences, increasing in both."""
+    limit = min(len(a), len(b))
+    head = next((i for i in range(limit) if a[i] != b[i]), limit)
+    limit -= head
+    tail = next((i for i in range(limit) if a[-1 - i] != b[-1 - i]), limit)
+    inner_a, inner_b = a[head : len(a) - tail], b[head : len(b) - tail]
+    counts = collections.Counter(inner_b)
+    if sum(counts[token] for token in inner_a) > _MAX_STEPS:
+        inner = _unique_matches(inner_a, inner_b)
+    else:
+        matcher = difflib.SequenceMatcher(None, inner_a, inner_b, autojunk=False)
+        inner = [
+            (block.a + i, block.b + i)
+            for block in matcher.get_matching_blocks()
+            for i in range(block.size)
+        ]
+    return [
+        *((i, i) for i in range(head)),
+        *((head + i, head + j) for i, j in inner),
+        *((len(a) - i, len(b) - i) for i in range(tail, 0, -1)),
+    ]
+
+
+def _aligned(left: Graph, right: Graph, a: list[int], b: list[int], level: int = 0) -> Pairs:
+    """Pairs two sequences of operators, by ever weaker tokens in the gaps that are left."""
+    if not a or not b:
+        return []
+    # Layers one to one: each is what became of the other, also where weights changed places.
+    if [_name(left, i) for i in a] == [_name(right, i) for i in b]:
+        return list(zip(a, b, strict=True))
+    if level == len(_TOKENS):
+        return list(zip(a, b, strict=True)) if len(a) == len(b) else []
+    token = _TOKENS[level]
+    pairs: Pairs = []
+    end_a = end_b = 0
+    matches = _matches([token(left, i) for i in a], [token(right, j) for j in b])
+    for i, j in [*matches, (len(a), len(b))]:
+        pairs += _aligned(left, right, a[end_a:i], b[end_b:j], level + 1)
+        pairs += zip(a[i : i + 1], b[j : j + 1], strict=True)
+        end_a, end_b = i + 1, j + 1
+    return pairs
+
+
+def _without(a: Sequence[int], b: Sequence[int], pairs: Pairs) -> tuple[list[int], list[int]]:
+    paired = ({i for i, _ in pairs}, {j for _, j in pairs})
+    return [i for i in a if i not in paired[0]], [j for j in b if j not in paired[1]]
+
+
+def pair_operators(left: Graph, right: Graph) -> Pairs:
+    """Pairs operators of equal meaning, then the others along the canonical order of both.
+
+    Returns:
+      (index in the left subgraph, index in the right one); each at most once. What is in no pair
+      was removed or added.
+    """
+    a, b = left.order, right.order
+    pairs = _equal_operators(left, right, a, b, _computation)
+    a, b = _without(a, b, pairs)
+    pairs += _aligned(left, right, a, b)
+    # What is left may have moved.
+    a, b = _without(left.order, right.order, pairs)
+    return sorted(pairs + _equal_operators(left, right, a, b, _with_constants))

@@ -1,0 +1,303 @@
+"""What a model computes, as digests that say nothing of names, numbers and layout.
+
+An operator's digest is made of its name, its options and the digests of the values that it reads; a
+value's of the operator that makes it, or of its data. So two models compute the same in the same
+way exactly when the digests of their outputs, and of all their operators, are the same. Operators
+with effects, and tensors with more than one value in a run, are told apart by their order among
+themselves, which only the file knows (tools/lib/tflite_file/operators.py).
+"""
+
+import hashlib
+import struct
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from tools.lib.tflite_file import flexbuffer, operators
+from tools.lib.tflite_file.model import Model, Operator, Quantization, Subgraph, Tensor
+from tools.lib.tflite_file.references import is_subgraph_field
+
+_WITHOUT_OPERAND = -1
+# The one builtin option that is a FlexBuffer, whose keys may be laid out in any order.
+_FLEXBUFFER_OPTION = "composite_attributes"
+
+
+def _encoded(value: Any) -> Iterator[bytes]:
+    """The parts of an encoding in which different values never look the same."""
+    if isinstance(value, np.ndarray):
+        yield f"a{value.dtype.str}{value.shape}:".encode()
+        yield np.ascontiguousarray(value).data if value.size else b""
+    elif isinstance(value, Mapping):
+        yield b"m%d:" % len(value)
+        for key in sorted(value):
+            yield from _encoded(key)
+            yield from _encoded(value[key])
+    elif isinstance(value, (list, tuple)):
+        yield b"l%d:" % len(value)
+        for item in value:
+            yield from _encoded(item)
+    elif isinstance(value, bytes):
+        yield b"b%d:" % len(value) + value
+    elif isinstance(value, str):
+        text = value.encode("utf-8", "surrogateescape")
+        yield b"s%d:" % len(text) + text
+    elif isinstance(value, float):
+        # By its bits: not a number equals itself, and zeros have a sign.
+        yield b"f" + struct.pack("<d", value)
+    else:
+        yield f"{type(value).__name__}{value!r};".encode()
+
+
+def digest(*values: Any) -> bytes:
+    """Returns a SHA-256 digest of values made of numbers, texts, arrays, lists and dicts."""
+    state = hashlib.sha256()
+    for part in _encoded(values):
+        state.update(part)
+    return state.digest()
+
+
+def quantization(value: Quantization | None) -> Any:
+    """Returns what of a quantization counts; None when there is none."""
+    if value is None or not (value.scale.size or value.details):
+        return None
+    axis = value.axis if value.scale.size > 1 else 0
+    return (value.scale, value.zero_point, axis, value.details)
+
+
+def options(operator: Operator) -> Any:
+    """Returns the builtin options that count: a table without fields is as good as none."""
+    if not operator.options:
+        return None
+    found = dict(operator.options)
+    attributes = found.get(_FLEXBUFFER_OPTION)
+    if isinstance(attributes, np.ndarray):
+        found[_FLEXBUFFER_OPTION] = flexbuffer.canonical_bytes(attributes.tobytes())
+    return operator.options_type, found
+
+
+def custom_options(operator: Operator) -> Any:
+    """Returns the custom options: decoded when they are a FlexBuffer, else their bytes."""
+    decoded = operator.decoded_custom_options
+    return operator.custom_options if decoded is None else {"flexbuffer": decoded}
+
+
+def _first_places(indices: Sequence[int]) -> dict[int, int]:
+    places: dict[int, int] = {}
+    for place, index in enumerate(indices):
+        places.setdefault(index, place)
+    return places
+
+
+class Graph:
+    """A subgraph by what it computes.
+
+    Attributes:
+      graph: the subgraph.
+      operators: the digest of every operator, by its index.
+      pinned: the indices of the operators that keep their order, in it.
+      order: the indices in an order that depends on the meaning alone.
+      producer: by tensor, the operator that writes it and which of its outputs it is; without
+        tensors that have several values.
+      positions: where a tensor stands among the inputs, and where among the outputs.
+      summary: the digest of the whole subgraph.
+    """
+
+    def __init__(
+        self, graph: Subgraph, buffers: Mapping[int, bytes], summaries: Mapping[int, bytes]
+    ) -> None:
+        self.graph = graph
+        self._buffers = buffers
+        self._summaries = summaries
+        self._attributes: dict[int, bytes] = {}
+        nodes = [
+            operators.Operator(
+                inputs=[index for index in operator.inputs if index >= 0],
+                outputs=[index for index in operator.outputs if index >= 0],
+                pinned=operator.builtin in operators.PINNED,
+                key=None,
+            )
+            for operator in graph.operators
+        ]
+        variables = {tensor.index for tensor in graph.tensors if tensor.is_variable}
+        self._state = operators.state_tensors(nodes, graph.inputs) | variables
+        self._ranks: dict[int, int] = {}
+        self._values = {
+            index: digest("input", position, self.attributes(index))
+            for position, index in enumerate(graph.inputs)
+        }
+        self._given = dict(self._values)
+        self.positions = (_first_places(graph.inputs), _first_places(graph.outputs))
+        self.producer = {
+            tensor: (operator.index, position)
+            for operator in graph.operators
+            for position, tensor in enumerate(operator.outputs)
+            if tensor >= 0 and tensor not in self._state
+        }
+        self.pinned: list[int] = []
+        self.operators = []
+        for operator, node in zip(graph.operators, nodes, strict=True):
+            self.operators.append(self._operator(operator, node))
+        keyed = [
+            operators.Operator(node.inputs, node.outputs, node.pinned, key)
+            for node, key in zip(nodes, self.operators, strict=True)
+        ]
+        self.order = operators.canonical_order(keyed, graph.inputs, graph.outputs, variables)
+        self.summary = digest(
+            [self.interface(index) for index in graph.inputs],
+            [(self.value(index), self.interface(index)) for index in graph.outputs],
+            sorted(self.operators),
+        )
+
+    def _operator(self, operator: Operator, node: operators.Operator) -> bytes:
+        touched = [*node.inputs, *node.outputs]
+        pinned = node.pinned or not self._state.isdisjoint(touched)
+        for tensor in touched:
+            if tensor in self._state:
+                self._ranks.setdefault(tensor, len(self._ranks))
+        made = digest(
+            self.local(operator, structure_only=True),
+            [self.value(index) for index in operator.inputs],
+            [self._ranks.get(index) for index in operator.outputs],
+            len(self.pinned) if pinned else None,
+        )
+        if pinned:
+            self.pinned.append(operator.index)
+        for position, tensor in enumerate(operator.outputs):
+            if tensor >= 0 and tensor not in self._state:
+                self._values[tensor] = digest("output", position, made)
+        return made
+
+    def summaries_of(self, numbers: Any) -> list[bytes]:
+        """Returns the digests of subgraphs that this one runs, of one or more numbers."""
+        listed = [] if numbers is None else np.atleast_1d(numbers).tolist()
+        return [self._summaries.get(number, b"itself") for number in listed]
+
+    def origin(self, index: int) -> Any:
+        """Returns where the value of a tensor that no single operator writes comes from."""
+        if index in self._state:
+            return ("state", self._ranks.get(index), self._given.get(index))
+        if index in self._given:
+            return ("input", self.positions[0][index])
+        return ("constant",) if self.is_constant(index) else ("nothing",)
+
+    def is_constant(self, index: int) -> bool:
+        """Whether a tensor has its values from the file."""
+        tensor = self.graph.tensors[index]
+        return index not in self._values and index not in self._state and tensor.data.size > 0
+
+    def value(self, index: int) -> bytes:
+        """Returns the digest of what a tensor holds after the operators that were looked at."""
+        if index == _WITHOUT_OPERAND:
+            return b"none"
+        if index in self._state:
+            rank = self._ranks.setdefault(index, len(self._ranks))
+            given = self._given.get(index)
+            return digest(
+                "state", rank, len(self.pinned), given, self.attributes(index), self.data(index)
+            )
+        if index in self._values:
+            return self._values[index]
+        return digest("constant", self.attributes(index), self.data(index))
+
+    def data(self, index: int) -> bytes:
+        """Returns the digest of a tensor's bytes."""
+        return self._buffers[self.graph.tensors[index].buffer]
+
+    def unused(self) -> list[bytes]:
+        """Returns the digests of the tensors that no operator has and no caller sees, in order."""
+        used = {*self.graph.inputs, *self.graph.outputs}
+        for operator in self.graph.operators:
+            used.update(operator.inputs, operator.outputs, operator.intermediates)
+        indices = set(range(len(self.graph.tensors))) - used
+        return sorted(digest(self.attributes(index), self.data(index)) for index in indices)
+
+    def attributes(self, index: int) -> bytes:
+        """Returns the digest of a tensor's type, shape and quantization."""
+        if index not in self._attributes:
+            tensor = self.graph.tensors[index]
+            self._attributes[index] = digest(
+                tensor.dtype,
+                tensor.shape,
+                tensor.is_variable,
+                self._quantization(tensor),
+                tensor.sparsity,
+                tensor.variants,
+            )
+        return self._attributes[index]
+
+    def interface(self, index: int) -> bytes:
+        """Returns the digest of what a caller sees of an input or output."""
+        return digest(self.attributes(index), self.graph.tensors[index].shape_signature)
+
+    def _quantization(self, tensor: Tensor) -> Any:
+        found = quantization(tensor.quantization)
+        if not found or not found[3] or found[3].get("kind") != "BlockwiseQuantization":
+            return found
+        # It refers to constants by number.
+        details = dict(found[3])
+        for name in ("scales", "zero_points"):
+            if details[name] >= 0:
+                details[name] = self.data(details[name])
+        return (*found[:3], details)
+
+    def local(self, operator: Operator, structure_only: bool = False) -> bytes:
+        """Returns the digest of an operator by itself, whatever made the values that it reads.
+
+        Args:
+          operator: one of the subgraph's.
+          structure_only: leaves out the operands, also the constants among them.
+        """
+        tensors = [] if structure_only else operator.inputs
+        return digest(
+            operator.name,
+            operator.builtin,
+            self.options(operator),
+            custom_options(operator),
+            [self.attributes(index) for index in operator.intermediates if index >= 0],
+            [self.attributes(index) for index in operator.outputs if index >= 0],
+            [
+                self.value(index) if index >= 0 and self.is_constant(index) else index >= 0
+                for index in tensors
+            ],
+        )
+
+    def options(self, operator: Operator) -> Any:
+        """Returns `options`, with what a subgraph computes for its number."""
+        found = options(operator)
+        if not found or not operator.subgraphs:
+            return found
+        return (
+            found[0],
+            {
+                name: self.summaries_of(value) if is_subgraph_field(name) else value
+                for name, value in found[1].items()
+            },
+        )
+
+
+def _callees_first(model: Model) -> Iterator[int]:
+    """The numbers of all subgraphs, those that others run before those that run them."""
+    entered: set[int] = set()
+    for root in range(len(model.subgraphs)):
+        pending = [(root, False)]
+        while pending:
+            index, complete = pending.pop()
+            if complete:
+                yield index
+            elif index not in entered:
+                entered.add(index)
+                pending.append((index, True))
+                called = [n for op in model.subgraphs[index].operators for n in op.subgraphs]
+                pending.extend((number, False) for number in dict.fromkeys(called))
+
+
+def graphs(model: Model) -> list[Graph]:
+    """Returns the subgraphs of a model by what they compute, in the file's order."""
+    buffers = {index: digest(data) for index, data in enumerate(model.buffers)}
+    summaries: dict[int, bytes] = {}
+    found: dict[int, Graph] = {}
+    for index in _callees_first(model):
+        found[index] = Graph(model.subgraphs[index], buffers, summaries)
+        summaries[index] = found[index].summary
+    return [found[index] for index in range(len(model.subgraphs))]

@@ -1,0 +1,39 @@
+"""Shows a comparison: as a table on a terminal, as plain text elsewhere."""
+
+import sys
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from tools.lib.cli.printable import printable
+from tools.lib.meaning import text
+from tools.lib.meaning.comparison import DIFFERENT, Comparison
+from tools.lib.meaning.difference import HARMLESS_KINDS
+
+
+def show(console: Console, comparison: Comparison, limit: int | None) -> None:
+    """Prints a comparison.
+
+    Args:
+      console: where to; a table is drawn when it is a terminal.
+      comparison: what to show.
+      limit: how many differences of one kind are listed; None for all.
+    """
+    if not console.is_terminal:
+        sys.stdout.write(comparison.text(limit))
+        return
+    for side, name in zip(("left:  ", "right: "), comparison.names, strict=True):
+        console.print(Text(side + printable(name)))
+    verdict = text.summary(comparison.verdict, comparison.differences)
+    style = "bold red" if comparison.verdict == DIFFERENT else "bold green"
+    console.print(Text(verdict, style=style))
+    if not comparison.differences:
+        return
+    table = Table(box=None, pad_edge=False)
+    for column in text.COLUMNS:
+        table.add_column(column, overflow="fold")
+    for row in text.rows(comparison.differences, limit):
+        style = "dim" if row[0] in HARMLESS_KINDS else None
+        table.add_row(*map(Text, row), style=style)
+    console.print(table)

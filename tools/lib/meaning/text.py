@@ -1,0 +1,75 @@
+"""Differences as text for people: aligned columns."""
+
+import collections
+import os
+from collections.abc import Iterator, Sequence
+
+from tools.lib.cli.printable import printable
+from tools.lib.meaning.difference import Difference
+
+DEFAULT_LIMIT = 10
+COLUMNS = ("kind", "where", "left", "right", "detail")
+_SIDE = 40
+_WIDTHS = (22, 36, _SIDE, _SIDE, None)
+
+
+def _cut(cell: str, width: int | None, start: int = 0) -> str:
+    """The cell from a character on, with dots for what is left out at either end."""
+    before, rest = "..." if start else "", cell[start:]
+    if width is None or len(before + rest) <= width:
+        return before + rest
+    return f"{before}{rest[: width - len(before) - 3]}..."
+
+
+def _start(left: str, right: str) -> int:
+    """Where to begin with two cells, so that the first character that differs is seen."""
+    common = len(os.path.commonprefix((left, right)))
+    longer = max(len(left), len(right))
+    if left == right or longer <= _SIDE or common < _SIDE // 2:
+        return 0
+    # As much from before it as fits, if it is near the end.
+    return min(common - _SIDE // 3, longer - (_SIDE - len("...")))
+
+
+def _fitted(row: tuple[str, ...]) -> list[str]:
+    """The cells of a row, each within its width, the left and the right from the same place on."""
+    start = _start(*row[2:4])
+    return list(map(_cut, row, _WIDTHS, (0, 0, start, start, 0)))
+
+
+def rows(differences: Sequence[Difference], limit: int | None) -> Iterator[tuple[str, ...]]:
+    """Yields the cells of `COLUMNS`, at most `limit` rows of a kind and then how many more."""
+    counts = collections.Counter(difference.kind for difference in differences)
+    listed: collections.Counter[str] = collections.Counter()
+    for difference in differences:
+        kind = difference.kind
+        listed[kind] += 1
+        if limit is None or listed[kind] <= limit:
+            cells = (difference.left, difference.right)
+            texts = (difference.where, *cells, difference.detail)
+            yield (kind, *map(printable, texts))
+        elif listed[kind] == limit + 1:
+            yield (kind, f"... and {counts[kind] - limit} more", "", "", "")
+
+
+def summary(verdict: str, differences: Sequence[Difference]) -> str:
+    """Returns the verdict with how many differences there are of which kind."""
+    counts = collections.Counter(difference.kind for difference in differences)
+    kinds = ", ".join(f"{kind} ({count})" for kind, count in counts.items())
+    return f"{verdict}: {kinds}" if kinds else verdict
+
+
+def render(
+    verdict: str, names: tuple[str, str], differences: Sequence[Difference], limit: int | None
+) -> str:
+    """Returns the verdict, then a line for each difference, its columns aligned."""
+    lines = [f"left:  {names[0]}", f"right: {names[1]}", summary(verdict, differences)]
+    cells = [COLUMNS, *rows(differences, limit)]
+    if len(cells) > 1:
+        cells = [_fitted(row) for row in cells]
+        widths = [max(len(row[column]) for row in cells) for column in range(len(COLUMNS))]
+        lines += [
+            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+            for row in cells
+        ]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,157 @@
+"""How far the values of two constants are apart."""
+
+import collections
+import dataclasses
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from tools.lib.tflite_file.model import DTYPES
+
+# Elements that are looked at in one go: bounds the memory for models of any size.
+_CHUNK = 1 << 20
+
+
+@dataclasses.dataclass(frozen=True)
+class WeightDifference:
+    """How two arrays of one type and size differ.
+
+    Attributes:
+      count: how many elements differ, by their bits.
+      total: how many elements there are.
+      unit: "ulp" for floating point, "step" for stored integers, "byte" for what has no elements.
+      histogram: how many elements are apart by how many units: by "1", "2", "3-4", "5-8" and so
+        on; "0" is a zero's sign, "nan" where one of both is not a number.
+      maximum: the largest absolute difference of two numbers.
+      mean: the mean absolute difference over all elements.
+      first: the place of the first element that differs.
+      values: that element in both.
+    """
+
+    count: int
+    total: int
+    unit: str
+    histogram: Mapping[str, int]
+    maximum: float
+    mean: float
+    first: tuple[int, ...]
+    values: tuple[float, float]
+
+    def text(self) -> str:
+        """Returns one line for people, as "2 of 864 values differ by 1 ulp"."""
+        steps = [name for name in self.histogram if name != "nan"]
+        if len(self.histogram) == 1 and steps:
+            apart = f"by {steps[0]} {self.unit}"
+        else:
+            counts = ", ".join(f"{name} {self.unit}: {n}" for name, n in self.histogram.items())
+            apart = f"({counts})"
+        place = ",".join(map(str, self.first))
+        return (
+            f"{self.count:,} of {self.total:,} values differ {apart}; "
+            f"largest difference {self.maximum:.3g}, mean {self.mean:.3g}; first at [{place}]"
+        )
+
+    def figures(self) -> dict[str, Any]:
+        """Returns the same for JSON."""
+        return dataclasses.asdict(self)
+
+
+def _ordered(bits: np.ndarray) -> np.ndarray:
+    """Numbers of which neighbouring floats have neighbouring ones, and both zeros the same."""
+    sign = np.uint64(1 << (8 * bits.dtype.itemsize - 1))
+    wide = bits.astype(np.uint64)
+    middle = np.uint64(1 << 63)
+    magnitude = wide & (sign - np.uint64(1))
+    return np.where(wide & sign, middle - magnitude, middle + magnitude)
+
+
+def _distance(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """|a - b| of two arrays of integers, as uint64, in which it always fits."""
+    if a.dtype != np.uint64:
+        a, b = a.astype(np.int64), b.astype(np.int64)
+    return np.where(a > b, a.view(np.uint64) - b.view(np.uint64), (b - a).view(np.uint64))
+
+
+def _numbers(dtype: str, values: np.ndarray) -> np.ndarray:
+    if dtype == "BFLOAT16":
+        values = (values.astype(np.uint32) << 16).view(np.float32)
+    # Signalling not-a-numbers, which any bytes may be, would warn.
+    with np.errstate(invalid="ignore"):
+        return values.astype(np.float64)
+
+
+def _buckets(units: np.ndarray) -> np.ndarray:
+    """0, 1 and 2 as they are; then 3 for 3-4, 4 for 5-8 and so on."""
+    large = np.ceil(np.log2(np.maximum(units, 1).astype(np.float64))).astype(np.int64) + 1
+    return np.where(units < 3, units.astype(np.int64), large)
+
+
+def _bucket_name(bucket: int) -> str:
+    return str(bucket) if bucket < 3 else f"{2 ** (bucket - 2) + 1}-{2 ** (bucket - 1)}"
+
+
+def _unit(dtype: str, floating: bool) -> str:
+    if floating:
+        return "ulp"
+    return "step" if dtype in DTYPES or dtype == "INT4" else "byte"
+
+
+def compare(dtype: str, left: np.ndarray, right: np.ndarray) -> WeightDifference | None:
+    """Compares two arrays of one type.
+
+    Args:
+      dtype: the tensors' type, as "FLOAT32".
+      left: the elements, as `Tensor.values` gives them.
+      right: as many.
+
+    Returns:
+      How they differ, or None when they have the same bits.
+    """
+    shape = left.shape
+    a, b = np.ascontiguousarray(left).ravel(), np.ascontiguousarray(right).ravel()
+    if a.dtype.kind == "c":
+        part = np.dtype(f"<f{a.dtype.itemsize // 2}")
+        a, b, shape = a.view(part), b.view(part), (*shape, 2)
+    floating = a.dtype.kind == "f" or dtype == "BFLOAT16"
+    bits = np.dtype(f"u{a.dtype.itemsize}")
+    count, maximum, total, not_numbers = 0, 0.0, 0.0, 0
+    first = None
+    buckets: collections.Counter[int] = collections.Counter()
+    for start in range(0, a.size, _CHUNK):
+        x, y = a[start : start + _CHUNK], b[start : start + _CHUNK]
+        places = np.flatnonzero(x.view(bits) != y.view(bits))
+        if not places.size:
+            continue
+        first = start + int(places[0]) if first is None else first
+        count += places.size
+        x, y = x[places], y[places]
+        if floating:
+            units = _distance(_ordered(x.view(bits)), _ordered(y.view(bits)))
+        else:
+            units = _distance(x, y)
+        with np.errstate(invalid="ignore"):
+            apart = np.abs(_numbers(dtype, x) - _numbers(dtype, y))
+        nan = np.isnan(apart)
+        maximum = max(maximum, float(apart[~nan].max(initial=0.0)))
+        total += float(apart[~nan].sum())
+        not_numbers += int(nan.sum())
+        names, numbers = np.unique(_buckets(units[~nan]), return_counts=True)
+        buckets.update(dict(zip(names.tolist(), numbers.tolist(), strict=True)))
+    if first is None:
+        return None
+    histogram = {_bucket_name(bucket): buckets[bucket] for bucket in sorted(buckets)}
+    if not_numbers:
+        histogram["nan"] = not_numbers
+    place = np.unravel_index(first, shape) if math.prod(shape) == a.size else (first,)
+    return WeightDifference(
+        count=count,
+        total=a.size,
+        unit=_unit(dtype, floating),
+        histogram=histogram,
+        maximum=maximum,
+        mean=total / a.size,
+        first=tuple(map(int, place)),
+        values=tuple(_numbers(dtype, part[first : first + 1])[0].item() for part in (a, b)),
+    )

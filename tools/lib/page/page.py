@@ -1,0 +1,81 @@
+"""Makes self-contained pages: no request, no style or script but their own, all text escaped."""
+
+import base64
+import hashlib
+import pathlib
+from collections.abc import Sequence
+
+import jinja2
+import markupsafe
+
+from tools.lib.page import text
+
+_FILTERS = (
+    text.breakable,
+    text.count,
+    text.integer,
+    text.layer,
+    text.real,
+    text.shape,
+    text.share,
+    text.size,
+)
+_HERE = pathlib.Path(__file__).parent
+
+
+def _source_hash(content: str) -> str:
+    digest = hashlib.sha256(content.encode("utf-8")).digest()
+    return f"'sha256-{base64.b64encode(digest).decode('ascii')}'"
+
+
+def policy(style: str, script: str) -> str:
+    """Returns the Content-Security-Policy of a page with one style and one script.
+
+    Only these two texts count, by their digests. A style or handler that an attribute would smuggle
+    in does not, and nothing can be fetched or sent.
+    """
+    return (
+        f"default-src 'none'; style-src {_source_hash(style)}; script-src {_source_hash(script)};"
+        " base-uri 'none'; form-action 'none'"
+    )
+
+
+def _joined(paths: Sequence[pathlib.Path]) -> str:
+    return "\n" + "".join(path.read_text(encoding="utf-8") for path in paths)
+
+
+def render(
+    template: str,
+    folder: pathlib.Path,
+    styles: Sequence[str] = (),
+    scripts: Sequence[str] = (),
+    **values: object,
+) -> str:
+    """Returns a page.
+
+    Args:
+      template: the file of a Jinja template that extends "page.html.tpl".
+      folder: where it and the following files are.
+      styles: files with styles beside page.css.
+      scripts: files with scripts beside page.js.
+      **values: what the template speaks of; text is escaped.
+    """
+    style = _joined([_HERE / "page.css", *(folder / name for name in styles)])
+    script = _joined([_HERE / "page.js", *(folder / name for name in scripts)])
+    environment = jinja2.Environment(
+        autoescape=True,
+        keep_trailing_newline=True,
+        loader=jinja2.FileSystemLoader([folder, _HERE]),
+        lstrip_blocks=True,
+        trim_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    for convert in _FILTERS:
+        environment.filters[convert.__name__] = convert
+    return environment.get_template(template).render(
+        # The project's own text, which ends neither element.
+        policy=policy(style, script),
+        style=markupsafe.Markup(style),
+        script=markupsafe.Markup(script),
+        **values,
+    )

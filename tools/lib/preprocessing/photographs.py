@@ -1,0 +1,84 @@
+"""Photographs as a model's input, by integer arithmetic only."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image
+
+from tools.lib.cli import cli
+from tools.lib.values import weights
+
+# A crop shows at least this part of a photograph's shorter side.
+_LEAST_CROP = 0.4
+
+
+def read(paths: Sequence[str], height: int, width: int) -> np.ndarray:
+    """Reads photographs and resizes each to the model's input, as the genuine resizer stretches it.
+
+    Args:
+      paths: PNG or JPEG files.
+      height: pixels.
+      width: pixels.
+
+    Returns:
+      uint8 [photographs, height, width, 3], RGB. Pillow resizes with fixed-point coefficients,
+      so no CPU rounds otherwise.
+
+    Raises:
+      UserError: no file is given, or one is missing or no image.
+    """
+    if not paths:
+        raise cli.UserError("--photographs: at least one photograph is needed to calibrate on.")
+    return np.stack([_resized(_open(path), height, width) for path in paths])
+
+
+def crops(paths: Sequence[str], count: int, height: int, width: int) -> np.ndarray:
+    """Makes many pictures of a few photographs: whole ones first, then crops, each second mirrored.
+
+    The photographs take turns. Where a crop lies and how large it is follows from its number alone.
+
+    Args:
+      paths: PNG or JPEG files.
+      count: how many pictures to make, at least 1.
+      height: pixels of each.
+      width: pixels of each.
+
+    Returns:
+      uint8 [count, height, width, 3], RGB.
+
+    Raises:
+      UserError: no file is given, or one is missing or no image.
+    """
+    if not paths:
+        raise cli.UserError("--photographs: at least one photograph is needed.")
+    images = [_open(path) for path in paths]
+    return np.stack(
+        [_picture(images[i % len(images)], i, i < len(images), height, width) for i in range(count)]
+    )
+
+
+def _picture(image: Image.Image, number: int, whole: bool, height: int, width: int) -> np.ndarray:
+    if whole:
+        return _resized(image, height, width)
+    scale, left, top = (weights.uniform(number, "crop", [3]) + 1) / 2
+    side = _LEAST_CROP + (1 - _LEAST_CROP) * scale
+    # The crop has the input's proportions, so that nothing in it is stretched.
+    unit = min(image.width / width, image.height / height)
+    size = (max(1, int(side * unit * width)), max(1, int(side * unit * height)))
+    x, y = int(left * (image.width - size[0])), int(top * (image.height - size[1]))
+    crop = image.crop((x, y, x + size[0], y + size[1]))
+    if number % 2:
+        crop = crop.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    return _resized(crop, height, width)
+
+
+def _resized(image: Image.Image, height: int, width: int) -> np.ndarray:
+    return np.asarray(image.resize((width, height), Image.Resampling.BILINEAR))
+
+
+def _open(path: str) -> Image.Image:
+    try:
+        with Image.open(path) as image:
+            return image.convert("RGB")
+    except (OSError, SyntaxError) as error:
+        raise cli.UserError(f"{path}: cannot be read as a photograph: {error}.") from error

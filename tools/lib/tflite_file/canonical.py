@@ -1,0 +1,284 @@
+"""The canonical bytes of a .tflite: one byte form per meaning.
+
+Kept: every operator, tensor, value, name, shape, quantization, sparsity, signature, subgraph and
+metadata entry. Made a function of the meaning: the order of operators (see operators.py), tensors,
+buffers, operator codes, metadata and signature entries, and of the keys in custom options (see
+flexbuffer.py). Dropped: what nothing refers to (buffers, operator codes) and second copies of equal
+buffers. The raw file's tables are those of tensorflow/lite/schema/schema.fbs.
+"""
+
+import copy
+import hashlib
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import flatbuffers
+import numpy as np
+
+from tools.lib.cli import cli
+from tools.lib.tflite_file import flexbuffer, operators, references, structure
+from tools.lib.tflite_file.references import listed
+from tools.lib.tflite_file.schema import (
+    FILE_IDENTIFIER,
+    VERSION,
+    builtin_code,
+    builtin_name,
+    tflite,
+)
+
+# The schema asks for this alignment of Buffer.data and CustomQuantization.custom (force_align);
+# interpreters read tensors in place and rely on it.
+_DATA_ALIGNMENT = 16
+
+# Metadata whose content counts operators or tensors by their position in the file.
+_OPERATOR_POSITIONS = b"model_control_dependencies"
+_TENSOR_POSITIONS = b"OfflineMemoryAllocation"
+
+
+class _Builder(flatbuffers.Builder):
+    """A builder that aligns byte vectors as the schema asks; the generated Python code does not."""
+
+    def CreateNumpyVector(self, x: np.ndarray) -> int:
+        if x.dtype == np.uint8:
+            self.Prep(_DATA_ALIGNMENT, x.size)
+        return super().CreateNumpyVector(x)
+
+    def PrependSlot(self, flags: Any, o: int, x: Any, d: Any) -> None:
+        # A field of -0.0 equals its default 0.0, and would be left out and read as 0.0.
+        minus_zero = isinstance(x, float) and x == 0 and math.copysign(1, x) < 0
+        super().PrependSlot(flags, o, x, None if minus_zero else d)
+
+
+def _refuse_unkeepable(model: Any, source: str) -> None:
+    def refuse(what: str) -> cli.UserError:
+        return cli.UserError(f"{source}: the model {what}, which this tool cannot keep.")
+
+    if model.version != VERSION:
+        raise refuse(f"states schema version {model.version} instead of {VERSION}")
+    if not model.subgraphs:
+        raise cli.UserError(f"{source}: the model has no subgraph; convert it again.")
+    if any(buffer.offset or buffer.size for buffer in model.buffers or []):
+        raise refuse("has buffers outside of its flatbuffer")
+    if model.buffers and len(_data(model.buffers[0])):
+        # The runtime takes no tensor's data from there, whatever the buffer holds.
+        raise refuse("has data in buffer 0, where none belong")
+    if any(entry.name == _TENSOR_POSITIONS for entry in model.metadata or []):
+        raise refuse(f"has metadata {_TENSOR_POSITIONS.decode()} about the positions of tensors")
+    for graph in model.subgraphs:
+        for op in graph.operators or []:
+            if op.largeCustomOptionsOffset or op.largeCustomOptionsSize:
+                raise refuse("has custom options outside of its flatbuffer")
+        for tensor in graph.tensors or []:
+            details = tensor.quantization and tensor.quantization.details
+            if isinstance(details, tflite.BlockwiseQuantizationT):
+                raise refuse("has blockwise quantization, which refers to tensors by position")
+
+
+def _data(buffer: Any) -> bytes | memoryview:
+    return b"" if buffer.data is None else memoryview(buffer.data)
+
+
+def _content(table: Any, **replaced: Any) -> bytes:
+    """A table on its own, with fields replaced that count positions in the file."""
+    table = copy.copy(table)
+    for field, value in replaced.items():
+        setattr(table, field, value)
+    builder = _Builder()
+    builder.Finish(table.Pack(builder))
+    return bytes(builder.Output())
+
+
+def _operator_key(op: Any, code: Any, tensors: Sequence[Any]) -> tuple[Any, ...]:
+    """All of an operator, tensors by their names."""
+    used = [listed(indices) for indices in (op.outputs, op.inputs, op.intermediates)]
+    names = [[tensors[index].name or b"" for index in part if index >= 0] for part in used]
+    omitted = [[index < 0 for index in part] for part in used]
+    content = _content(op, opcodeIndex=0, outputs=None, inputs=None, intermediates=None)
+    outputs, inputs, intermediates = names
+    identity = (code.customCode or b"", code.version)
+    return (outputs, inputs, builtin_code(code), identity, intermediates, omitted, content)
+
+
+def _order_operators(model: Any) -> None:
+    for graph in model.subgraphs:
+        tensors = graph.tensors or []
+        nodes = []
+        read = set(listed(graph.outputs)).union(
+            *(listed(op.inputs) for op in graph.operators or [])
+        )
+        for op in graph.operators or []:
+            inputs = [tensor for tensor in listed(op.inputs) if tensor >= 0]
+            outputs = [tensor for tensor in listed(op.outputs) if tensor >= 0]
+            code = model.operatorCodes[op.opcodeIndex]
+            # Only operators that nothing needs are sorted.
+            key = _operator_key(op, code, tensors) if read.isdisjoint(outputs) else ()
+            pinned = builtin_name(code) in operators.PINNED
+            nodes.append(operators.Operator(inputs, outputs, pinned, key))
+        order = operators.canonical_order(
+            nodes,
+            listed(graph.inputs),
+            listed(graph.outputs),
+            {position for position, tensor in enumerate(tensors) if tensor.isVariable},
+        )
+        if graph.operators is not None:
+            graph.operators = [graph.operators[position] for position in order]
+
+
+def _first_uses(indices: Sequence[int]) -> list[int]:
+    return list(dict.fromkeys(index for index in indices if index >= 0))
+
+
+def _renumber(owner: Any, field: str, numbers: dict[int, int]) -> None:
+    indices = getattr(owner, field)
+    if indices is not None:
+        setattr(owner, field, np.array([numbers.get(int(i), -1) for i in indices], np.int32))
+
+
+def _order_tensors(model: Any) -> None:
+    signed: dict[int, list[Any]] = {}
+    for signature in model.signatureDefs or []:
+        entries = [*(signature.inputs or []), *(signature.outputs or [])]
+        signed.setdefault(signature.subgraphIndex, []).extend(entries)
+    for position, graph in enumerate(model.subgraphs):
+        tensors = graph.tensors or []
+        entries = signed.get(position, [])
+        used = listed(graph.inputs)
+        for op in graph.operators or []:
+            used += listed(op.inputs) + listed(op.intermediates) + listed(op.outputs)
+        used += listed(graph.outputs) + [entry.tensorIndex for entry in entries]
+
+        def key(index: int, tensors: Sequence[Any] = tensors) -> tuple[Any, ...]:
+            tensor = tensors[index]
+            data = hashlib.sha256(_data(model.buffers[tensor.buffer])).digest()
+            named = (tensor.name or b"", tensor.type, listed(tensor.shape), data)
+            return (*named, _content(tensor, buffer=0))
+
+        order = _first_uses(used)
+        order += sorted(set(range(len(tensors))).difference(order), key=key)
+        numbers = {old: new for new, old in enumerate(order)}
+        if graph.tensors is not None:
+            graph.tensors = [tensors[index] for index in order]
+        for field in ("inputs", "outputs"):
+            _renumber(graph, field, numbers)
+        for op in graph.operators or []:
+            for field in ("inputs", "outputs", "intermediates"):
+                _renumber(op, field, numbers)
+        for entry in entries:
+            entry.tensorIndex = numbers[entry.tensorIndex]
+
+
+def _order_operator_codes(model: Any) -> None:
+    numbers: dict[tuple[Any, ...], int] = {}
+    codes = []
+    for graph in model.subgraphs:
+        for op in graph.operators or []:
+            code = model.operatorCodes[op.opcodeIndex]
+            key = (builtin_code(code), code.customCode, code.version)
+            number = numbers.setdefault(key, len(codes))
+            if number == len(codes):
+                codes.append(code)
+            op.opcodeIndex = number
+    for code in codes:
+        code.builtinCode = builtin_code(code)
+        code.deprecatedBuiltinCode = min(
+            code.builtinCode, tflite.BuiltinOperator.PLACEHOLDER_FOR_GREATER_OP_CODES
+        )
+    if model.operatorCodes is not None:
+        model.operatorCodes = codes
+
+
+def _share_buffers(model: Any) -> None:
+    """Numbers buffers by first use. By the schema buffer 0 has no data; it serves all such ones.
+
+    Data of no bytes are data: they make a tensor of no elements (axes, a shape) a constant.
+    """
+    old = model.buffers or []
+    new = [tflite.BufferT()]
+    numbers: dict[Any, int] = {}
+
+    def number(index: int, own: bool = False) -> int:
+        if index == 0 or old[index].data is None:
+            return 0
+        # What a run writes to must not become shared by tensors that did not share it.
+        key = ("own", index) if own else hashlib.sha256(old[index].data).digest()
+        if key not in numbers:
+            numbers[key] = len(new)
+            new.append(old[index])
+        return numbers[key]
+
+    for graph in model.subgraphs:
+        for tensor in graph.tensors or []:
+            tensor.buffer = number(tensor.buffer, own=tensor.isVariable)
+    for entry in model.metadata or []:
+        entry.buffer = number(entry.buffer)
+    if model.metadataBuffer is not None:
+        model.metadataBuffer = np.array([number(int(i)) for i in model.metadataBuffer], np.int32)
+    model.buffers = new
+
+
+def _rewrite_options(model: Any) -> None:
+    def rewrite(owner: Any, field: str, form: int, flexbuffers_form: int) -> None:
+        options = getattr(owner, field)
+        if options is not None and form == flexbuffers_form:
+            written = flexbuffer.canonical_bytes(bytes(options))
+            setattr(owner, field, np.frombuffer(written, np.uint8))
+
+    form = tflite.CustomOptionsFormat.FLEXBUFFERS
+    for graph in model.subgraphs:
+        for op in graph.operators or []:
+            rewrite(op, "customOptions", op.customOptionsFormat, form)
+            composite = op.builtinOptions2
+            if isinstance(composite, tflite.StableHLOCompositeOptionsT):
+                composite_form = composite.compositeAttributesFormat
+                rewrite(composite, "compositeAttributes", composite_form, form)
+
+
+def _name(entry: Any) -> bytes:
+    return entry.name or b""
+
+
+def _sort_by_name(owner: Any, field: str) -> None:
+    entries = getattr(owner, field)
+    if entries is not None:
+        setattr(owner, field, sorted(entries, key=_name))
+
+
+def canonical_bytes(content: bytes, source: str, description: str | None = None) -> bytes:
+    """The canonical form of a .tflite. Applied to its own result, it changes nothing.
+
+    Operators keep the file's order where the file itself says that it matters, in the metadata
+    "model_control_dependencies". The content of other metadata is kept byte for byte.
+
+    Args:
+      content: the whole file, untrusted.
+      source: its name, for messages.
+      description: replaces the model's description; None keeps it.
+
+    Raises:
+      cli.UserError: see `structure.check`; or an index points at nothing, or the model holds
+        something that cannot be kept.
+    """
+    structure.check(content, source)
+    model = tflite.ModelT.InitFromPackedBuf(content)
+    _refuse_unkeepable(model, source)
+    references.check(model, source)
+    for signature in model.signatureDefs or []:
+        _sort_by_name(signature, "inputs")
+        _sort_by_name(signature, "outputs")
+    _sort_by_name(model, "metadata")
+    _rewrite_options(model)
+    if all(entry.name != _OPERATOR_POSITIONS for entry in model.metadata or []):
+        _order_operators(model)
+    _order_tensors(model)
+    _order_operator_codes(model)
+    _share_buffers(model)
+    if description is not None:
+        model.description = description
+    try:
+        # The builder starts at about the final size: growing copies everything.
+        builder = _Builder(len(content) + 4096)
+        builder.Finish(model.Pack(builder), file_identifier=FILE_IDENTIFIER)
+    except flatbuffers.builder.BuilderSizeError as error:
+        raise cli.UserError(f"{source}: the model is larger than 2 GB, the limit.") from error
+    return bytes(builder.Output())

@@ -1,0 +1,296 @@
+"""Reads any .tflite into dataclasses: safely, and without copying what it holds.
+
+The structure is checked before anything is followed (tools/lib/tflite_file/structure.py), so a file
+that is truncated, damaged or made to hurt ends in a `cli.UserError`. Unlike the canonical writer,
+this also reads what cannot be rewritten: data beyond the flatbuffer, and archives behind it.
+"""
+
+import re
+import struct
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from tools.lib.cli import cli
+from tools.lib.tflite_file import references, structure
+from tools.lib.tflite_file.model import (
+    Metadata,
+    Model,
+    Operator,
+    Quantization,
+    Signature,
+    Subgraph,
+    Tensor,
+)
+from tools.lib.tflite_file.references import listed
+from tools.lib.tflite_file.schema import builtin_name, operator_name, tflite
+
+_MINIMUM_RUNTIME = "min_runtime_version"
+# Buffers outside the flatbuffer may overlap; together they may claim this many times the file.
+_MAX_EXPANSION = 4
+_EMPTY = np.zeros(0, np.uint8)
+
+# Which enumeration an option is of. Others are numbers, truth values or lists of such.
+_ENUMERATIONS = {
+    "fused_activation_function": tflite.ActivationFunctionType,
+    "in_data_type": tflite.TensorType,
+    "idx_out_type": tflite.TensorType,
+    "kernel_type": tflite.LSTMKernelType,
+    "out_data_type": tflite.TensorType,
+    "out_type": tflite.TensorType,
+    "output_type": tflite.TensorType,
+    "padding": tflite.Padding,
+    "quantized_bias_type": tflite.TensorType,
+}
+# Names that mean something else in another table.
+_TABLE_ENUMERATIONS = {
+    ("FullyConnectedOptions", "weights_format"): tflite.FullyConnectedOptionsWeightsFormat,
+    ("LSHProjectionOptions", "type"): tflite.LSHProjectionType,
+    ("MirrorPadOptions", "mode"): tflite.MirrorPadMode,
+}
+_TYPES = {value: name for name, value in vars(tflite.TensorType).items() if isinstance(value, int)}
+
+
+def _text(value: bytes | None) -> str:
+    return (value or b"").decode("utf-8", "backslashreplace")
+
+
+def _snake(name: str) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
+
+
+def _plain(value: Any) -> Any:
+    """An unpacked value without the schema's classes; vectors of numbers stay arrays."""
+    if isinstance(value, bytes):
+        return _text(value)
+    if isinstance(value, list):
+        return tuple(_plain(item) for item in value)
+    if hasattr(value, "Pack"):
+        return _fields(value)
+    return value
+
+
+def _fields(table: Any) -> dict[str, Any]:
+    """The fields of an unpacked table by name, with its "kind" if it is one of a union."""
+    return {_snake(name): _plain(value) for name, value in sorted(vars(table).items())}
+
+
+def _union(value: Any) -> dict[str, Any] | None:
+    return None if value is None else {"kind": type(value).__name__[:-1], **_fields(value)}
+
+
+def _outside(content: bytes, source: str, offset: int, size: int, what: str) -> np.ndarray:
+    if offset + size > len(content):
+        raise cli.UserError(
+            f"{source}: {what} lies at bytes {offset} to {offset + size} of {len(content)}; "
+            "the file is truncated, get it again."
+        )
+    return np.frombuffer(content, np.uint8, size, offset)
+
+
+class _Reader:
+    """One reading of a file; counts what its parts outside the flatbuffer claim."""
+
+    def __init__(self, content: bytes, source: str) -> None:
+        self.content = content
+        self.source = source
+        self.end = structure.verify(content, source)
+        self.claimed = 0
+        try:
+            self.model = tflite.ModelT.InitFromPackedBuf(content)
+        except (IndexError, OverflowError, TypeError, ValueError, struct.error) as error:
+            raise cli.UserError(
+                f"{source}: not a sound .tflite: {cli.first_line(error)}; get it again."
+            ) from error
+        references.check(self.model, source)
+
+    def bytes_of(self, data: Any, offset: int, size: int, what: str) -> np.ndarray:
+        """The bytes of a vector, or of what an offset from the file's start stands in for.
+
+        As in the runtime, offsets and sizes up to 1 are placeholders and mean that there is none.
+        """
+        if data is not None and len(data):
+            return np.asarray(data, np.uint8)
+        if offset <= 1 or size <= 1:
+            return _EMPTY
+        self.claimed += size
+        found = _outside(self.content, self.source, offset, size, what)
+        if self.claimed > _MAX_EXPANSION * len(self.content):
+            raise cli.UserError(
+                f"{self.source}: not a sound .tflite: data are referred to again and again; "
+                "get it again."
+            )
+        self.end = max(self.end, offset + size)
+        return found
+
+    def buffers(self) -> tuple[np.ndarray, ...]:
+        return tuple(
+            self.bytes_of(buffer.data, buffer.offset, buffer.size, f"buffer {index}")
+            for index, buffer in enumerate(self.model.buffers or [])
+        )
+
+    def operator(self, index: int, op: Any) -> Operator:
+        code = self.model.operatorCodes[op.opcodeIndex]
+        table = op.builtinOptions if op.builtinOptions is not None else op.builtinOptions2
+        what = f"the custom options of operator {index}"
+        return Operator(
+            index=index,
+            name=operator_name(code),
+            builtin=builtin_name(code),
+            version=code.version,
+            inputs=tuple(listed(op.inputs)),
+            outputs=tuple(listed(op.outputs)),
+            intermediates=tuple(listed(op.intermediates)),
+            options_type="" if table is None else type(table).__name__[:-1],
+            options={} if table is None else self.options(table),
+            custom_options=self.bytes_of(
+                op.customOptions, op.largeCustomOptionsOffset, op.largeCustomOptionsSize, what
+            ),
+        )
+
+    def options(self, table: Any) -> dict[str, Any]:
+        kind = type(table).__name__[:-1]
+        options = _fields(table)
+        for name, value in options.items():
+            enumeration = _TABLE_ENUMERATIONS.get((kind, name)) or _ENUMERATIONS.get(name)
+            if enumeration is not None and isinstance(value, int):
+                names = {v: n for n, v in vars(enumeration).items() if isinstance(v, int)}
+                options[name] = names.get(value, value)
+        return options
+
+
+def _quantization(table: Any) -> Quantization | None:
+    if table is None:
+        return None
+
+    def array(values: Any, dtype: type) -> np.ndarray:
+        return np.asarray([] if values is None else values, dtype)
+
+    return Quantization(
+        scale=array(table.scale, np.float32),
+        zero_point=array(table.zeroPoint, np.int64),
+        axis=table.quantizedDimension,
+        minimum=array(table.min, np.float32),
+        maximum=array(table.max, np.float32),
+        details=_union(table.details),
+    )
+
+
+def _sparsity(table: Any) -> Mapping[str, Any] | None:
+    if table is None:
+        return None
+    dimensions = tuple(
+        {
+            "format": dimension.format,
+            "dense_size": dimension.denseSize,
+            "array_segments": _union(dimension.arraySegments),
+            "array_indices": _union(dimension.arrayIndices),
+        }
+        for dimension in table.dimMetadata or []
+    )
+    return {
+        "traversal_order": tuple(listed(table.traversalOrder)),
+        "block_map": tuple(listed(table.blockMap)),
+        "dimensions": dimensions,
+    }
+
+
+def _tensor(index: int, table: Any, role: str, buffers: tuple[np.ndarray, ...]) -> Tensor:
+    shape = tuple(listed(table.shape))
+    return Tensor(
+        index=index,
+        name=_text(table.name),
+        dtype=_TYPES.get(table.type, f"TYPE_{table.type}"),
+        shape=shape,
+        shape_signature=tuple(listed(table.shapeSignature)) or shape,
+        role=role,
+        buffer=table.buffer,
+        data=buffers[table.buffer],
+        is_variable=table.isVariable,
+        quantization=_quantization(table.quantization),
+        sparsity=_sparsity(table.sparsity),
+        variants=tuple(_fields(variant) for variant in table.variantTensors or []),
+    )
+
+
+def _roles(graph: Any, operators: tuple[Operator, ...], buffers: tuple[np.ndarray, ...]) -> list:
+    tensors = graph.tensors or []
+    roles = ["unused"] * len(tensors)
+    for operator in operators:
+        for index in (*operator.inputs, *operator.outputs, *operator.intermediates):
+            if index >= 0:
+                roles[index] = "inner"
+    for index, tensor in enumerate(tensors):
+        if buffers[tensor.buffer].size:
+            roles[index] = "constant"
+        if tensor.isVariable:
+            roles[index] = "variable"
+    # A tensor may be both; that it is given from outside says more.
+    for role, indices in (("output", graph.outputs), ("input", graph.inputs)):
+        for index in listed(indices):
+            roles[index] = role
+    return roles
+
+
+def _subgraph(index: int, graph: Any, reader: _Reader, buffers: tuple[np.ndarray, ...]) -> Subgraph:
+    operators = tuple(reader.operator(i, op) for i, op in enumerate(graph.operators or []))
+    roles = _roles(graph, operators, buffers)
+    return Subgraph(
+        index=index,
+        name=_text(graph.name),
+        tensors=tuple(
+            _tensor(i, tensor, roles[i], buffers) for i, tensor in enumerate(graph.tensors or [])
+        ),
+        operators=operators,
+        inputs=tuple(listed(graph.inputs)),
+        outputs=tuple(listed(graph.outputs)),
+    )
+
+
+def _signature(table: Any) -> Signature:
+    def entries(maps: Any) -> dict[str, int]:
+        return {_text(entry.name): entry.tensorIndex for entry in maps or []}
+
+    return Signature(
+        key=_text(table.signatureKey),
+        subgraph=table.subgraphIndex,
+        inputs=entries(table.inputs),
+        outputs=entries(table.outputs),
+    )
+
+
+def read(content: bytes, source: str) -> Model:
+    """Reads a .tflite.
+
+    Args:
+      content: the whole file, untrusted; the model's arrays are views of it.
+      source: its name, for messages.
+
+    Raises:
+      cli.UserError: it is not a .tflite, is truncated or damaged, claims more than it can hold, or
+        has something that the schema does not know.
+    """
+    reader = _Reader(content, source)
+    model = reader.model
+    buffers = reader.buffers()
+    subgraphs = tuple(
+        _subgraph(index, graph, reader, buffers)
+        for index, graph in enumerate(model.subgraphs or [])
+    )
+    metadata = tuple(
+        Metadata(_text(entry.name), buffers[entry.buffer]) for entry in model.metadata or []
+    )
+    runtime = [entry.data for entry in metadata if entry.name == _MINIMUM_RUNTIME]
+    return Model(
+        source=source,
+        size=len(content),
+        version=model.version,
+        description=_text(model.description),
+        subgraphs=subgraphs,
+        signatures=tuple(_signature(table) for table in model.signatureDefs or []),
+        metadata=metadata,
+        buffers=buffers,
+        minimum_runtime=_text(runtime[0].tobytes()).partition("\0")[0] if runtime else None,
+        trailing=np.frombuffer(content, np.uint8)[reader.end :],
+    )

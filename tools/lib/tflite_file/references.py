@@ -1,0 +1,73 @@
+"""Checks the indices in an unpacked .tflite: of buffers, tensors, operator codes and subgraphs."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from tools.lib.cli import cli
+from tools.lib.tflite_file.schema import tflite
+
+
+def listed(values: Any) -> list[int]:
+    """Returns a vector of indices as a list; an absent one is empty."""
+    return [] if values is None else [int(value) for value in values]
+
+
+def is_subgraph_field(name: str) -> bool:
+    """Whether a builtin option, in either spelling, is the number of a subgraph, or several."""
+    joined = name.replace("_", "").lower()
+    return joined == "subgraph" or joined.endswith(("subgraphindex", "subgraphindices"))
+
+
+def subgraph_numbers(options: Mapping[str, Any]) -> list[int]:
+    """Returns the numbers in builtin options that are of subgraphs; negative ones mean none."""
+    found: list[int] = []
+    for name, value in options.items():
+        if is_subgraph_field(name) and value is not None:
+            found += np.atleast_1d(value).tolist()
+    return found
+
+
+def check(model: Any, source: str) -> None:
+    """Every index must point at something: the runtime would crash on what a rewrite would hide.
+
+    Args:
+      model: a ModelT.
+      source: the file's name, for messages.
+
+    Raises:
+      cli.UserError: an index points at nothing.
+    """
+
+    def inside(indices: Sequence[int], lowest: int, count: int, what: str) -> None:
+        for index in indices:
+            if not lowest <= index < count:
+                raise cli.UserError(
+                    f"{source}: the model refers to {what} {index} but has {count} of them; "
+                    "the file is damaged, get it again."
+                )
+
+    buffers = len(model.buffers or [])
+    inside(listed(model.metadataBuffer), 0, buffers, "buffer")
+    inside([entry.buffer for entry in model.metadata or []], 0, buffers, "buffer")
+    for graph in model.subgraphs or []:
+        tensors = len(graph.tensors or [])
+        inside([tensor.buffer for tensor in graph.tensors or []], 0, buffers, "buffer")
+        inside(listed(graph.inputs) + listed(graph.outputs), 0, tensors, "tensor")
+        for op in graph.operators or []:
+            inside([op.opcodeIndex], 0, len(model.operatorCodes or []), "operator code")
+            used = listed(op.inputs) + listed(op.outputs) + listed(op.intermediates)
+            inside(used, -1, tensors, "tensor")
+            for options in (op.builtinOptions, op.builtinOptions2):
+                numbers = subgraph_numbers(vars(options)) if options is not None else []
+                inside(numbers, -1, len(model.subgraphs), "subgraph")
+        for tensor in graph.tensors or []:
+            details = tensor.quantization and tensor.quantization.details
+            if isinstance(details, tflite.BlockwiseQuantizationT):
+                inside([details.scales, details.zeroPoints], -1, tensors, "tensor")
+    for signature in model.signatureDefs or []:
+        inside([signature.subgraphIndex], 0, len(model.subgraphs or []), "subgraph")
+        tensors = len(model.subgraphs[signature.subgraphIndex].tensors or [])
+        entries = [*(signature.inputs or []), *(signature.outputs or [])]
+        inside([entry.tensorIndex for entry in entries], 0, tensors, "tensor")

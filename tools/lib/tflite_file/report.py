@@ -1,0 +1,356 @@
+"""What is in a .tflite, as plain data; report.schema.json says the form.
+
+The report of a file is a value like the file: it holds no path, no time and nothing of the machine,
+and its text is the same wherever it is made.
+"""
+
+import collections
+import hashlib
+import json
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from tools.lib.tflite_file.model import Model, Operator, Quantization, Subgraph, Tensor
+
+# Of the form; a change that a reader could stumble over raises it.
+VERSION = 1
+
+# What the canonical writer's descriptions start with (CheckpointInfo.description).
+_WEIGHTS = {"seeded weights (synthetic": "seeded", "released weights: ": "released"}
+_FLOAT32 = np.finfo(np.float32)
+_FLOATING = frozenset({"BFLOAT16", "FLOAT16", "FLOAT32", "FLOAT64"})
+# Longer lines are broken up, but for lists of numbers.
+_LINE = 100
+
+_Json = Any
+
+
+def number(value: float) -> float | str:
+    """Returns a float as JSON can hold it, with the fewest digits that give it back.
+
+    Of a float that a float32 holds exactly, those that give the float32 back: 0.6 where the file
+    has 0.6000000238418579. What is not finite becomes "NaN", "Infinity" or "-Infinity".
+    """
+    value = float(value)
+    if math.isnan(value):
+        return "NaN"
+    if math.isinf(value):
+        return "Infinity" if value > 0 else "-Infinity"
+    if abs(value) > _FLOAT32.max:
+        return value
+    narrow = np.float32(value)
+    return float(str(narrow)) if float(narrow) == value else value
+
+
+def _numbers(values: np.ndarray) -> list[float | str]:
+    return [number(value) for value in values]
+
+
+def _plain(value: Any) -> _Json:
+    """A decoded value (an operator's options) as JSON can hold it; maps are sorted by key."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(value[key]) for key in sorted(value)}
+    if isinstance(value, np.ndarray):
+        return _plain(value.tolist())
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, bytes):
+        return _undecoded(np.frombuffer(value, np.uint8))
+    if isinstance(value, float):
+        return number(value)
+    return value
+
+
+def _undecoded(data: np.ndarray) -> _Json:
+    return {"bytes": data.size, "sha256": hashlib.sha256(data.tobytes()).hexdigest()}
+
+
+def _quantization(found: Quantization | None) -> _Json:
+    """What the file says of how a tensor's integers stand for real numbers; None for nothing."""
+    if found is None:
+        return None
+    parts = (found.scale, found.zero_point, found.minimum, found.maximum)
+    if not found.details and not any(part.size for part in parts):
+        return None
+    if found.details:
+        kind = "custom"
+    elif found.scale.size > 1:
+        kind = "per_channel"
+    else:
+        kind = "per_tensor" if found.scale.size else "range_only"
+    return {
+        "kind": kind,
+        "scale": _numbers(found.scale),
+        "zero_point": found.zero_point.tolist(),
+        "axis": found.axis if found.scale.size > 1 else None,
+        "minimum": _numbers(found.minimum),
+        "maximum": _numbers(found.maximum),
+        "details": _plain(found.details),
+    }
+
+
+def is_quantized(tensor: Tensor) -> bool:
+    """Whether a tensor's integers stand for real numbers."""
+    found = tensor.quantization
+    return (
+        tensor.dtype not in _FLOATING
+        and found is not None
+        and (found.scale.size > 0 or found.details is not None)
+    )
+
+
+def is_parameter(tensor: Tensor) -> bool:
+    """Whether a tensor is a constant that stands for real numbers: a weight, a bias, an anchor."""
+    return tensor.data.size > 0 and (tensor.dtype in _FLOATING or is_quantized(tensor))
+
+
+def _elements(tensor: Tensor) -> int:
+    # Sparse constants hold fewer values than their shape has places.
+    return min(tensor.values().size, math.prod(tensor.shape))
+
+
+def _end(tensor: Tensor) -> _Json:
+    """An input or output, as its caller sees it."""
+    return {
+        "tensor": tensor.index,
+        "name": tensor.name,
+        "type": tensor.dtype,
+        "shape": list(tensor.shape),
+        "shape_signature": list(tensor.shape_signature),
+        "quantization": _quantization(tensor.quantization),
+    }
+
+
+def _tensor(tensor: Tensor) -> _Json:
+    return {
+        "index": tensor.index,
+        "name": tensor.name,
+        "role": tensor.role,
+        "type": tensor.dtype,
+        "shape": list(tensor.shape),
+        "shape_signature": list(tensor.shape_signature),
+        "buffer": tensor.buffer,
+        "constant_bytes": tensor.data.size,
+        "is_variable": tensor.is_variable,
+        "is_sparse": tensor.sparsity is not None,
+        "quantization": _quantization(tensor.quantization),
+    }
+
+
+def _custom_options(operator: Operator) -> _Json:
+    if not operator.custom_options.size:
+        return None
+    decoded = operator.decoded_custom_options
+    return _undecoded(operator.custom_options) if decoded is None else _plain(decoded)
+
+
+def _layer(graph: Subgraph, operator: Operator) -> str:
+    """What a layer is called: the name of the first tensor that its operator writes."""
+    return next((graph.tensors[index].name for index in operator.outputs if index >= 0), "")
+
+
+class _Constants:
+    """Counts every constant once, for the operator that reads it first."""
+
+    def __init__(self) -> None:
+        self._seen: set[int] = set()
+
+    def take(self, tensors: Sequence[Tensor]) -> dict[str, int]:
+        """Counts those of the tensors whose buffers were not counted yet.
+
+        Returns:
+          Bytes, and how many of them stand for real numbers ("parameters") by integers
+          ("quantized"), and how many parameters these are.
+        """
+        counts = collections.Counter(
+            constant_bytes=0, parameter_bytes=0, quantized_bytes=0, parameters=0
+        )
+        for tensor in tensors:
+            if not tensor.data.size or tensor.buffer in self._seen:
+                continue
+            self._seen.add(tensor.buffer)
+            counts["constant_bytes"] += tensor.data.size
+            if is_parameter(tensor):
+                counts["parameter_bytes"] += tensor.data.size
+                counts["quantized_bytes"] += tensor.data.size * is_quantized(tensor)
+                counts["parameters"] += _elements(tensor)
+        return dict(counts)
+
+
+def _operator(graph: Subgraph, operator: Operator, constants: _Constants) -> _Json:
+    read = [graph.tensors[index] for index in operator.inputs if index >= 0]
+    return {
+        "index": operator.index,
+        "name": operator.name,
+        "version": operator.version,
+        "layer": _layer(graph, operator),
+        "inputs": list(operator.inputs),
+        "outputs": list(operator.outputs),
+        **constants.take(read),
+        "options": _plain(operator.options),
+        "custom_options": _custom_options(operator),
+    }
+
+
+def _subgraph(graph: Subgraph, constants: _Constants) -> _Json:
+    return {
+        "index": graph.index,
+        "name": graph.name,
+        "inputs": list(graph.inputs),
+        "outputs": list(graph.outputs),
+        "operators": [_operator(graph, operator, constants) for operator in graph.operators],
+        "tensors": [_tensor(tensor) for tensor in graph.tensors],
+    }
+
+
+def operator_counts(model: Model) -> list[dict[str, Any]]:
+    """Returns how often each version of each operator occurs, sorted by name and version."""
+    counts = collections.Counter(
+        (operator.name, operator.version, operator.builtin == "CUSTOM")
+        for graph in model.subgraphs
+        for operator in graph.operators
+    )
+    return [
+        {"name": name, "version": version, "is_custom": custom, "count": count}
+        for (name, version, custom), count in sorted(counts.items())
+    ]
+
+
+def arithmetic(model: Model) -> str:
+    """Says in which numbers a model computes.
+
+    Returns:
+      "integer"; "mixed", for integers and floating point; "dynamic_range", for floating point with
+      quantized weights; "float16", for such weights in that type; or "float".
+    """
+    computed, weights = set(), set()
+    for graph in model.subgraphs:
+        for operator in graph.operators:
+            # What is only widened or narrowed at the ends is no computation in that type.
+            if operator.name == "DEQUANTIZE":
+                continue
+            for index in operator.outputs:
+                if index >= 0 and graph.tensors[index].role == "inner":
+                    tensor = graph.tensors[index]
+                    if is_quantized(tensor):
+                        computed.add("integer")
+                    elif tensor.dtype in _FLOATING:
+                        computed.add("float")
+        for tensor in graph.tensors:
+            if is_parameter(tensor):
+                weights.add("integer" if is_quantized(tensor) else tensor.dtype)
+    if "integer" in computed:
+        return "mixed" if "float" in computed else "integer"
+    if "integer" in weights:
+        return "dynamic_range"
+    return "float16" if "FLOAT16" in weights else "float"
+
+
+def weights_kind(description: str) -> str | None:
+    """Returns "seeded" or "released" as a description says it; None for another writer's."""
+    return next((kind for start, kind in _WEIGHTS.items() if description.startswith(start)), None)
+
+
+def _totals(model: Model, subgraphs: Sequence[_Json], unread: Mapping[str, int]) -> _Json:
+    operators = [operator for graph in subgraphs for operator in graph["operators"]]
+
+    def total(field: str) -> int:
+        return unread[field] + sum(operator[field] for operator in operators)
+
+    metadata = sum(entry.data.size for entry in model.metadata)
+    options = sum(
+        operator.custom_options.size for graph in model.subgraphs for operator in graph.operators
+    )
+    others = total("constant_bytes") + metadata + options + model.trailing.size
+    return {
+        "subgraphs": len(subgraphs),
+        "operators": len(operators),
+        "tensors": sum(len(graph["tensors"]) for graph in subgraphs),
+        "parameters": total("parameters"),
+        "constant_bytes": total("constant_bytes"),
+        "unread_constant_bytes": unread["constant_bytes"],
+        "parameter_bytes": total("parameter_bytes"),
+        "quantized_bytes": total("quantized_bytes"),
+        "quantized_share": round(total("quantized_bytes") / max(1, total("parameter_bytes")), 6),
+        "metadata_bytes": metadata,
+        "custom_option_bytes": options,
+        "trailing_bytes": model.trailing.size,
+        # Buffers may overlap, so that together they claim more than the file.
+        "structure_bytes": max(0, model.size - others),
+    }
+
+
+def _signatures(model: Model) -> list[_Json]:
+    return [
+        {
+            "key": signature.key,
+            "subgraph": signature.subgraph,
+            "inputs": _plain(signature.inputs),
+            "outputs": _plain(signature.outputs),
+        }
+        for signature in model.signatures
+    ]
+
+
+def build(
+    model: Model, content: bytes, name: str, facts: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Returns the report that report.schema.json describes.
+
+    Args:
+      model: what `reader.read` made of the file.
+      content: the file.
+      name: the file's name, without its folder.
+      facts: what the build knows of how the file was made; None for a file by itself.
+    """
+    constants = _Constants()
+    subgraphs = [_subgraph(graph, constants) for graph in model.subgraphs]
+    unread = constants.take([tensor for graph in model.subgraphs for tensor in graph.tensors])
+    totals = _totals(model, subgraphs, unread)
+    # What runs when no signature is named; a damaged model may have no subgraph at all.
+    main = model.subgraphs[0] if model.subgraphs else None
+    return {
+        "version": VERSION,
+        "name": name,
+        "size": model.size,
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "description": model.description,
+        "weights": weights_kind(model.description),
+        "arithmetic": arithmetic(model),
+        "schema_version": model.version,
+        "minimum_runtime": model.minimum_runtime,
+        "build": None if facts is None else _plain(facts),
+        "inputs": [_end(main.tensors[index]) for index in main.inputs] if main else [],
+        "outputs": [_end(main.tensors[index]) for index in main.outputs] if main else [],
+        "operator_counts": operator_counts(model),
+        "totals": totals,
+        "signatures": _signatures(model),
+        "metadata": [{"name": entry.name, "bytes": entry.data.size} for entry in model.metadata],
+        "subgraphs": subgraphs,
+    }
+
+
+def _text(value: _Json, indent: int) -> str:
+    """JSON of which every part that fits into a line is one line."""
+    line = json.dumps(value)
+    parts = list(value.values()) if isinstance(value, dict) else value
+    nested = isinstance(value, (dict, list)) and any(isinstance(p, (dict, list)) for p in parts)
+    if indent + len(line) <= _LINE or not (nested or isinstance(value, dict)):
+        return line
+    space = " " * (indent + 2)
+    if isinstance(value, dict):
+        rows = [f"{json.dumps(key)}: {_text(item, indent + 2)}" for key, item in value.items()]
+        opening, closing = "{}"
+    else:
+        rows = [_text(item, indent + 2) for item in value]
+        opening, closing = "[]"
+    body = ",\n".join(space + row for row in rows)
+    return f"{opening}\n{body}\n{' ' * indent}{closing}"
+
+
+def text(report: Mapping[str, Any]) -> str:
+    """Returns a report as JSON: ASCII, of which every part that fits into a line is one line."""
+    return _text(dict(report), 0) + "\n"

@@ -1,0 +1,282 @@
+"""Checks the bytes of a .tflite before anything else reads them.
+
+The generated classes of the schema follow every offset without a question and skip every field
+that they do not know. This check walks the whole file first, so that afterwards (1) no offset leads
+out of the file, (2) unpacking cannot take more than a small multiple of the file's size, whatever
+the file claims, and (3) the schema knows all that is in the file, so nothing gets lost unseen.
+
+The wire format is described at https://flatbuffers.dev/internals/.
+"""
+
+import dataclasses
+import functools
+import re
+import struct
+from collections.abc import Mapping
+from typing import Any
+
+from flatbuffers import number_types
+
+from tools.lib.cli import cli
+from tools.lib.tflite_file.schema import FILE_IDENTIFIER, tflite
+
+# Which fields refer to tables. Every other field holds numbers or text, as the schema's own
+# constructor functions tell. A field missing here would be read as text: the tests look for that.
+CHILD_TABLES: Mapping[tuple[str, str], str] = {
+    ("Model", "OperatorCodes"): "OperatorCode",
+    ("Model", "Subgraphs"): "SubGraph",
+    ("Model", "Buffers"): "Buffer",
+    ("Model", "Metadata"): "Metadata",
+    ("Model", "SignatureDefs"): "SignatureDef",
+    ("SubGraph", "Tensors"): "Tensor",
+    ("SubGraph", "Operators"): "Operator",
+    ("Tensor", "Quantization"): "QuantizationParameters",
+    ("Tensor", "Sparsity"): "SparsityParameters",
+    ("Tensor", "VariantTensors"): "VariantSubType",
+    ("VariantSubType", "Quantization"): "QuantizationParameters",
+    ("SparsityParameters", "DimMetadata"): "DimensionMetadata",
+    ("SignatureDef", "Inputs"): "TensorMap",
+    ("SignatureDef", "Outputs"): "TensorMap",
+}
+# Which fields are unions, and the enumeration whose names are the tables that may stand there.
+CHILD_UNIONS: Mapping[tuple[str, str], str] = {
+    ("Operator", "BuiltinOptions"): "BuiltinOptions",
+    ("Operator", "BuiltinOptions2"): "BuiltinOptions2",
+    ("QuantizationParameters", "Details"): "QuantizationDetails",
+    ("DimensionMetadata", "ArraySegments"): "SparseIndexVector",
+    ("DimensionMetadata", "ArrayIndices"): "SparseIndexVector",
+}
+
+# Parts of a file may be referred to more than once. These bound what is reached that way: the
+# bytes, as a multiple of the file's size (real files stay near 1), and the tables (the limit
+# that TensorFlow Lite's verifier has by default).
+_MAX_EXPANSION = 4
+_MAX_TABLES = 1_000_000
+
+# Some writers leave a table at the end that nothing refers to (8 bytes in a published detector), so
+# a little may follow the model; but not a zip archive, however small.
+_MAX_LEFTOVER = 64
+_ZIP_END = b"PK\5\6"
+
+_U16 = struct.Struct("<H")
+_U32 = struct.Struct("<I")
+_I32 = struct.Struct("<i")
+
+
+@dataclasses.dataclass(frozen=True)
+class Field:
+    """One field of a table.
+
+    Attributes:
+      name: as the schema's accessor spells it, e.g. "OpcodeIndex".
+      size: bytes that it takes inside the table.
+      is_offset: whether those bytes are an offset to text, a vector or a table.
+      element_size: bytes of one element when it is a vector, else None.
+    """
+
+    name: str
+    size: int
+    is_offset: bool
+    element_size: int | None
+
+
+class _Recorder:
+    """Stands in for a flatbuffers.Builder and notes what a constructor function asks of it."""
+
+    def __init__(self) -> None:
+        self.slot = -1
+        self.kind = ""
+        self.element_size: int | None = None
+
+    def StartVector(self, element_size: int, *_: int) -> None:
+        self.element_size = element_size
+
+    def __getattr__(self, method: str) -> Any:
+        match = re.fullmatch(r"Prepend(\w+)Slot", method)
+        if match is None:
+            raise AttributeError(method)
+
+        def prepend(slot: int, *_: Any) -> None:
+            self.slot, self.kind = slot, match.group(1)
+
+        return prepend
+
+
+@functools.cache
+def layout(table: str) -> Mapping[int, Field]:
+    """The fields of a table of the schema by slot, as its generated constructors tell them."""
+    fields = {}
+    for function in dir(tflite):
+        name = function.removeprefix(f"{table}Add")
+        if name == function or not hasattr(getattr(tflite, table), name):
+            continue
+        recorder = _Recorder()
+        getattr(tflite, function)(recorder, 0)
+        start_vector = getattr(tflite, f"{table}Start{name}Vector", None)
+        if start_vector is not None:
+            start_vector(recorder, 0)
+        is_offset = recorder.kind == "UOffsetTRelative"
+        flags = "UOffsetTFlags" if is_offset else f"{recorder.kind}Flags"
+        size = getattr(number_types, flags).bytewidth
+        fields[recorder.slot] = Field(name, size, is_offset, recorder.element_size)
+    return fields
+
+
+@functools.cache
+def _union_members(enumeration: str) -> Mapping[int, str]:
+    members = vars(getattr(tflite, enumeration)).items()
+    return {code: name for name, code in members if not name.startswith("_") and code != 0}
+
+
+class _Walk:
+    """One walk over a file. Positions are byte offsets from its start."""
+
+    def __init__(self, content: bytes, source: str) -> None:
+        self.content = content
+        self.source = source
+        self.end = 0
+        self.budget = _MAX_EXPANSION * len(content)
+        self.tables = 0
+        self.vtables: dict[tuple[int, str], list[tuple[Field, int]]] = {}
+
+    def damaged(self, position: int, reason: str) -> cli.UserError:
+        return cli.UserError(
+            f"{self.source}: not a sound .tflite: {reason} at byte {position} of "
+            f"{len(self.content)}; the file is truncated or damaged, get it again."
+        )
+
+    def unknown(self, table: str, position: int, what: str) -> cli.UserError:
+        return cli.UserError(
+            f"{self.source}: the {table} at byte {position} has {what} that this tool's schema "
+            "does not know and would lose; convert the model with a TensorFlow that this project "
+            "supports."
+        )
+
+    def take(self, position: int, length: int, what: str) -> None:
+        """Accounts for a part of the file, which must lie inside it."""
+        if position < 0 or length < 0 or position + length > len(self.content):
+            raise self.damaged(position, f"{what} of {length} bytes leads out of the file")
+        self.end = max(self.end, position + length)
+        self.budget -= length
+        if self.budget < 0:
+            raise self.damaged(position, "data is referred to again and again")
+
+    def count_tables(self, count: int, position: int, what: str) -> None:
+        self.tables += count
+        if self.tables > _MAX_TABLES:
+            raise self.damaged(position, f"{what} makes it more than {_MAX_TABLES:,} tables")
+
+    def number(self, form: struct.Struct, position: int, what: str) -> int:
+        if position < 0 or position + form.size > len(self.content):
+            raise self.damaged(position, f"{what} is missing")
+        return form.unpack_from(self.content, position)[0]
+
+    def target(self, position: int, what: str) -> int:
+        return position + self.number(_U32, position, f"the offset of {what}")
+
+    def fields(self, position: int, table: str) -> list[tuple[Field, int]]:
+        """The fields that are set in the table at `position`, each with its position."""
+        self.take(position, _I32.size, f"a {table}")
+        vtable = position - self.number(_I32, position, f"a {table}")
+        present = self.vtables.get((vtable, table))
+        if present is None:
+            present = self.vtable(vtable, table, position)
+            self.vtables[vtable, table] = present
+        self.take(position, self.number(_U16, vtable + 2, f"a {table}'s size"), f"a {table}")
+        return [(field, position + offset) for field, offset in present]
+
+    def vtable(self, vtable: int, table: str, position: int) -> list[tuple[Field, int]]:
+        length = self.number(_U16, vtable, f"the field list of a {table}")
+        size = self.number(_U16, vtable + 2, f"the field list of a {table}")
+        if length < 4 or length % 2 or size < 4:
+            raise self.damaged(vtable, f"the field list of a {table} is wrong")
+        self.take(vtable, length, f"the field list of a {table}")
+        known = layout(table)
+        present = []
+        offsets = _U16.iter_unpack(self.content[vtable + 4 : vtable + length])
+        for slot, (offset,) in enumerate(offsets):
+            if offset == 0:
+                continue
+            if slot not in known:
+                raise self.unknown(table, position, f"a field number {slot}")
+            if offset < 4 or offset + known[slot].size > size:
+                raise self.damaged(vtable, f"the field list of a {table} is wrong")
+            present.append((known[slot], offset))
+        return present
+
+    def table(self, position: int, table: str) -> list[tuple[int, str]]:
+        """Checks one table; returns the positions and names of the tables that it refers to."""
+        children = []
+        fields = self.fields(position, table)
+        places = {field.name: at for field, at in fields}
+        for field, at in fields:
+            if not field.is_offset:
+                continue
+            what = f"{table}.{field.name}"
+            start = self.target(at, what)
+            child = CHILD_TABLES.get((table, field.name))
+            enumeration = CHILD_UNIONS.get((table, field.name))
+            if enumeration is not None:
+                type_at = places.get(f"{field.name}Type")
+                code = 0 if type_at is None else self.content[type_at]
+                member = _union_members(enumeration).get(code)
+                if member is None:
+                    raise self.unknown(table, position, f"{field.name} of a kind ({code})")
+                children.append((start, member))
+            elif child is not None and field.element_size is None:
+                children.append((start, child))
+            else:
+                length = self.number(_U32, start, f"the length of {what}")
+                width = field.element_size or 1
+                # Text carries a NUL behind it, which its length does not count.
+                terminator = 1 if field.element_size is None else 0
+                self.take(start, 4 + length * width + terminator, what)
+                if child is not None:
+                    elements = range(start + 4, start + 4 + 4 * length, 4)
+                    self.count_tables(len(elements), start, what)
+                    children.extend((self.target(element, what), child) for element in elements)
+        return children
+
+
+def verify(content: bytes, source: str) -> int:
+    """Checks that the flatbuffer of a .tflite is well formed and that the schema knows all of it.
+
+    Args:
+      content: the whole file.
+      source: its name, for messages.
+
+    Returns:
+      Where the flatbuffer ends, in bytes from the start. What follows it is not looked at.
+
+    Raises:
+      cli.UserError: it is not a .tflite, leads out of itself, refers to more data than it can hold,
+        or has fields or kinds that the schema does not know.
+    """
+    if len(content) < 8 or content[4:8] != FILE_IDENTIFIER:
+        raise cli.UserError(
+            f"{source}: not a .tflite: bytes 4 to 7 are {content[4:8]!r} instead of "
+            f"{FILE_IDENTIFIER!r}; give a file that TensorFlow's converter wrote."
+        )
+    walk = _Walk(content, source)
+    pending = [(walk.target(0, "the model"), "Model")]
+    while pending:
+        pending.extend(walk.table(*pending.pop()))
+    return walk.end
+
+
+def check(content: bytes, source: str) -> None:
+    """Checks that a .tflite is well formed and holds nothing that the canonical form would lose.
+
+    Args:
+      content: the whole file.
+      source: its name, for messages.
+
+    Raises:
+      cli.UserError: see `verify`; or data follow the model.
+    """
+    trailing = content[verify(content, source) :].rstrip(b"\0")
+    if len(trailing) > _MAX_LEFTOVER or _ZIP_END in trailing:
+        raise cli.UserError(
+            f"{source}: {len(trailing)} bytes follow the model (files packed behind it, as TFLite "
+            "metadata does it?), which this tool cannot keep; take them out first."
+        )

@@ -1,0 +1,170 @@
+"""The program of a family of models: seeds a checkpoint of its graph, or exports it frozen.
+
+A family's module describes its graph code as a `GraphCode` and ends with `run`. Both modes then
+build the same graph, so a checkpoint fits what is exported.
+"""
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+from absl import flags
+
+from tools.lib.checkpoint import checkpoint
+from tools.lib.cli import cli
+from tools.lib.preprocessing import normalization, photographs
+from tools.steps.canonicalize.graph_def import canonical_bytes
+from tools.steps.export import tf1_compat
+from tools.steps.seed import seeding
+
+_MODE = flags.DEFINE_enum(
+    "mode", None, ["seed", "export"], "Write a seeded checkpoint, or a frozen graph.", required=True
+)
+_OUTPUT = flags.DEFINE_string(
+    "output", None, "The checkpoint's prefix, or the frozen GraphDef (.pb) to write.", required=True
+)
+_QUANTIZE = flags.DEFINE_bool("quantize", False, "Whether the graph has fake-quant ops.")
+_SEED = flags.DEFINE_integer("seed", None, "The weights' seed.", lower_bound=0)
+_PHOTOGRAPHS = flags.DEFINE_list("photographs", [], "PNG or JPEG files to calibrate on.")
+_PREPROCESSING = flags.DEFINE_enum(
+    "preprocessing", None, normalization.NAMES, "What is done to the photographs' pixels."
+)
+_SIGNATURE = flags.DEFINE_string(
+    "signature", None, "The genuine checkpoint's variables, if they are published."
+)
+_FINE_TUNE_CHECKPOINT = flags.DEFINE_string(
+    "fine_tune_checkpoint", None, "Prefix of a float checkpoint to take all but the ranges from."
+)
+_CHECKPOINT = flags.DEFINE_string("checkpoint", None, "The prefix of the checkpoint to export.")
+
+_NEEDED = {"seed": ("seed", "preprocessing"), "export": ("checkpoint",)}
+
+
+@dataclasses.dataclass(frozen=True)
+class GraphCode:
+    """A family's graph code, with its options already read.
+
+    Attributes:
+      source: what the graph is called in messages, as in "slim's mobilenet_v1".
+      build: (batch, height, width, quantize) to the inference graph: NHWC, plain variables,
+        placeholder `input` of float32 [batch, height, width, 3]; with fake-quant ops when
+        `quantize`, as contrib_quantize.create_eval_graph adds them. A graph of tokens has int32
+        placeholders [batch, width], and nothing to calibrate.
+      input: the placeholder's name; None for a graph of tokens.
+      outputs: the names of the nodes to export.
+      height: pixels of the exported input; 1 for tokens.
+      width: pixels of the exported input; how many tokens it has.
+      finish: turns the frozen graph into the one to write, for ops that TensorFlow does not know.
+      calibration_size: (height, width) at which batch norms and ranges are measured, where the
+        exported size would be too large for that and the variables do not depend on it.
+      global_step: the training step that the genuine checkpoint states; for graphs with one.
+      seeded_value: as `seeding.Seeding.seeded_value`.
+    """
+
+    source: str
+    build: Callable[[int, int, int, bool], tf.Graph]
+    input: str | None
+    outputs: Sequence[str]
+    height: int
+    width: int
+    finish: Callable[[tf.GraphDef], tf.GraphDef] = lambda graph_def: graph_def
+    calibration_size: tuple[int, int] | None = None
+    global_step: int = 0
+    seeded_value: Callable[[int, str, tuple[int, ...]], np.ndarray | None] | None = None
+
+
+def seed(code: GraphCode) -> None:
+    """Writes a checkpoint with seeded weights.
+
+    Raises:
+      UserError: photographs cannot be read, the preprocessing is of another kind of input, or the
+        graph has other variables than the genuine one.
+    """
+    height, width = code.calibration_size or (code.height, code.width)
+    name = _PREPROCESSING.value
+    if (code.input is None) != (name == normalization.TOKENS):
+        takes = "tokens" if code.input is None else "pictures"
+        raise cli.UserError(
+            f"--preprocessing={name}: {code.source} takes {takes}; give a preprocessing for them."
+        )
+    batch, feeds = 1, {}
+    if code.input is not None:
+        pixels = photographs.read(_PHOTOGRAPHS.value, height, width)
+        batch, feeds = len(pixels), {code.input: normalization.normalize(pixels, name)}
+
+    def build(quantize: bool) -> tf.Graph:
+        return code.build(batch, height, width, quantize)
+
+    seeding.write_checkpoint(
+        _OUTPUT.value,
+        build(False),
+        build(True) if _QUANTIZE.value else None,
+        seeding.Seeding(
+            source=code.source,
+            seed=_SEED.value,
+            feeds=feeds,
+            global_step=code.global_step,
+            seeded_value=code.seeded_value,
+        ),
+        _SIGNATURE.value,
+        _FINE_TUNE_CHECKPOINT.value,
+    )
+
+
+def export(code: GraphCode) -> None:
+    """Writes the inference graph of one picture, with the checkpoint's variables as constants.
+
+    Of a variable that has a moving average in the checkpoint, as in published ones of slim, the
+    average is what is exported.
+
+    Raises:
+      UserError: the checkpoint does not fit the graph, or is damaged.
+    """
+    graph = code.build(1, code.height, code.width, _QUANTIZE.value)
+    needed = checkpoint.graph_variables(graph)
+    values = checkpoint.read_values(_CHECKPOINT.value, needed, averaged=True)
+    graph_def = code.finish(freeze(graph, values, code.outputs))
+    with cli.output_file(_OUTPUT.value) as stream:
+        stream.write(canonical_bytes(graph_def.SerializeToString(), _OUTPUT.value))
+
+
+def freeze(
+    graph: tf.Graph, values: Mapping[str, np.ndarray], outputs: Sequence[str]
+) -> tf.GraphDef:
+    """Returns the part of a graph that its outputs need, with its variables as constants.
+
+    Args:
+      graph: a graph of plain variables.
+      values: every variable's value by name.
+      outputs: names of nodes.
+    """
+    with graph.as_default(), tf.Session() as session:
+        variables = tf.global_variables()
+        # In one run: for each run of its own, a session looks through the whole graph.
+        session.run(
+            [variable.initializer for variable in variables],
+            {variable.initializer.inputs[1]: values[variable.op.name] for variable in variables},
+        )
+        return tf.graph_util.convert_variables_to_constants(
+            session, graph.as_graph_def(), list(outputs)
+        )
+
+
+def run(graph_code: Callable[[], GraphCode]) -> None:
+    """Runs the program of a family.
+
+    Args:
+      graph_code: called after the flags are read; raises UserError at a wrong option.
+    """
+
+    def main(argv: Sequence[str]) -> None:
+        del argv
+        for name in _NEEDED[_MODE.value]:
+            if flags.FLAGS[name].value is None:
+                raise cli.UserError(f"--{name} is missing; --mode={_MODE.value} needs it.")
+        tf1_compat.install()
+        code = graph_code()
+        {"seed": seed, "export": export}[_MODE.value](code)
+
+    cli.run(main)

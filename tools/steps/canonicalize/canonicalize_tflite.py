@@ -1,0 +1,29 @@
+"""Writes the canonical form of a .tflite, with a description that says what its weights are.
+
+Usage: canonicalize_tflite --input=RAW.tflite --output=CANONICAL.tflite [--description=TEXT]
+"""
+
+from collections.abc import Sequence
+
+from absl import flags
+
+from tools.lib.cli import cli
+from tools.lib.tflite_file import canonical
+
+_INPUT = flags.DEFINE_string("input", None, "The .tflite to read.", required=True)
+_OUTPUT = flags.DEFINE_string("output", None, "The .tflite to write.", required=True)
+_DESCRIPTION = flags.DEFINE_string(
+    "description", None, "The model's description, e.g. what its weights are. Default: the input's."
+)
+
+
+def main(argv: Sequence[str]) -> None:
+    del argv
+    content = cli.read_file(_INPUT.value, ".tflite")
+    output_bytes = canonical.canonical_bytes(content, _INPUT.value, _DESCRIPTION.value)
+    with cli.output_file(_OUTPUT.value) as output:
+        output.write(output_bytes)
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,321 @@
+"""What a card says of a model, gathered from what the build wrote about it.
+
+The report (tools/inspect) says what is in the file, the statement and the bill of materials
+(tools/provenance) what it was made from, the lock (tools/audit) what it should be.
+"""
+
+import collections
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tools.lib.page import kinds, text
+from tools.steps.card import charts
+from tools.steps.card.distributions import Distribution
+
+_INTEGERS = {
+    "INT16": (-32768, 32767),
+    "INT4": (-8, 7),
+    "INT8": (-128, 127),
+    "UINT8": (0, 255),
+}
+_ARITHMETIC = {
+    "dynamic_range": "float32, 8-bit weights",
+    "float": "float32",
+    "float16": "float32, float16 weights",
+    "integer": "8-bit integers",
+    "mixed": "8-bit integers and float32",
+}
+# What preprocessings mean for people; tools/lib/preprocessing/normalization.py has the numbers.
+_PREPROCESSING = {
+    "identity": "Pixels as they are: red, green, blue, 0 to 255.",
+    "imagenet_mean": "Less ImageNet’s mean colour: (red, green, blue) − (123.68, 116.78, 103.94).",
+    "imagenet_mean_std": "By 255, then less ImageNet’s mean by its deviation, channel by channel.",
+    "minus_one_to_one": "From −1 to 1: pixel ÷ 127.5 − 1.",
+    "tokens": "Token numbers of BERT’s vocabulary, a mask, and segment numbers; no pictures.",
+    "zero_to_one": "From 0 to 1: pixel ÷ 255.",
+}
+# Attributes of a recipe that say how the converter was called.
+_UNSAID = ("", [], False, None, "FLOAT")
+
+
+@dataclasses.dataclass(frozen=True)
+class Sources:
+    """What the build wrote, parsed.
+
+    Attributes:
+      report: tools/inspect's report, with what the build knows.
+      statement: the in-toto statement.
+      mlbom: the CycloneDX bill of materials.
+      distributions: of weights, by subgraph and operator.
+      comparison: what compare_with_float wrote, or None when there is no float sibling.
+      golden: the sha256 in models/models.lock.json, or None when it has no such row.
+    """
+
+    report: Mapping[str, Any]
+    statement: Mapping[str, Any]
+    mlbom: Mapping[str, Any]
+    distributions: Mapping[tuple[int, int], Distribution]
+    comparison: Mapping[str, Any] | None
+    golden: str | None
+
+
+def _stored_ends(tensor: Mapping[str, Any]) -> str:
+    """How a quantized input's or output's integers stand for real numbers, for people."""
+    found = tensor["quantization"]
+    if not found or len(found["scale"]) != 1 or tensor["type"] not in _INTEGERS:
+        return ""
+    zero = found["zero_point"][0]
+    shift = f" {'−' if zero > 0 else '+'} {abs(zero)}" if zero else ""
+    stored = f"(stored{shift})" if shift else "stored"
+    return f"real = {text.real(found['scale'][0])} × {stored}"
+
+
+def _ends(tensors: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
+    return [
+        {
+            "name": tensor["name"],
+            "type": tensor["type"].lower(),
+            "shape": text.shape(tensor["shape_signature"]),
+            "stored": _stored_ends(tensor),
+        }
+        for tensor in tensors
+    ]
+
+
+def operators(report: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Returns a row for each operator, the most frequent first, with its versions and group."""
+    counts: dict[str, int] = collections.Counter()
+    versions: dict[str, set[int]] = collections.defaultdict(set)
+    for row in report["operator_counts"]:
+        counts[row["name"]] += row["count"]
+        versions[row["name"]].add(row["version"])
+    most = max(counts.values(), default=1)
+    return [
+        {
+            "name": name,
+            "count": count,
+            "versions": ", ".join(map(str, sorted(versions[name]))),
+            "kind": kinds.number(kinds.of(name)),
+            "width": max(1, round(count * 100 / most)),
+        }
+        for name, count in sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    ]
+
+
+def _all_operators(report: Mapping[str, Any]) -> list[tuple[int, Mapping[str, Any]]]:
+    return [(graph["index"], op) for graph in report["subgraphs"] for op in graph["operators"]]
+
+
+def layers(report: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Returns the operators that read constants, in the order in which they run."""
+    return [
+        {
+            "name": operator["layer"] or operator["name"],
+            "operator": operator["name"],
+            "size": operator["constant_bytes"],
+            "parameters": operator["parameters"],
+        }
+        for _, operator in _all_operators(report)
+        if operator["constant_bytes"]
+    ]
+
+
+def parts(report: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Returns what the file's bytes are, and the share of each."""
+    totals = report["totals"]
+    named = (
+        ("weights, biases and anchors", totals["parameter_bytes"]),
+        ("other constants", totals["constant_bytes"] - totals["parameter_bytes"]),
+        ("structure: names, shapes, scales", totals["structure_bytes"]),
+        ("metadata and options", totals["metadata_bytes"] + totals["custom_option_bytes"]),
+        ("behind the model", totals["trailing_bytes"]),
+    )
+    return [
+        {"name": name, "size": size, "share": size / report["size"]} for name, size in named if size
+    ]
+
+
+def weights(sources: Sources) -> list[dict[str, Any]]:
+    """Returns a row for each layer that has weights."""
+    rows = []
+    for graph, operator in _all_operators(sources.report):
+        found = sources.distributions.get((graph, operator["index"]))
+        if found is None:
+            continue
+        rows.append(
+            {
+                "layer": operator["layer"],
+                "operator": operator["name"],
+                "kind": kinds.number(kinds.of(operator["name"])),
+                "distribution": found,
+                "path": charts.histogram_path(found.bins),
+            }
+        )
+    return rows
+
+
+def activations(sources: Sources) -> list[dict[str, Any]]:
+    """Returns a row for each tensor that is computed in integers, with its range."""
+    clipped = sources.comparison["clipped"] if sources.comparison else {}
+    rows = []
+    for graph in sources.report["subgraphs"]:
+        for tensor in graph["tensors"]:
+            found = tensor["quantization"]
+            known = tensor["role"] != "constant" and tensor["type"] in _INTEGERS
+            if not known or not found or len(found["scale"]) != 1:
+                continue
+            scale, zero = found["scale"][0], found["zero_point"][0]
+            if isinstance(scale, str):
+                continue
+            low, high = ((end - zero) * scale for end in _INTEGERS[tensor["type"]])
+            share = clipped.get(str(tensor["index"])) if graph["index"] == 0 else None
+            rows.append(
+                {
+                    "name": tensor["name"],
+                    "type": tensor["type"].lower(),
+                    "scale": scale,
+                    "zero_point": zero,
+                    "low": low,
+                    "high": high,
+                    "clipped": share,
+                }
+            )
+    return rows
+
+
+def flags(statement: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Returns what the recipe says that is not the default: flags of the converter and checks."""
+    recipe = statement["predicate"]["buildDefinition"]["externalParameters"]["recipe"]
+    chosen = [step["attributes"] for step in recipe.values() if step["rule"] == "recipe"]
+    if not chosen:
+        return []
+    return [
+        (name, ", ".join(map(str, value)) if isinstance(value, list) else str(value))
+        for name, value in sorted(chosen[-1].items())
+        if value not in _UNSAID and name not in ("converter", "graph")
+    ]
+
+
+def materials(statement: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Returns what the model was made from by kind, the kind with the fewest first."""
+    found: dict[str, list[dict[str, str]]] = collections.defaultdict(list)
+    for row in statement["predicate"]["buildDefinition"]["resolvedDependencies"]:
+        annotations = row["annotations"]
+        found[annotations["kind"]].append(
+            {
+                "name": row["name"],
+                "sha256": row["digest"]["sha256"],
+                "licence": annotations.get("licence", ""),
+            }
+        )
+    return [
+        {"kind": kind, "rows": rows}
+        for kind, rows in sorted(found.items(), key=lambda item: (len(item[1]), item[0]))
+    ]
+
+
+def licences(mlbom: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the model's own licences, and those stated of what it is made with."""
+
+    def identifiers(component: Mapping[str, Any]) -> list[str]:
+        return [row["license"]["id"] for row in component.get("licenses", [])]
+
+    components = [
+        {
+            "name": component["name"],
+            "version": component.get("version", ""),
+            "licences": ", ".join(identifiers(component)),
+        }
+        for component in mlbom.get("components", [])
+        if identifiers(component)
+    ]
+    return {"model": identifiers(mlbom["metadata"]["component"]), "components": components}
+
+
+def _input_text(report: Mapping[str, Any]) -> str:
+    found = report["inputs"]
+    if not found:
+        return "none"
+    shape = found[0]["shape_signature"]
+    size = text.shape(shape[1:] if len(shape) > 1 and shape[0] == 1 else shape)
+    more = f" and {len(found) - 1} more" if len(found) > 1 else ""
+    return f"{size} {found[0]['type'].lower()}{more}"
+
+
+def least_decibels(comparison: Mapping[str, Any] | None) -> float | None:
+    """Returns the worst ratio of signal and error of any output on any photograph."""
+    found = [
+        row["decibels"]
+        for output in (comparison or {}).get("outputs", [])
+        for row in output["photographs"]
+        if row["decibels"] is not None
+    ]
+    return min(found, default=None)
+
+
+def row(sources: Sources, name: str, task: str, about: str) -> dict[str, Any]:
+    """Returns what the catalogue's table says of a model."""
+    report = sources.report
+    mix: dict[str, int] = collections.Counter()
+    for operator in operators(report):
+        mix[kinds.NAMES[operator["kind"]]] += operator["count"]
+    return {
+        "name": name,
+        "task": task,
+        "about": about,
+        "weights": report["build"]["weights"],
+        "arithmetic": _ARITHMETIC[report["arithmetic"]],
+        "input": "tokens" if report["build"]["preprocessing"] == "tokens" else "pictures",
+        "input_text": _input_text(report),
+        "size": report["size"],
+        "parameters": report["totals"]["parameters"],
+        "operators": report["totals"]["operators"],
+        "minimum_runtime": report["minimum_runtime"],
+        "sha256": report["sha256"],
+        "golden": golden_state(report["sha256"], sources.golden),
+        "decibels": least_decibels(sources.comparison),
+        "layers": charts.spark([layer["size"] for layer in layers(report)]),
+        "mix": [[kind, mix[kind]] for kind in kinds.NAMES if mix[kind]],
+    }
+
+
+def golden_state(digest: str, golden: str | None) -> str:
+    """Returns "equal", "different", or "unknown" when the lock has no such row."""
+    if golden is None:
+        return "unknown"
+    return "equal" if digest == golden else "different"
+
+
+def card(sources: Sources, name: str, task: str, about: str) -> dict[str, Any]:
+    """Returns all that the page says, as page.html.tpl takes it."""
+    report, statement = sources.report, sources.statement
+    definition = statement["predicate"]["buildDefinition"]
+    found = activations(sources)
+    model = sources.mlbom["metadata"]["component"].get("modelCard", {})
+    return {
+        **row(sources, name, task, about),
+        "report": report,
+        "build": report["build"],
+        "benchmark_only": report["build"]["benchmark_only"],
+        "limitations": model.get("considerations", {}).get("technicalLimitations", []),
+        "architecture": model.get("modelParameters", {}).get("modelArchitecture", ""),
+        "recipe": definition["externalParameters"]["recipe"],
+        "flags": flags(statement),
+        "preprocessing": _PREPROCESSING.get(report["build"]["preprocessing"], "Not declared."),
+        "inputs": _ends(report["inputs"]),
+        "outputs": _ends(report["outputs"]),
+        "operator_rows": operators(report),
+        "layer_rows": sorted(layers(report), key=lambda layer: -layer["size"]),
+        "tiles": charts.tiles(layers(report), text.size),
+        "parts": parts(report),
+        "weight_rows": weights(sources),
+        "activation_rows": found,
+        "axis": charts.axis([(entry["low"], entry["high"]) for entry in found]),
+        "comparison": sources.comparison,
+        "materials": materials(statement),
+        "subjects": statement["subject"],
+        "byproducts": statement["predicate"]["runDetails"].get("byproducts", []),
+        "golden_sha256": sources.golden,
+        "licences": licences(sources.mlbom),
+    }

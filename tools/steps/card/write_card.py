@@ -1,0 +1,63 @@
+"""Writes a model's card, a page for people, and its row of the catalogue.
+
+Usage: write_card --name=x --model=x.tflite --report=x.report.json --statement=x.provenance.json
+  --mlbom=x.mlbom.json --lock=models.lock.json [--comparison=x.comparison.json] --task=… --about=…
+  --card=x.card.html --row=x.card.json
+"""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from absl import flags
+
+from tools.lib.cli import cli
+from tools.lib.lock import models_lock
+from tools.lib.tflite_file import reader
+from tools.steps.card import card_page, distributions, facts
+
+_NAME = flags.DEFINE_string("name", None, "The model's name.", required=True)
+_TASK = flags.DEFINE_string("task", "", "What it is for.")
+_ABOUT = flags.DEFINE_string("about", "", "What it is, in a sentence.")
+_MODEL = flags.DEFINE_string("model", None, "The .tflite.", required=True)
+_REPORT = flags.DEFINE_string("report", None, "Its report, of tools/inspect.", required=True)
+_STATEMENT = flags.DEFINE_string("statement", None, "Its provenance.", required=True)
+_MLBOM = flags.DEFINE_string("mlbom", None, "Its bill of materials.", required=True)
+_LOCK = flags.DEFINE_string("lock", None, "The digests of all models.", required=True)
+_COMPARISON = flags.DEFINE_string("comparison", None, "How it compares with its float sibling.")
+_CARD = flags.DEFINE_string("card", None, "The page to write.", required=True)
+_ROW = flags.DEFINE_string("row", None, "The catalogue's row to write.", required=True)
+
+
+def _parsed(path: str, what: str) -> Any:
+    try:
+        return json.loads(cli.read_file(path, what))
+    except ValueError as error:
+        raise cli.UserError(f"{path}: no {what}: {cli.first_line(error)}.") from error
+
+
+def main(argv: Sequence[str]) -> None:
+    del argv
+    report = _parsed(_REPORT.value, "report")
+    identity = models_lock.Identity(
+        _NAME.value, report["build"]["weights"], report["build"]["tensorflow_version"]
+    )
+    golden = models_lock.parse(cli.read_file(_LOCK.value, "lock"), _LOCK.value).get(identity)
+    model = reader.read(cli.read_file(_MODEL.value, ".tflite"), _MODEL.value)
+    sources = facts.Sources(
+        report=report,
+        statement=_parsed(_STATEMENT.value, "statement"),
+        mlbom=_parsed(_MLBOM.value, "bill of materials"),
+        distributions=distributions.of_model(model),
+        comparison=_parsed(_COMPARISON.value, "comparison") if _COMPARISON.value else None,
+        golden=golden.sha256 if golden else None,
+    )
+    with cli.output_file(_CARD.value, "w") as stream:
+        stream.write(card_page.html(sources, _NAME.value, _TASK.value, _ABOUT.value))
+    with cli.output_file(_ROW.value, "w") as stream:
+        json.dump(facts.row(sources, _NAME.value, _TASK.value, _ABOUT.value), stream, indent=1)
+        stream.write("\n")
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,121 @@
+"""Converts a model once more, in an environment that should not matter, and compares the files.
+
+The test behind `NAME.reproducibility_test`. What is behind `--` are the converter's own flags.
+"""
+
+import hashlib
+import os
+import pathlib
+import subprocess
+import tempfile
+from collections.abc import Sequence
+
+from absl import flags
+
+from tools.lib.cli import cli
+from tools.lib.tflite_file.schema import tflite
+
+_CONVERTER = flags.DEFINE_string("converter", None, "The program that converts.", required=True)
+_CANONICALIZE = flags.DEFINE_string(
+    "canonicalize", None, "The program that writes the canonical form.", required=True
+)
+_GRAPH = flags.DEFINE_string("graph", None, "The frozen graph.", required=True)
+_FLAGS_FILE = flags.DEFINE_string("flags_file", None, "A file with the converter's flags.")
+_REPRESENTATIVE_DATASET = flags.DEFINE_string(
+    "representative_dataset", None, "What the converter measures ranges on."
+)
+_MODEL = flags.DEFINE_string("model", None, "The model that was built from it.", required=True)
+
+
+def hostile_environment(directory: pathlib.Path) -> dict[str, str]:
+    """Returns variables that would change a program that listens to them.
+
+    Args:
+      directory: a folder of one's own; modules that cannot be imported are put there.
+    """
+    for module in ("numpy", "absl", "tensorflow"):
+        (directory / f"{module}.py").write_text("raise ImportError('from PYTHONPATH')\n")
+    return {
+        "HOME": str(directory),
+        "KERAS_HOME": str(directory),
+        "LANG": "tr_TR.UTF-8",
+        "LD_LIBRARY_PATH": "/usr/lib/x86_64-linux-gnu:/lib/x86_64-linux-gnu",
+        "OMP_NUM_THREADS": "1",
+        "PATH": "/usr/bin:/bin",
+        "PYTHONHASHSEED": "271828",
+        "PYTHONHOME": str(directory),
+        "PYTHONPATH": str(directory),
+        "PYTHONSTARTUP": str(directory / "numpy.py"),
+        # The launcher closes all but its working directory to a program of an action; this is a
+        # test, whose programs read what is given to them beside it.
+        "TEST_SRCDIR": os.environ.get("TEST_SRCDIR", ""),
+        "TF_ENABLE_ONEDNN_OPTS": "1",
+        "TMPDIR": str(directory),
+        "TZ": "Asia/Kathmandu",
+    }
+
+
+def _run(command: Sequence[str], directory: pathlib.Path) -> None:
+    def enter() -> None:
+        os.umask(0o077)
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+
+    subprocess.run(
+        command,
+        check=True,
+        cwd=directory,
+        env=hostile_environment(directory),
+        preexec_fn=enter,
+    )
+
+
+def input_flags() -> list[str]:
+    """Returns the converter's flags that name its inputs, which are relative to the runfiles."""
+    named = {
+        "graph_def_file": _GRAPH.value,
+        "flagfile": _FLAGS_FILE.value,
+        "representative_dataset": _REPRESENTATIVE_DATASET.value,
+    }
+    return [f"--{name}={os.path.abspath(path)}" for name, path in named.items() if path]
+
+
+def description(model: bytes) -> str:
+    """Returns a .tflite's description."""
+    return (tflite.Model.GetRootAsModel(model, 0).Description() or b"").decode("utf-8")
+
+
+def main(argv: Sequence[str]) -> None:
+    expected = cli.read_file(_MODEL.value, "model")
+    with tempfile.TemporaryDirectory(prefix="a-longer-name-") as name:
+        directory = pathlib.Path(name)
+        raw, canonical = directory / "raw.tflite", directory / "canonical.tflite"
+        _run(
+            [
+                os.path.abspath(_CONVERTER.value),
+                *input_flags(),
+                f"--output_file={raw}",
+                *argv[1:],
+            ],
+            directory,
+        )
+        _run(
+            [
+                os.path.abspath(_CANONICALIZE.value),
+                f"--input={raw}",
+                f"--output={canonical}",
+                f"--description={description(expected)}",
+            ],
+            directory,
+        )
+        made = canonical.read_bytes()
+    digests = [hashlib.sha256(content).hexdigest() for content in (expected, made)]
+    print(f"built     {digests[0]}\nconverted {digests[1]}")
+    if digests[0] != digests[1]:
+        raise cli.UserError(
+            f"{_MODEL.value}: converted again, it is another file ({len(expected)} and "
+            f"{len(made)} bytes); something outside the declared inputs decides its bytes."
+        )
+
+
+if __name__ == "__main__":
+    cli.run(main, positional=None)

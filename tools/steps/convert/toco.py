@@ -1,0 +1,152 @@
+"""Converts a frozen graph with TOCO, TensorFlow's converter before MLIR.
+
+The flags have the names and the syntax of TensorFlow's own `toco` program. What a person can get
+wrong is looked at before TOCO starts, and what TOCO itself refuses is reported as the one line that
+says why, before its whole log: TOCO ends a process that it does not like, so it runs in a child.
+"""
+
+import functools
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from absl import flags
+
+from tools.lib.cli import cli
+from tools.steps.convert import conversion, toco_call
+
+_GRAPH_DEF_FILE = flags.DEFINE_string(
+    "graph_def_file", None, "The frozen graph, a serialized GraphDef."
+)
+_OUTPUT_FILE = flags.DEFINE_string("output_file", None, "The .tflite to write.")
+_INPUT_ARRAYS = flags.DEFINE_list("input_arrays", None, "The names of the inputs.")
+_INPUT_SHAPES = flags.DEFINE_string(
+    "input_shapes", None, "The inputs' shapes, comma-separated sizes, colons between shapes."
+)
+_OUTPUT_ARRAYS = flags.DEFINE_list("output_arrays", None, "The names of the outputs, in order.")
+_INFERENCE_TYPE = flags.DEFINE_enum(
+    "inference_type",
+    "FLOAT",
+    ["FLOAT", "QUANTIZED_UINT8"],
+    "The type of the weights and activations.",
+)
+_MEAN_VALUES = flags.DEFINE_list(
+    "mean_values", [], "For each quantized input, the stored value that means 0.0 (its zero point)."
+)
+_STD_DEV_VALUES = flags.DEFINE_list(
+    "std_dev_values",
+    [],
+    "For each quantized input, how many stored steps make 1.0 (1 / its scale).",
+)
+_ALLOW_CUSTOM_OPS = flags.DEFINE_bool(
+    "allow_custom_ops", False, "Keep ops that TFLite does not define."
+)
+_CHANGE_CONCAT_INPUT_RANGES = flags.DEFINE_bool(
+    "change_concat_input_ranges", False, "Give all inputs of a quantized concatenation one range."
+)
+_DEFAULT_RANGES = flags.DEFINE_list(
+    "default_ranges",
+    [],
+    "Least and largest value of every array without a range: for trying out how fast a model would"
+    " be, since what it computes is wrong.",
+)
+
+
+def parse_input_stats(
+    inputs: Sequence[str], means: Sequence[str], deviations: Sequence[str]
+) -> dict[str, tuple[float, float]]:
+    """Pairs every input with (mean, standard deviation), as real = (stored - mean) / deviation.
+
+    Raises:
+      cli.UserError: the counts differ, a mean is no uint8, or a deviation is not above 0.
+    """
+    for flag, values in (("mean_values", means), ("std_dev_values", deviations)):
+        if len(values) != len(inputs):
+            raise cli.UserError(
+                f"--{flag} has {len(values)} values for {len(inputs)} inputs; "
+                "a quantized model needs one each."
+            )
+    stats = {}
+    for name, mean_text, deviation_text in zip(inputs, means, deviations, strict=True):
+        try:
+            mean, deviation = float(mean_text), float(deviation_text)
+        except ValueError as error:
+            raise cli.UserError(
+                f"--mean_values, --std_dev_values: {error} for {name}; give numbers."
+            ) from error
+        if not 0 <= mean <= 255:
+            raise cli.UserError(
+                f"--mean_values={mean_text} for {name}: a stored uint8 is from 0 to 255."
+            )
+        if not 0 < deviation < float("inf"):
+            raise cli.UserError(
+                f"--std_dev_values={deviation_text} for {name}: it must be above 0."
+            )
+        stats[name] = (mean, deviation)
+    return stats
+
+
+def _settings() -> dict[str, Any]:
+    """Reads the flags and the graph and returns what `toco_call.convert` takes."""
+    graph_def = conversion.read_graph(
+        _GRAPH_DEF_FILE.value, _INPUT_ARRAYS.value, _OUTPUT_ARRAYS.value
+    )
+    shapes = conversion.input_shapes(_INPUT_SHAPES.value, _INPUT_ARRAYS.value)
+    quantized = _INFERENCE_TYPE.value == "QUANTIZED_UINT8"
+    has_ranges = any(node.op.startswith("FakeQuant") for node in graph_def.node)
+    if quantized and not has_ranges and not _DEFAULT_RANGES.value:
+        raise cli.UserError(
+            f"{_GRAPH_DEF_FILE.value}: --inference_type=QUANTIZED_UINT8 needs the ranges of a "
+            "graph that was trained for quantization, and this has none; export a "
+            "quantization-aware checkpoint or convert with --inference_type=FLOAT."
+        )
+    stats = None
+    if quantized:
+        stats = parse_input_stats(_INPUT_ARRAYS.value, _MEAN_VALUES.value, _STD_DEV_VALUES.value)
+    return {
+        "graph": os.path.abspath(_GRAPH_DEF_FILE.value),
+        "inputs": _INPUT_ARRAYS.value,
+        "shapes": shapes,
+        "outputs": _OUTPUT_ARRAYS.value,
+        "allow_custom_ops": _ALLOW_CUSTOM_OPS.value,
+        "change_concat_input_ranges": _CHANGE_CONCAT_INPUT_RANGES.value,
+        "quantized_input_stats": stats,
+        "default_ranges": [float(end) for end in _DEFAULT_RANGES.value] or None,
+    }
+
+
+def _convert(convert: Callable[[Mapping[str, Any]], bytes]) -> None:
+    """Runs in the child: reads the flags' graph, converts it and writes the output file."""
+    # Converted before the output is opened: a TOCO that aborts cannot clean up behind it.
+    model = conversion.with_ordered_option_keys(convert(_settings()))
+    with cli.output_file(_OUTPUT_FILE.value) as stream:
+        stream.write(model)
+
+
+def main(
+    argv: Sequence[str],
+    convert: Callable[[Mapping[str, Any]], bytes] = toco_call.convert,
+) -> None:
+    """Converts as the flags say.
+
+    Args:
+      argv: what is left of the command line.
+      convert: `toco_call.convert`, or what does the same elsewhere.
+    """
+    del argv
+    if _INFERENCE_TYPE.value == "QUANTIZED_UINT8":
+        parse_input_stats(_INPUT_ARRAYS.value, _MEAN_VALUES.value, _STD_DEV_VALUES.value)
+    conversion.run(functools.partial(_convert, convert), "TOCO", _GRAPH_DEF_FILE.value)
+
+
+REQUIRED_FLAGS = (
+    "graph_def_file",
+    "output_file",
+    "input_arrays",
+    "input_shapes",
+    "output_arrays",
+)
+
+if __name__ == "__main__":
+    flags.mark_flags_as_required(REQUIRED_FLAGS)
+    cli.run(main)

@@ -1,0 +1,56 @@
+"""Converts a frozen graph with the TOCO of a TensorFlow that needs a CPython of its own.
+
+It takes the flags of `toco`, looks at them and at the graph likewise, and tells of a failure
+likewise; only the conversion itself runs on the other CPython, which lies in the runfiles.
+"""
+
+import functools
+import json
+import os
+import pathlib
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from typing import Any
+
+from absl import flags
+
+from tools.lib.cli import cli
+from tools.steps.convert import toco, toco_call
+
+_RUNFILES = pathlib.Path(__file__).absolute().parents[4]
+_RUNTIME = _RUNFILES / "cpython_3_7" / "runtime"
+_TENSORFLOW = _RUNFILES / "tensorflow_1_15_5" / "site"
+
+
+def _command() -> list[pathlib.Path | str]:
+    """Starts the CPython as its launcher would; that is a script, and an action has no shell."""
+    loader = [_RUNTIME / "lib" / "ld-linux-x86-64.so.2", "--inhibit-cache", "--library-path"]
+    return [*loader, _RUNTIME / "lib", _RUNTIME / "bin" / "python3.7", "-s", "-S", "-B"]
+
+
+def convert(settings: Mapping[str, Any]) -> bytes:
+    """Does what `toco_call.convert` does, in a child on the other CPython.
+
+    A child that fails has said why; this process, itself a child whose output is a log, ends as it
+    did.
+    """
+    with tempfile.TemporaryDirectory(prefix="toco-") as directory:
+        arguments, output = pathlib.Path(directory, "settings"), pathlib.Path(directory, "model")
+        arguments.write_text(json.dumps(settings), encoding="utf-8")
+        result = subprocess.run(
+            [*_command(), toco_call.__file__, arguments, output],
+            # The rest is what this program's launcher has left.
+            env=os.environ | {"PYTHONHOME": str(_RUNTIME), "PYTHONPATH": str(_TENSORFLOW)},
+            check=False,
+        )
+        if result.returncode == 0:
+            return output.read_bytes()
+    if result.returncode < 0:
+        os.kill(os.getpid(), -result.returncode)
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    flags.mark_flags_as_required(toco.REQUIRED_FLAGS)
+    cli.run(functools.partial(toco.main, convert=convert))

@@ -1,0 +1,38 @@
+"""Writes pictures for post-training quantization: crops of photographs, before preprocessing.
+
+The file is numpy's .npz with one array, uint8 [count, height, width, 3], RGB, under the name of the
+model's input. A float photograph would be four times as large; the converter normalises.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from absl import flags
+
+from tools.lib.cli import cli
+from tools.lib.preprocessing import photographs
+
+_PHOTOGRAPHS = flags.DEFINE_list("photographs", None, "PNG or JPEG files.", required=True)
+_INPUT = flags.DEFINE_string("input", None, "The name of the model's input.", required=True)
+_COUNT = flags.DEFINE_integer(
+    "count", None, "How many pictures to make.", lower_bound=1, required=True
+)
+_HEIGHT = flags.DEFINE_integer(
+    "height", None, "Pixels of the model's input.", lower_bound=1, required=True
+)
+_WIDTH = flags.DEFINE_integer(
+    "width", None, "Pixels of the model's input.", lower_bound=1, required=True
+)
+_OUTPUT = flags.DEFINE_string("output", None, "The .npz to write.", required=True)
+
+
+def main(argv: Sequence[str]) -> None:
+    """Reads, crops and writes."""
+    del argv
+    pictures = photographs.crops(_PHOTOGRAPHS.value, _COUNT.value, _HEIGHT.value, _WIDTH.value)
+    with cli.output_file(_OUTPUT.value) as stream:
+        np.savez(stream, **{_INPUT.value: pictures})
+
+
+if __name__ == "__main__":
+    cli.run(main)

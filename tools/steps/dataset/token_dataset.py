@@ -1,0 +1,45 @@
+"""Writes token inputs for post-training quantization: random words, laid out as SQuAD's examples.
+
+The file is numpy's .npz with the arrays input_ids, input_mask and segment_ids, int32
+[count, length].
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from absl import flags
+
+from tools.lib.cli import cli
+from tools.lib.preprocessing import tokens
+
+_COUNT = flags.DEFINE_integer(
+    "count", None, "How many inputs to make.", lower_bound=1, required=True
+)
+_LENGTH = flags.DEFINE_integer(
+    "length",
+    None,
+    "How many tokens each has, padding included.",
+    lower_bound=tokens.LEAST_LENGTH,
+    required=True,
+)
+_VOCABULARY = flags.DEFINE_integer(
+    "vocabulary",
+    None,
+    "How many tokens there are.",
+    lower_bound=tokens.FIRST_WORD + 1,
+    required=True,
+)
+_SEED = flags.DEFINE_integer("seed", None, "The words' seed.", lower_bound=0, required=True)
+_OUTPUT = flags.DEFINE_string("output", None, "The .npz to write.", required=True)
+
+
+def main(argv: Sequence[str]) -> None:
+    """Draws and writes."""
+    del argv
+    made = list(tokens.samples(_COUNT.value, _LENGTH.value, _VOCABULARY.value, _SEED.value))
+    with cli.output_file(_OUTPUT.value) as stream:
+        np.savez(stream, **{name: np.concatenate([x[name] for x in made]) for name in made[0]})
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,30 @@
+"""Makes a model's pipeline config from a genuine sample config and what differs from it."""
+
+from collections.abc import Sequence
+
+from absl import flags
+
+from tools.lib.cli import cli
+from tools.steps.export import pipeline
+
+_BASE = flags.DEFINE_string("base", None, "The pipeline config to start from.", required=True)
+_OVERRIDE = flags.DEFINE_multi_string(
+    "override",
+    [],
+    "Text proto that is merged into it; may be repeated, applied in the order given.",
+)
+_OUTPUT = flags.DEFINE_string("output", None, "The merged config to write.", required=True)
+
+
+def main(argv: Sequence[str]) -> None:
+    """Merges and writes."""
+    del argv
+    config = pipeline.read(_BASE.value)
+    for override in _OVERRIDE.value:
+        pipeline.merge(config, override.encode("utf-8"), "--override")
+    with cli.output_file(_OUTPUT.value, "w") as stream:
+        stream.write(pipeline.to_text(config))
+
+
+if __name__ == "__main__":
+    cli.run(main)

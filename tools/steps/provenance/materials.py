@@ -1,0 +1,253 @@
+"""The materials of a model, each by digest, from what its actions read and from the locks.
+
+An external repository is told by what its lock pins (wheels, Debian packages, published files); any
+other file by its own digest. A material is an in-toto ResourceDescriptor as a dict; its annotation
+`repositories` names the external repositories that hold it, so that an auditor can hold the list
+against the inputs of the actions.
+"""
+
+import hashlib
+import json
+import os
+import re
+import urllib.parse
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from third_party import locks
+from tools.lib.cli import cli
+
+Material = dict[str, Any]
+
+# Their Starlark declares every action.
+_BUILD_RULES = ("bazel_skylib", "platforms", "rules_cc", "rules_license", "rules_python")
+# With which every lock of wheels is installed.
+_INSTALLERS = ("python3-pip-whl.deb", "python3-setuptools-whl.deb")
+
+# The one that may be of the machine, and what the toolchain's `interpreter` says then.
+_INTERPRETER = "cpython_3_7"
+_LOCAL_INTERPRETER = re.compile(r"local: (\S+) sha256 ([0-9a-f]{64})")
+
+
+def sha256(path: str) -> str:
+    """Returns the sha256 of a file, in hexadecimal.
+
+    Raises:
+      cli.UserError: it is a folder, or cannot be read.
+    """
+    digest = hashlib.sha256()
+    try:
+        with open(path, "rb") as stream:
+            while block := stream.read(1 << 20):
+                digest.update(block)
+    except OSError as error:
+        raise cli.UserError(
+            f"{path}: no digest of it can be stated: {error.strerror}; a folder needs a lock, see"
+            " third_party/materials."
+        ) from error
+    return digest.hexdigest()
+
+
+def material(kind: str, name: str, digest: str, uri: str = "", **annotations: Any) -> Material:
+    """Returns a ResourceDescriptor of the kind; annotations without a value are left out."""
+    described: Material = {"name": name}
+    if uri:
+        described["uri"] = uri
+    described["digest"] = {"sha256": digest}
+    described["annotations"] = {"kind": kind} | {
+        key: value for key, value in annotations.items() if value
+    }
+    return described
+
+
+def package_url(kind: str, name: str, version: str, **qualifiers: str) -> str:
+    """Returns a package URL (https://github.com/package-url/purl-spec), its qualifiers in order."""
+    version = urllib.parse.quote(version, safe="")
+    quoted = (
+        f"{key}={urllib.parse.quote(value, safe='')}" for key, value in sorted(qualifiers.items())
+    )
+    return f"pkg:{kind}/{name}@{version}?{'&'.join(quoted)}"
+
+
+def _pip_repository(name: str) -> str:
+    """Returns the repository that rules_python's pip_parse makes of a package."""
+    return "pip_" + re.sub(r"[-_.]+", "_", name).lower()
+
+
+class Locks:
+    """What the locks say, read once each."""
+
+    def __init__(self, request: Mapping[str, Any]) -> None:
+        """Takes the request of tools/tflite/private/provenance.bzl."""
+        self._table = request["materials"]
+        self._files = request["lock_files"]
+        self._debian_packages = request["debian_packages"]
+        self._local_interpreter = _LOCAL_INTERPRETER.fullmatch(request["interpreter"])
+        self._texts: dict[str, str] = {}
+
+    def _text(self, lock: str) -> str:
+        if lock not in self._texts:
+            self._texts[lock] = cli.read_file(self._files[lock], "lock").decode("utf-8")
+        return self._texts[lock]
+
+    def _packages(self, lock: str, repository: str, only: str | None = None) -> Iterator[Material]:
+        for row in locks.PIP_ROW.finditer(self._text(lock)):
+            if only is None or _pip_repository(row["name"]) == only:
+                yield material(
+                    "wheel" if row["file"].endswith(".whl") else "source archive",
+                    row["file"],
+                    row["sha256"],
+                    package_url("pypi", row["name"], row["version"], file_name=row["file"]),
+                    repositories=[repository],
+                )
+
+    def debian_package(self, label: str, repository: str) -> Material:
+        """Describes the Debian package that is really there, which may not be the pinned one.
+
+        Args:
+          label: `@debian//:PACKAGE.deb`.
+          repository: the external repository that was made of it.
+
+        Raises:
+          cli.UserError: the lock has no row of it; or its digest is not the lock's and nothing
+            says that it was replaced.
+        """
+        source, _, file = label.lstrip("@").partition("//:")
+        package = file.removesuffix(".deb")
+        lock = self._table[source]["lock"]
+        rows = {row["package"]: row for row in json.loads(self._text(lock))["packages"]}
+        if package not in rows:
+            raise cli.UserError(f"{label}: {lock} has no row of it; see third_party/materials.")
+        row = rows[package]
+        version, digest, pinned = row["version"], row["sha256"], ""
+        if source == "debian":
+            replaced = json.loads(
+                cli.read_file(self._debian_packages["replaced.json"], "list of replaced packages")
+            )
+            digest = sha256(self._debian_packages[file])
+            if package in replaced:
+                version, pinned = replaced[package], row["version"]
+            elif digest != row["sha256"]:
+                raise cli.UserError(f"{label}: its sha256 is {digest}, not the lock's.")
+        return material(
+            "debian package",
+            # As apt names the file, whose name holds no colon.
+            f"{package}_{version.replace(':', '%3a')}_{row['architecture']}.deb",
+            digest,
+            package_url(
+                "deb/debian", package, version, arch=row["architecture"], distro=row["suite"]
+            ),
+            repositories=[repository],
+            instead_of_pinned_version=pinned,
+        )
+
+    def _installers(self, repository: str) -> Iterator[Material]:
+        for file in _INSTALLERS:
+            yield self.debian_package("@debian//:" + file, repository)
+
+    def _published(self, repository: str, described: Mapping[str, Any]) -> Iterator[Material]:
+        row = json.loads(self._text(described["table"]))[described["archive"]]
+        for file in row["files"]:
+            yield material(
+                "published file",
+                file.get("path") or os.path.basename(urllib.parse.urlsplit(file["url"]).path),
+                file["sha256"],
+                file["url"],
+                repositories=[repository],
+                licence=row["licence"],
+            )
+
+    def _source(self, path: str, repository: str) -> Material:
+        return material("source file", path, sha256(self._files[path]), repositories=[repository])
+
+    def repository(self, name: str) -> Iterator[Material]:
+        """Yields what an external repository was made from.
+
+        Raises:
+          cli.UserError: no lock tells of it.
+        """
+        described = self._table.get(name)
+        if described is None and name.startswith("pip_"):
+            found = list(self._packages(self._table["wheels"]["lock"], name, only=name))
+            if not found:
+                raise cli.UserError(f"@{name}: no row of the lock of @wheels is this package.")
+            yield from found
+            yield from self._packages(self._table["pip_parse_wheels"]["lock"], name)
+            yield from self._installers(name)
+            return
+        if described is None:
+            raise cli.UserError(f"@{name}: no lock tells of it; see third_party/materials.")
+        for label in [described.get("package"), *described.get("packages", [])]:
+            if label:
+                yield self.debian_package(label, name)
+        if name == _INTERPRETER and self._local_interpreter:
+            # In place of what is pinned, and of what unpacks that.
+            version, digest = self._local_interpreter.groups()
+            yield material("local interpreter", f"CPython {version}", digest, repositories=[name])
+            return
+        if "archive" in described:
+            yield from self._published(name, described)
+        for lock in ("lock", "tools_lock"):
+            if lock in described:
+                yield from self._packages(described[lock], name)
+        if "lock" in described:
+            yield from self._installers(name)
+        if "adapter" in described:
+            yield self._source(described["adapter"], name)
+
+
+def merged(materials: Iterable[Material]) -> list[Material]:
+    """Returns each material once, in order of kind and name, with all of its repositories."""
+    found: dict[tuple[str, ...], Material] = {}
+    for described in materials:
+        key = (
+            described["annotations"]["kind"],
+            described["name"],
+            described["digest"]["sha256"],
+            described.get("uri", ""),
+        )
+        annotations = found.setdefault(key, described)["annotations"]
+        repositories = {
+            *annotations.get("repositories", []),
+            *described["annotations"].get("repositories", []),
+        }
+        if repositories:
+            annotations["repositories"] = sorted(repositories)
+    return [found[key] for key in sorted(found)]
+
+
+def _weights(request: Mapping[str, Any]) -> Iterator[Material]:
+    synthetic = request["weights"] == "seeded"
+    for path in request["checkpoint"]:
+        yield material(
+            "checkpoint",
+            os.path.basename(path),
+            sha256(path),
+            weights=request["weights"],
+            synthetic=synthetic,
+            # Published ones are described by the file that they are of.
+            description=request["weights_description"] if synthetic else "",
+        )
+
+
+def collect(request: Mapping[str, Any]) -> list[Material]:
+    """Returns every material of a model, in order.
+
+    Args:
+      request: what tools/tflite/private/provenance.bzl wrote.
+
+    Raises:
+      cli.UserError: a file cannot be read, or an external repository has no lock.
+    """
+    pins = Locks(request)
+    found: list[Material] = list(_weights(request))
+    bazel = request["bazel"]
+    if bazel["sha256"]:
+        found.append(material("bazel", "A-server.jar", bazel["sha256"], version=bazel["version"]))
+    if request["samples"]:
+        samples = request["samples"]
+        found.append(material("representative dataset", os.path.basename(samples), sha256(samples)))
+    for name in sorted({*request["repositories"], *_BUILD_RULES}):
+        found += pins.repository(name)
+    found += [material("source file", path, sha256(path)) for path in request["sources"]]
+    return merged(found)

@@ -1,0 +1,203 @@
+"""A model's bill of materials: CycloneDX 1.6 with a model card.
+
+https://cyclonedx.org/docs/1.6/json. Written as plain data, so that a model build needs no package
+for it; the tests hold it against the published schema with CycloneDX's own library.
+"""
+
+import re
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tools.lib.tflite_file.model import Model, Tensor
+from tools.steps.provenance.materials import Material
+
+# Serial numbers are made from the model's digest in this namespace, not drawn.
+_NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "urn:reproducible-tflite:mlbom")
+
+# Of this project's own graph code.
+_OWN_LICENCE = "Apache-2.0"
+
+# What third_party/README.md says of the licences of what decides a model's bytes.
+_LICENCES = {
+    "ai-edge-litert": "Apache-2.0",
+    "keras": "Apache-2.0",
+    "libpython3.11-minimal": "PSF-2.0",
+    "libpython3.11-stdlib": "PSF-2.0",
+    "numpy": "BSD-3-Clause",
+    "python3.11-minimal": "PSF-2.0",
+    "tensorflow": "Apache-2.0",
+    "tensorflow-cpu": "Apache-2.0",
+    "tf-models-research-object-detection": "Apache-2.0",
+    "transformers": "Apache-2.0",
+}
+_PACKAGE_URL = re.compile(r"pkg:[\w/]+/(?P<name>[^@/]+)@(?P<version>[^?]+)")
+_PREFIX = "reproducible-tflite:"
+
+
+def _licences(identifiers: Sequence[str]) -> list[dict[str, Any]]:
+    return [{"license": {"id": identifier}} for identifier in identifiers]
+
+
+def _hashes(digest: str) -> list[dict[str, str]]:
+    return [{"alg": "SHA-256", "content": digest}]
+
+
+def _properties(values: Mapping[str, Any]) -> list[dict[str, str]]:
+    return [
+        {"name": _PREFIX + name, "value": str(value).lower() if value in (True, False) else value}
+        for name, value in values.items()
+    ]
+
+
+def _component(described: Material) -> dict[str, Any]:
+    digest = described["digest"]["sha256"]
+    kind = described["annotations"]["kind"]
+    package = _PACKAGE_URL.match(described.get("uri", ""))
+    component: dict[str, Any] = {
+        "type": "library" if package else "data" if kind == "representative dataset" else "file",
+        "bom-ref": f"{kind}:{described['name']}:{digest[:16]}",
+        "name": package["name"] if package else described["name"],
+    }
+    if package:
+        component["version"] = package["version"].replace("%2B", "+").replace("%3A", ":")
+    component["hashes"] = _hashes(digest)
+    licence = described["annotations"].get("licence") or _LICENCES.get(component["name"])
+    if licence:
+        component["licenses"] = _licences([licence])
+    if package:
+        component["purl"] = described["uri"]
+    elif "uri" in described:
+        component["externalReferences"] = [{"type": "distribution", "url": described["uri"]}]
+    component["properties"] = _properties({"kind": kind})
+    return component
+
+
+def _step(request: Mapping[str, Any], rule: str) -> dict[str, Any]:
+    """Returns the attributes of the model's last step of a rule; none where there is no such."""
+    found = [step["attributes"] for step in request["steps"] if step["rule"] == rule]
+    return found[-1] if found else {}
+
+
+def quantization(request: Mapping[str, Any]) -> str:
+    """Says in words how a model was quantized."""
+    recipe = _step(request, "recipe")
+    if request["integer"]:
+        if request["quantization_aware"]:
+            return "integers; ranges from quantization-aware training"
+        return "integers; ranges measured after training on a representative dataset"
+    if "float16" in recipe.get("supported_types", []):
+        return "weights as float16"
+    if recipe.get("optimizations"):
+        return "weights as integers (dynamic range)"
+    return "none"
+
+
+def architecture(request: Mapping[str, Any]) -> str:
+    """Names a model's architecture: its `architecture` target, or its pipeline config."""
+    labels = [step["label"] for step in request["steps"] if step["rule"] == "architecture"]
+    config = _step(request, "ssd_frozen_graph").get("pipeline_config", "")
+    configs = [step for step in request["steps"] if step["label"] == config]
+    if configs:
+        config = configs[-1]["attributes"].get("base", config)
+    name = labels[-1] if labels else config or request["target"]
+    return re.split("[:/]", name)[-1].removesuffix(".config")
+
+
+def _limitations(request: Mapping[str, Any]) -> list[str]:
+    found = []
+    if request["weights"] == "seeded":
+        found.append(
+            "The weights are synthetic, drawn from a seed and not trained: the model recognises"
+            " nothing. It is fit for work on latency, size and conversion."
+        )
+    if request["benchmark_only"]:
+        found.append("Its quantization ranges are made up: it is for benchmarks only.")
+    return found
+
+
+def _end(tensor: Tensor) -> dict[str, str]:
+    """Describes an input or output: name, type, shape, and what its stored integers mean."""
+    shape = ",".join(map(str, tensor.shape_signature))
+    text = f"{tensor.name}: {tensor.dtype.lower()} [{shape}]"
+    quantization = tensor.quantization
+    if quantization is not None and quantization.scale.size == 1:
+        scale = quantization.scale[0]
+        # As the runtime takes one that is not there.
+        zero_point = quantization.zero_point[0] if quantization.zero_point.size else 0
+        text += f", real = {scale:.9g} * (stored - {zero_point})"
+    return {"format": text}
+
+
+def _model(request: Mapping[str, Any], name: str, digest: str, content: Model) -> dict[str, Any]:
+    graph = content.subgraphs[0]
+    parameters = {
+        "architectureFamily": request["target"].partition(":")[0].rpartition("/")[2],
+        "modelArchitecture": architecture(request),
+        "inputs": [_end(graph.tensors[index]) for index in graph.inputs],
+        "outputs": [_end(graph.tensors[index]) for index in graph.outputs],
+    }
+    card: dict[str, Any] = {"modelParameters": parameters}
+    if _limitations(request):
+        card["considerations"] = {"technicalLimitations": _limitations(request)}
+    counts = content.operator_counts()
+    operators = ", ".join(f"{operator} {count}" for operator, count in counts.items())
+    card["properties"] = _properties(
+        {
+            "weights": request["weights"],
+            "weights-are-synthetic": request["weights"] == "seeded",
+            "quantization": quantization(request),
+            "preprocessing": request["preprocessing"] or "not declared",
+            "converter": request["converter"],
+            "tensorflow": request["tensorflow_version"],
+            "operators": operators,
+        }
+    )
+    return {
+        "type": "machine-learning-model",
+        "bom-ref": "model",
+        "name": name,
+        "description": content.description or request["weights_description"],
+        "hashes": _hashes(digest),
+        "modelCard": card,
+    }
+
+
+def build(
+    request: Mapping[str, Any],
+    name: str,
+    digest: str,
+    content: Model,
+    materials: Sequence[Material],
+) -> dict[str, Any]:
+    """Returns the bill of materials.
+
+    Args:
+      request: what tools/tflite/private/provenance.bzl wrote.
+      name: the model's file name.
+      digest: its sha256.
+      content: what is in it.
+      materials: everything that it was made from.
+    """
+    model = _model(request, name, digest, content)
+    components = [_component(described) for described in materials]
+    # Of genuine graph code and of published weights, which the model is a derivative of.
+    licences = {
+        licence["license"]["id"]
+        for described, component in zip(materials, components, strict=True)
+        if described["annotations"]["kind"] in ("published file", "source archive")
+        for licence in component.get("licenses", [])
+    }
+    model["licenses"] = _licences(sorted({_OWN_LICENCE, *licences}))
+    return {
+        "$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json",
+        "bomFormat": "CycloneDX",
+        "specVersion": "1.6",
+        "serialNumber": f"urn:uuid:{uuid.uuid5(_NAMESPACE, digest)}",
+        "version": 1,
+        "metadata": {"component": model},
+        "components": components,
+        "dependencies": [
+            {"ref": "model", "dependsOn": [component["bom-ref"] for component in components]}
+        ],
+    }

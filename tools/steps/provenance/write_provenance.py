@@ -1,0 +1,50 @@
+"""Writes what a model was made from: an in-toto statement and a CycloneDX ML-BOM.
+
+Usage: write_provenance --request=REQUEST.json --statement=X.provenance.json --mlbom=X.mlbom.json
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+
+from absl import flags
+
+from tools.lib.cli import cli
+from tools.lib.lock import stability
+from tools.lib.tflite_file import reader
+from tools.steps.provenance import materials, mlbom, statement
+
+_REQUEST = flags.DEFINE_string(
+    "request", None, "What tools/tflite/private/provenance.bzl wrote.", required=True
+)
+_STATEMENT = flags.DEFINE_string("statement", None, "The statement to write.", required=True)
+_MLBOM = flags.DEFINE_string("mlbom", None, "The bill of materials to write.", required=True)
+
+
+def main(argv: Sequence[str]) -> None:
+    del argv
+    request = json.loads(cli.read_file(_REQUEST.value, "request"))
+    content = cli.read_file(request["model"], ".tflite")
+    name = os.path.basename(request["model"])
+    digest = hashlib.sha256(content).hexdigest()
+    subjects = {name: digest}
+    if stability.raw_is_stable(request["tensorflow_version"]):
+        subjects[os.path.basename(request["raw"])] = materials.sha256(request["raw"])
+
+    found = materials.collect(request)
+    model = reader.read(content, request["model"])
+    bom = statement.text(mlbom.build(request, name, digest, model, found))
+    byproducts = {
+        # So that a signature of the statement holds for the bill of materials too.
+        os.path.basename(_MLBOM.value): hashlib.sha256(bom.encode("ascii")).hexdigest(),
+        **{what: materials.sha256(path) for what, path in request["byproducts"].items()},
+    }
+    with cli.output_file(_MLBOM.value, "w") as stream:
+        stream.write(bom)
+    with cli.output_file(_STATEMENT.value, "w") as stream:
+        stream.write(statement.text(statement.build(request, subjects, found, byproducts)))
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,33 @@
+"""Writes the report of a model: what is in it, and what the build knows of it.
+
+Usage: write_report --model=X.tflite --build='{"converter": "toco", …}' --output=X.report.json
+"""
+
+import json
+import os
+from collections.abc import Sequence
+
+from absl import flags
+
+from tools.lib.cli import cli
+from tools.lib.tflite_file import reader, report
+
+_MODEL = flags.DEFINE_string("model", None, "The .tflite to look into.", required=True)
+_BUILD = flags.DEFINE_string(
+    "build", "null", "A JSON object of what tools/tflite/private/report.bzl knows of the model."
+)
+_OUTPUT = flags.DEFINE_string("output", None, "The JSON to write.", required=True)
+
+
+def main(argv: Sequence[str]) -> None:
+    del argv
+    content = cli.read_file(_MODEL.value, ".tflite")
+    model = reader.read(content, _MODEL.value)
+    facts = json.loads(_BUILD.value)
+    found = report.build(model, content, os.path.basename(_MODEL.value), facts)
+    with cli.output_file(_OUTPUT.value, "w") as stream:
+        stream.write(report.text(found))
+
+
+if __name__ == "__main__":
+    cli.run(main)

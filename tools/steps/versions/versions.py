@@ -1,0 +1,126 @@
+"""What several TensorFlows make of one model, held against what the first of them makes."""
+
+import collections
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import flatbuffers
+
+from tools.lib.cli.printable import printable
+from tools.lib.meaning import comparison
+from tools.lib.meaning.difference import Difference
+from tools.lib.tflite_file import canonical
+from tools.lib.tflite_file.schema import FILE_IDENTIFIER, tflite
+
+# A file's record of how it was made: the description, and this metadata entry. They name the
+# converting TensorFlow, so without leaving them out no two files would be equal.
+RECORD = b"CONVERSION_METADATA"
+
+SAME_BYTES = comparison.SAME_BYTES
+# A value may be a whole shape or text; a table is no place for all of it.
+_LONGEST = 60
+
+
+def without_record(content: bytes, source: str) -> bytes:
+    """Returns a .tflite's canonical form without its record of how it was made.
+
+    Args:
+      content: a canonical .tflite.
+      source: its name, for messages.
+    """
+    model = tflite.ModelT.InitFromPackedBuf(content)
+    model.metadata = [entry for entry in model.metadata or [] if entry.name != RECORD] or None
+    builder = flatbuffers.Builder(len(content) + 4096)
+    builder.Finish(model.Pack(builder), file_identifier=FILE_IDENTIFIER)
+    return canonical.canonical_bytes(bytes(builder.Output()), source, description="")
+
+
+def _shown(value: Any) -> str:
+    shown = printable(value)
+    return shown if len(shown) <= _LONGEST else shown[: _LONGEST - 3] + "..."
+
+
+def _is_record(difference: Difference) -> bool:
+    return difference.kind == "description" or (
+        difference.kind == "metadata" and difference.where == RECORD.decode()
+    )
+
+
+def _unnamed(left: bytes, right: bytes) -> list[Difference]:
+    """Returns what differs though it says the same, as the text of a metadata entry and its end."""
+    entries = []
+    for content in (left, right):
+        model = tflite.ModelT.InitFromPackedBuf(content)
+        buffers = {entry.name: model.buffers[entry.buffer] for entry in model.metadata or []}
+        entries.append(
+            {
+                name: b"" if buffer.data is None else bytes(buffer.data)
+                for name, buffer in buffers.items()
+            }
+        )
+    return [
+        Difference("layout", f"metadata {name.decode()}", content, entries[1].get(name))
+        for name, content in entries[0].items()
+        if content != entries[1].get(name)
+    ] or [Difference("layout", "file", len(left), len(right), "bytes")]
+
+
+def hold_against(baseline: tuple[str, bytes], other: tuple[str, bytes]) -> dict[str, Any]:
+    """Compares what two TensorFlows made of one model.
+
+    Args:
+      baseline: the version and the canonical file of the first.
+      other: the same of the second.
+
+    Returns:
+      `verdict`: "same bytes" when nothing but the record differs, else what `comparison.compare`
+      says; `differences`: how many there are of each kind, those of the record left out; `first`:
+      the first of them, with `kind`, `where`, `left`, `right` and `detail`, or None.
+    """
+    names, contents = zip(baseline, other, strict=True)
+    compared = comparison.compare(*contents, *names)
+    found = [difference for difference in compared.differences if not _is_record(difference)]
+    left, right = (without_record(*pair) for pair in zip(contents, names, strict=True))
+    if left == right:
+        return {"verdict": SAME_BYTES, "differences": {}, "first": None}
+    found = found or _unnamed(left, right)
+    first = found[0]
+    return {
+        "verdict": compared.verdict,
+        "differences": dict(collections.Counter(difference.kind for difference in found)),
+        "first": {
+            "kind": first.kind,
+            "where": first.where,
+            "left": _shown(first.left),
+            "right": _shown(first.right),
+            "detail": first.detail,
+        },
+    }
+
+
+def report(
+    model: str, converter: str, files: Mapping[str, bytes], left_out: Sequence[str]
+) -> dict[str, Any]:
+    """Returns what all TensorFlows make of a model, for JSON.
+
+    Args:
+      model: its label.
+      converter: `toco` or `mlir`.
+      files: the canonical file by version; the first is the baseline.
+      left_out: the versions that do not have the converter.
+    """
+    baseline, *others = files.items()
+    versions = {
+        version: {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+        for version, content in files.items()
+    }
+    for other in others:
+        versions[other[0]] |= hold_against(baseline, other)
+    versions |= {version: {"left_out": f"it has no {converter}"} for version in left_out}
+    return {
+        "model": model,
+        "converter": converter,
+        "baseline": baseline[0],
+        "versions": versions,
+    }
