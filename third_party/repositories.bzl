@@ -243,6 +243,8 @@ def third_party_repositories():
                    ["@debian//:{}.deb".format(package) for package in NGINX_LIBRARY_PACKAGES],
         programs = ["usr/sbin/nginx"],
     )
+
+    # Asked for by tests of `tools/execution` alone.
     python_site(
         name = "buildgrid_site",
         lock = "//third_party/buildgrid:requirements.lock",

@@ -237,7 +237,7 @@ def measure(
     first, second = (checkout.Checkout(folder, name, caches) for name in ("first", "second"))
     read = "--config=remote-cache"
     try:
-        with servers.serving("nginx", folder / "cache", "--writers=anonymous") as server:
+        with servers.serving(folder / "cache", "--writers=anonymous") as server:
             benchmark = _Benchmark(models, server, folder)
             # What is fetched is no part of any figure.
             benchmark.analyze(first)

@@ -1,11 +1,10 @@
 """The folder that a cache stands in.
 
-The layout is that of Bazel's own `--disk_cache`: `ac/HH/HASH` is the result of an action as a
-REAPI message, `cas/HH/HASH` a file, where HH are the first two digits. So a server of either kind
-can go on with the folder of the other, and a disk cache can become a server's.
+The layout is that of Bazel's own `--disk_cache`: `ac/HH/HASH` is the result of an action,
+`cas/HH/HASH` a file, where HH are the first two digits. So a disk cache can become a server's.
 
-What is being written stands in `uploads-in-progress`, on the same file system, and is renamed into
-its place when it is whole.
+nginx writes uploads into `uploads-in-progress`, on the same file system, and renames them into
+their place when they are whole.
 """
 
 import contextlib
@@ -15,9 +14,7 @@ import os
 import pathlib
 import re
 import shutil
-import tempfile
-from collections.abc import Iterable, Iterator
-from typing import IO
+from collections.abc import Iterator
 
 from tools.lib.cli import cli
 
@@ -74,7 +71,7 @@ class Directory:
     def become_owner(self) -> None:
         """Makes root, for good, whom the folder belongs to; of others it changes nothing.
 
-        So whatever a server makes here, the next one can use, whoever starts it.
+        So whatever the server makes here, the next one can use, whoever starts it.
 
         Raises:
           cli.UserError: root may not.
@@ -135,6 +132,9 @@ class Directory:
     def owned(self) -> Iterator[None]:
         """Holds the folder for one server; removes what an earlier one left half written.
 
+        nginx reads its lists of passwords in the folder at each request, so a second server on it
+        would decide who may write through the first.
+
         Raises:
           cli.UserError: another server has it.
         """
@@ -151,33 +151,3 @@ class Directory:
                 else:
                     left.unlink()
             yield
-
-    def write(self, path: pathlib.Path, chunks: Iterable[bytes]) -> None:
-        """Writes a file that nobody sees before it is whole, replacing one that is there.
-
-        Args:
-          path: where it is to stand.
-          chunks: its content; an exception on the way leaves nothing.
-
-        Raises:
-          OSError: the disk is full, or the folder cannot be written.
-        """
-        path.parent.mkdir(exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(dir=self.temporary)
-        try:
-            with open(descriptor, "wb") as stream:
-                for chunk in chunks:
-                    stream.write(chunk)
-            os.replace(temporary, path)
-        except BaseException:
-            os.unlink(temporary)
-            raise
-
-
-def open_untouched(path: pathlib.Path) -> IO[bytes]:
-    """Opens a file so that reading it does not count as a use, where the system allows that."""
-    try:
-        return open(os.open(path, os.O_RDONLY | os.O_NOATIME), "rb")
-    except PermissionError:
-        # Only a file's owner may ask for that.
-        return open(path, "rb")

@@ -2,8 +2,8 @@
 
     bazel run //tools/cache:evict -- --directory=DIR --max_size=20G
 
-It may run beside the server, from a timer; the server does the same by itself where it is given
---max_size.
+It may run while the server does, from a timer. A server that is given --max_size does the same by
+itself.
 """
 
 import pathlib
@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from absl import flags
 
 from tools.cache import eviction, settings
+from tools.cache.directory import Directory
 from tools.lib.cli import cli
 
 _DIRECTORY = flags.DEFINE_string("directory", None, "The cache's folder.")
@@ -25,18 +26,11 @@ def main(argv: Sequence[str]) -> None:
     size = settings.size(_MAX_SIZE.value)
     path = settings.absolute(_DIRECTORY.value)
     try:
-        directory = eviction.existing(pathlib.Path(path))
+        print(eviction.evict(Directory(pathlib.Path(path)), size))
     except OSError as error:
         raise cli.UserError(
-            f"{path}: this is no cache's folder: {error.filename}: {error.strerror}; name one that"
-            " //tools/cache:serve has used."
-        ) from error
-    try:
-        print(eviction.evict(directory, size))
-    except OSError as error:
-        raise cli.UserError(
-            f"{error.filename or path}: {error.strerror}; evict as the user whom the folder belongs"
-            " to."
+            f"{error.filename or path}: {error.strerror}; name the folder of a cache, and evict as"
+            " the user whom it belongs to."
         ) from error
 
 

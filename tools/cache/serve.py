@@ -1,6 +1,6 @@
 """Serves a remote cache until it is stopped.
 
-    bazel run //tools/cache:serve -- --backend=nginx --directory=DIR --users=FILE
+    bazel run //tools/cache:serve -- --directory=DIR --users=FILE
 
 README.md says what users, readers and writers are, and what a Bazel needs to use it.
 """
@@ -19,9 +19,6 @@ from tools.cache import eviction, nginx, settings, users
 from tools.cache.directory import Directory
 from tools.lib.cli import cli
 
-_BACKEND = flags.DEFINE_enum(
-    "backend", None, ["nginx", "buildgrid"], "The server: nginx (HTTP) or BuildGrid (gRPC)."
-)
 _DIRECTORY = flags.DEFINE_string("directory", None, "Where the cache is; made if it is missing.")
 _ADDRESS = flags.DEFINE_string("address", "127.0.0.1", "The IP address to listen on.")
 _PORT = flags.DEFINE_integer("port", 8980, "The port to listen on.")
@@ -45,8 +42,8 @@ _NGINX = flags.DEFINE_string("nginx", None, "The packaged nginx; the BUILD file 
 
 
 def _settings() -> settings.Settings:
-    if not _BACKEND.value or not _DIRECTORY.value:
-        raise cli.UserError("give --backend=nginx or --backend=buildgrid, and --directory.")
+    if not _DIRECTORY.value:
+        raise cli.UserError("give --directory, the folder that the cache is in.")
 
     def optional(path: str | None) -> str | None:
         return settings.absolute(path) if path else None
@@ -67,7 +64,7 @@ def _settings() -> settings.Settings:
 
 def _refuse_unreadable(chosen: settings.Settings) -> None:
     """Refuses what root could read, but whom the cache belongs to cannot."""
-    # This program is read on while it runs: the workspace's part of it, the packages and nginx.
+    # What the server reads while it runs: this program, its packages and nginx.
     program = (__file__, flags.__file__, _NGINX.value and os.path.abspath(_NGINX.value))
     for path in (chosen.certificate, chosen.key, *program):
         if path and not os.access(path, os.R_OK):
@@ -111,7 +108,7 @@ def _evicting(directory: Directory, max_size: int | None) -> Iterator[None]:
         thread.join()
 
 
-def _run_nginx(chosen: settings.Settings) -> None:
+def _serve(chosen: settings.Settings) -> None:
     if not _NGINX.value:
         raise cli.UserError("--nginx is missing; start this program with `bazel run`.")
     stopped = threading.Event()
@@ -132,9 +129,7 @@ def _run_nginx(chosen: settings.Settings) -> None:
 
 
 def _say(chosen: settings.Settings) -> None:
-    scheme = {"nginx": "http", "buildgrid": "grpc"}[_BACKEND.value]
-    if chosen.certificate:
-        scheme += "s"
+    scheme = "https" if chosen.certificate else "http"
     print(
         f"Serving {scheme}://{chosen.endpoint} from {chosen.directory.root}; readers:"
         f" {chosen.readers}, writers: {chosen.writers}. SIGINT or SIGTERM ends it.",
@@ -151,13 +146,7 @@ def main(argv: Sequence[str]) -> None:
     settings.take_port(chosen)
     chosen.directory.make()
     with chosen.directory.owned(), _evicting(chosen.directory, max_size):
-        if _BACKEND.value == "nginx":
-            _run_nginx(chosen)
-        else:
-            # Importing it takes a second, which a mistake in the flags need not wait for.
-            from tools.cache import buildgrid_server
-
-            buildgrid_server.serve(chosen, ready=lambda: _say(chosen))
+        _serve(chosen)
     print("Stopped.", flush=True)
 
 

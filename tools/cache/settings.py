@@ -1,4 +1,4 @@
-"""What a person chose for a cache's server, whichever server it is."""
+"""What a person chose for a cache's server."""
 
 import dataclasses
 import ipaddress
@@ -69,7 +69,7 @@ def check(settings: Settings, without_tls: bool) -> None:
         ) from error
     if not _PATH.fullmatch(str(settings.directory.root)):
         raise cli.UserError(
-            f"--directory={settings.directory.root}: a server's configuration cannot name this"
+            f"--directory={settings.directory.root}: nginx's configuration cannot name this"
             " folder; take one whose path is of letters, digits and any of `._/+@=,:% -`."
         )
     if bool(settings.certificate) != bool(settings.key):
@@ -79,7 +79,7 @@ def check(settings: Settings, without_tls: bool) -> None:
             cli.read_file(path, f"TLS {flag}")
             if not _PATH.fullmatch(path):
                 raise cli.UserError(
-                    f"--tls_{flag}={path}: a server's configuration cannot name this path; take"
+                    f"--tls_{flag}={path}: nginx's configuration cannot name this path; take"
                     " one of letters, digits and any of `._/+@=,:% -`."
                 )
     protected = "authenticated" in (settings.readers, settings.writers)
@@ -98,7 +98,7 @@ def check(settings: Settings, without_tls: bool) -> None:
             "--readers=authenticated asks for a password whom --writers=anonymous asks for none;"
             " give --writers=authenticated or --readers=anonymous."
         )
-    if settings.writers == "authenticated" and not _of_role(settings.users, "writer"):
+    if settings.writers == "authenticated" and not writers_of(settings.users):
         raise cli.UserError("no line of --users names a writer; or give --writers=nobody.")
     if address.is_loopback:
         return
@@ -114,13 +114,9 @@ def check(settings: Settings, without_tls: bool) -> None:
         )
 
 
-def _of_role(users: Sequence[users_lib.User], role: str) -> list[users_lib.User]:
-    return [user for user in users if user.role == role]
-
-
 def writers_of(users: Sequence[users_lib.User]) -> list[users_lib.User]:
     """Returns the users who may write."""
-    return _of_role(users, "writer")
+    return [user for user in users if user.role == "writer"]
 
 
 def size(text: str) -> int:
@@ -139,14 +135,14 @@ def size(text: str) -> int:
 
 
 def absolute(path: str) -> str:
-    """Returns a person's path as a server can use it, wherever it runs."""
+    """Returns a person's path as the server can use it, wherever it runs."""
     return os.path.abspath(cli.callers_path(path))
 
 
 def take_port(settings: Settings) -> None:
     """Makes sure that the port is free.
 
-    nginx would try again for some seconds, and gRPC would share the port with the other server.
+    nginx would try again for some seconds before it says so.
 
     Raises:
       cli.UserError: it is not, or the address is none of this machine's.

@@ -42,17 +42,8 @@ def evicted_blob(trial: Trial) -> str:
     outcome = _lost(trial, lambda path: path.unlink())
     # To Bazel that is as if nobody had ever run the action.
     expect(not outcome.notices, f"Bazel said {outcome.notices}")
-    if trial.backend == "buildgrid":
-        return _with_server(trial, outcome, "a result lacks files and goes")
-    digest = small_workspace.expected(trial.seed)["whole.bin"]
-    return _with_server(trial, outcome, f'{digest}" failed (2: No such file')
-
-
-def _with_server(trial: Trial, outcome: Outcome, words: str) -> str:
-    """Returns how a build ended, of which the server has to have said something."""
-    log = trial.log()
-    if trial.backend == "nginx":
-        log = (Directory(trial.cache).logs / "error.log").read_text(encoding="utf-8")
+    words = f'{small_workspace.expected(trial.seed)["whole.bin"]}" failed (2: No such file'
+    log = (Directory(trial.cache).logs / "error.log").read_text(encoding="utf-8")
     said = [line for line in log.splitlines() if words in line]
     expect(bool(said), f"the server did not say {words!r}")
     return f"{seen(outcome)}; the server: {said[0][said[0].index(words) :]}"
@@ -67,20 +58,15 @@ def _corrupt(path: pathlib.Path) -> None:
 def corrupted_blob(trial: Trial) -> str:
     """A bit of a blob is another."""
     outcome = _lost(trial, _corrupt)
-    if trial.backend == "nginx":
-        noticed(outcome)
-        return seen(outcome)
-    # This server looks itself, and then to Bazel the blob is just missing.
-    return _with_server(trial, outcome, "a file is not what its digest says and goes")
+    noticed(outcome)
+    return seen(outcome)
 
 
 def truncated_blob(trial: Trial) -> str:
     """A blob is cut short, as after a power cut."""
     outcome = _lost(trial, lambda path: os.truncate(path, 1000))
-    if trial.backend == "nginx":
-        noticed(outcome)
-        return seen(outcome)
-    return _with_server(trial, outcome, "a file is not as long as was asked")
+    noticed(outcome)
+    return seen(outcome)
 
 
 def _leaving(trial: Trial, server: servers.Server) -> Sequence[str]:

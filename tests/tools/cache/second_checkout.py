@@ -1,6 +1,6 @@
 """Builds models in one checkout and gets them, in a second one, out of the cache alone.
 
-    bazel run //tests/tools/cache:second_checkout -- [--backend=nginx|buildgrid] [//models:x ...]
+    bazel run //tests/tools/cache:second_checkout -- [//models:x ...]
 
 The first checkout builds with --config=ci and fills the cache of a real server. The second, with
 another output root and home, builds with --config=remote-cache: every action must be a hit, and the
@@ -18,7 +18,6 @@ from tests.tools.cache.checkout import Checkout, Made
 from tools.lib.bazel import client, execution_log
 from tools.lib.cli import cli
 
-_BACKEND = flags.DEFINE_enum("backend", "nginx", list(servers.SCHEMES), "The server.")
 _DIRECTORY = flags.DEFINE_string("directory", None, "Where to work, and to leave it all.")
 
 _MODELS = ("//models:mobilenet_v1_1.0_224", "//models:edsr_f32b5_int8")
@@ -62,7 +61,7 @@ def main(argv: Sequence[str]) -> None:
         servers.write_users(users)
         checkouts = [Checkout(folder, name, caches) for name in ("first", "second")]
         try:
-            with servers.serving(_BACKEND.value, cache, f"--users={users}") as server:
+            with servers.serving(cache, f"--users={users}") as server:
                 address = f"--remote_cache={server.address()}"
                 log = cache / "log" / "access.log"
                 first = checkouts[0].build(
@@ -89,7 +88,7 @@ def main(argv: Sequence[str]) -> None:
         print(
             f"{name}: {len(made.actions)} actions, {len(made.run)} run, {made.seconds:.1f} s"
             + (f", {len(files)} files of {sum(files.values())} bytes came" if files else "")
-            + (f", {moved} bytes sent" if moved else "")
+            + (f", {moved} bytes sent" if moved is not None else "")
         )
     for line in found:
         print(line)
@@ -99,8 +98,8 @@ def main(argv: Sequence[str]) -> None:
 
 
 def _sent(log: pathlib.Path) -> int:
-    """What nginx has sent until now; 0 for another server, which keeps no such log."""
-    return servers.traffic(log.read_text(encoding="utf-8")).received if log.exists() else 0
+    """What nginx has sent until now."""
+    return servers.traffic(log.read_text(encoding="utf-8")).received
 
 
 if __name__ == "__main__":

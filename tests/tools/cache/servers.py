@@ -25,7 +25,6 @@ _HOST = "127.0.0.1"
 WRITER = ("ci", "a-long-word-for-ci")
 READER = ("laptop", "a-long-word-for-laptops")
 WRONG = ("ci", "not-what-it-was-told")
-SCHEMES = {"nginx": "http", "buildgrid": "grpc"}
 
 # Lines of nginx's access log (tools/cache/nginx.conf.tpl).
 _GET = re.compile(r" GET (/cas/\S+) 200 (\d+) ")
@@ -50,7 +49,7 @@ def log_of(directory: pathlib.Path) -> pathlib.Path:
     return directory.with_name(f"{directory.name}.log")
 
 
-def free_port() -> int:
+def _free_port() -> int:
     """Returns a port that nobody listens on at the moment."""
     with socket.create_server((_HOST, 0)) as trial:
         return trial.getsockname()[1]
@@ -77,14 +76,12 @@ class Server:
     """A server that runs.
 
     Attributes:
-      backend: "nginx" or "buildgrid".
       directory: its folder.
       port: where it listens.
       process: the program.
       tls: whether it speaks TLS.
     """
 
-    backend: str
     directory: pathlib.Path
     port: int
     process: subprocess.Popen[bytes]
@@ -92,9 +89,8 @@ class Server:
 
     def address(self, port: int | None = None) -> str:
         """Returns what --remote_cache takes; another port is that of a proxy."""
-        scheme = SCHEMES[self.backend] + ("s" if self.tls else "")
-        host = "localhost" if self.tls else _HOST
-        return f"{scheme}://{host}:{port or self.port}"
+        origin = "https://localhost" if self.tls else f"http://{_HOST}"
+        return f"{origin}:{port or self.port}"
 
     def _descendants(self) -> list[int]:
         found, pending = [], [self.process.pid]
@@ -175,7 +171,6 @@ def small_disk(directory: pathlib.Path, size: int) -> Callable[[], None]:
 
 @contextlib.contextmanager
 def serving(
-    backend: str,
     directory: pathlib.Path,
     *options: str,
     preparation: Callable[[], None] | None = None,
@@ -183,7 +178,6 @@ def serving(
     """Yields a running server; ends it, however the block ends.
 
     Args:
-      backend: "nginx" or "buildgrid".
       directory: the cache's folder.
       *options: the program's further flags.
       preparation: what the child does before it becomes the program.
@@ -191,28 +185,22 @@ def serving(
     Raises:
       NotStarted: it does not start.
     """
-    port = free_port()
+    port = _free_port()
     log = log_of(directory)
     with open(log, "ab") as output:
         process = subprocess.Popen(
-            [
-                *program(),
-                f"--backend={backend}",
-                f"--directory={directory}",
-                f"--port={port}",
-                *options,
-            ],
+            [*program(), f"--directory={directory}", f"--port={port}", *options],
             preexec_fn=preparation,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
         )
-    server = Server(backend, directory, port, process, any("--tls_key" in each for each in options))
+    server = Server(directory, port, process, any("--tls_key" in each for each in options))
     try:
         deadline = time.monotonic() + 30
         while not settings.listens(_HOST, port):
             if process.poll() is not None or time.monotonic() > deadline:
-                raise NotStarted(f"{backend} does not start: {log.read_text()[-2000:]}")
+                raise NotStarted(f"the server does not start: {log.read_text()[-2000:]}")
             time.sleep(0.05)
         yield server
     finally:

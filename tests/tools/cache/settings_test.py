@@ -1,6 +1,5 @@
-"""Tests of what a person may choose for a server, and of nginx's configuration made from it."""
+"""Tests of what a person may choose for the server, and of nginx's configuration made from it."""
 
-import base64
 import dataclasses
 import pathlib
 import re
@@ -8,7 +7,7 @@ import socket
 
 from absl.testing import absltest, parameterized
 
-from tools.cache import buildgrid_server, nginx, settings, users
+from tools.cache import nginx, settings, users
 from tools.cache.directory import Directory
 from tools.lib.cli import cli
 
@@ -140,39 +139,6 @@ class ConfigurationTest(absltest.TestCase):
 
     def test_no_password_stands_in_it(self):
         self.assertNotIn(_WRITER.password, nginx.configuration(_GOOD))
-
-
-class BuildgridTest(parameterized.TestCase):
-    @parameterized.parameters(
-        # readers, writers, who, may read, may write
-        ("anonymous", "authenticated", None, True, False),
-        ("anonymous", "authenticated", _READER, True, False),
-        ("anonymous", "authenticated", _WRITER, True, True),
-        ("authenticated", "authenticated", None, False, False),
-        ("authenticated", "authenticated", _READER, True, False),
-        ("authenticated", "authenticated", _WRITER, True, True),
-        ("authenticated", "nobody", _WRITER, True, False),
-        ("anonymous", "nobody", None, True, False),
-    )
-    def test_who_may_do_what(self, readers, writers, user, reads, writes):
-        chosen = _changed(readers=readers, writers=writers)
-        header = _basic(user) if user else None
-        for method in buildgrid_server.READING:
-            self.assertEqual(buildgrid_server.allowed(chosen, method, header), reads, method)
-        for method in ("UpdateActionResult", "Write", "BatchUpdateBlobs", "Anything"):
-            self.assertEqual(buildgrid_server.allowed(chosen, method, header), writes, method)
-
-    def test_a_wrong_password_may_nothing(self):
-        header = _basic(dataclasses.replace(_READER, password="another-password"))
-        self.assertFalse(buildgrid_server.allowed(_GOOD, "GetActionResult", header))
-
-    def test_where_nobody_is_known_nobody_is_asked(self):
-        chosen = _changed(writers="anonymous", users=())
-        self.assertTrue(buildgrid_server.allowed(chosen, "Write", _basic(_WRITER)))
-
-
-def _basic(user):
-    return "Basic " + base64.b64encode(f"{user.name}:{user.password}".encode()).decode()
 
 
 if __name__ == "__main__":

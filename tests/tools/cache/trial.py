@@ -24,17 +24,15 @@ class Trial:
     """What a case works with.
 
     Attributes:
-      backend: the server's kind.
       folder: where the case may write.
       cache: the server's folder.
       seed: what decides the outputs' bytes.
       clients: Bazels, each with an output root and a home of its own.
     """
 
-    def __init__(self, backend: str, folder: pathlib.Path, clients: Sequence[Client]) -> None:
-        self.backend = backend
+    def __init__(self, folder: pathlib.Path, clients: Sequence[Client]) -> None:
         self.folder = folder
-        self.seed = backend
+        self.seed = "seed"
         self.clients = clients
         self.writer, self.reader = clients[:2]
         self.users = folder / "users"
@@ -46,11 +44,7 @@ class Trial:
     ) -> contextlib.AbstractContextManager[servers.Server]:
         """Returns a server with users, on this case's folder."""
         return servers.serving(
-            self.backend,
-            self.cache,
-            f"--users={self.users}",
-            *options,
-            preparation=preparation,
+            self.cache, f"--users={self.users}", *options, preparation=preparation
         )
 
     def log(self) -> str:

@@ -11,9 +11,10 @@ import logging
 import pathlib
 import threading
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import grpc
 from absl import flags
 from buildgrid._protos.build.bazel.remote.execution.v2.remote_execution_pb2 import (
     Action,
@@ -23,14 +24,15 @@ from buildgrid._protos.build.bazel.remote.execution.v2.remote_execution_pb2 impo
     ExecutionStage,
 )
 from buildgrid._protos.google.longrunning.operations_pb2 import Operation
+from buildgrid.server.actioncache.caches.lru_cache import LruActionCache
+from buildgrid.server.actioncache.instance import ActionCache
+from buildgrid.server.cas.instance import ByteStreamInstance, ContentAddressableStorageInstance
 from buildgrid.server.exceptions import FailedPreconditionError
 from buildgrid.server.execution.instance import ExecutionInstance
+from buildgrid.server.server import Server
 
-from tests.tools.cache import servers
 from tests.tools.execution import worker
-from tools.cache import buildgrid_server
-from tools.cache.buildgrid_storage import FileActionCache, FileStorage
-from tools.cache.directory import Directory
+from tests.tools.execution.storage import BlobStorage
 from tools.lib.cli import cli
 
 _DIRECTORY = flags.DEFINE_string(
@@ -40,11 +42,18 @@ _IMAGE = flags.DEFINE_string("image", None, "The worker's image; the BUILD file 
 _SANDBOX = flags.DEFINE_string("sandbox", None, "bubblewrap's folder; the BUILD file names it.")
 _JOBS = flags.DEFINE_integer("jobs", 2, "How many actions run at once.", lower_bound=1)
 
+# The system chooses a port.
+_ENDPOINT = "127.0.0.1:0"
+# A request takes a thread until it is done; what would need one more is refused, and Bazel tries
+# again. A Bazel sends up to a hundred at once.
+_THREADS = 400
+_MOST_RESULTS = 10_000
+
 
 class LocalExecution(ExecutionInstance):
     """Runs what it is asked to, in the request's own thread."""
 
-    def __init__(self, storage: FileStorage, cache: FileActionCache, runner: worker.Worker) -> None:
+    def __init__(self, storage: BlobStorage, cache: LruActionCache, runner: worker.Worker) -> None:
         """Makes it.
 
         Args:
@@ -95,28 +104,41 @@ def _operation(digest: Digest, stage: int) -> Operation:
     return operation
 
 
+def _say(port_map: Mapping[str, int]) -> None:
+    """Prints the address, which the program that started this one reads."""
+    print(f"grpc://127.0.0.1:{port_map[_ENDPOINT]}", flush=True)
+
+
 def main(argv: Sequence[str]) -> None:
     del argv
     logging.getLogger().setLevel(logging.ERROR)
-    directory = Directory(pathlib.Path(cli.callers_path(_DIRECTORY.value)))
-    directory.make()
+    storage = BlobStorage(pathlib.Path(cli.callers_path(_DIRECTORY.value)))
     sandbox = pathlib.Path(_SANDBOX.value).absolute()
     loader = [str(sandbox / "lib/ld-linux-x86-64.so.2"), "--library-path", str(sandbox / "lib")]
     runner = worker.Worker(
-        directory, pathlib.Path(_IMAGE.value).absolute(), [*loader, str(sandbox / "bin/bwrap")]
+        storage, pathlib.Path(_IMAGE.value).absolute(), [*loader, str(sandbox / "bin/bwrap")]
     )
-    storage = FileStorage(directory)
-    cache = FileActionCache(directory, storage, allow_updates=True)
-    services = buildgrid_server.cache_services(storage, cache)
-    endpoint = f"127.0.0.1:{servers.free_port()}"
-    with directory.owned():
-        buildgrid_server.run(
-            endpoint,
-            None,
-            [*services, LocalExecution(storage, cache, runner)],
-            # The program that started this one reads it.
-            ready=lambda: print(f"grpc://{endpoint}", flush=True),
-        )
+    cache = LruActionCache(storage, _MOST_RESULTS, cache_failed_actions=False)
+    server = Server(
+        server_reflection=False,
+        grpc_compression=grpc.Compression.NoCompression,
+        is_instrumented=False,
+        grpc_server_options=None,
+        max_workers=_THREADS,
+    )
+    server.add_port(_ENDPOINT, None)
+    for service in (
+        ActionCache(cache),
+        ContentAddressableStorageInstance(storage),
+        ByteStreamInstance(storage),
+        LocalExecution(storage, cache, runner),
+    ):
+        # Bazel's --remote_instance_name is empty.
+        server.register_instance("", service)
+    try:
+        server.start(port_assigned_callback=_say)
+    finally:
+        server.stop()
 
 
 if __name__ == "__main__":

@@ -27,8 +27,7 @@ from buildgrid._protos.build.bazel.remote.execution.v2.remote_execution_pb2 impo
 from buildgrid.server.exceptions import FailedPreconditionError
 from buildgrid.server.utils.digests import create_digest
 
-from tools.cache import buildgrid_storage
-from tools.cache.directory import Directory as CacheDirectory
+from tests.tools.execution.storage import BlobStorage
 
 # Where actions run: below another path than any build's, of another length each time.
 _FOLDER = "worker"
@@ -48,16 +47,15 @@ def _refuse_links(path: pathlib.Path, folder: pathlib.Path) -> None:
 class Worker:
     """Runs actions, each in a root of its own."""
 
-    def __init__(self, directory: CacheDirectory, image: pathlib.Path, sandbox: Sequence[str]):
+    def __init__(self, storage: BlobStorage, image: pathlib.Path, sandbox: Sequence[str]):
         """Makes a worker.
 
         Args:
-          directory: where the CAS is that inputs come from and outputs go to.
+          storage: where inputs come from and outputs go to.
           image: the folder with the worker's image, which is only read.
           sandbox: the command that starts bubblewrap.
         """
-        self._directory = directory
-        self._storage = buildgrid_storage.FileStorage(directory)
+        self._storage = storage
         self._image = image
         self._sandbox = tuple(sandbox)
         self._numbers = itertools.count(1)
@@ -80,11 +78,8 @@ class Worker:
         """Lays an input tree in a folder that is there; files are shared and read-only."""
         directory = Directory.FromString(self._read(digest))
         for file in directory.files:
-            path = self._directory.path("cas", file.digest.hash)
             try:
-                # Bazel calls every input executable.
-                path.chmod(0o555)
-                os.link(path, folder / file.name)
+                os.link(self._storage.path(file.digest), folder / file.name)
             except FileNotFoundError as error:
                 raise FailedPreconditionError(f"{file.name} was not uploaded") from error
         for link in directory.symlinks:
@@ -141,7 +136,7 @@ class Worker:
         """
         command = Command.FromString(self._read(action.command_digest))
         number = next(self._numbers)
-        root = self._directory.temporary / f"root-{number}"
+        root = self._storage.temporary / f"root-{number}"
         shutil.copytree(self._image, root, symlinks=True)
         try:
             place = pathlib.Path(_FOLDER, "x" * (number % 7), str(number))

@@ -16,8 +16,7 @@ from buildgrid.server.exceptions import FailedPreconditionError
 from buildgrid.server.utils.digests import create_digest
 
 from tests.tools.execution import worker
-from tools.cache import buildgrid_storage
-from tools.cache import directory as cache_directory
+from tests.tools.execution.storage import BlobStorage
 
 # Stands for bubblewrap: goes to the action's folder and shows its environment.
 _SANDBOX = """#!/bin/sh
@@ -38,14 +37,12 @@ class WorkerTest(absltest.TestCase):
     def setUp(self):
         super().setUp()
         folder = pathlib.Path(self.create_tempdir().full_path)
-        self.directory = cache_directory.Directory(folder / "cache")
-        self.directory.make()
-        self.storage = buildgrid_storage.FileStorage(self.directory)
+        self.storage = BlobStorage(folder / "blobs")
         image = folder / "image"
         (image / "bin").mkdir(parents=True)
         sandbox = folder / "sandbox.sh"
         sandbox.write_text(_SANDBOX)
-        self.worker = worker.Worker(self.directory, image, ["/bin/sh", str(sandbox)])
+        self.worker = worker.Worker(self.storage, image, ["/bin/sh", str(sandbox)])
 
     def _put(self, content: bytes):
         digest = create_digest(content)
@@ -97,12 +94,12 @@ class WorkerTest(absltest.TestCase):
         tree = Tree.FromString(self.storage.get_blob(folder.tree_digest).read())
         self.assertEqual([node.name for node in tree.root.directories], ["sub"])
         self.assertEqual([node.name for node in tree.children[0].files], ["b.txt"])
-        self.assertEmpty(list(self.directory.temporary.iterdir()))
+        self.assertEmpty(list(self.storage.temporary.iterdir()))
 
     def test_a_failing_action_leaves_its_words_and_no_root(self):
         result = self._run("echo why >&2; exit 3")
         self.assertEqual((result.exit_code, result.stderr_raw), (3, b"why\n"))
-        self.assertEmpty(list(self.directory.temporary.iterdir()))
+        self.assertEmpty(list(self.storage.temporary.iterdir()))
 
     def test_an_output_that_is_a_link_to_a_file_of_the_machine(self):
         for script in (
@@ -113,7 +110,7 @@ class WorkerTest(absltest.TestCase):
         ):
             with self.subTest(script), self.assertRaisesRegex(FailedPreconditionError, "symbolic"):
                 self._run(script, output_files=["out"], output_directories=["tree"])
-            self.assertEmpty(list(self.directory.temporary.iterdir()))
+            self.assertEmpty(list(self.storage.temporary.iterdir()))
 
     def test_an_input_that_was_not_uploaded(self):
         missing = Directory(files=[FileNode(name="gone", digest=create_digest(b"gone"))])
@@ -122,7 +119,7 @@ class WorkerTest(absltest.TestCase):
         action = Action(command_digest=command, input_root_digest=inputs)
         with self.assertRaisesRegex(FailedPreconditionError, "^gone was not uploaded$"):
             self.worker.run(action)
-        self.assertEmpty(list(self.directory.temporary.iterdir()))
+        self.assertEmpty(list(self.storage.temporary.iterdir()))
 
 
 if __name__ == "__main__":
