@@ -23,8 +23,8 @@ from absl import flags
 from rich.console import Console
 from rich.table import Table
 
-from tests.tools.cache import checkout, servers, small_workspace
-from tools.lib.bazel import client, execution_log
+from tools.lib.bazel import cache_server, checkout, client, execution_log
+from tools.lib.bazel.outcome import outcome
 from tools.lib.cli import cli
 
 _DIRECTORY = flags.DEFINE_string("directory", None, "Where to work, and to leave it all.")
@@ -150,7 +150,9 @@ def idle(actions: Sequence[execution_log.Action], mnemonic: str, under: str) -> 
 class _Benchmark:
     """Builds beside a running server and reads its log."""
 
-    def __init__(self, models: Sequence[str], server: servers.Server, folder: pathlib.Path) -> None:
+    def __init__(
+        self, models: Sequence[str], server: cache_server.Server, folder: pathlib.Path
+    ) -> None:
         self.models = models
         self.cache = f"--remote_cache={server.address()}"
         self.results: dict[str, Measured] = {}
@@ -185,9 +187,9 @@ class _Benchmark:
         seconds = self._build(where, self.cache, *options)
         with open(self._access, encoding="utf-8") as stream:
             stream.seek(before)
-            moved = servers.traffic(stream.read())
+            moved = cache_server.traffic(stream.read())
         self.blobs = moved.blobs
-        told = small_workspace.outcome(0, self._words.read_text(encoding="utf-8"))
+        told = outcome(0, self._words.read_text(encoding="utf-8"))
         self.results[name] = Measured(seconds, told.run, told.hits, moved.received, moved.sent)
         print(f"{name}: {self.results[name]}", flush=True)
 
@@ -237,7 +239,7 @@ def measure(
     first, second = (checkout.Checkout(folder, name, caches) for name in ("first", "second"))
     read = "--config=remote-cache"
     try:
-        with servers.serving(folder / "cache", "--writers=anonymous") as server:
+        with cache_server.serving(folder / "cache", "--writers=anonymous") as server:
             benchmark = _Benchmark(models, server, folder)
             # What is fetched is no part of any figure.
             benchmark.analyze(first)

@@ -12,7 +12,7 @@ import jinja2
 from tools.cache import settings as settings_lib
 from tools.cache import users as users_lib
 from tools.cache.directory import Directory
-from tools.lib.cli import cli
+from tools.lib.cli import cli, ports
 
 _TEMPLATE = pathlib.Path(__file__).with_name("nginx.conf.tpl")
 _PR_SET_PDEATHSIG = 1
@@ -120,7 +120,7 @@ def start(settings: settings_lib.Settings, runtime: pathlib.Path) -> subprocess.
         if process.poll() is not None:
             complaint = _first_complaint(output.read_text(encoding="utf-8", errors="replace"))
             raise cli.UserError(f"nginx does not start: {complaint}.")
-        if settings_lib.listens(settings.address, settings.port):
+        if ports.listens(settings.address, settings.port):
             return process
         if time.monotonic() > deadline:
             process.terminate()

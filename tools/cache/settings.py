@@ -158,14 +158,3 @@ def take_port(settings: Settings) -> None:
                 f"{settings.endpoint}: cannot be listened on: {reason}; choose another --port or"
                 " --address."
             ) from error
-
-
-def listens(address: str, port: int) -> bool:
-    """Returns whether a server takes connections."""
-    # Every address of the machine is listened on, but none can be called by that name.
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address, address)
-    try:
-        socket.create_connection((host, port), timeout=1).close()
-    except OSError:
-        return False
-    return True

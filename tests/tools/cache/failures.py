@@ -20,10 +20,12 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from tests.tools.cache import certificates, keeping, losing, proxy, servers, small_workspace
-from tests.tools.cache.small_workspace import ACTIONS, Client, Outcome
+from tests.tools.cache import certificates, keeping, losing, proxy, small_disk, small_workspace
+from tests.tools.cache.small_workspace import ACTIONS, Client
 from tests.tools.cache.trial import CI, MINIMAL, READ, WRITER, Trial, expect, noticed, seen
 from tools.cache.directory import Directory
+from tools.lib.bazel import cache_server
+from tools.lib.bazel.outcome import Outcome
 from tools.lib.cli import cli
 
 _CASES = flags.DEFINE_list("cases", [], "The cases to try; all when not given.")
@@ -75,7 +77,7 @@ def _refused(trial: Trial, user: tuple[str, str] | None) -> str:
     with trial.serve() as server:
         before = small_workspace.entries(trial.cache)
         seed = f"{trial.seed} changed"
-        credentials = [servers.authorization(user)] if user else []
+        credentials = [cache_server.authorization(user)] if user else []
         outcome = trial.reader.build(seed, CI, f"--remote_cache={server.address()}", *credentials)
         trial.check(trial.reader, outcome, seed)
         after = small_workspace.entries(trial.cache)
@@ -86,7 +88,7 @@ def _refused(trial: Trial, user: tuple[str, str] | None) -> str:
 
 def reader_writes(trial: Trial) -> str:
     """Who may only read tries to write."""
-    return _refused(trial, servers.READER)
+    return _refused(trial, cache_server.READER)
 
 
 def nobody_writes(trial: Trial) -> str:
@@ -96,15 +98,15 @@ def nobody_writes(trial: Trial) -> str:
 
 def wrong_password_writes(trial: Trial) -> str:
     """A writer's name with another password."""
-    return _refused(trial, servers.WRONG)
+    return _refused(trial, cache_server.WRONG)
 
 
 def wrong_password_reads(trial: Trial) -> str:
     """Where reading takes a password: the right one, and a wrong one."""
     trial.prefilled()
     with trial.serve("--readers=authenticated") as server:
-        right = trial.read(server, servers.authorization(servers.READER))
-        wrong = trial.read(server, servers.authorization(servers.WRONG))
+        right = trial.read(server, cache_server.authorization(cache_server.READER))
+        wrong = trial.read(server, cache_server.authorization(cache_server.WRONG))
     expect(right.hits == ACTIONS, f"with the right password: {right.counts}")
     expect(wrong.hits == 0, f"with a wrong password: {wrong.counts}")
     noticed(wrong)
@@ -200,7 +202,7 @@ def killed_in_download(trial: Trial) -> str:
 def disk_full(trial: Trial) -> str:
     """The cache's disk is smaller than what is to be written."""
     trial.cache.mkdir()
-    preparation = servers.small_disk(trial.cache, _SMALL_DISK)
+    preparation = small_disk.small_disk(trial.cache, _SMALL_DISK)
     with trial.serve(preparation=preparation) as server:
         filled = trial.writer.build(
             trial.seed,

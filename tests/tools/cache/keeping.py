@@ -5,11 +5,12 @@ import pathlib
 import shutil
 import time
 
-from tests.tools.cache import certificates, servers, small_workspace
+from tests.tools.cache import certificates, small_workspace
 from tests.tools.cache.small_workspace import ACTIONS
 from tests.tools.cache.trial import CI, WRITER, Trial, expect, seen
 from tools.cache import eviction
 from tools.cache.directory import Directory
+from tools.lib.bazel import cache_server
 from tools.lib.cli import cli
 
 _OWNER = 65534
@@ -67,7 +68,7 @@ def foreign_owner(trial: Trial) -> str:
     os.chmod(key.key, 0o600)
     trial.cache.mkdir()
     os.chown(trial.cache, _OWNER, _OWNER)
-    program = pathlib.Path(servers.program()[0])
+    program = pathlib.Path(cache_server.program()[0])
     reachable = _may_enter(program) and _may_enter(pathlib.Path(cli.workspace(), "WORKSPACE"))
     secured = (f"--tls_certificate={key.certificate}", f"--tls_key={key.key}")
     for options, unreadable in ((secured, key.key), ((), program)):
@@ -76,7 +77,7 @@ def foreign_owner(trial: Trial) -> str:
         try:
             with trial.serve(*options):
                 raise AssertionError(f"served, though user {_OWNER} cannot read {unreadable}")
-        except servers.NotStarted as error:
+        except cache_server.NotStarted as error:
             last = str(error).strip().splitlines()[-1]
             right = "as whom the server works, cannot read this; let that user" in last
             expect(right and (str(key.key) in last) == (unreadable == key.key), str(error))

@@ -4,10 +4,12 @@ import os
 import pathlib
 from collections.abc import Callable, Sequence
 
-from tests.tools.cache import servers, small_workspace
-from tests.tools.cache.small_workspace import ACTIONS, Outcome
+from tests.tools.cache import small_workspace
+from tests.tools.cache.small_workspace import ACTIONS
 from tests.tools.cache.trial import CI, MINIMAL, READ, WRITER, Trial, expect, noticed, seen
 from tools.cache.directory import Directory
+from tools.lib.bazel import cache_server
+from tools.lib.bazel.outcome import Outcome
 
 _AGAIN = "Found transient remote cache error, retrying the build"
 _UNREACHED = "Failed to fetch blobs because of a remote cache error"
@@ -69,7 +71,7 @@ def truncated_blob(trial: Trial) -> str:
     return seen(outcome)
 
 
-def _leaving(trial: Trial, server: servers.Server) -> Sequence[str]:
+def _leaving(trial: Trial, server: cache_server.Server) -> Sequence[str]:
     """Builds with everything but the whole left on the server; returns the build's options."""
     options = (READ, MINIMAL, f"--remote_cache={server.address()}")
     first = trial.reader.build(trial.seed, *options)

@@ -11,9 +11,9 @@ import time
 
 from absl.testing import absltest
 
-from tests.tools.cache import servers
-from tools.cache import settings
 from tools.cache.directory import Directory
+from tools.lib.bazel import cache_server
+from tools.lib.cli import ports
 
 # nginx gets it in pieces, and so writes it as it comes.
 _CONTENT = b"content" * 100_000
@@ -27,10 +27,10 @@ class RunningTest(absltest.TestCase):
         self.directory = Directory(self.folder / "cache")
 
     def serve(self, *options):
-        return servers.serving(self.directory.root, "--writers=anonymous", *options)
+        return cache_server.serving(self.directory.root, "--writers=anonymous", *options)
 
     def log(self):
-        return servers.log_of(self.directory.root).read_text()
+        return cache_server.log_of(self.directory.root).read_text()
 
     def wait_for(self, condition, what):
         deadline = time.monotonic() + 20
@@ -50,11 +50,12 @@ class RunningTest(absltest.TestCase):
 
     def test_a_password_lets_its_user_in_and_no_other_does(self):
         users = self.folder / "users"
-        servers.write_users(users)
-        reader, writer, wrong = servers.READER, servers.WRITER, servers.WRONG
+        cache_server.write_users(users)
+        reader, writer, wrong = cache_server.READER, cache_server.WRITER, cache_server.WRONG
         for readers, anonymous in (("anonymous", 200), ("authenticated", 401)):
             options = (f"--users={users}", f"--readers={readers}")
-            with self.subTest(readers), servers.serving(self.directory.root, *options) as server:
+            serving = cache_server.serving(self.directory.root, *options)
+            with self.subTest(readers), serving as server:
                 for user in (None, reader, wrong, (writer[0], ""), (reader[0], writer[1])):
                     self.assertEqual(self.request(server, "PUT", user), 401, user)
                 self.assertIn(self.request(server, "PUT", writer), (201, 204))
@@ -124,7 +125,7 @@ class RunningTest(absltest.TestCase):
             server.process.terminate()
             # It takes no new ones, and goes on with this one.
             port = server.port
-            self.wait_for(lambda: not settings.listens("127.0.0.1", port), "takes new requests")
+            self.wait_for(lambda: not ports.listens("127.0.0.1", port), "takes new requests")
             client.sendall(_CONTENT[300_000:])
             self.assertStartsWith(client.recv(100), b"HTTP/1.1 201 ")
             self.assertEqual(server.process.wait(20), 0)

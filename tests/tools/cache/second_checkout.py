@@ -13,9 +13,8 @@ from collections.abc import Iterable, Sequence
 
 from absl import flags
 
-from tests.tools.cache import servers
-from tests.tools.cache.checkout import Checkout, Made
-from tools.lib.bazel import client, execution_log
+from tools.lib.bazel import cache_server, client, execution_log
+from tools.lib.bazel.checkout import Checkout, Made
 from tools.lib.cli import cli
 
 _DIRECTORY = flags.DEFINE_string("directory", None, "Where to work, and to leave it all.")
@@ -58,14 +57,14 @@ def main(argv: Sequence[str]) -> None:
     caches = client.ask("info", "repository_cache")
     with client.output_folder(_DIRECTORY.value, "second-checkout-") as folder:
         users, cache = folder / "users", folder / "cache"
-        servers.write_users(users)
+        cache_server.write_users(users)
         checkouts = [Checkout(folder, name, caches) for name in ("first", "second")]
         try:
-            with servers.serving(cache, f"--users={users}") as server:
+            with cache_server.serving(cache, f"--users={users}") as server:
                 address = f"--remote_cache={server.address()}"
                 log = cache / "log" / "access.log"
                 first = checkouts[0].build(
-                    models, "--config=ci", address, servers.authorization(servers.WRITER)
+                    models, "--config=ci", address, cache_server.authorization(cache_server.WRITER)
                 )
                 sent = [_sent(log)]
                 second = checkouts[1].build(models, "--config=remote-cache", address)
@@ -99,7 +98,7 @@ def main(argv: Sequence[str]) -> None:
 
 def _sent(log: pathlib.Path) -> int:
     """What nginx has sent until now."""
-    return servers.traffic(log.read_text(encoding="utf-8")).received
+    return cache_server.traffic(log.read_text(encoding="utf-8")).received
 
 
 if __name__ == "__main__":

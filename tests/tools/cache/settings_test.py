@@ -9,7 +9,7 @@ from absl.testing import absltest, parameterized
 
 from tools.cache import nginx, settings, users
 from tools.cache.directory import Directory
-from tools.lib.cli import cli
+from tools.lib.cli import cli, ports
 
 _WRITER = users.User("writer", "ci", "0123456789abcdef")
 _READER = users.User("reader", "laptop", "0123456789abcdeF")
@@ -67,11 +67,11 @@ class SettingsTest(parameterized.TestCase):
     def test_a_port_that_is_taken_is_refused(self):
         with socket.create_server(("127.0.0.1", 0)) as other:
             taken = _changed(port=other.getsockname()[1])
-            self.assertTrue(settings.listens(taken.address, taken.port))
+            self.assertTrue(ports.listens(taken.address, taken.port))
             with self.assertRaisesRegex(cli.UserError, "choose another"):
                 settings.take_port(taken)
         settings.take_port(taken)
-        self.assertFalse(settings.listens(taken.address, taken.port))
+        self.assertFalse(ports.listens(taken.address, taken.port))
 
     @parameterized.parameters({"port": 70000}, {"address": "192.0.2.1"})
     def test_a_port_that_cannot_be_is_refused(self, **changes):

@@ -1,14 +1,13 @@
 """A workspace of a few genrules, and Bazels that build it with the project's own .bazelrc."""
 
-import dataclasses
 import hashlib
 import os
 import pathlib
-import re
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from tools.lib.bazel import client
+from tools.lib.bazel.outcome import Outcome, outcome
 
 PARTS = 4
 _LINES = 60_000
@@ -31,8 +30,6 @@ genrule(
 )
 """
 
-_COUNT = re.compile(r"(\d+) ([a-z][a-z -]*)")
-
 
 def part(seed: str, number: int) -> bytes:
     """Returns what a part has to be."""
@@ -42,48 +39,6 @@ def part(seed: str, number: int) -> bytes:
 def whole(seed: str) -> bytes:
     """Returns what the parts together have to be: some 6 MB."""
     return b"".join(part(seed, number) for number in range(PARTS))
-
-
-@dataclasses.dataclass(frozen=True)
-class Outcome:
-    """How a build ended.
-
-    Attributes:
-      code: Bazel's exit code.
-      counts: by kind, as in "remote cache hit", the processes that Bazel tells of.
-      notices: what it said as a warning or an error.
-      log: all that it said.
-    """
-
-    code: int
-    counts: Mapping[str, int]
-    notices: Sequence[str]
-    log: str
-
-    @property
-    def hits(self) -> int:
-        """How many actions came out of the cache."""
-        return self.counts.get("remote cache hit", 0)
-
-    @property
-    def run(self) -> int:
-        """How many actions were run here."""
-        return self.counts.get("linux-sandbox", 0)
-
-
-def outcome(code: int, log: str) -> Outcome:
-    """Reads what Bazel said."""
-    counts: dict[str, int] = {}
-    notices = []
-    lines = log.splitlines()
-    for number, line in enumerate(lines):
-        if told := re.match(r"INFO: \d+ process(?:es)?: (.*)", line):
-            counts = {kind.strip(): int(count) for count, kind in _COUNT.findall(told[1])}
-        if line.startswith(("WARNING:", "ERROR:")):
-            # What is wrong stands in the next line.
-            follows = line.endswith(":") and number + 1 < len(lines)
-            notices.append(f"{line} {lines[number + 1]}" if follows else line)
-    return Outcome(code, counts, notices, log)
 
 
 class Client:

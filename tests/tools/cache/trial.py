@@ -5,13 +5,15 @@ import pathlib
 import shutil
 from collections.abc import Callable, Sequence
 
-from tests.tools.cache import servers, small_workspace
-from tests.tools.cache.small_workspace import ACTIONS, Client, Outcome
+from tests.tools.cache import small_workspace
+from tests.tools.cache.small_workspace import ACTIONS, Client
+from tools.lib.bazel import cache_server
+from tools.lib.bazel.outcome import Outcome
 
 CI = "--config=ci"
 READ = "--config=remote-cache"
 MINIMAL = "--config=minimal-download"
-WRITER = servers.authorization(servers.WRITER)
+WRITER = cache_server.authorization(cache_server.WRITER)
 
 
 def expect(condition: bool, complaint: str) -> None:
@@ -36,20 +38,20 @@ class Trial:
         self.clients = clients
         self.writer, self.reader = clients[:2]
         self.users = folder / "users"
-        servers.write_users(self.users)
+        cache_server.write_users(self.users)
         self.cache = folder / "cache"
 
     def serve(
         self, *options: str, preparation: Callable[[], None] | None = None
-    ) -> contextlib.AbstractContextManager[servers.Server]:
+    ) -> contextlib.AbstractContextManager[cache_server.Server]:
         """Returns a server with users, on this case's folder."""
-        return servers.serving(
+        return cache_server.serving(
             self.cache, f"--users={self.users}", *options, preparation=preparation
         )
 
     def log(self) -> str:
         """Returns what the server said."""
-        return servers.log_of(self.cache).read_text(encoding="utf-8")
+        return cache_server.log_of(self.cache).read_text(encoding="utf-8")
 
     def prefilled(self) -> None:
         """Takes a cache that the first case that needed one filled."""
@@ -60,7 +62,7 @@ class Trial:
             shutil.move(self.cache, filled)
         shutil.copytree(filled, self.cache)
 
-    def fill(self, server: servers.Server) -> Outcome:
+    def fill(self, server: cache_server.Server) -> Outcome:
         """Builds as CI does."""
         outcome = self.writer.build(
             self.seed,
@@ -72,7 +74,7 @@ class Trial:
         expect(outcome.run == ACTIONS, f"filling ran {outcome.run} actions of {ACTIONS}")
         return outcome
 
-    def read(self, server: servers.Server, *options: str, seed: str | None = None) -> Outcome:
+    def read(self, server: cache_server.Server, *options: str, seed: str | None = None) -> Outcome:
         """Builds as a person does, from nothing."""
         outcome = self.reader.build(
             seed or self.seed, READ, f"--remote_cache={server.address()}", *options

@@ -11,7 +11,7 @@ class CheckCompletenessTest(absltest.TestCase):
         super().setUp()
         self.folder = self.create_tempdir().full_path
         self.statement = requests.make_statement(self.folder)
-        self.source = f"{self.folder}/tools/seed/weights.py"
+        self.source = f"{self.folder}/tools/lib/values/weights.py"
 
     def test_an_input_is_covered_by_its_digest_or_its_repository(self):
         inputs = [self.source, "external/tensorflow_2_15_1/site"]

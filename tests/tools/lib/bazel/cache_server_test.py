@@ -1,6 +1,6 @@
 from absl.testing import absltest
 
-from tests.tools.cache import servers
+from tools.lib.bazel import cache_server
 
 _LOG = """\
 2026-11-21T20:00:00+00:00 127.0.0.1 - GET /ac/01/01ab 404 153 -
@@ -15,7 +15,7 @@ _LOG = """\
 
 class TrafficTest(absltest.TestCase):
     def test_traffic_is_what_was_served_and_what_was_taken(self):
-        found = servers.traffic(_LOG)
+        found = cache_server.traffic(_LOG)
         self.assertEqual(found.blobs, [("/cas/01ab", 1000), ("/cas/03ab", 7)])
         self.assertEqual((found.received, found.sent), (1007, 1020))
 

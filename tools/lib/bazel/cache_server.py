@@ -1,22 +1,19 @@
-"""Starts what //tools/cache:serve is, with users, and stops it in every way that a test needs."""
+"""Starts //tools/cache:serve, reads its log and stops it, to measure or to test a cache."""
 
 import base64
 import contextlib
-import ctypes
 import dataclasses
 import os
 import pathlib
 import re
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
 
 from absl import flags
 
-from tools.cache import settings
-from tools.lib.cli import cli
+from tools.lib.cli import cli, ports
 
 _SERVE = flags.DEFINE_string("serve", None, "The program; the BUILD file names it.")
 _NGINX = flags.DEFINE_string("nginx", None, "What it runs; the BUILD file names it.")
@@ -29,8 +26,6 @@ WRONG = ("ci", "not-what-it-was-told")
 # Lines of nginx's access log (tools/cache/nginx.conf.tpl).
 _GET = re.compile(r" GET (/cas/\S+) 200 (\d+) ")
 _PUT = re.compile(r" PUT /\S+ 20[14] \d+ (\d+)")
-
-_CLONE_NEWNS, _CLONE_NEWUSER = 0x00020000, 0x10000000
 
 
 def program() -> list[str]:
@@ -47,12 +42,6 @@ def program() -> list[str]:
 def log_of(directory: pathlib.Path) -> pathlib.Path:
     """Returns where the words of a cache's server go."""
     return directory.with_name(f"{directory.name}.log")
-
-
-def _free_port() -> int:
-    """Returns a port that nobody listens on at the moment."""
-    with socket.create_server((_HOST, 0)) as trial:
-        return trial.getsockname()[1]
 
 
 def authorization(user: tuple[str, str]) -> str:
@@ -87,10 +76,10 @@ class Server:
     process: subprocess.Popen[bytes]
     tls: bool = False
 
-    def address(self, port: int | None = None) -> str:
+    def address(self, other_port: int | None = None) -> str:
         """Returns what --remote_cache takes; another port is that of a proxy."""
         origin = "https://localhost" if self.tls else f"http://{_HOST}"
-        return f"{origin}:{port or self.port}"
+        return f"{origin}:{other_port or self.port}"
 
     def _descendants(self) -> list[int]:
         found, pending = [], [self.process.pid]
@@ -109,7 +98,7 @@ class Server:
                 os.kill(pid, signal.SIGKILL)
         self.process.wait()
         # The workers are no children of this program.
-        while settings.listens(_HOST, self.port):
+        while ports.listens(_HOST, self.port):
             time.sleep(0.02)
 
     def stop(self, number: int = signal.SIGTERM) -> int:
@@ -144,31 +133,6 @@ def traffic(log: str) -> Traffic:
     )
 
 
-def small_disk(directory: pathlib.Path, size: int) -> Callable[[], None]:
-    """Returns what a child has to do so that a folder is a disk of so many bytes for it alone.
-
-    It takes a user namespace, as Bazel's sandbox does, and no privilege.
-    """
-    user, group = os.getuid(), os.getgid()
-
-    def enter() -> None:
-        library = ctypes.CDLL(None, use_errno=True)
-        if library.unshare(_CLONE_NEWUSER | _CLONE_NEWNS):
-            raise OSError(ctypes.get_errno(), "no user namespace")
-        # Not as root: a root of the namespace would try to become somebody else.
-        for name, text in (
-            ("setgroups", "deny"),
-            ("uid_map", f"1000 {user} 1"),
-            ("gid_map", f"1000 {group} 1"),
-        ):
-            pathlib.Path("/proc/self", name).write_text(text)
-        options = f"size={size},mode=755".encode()
-        if library.mount(b"none", os.fsencode(directory), b"tmpfs", 0, options):
-            raise OSError(ctypes.get_errno(), "no memory file system")
-
-    return enter
-
-
 @contextlib.contextmanager
 def serving(
     directory: pathlib.Path,
@@ -185,7 +149,7 @@ def serving(
     Raises:
       NotStarted: it does not start.
     """
-    port = _free_port()
+    port = ports.free()
     log = log_of(directory)
     with open(log, "ab") as output:
         process = subprocess.Popen(
@@ -198,7 +162,7 @@ def serving(
     server = Server(directory, port, process, any("--tls_key" in each for each in options))
     try:
         deadline = time.monotonic() + 30
-        while not settings.listens(_HOST, port):
+        while not ports.listens(_HOST, port):
             if process.poll() is not None or time.monotonic() > deadline:
                 raise NotStarted(f"the server does not start: {log.read_text()[-2000:]}")
             time.sleep(0.05)
