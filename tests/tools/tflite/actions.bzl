@@ -81,3 +81,14 @@ toco_test = analysistest.make(
         "inputs": attr.string_list(doc = "Every input but the tool, below the bin directory.", mandatory = True),
     },
 )
+
+def _written_test_impl(ctx):
+    env = analysistest.begin(ctx)
+    content = _with_mnemonic(env, "FileWrite").content
+    asserts.equals(env, ctx.attr.lines, content.splitlines())
+    return analysistest.end(env)
+
+written_test = analysistest.make(
+    _written_test_impl,
+    attrs = {"lines": attr.string_list(doc = "Every line of the one file that the target writes.", mandatory = True)},
+)

@@ -13,7 +13,7 @@ load(
 # The tests look behind the public rules.
 # buildifier: disable=bzl-visibility
 load("//tools/tflite/private:seeded_ssd_checkpoint.bzl", "seeded_ssd_checkpoint")
-load(":actions.bzl", "rule_action_test", "toco_test")
+load(":actions.bzl", "rule_action_test", "toco_test", "written_test")
 
 # A target under test is analyzed only: its files are empty.
 _MANUAL = ["manual"]
@@ -133,15 +133,18 @@ model {
         name = "toco_float_action_test",
         size = "small",
         flags = [
+            "--flagfile={}float.recipe.flags".format(output),
             "--graph_def_file={}graph.pb".format(output),
             "--output_file={}float.raw.tflite".format(output),
-            "--input_arrays='a'",
-            "--input_shapes='1,2'",
-            "--output_arrays='x'",
-            "--inference_type='FLOAT'",
         ],
-        inputs = [package + "graph.pb"],
+        inputs = [package + "float.recipe.flags", package + "graph.pb"],
         target_under_test = ":float.raw",
+    )
+    written_test(
+        name = "float_flags_action_test",
+        size = "small",
+        lines = ["--input_arrays=a", "--input_shapes=1,2", "--output_arrays=x", "--inference_type=FLOAT"],
+        target_under_test = ":float.recipe",
     )
     rule_action_test(
         name = "canonical_tflite_action_test",
@@ -167,23 +170,20 @@ model {
         std_dev_values = [128, 127],
         tags = _MANUAL,
     )
-    toco_test(
-        name = "toco_quantized_action_test",
+    written_test(
+        name = "quantized_flags_action_test",
         size = "small",
-        flags = [
-            "--graph_def_file={}graph_with_ranges.pb".format(output),
-            "--output_file={}quantized.raw.tflite".format(output),
-            "--input_arrays='a,b'",
-            "--input_shapes='1,2:3'",
-            "--output_arrays='x,x:1'",
-            "--inference_type='QUANTIZED_UINT8'",
-            "--mean_values='128,127.5'",
-            "--std_dev_values='128,127'",
+        lines = [
+            "--input_arrays=a,b",
+            "--input_shapes=1,2:3",
+            "--output_arrays=x,x:1",
+            "--inference_type=QUANTIZED_UINT8",
+            "--mean_values=128,127.5",
+            "--std_dev_values=128,127",
             "--allow_custom_ops",
             "--change_concat_input_ranges",
         ],
-        inputs = [package + "graph_with_ranges.pb"],
-        target_under_test = ":quantized.raw",
+        target_under_test = ":quantized.recipe",
     )
     rule_action_test(
         name = "check_tflite_action_test",
@@ -235,11 +235,25 @@ model {
     rule_action_test(
         name = "mlir_action_test",
         size = "small",
-        inputs = [package + file for file in ["dataset.npz", "full_integer.raw.flags", "graph.pb"]],
+        inputs = [package + file for file in ["dataset.npz", "full_integer.recipe.flags", "graph.pb"]],
         mnemonic = "MlirConvert",
         outputs = [output + "full_integer.raw.tflite"],
         target_under_test = ":full_integer.raw",
         tool = "tools/steps/convert/mlir_2.15.1",
+    )
+    written_test(
+        name = "full_integer_flags_action_test",
+        size = "small",
+        lines = [
+            "--input_arrays=a,b",
+            "--input_shapes=1,2:3",
+            "--output_arrays=x",
+            "--optimizations=DEFAULT",
+            "--supported_ops=TFLITE_BUILTINS",
+            "--inference_input_type=UINT8",
+            "--inference_output_type=FLOAT",
+        ],
+        target_under_test = ":full_integer.recipe",
     )
 
     native.test_suite(
@@ -248,12 +262,14 @@ model {
             "canonical_tflite",
             "check_tflite",
             "export",
+            "float_flags",
+            "full_integer_flags",
             "mlir",
             "pipeline_config",
+            "quantized_flags",
             "report",
             "seed_checkpoint",
             "thresholds",
             "toco_float",
-            "toco_quantized",
         ]],
     )

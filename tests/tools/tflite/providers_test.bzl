@@ -132,7 +132,7 @@ def _check_provenance_request(env, version):
     asserts.equals(env, [], [path for path in sources if path not in request["sources"]])
     steps = {step["label"].partition(":")[2]: step for step in request["steps"]}
     asserts.equals(env, ["a"], steps["weighed.recipe"]["attributes"]["input_arrays"])
-    asserts.true(env, "--input_shapes='1,2'" in steps["weighed.raw"]["attributes"]["cmd"])
+    asserts.true(env, "--flagfile=$(execpath :weighed.recipe)" in steps["weighed.raw"]["attributes"]["cmd"])
     asserts.equals(env, version, request["tensorflow_version"])
 
 def _tflite_test_impl(ctx):

@@ -1,6 +1,6 @@
 """Converts a model once more, in an environment that should not matter, and compares the files.
 
-The test behind `NAME.reproducibility_test`. What is behind `--` are the converter's own flags.
+The test behind `NAME.reproducibility_test`.
 """
 
 import hashlib
@@ -20,7 +20,9 @@ _CANONICALIZE = flags.DEFINE_string(
     "canonicalize", None, "The program that writes the canonical form.", required=True
 )
 _GRAPH = flags.DEFINE_string("graph", None, "The frozen graph.", required=True)
-_FLAGS_FILE = flags.DEFINE_string("flags_file", None, "A file with the converter's flags.")
+_FLAGS_FILE = flags.DEFINE_string(
+    "flags_file", None, "A file with the converter's own flags.", required=True
+)
 _REPRESENTATIVE_DATASET = flags.DEFINE_string(
     "representative_dataset", None, "What the converter measures ranges on."
 )
@@ -85,6 +87,7 @@ def description(model: bytes) -> str:
 
 
 def main(argv: Sequence[str]) -> None:
+    del argv
     expected = cli.read_file(_MODEL.value, "model")
     with tempfile.TemporaryDirectory(prefix="a-longer-name-") as name:
         directory = pathlib.Path(name)
@@ -94,7 +97,6 @@ def main(argv: Sequence[str]) -> None:
                 os.path.abspath(_CONVERTER.value),
                 *input_flags(),
                 f"--output_file={raw}",
-                *argv[1:],
             ],
             directory,
         )
@@ -118,4 +120,4 @@ def main(argv: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    cli.run(main, positional=None)
+    cli.run(main)

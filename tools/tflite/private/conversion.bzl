@@ -8,6 +8,9 @@ ConversionInfo = provider(
         "flags": "File: the converter's flags, but for the files, one a line.",
         "representative_dataset": "File: inputs to measure ranges on, or None.",
         "benchmark_only": "bool: whether the model is there to be timed, not to be right.",
+        "integer": "bool: whether every operator has to compute in integers, but for `float_operators`.",
+        "float_operators": "list of strings: operators that may compute in floating point nevertheless.",
+        "minimum_operators": "int: with fewer operators the export was broken.",
     },
 )
 
@@ -15,6 +18,39 @@ _CONVERTERS = {
     "mlir": "the MLIR converter",
     "toco": "TOCO",
 }
+
+def converter_flags(recipe, graph):
+    """Spells a recipe as its converter's flags, but for the files.
+
+    Args:
+      recipe: the attributes of a `recipe`.
+      graph: the FrozenGraphInfo of its graph.
+
+    Returns:
+      A list of strings, each a flag with its value.
+    """
+    values = [
+        ("input_arrays", ",".join(recipe.input_arrays)),
+        ("input_shapes", ":".join(recipe.input_shapes)),
+        ("output_arrays", ",".join(recipe.output_arrays)),
+    ]
+    if recipe.converter == "mlir":
+        # A graph that was trained for quantization has its ranges; DEFAULT makes the converter use them.
+        optimizations = ["DEFAULT"] if graph.checkpoint.quantization_aware else recipe.optimizations
+        values += [("optimizations", value) for value in optimizations]
+        values += [(name, value) for name in ["supported_ops", "supported_types"] for value in getattr(recipe, name)]
+        names = ["inference_input_type", "inference_output_type"]
+        values += [(name, getattr(recipe, name)) for name in names] + [("preprocessing", graph.preprocessing)]
+    else:
+        values.append(("inference_type", recipe.inference_type))
+        names = ["mean_values", "std_dev_values", "default_ranges"]
+        values += [(name, ",".join(getattr(recipe, name))) for name in names]
+    switches = ["allow_custom_ops", "change_concat_input_ranges"]
+    return ["--{}={}".format(name, value) for name, value in values if value] + [
+        "--" + name
+        for name in switches
+        if getattr(recipe, name)
+    ]
 
 def description(conversion, tensorflow):
     """Returns the description of what a conversion makes.

@@ -1,5 +1,6 @@
 """Whether a conversion's recipe makes sense."""
 
+load(":conversion.bzl", "ConversionInfo", "converter_flags")
 load(":errors.bzl", "fail_attribute")
 load(":labels.bzl", "label_text")
 load(":numbers.bzl", "parse_number")
@@ -253,36 +254,92 @@ def _recipe_impl(ctx):
     _check_input_stats(ctx, graph)
     _check_custom_ops(ctx)
     _check_post_training(ctx, graph)
-    return []
+    dataset = ctx.attr.representative_dataset
+    flags = ctx.actions.declare_file(ctx.label.name + ".flags")
+    ctx.actions.write(flags, "".join([flag + "\n" for flag in converter_flags(ctx.attr, graph)]))
+    return [
+        DefaultInfo(files = depset([flags]), runfiles = ctx.runfiles(files = [flags])),
+        ConversionInfo(
+            graph = graph,
+            converter = ctx.attr.converter,
+            flags = flags,
+            representative_dataset = dataset[RepresentativeDatasetInfo].samples if dataset else None,
+            benchmark_only = ctx.attr.benchmark_only,
+            integer = bool(ctx.attr.inference_type == "QUANTIZED_UINT8" or dataset or
+                           ctx.attr.converter == "mlir" and graph.checkpoint.quantization_aware),
+            float_operators = ctx.attr.float_operators,
+            minimum_operators = ctx.attr.minimum_operators,
+        ),
+    ]
 
 RECIPE_ATTRS = {
-    "converter": attr.string(doc = "As for `tflite_model`.", mandatory = True),
-    "graph": attr.label(doc = "As for `tflite_model`.", mandatory = True, providers = [FrozenGraphInfo]),
-    "input_arrays": attr.string_list(doc = "As for `tflite_model`.", mandatory = True),
-    "input_shapes": attr.string_list(doc = "As for `tflite_model`.", mandatory = True),
-    "output_arrays": attr.string_list(doc = "As for `tflite_model`.", mandatory = True),
-    "inference_type": attr.string(doc = "As for `tflite_model`.", mandatory = True),
+    "converter": attr.string(doc = "`toco`, TensorFlow's converter before MLIR, or `mlir`.", default = "toco"),
+    "graph": attr.label(doc = "The frozen graph.", mandatory = True, providers = [FrozenGraphInfo]),
+    "input_arrays": attr.string_list(doc = "The inputs' names.", mandatory = True),
+    "input_shapes": attr.string_list(doc = "The inputs' shapes, each like `1,320,320,3`.", mandatory = True),
+    "output_arrays": attr.string_list(
+        doc = "The outputs' names, in the order that the model shall give them.",
+        mandatory = True,
+    ),
+    "inference_type": attr.string(
+        doc = "TOCO: `FLOAT`, or `QUANTIZED_UINT8` for a graph that was trained for quantization.",
+        default = _ONLY_TOCO["inference_type"],
+    ),
     # Starlark has floating-point numbers, attributes have not: these three are their text.
-    "mean_values": attr.string_list(doc = "As for `tflite_model`."),
-    "std_dev_values": attr.string_list(doc = "As for `tflite_model`."),
-    "default_ranges": attr.string_list(doc = "As for `tflite_model`."),
-    "benchmark_only": attr.bool(doc = "As for `tflite_model`."),
-    "allow_custom_ops": attr.bool(doc = "As for `tflite_model`."),
-    "change_concat_input_ranges": attr.bool(doc = "As for `tflite_model`."),
-    "optimizations": attr.string_list(doc = "As for `tflite_model`."),
-    "supported_ops": attr.string_list(doc = "As for `tflite_model`."),
-    "supported_types": attr.string_list(doc = "As for `tflite_model`."),
-    "representative_dataset": attr.label(doc = "As for `tflite_model`.", providers = [RepresentativeDatasetInfo]),
-    "inference_input_type": attr.string(doc = "As for `tflite_model`.", mandatory = True),
-    "inference_output_type": attr.string(doc = "As for `tflite_model`.", mandatory = True),
-    "minimum_operators": attr.int(doc = "As for `tflite_model`.", mandatory = True),
-    "float_operators": attr.string_list(doc = "As for `tflite_model`."),
+    "mean_values": attr.string_list(
+        doc = "TOCO: for each quantized input, the stored uint8 that means 0.0 (its zero point).",
+    ),
+    "std_dev_values": attr.string_list(
+        doc = "TOCO: for each quantized input, how many stored steps make 1.0 (1 / its scale).",
+    ),
+    "default_ranges": attr.string_list(
+        doc = "TOCO: the least and largest value of every array without a range; with `benchmark_only`.",
+    ),
+    "benchmark_only": attr.bool(
+        doc = "Declares that the model is there to be timed, not to be right. Its description says so.",
+    ),
+    "change_concat_input_ranges": attr.bool(
+        doc = "TOCO: whether all inputs of a quantized concatenation get one range.",
+    ),
+    "allow_custom_ops": attr.bool(
+        doc = "Whether ops that TensorFlow Lite does not define, as TFLite_Detection_PostProcess, stay.",
+    ),
+    "optimizations": attr.string_list(
+        doc = "MLIR: `[\"DEFAULT\"]` for post-training quantization: of the weights alone (dynamic range), or of " +
+              "everything with a `representative_dataset`. Not for a graph that was trained for quantization.",
+    ),
+    "supported_ops": attr.string_list(
+        doc = "MLIR: some of `TFLITE_BUILTINS`, `TFLITE_BUILTINS_INT8`, `SELECT_TF_OPS`.",
+        default = _ONLY_MLIR["supported_ops"],
+    ),
+    "supported_types": attr.string_list(doc = "MLIR: `[\"float16\"]` keeps weights as that."),
+    "representative_dataset": attr.label(
+        doc = "MLIR: inputs to measure ranges on, as a `photograph_dataset`.",
+        providers = [RepresentativeDatasetInfo],
+    ),
+    "inference_input_type": attr.string(
+        doc = "MLIR: `FLOAT`, `INT8` or `UINT8`, of the inputs of a full-integer model.",
+        default = _ONLY_MLIR["inference_input_type"],
+    ),
+    "inference_output_type": attr.string(
+        doc = "MLIR: the same of its outputs.",
+        default = _ONLY_MLIR["inference_output_type"],
+    ),
+    "minimum_operators": attr.int(
+        doc = "With fewer operators the build fails: the export was broken.",
+        default = 10,
+    ),
+    "float_operators": attr.string_list(
+        doc = "Operators, as `SOFTMAX`, that may compute in floating point in a full-integer model.",
+    ),
 }
 
 recipe = rule(
     implementation = _recipe_impl,
-    doc = """Stops the analysis of all that depends on it at what no converter could make sense of. Makes no file.
+    doc = """How a frozen graph is converted. Stops the analysis of all that depends on it at what no converter could
+make sense of; makes `NAME.flags`, the converter's flags but for the files.
 
 A target of its own because a genrule cannot look at its own flags.""",
     attrs = RECIPE_ATTRS,
+    provides = [ConversionInfo],
 )

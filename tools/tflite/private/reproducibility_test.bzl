@@ -2,7 +2,7 @@
 
 load("@rules_python//python:defs.bzl", "py_test")
 
-def reproducibility_test(name, model, graph, converter, toco_flags, representative_dataset, **kwargs):
+def reproducibility_test(name, model, graph, converter, recipe, representative_dataset, **kwargs):
     """Converts a model again under another environment and expects the same file.
 
     Tagged `manual`: `bazel test //...` runs those that a suite names (`CONVERTED_AGAIN` in models/BUILD), and
@@ -13,24 +13,15 @@ def reproducibility_test(name, model, graph, converter, toco_flags, representati
       model: the label of the .tflite.
       graph: the label of its frozen graph.
       converter: "toco" or "mlir".
-      toco_flags: TOCO's flags, but for the files; the MLIR converter's come from `NAME.raw`.
+      recipe: the label of its `recipe`, whose file has the converter's flags.
       representative_dataset: the label of what ranges are measured on, or None.
       **kwargs: attributes that every rule has.
     """
     tags = kwargs.pop("tags", [])
     program = str(Label("//tools/tensorflow:" + converter))
-    inputs = {"graph": graph}
+    inputs = {"graph": graph, "flags_file": recipe}
     if representative_dataset:
         inputs["representative_dataset"] = representative_dataset
-    if converter == "mlir":
-        inputs["flags_file"] = name + ".flags"
-        native.filegroup(
-            name = name + ".flags",
-            testonly = True,
-            srcs = [model + ".raw"],
-            output_group = "flags",
-            tags = tags,
-        )
     canonicalize = str(Label("//tools/steps/canonicalize:canonicalize_tflite"))
     py_test(
         name = name,
@@ -40,7 +31,7 @@ def reproducibility_test(name, model, graph, converter, toco_flags, representati
             "--converter=$(rootpath {})".format(program),
             "--canonicalize=$(rootpath {})".format(canonicalize),
             "--model=$(rootpath {})".format(model),
-        ] + ["--{}=$(rootpath {})".format(flag, file) for flag, file in inputs.items()] + ["--"] + toco_flags,
+        ] + ["--{}=$(rootpath {})".format(flag, file) for flag, file in inputs.items()],
         data = [canonicalize, model, program] + inputs.values(),
         main = "reconvert.py",
         python_version = "PY3",
