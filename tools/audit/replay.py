@@ -9,7 +9,7 @@ import pathlib
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from tools.audit.surroundings import Inside
 from tools.lib.bazel import client, findings
@@ -142,6 +142,19 @@ def diagnose(
     return Diagnosis(" and ".join(causes), tuple(tried))
 
 
+def outermost(paths: Iterable[str]) -> list[str]:
+    """Returns the paths that lie below none of the others, each once, in order.
+
+    A log lists the files of a folder to which the runfiles have one link.
+    """
+    known = dict.fromkeys(paths)
+    return [
+        path
+        for path in known
+        if not any(str(parent) in known for parent in pathlib.PurePosixPath(path).parents)
+    ]
+
+
 class Replay:
     """Reruns of one action.
 
@@ -194,7 +207,7 @@ class Replay:
 
     def _stage(self, root: pathlib.Path, inside: Inside) -> None:
         perturbed = False
-        inputs = dict.fromkeys([*self._action.inputs, *self._runfiles()])
+        inputs = outermost([*self._action.inputs, *self._runfiles()])
         if self._helpers:
             # What no link leads to is closed to a program in an action.
             (root / "audit").symlink_to(self._helpers)

@@ -73,6 +73,12 @@ class DiagnoseTest(absltest.TestCase):
         self.assertEqual([tried.result for tried in found.tried], ["not run: its input is gone"])
 
 
+class OutermostTest(absltest.TestCase):
+    def test_a_folder_has_what_lies_in_it(self):
+        paths = ["b/site/x.py", "a", "b/site", "b/sites", "b/site/y/z", "a"]
+        self.assertEqual(replay.outermost(paths), ["a", "b/site", "b/sites"])
+
+
 class LauncherTest(absltest.TestCase):
     def test_the_launcher_has_the_places_where_a_rerun_changes_it(self):
         text = pathlib.Path(sys.argv[1]).read_text(encoding="utf-8")
