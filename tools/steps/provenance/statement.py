@@ -8,11 +8,9 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tools.lib.identity.statement import BUILD_TYPE, PREDICATE_TYPE, STATEMENT_TYPE
 from tools.steps.provenance.materials import Material
 
-STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
-PREDICATE_TYPE = "https://slsa.dev/provenance/v1"
-BUILD_TYPE = "urn:reproducible-tflite:build:tflite-model:v1"
 BUILDER_ID = "urn:reproducible-tflite:builder:bazel:v1"
 
 
