@@ -18,8 +18,6 @@ from tools.lib.tflite_file.model import Model, Operator, Quantization, Subgraph,
 # Of the form; a change that a reader could stumble over raises it.
 VERSION = 1
 
-# What the canonical writer's descriptions start with (CheckpointInfo.description).
-_WEIGHTS = {"seeded weights (synthetic": "seeded", "released weights: ": "released"}
 _FLOAT32 = np.finfo(np.float32)
 _FLOATING = frozenset({"BFLOAT16", "FLOAT16", "FLOAT32", "FLOAT64"})
 # Longer lines are broken up, but for lists of numbers.
@@ -249,11 +247,6 @@ def arithmetic(model: Model) -> str:
     return "float16" if "FLOAT16" in weights else "float"
 
 
-def weights_kind(description: str) -> str | None:
-    """Returns "seeded" or "released" as a description says it; None for another writer's."""
-    return next((kind for start, kind in _WEIGHTS.items() if description.startswith(start)), None)
-
-
 def _totals(model: Model, subgraphs: Sequence[_Json], unread: Mapping[str, int]) -> _Json:
     operators = [operator for graph in subgraphs for operator in graph["operators"]]
 
@@ -296,7 +289,11 @@ def _signatures(model: Model) -> list[_Json]:
 
 
 def build(
-    model: Model, content: bytes, name: str, facts: Mapping[str, Any] | None = None
+    model: Model,
+    content: bytes,
+    name: str,
+    facts: Mapping[str, Any] | None = None,
+    weights: str | None = None,
 ) -> dict[str, Any]:
     """Returns the report that report.schema.json describes.
 
@@ -305,6 +302,7 @@ def build(
       content: the file.
       name: the file's name, without its folder.
       facts: what the build knows of how the file was made; None for a file by itself.
+      weights: of a file by itself, the kind of its weights; None for a foreign one.
     """
     constants = _Constants()
     subgraphs = [_subgraph(graph, constants) for graph in model.subgraphs]
@@ -318,7 +316,7 @@ def build(
         "size": model.size,
         "sha256": hashlib.sha256(content).hexdigest(),
         "description": model.description,
-        "weights": weights_kind(model.description),
+        "weights": weights if facts is None else facts["weights"],
         "arithmetic": arithmetic(model),
         "schema_version": model.version,
         "minimum_runtime": model.minimum_runtime,
