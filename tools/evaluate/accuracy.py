@@ -19,10 +19,11 @@ from absl import flags
 
 from tools.evaluate import measured, sets
 from tools.lib.cli import cli
+from tools.lib.identity import identity
 from tools.lib.interpreter import model_argument
 
 _MODEL = flags.DEFINE_string("model", None, "The .tflite.")
-_NAME = flags.DEFINE_string("name", None, "The model's name in the table.")
+_IDENTITY = flags.DEFINE_string("identity", None, "What it is, as its target writes it.")
 _EXPECTED = flags.DEFINE_string("expected", None, "The table, accuracy.json.")
 _DATASET = flags.DEFINE_string("dataset", None, "The folder of the set (--test_arg=--dataset=...).")
 
@@ -83,16 +84,17 @@ def judge(name: str, expected: Mapping[str, Any], result: measured.Measured) -> 
 def main(argv: Sequence[str]) -> None:
     """Refuses what has no accuracy; measures the rest and judges it."""
     del argv
-    name = _NAME.value
+    known = identity.read(_IDENTITY.value)
+    name = known.name
     expected = row(
         measured.read_json(_EXPECTED.value, "table of accuracies"), name, _EXPECTED.value
     )
-    model = model_argument.runnable(model_argument.of_file(_MODEL.value, name))
-    if model.weights != "released":
+    if known.weights != identity.RELEASED:
         raise cli.UserError(
-            f"{name}: seeded weights are not trained, so they have no accuracy; add"
+            f"{name}: {known.weights} weights are not trained, so they have no accuracy; add"
             " --config=released."
         )
+    model = model_argument.runnable(model_argument.of_file(_MODEL.value, name, known))
     if not _DATASET.value:
         raise cli.UserError(
             f"{name}: {expected['dataset']} is needed; add --test_arg=--dataset=FOLDER."
@@ -107,5 +109,5 @@ def main(argv: Sequence[str]) -> None:
 
 if __name__ == "__main__":
     # Not above: the tests of this module have a command line of their own.
-    flags.mark_flags_as_required(["model", "name", "expected"])
+    flags.mark_flags_as_required(["expected", "identity", "model"])
     cli.run(main)
