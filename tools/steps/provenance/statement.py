@@ -1,7 +1,7 @@
 """A model's provenance: an in-toto Statement v1 whose predicate is SLSA provenance v1.
 
 https://github.com/in-toto/attestation/blob/main/spec/v1/statement.md and
-https://slsa.dev/spec/v1.0/provenance; README.md beside this file says what each field holds here.
+https://slsa.dev/spec/v1.0/provenance; tools/provenance/README.md says what each field holds here.
 """
 
 import json
