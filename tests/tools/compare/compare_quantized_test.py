@@ -9,8 +9,8 @@ from xml.etree import ElementTree
 from absl.testing import absltest, flagsaver, parameterized
 from PIL import Image
 
-from tests.tools.compare import siblings
 from tests.tools.lib.identity import statements
+from tests.tools.lib.quantization_error import siblings
 from tests.tools.lib.tflite_file import models
 from tests.tools.steps.export import program
 from tools.compare import compare_quantized, layer_errors, plot

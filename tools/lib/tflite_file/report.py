@@ -13,13 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from tools.lib.tflite_file.model import Model, Operator, Quantization, Subgraph, Tensor
+from tools.lib.tflite_file.model import FLOATING, Model, Operator, Quantization, Subgraph, Tensor
 
 # Of the form; a change that a reader could stumble over raises it.
 VERSION = 1
 
 _FLOAT32 = np.finfo(np.float32)
-_FLOATING = frozenset({"BFLOAT16", "FLOAT16", "FLOAT32", "FLOAT64"})
 # Longer lines are broken up, but for lists of numbers.
 _LINE = 100
 
@@ -94,7 +93,7 @@ def is_quantized(tensor: Tensor) -> bool:
     """Whether a tensor's integers stand for real numbers."""
     found = tensor.quantization
     return (
-        tensor.dtype not in _FLOATING
+        tensor.dtype not in FLOATING
         and found is not None
         and (found.scale.size > 0 or found.details is not None)
     )
@@ -102,7 +101,7 @@ def is_quantized(tensor: Tensor) -> bool:
 
 def is_parameter(tensor: Tensor) -> bool:
     """Whether a tensor is a constant that stands for real numbers: a weight, a bias, an anchor."""
-    return tensor.data.size > 0 and (tensor.dtype in _FLOATING or is_quantized(tensor))
+    return tensor.data.size > 0 and (tensor.dtype in FLOATING or is_quantized(tensor))
 
 
 def _elements(tensor: Tensor) -> int:
@@ -235,7 +234,7 @@ def arithmetic(model: Model) -> str:
                     tensor = graph.tensors[index]
                     if is_quantized(tensor):
                         computed.add("integer")
-                    elif tensor.dtype in _FLOATING:
+                    elif tensor.dtype in FLOATING:
                         computed.add("float")
         for tensor in graph.tensors:
             if is_parameter(tensor):
