@@ -5,7 +5,7 @@
 MobileBERT needs --test_arg=--vocabulary=/data/vocab.txt too. A test is not run where a person
 stands, so paths begin with a slash.
 
-The figures stand in `models/FAMILY/accuracy.json`: for each model the task and metric of
+The figures stand in `models/accuracies.bzl`: for each model the task and metric of
 //tools/evaluate, the value, how far a measured one may be from it, the set with its number of
 samples, and the source. A figure is one of a whole set, so a part of it is refused.
 """
@@ -24,7 +24,7 @@ from tools.lib.interpreter import model_argument
 
 _MODEL = flags.DEFINE_string("model", None, "The .tflite.")
 _IDENTITY = flags.DEFINE_string("identity", None, "What it is, as its target writes it.")
-_EXPECTED = flags.DEFINE_string("expected", None, "The table, accuracy.json.")
+_EXPECTED = flags.DEFINE_string("expected", None, "The table, as JSON.")
 _DATASET = flags.DEFINE_string("dataset", None, "The folder of the set (--test_arg=--dataset=...).")
 
 _FIELDS = {
@@ -42,7 +42,7 @@ def row(table: Any, name: str, source: str) -> Mapping[str, Any]:
     """Returns what is published of a model.
 
     Args:
-      table: an accuracy.json, read.
+      table: what is published, by the models' names.
       name: the model's.
       source: the table's name, for messages.
 

@@ -13,7 +13,7 @@ def accuracy_test(name, model, expected, **kwargs):
     Args:
       name: the test's name, `NAME.accuracy_test`.
       model: the label of the .tflite, a `tflite_model`.
-      expected: the label of the family's `accuracy.json`, which has a row of the model's own name.
+      expected: the label of a JSON file like `//models:accuracies.json`, which has a row of the model's own name.
       **kwargs: attributes that every rule has.
     """
 
