@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from tools.lib.cli import cli
-from tools.lib.identity.identity import Identity
 from tools.lib.lock import stability
 from tools.lib.tflite_file import reader
 
@@ -19,13 +18,13 @@ _HEADER = "Written by: bazel run //tools/audit:update_lock"
 
 
 @dataclasses.dataclass(frozen=True, order=True)
-class Key:
-    """The part of a model's identity that decides which row is its own.
+class Identity:
+    """What decides which row is a model's.
 
     Attributes:
-      name: as `Identity.name`.
-      weights: as `Identity.weights`.
-      tensorflow: as `Identity.tensorflow`.
+      name: the model's name, as in `mobiledet_qat`.
+      weights: `seeded` or `released`.
+      tensorflow: the version that converted, as in `2.15.1`.
     """
 
     name: str
@@ -54,7 +53,7 @@ class Row:
     minimum_runtime: str | None
 
 
-Lock = dict[Key, Row]
+Lock = dict[Identity, Row]
 
 
 def row(model: bytes, raw: bytes, tensorflow: str) -> Row:
@@ -77,9 +76,16 @@ def row(model: bytes, raw: bytes, tensorflow: str) -> Row:
     )
 
 
-def key(identity: Identity) -> Key:
-    """Returns where the row of a model stands."""
-    return Key(identity.name, identity.weights, identity.tensorflow)
+def identity(content: bytes, path: str) -> Identity:
+    """Reads the file that a `tflite_model` writes beside its model (output group `identity`).
+
+    Raises:
+      cli.UserError: it is another file.
+    """
+    try:
+        return Identity(**json.loads(content))
+    except (TypeError, ValueError) as error:
+        raise cli.UserError(f"{path}: not a model's identity: {cli.first_line(error)}.") from error
 
 
 def parse(content: bytes, path: str) -> Lock:
@@ -93,7 +99,7 @@ def parse(content: bytes, path: str) -> Lock:
         for name, kinds in json.loads(content)["models"].items():
             for weights, versions in kinds.items():
                 for version, fields in versions.items():
-                    lock[Key(name, weights, version)] = Row(**fields)
+                    lock[Identity(name, weights, version)] = Row(**fields)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise cli.UserError(
             f"{path}: not a lock of models: {cli.first_line(error)}; restore it with git."
@@ -101,12 +107,12 @@ def parse(content: bytes, path: str) -> Lock:
     return lock
 
 
-def text(lock: Mapping[Key, Row]) -> str:
+def text(lock: Mapping[Identity, Row]) -> str:
     """Returns a lock as text, rows in order, a field a line, for reviews to show what changed."""
     models: dict[str, Any] = {}
-    for place, value in sorted(lock.items()):
-        kinds = models.setdefault(place.name, {})
-        kinds.setdefault(place.weights, {})[place.tensorflow] = dataclasses.asdict(value)
+    for key, value in sorted(lock.items()):
+        kinds = models.setdefault(key.name, {})
+        kinds.setdefault(key.weights, {})[key.tensorflow] = dataclasses.asdict(value)
     return json.dumps({"": _HEADER, "models": models}, indent=2) + "\n"
 
 
