@@ -23,7 +23,7 @@ def _check_inputs(env, action, tool, expected):
     asserts.equals(env, sorted(expected), sorted([path for path in inputs if path not in [tool] + main_modules]))
 
 def _joined(arguments):
-    """A string that has that of some arguments in it where they follow one another among these."""
+    """Joins arguments with a separator at both ends, so that no part of an argument is taken for a whole one."""
     return "\0".join([""] + arguments + [""])
 
 def _rule_action_test_impl(ctx):

@@ -32,7 +32,7 @@ _ONLY_MLIR = {
     "inference_output_type": "FLOAT",
 }
 
-# A quote, a comma or a space is a sign of several names in one item; a genrule expands what follows a dollar.
+# A quote, a comma or a space is a sign of several names in one item, a dollar of a variable that nothing here expands.
 _NOT_IN_NAMES = ["'", "\"", ",", "$"]
 
 # How far a quantized input's mean and standard deviation, which are whole numbers as a rule, may be from the

@@ -107,7 +107,8 @@ def tflite_model(
     (TOCO's own order differs from run to run), and for INT8 inputs and outputs, which have the graph's names; `graph`, the frozen graph;
     `identity`, a JSON object with the model's name, weights and TensorFlow;
     `provenance`, also as `NAME.provenance`, what the model was made from: an in-toto statement and an ML-BOM;
-    `report`, also as `NAME.report`, what is in it, as tools/lib/tflite_file/report.schema.json says. `NAME.recipe` checks the recipe;
+    `report`, also as `NAME.report`, what is in it, as tools/lib/tflite_file/report.schema.json says. `NAME.recipe` checks the recipe
+    and writes the converter's flags;
     `NAME.card` is a page about it for people;
     `NAME.raw` converts, for TOCO as a genrule; `NAME.reproducibility_test` converts again under another
     environment and expects the same file; below `models/`, `NAME.golden_test` expects the digests of

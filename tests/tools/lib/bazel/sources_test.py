@@ -8,27 +8,21 @@ from tools.lib.bazel import sources
 from tools.lib.cli import cli
 
 
-def _write(path: pathlib.Path, content: str = "") -> pathlib.Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(content)
-    return path
-
-
 class SourcesTest(absltest.TestCase):
     def setUp(self):
         super().setUp()
-        self.folder = pathlib.Path(self.create_tempdir().full_path)
-        _write(self.folder / "a" / "run", "x").chmod(0o755)
+        folder = self.create_tempdir()
+        for name in ("a/run", ".git/index", "inside/.git/index", "user.bazelrc"):
+            folder.create_file(name)
+        self.folder = pathlib.Path(folder.full_path)
+        (self.folder / "a" / "run").chmod(0o755)
         (self.folder / "a" / "link").symlink_to("nowhere")
-        _write(self.folder / ".git" / "index")
-        _write(self.folder / "inside" / ".git" / "index")
-        _write(self.folder / "user.bazelrc")
 
     def _git(self, script: str) -> None:
         """Puts a program in git's place."""
-        program = _write(pathlib.Path(self.create_tempdir().full_path) / "git", script)
-        program.chmod(0o755)
-        self.enter_context(mock.patch.dict(os.environ, PATH=str(program.parent)))
+        folder = self.create_tempdir()
+        os.chmod(folder.create_file("git", content=script).full_path, 0o755)
+        self.enter_context(mock.patch.dict(os.environ, PATH=folder.full_path))
 
     def test_what_git_lists_and_is_there_is_copied(self):
         self._git("#!/bin/sh\nprintf 'a/run\\0a/link\\0removed\\0inside/\\0a/run\\0'\n")
