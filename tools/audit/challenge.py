@@ -21,6 +21,8 @@ from rich.console import Console
 from tools.audit import published
 from tools.lib.bazel import building
 from tools.lib.cli import cli
+from tools.lib.identity import identity, statement
+from tools.lib.identity.identity import Identity
 from tools.lib.meaning import comparison, files, terminal
 from tools.lib.tflite_file import reader
 
@@ -47,7 +49,7 @@ class Ours:
     Attributes:
       name: what it is called.
       content: the whole of it.
-      synthetic: whether its weights are seeded, so that no published file can equal it.
+      synthetic: whether its weights are known to be seeded, so that no published file can equal it.
     """
 
     name: str
@@ -55,10 +57,14 @@ class Ours:
     synthetic: bool
 
 
-def _ours(path: str, name: str) -> Ours:
-    content = files.read(path, ".tflite")
-    description = reader.read(content, name).description
-    return Ours(name, content, description.startswith("seeded weights"))
+def _read(path: str, what: str, name: str) -> bytes:
+    content = files.read(path, what)
+    reader.read(content, name)
+    return content
+
+
+def _ours(name: str, content: bytes, known: Identity | None) -> Ours:
+    return Ours(name, content, known is not None and known.weights == identity.SEEDED)
 
 
 def is_label(target: str) -> bool:
@@ -77,8 +83,9 @@ def find(target: str, options: Sequence[str]) -> list[Ours]:
       cli.UserError: it cannot be built or read, or is no model.
     """
     if not is_label(target):
-        return [_ours(target, target)]
-    built = building.build(target, options, groups=["raw"])
+        content = _read(target, ".tflite", target)
+        return [_ours(target, content, statement.beside(cli.callers_path(target), content))]
+    built = building.build(target, options, groups=[identity.GROUP, "raw"])
     paths = {
         group: [path for path in built.files.get(group, ()) if path.endswith(".tflite")]
         for group in ("default", "raw")
@@ -87,14 +94,12 @@ def find(target: str, options: Sequence[str]) -> list[Ours]:
         raise cli.UserError(
             f"{target}: makes {len(paths['default'])} .tflite files; give a target that makes one."
         )
-    shipped = _ours(paths["default"][0], target)
-    # Only the shipped file says in its description what its weights are.
+    known = identity.of_target(built.files)
+    names = {"default": target, "raw": f"{target} as converted"}
     return [
-        shipped,
-        *(
-            dataclasses.replace(_ours(path, f"{target} as converted"), synthetic=shipped.synthetic)
-            for path in paths["raw"]
-        ),
+        _ours(names[group], _read(path, ".tflite", names[group]), known)
+        for group, members in paths.items()
+        for path in members
     ]
 
 
@@ -123,12 +128,6 @@ def check_label(target: str) -> None:
     models = building.models([target])
     if len(models) != 1:
         raise cli.UserError(f"{target}: these are {len(models)} models; give the label of one.")
-
-
-def _read_published(path: str) -> bytes:
-    content = files.read(path, "published .tflite")
-    reader.read(content, path)
-    return content
 
 
 def _challenge(
@@ -212,7 +211,7 @@ def main(argv: Sequence[str]) -> None:
     *paths, target = operands
     rows = published.read(_LOCK.value)
     # Building takes long, so all that can be wrong is looked at before.
-    contents = [_read_published(path) for path in paths]
+    contents = [_read(path, "published .tflite", path) for path in paths]
     known = rows if paths else _known_files(target, rows)
     if is_label(target):
         check_label(target)

@@ -36,8 +36,8 @@ _ALL = ["//models:all_models"]
 
 
 def earlier_from_folder(
-    folder: pathlib.Path, names: Iterable[models_lock.Identity]
-) -> Iterator[tuple[models_lock.Identity, bytes]]:
+    folder: pathlib.Path, names: Iterable[models_lock.Key]
+) -> Iterator[tuple[models_lock.Key, bytes]]:
     """Yields the earlier files that a folder has."""
     for key in names:
         path = folder / f"{key.name}.tflite"
@@ -84,8 +84,8 @@ def _git(*arguments: str) -> None:
 
 
 def earlier_from_revision(
-    revision: str, models: Mapping[models_lock.Identity, Made]
-) -> Iterator[tuple[models_lock.Identity, bytes]]:
+    revision: str, models: Mapping[models_lock.Key, Made]
+) -> Iterator[tuple[models_lock.Key, bytes]]:
     """Yields the models that a git revision builds.
 
     Args:
@@ -124,7 +124,7 @@ def earlier_from_revision(
 
 def explain(
     lock: models_lock.Lock,
-    changed: Mapping[models_lock.Identity, Made],
+    changed: Mapping[models_lock.Key, Made],
     folder: pathlib.Path | None,
 ) -> Iterator[str]:
     """Yields what changed in meaning, model by model.
@@ -156,9 +156,7 @@ def explain(
         yield f"{key}: its earlier file was not found."
 
 
-def obsolete(
-    lock: models_lock.Lock, made: Iterable[models_lock.Identity]
-) -> list[models_lock.Identity]:
+def obsolete(lock: models_lock.Lock, made: Iterable[models_lock.Key]) -> list[models_lock.Key]:
     """Returns the rows of models that are no more, when all that there are were made.
 
     Rows of other weights and of other TensorFlows are not looked at.

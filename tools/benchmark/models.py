@@ -63,8 +63,7 @@ def seconds_by_step(profile: dict) -> dict[str, dict[str, float]]:
         label = event["args"].get("target", "")
         step = steps.name(event["args"]["mnemonic"], label)
         if step:
-            target = re.sub(r"\.(raw|seeded)$", "", label)
-            row = found.setdefault(target, {})
+            row = found.setdefault(steps.declared(label), {})
             row[step] = row.get(step, 0.0) + event["dur"] / 1e6
     return found
 

@@ -42,15 +42,14 @@ def port(tensor: inspected.Tensor, source: str) -> Port:
             f"{source}: the input {tensor.name} is of type {tensor.dtype}; models with such inputs"
             " cannot be measured here."
         )
-    quantization = tensor.quantization
-    known = quantization is not None and quantization.scale.size == 1
+    scale, zero_point = tensor.scaling
     return Port(
         index=tensor.index,
         name=tensor.name,
         shape=tensor.shape,
         dtype=_DTYPES[tensor.dtype],
-        scale=float(quantization.scale[0]) if known else 0.0,
-        zero_point=int(quantization.zero_point[0]) if known and quantization.zero_point.size else 0,
+        scale=scale,
+        zero_point=zero_point,
     )
 
 

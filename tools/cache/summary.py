@@ -5,7 +5,6 @@ made, not what went over the network.
 """
 
 import collections
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -48,7 +47,7 @@ def _models(spawns: Mapping[Key, Spawn]) -> dict[Key, tuple[str, ...]]:
         if owner in models:
             found[key].add(owner)
         elif spawn.step in steps.NAMES and spawn.label:
-            found[key].add(re.sub(r"\.(raw|seeded)$", "", spawn.label))
+            found[key].add(steps.declared(spawn.label))
         else:
             found[key].add(OTHER)
     return {key: tuple(sorted(found[key])) for key in spawns}

@@ -24,10 +24,10 @@ from tools.compare import layer_errors, pairing, plot, samples
 from tools.compare.layer_errors import LayerError
 from tools.lib.cli import cli
 from tools.lib.cli.printable import printable
-from tools.lib.interpreter import exposed, model_argument
-from tools.lib.interpreter.interpreter import Interpreter
+from tools.lib.interpreter import model_argument
 from tools.lib.interpreter.model_argument import GivenModel
 from tools.lib.preprocessing import normalization
+from tools.lib.quantization_error.exposed import Network
 from tools.lib.tflite_file.report import is_quantized
 
 _IMAGES = flags.DEFINE_list("images", [], "Pictures and folders of pictures, with commas.")
@@ -84,39 +84,33 @@ def _pairs(models: Sequence[GivenModel]) -> list[pairing.Pair]:
     return pairs
 
 
-def _runner(model: GivenModel, tensors: list[int]) -> Interpreter:
-    content = exposed.with_outputs(model.content, model.given, tensors)
-    return Interpreter(content, model.given, xnnpack=False)
-
-
 def _measure(
     models: Sequence[GivenModel], pairs: Sequence[pairing.Pair]
 ) -> tuple[list[str], list[LayerError]]:
     """Runs both models; returns the inputs' names and the layers in the order in which they run."""
-    runners = (
-        _runner(models[0], [pair.left.index for pair in pairs]),
-        _runner(models[1], [pair.right.index for pair in pairs]),
+    networks = (
+        Network(models[0].content, models[0].given, [pair.left.index for pair in pairs]),
+        Network(models[1].content, models[1].given, [pair.right.index for pair in pairs]),
     )
-    shapes = [[list(port.shape) for port in runner.inputs] for runner in runners]
+    shapes = [[list(port.shape) for port in network.inputs] for network in networks]
     if shapes[0] != shapes[1]:
         raise cli.UserError(
             f"{models[0].given} takes {shapes[0]}, {models[1].given} {shapes[1]}; give a float"
             " model and its quantized sibling."
         )
     images = _IMAGES.value or [str(_PHOTOGRAPHS)]
-    ports = runners[0].inputs
+    ports = networks[0].inputs
     made = samples.make(models[0].given, ports, _preprocessing(models), images, _COUNT.value)
     measurements = [layer_errors.Measurement(place, pair) for place, pair in enumerate(pairs)]
     progress = track(made, "Running both models", console=Console(stderr=True), transient=True)
     for _, values in progress:
         # By place: the same input may have another name in the sibling.
         given = [samples.value(models[0].given, values, port) for port in ports]
-        for runner in runners:
-            runner.run(
-                [port.stored(value) for port, value in zip(runner.inputs, given, strict=True)]
-            )
+        for network in networks:
+            network.run(given)
         for measurement, pair in zip(measurements, pairs, strict=True):
-            measurement.add(runners[0].tensor(pair.left.index), runners[1].tensor(pair.right.index))
+            expected = networks[0].stored(pair.left.index)
+            measurement.add(expected, networks[1].stored(pair.right.index))
     return [name for name, _ in made], [measurement.result() for measurement in measurements]
 
 

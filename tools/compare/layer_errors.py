@@ -9,25 +9,11 @@ import numpy as np
 
 from tools.compare.pairing import Pair, first_name
 from tools.lib.interpreter import interpreter
+from tools.lib.quantization_error.error import Error
 from tools.lib.tflite_file import report
-from tools.lib.tflite_file.model import Tensor
 
 # Kernels of different CPUs differ in what comes after these.
 _DIGITS = 6
-
-
-@dataclasses.dataclass
-class _Sums:
-    """What is added up over all inputs, in float64."""
-
-    elements: int = 0
-    clipped: int = 0
-    signal: float = 0.0
-    error: float = 0.0
-    squared_error: float = 0.0
-    largest: float = 0.0
-    minimum: float = math.inf
-    maximum: float = -math.inf
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,14 +64,6 @@ class LayerError:
         }
 
 
-def _scale(tensor: Tensor) -> tuple[float, int]:
-    """A tensor's scale, 0.0 for one that holds floats, and zero point."""
-    found = tensor.quantization
-    if not report.is_quantized(tensor) or found is None or found.scale.size != 1:
-        return 0.0, 0
-    return float(found.scale[0]), int(found.zero_point[0]) if found.zero_point.size else 0
-
-
 def _clipped(values: np.ndarray, stored: np.dtype, scale: float, zero_point: int) -> int:
     """How many values lie more than half a step beyond the least and greatest stored integer."""
     limits = np.iinfo(stored)
@@ -100,7 +78,8 @@ class Measurement:
     def __init__(self, place: int, pair: Pair) -> None:
         self._place = place
         self._pair = pair
-        self._sums = _Sums()
+        self._error = Error()
+        self._clipped = 0
 
     def add(self, expected: np.ndarray, stored: np.ndarray) -> None:
         """Takes what both models gave for one input.
@@ -109,31 +88,19 @@ class Measurement:
           expected: of the float model.
           stored: of the quantized model, in the same shape, as it stores it.
         """
-        scale, zero_point = _scale(self._pair.right)
-        values = expected.astype(np.float64)
-        with np.errstate(all="ignore"):
-            error = interpreter.real(stored, scale, zero_point) - values
-            sums = self._sums
-            sums.elements += values.size
-            sums.signal += float(np.square(values).sum())
-            sums.error += float(error.sum())
-            sums.squared_error += float(np.square(error).sum())
-            sums.largest = max(sums.largest, float(np.abs(error).max(initial=0.0)))
-            sums.minimum = min(sums.minimum, float(values.min(initial=math.inf)))
-            sums.maximum = max(sums.maximum, float(values.max(initial=-math.inf)))
+        scale, zero_point = self._pair.right.scaling
+        self._error.add(interpreter.real(stored, scale, zero_point), expected)
         if scale:
-            sums.clipped += _clipped(values, stored.dtype, scale, zero_point)
+            values = expected.astype(np.float64)
+            self._clipped += _clipped(values, stored.dtype, scale, zero_point)
 
     def result(self) -> LayerError:
         """Returns the error over all inputs so far, at least one."""
-        sums, pair = self._sums, self._pair
-        count = max(1, sums.elements)
-        rms = math.sqrt(sums.squared_error / count)
-        extent = sums.maximum - sums.minimum
-        scale, _ = _scale(pair.right)
+        error, pair = self._error, self._pair
+        count = max(1, error.elements)
+        rms = math.sqrt(error.squares / count)
+        extent = error.maximum - error.minimum
         part = 1 / extent if extent > 0 and math.isfinite(extent) else math.nan
-        noise = sums.squared_error
-        ratio = sums.signal / noise if noise else math.inf
         return LayerError(
             place=self._place,
             layer=first_name(pair.left.name),
@@ -141,16 +108,16 @@ class Measurement:
             operator=pair.operator.name,
             type=pair.right.dtype,
             paired_by=pair.by,
-            minimum=sums.minimum,
-            maximum=sums.maximum,
+            minimum=error.minimum,
+            maximum=error.maximum,
             rms=rms,
             relative_rms=rms * part,
             # A uniform error of one step.
-            rounding=scale / math.sqrt(12) * part,
-            mean=sums.error / count,
-            largest=sums.largest,
-            sqnr=10 * math.log10(ratio) if ratio > 0 else -math.inf,
-            clipped=sums.clipped / count,
+            rounding=pair.right.scaling[0] / math.sqrt(12) * part,
+            mean=error.total / count,
+            largest=error.largest,
+            sqnr=error.decibels,
+            clipped=self._clipped / count,
         )
 
 

@@ -5,7 +5,7 @@
 MobileBERT needs --test_arg=--vocabulary=/data/vocab.txt too. A test is not run where a person
 stands, so paths begin with a slash.
 
-The figures stand in `models/FAMILY/accuracy.json`: for each model the task and metric of
+The figures stand in `models/accuracies.bzl`: for each model the task and metric of
 //tools/evaluate, the value, how far a measured one may be from it, the set with its number of
 samples, and the source. A figure is one of a whole set, so a part of it is refused.
 """
@@ -19,11 +19,12 @@ from absl import flags
 
 from tools.evaluate import measured, sets
 from tools.lib.cli import cli
+from tools.lib.identity import identity
 from tools.lib.interpreter import model_argument
 
 _MODEL = flags.DEFINE_string("model", None, "The .tflite.")
-_NAME = flags.DEFINE_string("name", None, "The model's name in the table.")
-_EXPECTED = flags.DEFINE_string("expected", None, "The table, accuracy.json.")
+_IDENTITY = flags.DEFINE_string("identity", None, "What it is, as its target writes it.")
+_EXPECTED = flags.DEFINE_string("expected", None, "The table, as JSON.")
 _DATASET = flags.DEFINE_string("dataset", None, "The folder of the set (--test_arg=--dataset=...).")
 
 _FIELDS = {
@@ -41,7 +42,7 @@ def row(table: Any, name: str, source: str) -> Mapping[str, Any]:
     """Returns what is published of a model.
 
     Args:
-      table: an accuracy.json, read.
+      table: what is published, by the models' names.
       name: the model's.
       source: the table's name, for messages.
 
@@ -83,16 +84,17 @@ def judge(name: str, expected: Mapping[str, Any], result: measured.Measured) -> 
 def main(argv: Sequence[str]) -> None:
     """Refuses what has no accuracy; measures the rest and judges it."""
     del argv
-    name = _NAME.value
+    known = identity.read(_IDENTITY.value)
+    name = known.name
     expected = row(
         measured.read_json(_EXPECTED.value, "table of accuracies"), name, _EXPECTED.value
     )
-    model = model_argument.runnable(model_argument.of_file(_MODEL.value, name))
-    if model.weights != "released":
+    if known.weights != identity.RELEASED:
         raise cli.UserError(
-            f"{name}: seeded weights are not trained, so they have no accuracy; add"
+            f"{name}: {known.weights} weights are not trained, so they have no accuracy; add"
             " --config=released."
         )
+    model = model_argument.runnable(model_argument.of_file(_MODEL.value, name, known))
     if not _DATASET.value:
         raise cli.UserError(
             f"{name}: {expected['dataset']} is needed; add --test_arg=--dataset=FOLDER."
@@ -107,5 +109,5 @@ def main(argv: Sequence[str]) -> None:
 
 if __name__ == "__main__":
     # Not above: the tests of this module have a command line of their own.
-    flags.mark_flags_as_required(["model", "name", "expected"])
+    flags.mark_flags_as_required(["expected", "identity", "model"])
     cli.run(main)

@@ -29,7 +29,8 @@ def _report(given: str) -> dict[str, Any]:
     if found.groups:
         (path,) = found.groups["report"]
         return json.loads(cli.read_file(path, "report"))
-    return report.build(found.model, found.content, os.path.basename(found.path))
+    name = os.path.basename(found.path)
+    return report.build(found.model, found.content, name, weights=found.weights or None)
 
 
 def main(argv: Sequence[str]) -> None:

@@ -5,21 +5,12 @@ Any .tflite will do; it is checked before a browser sees it. Nothing leaves the 
 Example: bazel run //tools/view -- --port=8080 --nobrowse FILE.tflite
 """
 
-import contextlib
-import signal
-import webbrowser
 from collections.abc import Sequence
-
-from absl import flags
 
 from tools.lib.cli import cli
 from tools.lib.interpreter import model_argument
-from tools.view import server
-
-_PORT = flags.DEFINE_integer(
-    "port", 0, "The port on 127.0.0.1; 0 for any that is free.", lower_bound=0, upper_bound=65535
-)
-_BROWSE = flags.DEFINE_bool("browse", True, "Opens the browser.")
+from tools.lib.page import server
+from tools.view import netron_page
 
 
 def main(argv: Sequence[str]) -> None:
@@ -30,19 +21,7 @@ def main(argv: Sequence[str]) -> None:
         )
     model = model_argument.resolve(argv[1])
     name = model.name.removesuffix(".tflite") + ".tflite"
-    try:
-        running = server.serve(server.pages(model.content, name), _PORT.value)
-    except OSError as error:
-        raise cli.UserError(
-            f"--port={_PORT.value}: cannot be listened on: {error.strerror}; give another one."
-        ) from error
-    address = f"http://{server.HOST}:{running.server_port}/"
-    print(f"{model.given} is shown at {address} until this is interrupted (Ctrl-C).", flush=True)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with running, contextlib.suppress(KeyboardInterrupt):
-        if _BROWSE.value:
-            webbrowser.open(address)
-        running.serve_forever()
+    server.show(model.given, netron_page.pages(model.content, name), netron_page.HEADERS)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
 import contextlib
+import dataclasses
 import hashlib
 import io
 import json
@@ -7,11 +8,13 @@ from unittest import mock
 
 from absl.testing import absltest, flagsaver
 
+from tests.tools.lib.identity import statements
 from tests.tools.lib.tflite_file import layouts, models
 from tests.tools.steps.export import program
 from tools.audit import challenge
 from tools.lib.bazel import building
 from tools.lib.cli import cli
+from tools.lib.identity.identity import Identity
 
 _PROGRAM = "tools/audit/challenge.py"
 
@@ -22,11 +25,11 @@ def _described(description: str) -> bytes:
     return models.pack(model)
 
 
-_PLAIN = _described("released weights: x")
+_PLAIN = _described("x")
 _FILES = {
     "published.tflite": _PLAIN,
     "shuffled.tflite": layouts.relaid(models.unpack(_PLAIN), 1),
-    "seeded.tflite": _described("seeded weights (synthetic, seed 1): not trained"),
+    "seeded.tflite": _described("y"),
     "other.tflite": models.pack(models.detector()),
 }
 
@@ -37,6 +40,7 @@ class ChallengeTest(absltest.TestCase):
         self.folder = pathlib.Path(self.create_tempdir().full_path)
         for name, content in _FILES.items():
             (self.folder / name).write_bytes(content)
+        statements.write(self.folder / "seeded.tflite")
         rows = [
             {
                 "model": model,
@@ -114,6 +118,11 @@ class ChallengeTest(absltest.TestCase):
             "ERROR: missing: the .tflite cannot be read: No such file or directory.\n",
         )
 
+    def test_a_description_says_nothing_of_weights(self):
+        (self.folder / "said.tflite").write_bytes(_described("seeded weights (synthetic)"))
+        [ours] = challenge.find(str(self.folder / "said.tflite"), [])
+        self.assertFalse(ours.synthetic)
+
     def _built(self, **groups: list[str]):
         files = {
             name: [str(self.folder / path) for path in paths] for name, paths in groups.items()
@@ -123,10 +132,17 @@ class ChallengeTest(absltest.TestCase):
         )
 
     def test_a_target_counts_by_the_nearest_of_its_files(self):
-        with self._built(default=["seeded.tflite"], raw=["shuffled.tflite"]) as build:
-            ours = challenge.find("//models:x", ["--config=released"])
-        build.assert_called_once_with("//models:x", ["--config=released"], groups=["raw"])
-        self.assertEqual([part.synthetic for part in ours], [True, True])
+        files = {"default": ["other.tflite"], "raw": ["shuffled.tflite"]}
+        for weights in ("released", "seeded"):
+            written = Identity("x", weights, "", "2.15.1", "hermetic")
+            content = json.dumps(dataclasses.asdict(written))
+            (self.folder / "x.identity.json").write_text(content)
+            with self._built(identity=["x.identity.json"], **files) as build:
+                ours = challenge.find("//models:x", ["--config=released"])
+            build.assert_called_once_with(
+                "//models:x", ["--config=released"], groups=["identity", "raw"]
+            )
+            self.assertEqual([part.synthetic for part in ours], [weights == "seeded"] * 2)
         found = challenge.hold(_PLAIN, "p", ours)
         self.assertEqual(found.verdict, "same canonical bytes")
         self.assertEqual(found.names, ("p", "//models:x as converted"))

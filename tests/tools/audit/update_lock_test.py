@@ -16,9 +16,11 @@ from tests.tools.lib.tflite_file import models
 from tools.audit import update_lock
 from tools.lib.bazel import building
 from tools.lib.cli import cli
+from tools.lib.identity.identity import Identity
 from tools.lib.lock import models_lock
 
-_KEY = models_lock.Identity("mobiledet", "seeded", "2.15.1")
+_IDENTITY = Identity("mobiledet", "seeded", "minus_one_to_one", "2.15.1", "hermetic")
+_KEY = models_lock.key(_IDENTITY)
 _LABEL = "//models/mobiledet:mobiledet"
 
 
@@ -54,7 +56,7 @@ class UpdateLockTest(absltest.TestCase):
 
     def builds(self, model):
         files = {"default": model, "raw": b"raw " + model}
-        files["identity"] = json.dumps(dataclasses.asdict(_KEY)).encode()
+        files["identity"] = json.dumps(dataclasses.asdict(_IDENTITY)).encode()
         for name, content in files.items():
             (self.outputs / name).write_bytes(content)
         groups = {name: [(self.outputs / name).as_uri()] for name in files}
@@ -74,7 +76,7 @@ class UpdateLockTest(absltest.TestCase):
 
     def test_a_new_model_is_added_and_others_stay(self):
         other = {
-            models_lock.Identity("other", "released", "2.17.1"): models_lock.Row("a", 1, None, None)
+            models_lock.Key("other", "released", "2.17.1"): models_lock.Row("a", 1, None, None)
         }
         self.lock.write_text(models_lock.text(other))
         self.builds(self.earlier)
@@ -83,6 +85,13 @@ class UpdateLockTest(absltest.TestCase):
         self.assertIn("mobiledet (seeded weights, TensorFlow 2.15.1): new", said)
         self.assertIn("1 new, 0 changed, 0 gone, 1 made", said)
         self.assertRegex(self.bazel.calls()[1], f" build --config=released .* -- {_LABEL}$")
+
+    def test_what_is_no_model_is_refused(self):
+        self.lock.write_text(models_lock.text({}))
+        self.builds(self.earlier)
+        self.bazel.builds({_LABEL: {"default": [(self.outputs / "default").as_uri()]}})
+        with self.assertRaisesRegex(cli.UserError, f"^{_LABEL}: is no model; give labels of"):
+            self.run_it("//models:mobiledet")
 
     def test_what_changed_is_said_in_meaning(self):
         self.lock.write_text(models_lock.text(self.locked(self.earlier)))

@@ -12,6 +12,7 @@ from absl.testing import absltest, flagsaver, parameterized
 
 from tests.tools.benchmark import fake_adb
 from tests.tools.benchmark.printed import printed
+from tests.tools.lib.identity import statements
 from tests.tools.lib.interpreter import networks
 from tools.benchmark import benchmark
 from tools.benchmark.worker import Configuration
@@ -50,12 +51,13 @@ class BenchmarkTest(parameterized.TestCase):
         return document, stdout.getvalue()
 
     def test_models_in_configurations(self):
-        self._write("other/net.tflite", networks.doubled_sum(length=1000))
+        statements.write(self._write("other/net.tflite", networks.doubled_sum(length=1000)))
         document, text = self._main(
             "net.tflite", "other/net.tflite", xnnpack=["on", "off"], profile=True
         )
         self.assertEqual(
-            [model["name"] for model in document["models"]], ["net.tflite", "other/net.tflite"]
+            [(model["name"], model["weights"]) for model in document["models"]],
+            [("net.tflite", ""), ("other/net.tflite", "seeded")],
         )
         self.assertEqual(
             [(row["model"], row["xnnpack"]) for row in document["measurements"]],

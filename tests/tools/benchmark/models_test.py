@@ -6,9 +6,6 @@ from absl.testing import absltest
 from rich.console import Console
 
 from tools.benchmark import models
-from tools.lib.bazel import steps
-
-_RULES = "tools/tflite/private"
 
 
 def _event(mnemonic: str, target: str, seconds: float, category: str = "action processing") -> dict:
@@ -40,15 +37,6 @@ class SecondsByStepTest(absltest.TestCase):
                 "//models/a:x": {"convert": 4, "check": 0.5, "canonical": 0.25},
                 "//models/a:y": {"convert": 5},
             },
-        )
-
-
-class StepsTest(absltest.TestCase):
-    def test_every_step_of_the_rules_has_a_column(self):
-        rules = "".join(path.read_text() for path in pathlib.Path(_RULES).glob("*.bzl"))
-        mnemonics = re.findall(r'mnemonic = "(\w+)"(?: if .* else "(\w+)")?', rules)
-        self.assertEqual(
-            {each for pair in mnemonics for each in pair if each}, {*steps.BY_MNEMONIC}
         )
 
 

@@ -205,7 +205,7 @@ class SampleInputsTest(parameterized.TestCase):
     def test_a_missing_photograph(self):
         port = Port(0, "x", (1, 8, 8, 3), np.dtype("uint8"), 0.0, 0)
         missing = str(pathlib.Path(self.photograph).with_name("none.png"))
-        with self.assertRaisesRegex(cli.UserError, "none.png: cannot be read as a photograph"):
+        with self.assertRaisesRegex(cli.UserError, "none.png: the picture cannot be read"):
             sample_inputs.values(port, "", missing, "net")
 
 

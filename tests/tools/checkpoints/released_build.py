@@ -25,6 +25,7 @@ _SOURCES = (
     "third_party/checkpoints/released.bzl",
     "third_party/debian/debian.bzl",
     "tools/checkpoints/archive.py",
+    "tools/lib/preprocessing/preprocessings.bzl",
     "tools/tflite/private/labels.bzl",
     "tools/tflite/private/preprocessing.bzl",
     "tools/tflite/private/providers.bzl",

@@ -9,7 +9,8 @@ from xml.etree import ElementTree
 from absl.testing import absltest, flagsaver, parameterized
 from PIL import Image
 
-from tests.tools.compare import siblings
+from tests.tools.lib.identity import statements
+from tests.tools.lib.quantization_error import siblings
 from tests.tools.lib.tflite_file import models
 from tests.tools.steps.export import program
 from tools.compare import compare_quantized, layer_errors, plot
@@ -47,6 +48,10 @@ class CompareTest(parameterized.TestCase):
         self.enter_context(mock.patch.dict(os.environ, dict.fromkeys(folders, str(self.folder))))
         self._write("float.tflite", siblings.floats())
         self._write("integer.tflite", siblings.integers())
+        self.statements = [
+            statements.write(self.folder / name, preprocessing="minus_one_to_one")
+            for name in ("float.tflite", "integer.tflite")
+        ]
         (self.folder / "pictures").mkdir()
         for number in range(3):
             picture = Image.linear_gradient("L").rotate(90 * number)
@@ -100,7 +105,6 @@ class CompareTest(parameterized.TestCase):
         self._write("truncated", layered[:200])
         self._write("magic", b"PK\3\4" + bytes(60))
         self._write("layered", layered)
-        self._write("silent", siblings.floats(description="TOCO Converted."))
         self._write("small", siblings.floats([1, 2, 2, 3]))
         self._write("grey", siblings.floats([1, 4, 4, 1]))
         self._write("text.png", b"no picture")
@@ -125,13 +129,15 @@ class CompareTest(parameterized.TestCase):
                     self._run(*given, **flags)
 
     def test_a_foreign_model_needs_its_preprocessing_said(self):
-        for name in ("float.tflite", "integer.tflite"):
-            model = models.unpack((self.folder / name).read_bytes())
-            model.description = "TOCO Converted."
-            self._write(name, models.pack(model))
+        said = self._run()
+        self.statements[1].unlink()
+        # One of both is enough.
+        self.assertEqual(self._run(), said)
+        self.statements[0].unlink()
         with self.assertRaisesRegex(cli.UserError, "^float.tflite: does not say how it wants"):
             self._run()
-        self.assertIn("2 layers", self._run(preprocessing="minus_one_to_one"))
+        self.assertEqual(self._run(preprocessing="minus_one_to_one"), said)
+        self.assertNotEqual(self._run(preprocessing="zero_to_one"), said)
 
     def test_the_program_ends_with_one_sentence(self):
         result = program.run("tools/compare/compare_quantized.py", "missing", "integer.tflite")

@@ -4,12 +4,9 @@ import math
 import numpy as np
 from absl.testing import absltest
 
-from tests.tools.compare import siblings
+from tests.tools.lib.quantization_error import siblings
 from tests.tools.lib.tflite_file import models
 from tools.compare import layer_errors, pairing
-from tools.lib.cli import cli
-from tools.lib.interpreter import exposed
-from tools.lib.interpreter.interpreter import Interpreter
 from tools.lib.tflite_file import reader
 from tools.lib.tflite_file.schema import tflite
 
@@ -58,33 +55,6 @@ class PairingTest(absltest.TestCase):
             [pair.operator.name for pair in pairs],
             ["FULLY_CONNECTED", "FULLY_CONNECTED", "FULLY_CONNECTED", "ADD", "NEG"],
         )
-
-
-class ExposedTest(absltest.TestCase):
-    def test_what_is_computed_in_place_is_still_there(self):
-        content = siblings.floats()
-        graph = reader.read(content, "x").subgraphs[0]
-        (first,) = [tensor.index for tensor in graph.tensors if tensor.name == "first"]
-        runner = Interpreter(exposed.with_outputs(content, "x", [first]), "x", xnnpack=False)
-        x = np.linspace(-1, 1, 48, dtype=np.float32).reshape(siblings.SHAPE)
-        second, _ = runner.run([x])
-        np.testing.assert_array_equal(runner.tensor(first), x + np.float32(0.5))
-        np.testing.assert_array_equal(second, x + np.float32(0.75))
-
-    def test_everything_else_stays(self):
-        content = siblings.integers() + b"PK\5\6" + bytes(18)
-        made = exposed.with_outputs(content, "x", [1, 2, 1])
-        before, after = (reader.read(part, "x") for part in (content, made))
-        self.assertEqual(after.subgraphs[0].outputs, (*before.subgraphs[0].outputs, 1, 2))
-        self.assertEqual(after.operator_counts(), before.operator_counts())
-        differing = [i for i, (a, b) in enumerate(zip(content, made, strict=False)) if a != b]
-        self.assertLessEqual(len(differing), 4)
-
-    def test_a_model_without_outputs(self):
-        model = models.unpack(siblings.floats())
-        model.subgraphs[0].outputs = None
-        with self.assertRaisesRegex(cli.UserError, "^x: the model has no outputs"):
-            exposed.with_outputs(models.pack(model), "x", [1])
 
 
 class LayerErrorsTest(absltest.TestCase):

@@ -1,4 +1,5 @@
 import contextlib
+import dataclasses
 import io
 import json
 import pathlib
@@ -10,8 +11,9 @@ from PIL import Image
 from tests.tools.lib.interpreter import networks
 from tools.evaluate import accuracy, measured
 from tools.lib.cli import cli
+from tools.lib.identity.identity import Identity
 
-_RELEASED = "released weights: net.tgz (sha256 0); preprocessing identity"
+_IDENTITY = Identity("x", "released", "identity", "2.15.1", "hermetic")
 _ROW = {
     "task": "div2k",
     "metric": "PSNR in dB",
@@ -21,6 +23,12 @@ _ROW = {
     "samples": 1,
     "source": "a paper",
 }
+
+
+def _written(**changes: str) -> bytes:
+    """An identity as a target writes it."""
+    fields = dataclasses.asdict(dataclasses.replace(_IDENTITY, **changes))
+    return json.dumps(fields).encode()
 
 
 class JudgeTest(absltest.TestCase):
@@ -62,14 +70,15 @@ class ProgramTest(absltest.TestCase):
         Image.fromarray(small.repeat(2, 0).repeat(2, 1)).save(self.folder / "HR/a.png")
         (self.folder / "accuracy.json").write_text(json.dumps({"x": _ROW}))
 
-    def _run(self, description: str, dataset: str | None) -> str:
+    def _run(self, identity: bytes, dataset: str | None, description: str = "of somebody") -> str:
         path = self.folder / "x.tflite"
         path.write_bytes(networks.doubled_picture(description=description))
+        (self.folder / "x.identity.json").write_bytes(identity)
         stderr = io.StringIO()
         with (
             flagsaver.flagsaver(
                 model=str(path),
-                name="x",
+                identity=str(self.folder / "x.identity.json"),
                 expected=str(self.folder / "accuracy.json"),
                 dataset=dataset,
             ),
@@ -79,16 +88,32 @@ class ProgramTest(absltest.TestCase):
         return stderr.getvalue()
 
     def test_a_released_model(self):
-        self.assertIn("100.0000; published 100", self._run(_RELEASED, str(self.folder)))
+        self.assertIn("100.0000; published 100", self._run(_written(), str(self.folder)))
 
-    def test_seeded_weights_are_refused(self):
-        for description in ("seeded weights (synthetic, seed 1): not trained", "of somebody"):
-            with self.assertRaisesRegex(cli.UserError, "^x: seeded weights are not trained, so"):
-                self._run(description, str(self.folder))
+    def test_its_pixels_are_what_its_identity_says(self):
+        said = "x: PSNR in dB .*: not what was published"
+        with self.assertRaisesRegex(cli.UserError, said):
+            self._run(_written(preprocessing="zero_to_one"), str(self.folder))
+
+    def test_what_its_description_says_does_not_count(self):
+        description = "released weights: net.tgz (sha256 0); preprocessing identity"
+        with self.assertRaisesRegex(cli.UserError, "^x: seeded weights are not trained, so they"):
+            self._run(_written(weights="seeded"), str(self.folder), description)
+        said = self._run(_written(), str(self.folder), "seeded weights (synthetic): not trained")
+        self.assertIn("as published", said)
+
+    def test_a_model_without_a_published_figure(self):
+        with self.assertRaisesRegex(cli.UserError, "accuracy.json: has no accuracy of y"):
+            self._run(_written(name="y"), str(self.folder))
+
+    def test_an_identity_that_is_damaged(self):
+        for content in (b"", b"{", b"{}", _written().replace(b"released", b"trained")):
+            with self.subTest(content), self.assertRaisesRegex(cli.UserError, "^.*x.identity.json"):
+                self._run(content, str(self.folder))
 
     def test_a_set_is_needed(self):
         with self.assertRaisesRegex(cli.UserError, "^x: Some set is needed; add --test_arg"):
-            self._run(_RELEASED, None)
+            self._run(_written(), None)
 
 
 if __name__ == "__main__":

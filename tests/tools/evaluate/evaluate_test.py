@@ -7,6 +7,7 @@ import numpy as np
 from absl.testing import absltest, flagsaver
 from PIL import Image
 
+from tests.tools.lib.identity import statements
 from tests.tools.lib.interpreter import networks
 from tests.tools.steps.export import program
 from tools.evaluate import evaluate
@@ -91,6 +92,15 @@ class EvaluateTest(absltest.TestCase):
             self._write("val.txt", line)
             with self.subTest(line), self.assertRaisesRegex(cli.UserError, message):
                 self._run("imagenet", networks.ranked_classes(1000, [0]), preprocessing="identity")
+
+    def test_a_file_with_its_statement_needs_no_preprocessing(self):
+        self._picture("red.png", np.full((8, 8, 3), (255, 0, 0), np.uint8))
+        self._write("val.txt", "red.png 0\n")
+        content = networks.ranked_classes(1000, [0])
+        statements.write(pathlib.Path(self._write("m.tflite", content)), "seeded", "identity")
+        with contextlib.redirect_stderr(io.StringIO()) as stderr:
+            self.assertEqual(self._run("imagenet", content)["metrics"]["top-1 accuracy"], 1)
+        self.assertIn("m.tflite: seeded weights (synthetic, not trained)", stderr.getvalue())
 
     def test_ade20k(self):
         pixels = np.zeros((16, 16, 3), np.uint8)

@@ -63,7 +63,7 @@ def _service(directory: pathlib.Path) -> Iterator[str]:
 
 
 def complaints(
-    models: Mapping[models_lock.Identity, made_models.Made], lock: models_lock.Lock
+    models: Mapping[models_lock.Key, made_models.Made], lock: models_lock.Lock
 ) -> list[str]:
     """Returns what differs between the lock and the models that were built."""
     return [

@@ -9,6 +9,7 @@ from absl.testing import absltest, parameterized
 from rich.console import Console
 
 from tests.tools.lib.bazel import fake_bazel
+from tests.tools.lib.identity import statements
 from tests.tools.lib.tflite_file import models
 from tests.tools.steps.export import program
 from tools.inspect import tables
@@ -16,6 +17,7 @@ from tools.lib.tflite_file import reader, report
 from tools.lib.tflite_file.schema import tflite
 
 _PROGRAM = "tools/inspect/inspect_tflite.py"
+_FACTS = {"target": "//m:net", "weights": "released"}
 
 
 def _claiming() -> bytes:
@@ -57,10 +59,19 @@ class InspectTest(parameterized.TestCase):
         expected = report.build(reader.read(content, "x"), content, "net.tflite")
         self.assertEqual((result.returncode, result.stdout), (0, report.text(expected)))
 
+    def test_a_file_with_its_statement(self):
+        content = models.pack(models.layered())
+        path = self._write("net.tflite", content)
+        self.assertRegex(program.run(_PROGRAM, "net.tflite").stdout, r"weights +not said")
+        statements.write(path)
+        self.assertRegex(program.run(_PROGRAM, "net.tflite").stdout, r"weights +seeded")
+        result = program.run(_PROGRAM, "net.tflite", json="true")
+        self.assertEqual(json.loads(result.stdout)["weights"], "seeded")
+
     def test_a_label_gives_what_the_build_reports(self):
         content = models.pack(models.layered())
         path = self._write("net.tflite", content)
-        made = report.build(reader.read(content, "x"), content, "net.tflite", {"target": "//m:net"})
+        made = report.build(reader.read(content, "x"), content, "net.tflite", _FACTS)
         beside = self._write("net.report.json", report.text(made).encode("ascii"))
         bazel = fake_bazel.FakeBazel(self.folder)
         bazel.builds({"//m:net": {"default": [path.as_uri()], "report": [beside.as_uri()]}})

@@ -10,6 +10,7 @@ from absl.testing import absltest, parameterized
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
+from tools.lib.identity import identity, statement
 from tools.provenance import validation, verify_tflite
 
 _FILES = {pathlib.Path(path).name: pathlib.Path(path) for path in sys.argv[1:]}
@@ -34,6 +35,13 @@ class ModelsTest(parameterized.TestCase):
         }
         bom = f"{model}.mlbom.json"
         self.assertEqual(byproducts[bom], _sha256(_FILES[bom]))
+
+    @parameterized.parameters(*_MODELS)
+    def test_the_statement_tells_tools_what_the_target_tells_them(self, model):
+        path = _FILES[f"{model}.tflite"]
+        written = identity.read(str(_FILES[f"{model}.identity.json"]))
+        self.assertEqual((written.name, written.weights), (model, identity.SEEDED))
+        self.assertEqual(statement.beside(str(path), path.read_bytes()), written)
 
     @parameterized.parameters(*_MODELS)
     def test_the_bill_of_materials_is_valid_and_of_this_model(self, model):

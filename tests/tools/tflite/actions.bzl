@@ -84,11 +84,19 @@ toco_test = analysistest.make(
 
 def _written_test_impl(ctx):
     env = analysistest.begin(ctx)
-    content = _with_mnemonic(env, "FileWrite").content
-    asserts.equals(env, ctx.attr.lines, content.splitlines())
+    written = {
+        file.basename: action.content
+        for action in analysistest.target_actions(env)
+        if action.mnemonic == "FileWrite"
+        for file in action.outputs.to_list()
+    }
+    asserts.equals(env, ctx.attr.lines, written.get(ctx.attr.file, "").splitlines())
     return analysistest.end(env)
 
 written_test = analysistest.make(
     _written_test_impl,
-    attrs = {"lines": attr.string_list(doc = "Every line of the one file that the target writes.", mandatory = True)},
+    attrs = {
+        "file": attr.string(doc = "A file that the target writes at analysis.", mandatory = True),
+        "lines": attr.string_list(doc = "Every line of it.", mandatory = True),
+    },
 )

@@ -143,6 +143,7 @@ model {
     written_test(
         name = "float_flags_action_test",
         size = "small",
+        file = "float.recipe.flags",
         lines = ["--input_arrays=a", "--input_shapes=1,2", "--output_arrays=x", "--inference_type=FLOAT"],
         target_under_test = ":float.recipe",
     )
@@ -173,6 +174,7 @@ model {
     written_test(
         name = "quantized_flags_action_test",
         size = "small",
+        file = "quantized.recipe.flags",
         lines = [
             "--input_arrays=a,b",
             "--input_shapes=1,2:3",
@@ -221,6 +223,28 @@ model {
     )
 
     tflite_model(
+        name = "identified",
+        graph = ":graph_of_zero_to_one",
+        input_arrays = ["a"],
+        input_shapes = ["1,2"],
+        output_arrays = ["x"],
+        tags = _MANUAL,
+    )
+    written_test(
+        name = "identity_action_test",
+        size = "small",
+        file = "identified.identity.json",
+        lines = [json.encode({
+            "interpreter": "hermetic",
+            "name": "identified",
+            "preprocessing": "zero_to_one",
+            "tensorflow": "2.15.1",
+            "weights": "seeded",
+        })],
+        target_under_test = ":identified",
+    )
+
+    tflite_model(
         name = "full_integer",
         converter = "mlir",
         graph = ":graph",
@@ -244,6 +268,7 @@ model {
     written_test(
         name = "full_integer_flags_action_test",
         size = "small",
+        file = "full_integer.recipe.flags",
         lines = [
             "--input_arrays=a,b",
             "--input_shapes=1,2:3",
@@ -264,6 +289,7 @@ model {
             "export",
             "float_flags",
             "full_integer_flags",
+            "identity",
             "mlir",
             "pipeline_config",
             "quantized_flags",

@@ -13,7 +13,7 @@ from absl.testing import absltest, parameterized
 
 from tests.tools.lib.tflite_file import models
 from tests.tools.steps.export import program
-from tools.view import server
+from tools.view import netron_page
 
 _PROGRAM = "tools/view/view.py"
 
@@ -57,6 +57,8 @@ class ViewTest(parameterized.TestCase):
             self.assertIn('<meta name="file" content="/data/net.tflite">', page)
             self.assertEqual(self._get(port, "/data/net.tflite").read(), self.content)
             script = self._get(port, "/tflite.js")
+            self.assertStartsWith(script.headers["Content-Security-Policy"], "default-src 'self'; ")
+            self.assertStartsWith(script.headers["Set-Cookie"], "consent=0")
             self.assertEqual(
                 (script.status, script.headers["Content-Type"]), (200, "text/javascript")
             )
@@ -98,23 +100,23 @@ class ViewTest(parameterized.TestCase):
 
 class PagesTest(absltest.TestCase):
     def test_a_hostile_name_stays_a_name(self):
-        found = server.pages(b"model", '"><script>.tflite')
-        page = found["/"][1].decode("utf-8")
+        found = netron_page.pages(b"model", '"><script>.tflite')
+        page = found["/index.html"].read().decode("utf-8")
         self.assertNotIn('"><script>.tflite', page)
         self.assertIn('content="/data/%22%3E%3Cscript%3E.tflite"', page)
-        self.assertEqual(found['/data/"><script>.tflite'][1], b"model")
+        self.assertEqual(found['/data/"><script>.tflite'].read(), b"model")
 
     def test_the_page_neither_reports_nor_expires(self):
         """What netron's browser.js looks at: a version of its own and a date."""
-        page = server.pages(b"", "x.tflite")["/"][1].decode("utf-8")
+        page = netron_page.pages(b"", "x.tflite")["/index.html"].read().decode("utf-8")
         self.assertEqual(re.findall(r'<meta name="version" content="(.*)">', page), ["0.0.0"])
         self.assertNotIn('<meta name="date"', page)
-        script = server.pages(b"", "x.tflite")["/browser.js"][1].decode("utf-8")
+        script = netron_page.pages(b"", "x.tflite")["/browser.js"].read().decode("utf-8")
         self.assertIn("this._meta.version[0] !== '0.0.0'", script)
         self.assertIn("this._getCookie('consent')", script)
 
     def test_no_program_is_served(self):
-        self.assertEqual([p for p in server.pages(b"", "x.tflite") if p.endswith(".py")], [])
+        self.assertEqual([p for p in netron_page.pages(b"", "x.tflite") if p.endswith(".py")], [])
 
 
 if __name__ == "__main__":

@@ -62,7 +62,9 @@ class Port:
 def real(stored: np.ndarray, scale: float, zero_point: int) -> np.ndarray:
     """Returns the real numbers, float64, that stored ones stand for; scale 0.0: themselves."""
     values = stored.astype(np.float64)
-    return (values - zero_point) * scale if scale else values
+    # A hostile file's scale may be infinite.
+    with np.errstate(all="ignore"):
+        return (values - zero_point) * scale if scale else values
 
 
 def _claimed_bytes(graph: inspected.Subgraph) -> int:

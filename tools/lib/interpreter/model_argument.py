@@ -9,6 +9,8 @@ from absl import flags
 
 from tools.lib.bazel import building
 from tools.lib.cli import cli
+from tools.lib.identity import identity, statement
+from tools.lib.identity.identity import Identity
 from tools.lib.meaning import files
 from tools.lib.tflite_file import model as inspected
 from tools.lib.tflite_file import reader
@@ -16,10 +18,6 @@ from tools.lib.tflite_file import reader
 _BUILD_OPTIONS = flags.DEFINE_multi_string(
     "build_option", [], "An option for the build of a model given by its label: --config=released."
 )
-
-# What tools/tflite/private/conversion.bzl writes into a model's description.
-_WEIGHTS = re.compile(r"(seeded|released) weights\b")
-_PREPROCESSING = re.compile(r"; preprocessing (\w+)")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -32,8 +30,7 @@ class GivenModel:
       path: where the .tflite is.
       content: the .tflite.
       model: what it says.
-      weights: "seeded" or "released" as its description says; "" for a foreign file.
-      preprocessing: a name of normalization.py likewise; "" when not stated.
+      identity: what it is, as its target or the statement beside it says; None for a foreign one.
       groups: paths by output group, of the target's groups that were asked for.
     """
 
@@ -42,8 +39,7 @@ class GivenModel:
     path: str
     content: bytes
     model: inspected.Model
-    weights: str
-    preprocessing: str
+    identity: Identity | None
     groups: Mapping[str, Sequence[str]] = dataclasses.field(default_factory=dict)
 
     @property
@@ -52,6 +48,16 @@ class GivenModel:
         if self.label:
             return self.label.rpartition(":")[2]
         return os.path.basename(self.path).removesuffix(".tflite")
+
+    @property
+    def weights(self) -> str:
+        """As `Identity.weights`; "" for a foreign model."""
+        return self.identity.weights if self.identity else ""
+
+    @property
+    def preprocessing(self) -> str:
+        """As `Identity.preprocessing`; "" for a foreign model."""
+        return self.identity.preprocessing if self.identity else ""
 
 
 def is_label(given: str) -> bool:
@@ -68,23 +74,24 @@ def resolve(given: str, groups: Sequence[str] = ()) -> GivenModel:
       groups: output groups that are built too, where a target has them.
 
     Raises:
-      cli.UserError: it cannot be built or read, makes no .tflite or several, or is not sound.
+      cli.UserError: it cannot be built or read, makes no .tflite or several, or is not sound; or
+        what says what it is cannot be read.
     """
     if not given:
         raise cli.UserError("the model is empty; give //models:NAME or a .tflite file.")
-    label, path = None, given
-    made: Mapping[str, Sequence[str]] = {}
-    if is_label(given):
-        built = building.build(given, _BUILD_OPTIONS.value, groups)
-        label = built.label
-        found = [file for file in built.files.get("default", []) if file.endswith(".tflite")]
-        if len(found) != 1:
-            raise cli.UserError(
-                f"{given}: makes {len(found)} .tflite files; give the label of one model."
-            )
-        path = found[0]
-        made = {group: built.files[group] for group in groups if group in built.files}
-    return dataclasses.replace(of_file(path, given, label), groups=made)
+    if not is_label(given):
+        return of_file(given)
+    built = building.build(given, _BUILD_OPTIONS.value, [identity.GROUP, *groups])
+    paths = [file for file in built.files.get("default", []) if file.endswith(".tflite")]
+    if len(paths) != 1:
+        raise cli.UserError(
+            f"{given}: makes {len(paths)} .tflite files; give the label of one model."
+        )
+    return dataclasses.replace(
+        of_file(paths[0], given, identity.of_target(built.files)),
+        label=built.label,
+        groups={group: built.files[group] for group in groups if group in built.files},
+    )
 
 
 def runnable(model: GivenModel) -> GivenModel:
@@ -101,24 +108,21 @@ def runnable(model: GivenModel) -> GivenModel:
     return model
 
 
-def of_file(path: str, given: str | None = None, label: str | None = None) -> GivenModel:
+def of_file(path: str, given: str | None = None, known: Identity | None = None) -> GivenModel:
     """Reads a .tflite, as `resolve`.
 
     Args:
       path: the file, seen from where the person stands.
       given: what messages call it, if that is not the path.
-      label: the label that it was built from, if any.
+      known: what it is; None and the statement beside it is asked.
     """
     content = files.read(path, "model")
-    model = reader.read(content, given or path)
-    weights = _WEIGHTS.match(model.description)
-    preprocessing = _PREPROCESSING.search(model.description)
+    place = cli.callers_path(path)
     return GivenModel(
         given=given or path,
-        label=label,
-        path=cli.callers_path(path),
+        label=None,
+        path=place,
         content=content,
-        model=model,
-        weights=weights[1] if weights else "",
-        preprocessing=preprocessing[1] if preprocessing else "",
+        model=reader.read(content, given or path),
+        identity=known or statement.beside(place, content),
     )

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from tools.lib.bazel import building
 from tools.lib.cli import cli
+from tools.lib.identity import identity
 from tools.lib.lock import models_lock
 
 
@@ -28,7 +29,7 @@ def make(
     options: Sequence[str],
     groups: Sequence[str] = (),
     startup_options: Sequence[str] = (),
-) -> dict[models_lock.Identity, Made]:
+) -> dict[models_lock.Key, Made]:
     """Builds models.
 
     Args:
@@ -38,19 +39,22 @@ def make(
       startup_options: Bazel's startup options besides those of --bazel.
 
     Raises:
-      cli.UserError: the build failed.
+      cli.UserError: the build failed, or a target is no model.
     """
-    found = {}
+    models = {}
     for built in building.build_all(
-        targets, options, ["identity", "raw", *groups], startup_options=startup_options
+        targets, options, [identity.GROUP, "raw", *groups], startup_options=startup_options
     ):
-        [identity] = built.files["identity"]
-        key = models_lock.identity(cli.read_file(identity, "identity"), identity)
-        found[key] = Made(built.label, built.files["default"][0], built.files["raw"][0])
-    return found
+        written = identity.of_target(built.files)
+        if written is None:
+            raise cli.UserError(f"{built.label}: is no model; give labels of `tflite_model`.")
+        models[models_lock.key(written)] = Made(
+            built.label, built.files["default"][0], built.files["raw"][0]
+        )
+    return models
 
 
-def row(key: models_lock.Identity, made: Made) -> models_lock.Row:
+def row(key: models_lock.Key, made: Made) -> models_lock.Row:
     """Returns the row of a model that was built."""
     return models_lock.row(
         cli.read_file(made.model, "model"),

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tools.lib.cli import cli
+from tools.lib.identity.identity import Identity
 from tools.lib.lock import stability
 from tools.lib.tflite_file import reader
 
@@ -18,13 +19,13 @@ _HEADER = "Written by: bazel run //tools/audit:update_lock"
 
 
 @dataclasses.dataclass(frozen=True, order=True)
-class Identity:
-    """What decides which row is a model's.
+class Key:
+    """The part of a model's identity that decides which row is its own.
 
     Attributes:
-      name: the model's name, as in `mobiledet_qat`.
-      weights: `seeded` or `released`.
-      tensorflow: the version that converted, as in `2.15.1`.
+      name: as `Identity.name`.
+      weights: as `Identity.weights`.
+      tensorflow: as `Identity.tensorflow`.
     """
 
     name: str
@@ -53,7 +54,7 @@ class Row:
     minimum_runtime: str | None
 
 
-Lock = dict[Identity, Row]
+Lock = dict[Key, Row]
 
 
 def row(model: bytes, raw: bytes, tensorflow: str) -> Row:
@@ -76,16 +77,9 @@ def row(model: bytes, raw: bytes, tensorflow: str) -> Row:
     )
 
 
-def identity(content: bytes, path: str) -> Identity:
-    """Reads the file that a `tflite_model` writes beside its model (output group `identity`).
-
-    Raises:
-      cli.UserError: it is another file.
-    """
-    try:
-        return Identity(**json.loads(content))
-    except (TypeError, ValueError) as error:
-        raise cli.UserError(f"{path}: not a model's identity: {cli.first_line(error)}.") from error
+def key(identity: Identity) -> Key:
+    """Returns where the row of a model stands."""
+    return Key(identity.name, identity.weights, identity.tensorflow)
 
 
 def parse(content: bytes, path: str) -> Lock:
@@ -99,7 +93,7 @@ def parse(content: bytes, path: str) -> Lock:
         for name, kinds in json.loads(content)["models"].items():
             for weights, versions in kinds.items():
                 for version, fields in versions.items():
-                    lock[Identity(name, weights, version)] = Row(**fields)
+                    lock[Key(name, weights, version)] = Row(**fields)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise cli.UserError(
             f"{path}: not a lock of models: {cli.first_line(error)}; restore it with git."
@@ -107,12 +101,12 @@ def parse(content: bytes, path: str) -> Lock:
     return lock
 
 
-def text(lock: Mapping[Identity, Row]) -> str:
+def text(lock: Mapping[Key, Row]) -> str:
     """Returns a lock as text, rows in order, a field a line, for reviews to show what changed."""
     models: dict[str, Any] = {}
-    for key, value in sorted(lock.items()):
-        kinds = models.setdefault(key.name, {})
-        kinds.setdefault(key.weights, {})[key.tensorflow] = dataclasses.asdict(value)
+    for place, value in sorted(lock.items()):
+        kinds = models.setdefault(place.name, {})
+        kinds.setdefault(place.weights, {})[place.tensorflow] = dataclasses.asdict(value)
     return json.dumps({"": _HEADER, "models": models}, indent=2) + "\n"
 
 

@@ -1,49 +1,40 @@
-"""How a model wants its pixels: one table for calibration, tests and evaluation.
+"""How a model wants its pixels, for calibration, tests and evaluation.
 
 A model's graph names its preprocessing once (`FrozenGraphInfo.preprocessing`); whoever feeds the
-model, or its .tflite, looks here for what that means.
+model, or its .tflite, looks into the table of preprocessings.bzl for what that means.
 """
 
-import dataclasses
+import ast
+import pathlib
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
 
-@dataclasses.dataclass(frozen=True)
-class Normalization:
-    """What is done to RGB values from 0 to 255: (pixel - mean) / deviation, channel by channel."""
+def _table() -> Mapping[str, Mapping[str, Any]]:
+    """Reads what stands behind PREPROCESSINGS; Starlark's literals are Python's."""
+    text = pathlib.Path(__file__).with_name("preprocessings.bzl").read_text(encoding="utf-8")
+    _, assignment = ast.parse(text).body
+    return ast.literal_eval(assignment.value)
 
-    mean: tuple[float, float, float]
-    deviation: tuple[float, float, float]
 
-
-_IMAGENET_MEAN = (0.485, 0.456, 0.406)
-_IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
-
-# The names are those of PREPROCESSINGS in tools/tflite/private/preprocessing.bzl.
+_PREPROCESSINGS = _table()
+# Mean and deviation, of all channels or of each.
 NORMALIZATIONS = {
-    # To [-1, 1], as the Object Detection API's MobileNets and slim's inception preprocessing do.
-    "minus_one_to_one": Normalization((127.5,) * 3, (127.5,) * 3),
-    # To [0, 1].
-    "zero_to_one": Normalization((0.0,) * 3, (255.0,) * 3),
-    # As they are, from 0 to 255.
-    "identity": Normalization((0.0,) * 3, (1.0,) * 3),
-    # Less the mean of ImageNet's pixels, as slim's vgg_preprocessing and the official ResNet do.
-    "imagenet_mean": Normalization((123.68, 116.78, 103.94), (1.0,) * 3),
-    # To [0, 1], then less ImageNet's mean by its deviation, as torchvision's models and MLPerf's
-    # SSD-ResNet34 do.
-    "imagenet_mean_std": Normalization(
-        tuple(255 * mean for mean in _IMAGENET_MEAN),
-        tuple(255 * deviation for deviation in _IMAGENET_DEVIATION),
-    ),
+    name: tuple(np.multiply(row[key], row.get("unit", 1.0)) for key in ("mean", "deviation"))
+    for name, row in _PREPROCESSINGS.items()
+    if "mean" in row
 }
-# The inputs are no pictures: they are given to the model as they are.
+# The one whose inputs are no pictures.
 TOKENS = "tokens"
-NAMES = (*NORMALIZATIONS, TOKENS)
+NAMES = tuple(_PREPROCESSINGS)
+# For people, a sentence each.
+MEANINGS = {name: row["meaning"] for name, row in _PREPROCESSINGS.items()}
 
 
 def normalize(pixels: np.ndarray, name: str) -> np.ndarray:
-    """Turns pixels into a model's input, in float64.
+    """Turns pixels into a model's input, in float64: (pixel - mean) / deviation.
 
     Args:
       pixels: [..., 3], RGB, 0 to 255.
@@ -52,5 +43,5 @@ def normalize(pixels: np.ndarray, name: str) -> np.ndarray:
     Returns:
       float64 array of the same shape.
     """
-    chosen = NORMALIZATIONS[name]
-    return (pixels.astype(np.float64) - chosen.mean) / chosen.deviation
+    mean, deviation = NORMALIZATIONS[name]
+    return (pixels.astype(np.float64) - mean) / deviation

@@ -1,11 +1,12 @@
-"""Photographs as a model's input, by integer arithmetic only."""
+"""Photographs as a model's input, the same bytes on every machine."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from PIL import Image
 
 from tools.lib.cli import cli
+from tools.lib.preprocessing import pictures
 from tools.lib.values import weights
 
 # A crop shows at least this part of a photograph's shorter side.
@@ -25,11 +26,9 @@ def read(paths: Sequence[str], height: int, width: int) -> np.ndarray:
       so no CPU rounds otherwise.
 
     Raises:
-      UserError: no file is given, or one is missing or no image.
+      UserError: no file is given, or one cannot be read.
     """
-    if not paths:
-        raise cli.UserError("--photographs: at least one photograph is needed to calibrate on.")
-    return np.stack([_resized(_open(path), height, width) for path in paths])
+    return np.stack([pictures.stretched(image, height, width) for image in _images(paths)])
 
 
 def crops(paths: Sequence[str], count: int, height: int, width: int) -> np.ndarray:
@@ -47,11 +46,9 @@ def crops(paths: Sequence[str], count: int, height: int, width: int) -> np.ndarr
       uint8 [count, height, width, 3], RGB.
 
     Raises:
-      UserError: no file is given, or one is missing or no image.
+      UserError: no file is given, or one cannot be read.
     """
-    if not paths:
-        raise cli.UserError("--photographs: at least one photograph is needed.")
-    images = [_open(path) for path in paths]
+    images = list(_images(paths))
     return np.stack(
         [_picture(images[i % len(images)], i, i < len(images), height, width) for i in range(count)]
     )
@@ -59,7 +56,7 @@ def crops(paths: Sequence[str], count: int, height: int, width: int) -> np.ndarr
 
 def _picture(image: Image.Image, number: int, whole: bool, height: int, width: int) -> np.ndarray:
     if whole:
-        return _resized(image, height, width)
+        return pictures.stretched(image, height, width)
     scale, left, top = (weights.uniform(number, "crop", [3]) + 1) / 2
     side = _LEAST_CROP + (1 - _LEAST_CROP) * scale
     # The crop has the input's proportions, so that nothing in it is stretched.
@@ -69,16 +66,10 @@ def _picture(image: Image.Image, number: int, whole: bool, height: int, width: i
     crop = image.crop((x, y, x + size[0], y + size[1]))
     if number % 2:
         crop = crop.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-    return _resized(crop, height, width)
+    return pictures.stretched(crop, height, width)
 
 
-def _resized(image: Image.Image, height: int, width: int) -> np.ndarray:
-    return np.asarray(image.resize((width, height), Image.Resampling.BILINEAR))
-
-
-def _open(path: str) -> Image.Image:
-    try:
-        with Image.open(path) as image:
-            return image.convert("RGB")
-    except (OSError, SyntaxError) as error:
-        raise cli.UserError(f"{path}: cannot be read as a photograph: {error}.") from error
+def _images(paths: Sequence[str]) -> Iterator[Image.Image]:
+    if not paths:
+        raise cli.UserError("--photographs: at least one photograph is needed.")
+    yield from map(pictures.read, paths)

@@ -30,6 +30,7 @@ DTYPES = {
     "UINT64": np.dtype("<u8"),
     "UINT8": np.dtype("u1"),
 }
+FLOATING = frozenset({"BFLOAT16", "FLOAT16", "FLOAT32", "FLOAT64"})
 # Decoding takes a Python step for each byte; options that people write stay far below.
 _MAX_DECODED_OPTIONS = 64 * 1024
 
@@ -86,6 +87,15 @@ class Tensor:
     quantization: Quantization | None
     sparsity: Mapping[str, Any] | None
     variants: tuple[Mapping[str, Any], ...]
+
+    @property
+    def scaling(self) -> tuple[float, int]:
+        """Its scale and zero point where one of each says it all; 0.0 and 0 elsewhere."""
+        found = self.quantization
+        if found is None or found.scale.size != 1 or self.dtype in FLOATING:
+            return 0.0, 0
+        # As the runtime takes a zero point that is not there.
+        return float(found.scale[0]), int(found.zero_point[0]) if found.zero_point.size else 0
 
     def values(self) -> np.ndarray:
         """Returns the stored elements, a view of `data` but for 4-bit ones.

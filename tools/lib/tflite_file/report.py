@@ -13,15 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from tools.lib.tflite_file.model import Model, Operator, Quantization, Subgraph, Tensor
+from tools.lib.tflite_file.model import FLOATING, Model, Operator, Quantization, Subgraph, Tensor
 
 # Of the form; a change that a reader could stumble over raises it.
 VERSION = 1
 
-# What the canonical writer's descriptions start with (CheckpointInfo.description).
-_WEIGHTS = {"seeded weights (synthetic": "seeded", "released weights: ": "released"}
 _FLOAT32 = np.finfo(np.float32)
-_FLOATING = frozenset({"BFLOAT16", "FLOAT16", "FLOAT32", "FLOAT64"})
 # Longer lines are broken up, but for lists of numbers.
 _LINE = 100
 
@@ -96,7 +93,7 @@ def is_quantized(tensor: Tensor) -> bool:
     """Whether a tensor's integers stand for real numbers."""
     found = tensor.quantization
     return (
-        tensor.dtype not in _FLOATING
+        tensor.dtype not in FLOATING
         and found is not None
         and (found.scale.size > 0 or found.details is not None)
     )
@@ -104,7 +101,7 @@ def is_quantized(tensor: Tensor) -> bool:
 
 def is_parameter(tensor: Tensor) -> bool:
     """Whether a tensor is a constant that stands for real numbers: a weight, a bias, an anchor."""
-    return tensor.data.size > 0 and (tensor.dtype in _FLOATING or is_quantized(tensor))
+    return tensor.data.size > 0 and (tensor.dtype in FLOATING or is_quantized(tensor))
 
 
 def _elements(tensor: Tensor) -> int:
@@ -237,7 +234,7 @@ def arithmetic(model: Model) -> str:
                     tensor = graph.tensors[index]
                     if is_quantized(tensor):
                         computed.add("integer")
-                    elif tensor.dtype in _FLOATING:
+                    elif tensor.dtype in FLOATING:
                         computed.add("float")
         for tensor in graph.tensors:
             if is_parameter(tensor):
@@ -247,11 +244,6 @@ def arithmetic(model: Model) -> str:
     if "integer" in weights:
         return "dynamic_range"
     return "float16" if "FLOAT16" in weights else "float"
-
-
-def weights_kind(description: str) -> str | None:
-    """Returns "seeded" or "released" as a description says it; None for another writer's."""
-    return next((kind for start, kind in _WEIGHTS.items() if description.startswith(start)), None)
 
 
 def _totals(model: Model, subgraphs: Sequence[_Json], unread: Mapping[str, int]) -> _Json:
@@ -296,7 +288,11 @@ def _signatures(model: Model) -> list[_Json]:
 
 
 def build(
-    model: Model, content: bytes, name: str, facts: Mapping[str, Any] | None = None
+    model: Model,
+    content: bytes,
+    name: str,
+    facts: Mapping[str, Any] | None = None,
+    weights: str | None = None,
 ) -> dict[str, Any]:
     """Returns the report that report.schema.json describes.
 
@@ -305,6 +301,7 @@ def build(
       content: the file.
       name: the file's name, without its folder.
       facts: what the build knows of how the file was made; None for a file by itself.
+      weights: of a file by itself, the kind of its weights; None for a foreign one.
     """
     constants = _Constants()
     subgraphs = [_subgraph(graph, constants) for graph in model.subgraphs]
@@ -318,7 +315,7 @@ def build(
         "size": model.size,
         "sha256": hashlib.sha256(content).hexdigest(),
         "description": model.description,
-        "weights": weights_kind(model.description),
+        "weights": weights if facts is None else facts["weights"],
         "arithmetic": arithmetic(model),
         "schema_version": model.version,
         "minimum_runtime": model.minimum_runtime,

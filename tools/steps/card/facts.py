@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tools.lib.page import kinds, text
+from tools.lib.preprocessing import normalization
 from tools.steps.card import charts
 from tools.steps.card.distributions import Distribution
 
@@ -25,15 +26,6 @@ _ARITHMETIC = {
     "float16": "float32, float16 weights",
     "integer": "8-bit integers",
     "mixed": "8-bit integers and float32",
-}
-# What preprocessings mean for people; tools/lib/preprocessing/normalization.py has the numbers.
-_PREPROCESSING = {
-    "identity": "Pixels as they are: red, green, blue, 0 to 255.",
-    "imagenet_mean": "Less ImageNet’s mean colour: (red, green, blue) − (123.68, 116.78, 103.94).",
-    "imagenet_mean_std": "By 255, then less ImageNet’s mean by its deviation, channel by channel.",
-    "minus_one_to_one": "From −1 to 1: pixel ÷ 127.5 − 1.",
-    "tokens": "Token numbers of BERT’s vocabulary, a mask, and segment numbers; no pictures.",
-    "zero_to_one": "From 0 to 1: pixel ÷ 255.",
 }
 # Attributes of a recipe that say how the converter was called.
 _UNSAID = ("", [], False, None, "FLOAT")
@@ -302,7 +294,9 @@ def card(sources: Sources, name: str, task: str, about: str) -> dict[str, Any]:
         "architecture": model.get("modelParameters", {}).get("modelArchitecture", ""),
         "recipe": definition["externalParameters"]["recipe"],
         "flags": flags(statement),
-        "preprocessing": _PREPROCESSING.get(report["build"]["preprocessing"], "Not declared."),
+        "preprocessing": normalization.MEANINGS.get(
+            report["build"]["preprocessing"], "Not declared."
+        ),
         "inputs": _ends(report["inputs"]),
         "outputs": _ends(report["outputs"]),
         "operator_rows": operators(report),

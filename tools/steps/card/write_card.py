@@ -39,10 +39,10 @@ def _parsed(path: str, what: str) -> Any:
 def main(argv: Sequence[str]) -> None:
     del argv
     report = _parsed(_REPORT.value, "report")
-    identity = models_lock.Identity(
+    key = models_lock.Key(
         _NAME.value, report["build"]["weights"], report["build"]["tensorflow_version"]
     )
-    golden = models_lock.parse(cli.read_file(_LOCK.value, "lock"), _LOCK.value).get(identity)
+    golden = models_lock.parse(cli.read_file(_LOCK.value, "lock"), _LOCK.value).get(key)
     model = reader.read(cli.read_file(_MODEL.value, ".tflite"), _MODEL.value)
     sources = facts.Sources(
         report=report,

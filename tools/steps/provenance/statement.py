@@ -1,18 +1,16 @@
 """A model's provenance: an in-toto Statement v1 whose predicate is SLSA provenance v1.
 
 https://github.com/in-toto/attestation/blob/main/spec/v1/statement.md and
-https://slsa.dev/spec/v1.0/provenance; README.md beside this file says what each field holds here.
+https://slsa.dev/spec/v1.0/provenance; tools/provenance/README.md says what each field holds here.
 """
 
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tools.lib.identity.statement import BUILD_TYPE, PREDICATE_TYPE, STATEMENT_TYPE
 from tools.steps.provenance.materials import Material
 
-STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
-PREDICATE_TYPE = "https://slsa.dev/provenance/v1"
-BUILD_TYPE = "urn:reproducible-tflite:build:tflite-model:v1"
 BUILDER_ID = "urn:reproducible-tflite:builder:bazel:v1"
 
 

@@ -1,6 +1,6 @@
 """A model's architecture: its graph code with its options."""
 
-load(":preprocessing.bzl", "PREPROCESSINGS", "PREPROCESSING_DOC")
+load(":preprocessing.bzl", "PREPROCESSING_ATTRIBUTE")
 load(":providers.bzl", "ArchitectureInfo")
 
 def _architecture_impl(ctx):
@@ -28,7 +28,7 @@ architecture = rule(
         "arrays": attr.string_list(
             doc = "The inputs and outputs that an exported graph has to offer; others cannot be asked of it. Empty: not declared.",
         ),
-        "preprocessing": attr.string(doc = PREPROCESSING_DOC, mandatory = True, values = PREPROCESSINGS.keys()),
+        "preprocessing": PREPROCESSING_ATTRIBUTE,
     },
     provides = [ArchitectureInfo],
 )

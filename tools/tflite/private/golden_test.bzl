@@ -1,6 +1,7 @@
 """A test that holds a model against the lock of all models."""
 
 load("@rules_python//python:defs.bzl", "py_test")
+load(":output_groups.bzl", "output_groups")
 
 _LOCK = Label("//models:models.lock.json")
 
@@ -13,17 +14,7 @@ def golden_test(name, model, **kwargs):
       **kwargs: attributes that every rule has.
     """
     tags = kwargs.pop("tags", [])
-    groups = {}
-    for group in ["identity", "raw"]:
-        groups[group] = "{}.{}".format(name, group)
-        native.filegroup(
-            name = groups[group],
-            testonly = True,
-            srcs = [model],
-            output_group = group,
-            tags = tags,
-        )
-    inputs = dict(groups, lock = str(_LOCK), model = model)
+    inputs = dict(output_groups(name, model, ["identity", "raw"], tags), lock = str(_LOCK), model = model)
     py_test(
         name = name,
         size = "small",

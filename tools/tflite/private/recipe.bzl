@@ -1,10 +1,10 @@
 """Whether a conversion's recipe makes sense."""
 
+load("//tools/lib/preprocessing:preprocessings.bzl", "PREPROCESSINGS")
 load(":conversion.bzl", "ConversionInfo", "converter_flags")
 load(":errors.bzl", "fail_attribute")
 load(":labels.bzl", "label_text")
 load(":numbers.bzl", "parse_number")
-load(":preprocessing.bzl", "PREPROCESSINGS")
 load(":providers.bzl", "FrozenGraphInfo", "RepresentativeDatasetInfo")
 
 _INFERENCE_TYPES = ["FLOAT", "QUANTIZED_UINT8"]
@@ -176,8 +176,11 @@ def _check_input_stats(ctx, graph):
         _check_preprocessing(ctx, graph.preprocessing)
 
 def _check_preprocessing(ctx, preprocessing):
-    wanted = PREPROCESSINGS[preprocessing]
-    if not wanted:
+    row = PREPROCESSINGS[preprocessing]
+    unit, mean, std_dev = row.get("unit", 1.0), row.get("mean"), row.get("deviation")
+
+    # Three channels, three means: one zero point cannot say that.
+    if type(mean) != "float" or type(std_dev) != "float":
         fail_attribute(
             ctx,
             "inference_type",
@@ -185,8 +188,8 @@ def _check_preprocessing(ctx, preprocessing):
             "no mean and standard deviation of a quantized input can say \"{}\"".format(preprocessing),
         )
     for attribute, number, tolerance in [
-        ("mean_values", wanted.mean, _MEAN_TOLERANCE),
-        ("std_dev_values", wanted.std_dev, _STD_DEV_TOLERANCE * wanted.std_dev),
+        ("mean_values", unit * mean, _MEAN_TOLERANCE),
+        ("std_dev_values", unit * std_dev, _STD_DEV_TOLERANCE * unit * std_dev),
     ]:
         given = getattr(ctx.attr, attribute)
         for value in given:

@@ -2,7 +2,7 @@
 
 load(":canonical.bzl", "CANONICAL_GRAPH_ATTRS", "canonicalize_graph")
 load(":frozen_graph.bzl", "frozen_graph_providers")
-load(":preprocessing.bzl", "PREPROCESSINGS", "PREPROCESSING_DOC")
+load(":preprocessing.bzl", "PREPROCESSING_ATTRIBUTE")
 load(":providers.bzl", "CheckpointInfo", "FrozenGraphInfo")
 load(":released_archive.bzl", "RELEASED_ATTRS", "released_file", "released_files")
 
@@ -41,7 +41,7 @@ Makes `NAME.pb`, in canonical form. Output group `raw`: the graph as it is publi
         arrays = attr.string_list(
             doc = "The inputs and outputs that the graph has to offer; others cannot be asked of it. Empty: not declared.",
         ),
-        preprocessing = attr.string(doc = PREPROCESSING_DOC, mandatory = True, values = PREPROCESSINGS.keys()),
+        preprocessing = PREPROCESSING_ATTRIBUTE,
     ),
     provides = [FrozenGraphInfo],
 )

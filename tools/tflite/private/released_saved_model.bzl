@@ -1,7 +1,7 @@
 """A published SavedModel."""
 
 load(":labels.bzl", "label_text")
-load(":preprocessing.bzl", "PREPROCESSINGS", "PREPROCESSING_DOC")
+load(":preprocessing.bzl", "PREPROCESSING_ATTRIBUTE")
 load(":providers.bzl", "CheckpointInfo", "SavedModelInfo")
 load(":released_archive.bzl", "RELEASED_ATTRS", "released_file", "released_files")
 
@@ -43,7 +43,7 @@ released_saved_model = rule(
         member = attr.string(
             doc = "The SavedModel's folder in the archive or folder; empty when it has `saved_model.pb` right in it.",
         ),
-        preprocessing = attr.string(doc = PREPROCESSING_DOC, mandatory = True, values = PREPROCESSINGS.keys()),
+        preprocessing = PREPROCESSING_ATTRIBUTE,
     ),
     provides = [SavedModelInfo],
 )

@@ -4,7 +4,7 @@ load(":errors.bzl", "fail_attribute")
 load(":frozen_graph.bzl", "frozen_graph_providers")
 load(":numbers.bzl", "parse_number")
 load(":pipeline_config.bzl", "PIPELINE_CONFIG_ATTRS", "merge_pipeline_config")
-load(":preprocessing.bzl", "PREPROCESSINGS", "PREPROCESSING_DOC")
+load(":preprocessing.bzl", "PREPROCESSING_ATTRIBUTE")
 load(":providers.bzl", "CheckpointInfo", "FrozenGraphInfo")
 
 _THRESHOLDS = """
@@ -93,7 +93,7 @@ _ssd_frozen_graph = rule(
         max_classes_per_detection = attr.int(doc = "As for `ssd_frozen_graph`.", mandatory = True),
         detections_per_class = attr.int(doc = "As for `ssd_frozen_graph`.", mandatory = True),
         use_regular_nms = attr.bool(doc = "As for `ssd_frozen_graph`.", mandatory = True),
-        preprocessing = attr.string(doc = PREPROCESSING_DOC, mandatory = True, values = PREPROCESSINGS.keys()),
+        preprocessing = PREPROCESSING_ATTRIBUTE,
         _export = attr.label(
             default = Label("//tools/steps/export:export_ssd"),
             executable = True,

@@ -6,6 +6,7 @@ load(":card.bzl", "card")
 load(":checked.bzl", "CHECK_TFLITE_ATTRS", "check_tflite")
 load(":conversion.bzl", "ConversionInfo", "description")
 load(":golden_test.bzl", "golden_test")
+load(":identity.bzl", "write_identity")
 load(":mlir.bzl", "mlir")
 load(":provenance.bzl", "PROVENANCE_ATTRS", "materials_aspect", "write_provenance")
 load(":providers.bzl", "TfliteInfo")
@@ -27,12 +28,6 @@ def _tflite_model_impl(ctx):
         float_operators = conversion.float_operators,
     )
     canonicalize_tflite(ctx, ctx.file.raw, description(conversion, tensorflow), model, after = checked)
-    identity = ctx.actions.declare_file(ctx.label.name + ".identity.json")
-    ctx.actions.write(identity, json.encode({
-        "name": ctx.label.name,
-        "tensorflow": tensorflow.version,
-        "weights": graph.checkpoint.weights,
-    }) + "\n")
     provenance = write_provenance(
         ctx,
         raw = ctx.attr.raw,
@@ -54,7 +49,7 @@ def _tflite_model_impl(ctx):
         DefaultInfo(files = depset([model]), runfiles = ctx.runfiles(files = [model])),
         OutputGroupInfo(
             graph = depset([graph.graph]),
-            identity = depset([identity]),
+            identity = depset([write_identity(ctx, graph, tensorflow)]),
             provenance = depset(provenance),
             raw = depset([ctx.file.raw]),
             report = depset([write_report(ctx, model, conversion, tensorflow)]),
@@ -105,7 +100,7 @@ def tflite_model(
     Makes `NAME.tflite`, in canonical form, once the converted model was looked at and has run. Output groups:
     `raw`, the file as the converter gave it, but for the keys of custom operators' options, which are in order
     (TOCO's own order differs from run to run), and for INT8 inputs and outputs, which have the graph's names; `graph`, the frozen graph;
-    `identity`, a JSON object with the model's name, weights and TensorFlow;
+    `identity`, what tools have to know of it: a JSON object with its name, weights, preprocessing, TensorFlow and CPython;
     `provenance`, also as `NAME.provenance`, what the model was made from: an in-toto statement and an ML-BOM;
     `report`, also as `NAME.report`, what is in it, as tools/lib/tflite_file/report.schema.json says. `NAME.recipe` checks the recipe
     and writes the converter's flags;

@@ -1,4 +1,7 @@
+import contextlib
 import dataclasses
+import io
+import json
 import os
 import pathlib
 from unittest import mock
@@ -6,9 +9,17 @@ from unittest import mock
 from absl.testing import absltest, flagsaver, parameterized
 
 from tests.tools.lib.bazel import fake_bazel
+from tests.tools.lib.identity import statements
 from tests.tools.lib.interpreter import networks
 from tools.lib.cli import cli
+from tools.lib.identity.identity import Identity
 from tools.lib.interpreter import model_argument
+
+# What conversion.bzl writes for people; no tool reads it.
+_DESCRIPTION = (
+    "seeded weights (synthetic, seed 1): not trained; converted by TOCO of TensorFlow 2.15.1;"
+    " preprocessing zero_to_one"
+)
 
 
 class ModelArgumentTest(parameterized.TestCase):
@@ -32,28 +43,73 @@ class ModelArgumentTest(parameterized.TestCase):
         found = model_argument.resolve("net.tflite")
         self.assertEqual((found.given, found.name, found.label), ("net.tflite", "net", None))
         self.assertEqual(found.path, str(self.folder / "net.tflite"))
-        self.assertEqual((found.weights, found.preprocessing), ("", ""))
         self.assertEqual(found.content, networks.doubled_sum())
 
+    def _assert_identity(self, found: model_argument.GivenModel, *expected: str) -> None:
+        self.assertEqual((found.weights, found.preprocessing), expected)
+
+    def test_a_bare_file_is_foreign_whatever_its_description_says(self):
+        self._write("net.tflite", networks.doubled_sum(_DESCRIPTION))
+        found = model_argument.resolve("net.tflite")
+        self.assertIsNone(found.identity)
+        self._assert_identity(found, "", "")
+
+    def test_a_file_is_what_the_statement_beside_it_says(self):
+        path = self._write("net.tflite", networks.doubled_sum())
+        statements.write(path, "released", "imagenet_mean")
+        self._assert_identity(model_argument.resolve("net.tflite"), "released", "imagenet_mean")
+        # The same file under another name has none.
+        self._write("copy.tflite", path.read_bytes())
+        self._assert_identity(model_argument.resolve("copy.tflite"), "", "")
+
+    def test_a_file_with_the_statement_of_another_is_foreign(self):
+        statements.write(self._write("net.tflite", networks.doubled_sum()))
+        self._write("net.tflite", networks.doubled_sum(length=5))
+        with contextlib.redirect_stderr(io.StringIO()) as stderr:
+            self._assert_identity(model_argument.resolve("net.tflite"), "", "")
+        self.assertRegex(stderr.getvalue(), "^NOTE: .*net.provenance.json does not speak of .*\n$")
+
+    def test_a_statement_that_is_no_json_is_refused(self):
+        self._write("net.tflite", networks.doubled_sum())
+        self._write("net.provenance.json", b"<html>not found</html>")
+        with self.assertRaisesRegex(cli.UserError, "net.provenance.json: not a provenance statem"):
+            model_argument.resolve("net.tflite")
+
+    def _builds(self, **groups: pathlib.Path) -> None:
+        self.bazel.builds({"//models/a:net": {name: [p.as_uri()] for name, p in groups.items()}})
+
     def test_a_label_is_built(self):
-        description = (
-            "seeded weights (synthetic, seed 1): not trained; converted by TOCO of TensorFlow"
-            " 2.15.1; preprocessing zero_to_one"
-        )
-        path = self._write("net.tflite", networks.doubled_sum(description))
+        path = self._write("net.tflite", networks.doubled_sum())
         log = self._write("net.log", b"")
         self.bazel.builds({"//models/a:net": {"default": [path.as_uri(), log.as_uri()]}})
         with flagsaver.flagsaver(build_option=["--config=released"]):
             found = model_argument.resolve("//models:net")
         self.assertEqual((found.given, found.name), ("//models:net", "net"))
         self.assertEqual((found.label, found.path), ("//models/a:net", str(path)))
-        self.assertEqual((found.weights, found.preprocessing), ("seeded", "zero_to_one"))
+        # Such a target is no `tflite_model`.
+        self._assert_identity(found, "", "")
         [call] = self.bazel.calls()
         self.assertIn(" build --config=released ", call)
+        self.assertIn(" --output_groups=+identity ", call)
 
-    def test_released_weights(self):
-        self._write("net.tflite", networks.doubled_sum("released weights: a.tar.gz (sha256 0)"))
-        self.assertEqual(model_argument.resolve("net.tflite").weights, "released")
+    def test_a_label_is_what_its_target_writes(self):
+        path = self._write("net.tflite", networks.doubled_sum(_DESCRIPTION))
+        # Left there by an earlier build.
+        self._write("net.provenance.json", b"{")
+        written = Identity("net", "released", "identity", "2.15.1", "hermetic")
+        content = json.dumps(dataclasses.asdict(written)).encode()
+        identity, report = self._write("net.identity.json", content), self._write("report", b"r")
+        self._builds(default=path, identity=identity, report=report)
+        found = model_argument.resolve("//models:net", ["report", "other"])
+        self.assertEqual(found.identity, written)
+        self._assert_identity(found, "released", "identity")
+        self.assertEqual(found.groups, {"report": [str(report)]})
+
+    def test_an_identity_that_is_damaged_is_refused(self):
+        path = self._write("net.tflite", networks.doubled_sum())
+        self._builds(default=path, identity=self._write("net.identity.json", b'{"name": "net"}'))
+        with self.assertRaisesRegex(cli.UserError, "net.identity.json: not a model's identity: "):
+            model_argument.resolve("//models:net")
 
     @parameterized.parameters(
         ("//models:x", True), ("@other//:x", True), ("@//models:x", True), ("x/y.tflite", False)

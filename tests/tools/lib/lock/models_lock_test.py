@@ -1,14 +1,14 @@
 import dataclasses
 import hashlib
-import json
 
 from absl.testing import absltest
 
 from tests.tools.lib.tflite_file import models
 from tools.lib.cli import cli
+from tools.lib.identity.identity import Identity
 from tools.lib.lock import models_lock
 
-_KEY = models_lock.Identity("mobiledet", "seeded", "2.15.1")
+_KEY = models_lock.Key("mobiledet", "seeded", "2.15.1")
 _ROW = models_lock.Row("ab" * 32, 5, None, "1.5.0")
 
 
@@ -18,7 +18,7 @@ class ModelsLockTest(absltest.TestCase):
             _KEY: _ROW,
             dataclasses.replace(_KEY, weights="released"): _ROW,
             dataclasses.replace(_KEY, tensorflow="2.17.1"): dataclasses.replace(_ROW, size=6),
-            models_lock.Identity("another", "seeded", "2.15.1"): _ROW,
+            models_lock.Key("another", "seeded", "2.15.1"): _ROW,
         }
         text = models_lock.text(lock)
         self.assertEqual(models_lock.parse(text.encode(), "lock"), lock)
@@ -29,14 +29,13 @@ class ModelsLockTest(absltest.TestCase):
         for content in (b"{", b"[]", b"{}", b'{"models": {"a": {"seeded": {"2.15.1": {}}}}}'):
             with self.assertRaisesRegex(cli.UserError, "^lock: not a lock of models: "):
                 models_lock.parse(content, "lock")
-        for content in (b"{", b"[1]", b"{}", b'{"name": "a", "model": "b"}'):
-            with self.assertRaisesRegex(cli.UserError, "^x: not a model's identity: "):
-                models_lock.identity(content, "x")
 
-    def test_identity(self):
-        self.assertEqual(
-            models_lock.identity(json.dumps(dataclasses.asdict(_KEY)).encode(), "x"), _KEY
-        )
+    def test_the_key_is_a_part_of_the_identity(self):
+        identity = Identity("mobiledet", "seeded", "minus_one_to_one", "2.15.1", "hermetic")
+        for alike in ({}, {"preprocessing": ""}, {"interpreter": "local: 3.7.16"}):
+            self.assertEqual(models_lock.key(dataclasses.replace(identity, **alike)), _KEY)
+        for other in ({"name": "x"}, {"weights": "released"}, {"tensorflow": "2.17.1"}):
+            self.assertNotEqual(models_lock.key(dataclasses.replace(identity, **other)), _KEY)
 
     def test_a_row_is_made_of_the_files(self):
         model = models.pack(models.layered())

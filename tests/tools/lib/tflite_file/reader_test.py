@@ -1,3 +1,4 @@
+import dataclasses
 import random
 import time
 
@@ -51,6 +52,9 @@ class ReaderTest(parameterized.TestCase):
         (total,) = [tensor for tensor in graph.tensors if tensor.name == "total"]
         self.assertEqual(total.quantization.scale.tolist(), [0.5])
         self.assertEqual(total.quantization.zero_point.tolist(), [3])
+        self.assertEqual(dataclasses.replace(total, dtype="INT8").scaling, (0.5, 3))
+        # A float stands for itself, whatever else the file says.
+        self.assertEqual((total.dtype, total.scaling), ("FLOAT32", (0.0, 0)))
         (signature,) = model.signatures
         self.assertEqual((signature.key, signature.inputs), ("serve", {"b": 1, "a": 0}))
         self.assertEqual([entry.name for entry in model.metadata], ["second", "first"])

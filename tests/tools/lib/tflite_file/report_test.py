@@ -160,14 +160,19 @@ class ReportTest(parameterized.TestCase):
     def test_floats_have_the_fewest_digits(self, value, expected):
         self.assertEqual(repr(report.number(value)), repr(expected))
 
-    @parameterized.parameters(
-        ("seeded weights (synthetic, seed 7): not trained; converted by", "seeded"),
-        ("released weights: some_model (sha256 01); converted by", "released"),
-        ("TOCO Converted.", None),
-        ("not seeded weights (synthetic", None),
-    )
-    def test_the_kind_of_weights(self, description, kind):
-        self.assertEqual(report.weights_kind(description), kind)
+    def test_the_kind_of_weights_is_what_is_known_of_the_file(self):
+        model = models.layered()
+        # For people.
+        model.description = "seeded weights (synthetic, seed 7): not trained"
+        content = models.pack(model)
+        read = reader.read(content, "x")
+        for facts, weights, expected in (
+            (None, None, None),
+            (None, "released", "released"),
+            ({"weights": "released"}, None, "released"),
+        ):
+            made = report.build(read, content, "x", facts, weights)
+            self.assertEqual(made["weights"], expected)
 
     def test_dynamic_range(self):
         model = _integers()

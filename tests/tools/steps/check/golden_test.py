@@ -6,10 +6,12 @@ from absl.testing import absltest, flagsaver
 
 from tests.tools.lib.tflite_file import models
 from tools.lib.cli import cli
+from tools.lib.identity.identity import Identity
 from tools.lib.lock import models_lock
 from tools.steps.check import golden
 
-_KEY = models_lock.Identity("mobiledet", "seeded", "2.15.1")
+_IDENTITY = Identity("mobiledet", "seeded", "minus_one_to_one", "2.15.1", "hermetic")
+_KEY = models_lock.key(_IDENTITY)
 
 
 class GoldenTest(absltest.TestCase):
@@ -19,7 +21,7 @@ class GoldenTest(absltest.TestCase):
         self.model = models.pack(models.layered())
         self.write("model", self.model)
         self.write("raw", b"raw")
-        self.write("identity", json.dumps(dataclasses.asdict(_KEY)).encode())
+        self.write("identity", json.dumps(dataclasses.asdict(_IDENTITY)).encode())
         self.lock({_KEY: models_lock.row(self.model, b"raw", "2.15.1")})
         paths = {name: str(self.folder / name) for name in ("model", "raw", "identity", "lock")}
         self.enter_context(flagsaver.flagsaver(**paths))
@@ -57,10 +59,15 @@ class GoldenTest(absltest.TestCase):
                 golden.main([])
 
     def test_released_weights_are_locked_with_their_configuration(self):
-        released = dataclasses.replace(_KEY, weights="released")
+        released = dataclasses.replace(_IDENTITY, weights="released")
         self.write("identity", json.dumps(dataclasses.asdict(released)).encode())
         command = "update_lock -- //models:mobiledet --bazel_flag=--config=released$"
         with self.assertRaisesRegex(cli.UserError, command):
+            golden.main([])
+
+    def test_an_identity_that_is_damaged_fails(self):
+        self.write("identity", b'{"name": "mobiledet"}')
+        with self.assertRaisesRegex(cli.UserError, "identity: not a model's identity: "):
             golden.main([])
 
 

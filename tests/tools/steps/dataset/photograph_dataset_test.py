@@ -59,7 +59,7 @@ class PhotographDatasetTest(absltest.TestCase):
     def test_a_missing_photograph_is_named_and_nothing_is_written(self):
         result = self._run(photographs=["absent.png"])
         self.assertEqual(result.returncode, 1)
-        self.assertRegex(result.stderr, "^ERROR: .*absent.png: cannot be read as a photograph")
+        self.assertRegex(result.stderr, "^ERROR: .*absent.png: the picture cannot be read")
         self.assertFalse((self.directory / "out.npz").exists())
 
 

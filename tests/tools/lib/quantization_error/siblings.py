@@ -7,7 +7,6 @@ from tests.tools.lib.tflite_file import models
 from tools.lib.tflite_file.schema import tflite
 
 SHAPE = [1, 4, 4, 3]
-_DESCRIPTION = "seeded weights (synthetic, seed 1): not trained; preprocessing minus_one_to_one"
 
 
 def _add(maker: models.Maker, left: int, right: int, result: int) -> None:
@@ -16,7 +15,7 @@ def _add(maker: models.Maker, left: int, right: int, result: int) -> None:
     operator.builtinOptions = tflite.AddOptionsT()
 
 
-def floats(shape: list[int] = SHAPE, description: str = _DESCRIPTION) -> bytes:
+def floats(shape: list[int] = SHAPE) -> bytes:
     """x + 0.5 = "first"; first + 0.25 = "second", which TensorFlow Lite computes in place."""
     maker = models.Maker()
     x, first, second = (maker.tensor(name, shape) for name in ("x", "first", "second"))
@@ -25,7 +24,6 @@ def floats(shape: list[int] = SHAPE, description: str = _DESCRIPTION) -> bytes:
     _add(maker, x, half, first)
     _add(maker, first, quarter, second)
     maker.graph.inputs, maker.graph.outputs = np.array([x]), np.array([second])
-    maker.model.description = description
     return models.pack(maker.model)
 
 
@@ -46,5 +44,4 @@ def integers(names: tuple[str, str] = ("first", "second;first")) -> bytes:
     _add(maker, first, constants[1], second)
     maker.operator(tflite.BuiltinOperator.DEQUANTIZE, [second], [result])
     maker.graph.inputs, maker.graph.outputs = np.array([x]), np.array([result])
-    maker.model.description = _DESCRIPTION
     return models.pack(maker.model)

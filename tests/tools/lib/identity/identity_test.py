@@ -1,0 +1,77 @@
+import json
+import pathlib
+
+from absl.testing import absltest, parameterized
+
+from tools.lib.cli import cli
+from tools.lib.identity import identity
+
+_FIELDS = {
+    "interpreter": "hermetic",
+    "name": "mobiledet",
+    "preprocessing": "minus_one_to_one",
+    "tensorflow": "2.15.1",
+    "weights": "released",
+}
+
+
+class IdentityTest(parameterized.TestCase):
+    def _write(self, content: bytes) -> str:
+        path = pathlib.Path(self.create_tempdir().full_path, "x.identity.json")
+        path.write_bytes(content)
+        return str(path)
+
+    def test_every_field_is_read(self):
+        self.assertEqual(
+            identity.read(self._write(json.dumps(_FIELDS).encode())),
+            identity.Identity("mobiledet", "released", "minus_one_to_one", "2.15.1", "hermetic"),
+        )
+
+    @parameterized.parameters("", "identity", "imagenet_mean_std", "tokens")
+    def test_what_an_input_may_expect(self, preprocessing):
+        content = json.dumps({**_FIELDS, "preprocessing": preprocessing}).encode()
+        self.assertEqual(identity.read(self._write(content)).preprocessing, preprocessing)
+
+    @parameterized.parameters(
+        ({"weights": "trained"}, "weights is 'trained' instead of seeded or released"),
+        ({"weights": ""}, "weights is '' instead of seeded or released"),
+        ({"preprocessing": "to_one"}, "preprocessing is 'to_one' instead of one of minus_one"),
+        ({"tensorflow": 2}, "tensorflow is 2 instead of a text"),
+        ({"name": None}, "name is None instead of a text"),
+        (
+            {"sha256": "0"},
+            "its fields are not interpreter, name, preprocessing, tensorflow, weights",
+        ),
+    )
+    def test_a_field_that_is_damaged_is_named(self, change, reason):
+        path = self._write(json.dumps({**_FIELDS, **change}).encode())
+        message = f"^{path}: not a model's identity: {reason}.*; build the model again.$"
+        with self.assertRaisesRegex(cli.UserError, message):
+            identity.read(path)
+
+    @parameterized.parameters(*_FIELDS)
+    def test_a_field_that_is_missing(self, name):
+        fields = {key: value for key, value in _FIELDS.items() if key != name}
+        with self.assertRaisesRegex(cli.UserError, "not a model's identity: its fields are not"):
+            identity.read(self._write(json.dumps(fields).encode()))
+
+    @parameterized.named_parameters(
+        ("empty", b"", "the identity is empty"),
+        ("cut", b"{", "not a model's identity: "),
+        ("binary", b"\xff", "not a model's identity: "),
+        ("deep", b"[" * 100000, "not a model's identity: "),
+        ("list", b'["name"]', "not a model's identity: it is no JSON object"),
+    )
+    def test_what_is_no_identity(self, content, message):
+        with self.assertRaisesRegex(cli.UserError, message):
+            identity.read(self._write(content))
+
+    def test_what_a_target_wrote(self):
+        path = self._write(json.dumps(_FIELDS).encode())
+        self.assertEqual(identity.of_target({"identity": [path]}), identity.Identity(**_FIELDS))
+        for files in ({}, {"identity": []}, {"default": [path]}):
+            self.assertIsNone(identity.of_target(files))
+
+
+if __name__ == "__main__":
+    absltest.main()

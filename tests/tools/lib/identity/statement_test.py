@@ -1,0 +1,108 @@
+import contextlib
+import io
+import json
+import pathlib
+from typing import Any
+
+from absl.testing import absltest, parameterized
+
+from tests.tools.lib.identity import statements
+from tools.lib.cli import cli
+from tools.lib.identity import identity, statement
+
+_CONTENT = b"model"
+
+
+class StatementTest(parameterized.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.model = pathlib.Path(self.create_tempdir().full_path, "net.tflite")
+        self.model.write_bytes(_CONTENT)
+
+    def _beside(self, content: bytes = _CONTENT) -> identity.Identity | None:
+        """Returns what the statement says; keeps what is noted."""
+        with contextlib.redirect_stderr(io.StringIO()) as stderr:
+            stated = statement.beside(str(self.model), content)
+        self.noted = stderr.getvalue()
+        return stated
+
+    def test_what_the_build_writes_is_read(self):
+        statements.write(self.model, "released", "zero_to_one")
+        self.assertEqual(
+            self._beside(),
+            identity.Identity("net", "released", "zero_to_one", "2.15.1", "hermetic"),
+        )
+        self.assertEqual(self.noted, "")
+
+    def test_a_bare_file_is_foreign(self):
+        self.assertIsNone(self._beside())
+        self.assertEqual(self.noted, "")
+
+    def test_a_statement_of_another_file_is_noted(self):
+        path = statements.write(self.model)
+        self.assertIsNone(self._beside(b"another model"))
+        self.assertEqual(
+            self.noted,
+            f"NOTE: {path} does not speak of {self.model} as it is now, which counts as foreign.\n",
+        )
+
+    def _changed(self, change: Any) -> None:
+        path = statements.write(self.model)
+        document = json.loads(path.read_text())
+        change(document)
+        path.write_text(json.dumps(document))
+
+    @parameterized.parameters(
+        lambda document: document.update(_type="https://in-toto.io/Statement/v2"),
+        lambda document: document.update(predicateType="https://spdx.dev/Document"),
+        lambda document: document["predicate"]["buildDefinition"].update(buildType="urn:other"),
+        lambda document: document["subject"][0].update(digest={"sha512": "0"}),
+        lambda document: document.update(subject=[]),
+    )
+    def test_a_statement_of_others_says_nothing(self, change):
+        self._changed(change)
+        self.assertIsNone(self._beside())
+        self.assertStartsWith(self.noted, "NOTE: ")
+
+    @parameterized.parameters(
+        (lambda document: document.pop("subject"), "KeyError: 'subject'"),
+        (lambda document: document.update(subject=["x"]), "TypeError: "),
+        (lambda document: document["subject"][0].update(digest="0"), "AttributeError: "),
+        (lambda document: document.pop("predicate"), "KeyError: 'predicate'"),
+        (
+            lambda document: document["predicate"]["buildDefinition"].pop("internalParameters"),
+            "KeyError: 'internalParameters'",
+        ),
+        (
+            lambda document: document["predicate"]["buildDefinition"]["externalParameters"].update(
+                weights="good"
+            ),
+            "ValueError: weights is 'good' instead of seeded or released",
+        ),
+        (
+            lambda document: document["predicate"]["buildDefinition"]["internalParameters"].update(
+                preprocessing="grey"
+            ),
+            "ValueError: preprocessing is 'grey'",
+        ),
+    )
+    def test_a_damaged_statement_is_refused(self, change, reason):
+        self._changed(change)
+        with self.assertRaisesRegex(cli.UserError, f"not a provenance statement \\({reason}.*put"):
+            self._beside()
+
+    @parameterized.named_parameters(
+        ("empty", b"", "the provenance statement is empty"),
+        ("cut", b"{", "not a provenance statement"),
+        ("binary", b"\xff\xfe", "not a provenance statement"),
+        ("list", b"[]", "not a provenance statement"),
+        ("deep", b"[" * 100000, "not a provenance statement"),
+    )
+    def test_what_is_no_statement_is_refused(self, content, message):
+        self.model.with_suffix(".provenance.json").write_bytes(content)
+        with self.assertRaisesRegex(cli.UserError, f"net.provenance.json: {message}"):
+            self._beside()
+
+
+if __name__ == "__main__":
+    absltest.main()

@@ -1,0 +1,88 @@
+"""What a model is, as its own target writes it: `NAME.identity.json`, output group `identity`.
+
+Tools go by this and by nothing else: a .tflite's description is a text for people. The fields are
+those that tools/tflite/private/identity.bzl writes.
+"""
+
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tools.lib.cli import cli
+from tools.lib.preprocessing import normalization
+
+GROUP = "identity"
+SEEDED, RELEASED = "seeded", "released"
+
+
+@dataclasses.dataclass(frozen=True)
+class Identity:
+    """What a model is.
+
+    Attributes:
+      name: its target's name, as in `mobiledet_qat`.
+      weights: `SEEDED` or `RELEASED`.
+      preprocessing: what its input expects, one of `normalization.NAMES`; "" where its graph does
+        not say so.
+      tensorflow: the version that converted, as in `2.15.1`.
+      interpreter: the CPython on which it converted: `hermetic`, or which one of a machine.
+
+    Raises:
+      ValueError: a field is no text, or says what nothing can be.
+    """
+
+    name: str
+    weights: str
+    preprocessing: str
+    tensorflow: str
+    interpreter: str
+
+    def __post_init__(self) -> None:
+        for field, value in dataclasses.asdict(self).items():
+            if not isinstance(value, str):
+                raise ValueError(f"{field} is {value!r} instead of a text")
+        if self.weights not in (SEEDED, RELEASED):
+            raise ValueError(f"weights is {self.weights!r} instead of {SEEDED} or {RELEASED}")
+        if self.preprocessing not in ("", *normalization.NAMES):
+            known = ", ".join(normalization.NAMES)
+            raise ValueError(f"preprocessing is {self.preprocessing!r} instead of one of {known}")
+
+
+_FIELDS = frozenset(field.name for field in dataclasses.fields(Identity))
+
+
+def _identity(fields: Any) -> Identity:
+    if not isinstance(fields, dict):
+        raise ValueError("it is no JSON object")
+    if fields.keys() != _FIELDS:
+        raise ValueError(f"its fields are not {', '.join(sorted(_FIELDS))}")
+    return Identity(**fields)
+
+
+def read(path: str) -> Identity:
+    """Reads the file that a `tflite_model` writes beside its model.
+
+    Raises:
+      cli.UserError: it cannot be read, or is damaged or another file.
+    """
+    content = cli.read_file(path, "identity")
+    try:
+        return _identity(json.loads(content))
+    except (RecursionError, ValueError) as error:
+        raise cli.UserError(
+            f"{path}: not a model's identity: {cli.first_line(error)}; build the model again."
+        ) from error
+
+
+def of_target(files: Mapping[str, Sequence[str]]) -> Identity | None:
+    """Returns the identity that a target wrote; None if it is no `tflite_model`.
+
+    Args:
+      files: the paths that it made, by output group, `GROUP` among those that were asked for.
+
+    Raises:
+      cli.UserError: as of `read`.
+    """
+    paths = files.get(GROUP, ())
+    return read(paths[0]) if paths else None

@@ -1,0 +1,150 @@
+"""Serves pages to this machine alone, until a person ends it."""
+
+import contextlib
+import dataclasses
+import functools
+import http
+import http.client
+import http.server
+import pathlib
+import signal
+import urllib.parse
+import webbrowser
+from collections.abc import Callable, Collection, Mapping
+
+from absl import flags
+
+from tools.lib.cli import cli
+
+_PORT = flags.DEFINE_integer(
+    "port", 0, "The port on 127.0.0.1; 0 for any that is free.", lower_bound=0, upper_bound=65535
+)
+_BROWSE = flags.DEFINE_bool("browse", True, "Whether to open the address in a browser.")
+
+_LOOPBACK = "127.0.0.1"
+_TYPES = {
+    ".css": "text/css",
+    ".html": "text/html; charset=utf-8",
+    ".ico": "image/x-icon",
+    ".js": "text/javascript",
+    ".json": "application/json",
+    ".png": "image/png",
+}
+_HEADERS = {
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Page:
+    """What is served at one address.
+
+    Attributes:
+      type: its media type.
+      read: gives its bytes, anew for each request.
+    """
+
+    type: str
+    read: Callable[[], bytes]
+
+
+def files(folder: pathlib.Path, suffixes: Collection[str] = tuple(_TYPES)) -> dict[str, Page]:
+    """Returns the files of a folder that have one of these endings, by their addresses."""
+    return {
+        f"/{path.name}": Page(_TYPES[path.suffix], path.read_bytes)
+        for path in sorted(folder.iterdir())
+        if path.suffix in suffixes
+    }
+
+
+def hosts(port: int) -> frozenset[str]:
+    """Returns the names of the server under which a browser on this machine asks.
+
+    A page of another site may have a name of its own lead here; that is none of them.
+    """
+    # A browser leaves out the port that HTTP has anyway.
+    ports = ("", ":80") if port == http.client.HTTP_PORT else (f":{port}",)
+    return frozenset(name + part for name in (_LOOPBACK, "localhost") for part in ports)
+
+
+class _Handler(http.server.BaseHTTPRequestHandler):
+    """Answers GET and HEAD with the pages that it was given, and nothing else."""
+
+    server_version = "pages"
+    sys_version = ""
+
+    def __init__(
+        self, pages: Mapping[str, Page], headers: Mapping[str, str], *arguments: object
+    ) -> None:
+        self._pages, self._always = pages, {**_HEADERS, **headers}
+        super().__init__(*arguments)
+
+    def do_GET(self) -> None:
+        if self.headers.get("Host") not in hosts(self.server.server_port):
+            self.send_error(http.HTTPStatus.FORBIDDEN)
+            return
+        address = urllib.parse.unquote(self.path.partition("?")[0])
+        page = self._pages.get("/index.html" if address == "/" else address)
+        if page is None:
+            self.send_error(http.HTTPStatus.NOT_FOUND)
+            return
+        content = page.read()
+        self.send_response(http.HTTPStatus.OK)
+        self.send_header("Content-Type", page.type)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(content)
+
+    do_HEAD = do_GET
+
+    def end_headers(self) -> None:
+        """Adds the headers that every answer has, errors among them."""
+        for name, value in self._always.items():
+            self.send_header(name, value)
+        super().end_headers()
+
+    def log_message(self, *arguments: object) -> None:
+        """Says nothing; a person looks at the browser."""
+
+
+def make(
+    pages: Mapping[str, Page], port: int, headers: Mapping[str, str]
+) -> http.server.ThreadingHTTPServer:
+    """Returns a server on the loopback interface that is not started yet.
+
+    Args:
+      pages: by their addresses; "/" is "/index.html".
+      port: 0 for any that is free.
+      headers: what every answer has beside those that all servers give.
+
+    Raises:
+      cli.UserError: the port is taken, or only for the superuser.
+    """
+    handler = functools.partial(_Handler, pages, headers)
+    try:
+        return http.server.ThreadingHTTPServer((_LOOPBACK, port), handler)
+    except OSError as error:
+        raise cli.UserError(
+            f"--port={port}: cannot be listened on: {error.strerror}; give another, or none."
+        ) from error
+
+
+def show(what: str, pages: Mapping[str, Page], headers: Mapping[str, str]) -> None:
+    """Serves pages at --port until the program is interrupted; says where, and opens a browser.
+
+    Args:
+      what: what the pages show, for the line that says where.
+      pages: as `make` takes them.
+      headers: likewise.
+    """
+    serving = make(pages, _PORT.value, headers)
+    address = f"http://{_LOOPBACK}:{serving.server_port}/"
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with serving, contextlib.suppress(KeyboardInterrupt):
+        print(f"{what} is shown at {address} until this is interrupted (Ctrl-C).", flush=True)
+        if _BROWSE.value:
+            webbrowser.open(address)
+        serving.serve_forever()
