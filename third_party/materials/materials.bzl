@@ -49,6 +49,8 @@ def _bazel(ctx):
 _BUILD = """\
 package(default_visibility = ["//visibility:public"])
 
+exports_files(["table.bzl"])
+
 # What the table names: locks, and the programs that adapt.
 filegroup(
     name = "files",

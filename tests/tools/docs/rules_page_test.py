@@ -1,0 +1,184 @@
+from absl.testing import absltest, parameterized
+
+from tools.docs import markdown, module_info, rules_page
+from tools.lib.cli import cli
+
+
+def _extracted(**fields):
+    return module_info.message_class()(**fields).SerializeToString()
+
+
+_RULE = {
+    "rule_name": "net",
+    "doc_string": "A net.",
+    "attribute": [
+        {"name": "name", "type": 1, "mandatory": True},
+        {
+            "name": "graph",
+            "doc_string": "Its graph.",
+            "type": 3,
+            "mandatory": True,
+            "provider_name_group": [{"provider_name": ["GraphInfo"]}],
+        },
+        {"name": "sizes", "doc_string": "Its sizes.", "type": 6, "default_value": "[]"},
+    ],
+    "advertised_providers": {"provider_name": ["NetInfo"]},
+}
+_MACRO = {
+    "function_name": "nets",
+    "doc_string": "Nets.",
+    "parameter": [
+        {"name": "name", "doc_string": "the name.", "mandatory": True},
+        {"name": "count", "doc_string": "how many.", "default_value": "2"},
+        {"name": "graph", "doc_string": "their graph.", "default_value": "None"},
+        {"name": "kwargs", "doc_string": "the rest."},
+    ],
+}
+_PROVIDER = {
+    "provider_name": "NetInfo",
+    "doc_string": "What a net is.",
+    "field_info": [
+        {"name": "size", "doc_string": "int: the size."},
+        {"name": "other", "doc_string": "what else there is."},
+    ],
+}
+
+
+class MarkdownTest(parameterized.TestCase):
+    @parameterized.parameters(
+        ("one\n  line", "one line"),
+        ("first\n\nsecond", "first<br>second"),
+        ("a | b * <c>", "a \\| b \\* \\<c>"),
+        ("`a | b * <c>`", "`a \\| b * <c>`"),
+    )
+    def test_a_cell(self, text, expected):
+        self.assertEqual(markdown.cell(text), expected)
+
+    def test_a_table(self):
+        self.assertEqual(
+            markdown.table(["x", "y"], [["1", "2"]]), "| x | y |\n|---|---|\n| 1 | 2 |\n"
+        )
+
+
+class ModuleInfoTest(parameterized.TestCase):
+    def _read(self, **fields):
+        file = self.create_tempfile(content=_extracted(**fields), mode="wb")
+        return module_info.read(file.full_path)
+
+    def test_a_rule(self):
+        attribute = module_info.Attribute
+        self.assertEqual(
+            self._read(rule_info=[_RULE])["net"],
+            module_info.Entry(
+                name="net",
+                kind="rule",
+                doc="A net.",
+                attributes=[
+                    attribute("graph", "Its graph.", "label", None, ["GraphInfo"]),
+                    attribute("sizes", "Its sizes.", "list of ints", "[]", []),
+                ],
+                provides=["NetInfo"],
+            ),
+        )
+
+    def test_a_macro(self):
+        parameters = self._read(func_info=[_MACRO])["nets"].attributes
+        self.assertEqual(
+            [(entry.name, entry.doc, entry.type, entry.default) for entry in parameters],
+            [
+                ("name", "The name.", "string", None),
+                ("count", "How many.", "int", "2"),
+                ("graph", "Their graph.", "", "None"),
+                ("**kwargs", "The rest.", "", ""),
+            ],
+        )
+
+    def test_a_provider(self):
+        fields = self._read(provider_info=[_PROVIDER])["NetInfo"].attributes
+        self.assertEqual(
+            [(field.name, field.type, field.doc) for field in fields],
+            [("size", "int", "The size."), ("other", "", "What else there is.")],
+        )
+
+    def test_bazels_text_is_read_as_what_it_was(self):
+        twice = "From −1 to 1".encode().decode("latin-1")
+        self.assertEqual(
+            self._read(rule_info=[_RULE | {"doc_string": twice}])["net"].doc, "From −1 to 1"
+        )
+
+    @parameterized.parameters(
+        ({"rule_info": [_RULE | {"doc_string": ""}]}, "`net` of `net` has no doc"),
+        (
+            {"rule_info": [_RULE | {"attribute": [{"name": "bare", "type": 2}]}]},
+            "`bare` of `net` has no doc",
+        ),
+        (
+            {"func_info": [_MACRO | {"parameter": [{"name": "bare", "mandatory": True}]}]},
+            "`bare` of `nets` has no doc",
+        ),
+        (
+            {"provider_info": [_PROVIDER | {"field_info": [{"name": "bare"}]}]},
+            "`bare` of `NetInfo` has no doc",
+        ),
+    )
+    def test_what_is_public_has_a_doc(self, fields, sentence):
+        with self.assertRaisesRegex(cli.UserError, sentence):
+            self._read(**fields)
+
+    def test_another_file(self):
+        file = self.create_tempfile(content="no message")
+        with self.assertRaisesRegex(cli.UserError, "is not what starlark_doc_extract writes"):
+            module_info.read(file.full_path)
+
+
+def _entries(*names, **attributes):
+    return {
+        name: module_info.Entry(name, "rule", "What it is.", attributes.get(name, []))
+        for name in names
+    }
+
+
+_TEMPLATE = """\
+{% set entry = entries.get("nets", ["net"]) %}
+{% for attribute in entry.attributes + entries.rest("nets", "net") %}
+{{ attribute.name | code }}: {{ attribute.type }}: {{ attribute.doc | cell }}
+{% endfor %}
+"""
+
+
+class RulesPageTest(absltest.TestCase):
+    def _render(self, public, private=None, template=_TEMPLATE):
+        file = self.create_tempfile("page.md.tpl", content=template)
+        return rules_page.render(public, private or {}, file.full_path)
+
+    def test_a_macro_has_the_types_and_the_rest_of_its_rule(self):
+        attribute = module_info.Attribute
+        page = self._render(
+            _entries("nets", nets=[attribute("graph", "Their graph.")]),
+            _entries(
+                "net",
+                net=[attribute("graph", "Its.", "label"), attribute("size", "How big.", "int")],
+            ),
+        )
+        self.assertEqual(page, "`graph`: label: Their graph.\n`size`: int: How big.\n")
+
+    def test_a_long_text_is_said_once(self):
+        attributes = [module_info.Attribute("kind", "long " * 50)]
+        page = self._render(
+            _entries("one", "two", one=attributes, two=attributes),
+            template="{% for name in ['one', 'two'] %}"
+            "{{ entries.get(name).attributes[0].doc | cell }}\n{% endfor %}",
+        )
+        self.assertEqual(page.splitlines()[1:], ["As for `one`."])
+
+    def test_a_rule_without_a_place(self):
+        with self.assertRaisesRegex(cli.UserError, "leaves out extra; give each a place"):
+            self._render(_entries("nets", "extra"), _entries("net"))
+
+    def test_a_rule_that_is_not_public(self):
+        with self.assertRaisesRegex(cli.UserError, "shows 'nets', which is not public"):
+            self._render({}, _entries("net"))
+
+
+if __name__ == "__main__":
+    absltest.main()

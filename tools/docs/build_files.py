@@ -1,0 +1,98 @@
+"""What the BUILD files of models say of published weights.
+
+A target on published weights cannot be looked at by Bazel unless its archive is fetched. A BUILD
+file is Python too as far as these go, so each is run here, and its calls are noted down.
+"""
+
+import builtins
+import dataclasses
+import functools
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tools.lib.cli import cli
+
+# What Starlark has of Python's own.
+_BUILTINS = ("dict", "enumerate", "len", "list", "range", "reversed", "sorted", "str", "zip")
+_IGNORED = ("exports_files", "package")
+
+
+@dataclasses.dataclass(frozen=True)
+class Target:
+    """A target: the rule or macro that a BUILD file called, and what it gave."""
+
+    rule: str
+    attributes: Mapping[str, Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class Published:
+    """What a model is made of with `--config=released`.
+
+    Attributes:
+      archive: the row of the pin table.
+      member: what is taken of it.
+    """
+
+    archive: str
+    member: str
+
+
+Targets = Mapping[str, Target]
+
+
+def read(path: str) -> Targets:
+    """Returns the targets of a BUILD file by name.
+
+    Raises:
+      UserError: it cannot be read, or does what Python or this reader does not know.
+    """
+    targets: dict[str, Target] = {}
+
+    def declare(rule: str, name: str, **attributes: Any) -> None:
+        targets[name] = Target(rule, attributes)
+
+    def load(_: str, *names: str) -> None:
+        scope.update({name: functools.partial(declare, name) for name in names})
+
+    scope: dict[str, Any] = {"load": load}
+    scope["__builtins__"] = {name: getattr(builtins, name) for name in _BUILTINS}
+    scope.update({name: lambda *_, **__: None for name in _IGNORED})
+    source = cli.read_file(path, "BUILD file")
+    try:
+        exec(compile(source, path, "exec"), scope)
+    except Exception as error:
+        raise cli.UserError(
+            f"{path}: cannot be read as Python: {cli.first_line(error)}; write it in plain calls,"
+            f" or teach {pathlib.Path(__file__).name} what is new."
+        ) from error
+    return targets
+
+
+def _sibling(targets: Targets, label: str) -> Target:
+    return targets[label.removeprefix(":")]
+
+
+def published(targets: Targets, model: str) -> Published | None:
+    """Returns what a model can be built from with `--config=released`; None where nothing fits.
+
+    Args:
+      targets: those of the model's BUILD file.
+      model: the name of a `tflite_model`.
+    """
+    recipe = targets[model].attributes
+    graph = _sibling(targets, recipe["graph"])
+    if graph.rule == "weights_choice":
+        weights = _sibling(targets, graph.attributes["released"]).attributes
+        asked: Sequence[str] = recipe["input_arrays"] + recipe["output_arrays"]
+        if not set(asked) <= set(weights["arrays"]):
+            return None
+    else:
+        weights = _sibling(targets, graph.attributes["checkpoint"]).attributes
+    archive = weights.get("archive")
+    if not archive:
+        return None
+    return Published(
+        archive.removeprefix("@released_").removesuffix("//:archive"), weights["member"]
+    )

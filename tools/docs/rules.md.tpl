@@ -1,0 +1,113 @@
+{% set sections = [
+    (
+        "A model",
+        "What every model is made of, in the order of its BUILD file: graph code, weights, graph, `.tflite`.",
+        ["architecture", "checkpoint", "frozen_graph", "tflite_model"],
+    ),
+    (
+        "An SSD of the Object Detection API",
+        "In place of `architecture`, `checkpoint` and `frozen_graph`.",
+        ["pipeline_config", "ssd_checkpoint", "ssd_frozen_graph"],
+    ),
+    (
+        "Inputs for post-training quantization",
+        "For the attribute `representative_dataset` of [`tflite_model`](#tflite_model).",
+        ["photograph_dataset", "token_dataset"],
+    ),
+    (
+        "Published files",
+        "For what is published as a graph or a SavedModel. Published checkpoints come with "
+        "[`checkpoint`](#checkpoint) and [`ssd_checkpoint`](#ssd_checkpoint).",
+        ["weights_choice", "released_frozen_graph", "released_checkpoint", "released_saved_model"],
+    ),
+    (
+        "Several models together",
+        "",
+        ["catalogue", "tensorflow_versions", "accuracy_test"],
+    ),
+    (
+        "Providers",
+        "What these rules hand to each other, for rules of your own.",
+        [
+            "ArchitectureInfo", "CheckpointInfo", "FrozenGraphInfo", "SavedModelInfo",
+            "RepresentativeDatasetInfo", "TfliteInfo",
+        ],
+    ),
+    (
+        "TensorFlow toolchains",
+        "From `//tools/tensorflow:toolchain.bzl`, to add a TensorFlow or to use the one that converts.",
+        [
+            "tensorflow_toolchain", "tensorflow_library", "converter_binary",
+            "current_tensorflow_toolchain", "TensorflowToolchainInfo",
+        ],
+    ),
+] %}
+{# The rules to which a macro hands its attributes. #}
+{% set like = {
+    "checkpoint": ["seeded_checkpoint", "released_checkpoint"],
+    "ssd_checkpoint": ["seeded_ssd_checkpoint", "released_checkpoint"],
+    "ssd_frozen_graph": ["frozen_graph", "seeded_ssd_checkpoint"],
+    "tflite_model": ["recipe"],
+} %}
+{% set rest = {"tflite_model": "recipe"} %}
+{% set shown = sections | map(attribute=2) | sum(start=[]) %}
+{% macro link(name) %}{% if name in shown %}[`{{ name }}`](#{{ name | lower }}){% else %}`{{ name }}`{% endif %}{% endmacro %}
+{% macro links(names) %}{% for name in names %}{{ link(name) }}{{ ", " if not loop.last }}{% endfor %}{% endmacro %}
+{% macro table(attributes) %}
+| attribute | type | default | meaning |
+|---|---|---|---|
+{% for attribute in attributes %}
+| {{ attribute.name | code }} | {{ attribute.type }}{% if attribute.providers %} with {{ links(attribute.providers) }}{% endif %} | {% if attribute.default is none %}required{% elif attribute.default %}{{ attribute.default | code }}{% endif %} | {{ attribute.doc | cell }} |
+{% endfor %}
+{% endmacro %}
+<!-- Written by `bazel run //docs:update` from the rules' own documentation. -->
+# Rules
+
+A model's BUILD file loads its rules from one file, `//tools/tflite:defs.bzl`.
+[CONTRIBUTING.md](../CONTRIBUTING.md#add-a-model) shows such a BUILD file; the ones of the
+[catalogue](models.md) are in [`models/`](../models).
+
+| | |
+|---|---|
+{% for title, _, names in sections %}
+| [{{ title }}](#{{ title | lower | replace(" ", "-") }}) | {{ links(names) }} |
+{% endfor %}
+
+Every rule also takes a `name` and Bazel's
+[common attributes](https://bazel.build/reference/be/common-definitions), such as `tags` and `visibility`.
+{% for title, introduction, names in sections %}
+
+## {{ title }}
+{% if introduction %}
+
+{{ introduction }}
+{% endif %}
+{% for name in names %}
+{% set entry = entries.get(name, like.get(name, [])) %}
+
+### {{ name }}
+
+{{ entry.doc | trim }}
+{% if entry.provides %}
+
+Provides {{ links(entry.provides) }}.
+{% endif %}
+{% if entry.kind == "provider" %}
+
+| field | type | meaning |
+|---|---|---|
+{% for field in entry.attributes %}
+| {{ field.name | code }} | {{ field.type }} | {{ field.doc | cell }} |
+{% endfor %}
+{% elif entry.attributes %}
+
+{{ table(entry.attributes) -}}
+{% endif %}
+{% if name in rest %}
+
+`**kwargs` may hold these attributes of `{{ rest[name] }}`:
+
+{{ table(entries.rest(name, rest[name])) -}}
+{% endif %}
+{% endfor %}
+{% endfor %}
