@@ -47,7 +47,7 @@
     "checkpoint": ["seeded_checkpoint", "released_checkpoint"],
     "ssd_checkpoint": ["seeded_ssd_checkpoint", "released_checkpoint"],
     "ssd_frozen_graph": ["frozen_graph", "seeded_ssd_checkpoint"],
-    "tflite_model": ["recipe"],
+    "tflite_model": ["card", "recipe"],
 } %}
 {% set rest = {"tflite_model": "recipe"} %}
 {% set shown = sections | map(attribute=2) | sum(start=[]) %}
@@ -56,7 +56,8 @@
 {% macro table(attributes) %}
 | attribute | type | default | meaning |
 |---|---|---|---|
-{% for attribute in attributes %}
+{# The page says it once for all. #}
+{% for attribute in attributes | rejectattr("doc", "equalto", "Attributes that every rule has.") %}
 | {{ attribute.name | code }} | {{ attribute.type }}{% if attribute.providers %} with {{ links(attribute.providers) }}{% endif %} | {% if attribute.default is none %}required{% elif attribute.default %}{{ attribute.default | code }}{% endif %} | {{ attribute.doc | cell }} |
 {% endfor %}
 {% endmacro %}

@@ -4,7 +4,6 @@ Called as `weights_page PAGE PINS OUTPUT BUILD_FILE...`: the page as it is, the 
 to write, and the BUILD files of all models.
 """
 
-import collections
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,26 +11,32 @@ from typing import Any
 from tools.docs import blocks, build_files, markdown
 from tools.lib.cli import cli
 
-_HEADER = ("row", "licence", "sha256", "in it", "`//models:`")
+_HEADER = ("row", "`//models:`", "pinned by sha256", "licence")
 
 
 def _is_pinned(row: Mapping[str, Any]) -> bool:
     return all(file["sha256"] for file in row["files"])
 
 
-def _checked_by(row: Mapping[str, Any]) -> str:
-    """Says what holds a row to what was published."""
+def _pinned(row: Mapping[str, Any]) -> str:
+    """Says whether a row is pinned, and what `pin` can do about it."""
     if _is_pinned(row):
-        return "pinned"
+        return "yes"
     if row.get("signatures"):
-        return "not published; `pin` checks every tensor"
+        return "no; `pin` checks every tensor"
     if any(file.get("md5") for file in row["files"]):
-        return "not published; `pin` checks the md5"
-    return "not published; nothing is known to check, so `pin` refuses"
+        return "no; `pin` checks the md5"
+    return "no; nothing is known to check"
 
 
-def _names(models: Sequence[str]) -> str:
-    return ", ".join(map(markdown.code, models)) or "–"
+def _models(users: Mapping[str, Sequence[str]]) -> str:
+    """Names the models of a row, by what is taken of it if that is more than one thing."""
+    lines = [
+        ", ".join(map(markdown.code, models))
+        + (f" from {markdown.code(member)}" if len(users) > 1 else "")
+        for member, models in sorted(users.items())
+    ]
+    return "<br>".join(lines) or "–"
 
 
 def block(pins: Mapping[str, Any], published: Mapping[str, build_files.Published | None]) -> str:
@@ -44,33 +49,29 @@ def block(pins: Mapping[str, Any], published: Mapping[str, build_files.Published
     Raises:
       UserError: a model names a row that the table does not have.
     """
-    users = collections.defaultdict(list)
+    users: dict[str, dict[str, list[str]]] = {name: {} for name in pins}
     for model, source in sorted(published.items()):
-        if source and source.archive not in pins:
+        if not source:
+            continue
+        if source.archive not in pins:
             raise cli.UserError(
                 f"the pin table has no row {source.archive!r}, which {model} names."
             )
-        users[source].append(model)
-    rows = []
-    for name, row in sorted(pins.items()):
-        sources = sorted(
-            (source for source in users if source and source.archive == name),
-            key=lambda source: source.member,
-        )
-        for source in sources or [None]:
-            member = markdown.code(source.member) if source else "–"
-            models = users[source] if source else []
-            licence = markdown.cell(row["licence"])
-            rows.append([markdown.code(name), licence, _checked_by(row), member, _names(models)])
-    rows.append(["none", "–", "–", "–", _names(users[None])])
-    ready = sum(1 for source in published.values() if source and _is_pinned(pins[source.archive]))
-    pinned = sum(map(_is_pinned, pins.values()))
+        users[source.archive].setdefault(source.member, []).append(model)
+    rows = [
+        [markdown.code(name), _models(users[name]), _pinned(row), markdown.cell(row["licence"])]
+        for name, row in sorted(pins.items())
+    ]
+    sources = [source for source in published.values() if source]
+    without = sorted(model for model, source in published.items() if not source)
+    ready = sum(_is_pinned(pins[source.archive]) for source in sources)
     return (
-        f"The table has {len(pins)} rows, {pinned} of them pinned. Of {len(published)} models,"
-        f" {ready} build on a pinned row, {len(published) - ready - len(users[None])} on one that"
-        f" has to be pinned first, and {len(users[None])} on none.\n\n"
-        + markdown.table(_HEADER, rows)
-    )
+        f"The table has {len(pins)} rows, {sum(map(_is_pinned, pins.values()))} of them pinned."
+        f" Of {len(published)} models, {ready} build on a pinned row,"
+        f" {len(sources) - ready} on one that has to be pinned first,"
+        f" and {len(without)} on none{': ' if without else ''}"
+        f"{', '.join(map(markdown.code, without))}.\n\n"
+    ) + markdown.table(_HEADER, rows)
 
 
 def main(argv: Sequence[str]) -> None:

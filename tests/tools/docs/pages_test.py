@@ -136,28 +136,29 @@ class WeightsPageTest(absltest.TestCase):
             "a": _row(sha256="5e" * 32),
             "b": _row() | {"signatures": {"ckpt": "b.tsv"}},
             "c": _row(md5="0f" * 16),
-            "d": _row() | {"licence": "X"},
+            "d": _row(),
         }
         published = {
             "first": build_files.Published("a", "fp32"),
             "second": build_files.Published("a", "fp32"),
-            "third": build_files.Published("b", "ckpt"),
-            "fourth": None,
+            "third": build_files.Published("b", "fp32"),
+            "fourth": build_files.Published("b", "uint8"),
+            "fifth": None,
         }
         text, _, table = weights_page.block(pins, published).partition("\n\n")
         self.assertEqual(
             text,
-            "The table has 4 rows, 1 of them pinned. Of 4 models, 2 build on a pinned row, 1 on one"
-            " that has to be pinned first, and 1 on none.",
+            "The table has 4 rows, 1 of them pinned. Of 5 models, 2 build on a pinned row, 2 on one"
+            " that has to be pinned first, and 1 on none: `fifth`.",
         )
         self.assertEqual(
             table.splitlines()[2:],
             [
-                "| `a` | MIT | pinned | `fp32` | `first`, `second` |",
-                "| `b` | MIT | not published; `pin` checks every tensor | `ckpt` | `third` |",
-                "| `c` | MIT | not published; `pin` checks the md5 | – | – |",
-                "| `d` | X | not published; nothing is known to check, so `pin` refuses | – | – |",
-                "| none | – | – | – | `fourth` |",
+                "| `a` | `first`, `second` | yes | MIT |",
+                "| `b` | `third` from `fp32`<br>`fourth` from `uint8`"
+                " | no; `pin` checks every tensor | MIT |",
+                "| `c` | – | no; `pin` checks the md5 | MIT |",
+                "| `d` | – | no; nothing is known to check | MIT |",
             ],
         )
 
