@@ -23,12 +23,11 @@ def cell(text: str) -> str:
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """Returns a table whose cells are Markdown already."""
-    lines = [header, ["---"] * len(header), *rows]
-    return "".join(f"|{'|'.join(f' {entry} ' for entry in line)}|\n" for line in lines).replace(
-        " --- ", "---"
-    )
+    lines = [f"| {' | '.join(line)} |\n" for line in (header, *rows)]
+    lines.insert(1, "|" + "---|" * len(header) + "\n")
+    return "".join(lines)
 
 
 def code(text: str) -> str:
     """Returns a text as a span of code in a cell."""
-    return f"`{text.replace('|', chr(92) + '|')}`"
+    return "`" + text.replace("|", "\\|") + "`"

@@ -44,19 +44,12 @@ class _Entries:
         known = {
             attribute.name: attribute for rule in like for attribute in self._all[rule].attributes
         }
-        return dataclasses.replace(
-            entry,
-            attributes=[
-                dataclasses.replace(
-                    attribute,
-                    type=known[attribute.name].type,
-                    providers=known[attribute.name].providers,
-                )
-                if attribute.name in known
-                else attribute
-                for attribute in self._shortened(name, entry.attributes)
-            ],
-        )
+        attributes = []
+        for attribute in self._shortened(name, entry.attributes):
+            if same := known.get(attribute.name):
+                attribute = dataclasses.replace(attribute, type=same.type, providers=same.providers)
+            attributes.append(attribute)
+        return dataclasses.replace(entry, attributes=attributes)
 
     def rest(self, name: str, rule: str) -> list[module_info.Attribute]:
         """Returns the attributes of a rule that a macro hands on and does not name itself."""
