@@ -1,10 +1,11 @@
 """Measures a build against the same steps run by hand: `bazel run //tools/benchmark:build`.
 
-In one run, on an output root of its own and after everything has been fetched, in turn: the steps
-by hand (the same command lines with the same interpreter, one after the other, without Bazel and
-without a sandbox), and a cold build with one job. Then builds with nothing to do. Machines are
-shared and noisy, so what counts are the ratios. Beside them: each action's staging, which is its
-time in Bazel less its time in the process, and each step's peak memory.
+It uses an output root of its own, and fetches everything first. Then it alternates between two
+things: the steps by hand (the same command lines with the same interpreter, one after the other,
+without Bazel and without a sandbox), and a cold build with one job. At the end it times builds with
+nothing to do. Machines are shared and noisy, so compare the ratios. It also prints each step's peak
+memory and the longest stagings. An action's staging is its time in Bazel minus its time in the
+process.
 """
 
 import dataclasses
@@ -27,9 +28,9 @@ from tools.lib.cli import cli
 _TARGETS = flags.DEFINE_list(
     "targets", ["//models:mobiledet", "//models:mobiledet_qat"], "What to build."
 )
-_ROUNDS = flags.DEFINE_integer("rounds", 2, "How often each of the two is measured.", lower_bound=1)
+_ROUNDS = flags.DEFINE_integer("rounds", 2, "How often to measure each.", lower_bound=1)
 _DIRECTORY = flags.DEFINE_string(
-    "directory", None, "Where the build goes, some 4 GB; a temporary folder if not given."
+    "directory", None, "Folder for the build, about 4 GB; a temporary one if not given."
 )
 
 _NO_OP_BUILDS = 5
@@ -51,7 +52,7 @@ class Step:
 
 
 def staging(profile: dict) -> dict[str, float]:
-    """Returns the seconds that each action spent in Bazel outside its process, by its name.
+    """Returns the seconds that each action spent in Bazel outside its process, by action name.
 
     Args:
       profile: a JSON trace profile that `bazel build --profile` wrote.
@@ -74,7 +75,11 @@ def staging(profile: dict) -> dict[str, float]:
 
 
 def run_by_hand(action: execution_log.Action, execution_root: str) -> Step:
-    """Runs an action's command line as it stands.
+    """Runs an action's command line unchanged.
+
+    Args:
+      action: the action; its outputs are removed first.
+      execution_root: the folder to run it in.
 
     Raises:
       cli.UserError: the step failed.
@@ -92,15 +97,24 @@ def run_by_hand(action: execution_log.Action, execution_root: str) -> Step:
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
-        raise cli.UserError(f"{action.name}: run by hand, it ended with {process.returncode}.")
-    # Linux gives kibibytes.
+        raise cli.UserError(
+            f"{action.name}: failed with exit code {process.returncode} when run by hand."
+        )
+    # On Linux, ru_maxrss is in KiB.
     return Step(action.name, time.monotonic() - start, usage.ru_maxrss * 1024)
 
 
 def report(
     console: Console, cold: Sequence[float], by_hand: Sequence[list[Step]], no_op: Sequence[float]
 ) -> None:
-    """Prints the steps and the ratios."""
+    """Prints the steps and the ratios.
+
+    Args:
+      console: where to print.
+      cold: the seconds of each cold build.
+      by_hand: the steps of each round by hand.
+      no_op: the seconds of each build with nothing to do.
+    """
     table = Table(title="Steps by hand")
     table.add_column("step", overflow="fold")
     table.add_column("seconds", justify="right")
@@ -117,11 +131,12 @@ def report(
 
 
 def main(argv: Sequence[str]) -> None:
+    """Measures and prints."""
     del argv
     console = Console(width=120)
     with client.output_folder(_DIRECTORY.value, "benchmark-") as directory:
         build = cold_build.Build(directory, _TARGETS.value)
-        # Writing the log takes about half a second an action, so no measured build writes it.
+        # Writing the log takes about 0.5 s per action, so no measured build writes it.
         build.cold_build(f"--execution_log_json_file={build.log}")
         actions = execution_log.read(build.log).values()
         execution_root = build.bazel("info", "execution_root")

@@ -1,4 +1,4 @@
-"""A build from nothing, on an output root of its own, for the benchmarks."""
+"""Cold builds for the benchmarks, in an output root of their own."""
 
 import pathlib
 import subprocess
@@ -10,37 +10,38 @@ from tools.lib.cli import cli
 
 
 class Build:
-    """One workspace with an output root of its own."""
+    """Builds targets of the workspace in an output root of its own.
+
+    Attributes:
+      log: a place for an execution log.
+      profile: where `cold_build` writes Bazel's trace profile.
+    """
 
     def __init__(self, directory: pathlib.Path, targets: Sequence[str]) -> None:
-        self.workspace = cli.workspace()
-        self.command = client.command()
-        self.environment = client.environment()
-        self.directory = directory
-        self.targets = targets
+        """Takes the folder and the targets.
+
+        Args:
+          directory: the folder for the output root, the log and the profile.
+          targets: labels.
+        """
         self.log = str(directory / "execution.json")
         self.profile = str(directory / "profile.json")
+        self._root = f"--output_user_root={directory / 'root'}"
+        self._targets = targets
 
     def bazel(self, *arguments: str) -> str:
-        """Calls Bazel; returns what it printed.
+        """Calls Bazel; returns its stdout.
 
         Raises:
           cli.UserError: it failed.
         """
-        result = subprocess.run(
-            [*self.command, f"--output_user_root={self.directory / 'root'}", *arguments],
-            cwd=self.workspace,
-            env=self.environment,
-            stdout=subprocess.PIPE,
-            check=False,
-            text=True,
-        )
+        result = client.call([self._root, *arguments], stdout=subprocess.PIPE)
         if result.returncode:
-            raise cli.UserError(f"bazel {arguments[0]} failed; its own words are above.")
+            raise cli.UserError(f"bazel {arguments[0]} failed; see its messages above.")
         return result.stdout.strip()
 
     def build(self, *options: str) -> float:
-        """Builds the targets; returns the seconds that it took."""
+        """Builds the targets; returns the seconds."""
         start = time.monotonic()
         self.bazel(
             "build",
@@ -51,16 +52,16 @@ class Build:
             "--remote_cache=",
             *options,
             "--",
-            *self.targets,
+            *self._targets,
         )
         return time.monotonic() - start
 
     def prepare(self) -> None:
-        """Leaves nothing but what is fetched and analyzed."""
+        """Removes all outputs, then fetches and analyzes."""
         self.bazel("clean")
         self.build("--nobuild")
 
     def cold_build(self, *options: str) -> float:
-        """Builds the targets with one job from nothing but what is fetched and analyzed."""
+        """Builds the targets with one job after `prepare`; returns the seconds."""
         self.prepare()
         return self.build("--jobs=1", f"--profile={self.profile}", *options)

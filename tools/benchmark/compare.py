@@ -1,7 +1,7 @@
 """Measures the comparison of two models: `bazel run //tools/benchmark:compare -- MODEL.tflite`.
 
-A model is held against a copy of itself in which a bit of a few weights is flipped. Machines are
-shared and noisy, so what counts is the ratio to reading and hashing the same two files.
+It compares a model with a copy in which one bit of a few weights is flipped. Machines are shared
+and noisy, so look at the ratio to the time of reading and hashing the same two files.
 """
 
 import hashlib
@@ -18,20 +18,20 @@ from tools.lib.cli import cli
 from tools.lib.meaning import comparison
 from tools.lib.tflite_file import reader
 
-_ROUNDS = flags.DEFINE_integer("rounds", 3, "How often each is measured.", lower_bound=1)
-_WEIGHTS = flags.DEFINE_integer("weights", 4, "How many weights are changed.", lower_bound=1)
+_ROUNDS = flags.DEFINE_integer("rounds", 3, "How often to measure each.", lower_bound=1)
+_WEIGHTS = flags.DEFINE_integer("weights", 4, "How many weights to change.", lower_bound=1)
 
 
 def changed(content: bytes, count: int, source: str) -> bytes:
-    """Returns a model with the lowest bit of the first byte of its largest constants flipped.
+    """Returns a model with one bit flipped in each of its largest constants.
 
     Args:
       content: a .tflite.
-      count: how many constants are changed.
+      count: how many constants are changed, by the lowest bit of their first byte.
       source: its name, for messages.
 
     Raises:
-      cli.UserError: it is no model, or has fewer constants.
+      cli.UserError: it is not a model, or has fewer constants.
     """
     buffers = [buffer for buffer in reader.read(content, source).buffers if buffer.size]
     if len(buffers) < count:
@@ -47,18 +47,18 @@ def changed(content: bytes, count: int, source: str) -> bytes:
 
 
 def _seconds(function: Callable[[], object]) -> float:
-    taken = []
+    seconds = []
     for _ in range(_ROUNDS.value):
         start = time.monotonic()
         function()
-        taken.append(time.monotonic() - start)
-    return statistics.median(taken)
+        seconds.append(time.monotonic() - start)
+    return statistics.median(seconds)
 
 
 def main(argv: Sequence[str]) -> None:
     """Measures and prints."""
     if len(argv) != 2:
-        raise cli.UserError("one model is measured; give MODEL.tflite.")
+        raise cli.UserError("no model is given; give one MODEL.tflite.")
     content = cli.read_file(cli.callers_path(argv[1]), ".tflite")
     with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
         paths = [pathlib.Path(folder, name) for name in ("left.tflite", "right.tflite")]
@@ -71,10 +71,10 @@ def main(argv: Sequence[str]) -> None:
         def read_and_compare() -> comparison.Comparison:
             return comparison.compare(*(path.read_bytes() for path in paths))
 
-        found = read_and_compare()
+        result = read_and_compare()
         hashing, comparing = _seconds(read_and_hash), _seconds(read_and_compare)
-    weights = sum(difference.kind == "weights" for difference in found.differences)
-    print(f"{argv[1]}, {len(content) / 1e6:.1f} MB: {found.verdict}, {weights} weights differ")
+    weights = sum(difference.kind == "weights" for difference in result.differences)
+    print(f"{argv[1]}, {len(content) / 1e6:.1f} MB: {result.verdict}, {weights} weights differ")
     print(
         f"comparing / reading and hashing: {comparing:.2f} s / {hashing:.2f} s = "
         f"{comparing / hashing:.1f}"

@@ -1,4 +1,4 @@
-"""What can be said of measured times: pure functions."""
+"""Statistics of measured times: percentiles, and ratios with confidence intervals."""
 
 import dataclasses
 import math
@@ -10,14 +10,14 @@ CONFIDENCE = 0.95
 
 @dataclasses.dataclass(frozen=True)
 class Summary:
-    """What many runs took, in seconds.
+    """The times of many runs, in seconds.
 
     Attributes:
       runs: how many were timed.
-      minimum: the fastest.
-      median: the middle one.
-      p90: nine of ten were no slower.
-      p99: ninety-nine of a hundred were no slower; of fewer than a hundred, the slowest.
+      minimum: the fastest run.
+      median: the median.
+      p90: the 90th percentile.
+      p99: the 99th percentile; with fewer than 100 runs, the slowest run.
     """
 
     runs: int
@@ -34,8 +34,8 @@ class Ratio:
     Attributes:
       rounds: how many pairs there are.
       median: the median of the pairs' ratios; 2.0 takes twice as long.
-      low: the lower end of the median's confidence interval; None with too few rounds for one.
-      high: the upper end likewise.
+      low: the lower end of the median's confidence interval; None with too few rounds.
+      high: its upper end, or None.
     """
 
     rounds: int
@@ -45,9 +45,7 @@ class Ratio:
 
 
 def percentile(values: Sequence[float], fraction: float) -> float:
-    """Returns the smallest of the values that `fraction` of all do not exceed (nearest rank).
-
-    It is always one of the values, so that nothing is made up between two of them.
+    """Returns a percentile by nearest rank, so it is always one of the values.
 
     Args:
       values: at least one, in any order.
@@ -57,7 +55,7 @@ def percentile(values: Sequence[float], fraction: float) -> float:
 
 
 def summarize(seconds: Sequence[float]) -> Summary:
-    """Returns what at least one run took."""
+    """Summarizes the seconds of at least one run."""
     return Summary(
         runs=len(seconds),
         minimum=min(seconds),
@@ -73,15 +71,15 @@ def median_interval(
     """Returns a confidence interval of the median, from order statistics.
 
     Whatever the distribution, each value lies below the median with probability 1/2. So the k-th
-    smallest and the k-th largest of n enclose it with probability 1 - 2 P(B(n, 1/2) < k)
-    (David and Nagaraja, "Order Statistics", 2003, section 7.1); k is the greatest that suffices.
+    smallest and the k-th largest of n values enclose it with probability 1 - 2 P(B(n, 1/2) < k)
+    (David and Nagaraja, "Order Statistics", 2003, section 7.1). The largest sufficient k is used.
 
     Args:
-      values: independent ones.
-      confidence: how often such an interval shall hold the median, at the least.
+      values: independent values.
+      confidence: the minimum probability that the interval contains the median.
 
     Returns:
-      None when there are too few values: fewer than 6 for 0.95.
+      The lower and the upper end; None with too few values (fewer than 6 for 0.95).
     """
     count, below, rank = len(values), 0.0, 0
     for k in range(1, count // 2 + 1):
@@ -96,11 +94,11 @@ def median_interval(
 
 
 def compare(rounds: Sequence[Sequence[float]], baseline: Sequence[Sequence[float]]) -> Ratio:
-    """Compares what was measured in turn, round by round, so that a machine's drift drops out.
+    """Compares two measurements round by round, which cancels the machine's drift.
 
     Args:
       rounds: the seconds of each round's runs, at least one in each.
-      baseline: the same of what it is compared with, in the same rounds.
+      baseline: the same for the baseline, measured in the same rounds.
     """
     ratios = [
         statistics.median(ours) / statistics.median(theirs)

@@ -1,4 +1,4 @@
-"""A benchmark as tables for a terminal of 80 columns or more."""
+"""Shows a benchmark as tables for a terminal of at least 80 columns."""
 
 import math
 from collections.abc import Sequence
@@ -22,12 +22,12 @@ _FEW_RUNS = 100
 
 
 def _cell(name: str) -> str:
-    """Returns a name that comes from a file as text that the terminal takes for nothing else."""
+    """Returns a name from a file as plain text, without markup or control characters."""
     return escape(printable(name))
 
 
 def milliseconds(seconds: float | None) -> str:
-    """Returns a time in milliseconds with three digits or more that count; "-" for none."""
+    """Returns a time in milliseconds with at least three significant digits; "-" for none."""
     if seconds is None:
         return "-"
     value = seconds * 1e3
@@ -41,7 +41,7 @@ def megabytes(size: int | None) -> str:
 
 
 def ratio_text(value: float | None) -> str:
-    """Returns a ratio with three digits or more that count; "-" for none."""
+    """Returns a ratio with at least three significant digits; "-" for none."""
     if value is None:
         return "-"
     magnitude = math.floor(math.log10(value)) if value > 0 else 0
@@ -53,51 +53,51 @@ def _columns(percentiles: bool) -> tuple[str, ...]:
     return (*times, "load", "first", "memory", "runs")
 
 
-def _cells(one: Measurement, percentiles: bool) -> list[str]:
-    times = (one.median, one.p90, one.p99) if percentiles else (one.mean, one.minimum, one.maximum)
-    cells = [milliseconds(time) for time in (*times, one.loaded, one.first)]
-    return [*cells, megabytes(one.memory), str(one.runs)]
+def _cells(row: Measurement, percentiles: bool) -> list[str]:
+    times = (row.median, row.p90, row.p99) if percentiles else (row.mean, row.minimum, row.maximum)
+    cells = [milliseconds(time) for time in (*times, row.loaded, row.first)]
+    return [*cells, megabytes(row.memory), str(row.runs)]
 
 
 def _of_all(benchmark: Benchmark, percentiles: bool) -> Table:
-    """All models in their one configuration."""
+    """Returns a table of all models in their one configuration."""
     configuration = benchmark.measurements[0].configuration
     table = Table(title=f"Milliseconds and MB: {configuration}")
     table.add_column("model", overflow="fold")
     for column in ("size", *_columns(percentiles)):
         table.add_column(column, justify="right", no_wrap=True)
-    for model, one in zip(benchmark.models, benchmark.measurements, strict=True):
-        table.add_row(_cell(model.name), megabytes(model.size), *_cells(one, percentiles))
+    for model, row in zip(benchmark.models, benchmark.measurements, strict=True):
+        table.add_row(_cell(model.name), megabytes(model.size), *_cells(row, percentiles))
     return table
 
 
 def _of_model(model: BenchmarkedModel, rows: Sequence[Measurement], percentiles: bool) -> Table:
-    """One model in its configurations."""
+    """Returns a table of one model in its configurations."""
     table = Table(title=f"{_cell(model.name)}, {megabytes(model.size)} MB: milliseconds and MB")
     for column in ("threads", "XNNPACK", *_columns(percentiles)):
         table.add_column(column, justify="right", no_wrap=True)
-    for one in rows:
-        configuration = one.configuration
+    for row in rows:
+        configuration = row.configuration
         switch = "on" if configuration.xnnpack else "off"
-        table.add_row(str(configuration.threads), switch, *_cells(one, percentiles))
+        table.add_row(str(configuration.threads), switch, *_cells(row, percentiles))
     return table
 
 
 def _latency(benchmark: Benchmark) -> list[Table]:
-    """One table when there is one configuration, else one for each model."""
+    """Returns one table if there is one configuration, else one for each model."""
     measurements = benchmark.measurements
-    percentiles = any(one.median is not None for one in measurements)
-    if len({one.configuration for one in measurements}) == 1:
+    percentiles = any(row.median is not None for row in measurements)
+    if len({row.configuration for row in measurements}) == 1:
         return [_of_all(benchmark, percentiles)]
     return [
-        _of_model(model, [one for one in measurements if one.model == model.name], percentiles)
+        _of_model(model, [row for row in measurements if row.model == model.name], percentiles)
         for model in benchmark.models
     ]
 
 
-def _other(comparison: Comparison) -> str:
-    one, baseline = comparison.measurement, comparison.baseline
-    return str(baseline.configuration) if one.model == baseline.model else baseline.model
+def _baseline_name(comparison: Comparison) -> str:
+    compared, baseline = comparison.measurement, comparison.baseline
+    return str(baseline.configuration) if compared.model == baseline.model else baseline.model
 
 
 def _ratios(comparisons: Sequence[Comparison]) -> Table:
@@ -108,7 +108,7 @@ def _ratios(comparisons: Sequence[Comparison]) -> Table:
     table.add_column("against", overflow="fold")
     table.add_column("ratio", justify="right")
     table.add_column(f"{percent} interval", justify="right")
-    named = ""
+    previous = ""
     for comparison in comparisons:
         model, ratio = comparison.measurement.model, comparison.ratio
         interval = (
@@ -116,16 +116,16 @@ def _ratios(comparisons: Sequence[Comparison]) -> Table:
             if ratio.low is None
             else f"{ratio_text(ratio.low)} to {ratio_text(ratio.high)}"
         )
-        if named and model != named:
+        if previous and model != previous:
             table.add_section()
         table.add_row(
-            _cell(model) if model != named else "",
+            _cell(model) if model != previous else "",
             str(comparison.measurement.configuration),
-            _cell(_other(comparison)),
+            _cell(_baseline_name(comparison)),
             ratio_text(ratio.median),
             interval,
         )
-        named = model
+        previous = model
     return table
 
 
@@ -137,15 +137,15 @@ def _slowest(title: str, profile: Profile, count: int) -> Table:
     table = Table(title=f"{title}: the slowest operators")
     table.add_column("place", justify="right")
     table.add_column("operator", overflow="fold")
-    # XNNPACK does not say what its operators write.
-    told = any(operator.where for operator in profile.operators)
-    if told:
+    # XNNPACK does not report what its operators write.
+    shows_where = any(operator.where for operator in profile.operators)
+    if shows_where:
         table.add_column("writes", overflow="fold")
     for column in ("ms", "share"):
         table.add_column(column, justify="right", no_wrap=True)
 
     def add(place: str, name: str, where: str, seconds: float) -> None:
-        places = [_cell(where)] if told else []
+        places = [_cell(where)] if shows_where else []
         cells = (milliseconds(seconds), _share(seconds, profile))
         table.add_row(place, _cell(name), *places, *cells)
 
@@ -167,52 +167,52 @@ def _by_name(title: str, profile: Profile) -> Table:
     for operator in profile.operators:
         times.setdefault(operator.name, []).append(operator.seconds)
     for name, seconds in sorted(times.items(), key=lambda item: -sum(item[1])):
-        whole = sum(seconds)
-        table.add_row(_cell(name), str(len(seconds)), milliseconds(whole), _share(whole, profile))
+        total = sum(seconds)
+        table.add_row(_cell(name), str(len(seconds)), milliseconds(total), _share(total, profile))
     return table
 
 
-def _company(machine: Machine | None) -> str:
+def _machine_note(machine: Machine | None) -> str:
     if machine is None:
-        return "; what else ran there is not known."
+        return "; what else ran there is unknown."
     return (
         f": {machine.processors} processors, {machine.processor}. Its load average was"
-        f" {machine.load_before:.1f} before and {machine.load_after:.1f} after, and others took"
-        f" {machine.others:.0%} of the processors meanwhile; where others work too, ratios count"
-        " and absolute times do not."
+        f" {machine.load_before:.1f} before and {machine.load_after:.1f} after. Other processes"
+        f" used {machine.others:.0%} of the processors; on a busy machine, trust the ratios, not"
+        " the absolute times."
     )
 
 
 def notes(benchmark: Benchmark) -> list[str]:
-    """Returns what has to be known to read the tables, a sentence each."""
-    found = [f"Run by {benchmark.place}{_company(benchmark.machine)}"]
+    """Returns the notes that explain the tables."""
+    texts = [f"Run by {benchmark.place}{_machine_note(benchmark.machine)}"]
     measurements = benchmark.measurements
     if len(measurements) > 1:
-        found.append(
-            "A ratio is the median over rounds in which all were run in turn; its interval comes"
-            " from order statistics and holds the true median in at least"
-            f" {latency_statistics.CONFIDENCE:.0%} of cases, if the rounds are independent."
+        texts.append(
+            "A ratio is the median over rounds in which all ran in turn. Its interval comes from"
+            " order statistics and contains the true median in at least"
+            f" {latency_statistics.CONFIDENCE:.0%} of cases if the rounds are independent."
         )
-    if any(one.p99 is not None and one.runs < _FEW_RUNS for one in measurements):
-        found.append(f"Of fewer than {_FEW_RUNS} runs, p99 is the slowest one.")
-    found.append("load: preparing the model, the file read already; first: its first run.")
-    if any(one.inputs for one in measurements):
-        found.append(
-            "Memory is the largest resident set of a process of its own beyond what it had before:"
-            " Python, TensorFlow's libraries, the file."
+    if any(row.p99 is not None and row.runs < _FEW_RUNS for row in measurements):
+        texts.append(f"With fewer than {_FEW_RUNS} runs, p99 is the slowest run.")
+    texts.append("load: preparing the model, without reading the file; first: its first run.")
+    if any(row.inputs for row in measurements):
+        texts.append(
+            "Memory is the largest resident set of the model's own process, minus what it had"
+            " before: Python, TensorFlow's libraries and the file."
         )
-        inputs = {one.model: ", ".join(one.inputs) for one in measurements if one.inputs}
-        given = "; ".join(f"{model}: {kinds}" for model, kinds in inputs.items())
-        found.append(f"Inputs: {given}.")
-    return found
+        inputs = {row.model: ", ".join(row.inputs) for row in measurements if row.inputs}
+        kinds_of = "; ".join(f"{model}: {kinds}" for model, kinds in inputs.items())
+        texts.append(f"Inputs: {kinds_of}.")
+    return texts
 
 
 def show(console: Console, benchmark: Benchmark, operators: int) -> None:
     """Prints the tables.
 
     Args:
-      console: where to.
-      benchmark: what was found.
+      console: where to print.
+      benchmark: the figures.
       operators: how many operators of a profile are shown.
     """
     for table in _latency(benchmark):
@@ -220,14 +220,14 @@ def show(console: Console, benchmark: Benchmark, operators: int) -> None:
     comparisons = measurement.comparisons(benchmark.measurements)
     if comparisons:
         console.print(_ratios(comparisons))
-    for one in benchmark.measurements:
-        if one.profile:
-            title = f"{_cell(one.model)}, {one.configuration}"
-            console.print(_slowest(title, one.profile, operators))
-            console.print(_by_name(title, one.profile))
+    for row in benchmark.measurements:
+        if row.profile:
+            title = f"{_cell(row.model)}, {row.configuration}"
+            console.print(_slowest(title, row.profile, operators))
+            console.print(_by_name(title, row.profile))
             console.print(
-                f"The operators' times add up to {one.profile.explained:.1%} of the"
-                f" {milliseconds(one.profile.whole)} ms that a run took while they were timed."
+                f"The operators' times add up to {row.profile.explained:.1%} of the"
+                f" {milliseconds(row.profile.whole)} ms that a run took while they were timed."
             )
     for note in notes(benchmark):
         console.print(_cell(note))

@@ -1,11 +1,11 @@
-"""What the machine is, and what others do on it meanwhile."""
+"""Describes the machine, and how busy other processes kept it during a measurement."""
 
 import dataclasses
 import os
 import re
 
-# The fields of the first line of /proc/stat that are work, by place: user, nice, system, irq,
-# softirq, and what a hypervisor took (proc(5)). user and nice hold a guest's already.
+# Positions of the fields in the first line of /proc/stat that count work: user, nice, system, irq,
+# softirq and steal (proc(5)). user and nice already include guests.
 _BUSY = (0, 1, 2, 5, 6, 7)
 
 
@@ -14,7 +14,7 @@ class Moment:
     """The machine at one moment.
 
     Attributes:
-      busy: seconds of work of all processors since the machine started.
+      busy: CPU seconds of all processors since boot.
       load: the load average of the last minute.
     """
 
@@ -29,9 +29,9 @@ class Machine:
     Attributes:
       processor: the processors' name.
       processors: how many of them this process may use.
-      load_before: the load average of the minute before.
-      load_after: that of the last minute of measuring.
-      others: which part of all processors' time others took, from 0 to 1.
+      load_before: the load average of the minute before the measurement.
+      load_after: the load average of its last minute.
+      others: the share of all processors' time that other processes used, from 0 to 1.
     """
 
     processor: str
@@ -42,24 +42,24 @@ class Machine:
 
 
 def busy_seconds(stat: str, ticks: int) -> float:
-    """Returns the seconds of work since the machine started.
+    """Returns the CPU seconds of all processors since boot.
 
     Args:
-      stat: what /proc/stat says.
-      ticks: how many of its units a second has.
+      stat: the content of /proc/stat.
+      ticks: clock ticks per second.
     """
     fields = stat.split("\n", 1)[0].split()[1:]
     return sum(int(fields[place]) for place in _BUSY if place < len(fields)) / ticks
 
 
 def processor_name(cpuinfo: str) -> str:
-    """Returns what /proc/cpuinfo calls the processors."""
-    found = re.search(r"^(?:model name|Hardware)\s*:\s*(.+)$", cpuinfo, re.MULTILINE)
-    return found[1].strip() if found else "unknown processor"
+    """Returns the processors' name from the content of /proc/cpuinfo."""
+    line = re.search(r"^(?:model name|Hardware)\s*:\s*(.+)$", cpuinfo, re.MULTILINE)
+    return line[1].strip() if line else "unknown processor"
 
 
 def moment() -> Moment:
-    """Returns the machine now."""
+    """Returns the machine's present state."""
     with open("/proc/stat", encoding="utf-8") as stream:
         busy = busy_seconds(stream.read(), os.sysconf("SC_CLK_TCK"))
     return Moment(busy, os.getloadavg()[0])
@@ -69,10 +69,10 @@ def between(before: Moment, after: Moment, elapsed: float, own: float) -> Machin
     """Returns the machine as it was between two moments.
 
     Args:
-      before: the first.
-      after: the second.
+      before: the first moment.
+      after: the second moment.
       elapsed: the seconds between them.
-      own: the seconds of work that were the benchmark's.
+      own: the CPU seconds that the benchmark itself used.
     """
     with open("/proc/cpuinfo", encoding="utf-8") as stream:
         name = processor_name(stream.read())

@@ -1,4 +1,4 @@
-"""What a benchmark found, whoever ran the model, and its form as JSON (benchmark.schema.json)."""
+"""The figures of a benchmark, whatever ran the models, and their JSON (benchmark.schema.json)."""
 
 import dataclasses
 import statistics
@@ -7,6 +7,7 @@ from typing import Any
 
 from tools.benchmark import latency_statistics, official_binary, operator_profile, worker
 from tools.benchmark.machine import Machine
+from tools.benchmark.official_binary import Operator
 from tools.benchmark.worker import Configuration
 
 _VERSION = 1
@@ -17,11 +18,11 @@ class BenchmarkedModel:
     """A model that was measured.
 
     Attributes:
-      name: how the tables call it.
+      name: its name in the tables.
       source: the label or file that a person gave.
-      size: of the .tflite in bytes.
-      sha256: of the .tflite.
-      weights: "seeded", "released" or, of a foreign file, "".
+      size: the size of the .tflite in bytes.
+      sha256: the sha256 of the .tflite.
+      weights: "seeded" or "released"; "" for a foreign file.
     """
 
     name: str
@@ -32,22 +33,13 @@ class BenchmarkedModel:
 
 
 @dataclasses.dataclass(frozen=True)
-class Operator:
-    """A row of a profile: an operator's name, the tensor it writes, and its seconds in a run."""
-
-    name: str
-    where: str
-    seconds: float
-
-
-@dataclasses.dataclass(frozen=True)
 class Profile:
-    """What the operators took, and how well that explains the whole.
+    """The operators' times, and how much of a run they explain.
 
     Attributes:
       operators: in the order in which they ran.
-      whole: the seconds of a run while it was profiled.
-      explained: which part of a run the sum of its operators is.
+      whole: the seconds of a whole run while the operators were timed.
+      explained: the operators' total divided by the time of the run.
     """
 
     operators: tuple[Operator, ...]
@@ -56,13 +48,15 @@ class Profile:
 
     @property
     def total(self) -> float:
-        """All operators' seconds together."""
+        """The sum of all operators' seconds."""
         return sum(operator.seconds for operator in self.operators)
 
 
 @dataclasses.dataclass(frozen=True)
 class Measurement:
-    """A model in one configuration. All times are in seconds; None is what was not told.
+    """The figures of a model in one configuration; None where a figure is not known.
+
+    All times are in seconds.
 
     Attributes:
       model: its name.
@@ -70,15 +64,15 @@ class Measurement:
       loaded: creating the interpreter and preparing the graph.
       first: the first run.
       runs: how many were timed.
-      minimum: the fastest.
+      minimum: the fastest run.
       mean: the average.
-      median: the middle one.
-      p90: nine of ten were no slower.
-      p99: ninety-nine of a hundred were no slower.
-      maximum: the slowest.
+      median: the median.
+      p90: the 90th percentile.
+      p99: the 99th percentile.
+      maximum: the slowest run.
       memory: the peak beyond what the process had before the model was loaded, in bytes.
-      inputs: what the inputs were given.
-      rounds: the seconds of each round; what ratios are made of.
+      inputs: what each input was given.
+      rounds: the seconds of each run by round, from which ratios are computed.
       profile: the operators, if they were timed.
     """
 
@@ -101,7 +95,7 @@ class Measurement:
 
 @dataclasses.dataclass(frozen=True)
 class Comparison:
-    """A measurement against a baseline; see `latency_statistics.Ratio`."""
+    """A measurement and its baseline."""
 
     measurement: Measurement
     baseline: Measurement
@@ -110,11 +104,11 @@ class Comparison:
 
 @dataclasses.dataclass(frozen=True)
 class Benchmark:
-    """All that was measured in one go.
+    """All figures of one benchmark.
 
     Attributes:
       place: what ran the models, and where.
-      machine: this machine meanwhile; None when another one ran the models.
+      machine: this machine during the benchmark; None if a phone ran the models.
       models: in the order given.
       measurements: by model, then configuration.
     """
@@ -132,14 +126,14 @@ def of_worker(
     ended: worker.Ended,
     profiled: tuple[Sequence[operator_profile.Timed], Sequence[float]] | None,
 ) -> Measurement:
-    """Returns what a worker found.
+    """Returns the figures of a worker.
 
     Args:
       task: what it ran.
-      loaded: what it said when it was ready.
+      loaded: its figures for loading.
       rounds: the seconds of each round's runs.
-      ended: what it said at the end.
-      profiled: the operators of some further runs and the seconds of those, or None.
+      ended: its figures at the end.
+      profiled: the operators of the profiled runs and the seconds of these runs, or None.
     """
     seconds = [run for turn in rounds for run in turn]
     summary = latency_statistics.summarize(seconds)
@@ -148,7 +142,7 @@ def of_worker(
         timed, whole = profiled
         parts = zip(operator_profile.sum_of(timed), whole, strict=True)
         profile = Profile(
-            tuple(Operator(one.name, one.where, statistics.median(one.seconds)) for one in timed),
+            tuple(Operator(op.name, op.where, statistics.median(op.seconds)) for op in timed),
             statistics.median(whole),
             statistics.median(total / run for total, run in parts),
         )
@@ -174,23 +168,19 @@ def of_worker(
 def of_results(
     model: str, configuration: Configuration, results: Sequence[official_binary.Result]
 ) -> Measurement:
-    """Returns what the official benchmark program found.
+    """Returns the figures of TensorFlow Lite's own program, which reports no percentiles.
 
     Args:
       model: the model's name.
       configuration: how it was run.
-      results: of each round. What it took to load is that of the median round; the program tells
-        no percentiles.
+      results: one for each round. The times for loading and for the first run are their medians.
     """
     runs = sum(result.runs for result in results)
     profile = None
-    if results[-1].operators:
-        operators = results[-1].operators
-        profile = Profile(
-            tuple(Operator(one.name, one.where, one.seconds) for one in operators),
-            results[-1].mean,
-            sum(one.seconds for one in operators) / results[-1].mean,
-        )
+    last = results[-1]
+    if last.operators:
+        total = sum(operator.seconds for operator in last.operators)
+        profile = Profile(last.operators, last.mean, total / last.mean)
     memory = [result.memory for result in results if result.memory is not None]
     return Measurement(
         model=model,
@@ -212,7 +202,7 @@ def of_results(
 
 
 def comparisons(measurements: Sequence[Measurement]) -> list[Comparison]:
-    """Returns each measurement against its baselines.
+    """Compares each measurement with its baselines.
 
     These are the same model's first configuration, and the first model's same configuration.
 
@@ -221,32 +211,32 @@ def comparisons(measurements: Sequence[Measurement]) -> list[Comparison]:
     """
     first_of_model: dict[str, Measurement] = {}
     first_of_configuration: dict[Configuration, Measurement] = {}
-    found = []
-    for one in measurements:
+    pairs = []
+    for row in measurements:
         for baseline in (
-            first_of_model.setdefault(one.model, one),
-            first_of_configuration.setdefault(one.configuration, one),
+            first_of_model.setdefault(row.model, row),
+            first_of_configuration.setdefault(row.configuration, row),
         ):
-            if baseline is not one:
-                ratio = latency_statistics.compare(one.rounds, baseline.rounds)
-                found.append(Comparison(one, baseline, ratio))
-    return found
+            if baseline is not row:
+                ratio = latency_statistics.compare(row.rounds, baseline.rounds)
+                pairs.append(Comparison(row, baseline, ratio))
+    return pairs
 
 
-def _named(one: Measurement) -> dict[str, Any]:
-    return {"model": one.model, **dataclasses.asdict(one.configuration)}
+def _key(measurement: Measurement) -> dict[str, Any]:
+    return {"model": measurement.model, **dataclasses.asdict(measurement.configuration)}
 
 
 def document(benchmark: Benchmark) -> dict[str, Any]:
     """Returns a benchmark as benchmark.schema.json describes it."""
     measurements = []
-    for one in benchmark.measurements:
-        row = dataclasses.asdict(one)
+    for measurement in benchmark.measurements:
+        row = dataclasses.asdict(measurement)
         row.update(row.pop("configuration"))
-        row["rounds"] = len(one.rounds)
-        row["inputs"] = list(one.inputs)
-        if one.profile:
-            row["profile"]["operators"] = [dataclasses.asdict(op) for op in one.profile.operators]
+        row["rounds"] = len(measurement.rounds)
+        row["inputs"] = list(measurement.inputs)
+        if measurement.profile:
+            row["profile"]["operators"] = list(row["profile"]["operators"])
         measurements.append(row)
     return {
         "version": _VERSION,
@@ -257,8 +247,8 @@ def document(benchmark: Benchmark) -> dict[str, Any]:
         "measurements": measurements,
         "comparisons": [
             {
-                **_named(comparison.measurement),
-                "baseline": _named(comparison.baseline),
+                **_key(comparison.measurement),
+                "baseline": _key(comparison.baseline),
                 "rounds": comparison.ratio.rounds,
                 "ratio": comparison.ratio.median,
                 "low": comparison.ratio.low,

@@ -1,9 +1,9 @@
 """Measures a cold build of models: `bazel run //tools/benchmark:models`.
 
-One build with the machine's own number of jobs, on an output root of its own and after everything
-has been fetched: how long each step of each target took, how large each model is, how much memory
-all running steps needed together, and how much disk the output root takes. The seconds are those of
-one run on one machine.
+It builds once, with the machine's default number of jobs, in an output root of its own, after
+everything has been fetched. It reports how long each step of each target took, how large each model
+is, how much memory all running steps needed together, and how much disk the output root takes. The
+seconds are those of one run on one machine.
 """
 
 import dataclasses
@@ -24,22 +24,22 @@ from tools.lib.cli import cli
 
 _TARGETS = flags.DEFINE_list("targets", ["//models:all_models"], "What to build.")
 _DIRECTORY = flags.DEFINE_string(
-    "directory", None, "Where the build goes, some 6 GB; a temporary folder if not given."
+    "directory", None, "Folder for the build, about 6 GB; a temporary one if not given."
 )
-_JSON = flags.DEFINE_string("json", None, "A file for the same figures as JSON.")
+_JSON = flags.DEFINE_string("json", None, "Write the figures here as JSON.")
 
 _SAMPLE_SECONDS = 0.5
 
 
 @dataclasses.dataclass(frozen=True)
 class Report:
-    """What one cold build needed.
+    """The figures of one cold build.
 
     Attributes:
       seconds: from start to end.
-      peak: the largest proportional set of all steps that ran at once, in bytes.
-      disk: what the output root takes, all that was fetched for it included, in bytes.
-      steps: seconds by column, by target.
+      peak: the largest proportional set size (PSS) of all running steps together, in bytes.
+      disk: the size of the output root, with everything that was fetched, in bytes.
+      steps: seconds by step, by target.
       sizes: bytes by model.
     """
 
@@ -51,41 +51,45 @@ class Report:
 
 
 def seconds_by_step(profile: dict) -> dict[str, dict[str, float]]:
-    """Returns the seconds that each target's steps took, by name of `steps.NAMES`.
+    """Returns the seconds of each step of `steps.NAMES`, by target.
 
     Args:
       profile: a JSON trace profile that `bazel build --profile` wrote, with targets' labels.
     """
-    found: dict[str, dict[str, float]] = {}
+    seconds: dict[str, dict[str, float]] = {}
     for event in profile["traceEvents"]:
         if event.get("cat") != "action processing":
             continue
         label = event["args"].get("target", "")
         step = steps.name(event["args"]["mnemonic"], label)
         if step:
-            row = found.setdefault(steps.declared(label), {})
+            row = seconds.setdefault(steps.declared(label), {})
             row[step] = row.get(step, 0.0) + event["dur"] / 1e6
-    return found
+    return seconds
 
 
 def _descendants(parents: Mapping[int, int], root: int) -> set[int]:
-    found = {root}
+    tree = {root}
     while True:
-        more = {child for child, parent in parents.items() if parent in found} - found
-        if not more:
-            return found - {root}
-        found |= more
+        children = {child for child, parent in parents.items() if parent in tree} - tree
+        if not children:
+            return tree - {root}
+        tree |= children
 
 
 def memory_of_steps(server: int, proc: pathlib.Path = pathlib.Path("/proc")) -> int:
-    """Returns the proportional set size, in bytes, of all processes below a Bazel server.
+    """Returns the proportional set size (PSS), in bytes, of all processes below a Bazel server.
 
-    A page that several processes share counts in parts, as in /proc/PID/smaps_rollup.
+    A page that several processes share is divided among them, as in /proc/PID/smaps_rollup.
+
+    Args:
+      server: the server's process ID.
+      proc: where the kernel's file system is mounted.
     """
     parents = {}
     for stat in proc.glob("[0-9]*/stat"):
         try:
-            # The name of the program, in parentheses, may hold blanks.
+            # The program's name, in parentheses, may contain spaces.
             parents[int(stat.parent.name)] = int(stat.read_text().rpartition(")")[2].split()[1])
         except OSError:
             continue
@@ -100,9 +104,14 @@ def memory_of_steps(server: int, proc: pathlib.Path = pathlib.Path("/proc")) -> 
 
 
 class MemoryWatch:
-    """Watches the memory of a build's steps from a thread of its own."""
+    """Watches the memory of a build's steps in a thread.
+
+    Attributes:
+      peak: the largest value of `memory_of_steps` so far.
+    """
 
     def __init__(self, server: int) -> None:
+        """Takes the process ID of the Bazel server."""
         self.peak = 0
         self._server = server
         self._stopped = threading.Event()
@@ -122,17 +131,17 @@ class MemoryWatch:
 
 
 def disk_of(folder: pathlib.Path) -> int:
-    """Returns what a folder takes on its disk, in bytes. Links count as themselves."""
+    """Returns a folder's disk usage in bytes. Symbolic links are not followed."""
     paths = [
         pathlib.Path(path, name) for path, *names in os.walk(folder) for name in sum(names, [])
     ]
-    # Linux counts blocks of 512 bytes. A file of two names is one.
+    # st_blocks is in units of 512 bytes. A file with two names counts once.
     blocks = {(status.st_dev, status.st_ino): status.st_blocks for status in map(os.lstat, paths)}
     return sum(blocks.values()) * 512
 
 
 def print_report(console: Console, report: Report) -> None:
-    """Prints a row for each target, models with their size, and the totals."""
+    """Prints a row for each target, with the size if it is a model, and the totals."""
     table = Table(title="One cold build: seconds of each step, size of each model")
     table.add_column("target", overflow="fold")
     for column in (*steps.NAMES, "sum", "MB"):
@@ -159,6 +168,9 @@ def print_report(console: Console, report: Report) -> None:
 def measure(directory: pathlib.Path) -> Report:
     """Builds and measures.
 
+    Args:
+      directory: the folder for the output root.
+
     Raises:
       cli.UserError: the build failed.
     """
@@ -181,7 +193,7 @@ def measure(directory: pathlib.Path) -> Report:
 
 
 def main(argv: Sequence[str]) -> None:
-    """Measures, prints and writes."""
+    """Measures, prints a table, and writes the JSON file."""
     del argv
     with client.output_folder(_DIRECTORY.value, "benchmark-") as directory:
         report = measure(directory)

@@ -1,7 +1,7 @@
-"""TensorFlow Lite's own benchmark program, `benchmark_model`: its flags and what it prints.
+"""Runs TensorFlow Lite's own benchmark program, `benchmark_model`, and reads what it prints.
 
-It is described in tensorflow/lite/tools/benchmark/README.md of TensorFlow. What it prints is for
-people and has changed with its versions; what is read here is in those from 2.4 on.
+It is described in TensorFlow's tensorflow/lite/tools/benchmark/README.md. Its output is meant for
+people and differs between versions. Everything that is read here is there since 2.4.
 """
 
 import dataclasses
@@ -18,25 +18,25 @@ _SUMMARY = re.compile(
     rf"Inference timings in us: Init: {_NUMBER}, First inference: {_NUMBER},"
     rf" Warmup \(avg\): {_NUMBER}, Inference \(avg\): {_NUMBER}"
 )
-# With equal times there is no more than "count=1 curr=16".
+# If all times are equal, the line is only "count=1 curr=16".
 _RUNS = re.compile(r"\bcount=\d+ .*")
 _FIELD = re.compile(rf"(\w+)={_NUMBER}")
 _MEMORY = re.compile(rf"[Mm]emory footprint.*\(MB\): init={_NUMBER} overall={_NUMBER}")
 _PROFILE = "Operator-wise Profiling Info for Regular Benchmark Runs"
-# Fields are parted by tabs, or by at least two blanks in later versions.
+# Fields are separated by tabs, in later versions by at least two spaces.
 _FIELDS = re.compile(r"\s*\t\s*|\s{2,}")
-# It may take long to load a model on a slow machine; after that, max_secs holds.
+# For loading a model on a slow machine; the program's own limit, max_secs, begins after that.
 _GRACE_SECONDS = 300
 
 
 @dataclasses.dataclass(frozen=True)
 class Operator:
-    """A line of the program's profile.
+    """A row of a profile.
 
     Attributes:
-      name: the operator's, or that of one inside a delegate.
-      where: what the program calls the node, most often by the tensor that it writes.
-      seconds: its average.
+      name: the operator's name, or that of an operator inside a delegate.
+      where: the tensor that it writes, or benchmark_model's name for the node; may be empty.
+      seconds: its time in a run.
     """
 
     name: str
@@ -46,16 +46,16 @@ class Operator:
 
 @dataclasses.dataclass(frozen=True)
 class Result:
-    """What the program said, in seconds and bytes.
+    """The program's figures, in seconds and bytes.
 
     Attributes:
       loaded: creating the interpreter and preparing the graph.
       first: the first run.
       mean: the average of the timed runs.
-      minimum: the fastest.
-      maximum: the slowest.
+      minimum: the fastest run.
+      maximum: the slowest run.
       runs: how many were timed.
-      memory: its memory beyond what it had when it started; None when it does not tell.
+      memory: its memory beyond what it had at the start; None if it does not print it.
       operators: its profile; empty without one.
     """
 
@@ -73,9 +73,9 @@ def arguments(graph: str, configuration: Configuration, limits: Limits, profile:
     """Returns the program's flags.
 
     Args:
-      graph: where the .tflite is, as the program sees it.
+      graph: the path of the .tflite, as the program sees it.
       configuration: how the model is run.
-      limits: when it is enough.
+      limits: how many runs, and for how long.
       profile: whether each operator is timed.
     """
 
@@ -95,16 +95,16 @@ def arguments(graph: str, configuration: Configuration, limits: Limits, profile:
 
 
 def _profile(lines: Sequence[str]) -> tuple[Operator, ...]:
-    """The rows of "Run Order" behind the profile's headline."""
+    """Returns the rows of the table "Run Order", which follows the profile's headline."""
     columns: list[str] = []
-    found = []
+    operators = []
     for line in lines:
         fields = line.strip()
         if not columns:
             if fields.startswith("[node type]"):
                 columns = re.findall(r"\[([^\]]+)\]", fields)
             continue
-        # The last column is a name, in which anything may stand.
+        # The last column is a name, which may contain separators.
         cells = _FIELDS.split(fields, maxsplit=len(columns) - 1)
         if len(cells) != len(columns):
             break
@@ -113,29 +113,29 @@ def _profile(lines: Sequence[str]) -> tuple[Operator, ...]:
             seconds = float(row["avg ms"]) / 1e3
         except (KeyError, ValueError):
             break
-        found.append(Operator(row["node type"], row.get("Name", ""), seconds))
-    return tuple(found)
+        operators.append(Operator(row["node type"], row.get("Name", ""), seconds))
+    return tuple(operators)
 
 
 def parse(output: str, what: str) -> Result:
     """Reads what the program printed.
 
     Args:
-      output: all of it.
-      what: which model and configuration, for messages.
+      output: all that it printed.
+      what: the model and its configuration, for messages.
 
     Raises:
-      cli.UserError: there are no timings in it.
+      cli.UserError: it contains no timings.
     """
     summary, memory = _SUMMARY.search(output), _MEMORY.search(output)
-    # The warm-up's line comes before that of the runs; a profile has such lines, too, behind.
+    # The line of the warm-up comes before that of the runs. A profile has such lines after them.
     counts = _RUNS.findall(output[: summary.start()]) if summary else []
     if not counts:
         raise cli.UserError(
-            f"{what}: benchmark_model printed no timings; its last words are: {last_words(output)}."
+            f"{what}: benchmark_model printed no timings; its last line is: {last_line(output)}."
         )
     runs = {name: float(value) for name, value in _FIELD.findall(counts[-1])}
-    _, found, after = output.partition(_PROFILE)
+    _, headline, after = output.partition(_PROFILE)
     microseconds = [float(value) / 1e6 for value in summary.group(1, 2, 4)]
     return Result(
         loaded=microseconds[0],
@@ -144,20 +144,20 @@ def parse(output: str, what: str) -> Result:
         minimum=runs["min"] / 1e6 if "min" in runs else microseconds[2],
         maximum=runs["max"] / 1e6 if "max" in runs else microseconds[2],
         runs=int(runs["count"]),
-        # What the program calls MB is 1024 of the kernel's kB.
+        # The program's MB are MiB.
         memory=round(float(memory[2]) * (1 << 20)) if memory else None,
-        operators=_profile(after.splitlines()) if found else (),
+        operators=_profile(after.splitlines()) if headline else (),
     )
 
 
-def last_words(output: str) -> str:
-    """Returns the last line that says something, for a message."""
+def last_line(output: str) -> str:
+    """Returns the last line that is not blank, without its full stop, or "nothing"."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     return lines[-1].rstrip(".") if lines else "nothing"
 
 
-class Here:
-    """The program on this machine."""
+class LocalProgram:
+    """Runs the program on this machine."""
 
     place = "this machine"
 
@@ -174,26 +174,26 @@ class Here:
 
         Args:
           path: the .tflite.
-          what: which model and configuration, for messages.
-          flags_of: gives the program's flags for the .tflite's place.
+          what: the model and its configuration, for messages.
+          flags_of: returns the program's flags for the path of the .tflite.
           limit: how many seconds the runs may take.
 
         Raises:
-          cli.UserError: it cannot be started, fails, or does not end.
+          cli.UserError: it cannot be started, fails, or does not end in time.
         """
         return call([self._binary, *flags_of(path)], what, limit + _GRACE_SECONDS)
 
     def close(self) -> None:
-        """There is nothing to take away."""
+        """Does nothing: there is nothing to clean up."""
 
 
-def ended(command: Sequence[str], limit: float, late: str) -> subprocess.CompletedProcess[str]:
-    """Runs a command to its end; both streams stand in its `stdout`.
+def run(command: Sequence[str], limit: float, late: str) -> subprocess.CompletedProcess[str]:
+    """Runs a command to its end; `stdout` of the result contains both streams.
 
     Args:
       command: the program and its arguments.
       limit: the seconds that it may take.
-      late: what is said when that is not enough.
+      late: the error message if it takes longer.
 
     Raises:
       cli.UserError: it cannot be started, or does not end in time.
@@ -216,15 +216,20 @@ def ended(command: Sequence[str], limit: float, late: str) -> subprocess.Complet
 
 
 def call(command: Sequence[str], what: str, limit: float) -> str:
-    """Runs a command and returns what it printed, both streams together.
+    """Runs benchmark_model and returns what it printed, both streams together.
+
+    Args:
+      command: the program and its arguments.
+      what: the model and its configuration, for messages.
+      limit: the seconds that it may take.
 
     Raises:
-      cli.UserError: it cannot be started, fails, or does not end in `limit` seconds.
+      cli.UserError: it cannot be started, fails, or does not end in time.
     """
-    result = ended(command, limit, f"{what}: has not ended after {limit:.0f} seconds.")
+    result = run(command, limit, f"{what}: has not ended after {limit:.0f} seconds.")
     if result.returncode:
         raise cli.UserError(
-            f"{what}: benchmark_model {how_it_ended(result.returncode)}; its last words are:"
-            f" {last_words(result.stdout)}."
+            f"{what}: benchmark_model {how_it_ended(result.returncode)}; its last line is:"
+            f" {last_line(result.stdout)}."
         )
     return result.stdout

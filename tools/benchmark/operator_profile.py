@@ -2,13 +2,13 @@
 
 The interpreter's Python interface has no profiler. But it takes a delegate by its address, and
 a delegate is a table of C functions (tensorflow/lite/core/c/common.h), which ctypes can make. This
-one replaces nothing. It keeps the interpreter's context, and when the graph is ready, delegates
-included, it puts a stopwatch before the `invoke` of every node that is going to run.
+delegate replaces no operator. It keeps the interpreter's context. When the graph is ready,
+delegates included, it wraps the `invoke` of every node that will run in a stopwatch.
 
-XNNPACK's node stands for many operators. XNNPACK times them itself when the context names a
-`tflite::Profiler` (tensorflow/lite/core/api/profiler.h), so the context gets one: an object of C++
-by the Itanium ABI is a pointer to a table of functions. These layouts are those of the TensorFlow
-that is pinned; tests hold them against it, and nothing but a benchmark's own process uses them.
+XNNPACK's node stands for many operators. XNNPACK times them itself if the context has a
+`tflite::Profiler` (tensorflow/lite/core/api/profiler.h), so the context gets one. In the Itanium
+C++ ABI, such an object is a pointer to a table of functions. The layouts here are those of the
+pinned TensorFlow; tests check them against it, and only a benchmark's own process uses them.
 """
 
 import ctypes
@@ -20,7 +20,7 @@ from typing import Any
 from tools.lib.cli import cli
 from tools.lib.tflite_file.model import Subgraph
 
-# kTfLiteDelegateFlagsAllowDynamicTensors: otherwise the graph would be closed to other delegates.
+# kTfLiteDelegateFlagsAllowDynamicTensors: without it, the graph would refuse other delegates.
 _ALLOW_DYNAMIC_TENSORS = 1
 # tflite::Profiler::EventType::DELEGATE_PROFILED_OPERATOR_INVOKE_EVENT
 _DELEGATE_OPERATOR = 8
@@ -91,8 +91,8 @@ class _Delegate(ctypes.Structure):
     ]
 
 
-# The virtual functions of tflite::Profiler in the order in which they are declared; a destructor
-# takes two places. The first argument is the object.
+# The virtual functions of tflite::Profiler in the order of their declaration; a destructor takes
+# two entries. The first argument is the object.
 _PROFILER_FUNCTIONS = (
     ("destroy", ctypes.CFUNCTYPE(None, _Address)),
     ("delete", ctypes.CFUNCTYPE(None, _Address)),
@@ -133,12 +133,12 @@ _PROFILER_FUNCTIONS = (
 
 @dataclasses.dataclass(frozen=True)
 class Timed:
-    """An operator and what it took.
+    """An operator and its times.
 
     Attributes:
-      name: the operator's, as "CONV_2D" or XNNPACK's "Convolution (NHWC, F32) IGEMM".
-      where: the name of the tensor that it writes; "" for one inside a delegate.
-      seconds: of each profiled run.
+      name: its name, such as "CONV_2D" or XNNPACK's "Convolution (NHWC, F32) IGEMM".
+      where: the name of the tensor that it writes; "" for an operator inside a delegate.
+      seconds: its time in each profiled run.
     """
 
     name: str
@@ -147,7 +147,10 @@ class Timed:
 
 
 class Stopwatch:
-    """A delegate that delegates nothing. One belongs to one interpreter and lives as long."""
+    """A delegate that delegates nothing and times operators.
+
+    It belongs to one interpreter and must live as long as that one.
+    """
 
     def __init__(self) -> None:
         self._context: Any = None
@@ -156,14 +159,14 @@ class Stopwatch:
         self._inside: dict[tuple[int, int], list[float]] = {}
         self._inside_names: dict[tuple[int, int], str] = {}
         self._running = -1
-        # What ctypes made stays reachable as long as the interpreter may call it.
+        # Keeps ctypes' callbacks alive as long as the interpreter may call them.
         self._kept: list[Any] = []
         self._profiler = self._make_profiler()
         self._prepare = _Prepare(self._keep_context)
         self._delegate = _Delegate(prepare=self._prepare, flags=_ALLOW_DYNAMIC_TENSORS)
 
     def _get_native_delegate_pointer(self) -> int:
-        """What tf.lite.Interpreter asks each of its delegates for."""
+        """Returns the delegate's address; tf.lite.Interpreter calls this."""
         return ctypes.addressof(self._delegate)
 
     def _make_profiler(self) -> ctypes.Array:
@@ -181,16 +184,16 @@ class Stopwatch:
 
     def _keep_context(self, context: Any, unused_delegate: int) -> int:
         if self._context is not None:
-            # That of another subgraph; what it takes counts in the operator that runs it.
+            # Another subgraph's context. Its time counts as that of the operator that runs it.
             return 0
-        held = context.contents
-        # The interpreter takes these functions away again when no delegate is being prepared.
-        self._get_plan = _GetExecutionPlan(ctypes.cast(held.get_execution_plan, _Address).value)
+        fields = context.contents
+        # The context has these functions only while a delegate is being prepared.
+        self._get_plan = _GetExecutionPlan(ctypes.cast(fields.get_execution_plan, _Address).value)
         self._get_node = _GetNodeAndRegistration(
-            ctypes.cast(held.get_node_and_registration, _Address).value
+            ctypes.cast(fields.get_node_and_registration, _Address).value
         )
-        self._context = ctypes.addressof(held)
-        held.profiler = ctypes.addressof(self._profiler)
+        self._context = ctypes.addressof(fields)
+        fields.profiler = ctypes.addressof(self._profiler)
         return 0
 
     def _add(
@@ -219,58 +222,54 @@ class Stopwatch:
         self._names[index] = (registration.custom_name or b"").decode("utf-8", "backslashreplace")
 
     def start(self) -> None:
-        """Puts the stopwatch before each node. The interpreter has allocated its tensors.
+        """Starts timing every node. The interpreter must have allocated its tensors.
 
         Raises:
-          cli.UserError: the interpreter is not one whose nodes can be timed.
+          cli.UserError: the interpreter's nodes cannot be timed.
         """
         plan = _Address()
         if self._context is None or self._get_plan(self._context, ctypes.byref(plan)):
             raise cli.UserError(
-                "this interpreter does not show its operators; leave --profile out."
+                "this interpreter does not expose its operators; run without --profile."
             )
         count = ctypes.c_int.from_address(plan.value).value
         first = plan.value + ctypes.sizeof(ctypes.c_int)
         for index in (ctypes.c_int * count).from_address(first):
             node, registration = _Address(), ctypes.POINTER(_Registration)()
             if self._get_node(self._context, index, ctypes.byref(node), ctypes.byref(registration)):
-                raise cli.UserError(f"operator {index} cannot be timed; leave --profile out.")
+                raise cli.UserError(f"operator {index} cannot be timed; run without --profile.")
             self._wrap(index, registration.contents)
         for times in self._inside.values():
             times.clear()
 
     def operators(self, graph: Subgraph) -> list[Timed]:
-        """Returns what ran since `start`, in the order in which it ran.
+        """Returns the operators that ran since `start`, in the order in which they ran.
 
-        Operators inside a delegate stand where the delegate's node would; what the node took
-        besides them is a row of its own.
+        Operators inside a delegate come in the place of the delegate's node. The rest of the node's
+        time is a row of its own after them.
 
         Args:
           graph: the subgraph that ran.
         """
-        found = []
+        operators = []
         for index, seconds in self._nodes.items():
             inside = [
                 Timed(self._inside_names[key], "", tuple(times))
                 for key, times in sorted(self._inside.items())
                 if key[0] == index and len(times) == len(seconds)
             ]
-            found += inside
+            operators += inside
             name, where = _described(graph, index, self._names[index])
             if inside:
-                within = [
-                    sum(run) for run in zip(*(timed.seconds for timed in inside), strict=True)
-                ]
-                seconds = [
-                    max(whole - part, 0.0) for whole, part in zip(seconds, within, strict=True)
-                ]
-                name += ", beside its operators"
-            found.append(Timed(name, where, tuple(seconds)))
-        return found
+                parts = zip(seconds, sum_of(inside), strict=True)
+                seconds = [max(node - within, 0.0) for node, within in parts]
+                name += ", outside its operators"
+            operators.append(Timed(name, where, tuple(seconds)))
+        return operators
 
 
 def _described(graph: Subgraph, index: int, custom_name: str) -> tuple[str, str]:
-    # The nodes of delegates are numbered behind the operators of the file.
+    # The numbers of delegates' nodes come after those of the file's operators.
     if index >= len(graph.operators):
         return custom_name, ""
     operator = graph.operators[index]
@@ -279,5 +278,5 @@ def _described(graph: Subgraph, index: int, custom_name: str) -> tuple[str, str]
 
 
 def sum_of(operators: Sequence[Timed]) -> list[float]:
-    """Returns the seconds of all operators together for each profiled run."""
+    """Returns the sum of all operators' seconds for each profiled run."""
     return [sum(run) for run in zip(*(timed.seconds for timed in operators), strict=True)]

@@ -1,7 +1,7 @@
-"""TensorFlow Lite's benchmark program on an Android phone, through adb.
+"""Runs TensorFlow Lite's benchmark program on an Android phone, through adb.
 
-Everything goes into a folder of its own below /data/local/tmp, the one place where a shell without
-root may run a program, and the folder is removed at the end, however that comes.
+Everything goes into a new folder below /data/local/tmp, the only place where a shell without root
+may run a program. The folder is removed at the end, also after an error.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ from tools.lib.cli import cli
 
 _ROOT = "/data/local/tmp"
 _PROGRAM = "benchmark_model"
-# For commands that take no time; a phone that sleeps may need a little.
+# For short commands; a sleeping phone may need a while.
 _SECONDS = 60
 # A model of 150 MB over a slow cable.
 _PUSH_SECONDS = 600
@@ -28,60 +28,64 @@ def devices(listing: str) -> dict[str, str]:
     Args:
       listing: what `adb devices` prints.
     """
-    found = {}
+    states = {}
     _, _, rows = listing.partition("List of devices attached")
     for row in rows.splitlines():
         serial, _, state = row.partition("\t")
         if serial.strip() and state.strip():
-            found[serial.strip()] = state.strip()
-    return found
+            states[serial.strip()] = state.strip()
+    return states
 
 
-def choose(found: dict[str, str], serial: str) -> str:
+def choose(states: dict[str, str], serial: str) -> str:
     """Returns the serial number of the phone to use.
 
     Args:
-      found: the devices and their states.
-      serial: the one that a person named; "" for whichever there is.
+      states: the devices' states by serial number.
+      serial: the phone that a person named; "" for the only one.
 
     Raises:
-      cli.UserError: there is none or not that one, there are several, or it is not ready.
+      cli.UserError: no such device, several devices, or the device is not ready.
     """
-    if serial and serial not in found:
-        others = f"; it shows {', '.join(sorted(found))}" if found else ""
+    if serial and serial not in states:
+        others = f"; it shows {', '.join(sorted(states))}" if states else ""
         raise cli.UserError(f"--adb={serial}: adb shows no such device{others}.")
-    if not found:
+    if not states:
         raise cli.UserError(
             "--adb: adb shows no device; connect a phone with USB debugging switched on."
         )
-    if not serial and len(found) > 1:
+    if not serial and len(states) > 1:
         raise cli.UserError(
-            f"--adb: adb shows {len(found)} devices, {', '.join(sorted(found))}; name one:"
+            f"--adb: adb shows {len(states)} devices, {', '.join(sorted(states))}; name one:"
             " --adb=SERIAL."
         )
-    chosen = serial or next(iter(found))
-    if found[chosen] == "unauthorized":
+    chosen = serial or next(iter(states))
+    if states[chosen] == "unauthorized":
         raise cli.UserError(
             f"--adb: {chosen} has not allowed this machine to debug it; unlock the phone and"
-            " confirm its question."
+            " allow USB debugging."
         )
-    if found[chosen] != "device":
-        raise cli.UserError(f"--adb: {chosen} is {found[chosen]}; connect it anew.")
+    if states[chosen] != "device":
+        raise cli.UserError(f"--adb: {chosen} is {states[chosen]}; reconnect it.")
     return chosen
 
 
 class Phone:
-    """One phone with the program on it, as `official_binary.Here`."""
+    """Runs the program on a phone; has the interface of `official_binary.LocalProgram`.
+
+    Attributes:
+      place: the phone's model and serial number.
+    """
 
     def __init__(self, binary: str, serial: str) -> None:
-        """Finds the phone and puts the program on it.
+        """Finds the phone and copies the program to it.
 
         Args:
-          binary: benchmark_model for the phone's processor, most often android_arm64.
+          binary: benchmark_model for the phone's processor, usually android_arm64.
           serial: the phone's serial number; "" for the only one.
 
         Raises:
-          cli.UserError: there is no adb, no phone, or it takes no files.
+          cli.UserError: there is no adb or no phone, or a command on the phone fails.
         """
         adb = shutil.which("adb")
         if adb is None:
@@ -90,14 +94,14 @@ class Phone:
                 " install adb)."
             )
         self._adb = adb
-        self._serial = choose(devices(self._call("lists no devices", "devices")), serial)
+        self._serial = choose(devices(self._call("cannot list devices", "devices")), serial)
         self._models: dict[str, str] = {}
         self._folder = f"{_ROOT}/tflite-benchmark-{os.getpid()}"
-        # From here on there is something to take away, also when a step fails.
+        # From here on, the folder must be removed, also if a step fails.
         try:
-            self._shell("makes no folder", f"mkdir -p {self._folder}")
+            self._shell("cannot create a folder", f"mkdir -p {self._folder}")
             self._program = self._push(binary, _PROGRAM)
-            self._shell("makes nothing executable", f"chmod 755 {self._program}")
+            self._shell("cannot make the program executable", f"chmod 755 {self._program}")
             self.place = self._model_name()
         except BaseException:
             self.close()
@@ -105,35 +109,36 @@ class Phone:
 
     def _call(self, trouble: str, *arguments: str, limit: float = _SECONDS) -> str:
         command = [self._adb, *arguments]
-        late = f"--adb: adb {trouble}: it has not answered in {limit:.0f} seconds."
-        result = official_binary.ended(command, limit, late)
+        late = f"--adb: adb {trouble}: no answer within {limit:.0f} seconds."
+        result = official_binary.run(command, limit, late)
         if result.returncode:
-            raise cli.UserError(
-                f"--adb: adb {trouble}: {official_binary.last_words(result.stdout)}."
-            )
+            reason = official_binary.last_line(result.stdout)
+            raise cli.UserError(f"--adb: adb {trouble}: {reason}.")
         return result.stdout
 
     def _shell(self, trouble: str, command: str, limit: float = _SECONDS) -> str:
         return self._call(trouble, "-s", self._serial, "shell", command, limit=limit)
 
     def _push(self, path: str, name: str) -> str:
-        there = f"{self._folder}/{name}"
+        target = f"{self._folder}/{name}"
         trouble = f"cannot push {path} to {self._serial}"
-        self._call(trouble, "-s", self._serial, "push", path, there, limit=_PUSH_SECONDS)
-        return there
+        self._call(trouble, "-s", self._serial, "push", path, target, limit=_PUSH_SECONDS)
+        return target
 
     def _model_name(self) -> str:
-        name = self._shell("tells nothing of the phone", "getprop ro.product.model").strip()
+        name = self._shell("cannot read the phone's model", "getprop ro.product.model").strip()
         return f"{name or 'phone'} ({self._serial})"
 
     def run(self, path: str, what: str, flags_of: Callable[[str], list[str]], limit: float) -> str:
-        """Runs the program on a model, which is pushed when it first comes; as `Here.run`.
+        """Runs the program on a model and returns what it printed; see `LocalProgram.run`.
+
+        A model is pushed before its first run.
 
         Raises:
-          cli.UserError: the model cannot be pushed, or the program fails or does not end.
+          cli.UserError: the model cannot be pushed, or the program fails or does not end in time.
         """
         if path not in self._models:
-            # Two models may have one name.
+            # Two models may have the same name.
             name = f"{hashlib.sha256(path.encode()).hexdigest()[:16]}.tflite"
             self._models[path] = self._push(path, name)
         flags = " ".join(shlex.quote(flag) for flag in flags_of(self._models[path]))
@@ -141,9 +146,9 @@ class Phone:
         return official_binary.call(command, what, limit + _PUSH_SECONDS)
 
     def close(self) -> None:
-        """Removes the folder; a phone that is gone keeps it."""
+        """Removes the folder, or warns that it stays on a phone that is gone."""
         try:
-            self._shell("removes nothing", f"rm -rf {self._folder}")
+            self._shell("cannot remove the folder", f"rm -rf {self._folder}")
         except cli.UserError as error:
-            # What went wrong before, if anything did, is the error.
+            # An earlier error must not be hidden by this one.
             print(f"WARNING: {self._folder} stays on {self._serial}: {error}", file=sys.stderr)

@@ -1,7 +1,7 @@
-"""What a model is run on when only its speed counts: the same for the same model, everywhere.
+"""Inputs for measuring speed: the same for the same model on every machine.
 
-A detector's post-processing takes as long as there are boxes, so a picture's input gets a
-photograph. What nobody can guess gets noise.
+A detector's post-processing takes longer the more boxes it finds, so picture inputs get a
+photograph. Inputs of unknown meaning get noise.
 """
 
 import math
@@ -17,30 +17,30 @@ from tools.lib.values import weights
 PHOTOGRAPH, TOKENS, NOISE, ONES = "photograph", "tokens", "noise", "ones"
 
 _SEED = 0
-# Words that every vocabulary of BERT's has.
+# Every BERT vocabulary has at least this many words.
 _VOCABULARY = 28000
 _CHANNELS = 3
-# As the interpreter has them; in a file, truth values are bytes.
+# The interpreter's types; in a file, booleans are bytes.
 _DTYPES = inspected.DTYPES | {"BOOL": np.dtype(np.bool_)}
 _MAXIMUM_BYTES = 1 << 30
-# What a float picture's pixels are when the model does not say.
+# For float pictures if the model does not say.
 _DEFAULT_NORMALIZATION = "minus_one_to_one"
 
 
 def port(tensor: inspected.Tensor, source: str) -> Port:
-    """Returns an input as the interpreter shows it, before there is an interpreter.
+    """Returns an input as the interpreter describes it, from the file alone.
 
     Args:
       tensor: the input.
       source: the model's name, for messages.
 
     Raises:
-      cli.UserError: it is of a type, such as text, that is not made here.
+      cli.UserError: it has an unsupported type, such as text.
     """
     if tensor.dtype not in _DTYPES:
         raise cli.UserError(
             f"{source}: the input {tensor.name} is of type {tensor.dtype}; models with such inputs"
-            " cannot be measured here."
+            " cannot be measured."
         )
     scale, zero_point = tensor.scaling
     return Port(
@@ -58,8 +58,8 @@ def kind(entry: Port, preprocessing: str) -> str:
 
     Args:
       entry: the input.
-      preprocessing: what the model says of it, a name of tools/lib/preprocessing/normalization.py;
-        "" if it says nothing.
+      preprocessing: the model's preprocessing, a name of tools/lib/preprocessing/normalization.py;
+        "" if it is not known.
     """
     if len(entry.shape) == 4 and entry.shape[3] == _CHANNELS and min(entry.shape) > 0:
         return PHOTOGRAPH
@@ -68,7 +68,7 @@ def kind(entry: Port, preprocessing: str) -> str:
             return TOKENS
     if entry.dtype.kind == "f" or entry.scale:
         return NOISE
-    # A small number that is a place in most tables.
+    # One is a valid index into most tables.
     return ONES
 
 
@@ -81,18 +81,18 @@ def values(entry: Port, preprocessing: str, photograph: str, source: str) -> np.
 
     Args:
       entry: the input.
-      preprocessing: as `kind` takes it.
+      preprocessing: as for `kind`.
       photograph: a PNG or JPEG file.
       source: the model's name, for messages.
 
     Raises:
-      cli.UserError: the photograph cannot be read, or no such array can be.
+      cli.UserError: the photograph cannot be read, or the input's shape is not possible.
     """
     size = math.prod(entry.shape) * entry.dtype.itemsize
     if min(entry.shape, default=0) < 0 or size > _MAXIMUM_BYTES:
         raise cli.UserError(
-            f"{source}: the input {entry.name} is of shape {list(entry.shape)}, which nothing can"
-            " be given for; the file is damaged or is not meant to be run, give another one."
+            f"{source}: the input {entry.name} is of shape {list(entry.shape)}, which is not"
+            " possible; the file is damaged or not meant to be run, give another one."
         )
     chosen = kind(entry, preprocessing)
     if chosen == PHOTOGRAPH:

@@ -1,26 +1,26 @@
-"""Measures several things in turn (A B A B ...): what a shared machine does then hits all alike."""
+"""Measures several things in turn (A B A B ...), so that a busy machine slows all of them alike."""
 
 import dataclasses
 import math
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-# A turn lasts about so long, when there is a choice: long beside a change of processes, short
-# beside what a machine's other users do.
+# The aim for a turn's length: long compared with a process switch, short compared with what a
+# machine's other users do.
 _TURN_SECONDS = 0.1
-# Even short measurements get so many rounds: fewer than 6 have no confidence interval.
+# The minimum for short measurements: fewer than 6 rounds have no confidence interval.
 _LEAST_ROUNDS = 10
 
 
 @dataclasses.dataclass(frozen=True)
 class Limits:
-    """When it is enough.
+    """How many runs to time, and for how long.
 
     Attributes:
-      runs: at least so many timed runs of each.
-      seconds: and at least so many seconds of timed runs of each.
-      maximum: no new round after so many seconds for each, whatever the others say.
-      warmup: how many runs of each come before, untimed, at least 1.
+      runs: the minimum number of timed runs of each runner.
+      seconds: the minimum total time of each runner's timed runs.
+      maximum: seconds per runner after which no new round begins, whatever the minimums.
+      warmup: the number of untimed runs of each runner before, at least 1.
     """
 
     runs: int
@@ -30,18 +30,18 @@ class Limits:
 
 
 class Runner(Protocol):
-    """What can be run, as `worker.Worker`."""
+    """What can be measured, such as `worker.Worker`."""
 
     def turn(self, untimed: int, timed: int) -> list[float]:
-        """Runs some times and returns the seconds of each timed run."""
+        """Runs `untimed` plus `timed` times and returns the seconds of each timed run."""
 
 
 def runs_in_turn(seconds: float, runs: int) -> int:
-    """Returns how many runs a turn has.
+    """Returns the number of runs in a turn.
 
     Args:
-      seconds: what a run takes.
-      runs: how many there shall be in all.
+      seconds: how long a run takes.
+      runs: how many runs are wanted in all.
     """
     wanted = math.ceil(_TURN_SECONDS / max(seconds, 1e-6))
     return max(1, min(wanted, runs // _LEAST_ROUNDS))
@@ -56,15 +56,15 @@ def measure(
     runners: Sequence[Runner],
     limits: Limits,
     clock: Callable[[], float],
-    tell: Callable[[float], None],
+    report_progress: Callable[[float], None],
 ) -> list[list[list[float]]]:
-    """Runs all in turn until each has enough, the same number of rounds for each.
+    """Runs all in turn, the same number of rounds each, until the limits are met.
 
     Args:
       runners: what is run.
-      limits: when it is enough.
-      clock: gives the present time in seconds.
-      tell: is told after each turn which part of the whole is done, from 0 to 1.
+      limits: how many runs, and for how long.
+      clock: returns the present time in seconds.
+      report_progress: called after each turn with the part that is done, from 0 to 1.
 
     Returns:
       For each runner, for each round, the seconds of its timed runs.
@@ -78,9 +78,9 @@ def measure(
     maximum = limits.maximum * len(runners)
     while True:
         for index, (runner, size) in enumerate(zip(runners, sizes, strict=True)):
-            # Another process had the caches; beside a long run that does not count.
+            # An untimed run refills the processor's caches; in a long run that does not matter.
             rounds[index].append(runner.turn(1 if size > 1 else 0, size))
-            tell(_part(rounds, limits, (clock() - begun) / maximum))
+            report_progress(_part(rounds, limits, (clock() - begun) / maximum))
         enough = all(_is_enough(turns, limits) for turns in rounds)
         if enough or clock() - begun >= maximum:
             return rounds

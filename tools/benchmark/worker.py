@@ -1,7 +1,7 @@
-"""A process of its own for one model in one configuration: it loads, runs on command, and tells.
+"""Runs one model in one configuration in a process of its own.
 
-The interpreter trusts a model, so a bad one ends this process and not the benchmark. Memory is what
-the kernel counts for this process alone.
+The interpreter trusts a model, so a bad model ends this process and not the benchmark. A separate
+process also lets the kernel count the model's memory alone.
 """
 
 import ctypes
@@ -18,7 +18,7 @@ from typing import Any
 
 from tools.lib.cli import cli
 
-# What every worker needs; the first two, because multiprocessing imports the main program in each.
+# What every worker imports; the first two because multiprocessing imports the main program.
 _PRELOADED = (
     "tools.benchmark.latency_tables",
     "tools.lib.interpreter.model_argument",
@@ -36,7 +36,7 @@ class Configuration:
 
     Attributes:
       threads: how many threads compute.
-      xnnpack: whether XNNPACK's kernels are used where it has some.
+      xnnpack: whether XNNPACK's kernels are used where they exist.
     """
 
     threads: int
@@ -49,15 +49,15 @@ class Configuration:
 
 @dataclasses.dataclass(frozen=True)
 class Task:
-    """What a worker is to run.
+    """What a worker runs.
 
     Attributes:
-      name: what messages call the model.
+      name: the model's name in messages.
       path: the .tflite.
-      preprocessing: as tools/benchmark/sample_inputs.py takes it.
-      photograph: a picture for the inputs that want one.
-      configuration: how it is run.
-      profile: whether each operator is timed, which takes a little time itself.
+      preprocessing: as for `sample_inputs.kind`.
+      photograph: a PNG or JPEG file for picture inputs.
+      configuration: how the model is run.
+      profile: whether each operator is timed, which slows the model a little.
     """
 
     name: str
@@ -73,14 +73,14 @@ class Task:
 
 @dataclasses.dataclass(frozen=True)
 class Loaded:
-    """A model that is ready.
+    """The figures of a model that has been loaded and has run once. Times are in seconds.
 
     Attributes:
       seconds: creating the interpreter and preparing the graph, without reading the file.
       first: the first run, which also packs weights and touches memory for the first time.
-      inputs: what its inputs were given.
-      interpreter: what ran it.
-      processor: the seconds of all its threads on the processors until then.
+      inputs: what each input was given.
+      interpreter: the name and version of the interpreter.
+      processor: CPU time of all its threads so far.
     """
 
     seconds: float
@@ -95,10 +95,10 @@ class Ended:
     """What a worker needed in all.
 
     Attributes:
-      memory: the largest resident set since the file had been read, less what was resident then
-        (Python, TensorFlow's libraries, the file itself), in bytes; None where the kernel does not
-        tell.
-      processor: the seconds of all its threads on the processors.
+      memory: the largest resident set after the file was read, minus what was resident then
+        (Python, TensorFlow's libraries, the file itself), in bytes; None if the kernel does not
+        report it.
+      processor: CPU seconds of all its threads.
     """
 
     memory: int | None
@@ -109,10 +109,10 @@ def resident(status: str) -> tuple[int, int]:
     """Returns the resident set and its largest value so far, in bytes.
 
     Args:
-      status: what /proc/PID/status says.
+      status: the content of /proc/PID/status.
     """
-    found = dict(re.findall(r"^(VmRSS|VmHWM):\s+(\d+) kB", status, re.MULTILINE))
-    return int(found["VmRSS"]) * 1024, int(found["VmHWM"]) * 1024
+    kib = dict(re.findall(r"^(VmRSS|VmHWM):\s+(\d+) kB", status, re.MULTILINE))
+    return int(kib["VmRSS"]) * 1024, int(kib["VmHWM"]) * 1024
 
 
 def _read_status() -> str:
@@ -121,13 +121,13 @@ def _read_status() -> str:
 
 
 def _forget_peak() -> bool:
-    """Gives free memory back, and sets the largest resident set to the present one.
+    """Returns free memory to the kernel, and resets the largest resident set.
 
-    Otherwise a model would take what is free already and seem to need nothing; see proc(5),
-    clear_refs, and malloc_trim(3).
+    Otherwise a model would reuse memory that is already resident and seem to need none. See
+    clear_refs in proc(5), and malloc_trim(3).
 
     Returns:
-      Whether the kernel lets a process do so; some containers do not.
+      Whether the kernel allows this; in some containers it does not.
     """
     ctypes.CDLL(None).malloc_trim(0)
     try:
@@ -142,7 +142,7 @@ class _Run:
     """One model, loaded, in the worker's process."""
 
     def __init__(self, task: Task) -> None:
-        # TensorFlow is imported by workers only: the benchmark itself starts, and refuses, at once.
+        # Only workers import TensorFlow, so that the benchmark starts and reports mistakes at once.
         import tensorflow as tf
 
         from tools.benchmark import operator_profile, sample_inputs
@@ -182,7 +182,7 @@ class _Run:
         )
 
     def seconds(self) -> float:
-        """Returns what one run takes."""
+        """Runs once and returns the seconds."""
         begun = time.perf_counter_ns()
         self._interpreter.invoke()
         return (time.perf_counter_ns() - begun) / 1e9
@@ -200,18 +200,18 @@ class _Run:
         return self._stopwatch.operators(self._interpreter.model.subgraphs[0]), seconds
 
     def end(self) -> Ended:
-        """Returns what all runs needed."""
+        """Returns the memory and CPU time of all runs."""
         _, peak = resident(_read_status())
         memory = max(peak - self._baseline, 0) if self._forgets else None
         return Ended(memory, time.process_time())
 
 
 def _serve(connection: multiprocessing.connection.Connection, task: Task) -> None:
-    """What a worker's process does."""
-    # As timeit does; a collection would also copy what is shared with the forking process.
+    """Answers requests until "end"; the main function of a worker's process."""
+    # As in timeit. A collection would also copy pages that are shared with the fork server.
     gc.disable()
     stderr = os.dup(2)
-    # TensorFlow Lite tells of delegates there, and of what it then raises.
+    # TensorFlow Lite logs delegates there, and errors that it raises anyway.
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     try:
         run = _Run(task)
@@ -224,22 +224,22 @@ def _serve(connection: multiprocessing.connection.Connection, task: Task) -> Non
     except cli.UserError as error:
         connection.send(error)
     except EOFError:
-        # Nobody wants to know any more.
+        # The benchmark has closed the connection.
         return
     except Exception:
-        # A mistake of this program's own, which shall be seen.
+        # A bug in this program; show it.
         os.dup2(stderr, 2)
         raise
 
 
 def how_it_ended(code: int) -> str:
-    """Returns how a process ended.
+    """Returns how a process ended, as a phrase.
 
     Args:
-      code: its exit code; below 0, as subprocess has it, the signal that ended it.
+      code: its exit code; a negative one is the signal that ended it, as in subprocess.
     """
     if code >= 0:
-        return f"ended with {code}"
+        return f"ended with exit code {code}"
     try:
         return f"was ended by {signal.Signals(-code).name}"
     except ValueError:
@@ -247,20 +247,24 @@ def how_it_ended(code: int) -> str:
 
 
 class Worker:
-    """A worker, as the benchmark sees it."""
+    """A worker's process, seen from the benchmark.
+
+    Attributes:
+      task: what it runs.
+    """
 
     def __init__(self, task: Task) -> None:
         """Starts a worker; `loaded` waits for it.
 
         Args:
-          task: what it is to run.
+          task: what it runs.
 
         Raises:
-          cli.UserError: the folder for temporary files is no place for a socket.
+          cli.UserError: no socket can be created in the folder for temporary files.
         """
         self.task = task
         context = multiprocessing.get_context("forkserver")
-        # One process imports TensorFlow; each worker is forked from it, so that it is loaded once.
+        # One process imports TensorFlow once; each worker is forked from it.
         context.set_forkserver_preload(list(_PRELOADED))
         self._connection, other = context.Pipe()
         self._process = context.Process(target=_serve, args=(other, task), daemon=True)
@@ -268,8 +272,8 @@ class Worker:
             self._process.start()
         except OSError as error:
             raise cli.UserError(
-                f"{tempfile.gettempdir()}: no process can be reached through this folder: {error};"
-                " set TMPDIR to a shorter one that can be written."
+                f"{tempfile.gettempdir()}: no socket can be created in this folder: {error};"
+                " set TMPDIR to a writable folder with a shorter path."
             ) from error
         other.close()
 
@@ -299,16 +303,16 @@ class Worker:
         try:
             self._connection.send((name, arguments))
         except BrokenPipeError:
-            # What ended the process is told below.
+            # `_answer` reports how the process ended.
             pass
         return self._answer()
 
     def turn(self, untimed: int, timed: int) -> list[float]:
-        """Runs some times and returns the seconds of each timed run.
+        """Runs the model and returns the seconds of each timed run.
 
         Args:
-          untimed: how many runs come before.
-          timed: how many runs are timed.
+          untimed: the number of untimed runs before.
+          timed: the number of timed runs.
 
         Raises:
           cli.UserError: a run fails, or ends the process.
@@ -319,10 +323,10 @@ class Worker:
         """Returns `operator_profile.Timed` for each operator, and the seconds of each whole run.
 
         Args:
-          timed: how many runs.
+          timed: the number of runs.
 
         Raises:
-          cli.UserError: as `turn`, or the interpreter does not show its operators.
+          cli.UserError: as for `turn`, or the interpreter does not expose its operators.
         """
         return self._ask("profile", timed)
 
@@ -333,7 +337,7 @@ class Worker:
         return ended
 
     def close(self) -> None:
-        """Ends the worker, whatever it does."""
+        """Ends the worker's process at once."""
         self._connection.close()
         self._process.terminate()
         self._process.join()

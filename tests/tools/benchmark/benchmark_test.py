@@ -26,7 +26,7 @@ class BenchmarkTest(parameterized.TestCase):
         super().setUp()
         self.folder = pathlib.Path(self.create_tempdir().full_path)
         self._write("net.tflite", networks.doubled_sum())
-        # Bazel's folder for a test has too long a name for a socket.
+        # The path of Bazel's test folder is too long for a socket.
         self.enter_context(mock.patch.object(tempfile, "tempdir", "/tmp"))
         self.enter_context(
             mock.patch.dict(os.environ, {"BUILD_WORKING_DIRECTORY": str(self.folder)})
@@ -43,7 +43,7 @@ class BenchmarkTest(parameterized.TestCase):
         with flagsaver.flagsaver(**values), contextlib.redirect_stdout(io.StringIO()) as stdout:
             with contextlib.redirect_stderr(io.StringIO()):
                 benchmark.main(["benchmark", *arguments])
-        # Here, since multiprocessing imports this file in each worker.
+        # Imported late, because multiprocessing imports this file in each worker.
         import jsonschema
 
         document = json.loads((self.folder / "out.json").read_text(encoding="utf-8"))
@@ -70,19 +70,19 @@ class BenchmarkTest(parameterized.TestCase):
         self.assertLen(document["comparisons"], 4)
         for row in document["comparisons"]:
             self.assertBetween(row["ratio"], row["low"], row["high"])
-        self.assertIn("others took", text)
+        self.assertIn("Other processes used", text.replace("\n", " "))
 
     @parameterized.named_parameters(
         ("none", [], {}, "^no model is given; give labels"),
         ("twice", ["net.tflite", "net.tflite"], {}, "^net.tflite: is given twice"),
         ("missing", ["no.tflite"], {}, "no.tflite: the model cannot be read: No such file"),
         ("folder", ["."], {}, "the model cannot be read: Is a directory"),
-        ("threads", ["net.tflite"], {"threads": ["0"]}, "^--threads: '0' is no number"),
-        ("many", ["net.tflite"], {"threads": ["1", "257"]}, "^--threads: '257' is no number"),
-        ("no threads", ["net.tflite"], {"threads": []}, "nothing is given"),
+        ("threads", ["net.tflite"], {"threads": ["0"]}, "^--threads: '0' is not a number"),
+        ("many", ["net.tflite"], {"threads": ["1", "257"]}, "^--threads: '257' is not a number"),
+        ("no threads", ["net.tflite"], {"threads": []}, "need at least one value each"),
         ("xnnpack", ["net.tflite"], {"xnnpack": ["yes"]}, "^--xnnpack: 'yes' is neither on nor"),
         ("phone", ["net.tflite"], {"adb": ""}, "^--adb: needs --benchmark_binary"),
-        ("binary", ["net.tflite"], {"benchmark_binary": "none"}, "none: is no file"),
+        ("binary", ["net.tflite"], {"benchmark_binary": "none"}, "none: no such file"),
         ("not executable", ["net.tflite"], {"benchmark_binary": "net.tflite"}, "not executable"),
     )
     def test_mistakes(self, arguments, values, message):

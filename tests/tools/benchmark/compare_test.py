@@ -9,9 +9,9 @@ from tools.lib.meaning import comparison
 class ChangedTest(absltest.TestCase):
     def test_as_many_weights_differ_as_were_asked_for(self):
         content = models.pack(models.layered())
-        found = comparison.compare(content, compare.changed(content, 2, "x"))
-        self.assertEqual([d.kind for d in found.differences], ["weights", "weights"])
-        self.assertEqual([d.figures["count"] for d in found.differences], [1, 1])
+        result = comparison.compare(content, compare.changed(content, 2, "x"))
+        self.assertEqual([d.kind for d in result.differences], ["weights", "weights"])
+        self.assertEqual([d.figures["count"] for d in result.differences], [1, 1])
 
     def test_a_model_with_fewer_constants(self):
         with self.assertRaisesRegex(cli.UserError, "^x: has 6 constants, but --weights=9"):

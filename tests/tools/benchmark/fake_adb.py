@@ -13,7 +13,7 @@ exit 0
 
 
 class FakeAdb:
-    """Makes the program `adb` in a folder that is then put on PATH."""
+    """Writes the program `adb` into a folder, which the test puts on PATH."""
 
     def __init__(self, folder: pathlib.Path) -> None:
         self.folder = folder
@@ -21,11 +21,11 @@ class FakeAdb:
         self._calls.touch()
 
     def answers(self, answers: dict[str, tuple[int, str]]) -> None:
-        """Says what is answered.
+        """Sets the answers.
 
         Args:
-          answers: exit code and output by a shell pattern of the arguments, the first that fits;
-            0 and nothing for others.
+          answers: exit code and output by shell pattern of the arguments. The first match counts;
+            without a match, adb exits with 0 and prints nothing.
         """
         cases = "".join(
             f"    {pattern}) printf '%s' {shlex.quote(output)}; exit {code} ;;\n"
@@ -38,5 +38,5 @@ class FakeAdb:
         os.chmod(program, 0o755)
 
     def calls(self) -> list[str]:
-        """Returns the arguments of each call, parted by blanks."""
+        """Returns the arguments of each call, joined by spaces."""
         return self._calls.read_text(encoding="utf-8").splitlines()

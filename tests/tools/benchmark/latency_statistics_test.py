@@ -20,35 +20,35 @@ class StatisticsTest(parameterized.TestCase):
         self.assertEqual(latency_statistics.percentile(values, fraction), expected)
 
     def test_summary(self):
-        found = latency_statistics.summarize([4.0, 1.0, 2.0, 3.0])
-        self.assertEqual(found, latency_statistics.Summary(4, 1.0, 2.5, 4.0, 4.0))
+        summary = latency_statistics.summarize([4.0, 1.0, 2.0, 3.0])
+        self.assertEqual(summary, latency_statistics.Summary(4, 1.0, 2.5, 4.0, 4.0))
 
     @parameterized.parameters((5, None), (6, 1), (8, 1), (9, 2), (20, 6), (100, 40))
     def test_which_order_statistics_enclose_the_median(self, count, rank):
         # The ranks of the sign test's tables.
-        found = latency_statistics.median_interval(list(range(1, count + 1)))
-        self.assertEqual(found, rank and (rank, count + 1 - rank))
+        interval = latency_statistics.median_interval(list(range(1, count + 1)))
+        self.assertEqual(interval, rank and (rank, count + 1 - rank))
 
-    def test_the_interval_holds_the_median_as_often_as_it_says(self):
+    def test_the_interval_contains_the_median_as_often_as_it_says(self):
         generator = random.Random(1)
-        held = 0
+        hits = 0
         for _ in range(2000):
             # Skewed, as times are: the median of exp(gauss) is 1.
             values = [math.exp(generator.gauss(0, 1)) for _ in range(12)]
             low, high = latency_statistics.median_interval(values)
-            held += low <= 1 <= high
-        self.assertBetween(held / 2000, 0.95, 0.98)
+            hits += low <= 1 <= high
+        self.assertBetween(hits / 2000, 0.95, 0.98)
 
-    def test_what_hits_both_alike_drops_out(self):
+    def test_drift_that_affects_both_cancels(self):
         drift = [1.0, 5.0, 2.0, 9.0, 1.0, 3.0]
         baseline = [[d, 2 * d, d] for d in drift]
         slower = [[3 * d, 3 * d, 4 * d] for d in drift]
-        found = latency_statistics.compare(slower, baseline)
-        self.assertEqual(found, latency_statistics.Ratio(6, 3.0, 3.0, 3.0))
+        ratio = latency_statistics.compare(slower, baseline)
+        self.assertEqual(ratio, latency_statistics.Ratio(6, 3.0, 3.0, 3.0))
 
     def test_too_few_rounds_have_no_interval(self):
-        found = latency_statistics.compare([[2.0]] * 5, [[1.0]] * 5)
-        self.assertEqual(found, latency_statistics.Ratio(5, 2.0, None, None))
+        ratio = latency_statistics.compare([[2.0]] * 5, [[1.0]] * 5)
+        self.assertEqual(ratio, latency_statistics.Ratio(5, 2.0, None, None))
 
 
 class _Clock:
@@ -60,7 +60,7 @@ class _Clock:
 
 
 class _Runner:
-    """Takes always as long, and tells when it ran."""
+    """Always takes the same time, and logs its turns."""
 
     def __init__(self, name, seconds, clock, log):
         self.name, self.seconds, self.clock, self.log = name, seconds, clock, log
@@ -73,9 +73,9 @@ class _Runner:
 
 class TurnsTest(parameterized.TestCase):
     def _measure(self, takes, **limits):
-        self.clock, self.log, self.told = _Clock(), [], []
+        self.clock, self.log, self.progress = _Clock(), [], []
         runners = [_Runner(name, s, self.clock, self.log) for name, s in takes.items()]
-        return turns.measure(runners, turns.Limits(**limits), self.clock, self.told.append)
+        return turns.measure(runners, turns.Limits(**limits), self.clock, self.progress.append)
 
     def test_all_run_in_turn_after_their_warm_up(self):
         rounds = self._measure({"a": 1.0, "b": 2.0}, runs=12, seconds=0, maximum=1000, warmup=3)
@@ -83,7 +83,7 @@ class TurnsTest(parameterized.TestCase):
         self.assertEqual(self.log[2:], [("a", 0, 1), ("b", 0, 1)] * 12)
         self.assertEqual(rounds, [[[1.0]] * 12, [[2.0]] * 12])
 
-    def test_short_runs_share_a_turn_behind_one_that_is_not_timed(self):
+    def test_short_runs_share_a_turn_after_an_untimed_one(self):
         rounds = self._measure({"a": 0.001, "b": 9.0}, runs=50, seconds=0, maximum=1e6, warmup=1)
         self.assertEqual(self.log[2:4], [("a", 1, 5), ("b", 0, 1)])
         self.assertEqual([len(turn) for turn in rounds], [50, 50])
@@ -97,21 +97,21 @@ class TurnsTest(parameterized.TestCase):
         # 10 seconds of warm-up, then 10 a round.
         self.assertEqual([len(turn) for turn in rounds], [3, 3])
 
-    def test_it_tells_how_far_it_is(self):
+    def test_it_reports_progress(self):
         self._measure({"a": 1.0, "b": 2.0}, runs=10, seconds=0, maximum=1000, warmup=1)
-        self.assertEqual(self.told, sorted(self.told))
-        self.assertEqual(self.told[-1], 1.0)
-        self.assertLess(self.told[0], 0.2)
+        self.assertEqual(self.progress, sorted(self.progress))
+        self.assertEqual(self.progress[-1], 1.0)
+        self.assertLess(self.progress[0], 0.2)
 
     @parameterized.parameters((0.01, 30, 3), (0.01, 200, 10), (5.0, 30, 1), (0.0, 5, 1))
-    def test_a_turn_is_neither_short_nor_all_there_is(self, seconds, runs, expected):
+    def test_runs_in_a_turn(self, seconds, runs, expected):
         self.assertEqual(turns.runs_in_turn(seconds, runs), expected)
 
 
 class MedianTest(absltest.TestCase):
     def test_the_ratio_of_a_round_is_that_of_its_medians(self):
-        found = latency_statistics.compare([[1.0, 9.0, 2.0]] * 6, [[1.0, 1.0, 5.0]] * 6)
-        self.assertEqual(found.median, statistics.median([1, 9, 2]))
+        ratio = latency_statistics.compare([[1.0, 9.0, 2.0]] * 6, [[1.0, 1.0, 5.0]] * 6)
+        self.assertEqual(ratio.median, statistics.median([1, 9, 2]))
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from tools.benchmark.worker import Configuration
 
 _SCHEMA = pathlib.Path("tools/benchmark/benchmark.schema.json")
 _MACHINE = machine.Machine("A processor", 2, 1.25, 2.5, 0.4)
-_ONE, _TWO = Configuration(1, True), Configuration(2, False)
+_ONE_THREAD, _TWO_THREADS = Configuration(1, True), Configuration(2, False)
 _NAMES = ("mobilenet_edgetpu_224_1.0_uint8", "b[red]")
 
 
@@ -53,7 +53,9 @@ def _shown(benchmark, width, operators=2):
 
 class TablesTest(parameterized.TestCase):
     @parameterized.product(
-        width=(80, 120), configurations=((_ONE,), (_ONE, _TWO)), profile=(False, True)
+        width=(80, 120),
+        configurations=((_ONE_THREAD,), (_ONE_THREAD, _TWO_THREADS)),
+        profile=(False, True),
     )
     def test_tables_line_up(self, width, configurations, profile):
         text = _shown(_benchmark(configurations, profile), width)
@@ -64,39 +66,39 @@ class TablesTest(parameterized.TestCase):
                 rows += 1
                 block = block or len(line)
                 self.assertLen(line, block)
-                # Nothing is cut.
+                # No cell is truncated.
                 self.assertNotIn("…", line)
             else:
                 block = None
         self.assertGreater(rows, 6)
 
     def test_names_from_files_are_text_and_nothing_else(self):
-        text = _shown(_benchmark((_ONE,), names=("a\x1b[2J[/b]",)), 120)
+        text = _shown(_benchmark((_ONE_THREAD,), names=("a\x1b[2J[/b]",)), 120)
         self.assertNotIn("\x1b", text)
         self.assertIn("[/b]", text)
 
     def test_what_they_say(self):
-        text = _shown(_benchmark((_ONE, _TWO)), 120)
+        text = _shown(_benchmark((_ONE_THREAD, _TWO_THREADS)), 120)
         self.assertRegex(text, "│ +1 │ +on │ +100 │ 120 │ 120 │ 12.3 │ +200 │ +12.5 │ +12 │")
         self.assertRegex(text, "2 threads, XNNPACK off │ 1 thread, XNNPACK on .*│ +2.00 │ 2.00 to")
         self.assertRegex(text, "b.red.*│ 1 thread, XNNPACK on +│ mobilenet_edgetpu.*│ +1.00 │")
-        self.assertRegex(text, r"was 1\.2 before and 2\.5 after, and\s+others took 40%")
-        self.assertIn("Of fewer than 100 runs, p99 is the slowest one.", text)
+        self.assertRegex(text, r"was 1\.2 before and 2\.5 after\.\s+Other\s+processes\s+used 40%")
+        self.assertIn("With fewer than 100 runs, p99 is the slowest run.", text)
 
     def test_a_profile_says_how_much_it_explains(self):
-        text = _shown(_benchmark((_ONE,), profile=True, names=("a",)), 120)
+        text = _shown(_benchmark((_ONE_THREAD,), profile=True, names=("a",)), 120)
         self.assertRegex(text, "│ +1 │ CONV_2D +│ logits +│ 60.0 │ 65.9% │")
         self.assertRegex(text, "│ +│ 1 others +│ +│ 1.00 │ +1.1% │")
         self.assertRegex(text, "│ CONV_2D +│ +2 │ 90.0 │ 98.9% │")
         self.assertIn("add up to 91.0% of the 100 ms that a run took", text)
         self.assertNotIn("against", text)
 
-    def test_the_official_program_tells_a_mean(self):
+    def test_the_official_program_reports_a_mean(self):
         results = [official_binary.parse(printed("2_16"), "x")] * 6
-        measured = measurement.of_results("a", _ONE, results)
+        measured = measurement.of_results("a", _ONE_THREAD, results)
         text = _shown(Benchmark("benchmark_model on b", None, (_model("a"),), (measured,)), 80)
         self.assertRegex(text, "│ a .*│ 15.3 │ 15.0 │ 16.5 │ 12.5 │ +17.0 │ +14.9 │ +66 │")
-        self.assertIn("Run by benchmark_model on b; what else ran there is not known.", text)
+        self.assertIn("Run by benchmark_model on b; what else ran there is unknown.", text)
         self.assertIn("add up to 98.0% of the 15.3 ms", text)
         self.assertNotIn("p99", text)
 
@@ -126,7 +128,7 @@ class DocumentTest(absltest.TestCase):
         self.validator.check_schema(schema)
 
     def test_it_fits_the_published_schema(self):
-        document = measurement.document(_benchmark((_ONE, _TWO), profile=True))
+        document = measurement.document(_benchmark((_ONE_THREAD, _TWO_THREADS), profile=True))
         self.validator.validate(json.loads(json.dumps(document)))
         self.assertLen(document["measurements"], 4)
         self.assertEqual(
@@ -140,7 +142,7 @@ class DocumentTest(absltest.TestCase):
 
     def test_so_does_that_of_a_phone(self):
         results = [official_binary.parse(printed("2_4"), "x")]
-        measured = measurement.of_results("a", _ONE, results)
+        measured = measurement.of_results("a", _ONE_THREAD, results)
         document = measurement.document(Benchmark("b", None, (_model("a"),), (measured,)))
         self.validator.validate(json.loads(json.dumps(document)))
         self.assertIsNone(document["measurements"][0]["median"])
@@ -151,12 +153,12 @@ class MachineTest(absltest.TestCase):
         stat = "cpu  100 20 30 1000 500 4 5 6 7 8\ncpu0 1 1 1 1 1 1 1 1 1 1\n"
         self.assertEqual(machine.busy_seconds(stat, 100), 1.65)
 
-    def test_what_others_took(self):
+    def test_what_other_processes_used(self):
         before, after = machine.Moment(100.0, 1.0), machine.Moment(130.0, 2.0)
         processors = machine.os.cpu_count()
-        found = machine.between(before, after, 30.0, own=15.0)
-        self.assertAlmostEqual(found.others, 0.5 / processors)
-        self.assertEqual((found.load_before, found.load_after), (1.0, 2.0))
+        state = machine.between(before, after, 30.0, own=15.0)
+        self.assertAlmostEqual(state.others, 0.5 / processors)
+        self.assertEqual((state.load_before, state.load_after), (1.0, 2.0))
         self.assertEqual(machine.between(before, after, 30.0, own=40.0).others, 0.0)
 
     def test_the_processors_name(self):

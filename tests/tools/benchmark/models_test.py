@@ -56,13 +56,13 @@ class MemoryOfStepsTest(absltest.TestCase):
         self._process(11, 10, 70)
         self._process(12, 11, 8)
         self._process(13, 1, 900)
-        # Ended between two looks.
+        # This process ended after its parent was read.
         self._process(14, 12, None)
         self.assertEqual(models.memory_of_steps(10, self.proc), 78 * 1024)
 
 
 class DiskTest(absltest.TestCase):
-    def test_counts_a_file_of_two_names_once_and_a_link_as_itself(self):
+    def test_counts_a_file_with_two_names_once_and_follows_no_link(self):
         folder = pathlib.Path(self.create_tempdir().full_path)
         (folder / "below").mkdir()
         empty = models.disk_of(folder)

@@ -14,15 +14,15 @@ from tools.lib.cli import cli
 class ParseTest(parameterized.TestCase):
     @parameterized.parameters("2_4", "2_16")
     def test_what_it_prints(self, version):
-        found = official_binary.parse(printed(version), "x")
-        self.assertAlmostEqual(found.loaded, 0.0125)
-        self.assertAlmostEqual(found.first, 0.017012)
-        self.assertAlmostEqual(found.mean, 0.0153005)
-        self.assertAlmostEqual(found.minimum, 0.015)
-        self.assertAlmostEqual(found.maximum, 0.0165)
-        self.assertEqual((found.runs, found.memory), (11, round(14.25 * 1024 * 1024)))
+        result = official_binary.parse(printed(version), "x")
+        self.assertAlmostEqual(result.loaded, 0.0125)
+        self.assertAlmostEqual(result.first, 0.017012)
+        self.assertAlmostEqual(result.mean, 0.0153005)
+        self.assertAlmostEqual(result.minimum, 0.015)
+        self.assertAlmostEqual(result.maximum, 0.0165)
+        self.assertEqual((result.runs, result.memory), (11, round(14.25 * 1024 * 1024)))
         self.assertEqual(
-            found.operators,
+            result.operators,
             (
                 Operator("CONV_2D", "[Conv_0/Relu6, and more]:0", 0.009),
                 Operator(
@@ -39,25 +39,25 @@ class ParseTest(parameterized.TestCase):
             "count=11 first=15211 curr=15288 min=15000 max=16500 avg=15300.5 std=133",
             "count=1 curr=15300",
         )
-        found = official_binary.parse(text, "x")
-        self.assertEqual((found.runs, found.minimum, found.maximum), (1, 0.0153005, 0.0153005))
+        result = official_binary.parse(text, "x")
+        self.assertEqual((result.runs, result.minimum, result.maximum), (1, 0.0153005, 0.0153005))
 
     def test_without_a_profile_and_without_memory(self):
         text = printed("2_4").partition("Note: as the benchmark")[0]
-        found = official_binary.parse(text, "x")
-        self.assertEqual((found.operators, found.memory, found.runs), ((), None, 11))
+        result = official_binary.parse(text, "x")
+        self.assertEqual((result.operators, result.memory, result.runs), ((), None, 11))
 
     @parameterized.parameters(
         ("", "nothing"),
         ("STARTING!\nERROR: Failed to mmap model /a.tflite.\n\n", "Failed to mmap model /a.tflite"),
         (printed("2_4").partition("Inference timings")[0], "count=11 .* std=133"),
     )
-    def test_no_timings(self, text, words):
-        with self.assertRaisesRegex(cli.UserError, f"^x: .* no timings; its last .*{words}\\.$"):
+    def test_no_timings(self, text, line):
+        with self.assertRaisesRegex(cli.UserError, f"^x: .* no timings; its last .*{line}\\.$"):
             official_binary.parse(text, "x")
 
 
-class HereTest(absltest.TestCase):
+class LocalProgramTest(absltest.TestCase):
     def _program(self, script):
         path = self.create_tempfile(content="#!/bin/sh\n" + script).full_path
         os.chmod(path, os.stat(path).st_mode | stat.S_IXUSR)
@@ -67,7 +67,7 @@ class HereTest(absltest.TestCase):
         def flags_of(graph):
             return official_binary.arguments(graph, Configuration(2, False), _LIMITS, True)
 
-        return official_binary.Here(path).run("/a b.tflite", "x", flags_of, 1.0)
+        return official_binary.LocalProgram(path).run("/a b.tflite", "x", flags_of, 1.0)
 
     def test_its_flags(self):
         self.assertEqual(
@@ -87,7 +87,8 @@ class HereTest(absltest.TestCase):
 
     def test_it_fails(self):
         with self.assertRaisesRegex(
-            cli.UserError, "^x: benchmark_model ended with 3; its last words are: no model.$"
+            cli.UserError,
+            "^x: benchmark_model ended with exit code 3; its last line is: no model.$",
         ):
             self._run(self._program("echo begins; echo no model. >&2; exit 3"))
 

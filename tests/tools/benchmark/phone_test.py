@@ -21,7 +21,7 @@ def _listing(*rows):
     return "\n".join(["List of devices attached", *("\t".join(row) for row in rows), "", ""])
 
 
-_ONE = _listing(("R58M", "device"))
+_ONE_PHONE = _listing(("R58M", "device"))
 
 
 class PhoneTest(parameterized.TestCase):
@@ -30,33 +30,33 @@ class PhoneTest(parameterized.TestCase):
         self.folder = pathlib.Path(self.create_tempdir().full_path)
         self.adb = fake_adb.FakeAdb(self.folder)
         self.enter_context(mock.patch.dict(os.environ, {"PATH": str(self.folder)}))
-        self.there = f"/data/local/tmp/tflite-benchmark-{os.getpid()}"
+        self.target = f"/data/local/tmp/tflite-benchmark-{os.getpid()}"
 
-    def _answers(self, listing=_ONE, first=None):
-        spoken = {
+    def _answers(self, listing=_ONE_PHONE, first=None):
+        usual = {
             "devices": (0, listing),
             "*getprop*": (0, "Pixel 7\r\n"),
             "*--graph=*": (0, printed("2_16")),
         }
-        # A shell takes the first pattern that fits.
-        self.adb.answers(dict([*(first or {}).items(), *spoken.items()]) | (first or {}))
+        # The first matching pattern counts.
+        self.adb.answers((first or {}) | usual | (first or {}))
 
-    def _run(self, phone_, path="/tmp/a b.tflite"):
+    def _run(self, device):
         def flags_of(graph):
             return official_binary.arguments(graph, Configuration(2, True), _LIMITS, True)
 
-        return phone_.run(path, "x (2 threads, XNNPACK on)", flags_of, 2.0)
+        return device.run("/tmp/a b.tflite", "x (2 threads, XNNPACK on)", flags_of, 2.0)
 
     def test_a_benchmark_leaves_nothing_behind(self):
         self._answers()
-        with contextlib.closing(phone.Phone("/tmp/binary", "")) as made:
-            self.assertEqual(made.place, "Pixel 7 (R58M)")
+        with contextlib.closing(phone.Phone("/tmp/binary", "")) as device:
+            self.assertEqual(device.place, "Pixel 7 (R58M)")
             for _ in range(2):
-                self.assertEqual(official_binary.parse(self._run(made), "x").runs, 11)
+                self.assertEqual(official_binary.parse(self._run(device), "x").runs, 11)
         calls = self.adb.calls()
-        graph = re.search(rf"{self.there}/[0-9a-f]+\.tflite", calls[5])[0]
+        graph = re.search(rf"{self.target}/[0-9a-f]+\.tflite", calls[5])[0]
         run = (
-            f"-s R58M shell {self.there}/benchmark_model --graph={graph} --num_threads=2"
+            f"-s R58M shell {self.target}/benchmark_model --graph={graph} --num_threads=2"
             " --use_xnnpack=true --num_runs=5 --min_secs=0.5 --max_secs=2 --warmup_runs=1"
             " --enable_op_profiling=true"
         )
@@ -64,14 +64,14 @@ class PhoneTest(parameterized.TestCase):
             calls,
             [
                 "devices",
-                f"-s R58M shell mkdir -p {self.there}",
-                f"-s R58M push /tmp/binary {self.there}/benchmark_model",
-                f"-s R58M shell chmod 755 {self.there}/benchmark_model",
+                f"-s R58M shell mkdir -p {self.target}",
+                f"-s R58M push /tmp/binary {self.target}/benchmark_model",
+                f"-s R58M shell chmod 755 {self.target}/benchmark_model",
                 "-s R58M shell getprop ro.product.model",
                 f"-s R58M push /tmp/a b.tflite {graph}",
                 run,
                 run,
-                f"-s R58M shell rm -rf {self.there}",
+                f"-s R58M shell rm -rf {self.target}",
             ],
         )
 
@@ -88,9 +88,9 @@ class PhoneTest(parameterized.TestCase):
             _listing(("B", "device"), ("A", "offline")),
             "^--adb: adb shows 2 devices, A, B; name one: --adb=SERIAL.$",
         ),
-        ("another", "C", _ONE, "^--adb=C: adb shows no such device; it shows R58M.$"),
+        ("another", "C", _ONE_PHONE, "^--adb=C: adb shows no such device; it shows R58M.$"),
         ("unauthorised", "", _listing(("A", "unauthorized")), "^--adb: A has not allowed"),
-        ("offline", "", _listing(("A", "offline")), "^--adb: A is offline; connect it anew.$"),
+        ("offline", "", _listing(("A", "offline")), "^--adb: A is offline; reconnect it.$"),
         (
             "a daemon that starts",
             "",
@@ -111,7 +111,7 @@ class PhoneTest(parameterized.TestCase):
     def test_adb_itself_fails(self):
         self.adb.answers({"devices": (1, "cannot bind to tcp:5037\n")})
         with self.assertRaisesRegex(
-            cli.UserError, "^--adb: adb lists no devices: cannot bind to tcp:5037.$"
+            cli.UserError, "^--adb: adb cannot list devices: cannot bind to tcp:5037.$"
         ):
             phone.Phone("/tmp/binary", "")
 
@@ -122,30 +122,30 @@ class PhoneTest(parameterized.TestCase):
             cli.UserError, "^--adb: adb cannot push /tmp/binary to R58M: .*No space left on device"
         ):
             phone.Phone("/tmp/binary", "")
-        self.assertEqual(self.adb.calls()[-1], f"-s R58M shell rm -rf {self.there}")
+        self.assertEqual(self.adb.calls()[-1], f"-s R58M shell rm -rf {self.target}")
 
     def test_the_model_cannot_be_pushed(self):
         self._answers(first={"*.tflite": (1, "adb: error: closed\n")})
-        with contextlib.closing(phone.Phone("/tmp/binary", "")) as made:
+        with contextlib.closing(phone.Phone("/tmp/binary", "")) as device:
             with self.assertRaisesRegex(cli.UserError, "^--adb: adb cannot push /tmp/a b.tflite"):
-                self._run(made)
+                self._run(device)
 
     def test_the_model_crashes_the_program(self):
         self._answers(first={"*--graph=*": (139, "STARTING!\nSegmentation fault\n")})
-        with contextlib.closing(phone.Phone("/tmp/binary", "")) as made:
+        with contextlib.closing(phone.Phone("/tmp/binary", "")) as device:
             with self.assertRaisesRegex(
                 cli.UserError,
-                r"^x .*, XNNPACK on\): benchmark_model ended with 139; .*: Segmentation fault",
+                r"^x .*, XNNPACK on\): benchmark_model ended with exit code 139; .*: Segmentation",
             ):
-                self._run(made)
+                self._run(device)
 
     def test_a_phone_that_is_gone_keeps_the_folder(self):
         self._answers(first={"*rm*": (1, "error: device 'R58M' not found\n")})
-        made = phone.Phone("/tmp/binary", "")
+        device = phone.Phone("/tmp/binary", "")
         with contextlib.redirect_stderr(io.StringIO()) as stderr:
-            made.close()
+            device.close()
         self.assertRegex(
-            stderr.getvalue(), f"^WARNING: {self.there} stays on R58M: .* 'R58M' not found"
+            stderr.getvalue(), f"^WARNING: {self.target} stays on R58M: .* 'R58M' not found"
         )
 
 

@@ -20,7 +20,7 @@ _Op = tflite.BuiltinOperator
 
 
 def _branches(maker: models.Maker) -> list:
-    """Two more subgraphs, float32 [1, 1000000]: x + x, and x * x."""
+    """Returns two more subgraphs on float32 [1, 1000000]: x + x, and x * x."""
     main, added = maker.graph, []
     for code, options in ((_Op.ADD, "Add"), (_Op.MUL, "Mul")):
         maker.graph = tflite.SubGraphT()
@@ -36,7 +36,7 @@ def _branches(maker: models.Maker) -> list:
 
 
 def branching() -> bytes:
-    """float32 [1, 1000000]: negated, then doubled or squared."""
+    """Returns a model that negates float32 [1, 1000000], then doubles or squares it."""
     maker = models.Maker()
     condition = maker.tensor("condition", [], kind=tflite.TensorType.BOOL)
     x, negated, result = (maker.tensor(name, [1, 1_000_000]) for name in ("x", "n", "result"))
@@ -52,7 +52,7 @@ def branching() -> bytes:
 
 
 def text() -> bytes:
-    """An input of words."""
+    """Returns a model with a text input."""
     maker = models.Maker()
     words = maker.tensor("words", [1], kind=tflite.TensorType.STRING)
     result = maker.tensor("result", [1], kind=tflite.TensorType.STRING)
@@ -64,28 +64,28 @@ def text() -> bytes:
 class WorkerTest(parameterized.TestCase):
     def setUp(self):
         super().setUp()
-        # Bazel's folder for a test has too long a name for a socket.
+        # The path of Bazel's test folder is too long for a socket.
         self.enter_context(mock.patch.object(tempfile, "tempdir", "/tmp"))
 
     def _worker(self, content, profile=False, xnnpack=False):
         path = os.path.join(tempfile.mkdtemp(dir=absltest.TEST_TMPDIR.value), "net.tflite")
         pathlib.Path(path).write_bytes(content)
         configuration = worker.Configuration(2, xnnpack)
-        made = worker.Worker(worker.Task("net", path, "", "", configuration, profile))
-        self.addCleanup(made.close)
-        return made
+        started = worker.Worker(worker.Task("net", path, "", "", configuration, profile))
+        self.addCleanup(started.close)
+        return started
 
-    def test_it_loads_runs_and_tells_what_it_needed(self):
-        # 4 MB for each of four tensors, of which the interpreter can keep no fewer than three.
-        made = self._worker(networks.doubled_sum(length=1_000_000))
-        loaded = made.loaded()
+    def test_it_loads_runs_and_reports_what_it_needed(self):
+        # Four tensors of 4 MB each; the interpreter keeps at least three.
+        net = self._worker(networks.doubled_sum(length=1_000_000))
+        loaded = net.loaded()
         self.assertEqual(loaded.inputs, ("noise", "noise"))
         self.assertEqual(loaded.interpreter, "TensorFlow Lite of TensorFlow 2.15.1")
         self.assertGreater(loaded.first, 0)
-        seconds = made.turn(1, 5)
+        seconds = net.turn(1, 5)
         self.assertLen(seconds, 5)
         self.assertGreater(min(seconds), 1e-5)
-        ended = made.end()
+        ended = net.end()
         self.assertBetween(ended.memory, 11e6, 30e6)
         self.assertGreater(ended.processor, 0)
 
@@ -109,8 +109,8 @@ class WorkerTest(parameterized.TestCase):
             self._worker(content).loaded()
 
     def test_a_crash_names_the_model(self):
-        made = self._worker(networks.doubled_sum())
-        made.loaded()
+        net = self._worker(networks.doubled_sum())
+        net.loaded()
         [process] = multiprocessing.active_children()
         os.kill(process.pid, signal.SIGSEGV)
         with self.assertRaisesRegex(
@@ -118,40 +118,41 @@ class WorkerTest(parameterized.TestCase):
             r"^net \(2 threads, XNNPACK off\): the interpreter's process was ended by SIGSEGV; the"
             " model makes it crash",
         ):
-            made.turn(0, 1)
+            net.turn(0, 1)
 
     def test_operators_are_timed_where_they_run(self):
-        made = self._worker(networks.doubled_sum(length=1_000_000), profile=True)
-        made.loaded()
-        operators, seconds = made.profile(7)
+        net = self._worker(networks.doubled_sum(length=1_000_000), profile=True)
+        net.loaded()
+        operators, seconds = net.profile(7)
         self.assertEqual(
-            [(one.name, one.where) for one in operators], [("ADD", "inner"), ("ADD", "result")]
+            [(timed.name, timed.where) for timed in operators],
+            [("ADD", "inner"), ("ADD", "result")],
         )
-        self.assertEqual([len(one.seconds) for one in operators], [7, 7])
-        for total, whole in zip(operator_profile.sum_of(operators), seconds, strict=True):
-            self.assertBetween(total, 0.5 * whole, whole)
+        self.assertEqual([len(timed.seconds) for timed in operators], [7, 7])
+        for total, run in zip(operator_profile.sum_of(operators), seconds, strict=True):
+            self.assertBetween(total, 0.5 * run, run)
 
     def test_operators_inside_xnnpack_are_its_own(self):
-        made = self._worker(networks.doubled_sum(length=1_000_000), profile=True, xnnpack=True)
-        made.loaded()
-        operators, seconds = made.profile(7)
+        net = self._worker(networks.doubled_sum(length=1_000_000), profile=True, xnnpack=True)
+        net.loaded()
+        operators, seconds = net.profile(7)
         self.assertEqual(
-            [one.name for one in operators],
-            ["Add (ND, F32)"] * 2 + ["TfLiteXNNPackDelegate, beside its operators"],
+            [timed.name for timed in operators],
+            ["Add (ND, F32)"] * 2 + ["TfLiteXNNPackDelegate, outside its operators"],
         )
         self.assertGreater(min(operators[0].seconds), 0)
-        for total, whole in zip(operator_profile.sum_of(operators), seconds, strict=True):
-            self.assertBetween(total, 0.5 * whole, 1.1 * whole)
+        for total, run in zip(operator_profile.sum_of(operators), seconds, strict=True):
+            self.assertBetween(total, 0.5 * run, 1.1 * run)
 
     @parameterized.parameters(False, True)
     def test_what_a_branch_takes_is_in_its_operator(self, xnnpack):
-        made = self._worker(branching(), profile=True, xnnpack=xnnpack)
-        made.loaded()
-        operators, seconds = made.profile(5)
+        net = self._worker(branching(), profile=True, xnnpack=xnnpack)
+        net.loaded()
+        operators, seconds = net.profile(5)
         self.assertEqual((operators[-1].name, operators[-1].where), ("IF", "result"))
         self.assertGreater(min(operators[-1].seconds), 1e-5)
-        for total, whole in zip(operator_profile.sum_of(operators), seconds, strict=True):
-            self.assertBetween(total, 0.5 * whole, 1.1 * whole)
+        for total, run in zip(operator_profile.sum_of(operators), seconds, strict=True):
+            self.assertBetween(total, 0.5 * run, 1.1 * run)
 
     def test_a_file_of_the_kernel(self):
         status = "Name:\ta\nVmHWM:\t    2048 kB\nVmRSS:\t    1024 kB\nRssAnon:\t   1 kB\n"
