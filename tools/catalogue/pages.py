@@ -1,4 +1,4 @@
-"""What of a catalogue is served."""
+"""The files of a catalogue that are served."""
 
 import pathlib
 
@@ -7,15 +7,15 @@ from tools.lib.page import server
 
 
 def read(folder: str) -> dict[str, server.Page]:
-    """Returns the pages and statements of a catalogue, by their addresses.
+    """Returns a catalogue's pages (.html) and statements (.json) by path, such as "/index.html".
 
     Raises:
-      cli.UserError: the folder is no catalogue.
+      cli.UserError: the folder does not contain a catalogue.
     """
     path = pathlib.Path(folder)
     pages = server.files(path, (".html", ".json")) if path.is_dir() else {}
     if "/index.html" not in pages:
         raise cli.UserError(
-            f"{folder}: holds no catalogue; build one with `bazel build //models:catalogue`."
+            f"{folder}: contains no catalogue; build one with `bazel build //models:catalogue`."
         )
     return pages

@@ -1,6 +1,7 @@
 """Shows the catalogue of models in a browser: `bazel run //tools/catalogue:serve`.
 
-It is served to this machine alone, and nothing is served but its own files. Ctrl-C ends it.
+The server is reachable from this machine only, and serves only the catalogue's files. Ctrl-C ends
+it.
 Usage: bazel run //tools/catalogue:serve -- [--port=8000] [--nobrowse]
 """
 
@@ -19,6 +20,7 @@ _CATALOGUE = flags.DEFINE_string(
 
 
 def main(argv: Sequence[str]) -> None:
+    """Serves the catalogue until Ctrl-C."""
     del argv
     served = pages.read(os.path.abspath(_CATALOGUE.value))
     server.show(f"The catalogue, {len(served)} files,", served, {})

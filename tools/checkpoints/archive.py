@@ -1,8 +1,8 @@
-"""Unpacks published archives so that nothing is ever written outside the folder that is given.
+"""Unpacks published archives and never writes outside the given folder.
 
-Links and paths that lead out are refused, for a digest says nothing about what an archive does.
-Bazel 7.7.1's own download_and_extract writes to a path that leads out. So the rule that fetches a
-pinned archive runs this file too, as a program, which is why it needs nothing but Python:
+Links and paths that lead out are refused, because a digest says nothing about what an archive does.
+Bazel 7.7.1's own download_and_extract writes to such paths. So the rule that fetches a pinned
+archive runs this file as a program. It needs only Python's standard library:
 
     archive.py ARCHIVE FOLDER
 """
@@ -24,7 +24,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import IO, NamedTuple
 
 _BLOCK = 1 << 16
-# tarfile reads an extended header (a long name, say) into memory whole.
+# tarfile reads a whole extended header, such as a long name, into memory.
 _LARGEST_HEADER = 1 << 20
 _DECOMPRESSORS = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\0": lzma.open}
 _ZIP = b"PK"
@@ -48,7 +48,7 @@ class Limits(NamedTuple):
 
 
 class ArchiveError(Exception):
-    """What is wrong with an archive: one sentence that names it."""
+    """An archive cannot be unpacked. The message is one sentence that names it."""
 
 
 class _Member(NamedTuple):
@@ -59,13 +59,13 @@ class _Member(NamedTuple):
 
 
 class _Fault(Exception):
-    """What is wrong with an archive, without its name."""
+    """An archive cannot be unpacked. The message does not name it."""
 
 
 def extract_checkpoints(
     path: str, prefixes: Iterable[str], folder: str, limits: Limits
 ) -> dict[str, str]:
-    """Copies the indexes and the data of checkpoints out of a tar (plain, gz, bz2, xz) or zip.
+    """Extracts the index and data files of checkpoints from a tar (plain, gz, bz2, xz) or zip.
 
     Args:
       path: the archive.
@@ -74,41 +74,43 @@ def extract_checkpoints(
       limits: how much the archive may unpack to.
 
     Returns:
-      By prefix, the checkpoint's prefix in `folder`.
+      Each checkpoint's prefix in `folder`, by its prefix in the archive.
 
     Raises:
-      ArchiveError: as `unpack`; or it holds a wanted checkpoint not at all or more than once.
+      ArchiveError: as for `unpack`; or a checkpoint is missing or is there more than once.
     """
-    wanted = {prefix: re.compile(_files_of(prefix)) for prefix in prefixes}
-    found: dict[str, str] = {}
+    patterns = {prefix: re.compile(_files_of(prefix)) for prefix in prefixes}
+    sources: dict[str, str] = {}
     with _checked_files(path, limits) as members:
         for member in members:
-            for prefix, pattern in wanted.items():
+            for prefix, pattern in patterns.items():
                 if match := pattern.search("/" + member.name):
-                    local = prefix + match["suffix"]
-                    if local in found:
-                        raise _Fault(f"holds {local} twice, as {found[local]} and as {member.name}")
-                    found[local] = member.name
-                    _copy(member, os.path.join(folder, local))
-        for prefix in wanted:
+                    name = prefix + match["suffix"]
+                    if name in sources:
+                        raise _Fault(
+                            f"contains {name} twice, as {sources[name]} and as {member.name}"
+                        )
+                    sources[name] = member.name
+                    _copy(member, os.path.join(folder, name))
+        for prefix in patterns:
             for suffix in (".index", ".data-"):
-                if not any(local.startswith(prefix + suffix) for local in found):
-                    raise _Fault(f"holds no {prefix}{suffix}*")
-    return {prefix: os.path.join(folder, prefix) for prefix in wanted}
+                if not any(name.startswith(prefix + suffix) for name in sources):
+                    raise _Fault(f"contains no {prefix}{suffix}*")
+    return {prefix: os.path.join(folder, prefix) for prefix in patterns}
 
 
 def unpack(path: str, folder: str, limits: Limits) -> None:
-    """Copies all files of a tar (plain, gz, bz2, xz) or zip into an empty folder.
+    """Extracts all files of a tar (plain, gz, bz2, xz) or zip into an empty folder.
 
     Args:
       path: the archive.
-      folder: the folder; it is made.
+      folder: the folder, which is created if it is missing.
       limits: how much the archive may unpack to.
 
     Raises:
-      ArchiveError: the archive is truncated or none, holds something that is unsafe to unpack (a
-        path that leads out, a link, a device, two members of one name), or unpacks to more than the
-        limits allow. What came before that in the archive is in the folder.
+      ArchiveError: the file is not an archive or is truncated; it contains something unsafe (a path
+        that leads out, a link, a device, two members with the same name); or it unpacks to more
+        than the limits allow. The members before that are in the folder.
     """
     with _checked_files(path, limits) as members:
         for member in members:
@@ -117,7 +119,7 @@ def unpack(path: str, folder: str, limits: Limits) -> None:
 
 @contextlib.contextmanager
 def _checked_files(path: str, limits: Limits) -> Iterator[Iterator[_Member]]:
-    """Opens an archive; whatever goes wrong with it while it is read becomes an ArchiveError."""
+    """Opens an archive; turns every error while it is read into an ArchiveError."""
     try:
         with open(path, "rb") as stream:
             yield _checked(_members(stream, limits), limits)
@@ -127,7 +129,7 @@ def _checked_files(path: str, limits: Limits) -> Iterator[Iterator[_Member]]:
         if isinstance(error, OSError) and error.errno:
             raise ArchiveError(f"{path}: cannot be unpacked: {error.strerror}.") from error
         raise ArchiveError(
-            f"{path}: is no whole archive, the download may be truncated: {error}."
+            f"{path}: is not a complete archive, the download may be truncated: {error}."
         ) from error
 
 
@@ -136,7 +138,7 @@ def _files_of(prefix: str) -> str:
 
 
 def _checked(members: Iterable[_Member], limits: Limits) -> Iterator[_Member]:
-    """Passes an archive's regular files on, as long as every member so far is safe to unpack."""
+    """Yields an archive's regular files, as long as every member so far is safe to unpack."""
     seen = set()
     unpacked = 0
     for count, member in enumerate(members, 1):
@@ -149,23 +151,23 @@ def _checked(members: Iterable[_Member], limits: Limits) -> Iterator[_Member]:
             or "\\" in name
             or not name.isprintable()
         ):
-            raise _Fault(f"holds {member.name!r}, a path that leads out of the archive")
+            raise _Fault(f"contains {member.name!r}, a path that leads out of the archive")
         if member.kind not in ("file", "directory"):
-            raise _Fault(f"holds {member.name!r}, which is a {member.kind}")
+            raise _Fault(f"contains {member.name!r}, which is a {member.kind}")
         if unpacked > limits.unpacked_bytes:
             raise _too_large(limits)
         if count > limits.members:
             raise _Fault(f"has more than {limits.members} members")
         if member.kind == "file":
             if name in seen:
-                raise _Fault(f"holds {name!r} twice")
+                raise _Fault(f"contains {name!r} twice")
             seen.add(name)
             yield member._replace(name=name)
 
 
 def _too_large(limits: Limits) -> _Fault:
     return _Fault(
-        f"unpacks to more than {limits.unpacked_bytes} bytes, which no published checkpoint needs"
+        f"unpacks to more than {limits.unpacked_bytes} bytes, more than any published checkpoint"
     )
 
 
@@ -207,19 +209,19 @@ def _tar_members(stream: IO[bytes], limits: Limits) -> Iterator[_Member]:
             elif info.isreg() and not info.issparse():
                 kind = "file"
             yield _Member(info.name, info.size, kind, lambda info=info: archive.extractfile(info))
-    # tarfile ends at the first header that it cannot read, where other programs may read on.
+    # tarfile stops at the first header that it cannot read; other programs may continue.
     end = bounded.last_read
     if len(end) != tarfile.BLOCKSIZE or end.strip(b"\0"):
-        raise _Fault("is no whole archive: it breaks off in a header")
+        raise _Fault("is not a complete archive: it breaks off in a header")
     while end := bounded.read(_BLOCK):
         if end.strip(b"\0"):
-            raise _Fault("has data behind the archive's end")
+            raise _Fault("has data after the archive's end")
 
 
 class _Bounded:
-    """An unpacked tar stream that ends in an error when it goes on for too long.
+    """A decompressed tar stream that raises an error when it gets too long.
 
-    The members' sizes alone bound nothing: an extended header counts for none of them.
+    The members' sizes are not enough to limit it, because they do not include extended headers.
     """
 
     def __init__(self, stream: IO[bytes], limits: Limits):
@@ -229,7 +231,7 @@ class _Bounded:
 
     def read(self, size: int) -> bytes:
         if not 0 <= size <= _LARGEST_HEADER:
-            raise _Fault("has a header of a size that no archive needs")
+            raise _Fault("has a header of an impossible size")
         self._check(self.tell() + size)
         self.last_read = self._stream.read(size)
         return self.last_read
@@ -242,7 +244,7 @@ class _Bounded:
         return self._stream.tell()
 
     def _check(self, position: int) -> None:
-        # Headers and padding come on top of the files' own bytes.
+        # Headers and padding add to the files' own bytes.
         headers = 4 * tarfile.BLOCKSIZE * self._limits.members
         if position > self._limits.unpacked_bytes + headers + _LARGEST_HEADER:
             raise _too_large(self._limits)

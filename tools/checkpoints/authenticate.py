@@ -1,6 +1,6 @@
-"""Holds every tensor of a checkpoint against the genuine one's signature.
+"""Checks every tensor of a checkpoint against the signature of the genuine checkpoint.
 
-The signature's CRC32C is a check of identity, no cryptographic proof.
+A signature contains CRC32Cs. They detect another or a damaged tensor, but not a forged one.
 """
 
 from typing import NamedTuple
@@ -16,7 +16,7 @@ _DIFFERENCES_SHOWN = 3
 
 
 class Checked(NamedTuple):
-    """What was found genuine: tensors, their bytes, and how many tensors have no signature."""
+    """How many tensors and bytes are genuine, and how many tensors have no signature."""
 
     tensors: int
     bytes: int
@@ -24,18 +24,18 @@ class Checked(NamedTuple):
 
 
 def check(prefix: str, signature_path: str) -> Checked:
-    """Compares a checkpoint with a signature, bit by bit of every value.
+    """Checks a checkpoint against a signature.
 
-    The checkpoint may hold more variables: a signature of the inference variables says nothing
-    about a training step or a momentum.
+    The checkpoint may contain more variables: a signature of the inference variables does not cover
+    training steps or momentums.
 
     Args:
       prefix: the checkpoint.
       signature_path: its signature, one line for each variable.
 
     Raises:
-      UserError: a variable of the signature is missing, has another dtype, shape, size or value; or
-        the checkpoint or the signature cannot be read.
+      cli.UserError: a variable of the signature is missing or has another dtype, shape, size or
+        CRC32C; or the checkpoint or the signature cannot be read.
     """
     needed = signature.read(signature_path)
     reader = checkpoint.open_checkpoint(prefix)
@@ -67,10 +67,10 @@ def check(prefix: str, signature_path: str) -> Checked:
 
 
 def masked_crc32c(value: bytes) -> int:
-    """Returns the checksum that a checkpoint's index keeps of a tensor's bytes.
+    """Returns the checksum of a tensor's bytes, as in a checkpoint's index.
 
-    It is the CRC32C, rotated right by 15 bits and offset by a constant, so that the checksum of
-    data that holds checksums stays good (tensorflow/tsl/lib/hash/crc32c.h).
+    It is the CRC32C, rotated right by 15 bits and offset by a constant. This keeps the checksum
+    useful for data that contains checksums (tensorflow/tsl/lib/hash/crc32c.h).
     """
     crc = google_crc32c.value(value)
     return ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF

@@ -1,4 +1,4 @@
-"""Downloads one file over HTTP, with progress, and nothing left over when that fails."""
+"""Downloads one file over HTTP, with progress; a failed download leaves no file behind."""
 
 import contextlib
 import http.client
@@ -13,18 +13,18 @@ from typing import IO
 from tools.lib.cli import cli, progress
 
 _BLOCK = 1 << 16
-# More than any published archive of checkpoints; a server that sends more sends something else.
+# More than any published archive of checkpoints; a longer answer is another file.
 _LARGEST = 4 << 30
-# Bytes per second. A server may stay below it for no longer than the caller's patience.
+# Bytes per second. A server that is slower for longer than the caller's patience is given up.
 _SLOWEST = 1000
 _OFFLINE = (
-    "set https_proxy or http_proxy if a proxy leads there, or get the file elsewhere and pass"
+    "set https_proxy or http_proxy if you need a proxy, or get the file another way and pass"
     " --archive=PATH"
 )
 
 
 def download(url: str, path: str, patience: float, size: int | None = None) -> None:
-    """Downloads `url` to `path`, which exists afterwards only if the file is complete.
+    """Downloads `url` to `path`, which then exists only if the file is complete.
 
     Proxies come from the environment (`https_proxy`, `http_proxy`, `no_proxy`).
 
@@ -32,11 +32,11 @@ def download(url: str, path: str, patience: float, size: int | None = None) -> N
       url: http or https.
       path: the file to write.
       patience: seconds without an answer, or with less than 1000 bytes/s, before giving up.
-      size: the length in bytes that the file must have, if that is known.
+      size: the required length in bytes, if it is known.
 
     Raises:
-      UserError: the host is unreachable, slow, or answers with an error or with something shorter,
-        longer or other than announced; or the disk is full.
+      cli.UserError: the host is unreachable, slow, or answers with an error or with another length
+        than announced; or the disk is full.
     """
     if urllib.parse.urlsplit(url).scheme not in ("http", "https"):
         raise cli.UserError(f"{url}: only http and https can be downloaded; {_OFFLINE}.")
@@ -46,14 +46,14 @@ def download(url: str, path: str, patience: float, size: int | None = None) -> N
             received = _copy(response, stream, announced, patience)
         if announced is not None and received != announced:
             raise cli.UserError(
-                f"{url}: the download is truncated: {received} of {announced} bytes came; try"
+                f"{url}: the download is truncated: received {received} of {announced} bytes; try"
                 " again."
             )
 
 
 @contextlib.contextmanager
 def _explained(url: str, patience: float) -> Iterator[None]:
-    """Turns what urllib raises into one sentence."""
+    """Turns urllib's errors into a UserError."""
     try:
         yield
     except urllib.error.HTTPError as error:
@@ -63,28 +63,28 @@ def _explained(url: str, patience: float) -> Iterator[None]:
     except (OSError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", error)
         if isinstance(reason, TimeoutError):
-            said = f"the server is too slow, nothing useful came for {patience:g} seconds"
-            advice = f"try again, give it more --timeout, or {_OFFLINE}"
+            problem = f"the server is too slow, it sent almost nothing for {patience:g} seconds"
+            advice = f"try again, with a longer --timeout, or {_OFFLINE}"
         elif isinstance(reason, ssl.SSLCertVerificationError):
-            said = f"the server's certificate is not trusted ({reason.verify_message})"
+            problem = f"the server's certificate is not trusted ({reason.verify_message})"
             advice = f"set SSL_CERT_FILE to the certificates that you trust, or {_OFFLINE}"
         elif isinstance(error, http.client.IncompleteRead):
-            said, advice = "the download is truncated", "try again"
+            problem, advice = "the download is truncated", "try again"
         else:
-            said, advice = f"cannot be downloaded ({reason})", _OFFLINE
-        raise cli.UserError(f"{url}: {said}; {advice}.") from error
+            problem, advice = f"cannot be downloaded ({reason})", _OFFLINE
+        raise cli.UserError(f"{url}: {problem}; {advice}.") from error
 
 
 def _announced_size(
     url: str, response: http.client.HTTPResponse, expected: int | None
 ) -> int | None:
-    """Returns the length that the answer is going to have, None when nobody says."""
+    """Returns the answer's length in bytes; None if it is not known."""
     if response.status != http.HTTPStatus.OK:
         raise cli.UserError(f"{url}: the server answered {response.status} without a file.")
     announced = response.length
     if None not in (announced, expected) and announced != expected:
         raise cli.UserError(
-            f"{url}: the server offers {announced} bytes, but the table says {expected}: it is"
+            f"{url}: the server offers {announced} bytes, but the table says {expected}; this is"
             " another file."
         )
     return expected if announced is None else announced
@@ -97,17 +97,17 @@ def _copy(
     limit = _LARGEST if total is None else total
     received = counted = 0
     since = time.monotonic()
-    with progress.of_bytes(total) as shown:
-        # read1 returns what there is; read would wait for a whole block of a trickling server.
+    with progress.of_bytes(total) as bar:
+        # read1 returns what is there; read would wait for a full block from a slow server.
         while block := response.read1(_BLOCK):
             received += len(block)
             if received > limit or received > _LARGEST:
                 raise cli.UserError(
-                    f"{response.url}: more than {min(limit, _LARGEST)} bytes came: it is another"
-                    " file."
+                    f"{response.url}: received more than {min(limit, _LARGEST)} bytes; this is"
+                    " another file."
                 )
             stream.write(block)
-            shown.update(len(block))
+            bar.update(len(block))
             now = time.monotonic()
             if now - since >= patience:
                 if received - counted < _SLOWEST * patience:

@@ -1,11 +1,11 @@
-"""Writes the sha256 of what is published into the pin table, after checking what is in it.
+"""Checks a published checkpoint and writes its sha256 into the pin table.
 
 Usage: bazel run //tools/checkpoints:pin -- NAME [--archive=PATH]
 
-The signatures hold the CRC32C of every tensor. That tells one checkpoint from another and finds
-damage, but it is no cryptographic proof: who wants to can make other tensors of the same CRC32C.
-The sha256 that is pinned here is what keeps everybody on the same files from then on, so compare it
-with one that was got elsewhere. A row that is pinned already is checked again, file by file.
+A signature contains the CRC32C of every tensor. That detects another or a damaged checkpoint, but
+it is not cryptographic proof: an attacker can forge tensors with the same CRC32C. From then on, the
+pinned sha256 decides which file everybody gets, so compare it with one from another source. If a
+row is already pinned, its files are checked again.
 """
 
 import hashlib
@@ -21,62 +21,71 @@ from tools.lib.cli import cli
 _TABLE = "third_party/checkpoints/released.lock.json"
 
 _COMPARE = (
-    "A CRC32C or md5 tells that a file is the expected one and undamaged; it is no cryptographic"
-    " proof\nthat nobody forged it. Please compare the sha256 with one that you got elsewhere: over"
-    " another network,\nor from somebody who has the file."
+    "A CRC32C or md5 shows that a file is the expected one and undamaged. It is no cryptographic"
+    " proof\nagainst forgery. Please compare the sha256 with one from another source: over another"
+    " network,\nor from somebody who has the file."
 )
 
 _ARCHIVE = flags.DEFINE_string(
     "archive",
     None,
-    "The archive or file, if it is already here, or a folder that has all files of the row, each"
-    " called as its URL ends; it is downloaded otherwise.",
+    "A local copy of the archive or file, or a folder with all files of the row, each named like"
+    " the end of its URL. Without this flag, they are downloaded.",
 )
 _TIMEOUT = flags.DEFINE_float(
-    "timeout", 60, "Seconds to wait for a server that is silent or all but silent.", lower_bound=0.1
+    "timeout", 60, "Seconds to wait for a silent or very slow server.", lower_bound=0.1
 )
 _TABLE_PATH = flags.DEFINE_string(
-    "table", None, f"The pin table; by default the workspace's {_TABLE}."
+    "table", None, f"The pin table; by default {_TABLE} in the workspace."
 )
 
 
 def digests(path: str) -> tuple[int, dict[str, str]]:
-    """Returns a file's length in bytes and its hex digests, md5 and sha256.
+    """Returns a file's length in bytes and its hex digests by algorithm, "md5" and "sha256".
 
     Raises:
-      UserError: it cannot be read.
+      cli.UserError: it cannot be read.
     """
-    found = {"md5": hashlib.md5(usedforsecurity=False), "sha256": hashlib.sha256()}
+    hashes = {"md5": hashlib.md5(usedforsecurity=False), "sha256": hashlib.sha256()}
     size = 0
     try:
         with open(path, "rb") as stream:
             while block := stream.read(1 << 20):
                 size += len(block)
-                for digest in found.values():
-                    digest.update(block)
+                for algorithm in hashes.values():
+                    algorithm.update(block)
     except OSError as error:
         raise cli.UserError(f"{path}: cannot be read: {error.strerror}.") from error
-    return size, {kind: digest.hexdigest() for kind, digest in found.items()}
+    return size, {kind: algorithm.hexdigest() for kind, algorithm in hashes.items()}
 
 
-def check_digests(path: str, file: table.File, size: int, found: Mapping[str, str]) -> None:
-    """Raises UserError when the table states another size or digest than the file has."""
+def check_digests(path: str, file: table.File, size: int, actual: Mapping[str, str]) -> None:
+    """Checks a file's size and digests against its row.
+
+    Args:
+      path: the file.
+      file: what the table says about it.
+      size: the file's length in bytes.
+      actual: the file's digests, as `digests` returns them.
+
+    Raises:
+      cli.UserError: the table has another size or digest.
+    """
     if file.size not in (None, size):
         raise cli.UserError(
-            f"{path}: has {size} bytes, but the table says {file.size}: it is truncated, or another"
+            f"{path}: has {size} bytes, but the table says {file.size}: it is truncated or another"
             " file."
         )
-    for kind, stated in file.digests.items():
-        if found[kind] != stated:
+    for kind, expected in file.digests.items():
+        if actual[kind] != expected:
             raise cli.UserError(
-                f"{path}: its {kind} is {found[kind]}, but the table says {stated}: it is damaged,"
-                " or another file."
+                f"{path}: its {kind} is {actual[kind]}, but the table says {expected}: it is"
+                " damaged or another file."
             )
 
 
 def unauthenticated(row: table.Row) -> list[table.File]:
-    """Returns the files of a row of which neither a digest nor a signature is known."""
-
+    """Returns the files of a row that have neither a digest nor a signature."""
     signed = tuple(prefix + end for prefix in row.signatures for end in (".index", ".data-"))
 
     def is_signed(file: table.File) -> bool:
@@ -88,33 +97,33 @@ def unauthenticated(row: table.Row) -> list[table.File]:
 def check_tensors(
     prefixes: Mapping[str, str], signatures: Mapping[str, str], folder: str, where: str
 ) -> None:
-    """Checks every tensor that signatures name, and says what was checked.
+    """Checks every tensor that signatures name, and prints what was checked.
 
     Args:
-      prefixes: where the checkpoints lie, by their prefixes in the table.
-      signatures: the file of each one's signature, likewise.
+      prefixes: the checkpoints' local prefixes, by their prefixes in the table.
+      signatures: the names of their signature files, also by prefix in the table.
       folder: the folder of the signatures.
-      where: what the checkpoints came from, for messages.
+      where: the source of the checkpoints, for messages.
 
     Raises:
-      UserError: a checkpoint is not what its signature says.
+      cli.UserError: a checkpoint does not match its signature.
     """
     for prefix, local in prefixes.items():
         file = signatures[prefix]
         try:
             checked = authenticate.check(local, os.path.join(folder, file))
         except cli.UserError as error:
-            # The folder is gone when somebody reads this; the prefix in the table is what counts.
-            inside = str(error).replace(local, prefix)
-            raise cli.UserError(f"{where}: {inside}") from error
+            # The local folder is temporary, so the message names the prefix in the table.
+            message = str(error).replace(local, prefix)
+            raise cli.UserError(f"{where}: {message}") from error
         print(
-            f"{prefix}: {checked.tensors} tensors ({checked.bytes} bytes) checked against"
-            f" {file}, all equal; further variables, which it does not name: {checked.unsigned}"
+            f"{prefix}: {checked.tensors} tensors ({checked.bytes} bytes) match {file}; variables"
+            f" without a signature: {checked.unsigned}"
         )
 
 
 def _place(file: table.File, path: str, row: table.Row) -> str:
-    """Puts a file to `path`, as it is given or by download; returns where it came from."""
+    """Links the given file to `path`, or downloads it there; returns its source."""
     os.makedirs(os.path.dirname(path), exist_ok=True)
     if not _ARCHIVE.value:
         print(f"{row.name}: downloading {file.url}", flush=True)
@@ -125,51 +134,53 @@ def _place(file: table.File, path: str, row: table.Row) -> str:
         given = os.path.join(given, file.name)
     elif len(row.files) > 1:
         raise cli.UserError(
-            f"{given}: is no folder, but {row.name} has {len(row.files)} files; give the folder in"
-            " which they lie."
+            f"{given}: is not a folder, but {row.name} has {len(row.files)} files; give the folder"
+            " that contains them."
         )
     os.symlink(os.path.abspath(given), path)
     return given
 
 
 def _check(row: table.Row, folder: str, table_path: str) -> dict[str, tuple[str, int]]:
-    """Gets a row's files and checks them in every way that the row allows.
+    """Gets a row's files and checks their digests and tensors.
 
     Returns:
       sha256 and length in bytes by URL.
     """
     pins = {}
     tree = os.path.join(folder, "files")
-    places = {}
+    sources = {}
     try:
         for file in row.files:
             path = os.path.join(tree, file.path or file.name)
-            places[path] = file.url
-            places[path] = _place(file, path, row)
-            size, found = digests(path)
-            check_digests(path, file, size, found)
-            pins[file.url] = (found["sha256"], size)
+            # For an error during the download.
+            sources[path] = file.url
+            sources[path] = _place(file, path, row)
+            size, actual = digests(path)
+            check_digests(path, file, size, actual)
+            pins[file.url] = (actual["sha256"], size)
         prefixes = {prefix: os.path.join(tree, prefix) for prefix in row.signatures}
         if row.is_archive:
-            # One without signatures is looked at too: the build unpacks it whole.
+            # Also without signatures, to check that the archive is safe: the build unpacks it.
             members = os.path.join(folder, "members")
             prefixes = archive.extract_checkpoints(path, row.signatures, members, archive.Limits())
         where = path if row.is_archive else row.name
         signatures = os.path.join(os.path.dirname(table_path), "signatures")
         check_tensors(prefixes, row.signatures, signatures, where)
     except (archive.ArchiveError, cli.UserError) as error:
-        # What was downloaded is gone when somebody reads this.
+        # The local files are temporary, so the message names their sources.
         message = str(error)
-        for path, place in places.items():
-            message = message.replace(path, place)
+        for path, source in sources.items():
+            message = message.replace(path, source)
         raise cli.UserError(message) from error
     return pins
 
 
 def main(argv: Sequence[str]) -> None:
+    """Checks and pins the row argv[1] of the table."""
     if len(argv) != 2:
         raise cli.UserError(
-            "what to pin is not known; give its name in the pin table, as in"
+            "no name is given; give a name of the pin table, as in"
             " `bazel run //tools/checkpoints:pin -- NAME`."
         )
     if _TABLE_PATH.value:
@@ -181,7 +192,7 @@ def main(argv: Sequence[str]) -> None:
     if unknown:
         raise cli.UserError(
             f"{table_path}: {row.name} has neither a signature nor a digest of {unknown[0].name},"
-            " so nothing tells the genuine file from another one; add one of them to its row."
+            " so the file cannot be authenticated; add one of them to its row."
         )
     with tempfile.TemporaryDirectory(prefix="pin-") as folder:
         pins = _check(row, folder, table_path)
@@ -190,17 +201,17 @@ def main(argv: Sequence[str]) -> None:
         print(f"{row.name}: no tensor has a signature.")
     for file in row.files:
         sha256, size = pins[file.url]
-        stated = f"; the table stated its {' and '.join(file.digests)}" if file.digests else ""
-        print(f"{file.path or file.name}: {size} bytes, sha256 {sha256}{stated}")
+        matches = f"; matches the table's {' and '.join(file.digests)}" if file.digests else ""
+        print(f"{file.path or file.name}: {size} bytes, sha256 {sha256}{matches}")
     if changed:
         print(_COMPARE)
         print(f"{table_path}: pinned. Commit it, then build with --config=released.")
     else:
-        print(f"{table_path}: was pinned to the same already.")
+        print(f"{table_path}: was already pinned to the same files.")
     if _ARCHIVE.value:
         given = cli.callers_path(_ARCHIVE.value)
         folder = given if os.path.isdir(given) else os.path.dirname(given)
-        print(f"The build finds it with --distdir={folder or '.'}")
+        print(f"The build can use the local copy with --distdir={folder or '.'}")
 
 
 if __name__ == "__main__":

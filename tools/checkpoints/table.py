@@ -1,6 +1,6 @@
-"""The pin table: what is published, by name, URL, digest and tensor signatures.
+"""The pin table: published checkpoints with their URLs, digests and tensor signatures.
 
-A row is one archive, or one file, or a folder of several files:
+A row is one archive, one file, or a folder of several files:
 
     "NAME": {
       "licence": "Apache-2.0",
@@ -8,9 +8,9 @@ A row is one archive, or one file, or a folder of several files:
       "signatures": {"variables/variables": "SIGNATURE.tsv"}
     }
 
-`path` is the file's place in the folder; an archive has none and is unpacked. "sha256" is "" while
-none is known. `md5`, `size` and `signatures` (by a checkpoint's prefix, the file of its signature)
-are there as far as they are known.
+`path` is the file's path in the folder; an archive has none and is unpacked. "sha256" is "" as long
+as it is not known. `md5`, `size` and `signatures` are optional; `signatures` has the name of the
+signature file by the checkpoint's prefix.
 """
 
 import dataclasses
@@ -33,9 +33,9 @@ class File:
 
     Attributes:
       url: where it is published.
-      path: its place in the row's folder; None for an archive.
-      size: its length in bytes; None when unknown.
-      digests: hex digests by algorithm, "md5" or "sha256", as far as they are known.
+      path: its path in the row's folder; None for an archive.
+      size: its length in bytes; None if it is not known.
+      digests: the known hex digests by algorithm, "md5" or "sha256".
     """
 
     url: str
@@ -45,7 +45,7 @@ class File:
 
     @property
     def name(self) -> str:
-        """The name under which a --distdir holds it."""
+        """The file's name in a --distdir."""
         return posixpath.basename(self.url)
 
 
@@ -56,7 +56,7 @@ class Row:
     Attributes:
       name: its name in the table.
       files: one archive, or files with a path each.
-      signatures: by a checkpoint's prefix in the archive or folder, the file of its signature.
+      signatures: names of signature files, by the checkpoint's prefix in the archive or folder.
     """
 
     name: str
@@ -65,7 +65,7 @@ class Row:
 
     @property
     def is_archive(self) -> bool:
-        """Whether the row is one archive, to unpack."""
+        """Whether the row is one archive, which is unpacked."""
         return self.files[0].path is None
 
 
@@ -77,12 +77,12 @@ def find(path: str, name: str) -> Row:
       name: the row's name.
 
     Raises:
-      UserError: the table cannot be read, has no such row, or the row is malformed.
+      cli.UserError: the table cannot be read, has no such row, or the row is malformed.
     """
     rows = _read(path)
     if name not in rows:
         known = ", ".join(sorted(rows)) or "none"
-        raise cli.UserError(f"{path}: has no row named {name!r}; it knows: {known}.")
+        raise cli.UserError(f"{path}: has no row named {name!r}; its rows are: {known}.")
     row = rows[name]
     problem = _problem(row)
     if problem:
@@ -100,9 +100,9 @@ def find(path: str, name: str) -> Row:
 
 
 def write_pins(path: str, name: str, pins: Mapping[str, tuple[str, int]]) -> bool:
-    """Puts digests and sizes into a row.
+    """Writes digests and sizes into a row.
 
-    The table is read again, because a download takes long enough for somebody to edit it meanwhile.
+    The table is read again, because somebody may have edited it during a long download.
 
     Args:
       path: the table.
@@ -110,15 +110,15 @@ def write_pins(path: str, name: str, pins: Mapping[str, tuple[str, int]]) -> boo
       pins: sha256 and length in bytes of every file of the row, by URL.
 
     Returns:
-      Whether that changed the table.
+      Whether the table changed.
 
     Raises:
-      UserError: the table cannot be written, or its row is not of these files any more.
+      cli.UserError: the table cannot be written, or the row has other files now.
     """
     rows = _read(path)
     row = rows.get(name, {})
     if _problem(row) or {file["url"] for file in row["files"]} != pins.keys():
-        raise cli.UserError(f"{path}: the row of {name} was changed meanwhile; pin it again.")
+        raise cli.UserError(f"{path}: the row of {name} changed during the download; pin it again.")
     files = []
     for file in row["files"]:
         sha256, size = pins[file["url"]]
@@ -133,7 +133,7 @@ def write_pins(path: str, name: str, pins: Mapping[str, tuple[str, int]]) -> boo
 
 
 def formatted(rows: Mapping[str, Any]) -> str:
-    """Returns the text of a table, in the one layout that it has."""
+    """Returns the text of a table in its fixed layout."""
     return json.dumps(rows, indent=2, ensure_ascii=False) + "\n"
 
 
@@ -143,21 +143,23 @@ def _read(path: str) -> dict[str, Any]:
     except UnicodeDecodeError as error:
         raise cli.UserError(f"{path}: the pin table is not UTF-8 text.") from error
     except json.JSONDecodeError as error:
-        raise cli.UserError(f"{path}:{error.lineno}: the pin table is no JSON: {error}.") from error
+        raise cli.UserError(
+            f"{path}:{error.lineno}: the pin table is not valid JSON: {error}."
+        ) from error
     if not isinstance(rows, dict):
-        raise cli.UserError(f"{path}: the pin table needs one object with a row for each name.")
+        raise cli.UserError(f"{path}: the pin table must be an object of rows by name.")
     return rows
 
 
 def _problem(row: Any) -> str | None:
-    """Says what is wrong with a row, or returns None."""
+    """Returns what is wrong with a row, or None."""
     if not isinstance(row, dict) or not set(row) <= set(_ROW_KEYS):
-        return f"it is no object of {', '.join(_ROW_KEYS)}"
+        return f"it is not an object of {', '.join(_ROW_KEYS)}"
     if not isinstance(row.get("licence"), str):
-        return 'it needs a text "licence"'
+        return 'it needs a string "licence"'
     files = row.get("files")
     if not isinstance(files, list) or not files:
-        return '"files" is no list of at least one file'
+        return '"files" is not a list of at least one file'
     for file in files:
         problem = _file_problem(file)
         if problem:
@@ -167,38 +169,38 @@ def _problem(row: Any) -> str | None:
         if len(set(values)) != len(values):
             return f"two files have the same {key}"
     if len(files) > 1 and not all("path" in file for file in files):
-        return 'an archive, a file without "path", stands alone'
+        return 'an archive (a file without "path") must be the only file'
     signatures = row.get("signatures", {})
     if not isinstance(signatures, dict):
-        return '"signatures" is no object'
+        return '"signatures" is not an object'
     for prefix, file in signatures.items():
         if not _is_inside(prefix):
-            return f"the signature's prefix {prefix!r} is no path inside an archive or folder"
+            return f"the signature's prefix {prefix!r} is not a path inside an archive or folder"
         if not isinstance(file, str) or posixpath.basename(file) != file or not file:
-            return f"the signature {file!r} is no file name"
+            return f"the signature {file!r} is not a file name"
     return None
 
 
 def _file_problem(file: Any) -> str | None:
     if not isinstance(file, dict) or not set(file) <= set(_FILE_KEYS):
-        return f"a file is no object of {', '.join(_FILE_KEYS)}"
+        return f"a file is not an object of {', '.join(_FILE_KEYS)}"
     if not isinstance(file.get("url"), str) or not posixpath.basename(file["url"]):
-        return 'a file needs a text "url" that ends in a name'
+        return 'a file needs a string "url" that ends in a name'
     if "path" in file and not _is_inside(file["path"]):
-        return f"the path {file['path']!r} is no path inside a folder"
+        return f"the path {file['path']!r} is not a path inside a folder"
     if "sha256" not in file:
-        return 'a file needs "sha256", which is "" when none is published'
+        return 'a file needs "sha256", which is "" if it is not known'
     for kind, length in _DIGEST_LENGTHS.items():
         if not re.fullmatch(rf"([0-9a-f]{{{length}}})?", str(file.get(kind, ""))):
-            return f"{kind} is no {kind} of {length} lower-case hexadecimal digits"
+            return f"{kind} must have {length} lower-case hexadecimal digits"
     size = file.get("size")
     if size is not None and (type(size) is not int or size <= 0):
-        return "size is no positive number of bytes"
+        return "size is not a positive number of bytes"
     return None
 
 
 def _is_inside(path: Any) -> bool:
-    """Whether a path stays in the folder that it starts in, written in the shortest way."""
+    """Returns whether a path is normalized and stays inside its folder."""
     return (
         isinstance(path, str)
         and posixpath.normpath(path) == path

@@ -1,8 +1,8 @@
-"""Looks at the pages of models in Chromium: `bazel run //tests/tools/catalogue:browser`.
+"""Tests the models' pages in Chromium: `bazel run //tests/tools/catalogue:browser`.
 
-Sorts, searches, filters and goes by keyboard alone; in light, dark and narrow. Whatever a page
-writes to the console, whatever it asks of the network, text without contrast, controls without a
-name and pages wider than their window are errors. Makes screenshots.
+It sorts, searches and filters, and uses the keyboard alone, in a light, a dark and a narrow window.
+Errors are: console messages, network requests, text with too little contrast, controls without a
+name, and pages wider than their window. It also takes screenshots.
 Usage: bazel run //tests/tools/catalogue:browser -- [--screenshots=FOLDER] [--catalogue=FOLDER]
 """
 
@@ -22,11 +22,11 @@ from tools.steps.card import card_page, facts
 from tools.steps.catalogue import catalogue_page
 
 _CATALOGUE = flags.DEFINE_string(
-    "catalogue", None, "A folder with index.html and cards, instead of a few models."
+    "catalogue", None, "A folder with index.html and cards; by default, that of a few models."
 )
 _FEW_MODELS = "tests/tools/catalogue/few_models"
-_SCREENSHOTS = flags.DEFINE_string("screenshots", None, "Where to put the pictures.")
-_CHROMIUM = flags.DEFINE_string("chromium", None, "The browser; else the first one on PATH.")
+_SCREENSHOTS = flags.DEFINE_string("screenshots", None, "Folder for the screenshots.")
+_CHROMIUM = flags.DEFINE_string("chromium", None, "The browser; by default, the first on PATH.")
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 _CHECKS = pathlib.Path(__file__).with_name("checks.js")
@@ -35,22 +35,22 @@ _WAIT = 10_000
 
 
 def find_chromium() -> str:
-    """Returns the browser.
+    """Returns the path of the browser.
 
     Raises:
       cli.UserError: there is none.
     """
-    found = _CHROMIUM.value or next(filter(None, map(shutil.which, _NAMES)), None)
-    if not found or not os.access(found, os.X_OK):
+    chromium = _CHROMIUM.value or next(filter(None, map(shutil.which, _NAMES)), None)
+    if not chromium or not os.access(chromium, os.X_OK):
         raise cli.UserError(
-            f"{found or ' or '.join(_NAMES)}: no such browser on PATH; `apt-get install chromium`"
-            " gets one, or name it with --chromium."
+            f"{chromium or ' or '.join(_NAMES)}: no such browser on PATH; run"
+            " `apt-get install chromium`, or name a browser with --chromium."
         )
-    return found
+    return chromium
 
 
 class Viewer:
-    """A browser that notes everything that no page should do."""
+    """A browser that records faults of pages."""
 
     def __init__(self, browser: sync_api.Browser, screenshots: pathlib.Path) -> None:
         self._browser = browser
@@ -61,7 +61,7 @@ class Viewer:
     def page(
         self, path: pathlib.Path, width: int = _WIDE, scheme: str = "light"
     ) -> Iterator[sync_api.Page]:
-        """Opens a page of the file system, without a network; its checks are made at the end."""
+        """Opens a local page without a network, and runs the checks at the end."""
         context = self._browser.new_context(
             color_scheme=scheme,
             offline=True,
@@ -76,9 +76,9 @@ class Viewer:
             self.faults.append(f"{where}: {text}")
 
         def requested(request: sync_api.Request) -> None:
-            # Only what a person goes to.
+            # Only navigation to local pages is allowed.
             if not request.is_navigation_request() or not request.url.startswith("file://"):
-                note(f"asks for {request.url}")
+                note(f"requests {request.url}")
 
         page.on("console", lambda message: note(f"console: {message.text}"))
         page.on("pageerror", lambda error: note(f"error: {error}"))
@@ -90,14 +90,14 @@ class Viewer:
             note(fault)
         context.close()
 
-    def shoot(self, page: sync_api.Page, name: str, whole: bool = True) -> None:
-        """Takes a picture."""
-        page.screenshot(path=self._screenshots / f"{name}.png", full_page=whole)
+    def shoot(self, page: sync_api.Page, name: str) -> None:
+        """Takes a screenshot of the whole page."""
+        page.screenshot(path=self._screenshots / f"{name}.png", full_page=True)
 
-    def expect(self, holds: bool, what: str) -> None:
-        """Notes what should be so and is not."""
-        if not holds:
-            self.faults.append(what)
+    def expect(self, condition: bool, fault: str) -> None:
+        """Records a fault if a condition is false."""
+        if not condition:
+            self.faults.append(fault)
 
 
 def _shown(page: sync_api.Page) -> list[str]:
@@ -107,7 +107,7 @@ def _shown(page: sync_api.Page) -> list[str]:
 
 
 def _focused(page: sync_api.Page) -> str:
-    """What has the focus, and nothing when that cannot be seen."""
+    """Returns the ID or the text of the element with the focus; "" if the focus is not visible."""
     return page.evaluate(
         """() => {
           const element = document.activeElement;
@@ -130,17 +130,19 @@ def sort_and_search(viewer: Viewer, index: pathlib.Path) -> None:
         viewer.expect(sizes == sorted(sizes, reverse=True), f"not the largest first: {sizes}")
         viewer.expect(heading.get_attribute("aria-sort") == "descending", "aria-sort is not set")
         heading.locator("button").click()
-        viewer.expect(heading.get_attribute("aria-sort") == "ascending", "the order does not turn")
-        viewer.expect(page.locator("[aria-sort]").count() == 1, "two columns say they are sorted")
+        viewer.expect(
+            heading.get_attribute("aria-sort") == "ascending", "the order is not reversed"
+        )
+        viewer.expect(page.locator("[aria-sort]").count() == 1, "two columns are marked as sorted")
         viewer.shoot(page, "catalogue-light")
         page.fill("#search", f"{names[0]} synthetic")
         viewer.expect(_shown(page) == names[:1], f"the search finds {_shown(page)}")
-        said = page.locator("#found").inner_text()
-        viewer.expect(said == f"1 of {len(names)} models", f"the number is not said: {said}")
+        count = page.locator("#found").inner_text()
+        viewer.expect(count == f"1 of {len(names)} models", f"the count is wrong: {count}")
         page.fill("#search", "no model has this name")
-        viewer.expect(page.locator("#nothing").is_visible(), "it does not say that none fits")
+        viewer.expect(page.locator("#nothing").is_visible(), "there is no message for no matches")
         page.click("#clear")
-        viewer.expect(len(_shown(page)) == len(names), "clearing does not bring all back")
+        viewer.expect(len(_shown(page)) == len(names), "clearing does not show all models again")
         task = page.locator("tbody tr").first.get_attribute("data-task")
         page.select_option("#filter-task", task)
         tasks = page.eval_on_selector_all(
@@ -150,20 +152,24 @@ def sort_and_search(viewer: Viewer, index: pathlib.Path) -> None:
 
 
 def keyboard(viewer: Viewer, index: pathlib.Path) -> None:
-    """Uses the catalogue, and goes to a card and back, without a mouse."""
+    """Uses the catalogue with the keyboard alone, and opens a card and goes back."""
     with viewer.page(index) as page:
         page.keyboard.press("Tab")
         viewer.expect(_focused(page) == "Skip to the content", "the skip link is not first")
         page.keyboard.press("Tab")
         page.keyboard.press("Enter")
-        viewer.expect(_focused(page) == "theme", f"not the theme, but {_focused(page)!r}")
+        viewer.expect(
+            _focused(page) == "theme", f"the focus is not on the theme, but {_focused(page)!r}"
+        )
         theme = page.evaluate("document.documentElement.dataset.theme")
         viewer.expect(theme == "light", f"the button does not change the theme: {theme}")
         page.keyboard.press("Enter")
         theme = page.evaluate("document.documentElement.dataset.theme")
         viewer.expect(theme == "dark", f"the button does not change the theme: {theme}")
         page.keyboard.press("Tab")
-        viewer.expect(_focused(page) == "search", f"not the search, but {_focused(page)!r}")
+        viewer.expect(
+            _focused(page) == "search", f"the focus is not on the search, but {_focused(page)!r}"
+        )
         first = _shown(page)[0]
         page.keyboard.type(first)
         viewer.expect(first in _shown(page), "typing does not search")
@@ -171,7 +177,7 @@ def keyboard(viewer: Viewer, index: pathlib.Path) -> None:
             page.keyboard.press("Tab")
             if _focused(page).startswith("Parameters"):
                 break
-        viewer.expect(_focused(page).startswith("Parameters"), "no heading takes the focus")
+        viewer.expect(_focused(page).startswith("Parameters"), "no heading can have the focus")
         page.keyboard.press("Space")
         sorted_by = page.locator("[aria-sort]").get_attribute("data-key")
         viewer.expect(sorted_by == "parameters", f"the space bar sorts by {sorted_by}")
@@ -184,13 +190,15 @@ def keyboard(viewer: Viewer, index: pathlib.Path) -> None:
         viewer.expect(page.locator("h1").inner_text() == first, "the link leads elsewhere")
         page.keyboard.press("Tab")
         page.keyboard.press("Tab")
-        viewer.expect(_focused(page) == "back", f"not the way back, but {_focused(page)!r}")
+        viewer.expect(
+            _focused(page) == "back", f"the focus is not on the link back, but {_focused(page)!r}"
+        )
         page.keyboard.press("Enter")
         page.wait_for_url("**/index.html")
 
 
 def look(viewer: Viewer, index: pathlib.Path) -> None:
-    """Takes pictures of the catalogue and of a card, wide and narrow, in light and dark."""
+    """Takes screenshots of the catalogue and of the cards, wide and narrow, light and dark."""
     cards = sorted(index.parent.glob("*.card.html"))
     for path, name in [
         (index, "catalogue"),
@@ -203,22 +211,22 @@ def look(viewer: Viewer, index: pathlib.Path) -> None:
             (_NARROW, "dark"),
         ):
             with viewer.page(path, width, scheme) as page:
-                # What is folded away is looked at as well.
                 viewer.shoot(page, f"{name}-{scheme}{'-narrow' if width == _NARROW else ''}")
+                # The checks at the end also cover collapsed text.
                 page.eval_on_selector_all(
-                    "details", "all => all.forEach(one => { one.open = true; })"
+                    "details", "all => all.forEach(details => { details.open = true; })"
                 )
 
 
 def hostile(viewer: Viewer, folder: pathlib.Path) -> None:
-    """Opens pages of a model whose every text tries to run a script."""
+    """Opens pages of a model in which every text tries to run a script."""
     text = pages.HOSTILE
     sources = samples.sources(text, compared=samples.comparison(text))
-    made = {
+    contents = {
         "index.html": catalogue_page.html([facts.row(sources, "hostile", text, text)]),
         "hostile.card.html": card_page.html(sources, "hostile", text, text),
     }
-    for name, content in made.items():
+    for name, content in contents.items():
         (folder / name).write_text(content, encoding="utf-8")
         with viewer.page(folder / name) as page:
             harmed = page.evaluate("window.harmed ?? null")
@@ -226,19 +234,20 @@ def hostile(viewer: Viewer, folder: pathlib.Path) -> None:
 
 
 def main(argv: Sequence[str]) -> None:
+    """Runs all checks and prints the faults."""
     del argv
     chromium = find_chromium()
     given = cli.callers_path(_CATALOGUE.value) if _CATALOGUE.value else _FEW_MODELS
     index = pathlib.Path(given, "index.html").absolute()
     if not index.exists():
-        raise cli.UserError(f"{given}: holds no index.html; build //models:catalogue first.")
-    wanted = _SCREENSHOTS.value
-    screenshots = pathlib.Path(cli.callers_path(wanted) if wanted else tempfile.mkdtemp())
+        raise cli.UserError(f"{given}: contains no index.html; build //models:catalogue first.")
+    folder = _SCREENSHOTS.value
+    screenshots = pathlib.Path(cli.callers_path(folder) if folder else tempfile.mkdtemp())
     screenshots.mkdir(parents=True, exist_ok=True)
-    # The superuser's Chromium runs without a sandbox only.
+    # As root, Chromium refuses to run with its sandbox.
     options = ["--no-sandbox"] if os.geteuid() == 0 else []
     with (
-        tempfile.TemporaryDirectory() as folder,
+        tempfile.TemporaryDirectory() as hostile_folder,
         sync_api.sync_playwright() as playwright,
         contextlib.closing(
             playwright.chromium.launch(executable_path=chromium, args=options)
@@ -249,9 +258,9 @@ def main(argv: Sequence[str]) -> None:
             (sort_and_search, index),
             (keyboard, index),
             (look, index),
-            (hostile, pathlib.Path(folder)),
+            (hostile, pathlib.Path(hostile_folder)),
         ):
-            # What a step finds before it cannot go on is told as well.
+            # A step that cannot continue is a fault, too; the others still run.
             try:
                 step(viewer, target)
             except sync_api.Error as error:
@@ -259,8 +268,8 @@ def main(argv: Sequence[str]) -> None:
     for fault in viewer.faults:
         print(fault)
     if viewer.faults:
-        raise cli.UserError(f"{len(viewer.faults)} faults of pages are listed above.")
-    print(f"All is well; the pictures are in {screenshots}.")
+        raise cli.UserError(f"the pages have {len(viewer.faults)} faults, listed above.")
+    print(f"No faults; the screenshots are in {screenshots}.")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-// What a page has to have for who does not see it, or sees little. Returns a sentence for each fault.
+// Checks a page's accessibility. Returns a sentence for each fault.
 () => {
   const faults = [];
   const shown = (element) => element.getClientRects().length > 0 && getComputedStyle(element).visibility === "visible";
-  const say = (element) => `<${element.tagName.toLowerCase()}> ${(element.textContent || "").trim().replace(/\s+/g, " ").slice(0, 40)}`;
+  const describe = (element) => `<${element.tagName.toLowerCase()}> ${(element.textContent || "").trim().replace(/\s+/g, " ").slice(0, 40)}`;
 
   const named = (element) => {
     const by = (element.getAttribute("aria-labelledby") || "").split(/\s+/).filter(Boolean);
@@ -12,18 +12,18 @@
       .some((text) => text.trim());
   };
   for (const element of document.querySelectorAll("a, button, input, select, summary, [role=region], [role=img], [tabindex='0'], nav, form")) {
-    if (shown(element) && !named(element)) faults.push(`${say(element)} has no name`);
+    if (shown(element) && !named(element)) faults.push(`${describe(element)} has no name`);
   }
   for (const svg of document.querySelectorAll("svg")) {
-    if (svg.getAttribute("role") !== "img" && svg.getAttribute("aria-hidden") !== "true") faults.push(`${say(svg)} is neither named nor hidden`);
+    if (svg.getAttribute("role") !== "img" && svg.getAttribute("aria-hidden") !== "true") faults.push(`${describe(svg)} is neither named nor hidden`);
   }
   for (const table of document.querySelectorAll("table")) {
-    if (!table.querySelector("thead th[scope=col]") || !table.querySelector("tbody th[scope=row]")) faults.push(`${say(table)} has no headings`);
+    if (!table.querySelector("thead th[scope=col]") || !table.querySelector("tbody th[scope=row]")) faults.push(`${describe(table)} has no headings`);
   }
   const levels = [...document.querySelectorAll("h1, h2, h3, h4")].map((heading) => Number(heading.tagName[1]));
-  if (levels.filter((level) => level === 1).length !== 1) faults.push("there is not one h1");
+  if (levels.filter((level) => level === 1).length !== 1) faults.push("there is not exactly one h1");
   levels.forEach((level, place) => { if (place && level > levels[place - 1] + 1) faults.push(`a heading of level ${level} follows one of ${levels[place - 1]}`); });
-  if (!document.documentElement.lang) faults.push("the language is not said");
+  if (!document.documentElement.lang) faults.push("the page has no language");
   for (const landmark of ["main", "header"]) if (!document.querySelector(landmark)) faults.push(`there is no ${landmark}`);
 
   const parse = (text) => {
@@ -40,8 +40,8 @@
     const [r, g, b] = rgb.map((value) => value / 255).map((value) => (value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4));
     return 0.2126 * r + 0.7152 * g + 0.0722 * b;
   };
-  const contrast = (one, other) => {
-    const [light, dark] = [luminance(one), luminance(other)].sort((a, b) => b - a);
+  const contrast = (first, second) => {
+    const [light, dark] = [luminance(first), luminance(second)].sort((a, b) => b - a);
     return (light + 0.05) / (dark + 0.05);
   };
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
@@ -59,8 +59,8 @@
     const over = mix(parse(svg ? style.fill : style.color), under);
     const size = parseFloat(style.fontSize);
     const needed = size >= 24 || (size >= 18.66 && Number(style.fontWeight) >= 700) ? 3 : 4.5;
-    const found = contrast(over, under);
-    if (found < needed) faults.push(`${say(element)} has a contrast of ${found.toFixed(2)}, and needs ${needed}`);
+    const actual = contrast(over, under);
+    if (actual < needed) faults.push(`${describe(element)} has a contrast of ${actual.toFixed(2)}, and needs ${needed}`);
   }
   if (document.documentElement.scrollWidth > innerWidth) faults.push(`the page is ${document.documentElement.scrollWidth} wide in a window of ${innerWidth}`);
   return faults;

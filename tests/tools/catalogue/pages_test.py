@@ -7,7 +7,7 @@ from tools.lib.cli import cli
 
 
 class PagesTest(absltest.TestCase):
-    def test_what_of_a_catalogue_is_served(self):
+    def test_serves_pages_and_statements(self):
         folder = pathlib.Path(self.create_tempdir().full_path)
         for name in ("index.html", "x.card.html", "x.mlbom.json", "notes.txt"):
             (folder / name).write_text(name, encoding="utf-8")
@@ -16,7 +16,7 @@ class PagesTest(absltest.TestCase):
         )
         (folder / "index.html").unlink()
         for path in (folder, folder / "none"):
-            with self.assertRaisesRegex(cli.UserError, f"{path}: holds no catalogue"):
+            with self.assertRaisesRegex(cli.UserError, f"{path}: contains no catalogue"):
                 pages.read(str(path))
 
 

@@ -82,8 +82,8 @@ class ArchiveTest(parameterized.TestCase):
             archive.unpack(self.path, self.inside, _LIMITS)
         self.assertCountEqual(os.listdir(self.folder), ["archive", "inside"])
 
-    def _assert_extracted(self, found):
-        self.assertEqual(found, {"fp32/ckpt": os.path.join(self.inside, "fp32/ckpt")})
+    def _assert_extracted(self, prefixes):
+        self.assertEqual(prefixes, {"fp32/ckpt": os.path.join(self.inside, "fp32/ckpt")})
         names = sorted(os.listdir(os.path.join(self.inside, "fp32")))
         self.assertEqual(names, ["ckpt.data-00000-of-00001", "ckpt.index"])
         for name in names:
@@ -110,16 +110,16 @@ class ArchiveTest(parameterized.TestCase):
         archive.main(["archive.py", self.path, self.inside])
         self.assertEqual(self._unpacked(), _FILES)
         self._write(b"damaged")
-        with self.assertRaisesRegex(SystemExit, f"{self.path}: is no whole archive"):
+        with self.assertRaisesRegex(SystemExit, f"{self.path}: is not a complete archive"):
             archive.main(["archive.py", self.path, self.inside])
 
     def _unpacked(self):
-        found = {}
+        contents = {}
         for folder, _, names in os.walk(self.inside):
             for path in (os.path.join(folder, name) for name in names):
                 with open(path, "rb") as stream:
-                    found[os.path.relpath(path, self.inside)] = stream.read()
-        return found
+                    contents[os.path.relpath(path, self.inside)] = stream.read()
+        return contents
 
     @parameterized.parameters("./", "", "a/b/")
     def test_finds_the_checkpoint_in_any_folder(self, top):
@@ -132,23 +132,25 @@ class ArchiveTest(parameterized.TestCase):
             self._extract(_tar(_file("x/" * 150 + "y", b"1"), tar_format=tar_format))
         )
 
-    def test_a_prefix_is_no_pattern_and_no_part_of_a_name(self):
+    def test_a_prefix_is_not_a_pattern_or_a_part_of_a_name(self):
         for prefix in ("fp32/ckp.", "p32/ckpt", "fp32/ckp"):
             with self.subTest(prefix):
-                self._assert_no_checkpoint(rf"holds no {prefix}\.index", _tar(), prefixes=[prefix])
+                self._assert_no_checkpoint(
+                    rf"contains no {prefix}\.index", _tar(), prefixes=[prefix]
+                )
 
     def test_refuses_a_checkpoint_without_data(self):
         files = {"fp32/ckpt.index": b"index"}
-        self._assert_no_checkpoint(r"holds no fp32/ckpt\.data-\*", _tar(files=files))
+        self._assert_no_checkpoint(r"contains no fp32/ckpt\.data-\*", _tar(files=files))
 
     def test_refuses_a_checkpoint_in_two_folders(self):
         self._assert_no_checkpoint(
-            r"holds fp32/ckpt\.index twice, as other/fp32/ckpt\.index and as model/fp32",
+            r"contains fp32/ckpt\.index twice, as other/fp32/ckpt\.index and as model/fp32",
             _tar(_file("other/fp32/ckpt.index", b"1")),
         )
 
-    def test_refuses_two_members_of_one_name(self):
-        self._assert_refused("holds 'a/b' twice", _tar(_file("a/b"), _file("a/./b")))
+    def test_refuses_two_members_with_the_same_name(self):
+        self._assert_refused("contains 'a/b' twice", _tar(_file("a/b"), _file("a/./b")))
 
     @parameterized.parameters("../evil", "/evil", "a/../../evil", "a/..", "a\\..\\evil", "a\nb")
     def test_refuses_a_path_that_leads_out(self, name):
@@ -163,9 +165,9 @@ class ArchiveTest(parameterized.TestCase):
         (tarfile.FIFOTYPE, "special file"),
         (tarfile.GNUTYPE_SPARSE, "special file"),
     )
-    def test_refuses_what_is_no_regular_file(self, kind, said):
+    def test_refuses_irregular_files(self, kind, name):
         self._assert_refused(
-            f"holds 'model/x', which is a {said}",
+            f"contains 'model/x', which is a {name}",
             _tar(_special("model/x", kind, "/etc/passwd")),
         )
 
@@ -176,12 +178,12 @@ class ArchiveTest(parameterized.TestCase):
             _special("a/b/c", tarfile.SYMTYPE, ".."),
             _file("a/b/c/../evil", b"evil"),
         ]
-        self._assert_refused("holds 'a/b', which is a link", _tar(*chain))
+        self._assert_refused("contains 'a/b', which is a link", _tar(*chain))
 
     def test_refuses_a_link_in_a_zip(self):
         info = zipfile.ZipInfo("model/x")
         info.external_attr = (stat.S_IFLNK | 0o777) << 16
-        self._assert_refused("holds 'model/x', which is a link", _zip((info, "/etc/passwd")))
+        self._assert_refused("contains 'model/x', which is a link", _zip((info, "/etc/passwd")))
 
     def test_refuses_a_bomb(self):
         bomb = b"\0" * 2_000_000
@@ -196,9 +198,9 @@ class ArchiveTest(parameterized.TestCase):
     def test_refuses_a_bomb_in_a_header(self):
         info, _ = _file("model/x")
         info.pax_headers = {"comment": "x" * 3_000_000}
-        self._assert_refused("a header of a size that no archive needs", _tar((info, b"")))
+        self._assert_refused("a header of an impossible size", _tar((info, b"")))
 
-    def test_refuses_a_bomb_behind_the_end(self):
+    def test_refuses_a_bomb_after_the_end(self):
         self._assert_refused(
             "unpacks to more than", gzip.compress(_tar(files={}) + b"\0" * 5_000_000)
         )
@@ -215,25 +217,25 @@ class ArchiveTest(parameterized.TestCase):
         header[124:136] = b"\xff" * 4 + size.to_bytes(8, "big", signed=True)
         header[148:156] = b" " * 8
         header[148:156] = b"%06o\0 " % sum(header)
-        self._assert_refused("is no whole archive", bytes(header) + _tar())
+        self._assert_refused("is not a complete archive", bytes(header) + _tar())
 
-    def test_refuses_data_behind_the_end(self):
-        self._assert_refused("has data behind the archive's end", _tar() + _tar())
+    def test_refuses_data_after_the_end(self):
+        self._assert_refused("has data after the archive's end", _tar() + _tar())
 
     @parameterized.parameters(*_COMPRESSIONS)
     def test_refuses_every_truncation_of_a_tar(self, ending):
-        whole = _COMPRESSIONS[ending](_tar())
-        # The end of a plain tar is filled up with zeros that say nothing.
-        length = len(_tar().rstrip(b"\0")) if ending == ".tar" else len(whole)
+        content = _COMPRESSIONS[ending](_tar())
+        # A plain tar ends with padding, which may be cut off.
+        length = len(_tar().rstrip(b"\0")) if ending == ".tar" else len(content)
         for end in [*range(0, length, 101), length - 1]:
             with self.subTest(end):
-                self._assert_refused("", whole[:end])
+                self._assert_refused("", content[:end])
 
     def test_refuses_a_truncated_zip(self):
-        whole = _zip()
-        for end in (10, len(whole) // 2, len(whole) - 1):
+        content = _zip()
+        for end in (10, len(content) // 2, len(content) - 1):
             with self.subTest(end):
-                self._assert_refused("is no whole archive", whole[:end])
+                self._assert_refused("is not a complete archive", content[:end])
 
     def test_refuses_damaged_bytes(self):
         for content in (gzip.compress(_tar()), _zip()):
@@ -242,8 +244,8 @@ class ArchiveTest(parameterized.TestCase):
             self._assert_refused("", bytes(damaged))
 
     @parameterized.parameters(b"", b"<html>Not here</html>", b"\x1f\x8b<html>", b"PK<html>")
-    def test_refuses_what_is_no_archive(self, content):
-        self._assert_refused("is no whole archive", content)
+    def test_refuses_files_that_are_not_archives(self, content):
+        self._assert_refused("is not a complete archive", content)
 
 
 if __name__ == "__main__":

@@ -39,7 +39,7 @@ class AuthenticateTest(absltest.TestCase):
                 crc = struct.pack("<BI", 6 << 3 | 5, authenticate.masked_crc32c(value.tobytes()))
                 self.assertIn(crc, index)
 
-    def test_counts_what_is_genuine(self):
+    def test_counts_genuine_tensors(self):
         size = sum(value.nbytes for value in self.genuine.values())
         self.assertEqual(self._check(self.genuine), authenticate.Checked(4, size, 0))
 

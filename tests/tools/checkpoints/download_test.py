@@ -24,11 +24,11 @@ class DownloadTest(absltest.TestCase):
     def setUp(self):
         self.folder = self.create_tempdir().full_path
         self.path = os.path.join(self.folder, "file")
-        self.said = io.StringIO()
+        self.stderr = io.StringIO()
 
     def _download(self, answer, **arguments):
         arguments.setdefault("patience", 20)
-        with local_server.serve(answer) as url, contextlib.redirect_stderr(self.said):
+        with local_server.serve(answer) as url, contextlib.redirect_stderr(self.stderr):
             download.download(url + "/file", self.path, **arguments)
 
     def _assert_fails(self, message, answer, **arguments):
@@ -41,28 +41,31 @@ class DownloadTest(absltest.TestCase):
             return stream.read()
 
     def test_writes_the_file_and_shows_a_bar_on_a_terminal(self):
-        self.said = _Terminal()
-        self._download(local_server.whole(_CONTENT), size=len(_CONTENT))
+        self.stderr = _Terminal()
+        self._download(local_server.complete(_CONTENT), size=len(_CONTENT))
         self.assertEqual(self._content(), _CONTENT)
-        self.assertIn("100%", self.said.getvalue())
-        self.assertIn("256k", self.said.getvalue())
+        self.assertIn("100%", self.stderr.getvalue())
+        self.assertIn("256k", self.stderr.getvalue())
 
-    def test_writes_a_line_now_and_then_into_a_log(self):
-        self._download(local_server.whole(_CONTENT))
-        self.assertEqual(self.said.getvalue(), "0.3 of 0.3 MB\n")
-        self.said = io.StringIO()
+    def test_writes_lines_into_a_log(self):
+        self._download(local_server.complete(_CONTENT))
+        self.assertEqual(self.stderr.getvalue(), "0.3 of 0.3 MB\n")
+        self.stderr = io.StringIO()
         with mock.patch.object(progress, "_LOG_INTERVAL", 0):
             self._download(local_server.unannounced(_CONTENT))
-        lines = self.said.getvalue().splitlines()
+        lines = self.stderr.getvalue().splitlines()
         self.assertGreater(len(lines), 2)
         self.assertEqual(lines[-1], "0.3 MB")
 
     def test_follows_a_redirect(self):
-        answers = {"/file": local_server.redirect("/other"), "/other": local_server.whole(_CONTENT)}
+        answers = {
+            "/file": local_server.redirect("/other"),
+            "/other": local_server.complete(_CONTENT),
+        }
         self._download(local_server.by_path(answers))
         self.assertEqual(self._content(), _CONTENT)
 
-    def test_gives_a_circle_of_redirects_up(self):
+    def test_gives_up_on_a_redirect_loop(self):
         self._assert_fails(r"/file: the server answered 302 .*", local_server.redirect("/file"))
 
     def test_follows_no_redirect_to_a_file_of_this_machine(self):
@@ -76,20 +79,24 @@ class DownloadTest(absltest.TestCase):
 
     def test_refuses_a_truncated_answer(self):
         answer = local_server.truncated(_CONTENT, 1000)
-        self._assert_fails(r"/file: the download is truncated: 1000 of 256000 bytes came", answer)
+        self._assert_fails(
+            r"/file: the download is truncated: received 1000 of 256000 bytes", answer
+        )
 
     def test_refuses_an_answer_of_unannounced_length_that_is_shorter_than_known(self):
         answer = local_server.unannounced(_CONTENT[:1000])
-        self._assert_fails(r"is truncated: 1000 of 256000 bytes came", answer, size=len(_CONTENT))
+        self._assert_fails(
+            r"is truncated: received 1000 of 256000 bytes", answer, size=len(_CONTENT)
+        )
 
     def test_refuses_an_answer_of_unannounced_length_that_is_longer_than_known(self):
         answer = local_server.unannounced(_CONTENT)
-        self._assert_fails(r"more than 1000 bytes came", answer, size=1000)
+        self._assert_fails(r"received more than 1000 bytes", answer, size=1000)
 
     def test_refuses_another_size_before_downloading_it(self):
         answer = local_server.truncated(_CONTENT, 0)
         self._assert_fails(
-            r"the server offers 256000 bytes, but the table says 1000: it is another file",
+            r"the server offers 256000 bytes, but the table says 1000; this is another file",
             answer,
             size=1000,
         )
@@ -103,18 +110,18 @@ class DownloadTest(absltest.TestCase):
     def test_refuses_an_answer_without_a_file(self):
         self._assert_fails(r"the server answered 206 without a file", _partial_content)
 
-    def test_gives_a_silent_server_up(self):
+    def test_gives_up_on_a_silent_server(self):
         over = threading.Event()
         self.addCleanup(over.set)
         start = time.monotonic()
         self._assert_fails(
-            r"/file: the server is too slow, nothing useful came for 0\.3 seconds; .*--timeout",
+            r"/file: the server is too slow, it sent almost nothing for 0\.3 seconds; .*--timeout",
             local_server.silent(over.wait),
             patience=0.3,
         )
         self.assertLess(time.monotonic() - start, 10)
 
-    def test_gives_a_server_up_that_falls_silent(self):
+    def test_gives_up_on_a_server_that_falls_silent(self):
         over = threading.Event()
         self.addCleanup(over.set)
         self._assert_fails(
@@ -123,7 +130,7 @@ class DownloadTest(absltest.TestCase):
             patience=0.3,
         )
 
-    def test_gives_a_trickling_server_up(self):
+    def test_gives_up_on_a_trickling_server(self):
         over = threading.Event()
         self.addCleanup(over.set)
         self._assert_fails(

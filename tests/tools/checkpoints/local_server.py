@@ -15,7 +15,7 @@ def serve(answer: Answer) -> Iterator[str]:
 
     class _Handler(Handler):
         def do_GET(self) -> None:
-            # A client that gave up is what some tests are about.
+            # In some tests, the client gives up.
             with contextlib.suppress(ConnectionError):
                 answer(self)
 
@@ -35,8 +35,8 @@ def serve(answer: Answer) -> Iterator[str]:
         thread.join()
 
 
-def whole(content: bytes) -> Answer:
-    """The right answer."""
+def complete(content: bytes) -> Answer:
+    """Announces and sends all of the content."""
     return truncated(content, len(content))
 
 
@@ -53,7 +53,7 @@ def truncated(content: bytes, length: int) -> Answer:
 
 
 def unannounced(content: bytes) -> Answer:
-    """Sends the content without saying how long it is."""
+    """Sends the content without announcing its length."""
 
     def answer(handler: Handler) -> None:
         handler.send_response(200)
@@ -108,7 +108,7 @@ def silent(wait: Callable[[], object]) -> Answer:
 
 
 def redirect(location: str) -> Answer:
-    """Says that the file is somewhere else."""
+    """Redirects to another location."""
 
     def answer(handler: Handler) -> None:
         handler.send_response(302)
@@ -119,5 +119,5 @@ def redirect(location: str) -> Answer:
 
 
 def by_path(answers: Mapping[str, Answer]) -> Answer:
-    """Answers each path in its own way, all others with 404."""
+    """Answers each path with its own answer, all others with 404."""
     return lambda handler: answers.get(handler.path, error(404))(handler)

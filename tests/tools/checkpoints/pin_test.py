@@ -18,7 +18,7 @@ from tests.tools.checkpoints import local_server, tiny_checkpoint
 from tools.checkpoints import archive, pin, table
 from tools.lib.cli import cli
 
-_PIN = flags.DEFINE_string("pin", None, "The tool, as Bazel starts it.")
+_PIN = flags.DEFINE_string("pin", None, "The tool, started as by Bazel.")
 _TABLE = "third_party/checkpoints/released.lock.json"
 _NAME = "tiny_2020_05_19"
 _FP32 = "fp32/model.ckpt"
@@ -27,7 +27,7 @@ _FILES = (".index", ".data-00000-of-00001")
 
 
 def _archive(folder, checkpoints, more=()):
-    """Packs checkpoints, values by prefix, as a .tar.gz in one folder of the archive's name."""
+    """Packs checkpoints, values by prefix, into a folder `_NAME` of a .tar.gz."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w:gz") as stream:
         for prefix, values in checkpoints.items():
@@ -102,21 +102,21 @@ class PinTest(absltest.TestCase):
         self.file["url"] = f"{self.enter_context(local_server.serve(answer))}/{_NAME}.tar.gz"
 
     def _make_plain_file(self, content):
-        """Makes the row that of one file, which has an md5 and no signature."""
-        self._serve(local_server.whole(content))
+        """Turns the row into one of a single file with an md5 and without a signature."""
+        self._serve(local_server.complete(content))
         del self.row["signatures"]
         md5 = hashlib.md5(content).hexdigest()
         self.file |= {"path": "graph.pb", "url": self.file["url"] + "/graph.pb", "md5": md5}
 
     def _make_folder(self, answers=None):
-        """Makes the row that of a folder of a checkpoint, with a signature and without digests."""
+        """Turns the row into one of a checkpoint's folder, with a signature and without digests."""
         local = tiny_checkpoint.write(self.create_tempdir().full_path, self.fp32)
         answers = answers or {}
         self.contents = {}
         for suffix in _FILES:
             with open(local + suffix, "rb") as stream:
                 self.contents["variables" + suffix] = stream.read()
-        paths = {f"/x/{name}": local_server.whole(c) for name, c in self.contents.items()}
+        paths = {f"/x/{name}": local_server.complete(c) for name, c in self.contents.items()}
         paths |= {f"/x/{name}": answer for name, answer in answers.items()}
         server = self.enter_context(local_server.serve(local_server.by_path(paths)))
         self.row |= {
@@ -128,8 +128,8 @@ class PinTest(absltest.TestCase):
         }
 
     def _assert_archive_fails(self, message, content):
-        """Tries an archive both downloaded and given; the message names where it came from."""
-        self._serve(local_server.whole(content))
+        """Tries an archive, downloaded and given; the message must name its source."""
+        self._serve(local_server.complete(content))
         self._assert_fails(f"{self.file['url']}: {message}")
         path = self.create_tempfile(content=content, mode="wb").full_path
         with flagsaver.flagsaver(archive=path):
@@ -138,18 +138,16 @@ class PinTest(absltest.TestCase):
     def _other_archive(self, checkpoints, more=()):
         return _archive(self.create_tempdir().full_path, checkpoints, more)
 
-    def test_pins_what_is_genuine(self):
-        self._serve(local_server.whole(self.archive))
+    def test_pins_a_genuine_archive(self):
+        self._serve(local_server.complete(self.archive))
         before = self._write_table()
         printed = self._pin()
         size = len(self.archive)
         rows = json.loads(before)
         rows[_NAME]["files"][0] |= {"sha256": self.sha256, "size": size}
         self.assertEqual(self._table(), table.formatted(rows))
-        self.assertRegex(printed, rf"{_FP32}: 4 tensors \(.*fp32\.tsv, all equal; further .*: 1\n")
-        self.assertRegex(
-            printed, rf"{_UINT8}: 4 tensors \(.*uint8\.tsv, all equal; further .*: 0\n"
-        )
+        self.assertRegex(printed, rf"{_FP32}: 4 tensors .* match fp32\.tsv; variables .*: 1\n")
+        self.assertRegex(printed, rf"{_UINT8}: 4 tensors .* match uint8\.tsv; variables .*: 0\n")
         self.assertIn(f"{size} bytes, sha256 {self.sha256}", printed)
         self.assertEqual(printed.count("no cryptographic proof"), 1)
         self.assertIn("Please compare the sha256", printed)
@@ -165,31 +163,31 @@ class PinTest(absltest.TestCase):
         self.assertNotEqual(self._table(), before)
         self.assertIn(f"--distdir={os.path.dirname(path)}", printed)
 
-    def test_verifies_a_pin_that_is_there(self):
-        self._serve(local_server.whole(self.archive))
+    def test_verifies_an_existing_pin(self):
+        self._serve(local_server.complete(self.archive))
         self.file |= {"sha256": self.sha256, "size": len(self.archive)}
         before = self._write_table()
         printed = self._pin()
-        self.assertIn("was pinned to the same already", printed)
+        self.assertIn("was already pinned to the same files", printed)
         self.assertNotIn("Please compare", printed)
         self.assertEqual(self._table(), before)
 
     def test_lists_the_known_names(self):
-        self._assert_fails(f"no row named 'x'; it knows: other, {_NAME}", name="x")
+        self._assert_fails(f"no row named 'x'; its rows are: other, {_NAME}", name="x")
 
     def test_refuses_an_archive_that_nothing_authenticates(self):
         self._assert_fails(
-            "other has neither a signature nor a digest of other.zip, so nothing", name="other"
+            "other has neither a signature nor a digest of other.zip, so the", name="other"
         )
 
     def test_a_digest_is_enough_without_a_signature(self):
-        self._serve(local_server.whole(self.archive))
+        self._serve(local_server.complete(self.archive))
         del self.row["signatures"]
         self.file["md5"] = hashlib.md5(self.archive).hexdigest()
         self._write_table()
         printed = self._pin()
         self.assertIn(f"{_NAME}: no tensor has a signature", printed)
-        self.assertIn(f"sha256 {self.sha256}; the table stated its md5", printed)
+        self.assertIn(f"sha256 {self.sha256}; matches the table's md5", printed)
         self.assertIn(self.sha256, self._table())
 
     def test_pins_a_plain_file(self):
@@ -213,7 +211,7 @@ class PinTest(absltest.TestCase):
             self.assertEqual(file["sha256"], hashlib.sha256(content).hexdigest())
             self.assertEqual(file["size"], len(content))
         # Again: every file is fetched and checked, and the table stays as it is.
-        self.assertIn("was pinned to the same already", self._pin())
+        self.assertIn("was already pinned to the same files", self._pin())
 
     def test_pins_a_given_folder(self):
         self._make_folder()
@@ -227,7 +225,7 @@ class PinTest(absltest.TestCase):
             missing = f"{given.full_path}/variables.index: cannot be read: No such file"
             self._assert_fails(missing)
         with flagsaver.flagsaver(archive=__file__):
-            self._assert_fails(f"{__file__}: is no folder, but {_NAME} has 2 files")
+            self._assert_fails(f"{__file__}: is not a folder, but {_NAME} has 2 files")
 
     def test_names_the_wrong_file_of_a_folder(self):
         for suffix, answer, message in (
@@ -239,7 +237,7 @@ class PinTest(absltest.TestCase):
                 self._assert_fails(f"/x/variables{suffix}: {message}")
 
     def test_names_the_wrong_checkpoint_of_a_folder(self):
-        self._make_folder({"variables" + _FILES[1]: local_server.whole(b"short")})
+        self._make_folder({"variables" + _FILES[1]: local_server.complete(b"short")})
         self._assert_fails(f"{_NAME}: variables/variables.data-00000-of-00001: is truncated")
         self.row["signatures"] = {"variables/variables": "uint8.tsv"}
         self._make_folder()
@@ -255,7 +253,7 @@ class PinTest(absltest.TestCase):
     def test_refuses_another_size(self):
         self.file["size"] = 7
         size = len(self.archive)
-        self._serve(local_server.whole(self.archive))
+        self._serve(local_server.complete(self.archive))
         self._assert_fails(f"the server offers {size} bytes, but the table says 7")
         with flagsaver.flagsaver(archive=self.create_tempfile(content=b"12345").full_path):
             self._assert_fails("has 5 bytes, but the table says 7: it is truncated")
@@ -275,8 +273,8 @@ class PinTest(absltest.TestCase):
         for answer, message in (
             (local_server.error(404), "the server answered 404"),
             (local_server.truncated(self.archive, half), "the download is truncated"),
-            (local_server.unannounced(self.archive[:half]), "is no whole archive"),
-            (local_server.whole(b"<html>Sign in</html>"), "is no whole archive"),
+            (local_server.unannounced(self.archive[:half]), "is not a complete archive"),
+            (local_server.complete(b"<html>Sign in</html>"), "is not a complete archive"),
             (local_server.silent(over.wait), "the server is too slow"),
             (local_server.trickling(self.archive, over.wait), "the server is too slow"),
         ):
@@ -308,7 +306,7 @@ class PinTest(absltest.TestCase):
 
     def test_refuses_a_missing_member(self):
         content = self._other_archive({_FP32: self.fp32})
-        self._assert_archive_fails(f"holds no {_UINT8}.index", content)
+        self._assert_archive_fails(f"contains no {_UINT8}.index", content)
 
     def test_refuses_unsafe_archives_and_writes_nothing_elsewhere(self):
         outside = self.create_tempdir().full_path
@@ -323,7 +321,7 @@ class PinTest(absltest.TestCase):
         ):
             with self.subTest(message):
                 content = self._other_archive(self.checkpoints, [info])
-                self._assert_archive_fails(f"holds .*{message}", content)
+                self._assert_archive_fails(f"contains .*{message}", content)
         self.assertEmpty(os.listdir(outside))
 
     def test_refuses_an_archive_that_is_too_large_or_has_too_many_members(self):
@@ -339,7 +337,7 @@ class PinTest(absltest.TestCase):
             self._assert_fails("/nowhere/x.tar.gz: cannot be read: No such file")
 
     def test_needs_one_name(self):
-        with self.assertRaisesRegex(cli.UserError, "what to pin is not known"):
+        with self.assertRaisesRegex(cli.UserError, "no name is given"):
             pin.main(["pin"])
 
     def test_needs_a_workspace(self):
@@ -353,11 +351,11 @@ class PinTest(absltest.TestCase):
                 [_PIN.value, *arguments], capture_output=True, text=True, check=False
             )
 
-        self._serve(local_server.whole(self.archive))
+        self._serve(local_server.complete(self.archive))
         before = self._write_table()
         failed = run("x")
         self.assertEqual(failed.returncode, 1)
-        self.assertRegex(failed.stderr, rf"^ERROR: .*it knows: other, {_NAME}\.\n$")
+        self.assertRegex(failed.stderr, rf"^ERROR: .*its rows are: other, {_NAME}\.\n$")
         self.assertEqual(self._table(), before)
         pinned = run(_NAME)
         self.assertEqual(pinned.returncode, 0, pinned.stderr)

@@ -1,8 +1,8 @@
-"""Tests the rule that fetches published archives, with builds of what a local server publishes.
+"""Tests the rule that fetches published archives, with builds that fetch from a local server.
 
     bazel run //tests/tools/checkpoints:released_build
 
-It starts a Bazel of its own, so it cannot be a test in a sandbox.
+It starts a Bazel of its own, so it cannot run in a test's sandbox.
 """
 
 import hashlib
@@ -98,7 +98,7 @@ shown = rule(
 
 
 def _archive(*more):
-    """Packs the archive's files, and (member, content) after them."""
+    """Packs the archive's files, and further members after them."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w:gz") as stream:
         for name, content in _FILES.items():
@@ -153,7 +153,7 @@ class ReleasedBuildTest(absltest.TestCase):
         )
 
     def _build(self, target, sha256, answer=None, *arguments):
-        with local_server.serve(answer or local_server.whole(_archive())) as server:
+        with local_server.serve(answer or local_server.complete(_archive())) as server:
             return self._build_from(server, target, sha256, *arguments)
 
     def _build_from(self, place, target, sha256, *arguments):
@@ -176,8 +176,8 @@ class ReleasedBuildTest(absltest.TestCase):
 
     def test_a_pinned_archive_gives_a_checkpoint(self):
         sha256 = _sha256(_archive())
-        built = self._build(":fp32.json", sha256)
-        self.assertEqual(built.returncode, 0, built.stderr)
+        result = self._build(":fp32.json", sha256)
+        self.assertEqual(result.returncode, 0, result.stderr)
         with open(os.path.join(self.workspace, "bazel-bin/fp32.json.out"), "rb") as stream:
             shown = json.load(stream)
         prefix = f"external/released_{_NAME}/archive/{_NAME}/fp32/model.ckpt-400000"
@@ -189,55 +189,55 @@ class ReleasedBuildTest(absltest.TestCase):
         with open(os.path.join(root, prefix + ".data-00000-of-00001"), "rb") as stream:
             self.assertEqual(stream.read(), b"data")
 
-    def test_a_member_that_is_not_there_is_named(self):
-        built = self._build(":uint8.json", _sha256(_archive()))
-        self.assertNotEqual(built.returncode, 0)
-        self.assertIn('member = "uint8/model.ckpt-400000" is not in ' + _NAME, built.stderr)
+    def test_a_missing_member_is_named(self):
+        result = self._build(":uint8.json", _sha256(_archive()))
+        self.assertNotEqual(result.returncode, 0)
+        self.assertIn('member = "uint8/model.ckpt-400000" is not in ' + _NAME, result.stderr)
 
     def test_another_archive_is_refused(self):
         sha256 = _sha256(b"what was pinned")
-        # Without a digest, Bazel fetches by https or from a file, and a file needs no certificate.
+        # Without a digest, Bazel fetches only over https or from a file; a file needs no TLS.
         folder = self.create_tempdir()
         folder.create_file(f"{_NAME}.tar.gz", _archive(), mode="wb")
-        built = self._build_from(f"file://{folder.full_path}", ":fp32.json", sha256)
-        self.assertNotEqual(built.returncode, 0)
+        result = self._build_from(f"file://{folder.full_path}", ":fp32.json", sha256)
+        self.assertNotEqual(result.returncode, 0)
         self.assertIn(
             f"{_NAME}.tar.gz is there, but its sha256 is not {sha256} as the pin table says",
-            built.stderr,
+            result.stderr,
         )
-        self.assertNotIn("cannot be downloaded", built.stderr)
+        self.assertNotIn("cannot be downloaded", result.stderr)
 
     def test_another_archive_without_tls_is_refused_with_bazels_reason(self):
         sha256 = _sha256(b"what was pinned")
-        built = self._build(":fp32.json", sha256)
-        self.assertNotEqual(built.returncode, 0)
-        self.assertIn("cannot be downloaded, as the WARNING above says", built.stderr)
-        self.assertRegex(built.stderr, f"WARNING: .* but wanted {sha256}")
+        result = self._build(":fp32.json", sha256)
+        self.assertNotEqual(result.returncode, 0)
+        self.assertIn("cannot be downloaded, as the WARNING above says", result.stderr)
+        self.assertRegex(result.stderr, f"WARNING: .* but wanted {sha256}")
 
-    def test_an_archive_that_is_not_there_is_said_to_be(self):
+    def test_a_missing_archive_is_named(self):
         sha256 = _sha256(_archive())
-        built = self._build(":fp32.json", sha256, local_server.error(404))
-        self.assertNotEqual(built.returncode, 0)
-        self.assertRegex(built.stderr, f"{_NAME}.tar.gz cannot be downloaded, as the WARNING")
-        self.assertIn("WARNING: Download from", built.stderr)
-        self.assertNotIn("is there, but", built.stderr)
+        result = self._build(":fp32.json", sha256, local_server.error(404))
+        self.assertNotEqual(result.returncode, 0)
+        self.assertRegex(result.stderr, f"{_NAME}.tar.gz cannot be downloaded, as the WARNING")
+        self.assertIn("WARNING: Download from", result.stderr)
+        self.assertNotIn("is there, but", result.stderr)
 
     def test_a_distdir_serves_without_a_network(self):
         archive = _archive()
         distdir = self.create_tempdir()
         distdir.create_file(f"{_NAME}.tar.gz", archive, mode="wb")
         sha256 = _sha256(archive)
-        built = self._build(
+        result = self._build(
             ":fp32.json", sha256, local_server.error(404), f"--distdir={distdir.full_path}"
         )
-        self.assertEqual(built.returncode, 0, built.stderr)
+        self.assertEqual(result.returncode, 0, result.stderr)
 
     def test_a_repository_cache_serves_without_a_network(self):
         cache = f"--repository_cache={self.create_tempdir().full_path}"
         sha256 = _sha256(_archive())
-        for answer in (local_server.whole(_archive()), local_server.error(404)):
-            built = self._build(":fp32.json", sha256, answer, cache)
-            self.assertEqual(built.returncode, 0, built.stderr)
+        for answer in (local_server.complete(_archive()), local_server.error(404)):
+            result = self._build(":fp32.json", sha256, answer, cache)
+            self.assertEqual(result.returncode, 0, result.stderr)
 
     def test_an_archive_writes_nothing_outside_its_repository(self):
         root = self._run("info", "output_base").stdout.strip()
@@ -252,20 +252,22 @@ class ReleasedBuildTest(absltest.TestCase):
         ):
             with self.subTest(message):
                 archive = _archive(*members)
-                built = self._build(":fp32.json", _sha256(archive), local_server.whole(archive))
-                self.assertNotEqual(built.returncode, 0)
-                self.assertRegex(built.stderr, f"{_NAME}.tar.gz: .*holds .*, {message}")
+                result = self._build(":fp32.json", _sha256(archive), local_server.complete(archive))
+                self.assertNotEqual(result.returncode, 0)
+                self.assertRegex(result.stderr, f"{_NAME}.tar.gz: .*contains .*, {message}")
                 self.assertNotIn("evil", os.listdir(root))
 
     def test_a_folder_is_fetched_file_by_file(self):
         answers = {
-            f"/{folder}/{os.path.basename(path)}": local_server.whole(_folder_content(folder, path))
+            f"/{folder}/{os.path.basename(path)}": local_server.complete(
+                _folder_content(folder, path)
+            )
             for folder in _FOLDERS
             for path in _FOLDER_FILES
         }
         self._assert_folders(local_server.by_path(answers))
 
-    def test_distdirs_of_equal_file_names_serve_without_a_network(self):
+    def test_distdirs_with_equal_file_names_serve_without_a_network(self):
         distdirs = []
         for folder in _FOLDERS:
             distdir = self.create_tempdir()
@@ -285,8 +287,8 @@ class ReleasedBuildTest(absltest.TestCase):
         self._assert_folders(local_server.error(404), f"--distdir={distdir.full_path}")
 
     def _assert_folders(self, answer, *arguments):
-        built = self._build(":edsr_f32b5", "", answer, ":edsr_f32b5_qat", *arguments)
-        self.assertEqual(built.returncode, 0, built.stderr)
+        result = self._build(":edsr_f32b5", "", answer, ":edsr_f32b5_qat", *arguments)
+        self.assertEqual(result.returncode, 0, result.stderr)
         root = self._run("info", "output_base").stdout.strip()
         for folder in _FOLDERS:
             for path in _FOLDER_FILES:
@@ -294,17 +296,17 @@ class ReleasedBuildTest(absltest.TestCase):
                 with open(fetched, "rb") as stream:
                     self.assertEqual(stream.read(), _folder_content(folder, path))
 
-    def test_the_file_of_a_folder_that_is_not_there_is_named(self):
+    def test_a_missing_file_of_a_folder_is_named(self):
         answers = {"/edsr_f32b5/saved_model.pb": _folder_content("edsr_f32b5", "saved_model.pb")}
-        answers = {path: local_server.whole(content) for path, content in answers.items()}
-        built = self._build(":edsr_f32b5", "", local_server.by_path(answers))
-        self.assertNotEqual(built.returncode, 0)
-        self.assertIn("/edsr_f32b5/variables.index cannot be downloaded, as the", built.stderr)
+        answers = {path: local_server.complete(content) for path, content in answers.items()}
+        result = self._build(":edsr_f32b5", "", local_server.by_path(answers))
+        self.assertNotEqual(result.returncode, 0)
+        self.assertIn("/edsr_f32b5/variables.index cannot be downloaded, as the", result.stderr)
 
     def test_without_a_pin_the_build_names_the_tool(self):
-        built = self._build(":fp32.json", "")
-        self.assertNotEqual(built.returncode, 0)
-        self.assertIn(f"run `bazel run //tools/checkpoints:pin -- {_NAME}`", built.stderr)
+        result = self._build(":fp32.json", "")
+        self.assertNotEqual(result.returncode, 0)
+        self.assertIn(f"run `bazel run //tools/checkpoints:pin -- {_NAME}`", result.stderr)
 
 
 if __name__ == "__main__":

@@ -70,7 +70,9 @@ class TableTest(parameterized.TestCase):
         self.assertFalse(row.is_archive)
 
     def test_lists_the_known_names(self):
-        with self.assertRaisesRegex(cli.UserError, "no row named 'x'; it knows: archive, folder"):
+        with self.assertRaisesRegex(
+            cli.UserError, "no row named 'x'; its rows are: archive, folder"
+        ):
             table.find(self.path, "x")
 
     def test_a_pin_changes_its_row_only(self):
@@ -95,7 +97,7 @@ class TableTest(parameterized.TestCase):
         self.assertFalse(table.write_pins(self.path, "archive", pins))
         self.assertEqual(os.stat(self.path).st_ino, before.st_ino)
 
-    def test_a_row_that_was_changed_meanwhile_is_an_error(self):
+    def test_a_row_that_changed_during_the_download_is_an_error(self):
         before = self._rows()
         for name, pins in (
             ("gone", {_ARCHIVE: (_SHA256, 12)}),
@@ -104,14 +106,14 @@ class TableTest(parameterized.TestCase):
         ):
             with (
                 self.subTest(name),
-                self.assertRaisesRegex(cli.UserError, f"the row of {name} was changed meanwhile"),
+                self.assertRaisesRegex(cli.UserError, f"the row of {name} changed during"),
             ):
                 table.write_pins(self.path, name, pins)
         self.assertEqual(self._rows(), before)
 
     @parameterized.parameters(
-        ("{", "table.json:1: the pin table is no JSON"),
-        ("[]", "needs one object"),
+        ("{", "table.json:1: the pin table is not valid JSON"),
+        ("[]", "must be an object"),
         ("", "is empty"),
     )
     def test_refuses_a_broken_table(self, text, message):
@@ -125,33 +127,33 @@ class TableTest(parameterized.TestCase):
             table.find(self.path, "x")
 
     @parameterized.parameters(
-        ({"licence": None}, 'needs a text "licence"'),
-        ({"url": _ARCHIVE}, "no object of licence, files, signatures"),
-        ({"files": []}, "no list of at least one file"),
-        ({"files": {"url": _ARCHIVE}}, "no list of at least one file"),
-        ({"signatures": []}, '"signatures" is no object'),
-        ({"signatures": {"../../x": "a.tsv"}}, "'../../x' is no path inside"),
-        ({"signatures": {"/x": "a.tsv"}}, "'/x' is no path inside"),
-        ({"signatures": {"x": "../a.tsv"}}, "'../a.tsv' is no file name"),
+        ({"licence": None}, 'needs a string "licence"'),
+        ({"url": _ARCHIVE}, "not an object of licence, files, signatures"),
+        ({"files": []}, "not a list of at least one file"),
+        ({"files": {"url": _ARCHIVE}}, "not a list of at least one file"),
+        ({"signatures": []}, '"signatures" is not an object'),
+        ({"signatures": {"../../x": "a.tsv"}}, "'../../x' is not a path inside"),
+        ({"signatures": {"/x": "a.tsv"}}, "'/x' is not a path inside"),
+        ({"signatures": {"x": "../a.tsv"}}, "'../a.tsv' is not a file name"),
     )
     def test_refuses_a_malformed_row(self, change, message):
         self._assert_malformed(_TABLE["archive"] | change, message)
 
     @parameterized.parameters(
-        ({"url": None}, 'needs a text "url"'),
+        ({"url": None}, 'needs a string "url"'),
         ({"url": "http://host/"}, "that ends in a name"),
-        ({"sha": ""}, "no object of path, url, sha256, md5, size"),
-        ({"sha256": "12"}, "no sha256 of 64 lower-case hexadecimal digits"),
-        ({"sha256": "AB" * 32}, "no sha256 of 64 lower-case hexadecimal digits"),
-        ({"sha256": None}, "no sha256 of 64 lower-case hexadecimal digits"),
-        ({"md5": _SHA256}, "no md5 of 32 lower-case hexadecimal digits"),
-        ({"size": -1}, "size is no positive number"),
-        ({"size": "7"}, "size is no positive number"),
-        ({"path": "../x"}, "'../x' is no path inside a folder"),
-        ({"path": "/x"}, "'/x' is no path inside a folder"),
-        ({"path": "a/../../x"}, "'a/../../x' is no path inside a folder"),
-        ({"path": ""}, "'' is no path inside a folder"),
-        ({"path": None}, "None is no path inside a folder"),
+        ({"sha": ""}, "not an object of path, url, sha256, md5, size"),
+        ({"sha256": "12"}, "sha256 must have 64 lower-case hexadecimal digits"),
+        ({"sha256": "AB" * 32}, "sha256 must have 64 lower-case hexadecimal digits"),
+        ({"sha256": None}, "sha256 must have 64 lower-case hexadecimal digits"),
+        ({"md5": _SHA256}, "md5 must have 32 lower-case hexadecimal digits"),
+        ({"size": -1}, "size is not a positive number"),
+        ({"size": "7"}, "size is not a positive number"),
+        ({"path": "../x"}, "'../x' is not a path inside a folder"),
+        ({"path": "/x"}, "'/x' is not a path inside a folder"),
+        ({"path": "a/../../x"}, "'a/../../x' is not a path inside a folder"),
+        ({"path": ""}, "'' is not a path inside a folder"),
+        ({"path": None}, "None is not a path inside a folder"),
     )
     def test_refuses_a_malformed_file(self, change, message):
         files = [{"url": _ARCHIVE, "sha256": ""} | change]
@@ -160,13 +162,13 @@ class TableTest(parameterized.TestCase):
     @parameterized.parameters(
         ("url", {"path": "b", "url": _DATA}, "two files have the same url"),
         ("path", {"path": "a", "url": _INDEX}, "two files have the same path"),
-        ("archive", {"url": _INDEX}, 'a file without "path", stands alone'),
+        ("archive", {"url": _INDEX}, "must be the only file"),
     )
     def test_refuses_files_that_do_not_go_together(self, _, other, message):
         files = [{"path": "a", "url": _DATA, "sha256": ""}, other | {"sha256": ""}]
         self._assert_malformed({"licence": "", "files": files}, message)
 
-    def test_a_file_needs_a_place_for_its_digest(self):
+    def test_a_file_needs_a_sha256_field(self):
         self._assert_malformed({"licence": "", "files": [{"url": _DATA}]}, 'needs "sha256"')
 
 
@@ -202,8 +204,8 @@ class OwnTableTest(absltest.TestCase):
         used = [f for name in self.names for f in table.find(_OWN_TABLE, name).signatures.values()]
         self.assertCountEqual(used, [f for f in os.listdir(folder) if f.endswith(".tsv")])
 
-    def test_every_address_is_read_safely(self):
-        # Without TLS, Bazel does not say whether a file is gone or another one.
+    def test_every_address_is_https(self):
+        # Without TLS, Bazel's message does not tell a missing file from a wrong one.
         for name in self.names:
             for file in table.find(_OWN_TABLE, name).files:
                 self.assertStartsWith(file.url, "https://")

@@ -1,4 +1,4 @@
-"""Checkpoints of a few seeded tensors, and their signatures, for tests."""
+"""Small seeded checkpoints and their signatures, for tests."""
 
 import os
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from tools.steps.seed import checkpoint_writer
 
 
 def inference_variables(seed: int) -> dict[str, np.ndarray]:
-    """What a signature names: a few shapes and dtypes, a scalar among them."""
+    """Returns variables with a signature, of several shapes and dtypes."""
     random = np.random.default_rng(seed)
     return {
         "conv/weights": random.standard_normal((3, 3, 4, 8), np.float32),
@@ -21,7 +21,7 @@ def inference_variables(seed: int) -> dict[str, np.ndarray]:
 
 
 def training_variables() -> dict[str, np.ndarray]:
-    """What a published checkpoint may hold beside them."""
+    """Returns further variables that a published checkpoint may contain."""
     return {"conv/weights/Momentum": np.zeros((3, 3, 4, 8), np.float32)}
 
 
@@ -34,7 +34,7 @@ def write(folder: str, values: Mapping[str, np.ndarray]) -> str:
 
 
 def signature(values: Mapping[str, np.ndarray]) -> str:
-    """Returns the text of the signature that the values have."""
+    """Returns the values' signature as text."""
     lines = ["tensor\tdtype\tshape\toffset\tsize\tmasked_crc32c_hex"]
     offset = 0
     for name in sorted(values):
