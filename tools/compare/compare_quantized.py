@@ -1,8 +1,8 @@
-"""Shows where a quantized model departs from its float sibling, the worst layers first.
+"""Shows the errors of a quantized model relative to its float sibling, the worst layers first.
 
-Both run on the same pictures with everything kept that lies between their layers; each layer of the
-quantized model is held against the same layer of the float model. Without --images these are the
-photographs that the project pins; a model of tokens gets made-up ones.
+Both run on the same inputs. Each layer's output in the quantized model is compared with the same
+layer's output in the float model. The inputs are the pictures of --images, by default the
+photographs that the project pins. A model that takes tokens gets generated ones.
 
 Example: bazel run //tools/compare -- //models:mobiledet //models:mobiledet_qat --plot=errors.html
 """
@@ -30,53 +30,50 @@ from tools.lib.preprocessing import normalization
 from tools.lib.quantization_error.exposed import Network
 from tools.lib.tflite_file.report import is_quantized
 
-_IMAGES = flags.DEFINE_list("images", [], "Pictures and folders of pictures, with commas.")
+_IMAGES = flags.DEFINE_list("images", [], "Pictures and folders of pictures, comma-separated.")
 _PREPROCESSING = flags.DEFINE_enum(
     "preprocessing",
     None,
     sorted(normalization.NAMES),
-    "What is done to pixels, for models that do not say it.",
+    "How pixels are preprocessed; overrides what the models say.",
 )
-_COUNT = flags.DEFINE_integer("count", 5, "How many inputs are run at most.", lower_bound=1)
-_LAYERS = flags.DEFINE_integer("layers", 20, "How many layers are shown; 0 for all.", lower_bound=0)
-_JSON = flags.DEFINE_bool("json", False, "Prints JSON, with all layers in order.")
-_PLOT = flags.DEFINE_string("plot", None, "Draws all layers: a file that ends in .svg or .html.")
+_COUNT = flags.DEFINE_integer("count", 5, "Maximum number of inputs to run.", lower_bound=1)
+_LAYERS = flags.DEFINE_integer("layers", 20, "How many layers to show; 0 for all.", lower_bound=0)
+_JSON = flags.DEFINE_bool("json", False, "Print JSON, with all layers in order.")
+_PLOT = flags.DEFINE_string("plot", None, "Draw all layers into this .svg or .html file.")
 
 _EXPLANATION = (
-    "RMS: of the error, as a part of the float layer's range. round: what one rounding to the"
-    " layer's own scale makes of it; the rest comes from before or from clipping."
+    "RMS: root mean square of the error, relative to the float layer's range. round: the error of"
+    " one rounding to the layer's own scale; the rest comes from earlier layers or from clipping."
 )
 # `@photographs` in the runfiles.
 _PHOTOGRAPHS = pathlib.Path(__file__).absolute().parents[3] / "photographs"
 
 
 def _preprocessing(models: Sequence[GivenModel]) -> str:
-    found = _PREPROCESSING.value or models[0].preprocessing or models[1].preprocessing
-    if not found:
+    name = _PREPROCESSING.value or models[0].preprocessing or models[1].preprocessing
+    if not name:
         raise cli.UserError(
-            f"{models[0].given}: does not say how it wants its pixels; give --preprocessing="
+            f"{models[0].given}: its preprocessing is not known; give --preprocessing="
             f"{'|'.join(sorted(normalization.NAMES))}."
         )
-    return found
+    return name
 
 
 def _pairs(models: Sequence[GivenModel]) -> list[pairing.Pair]:
     """Pairs the layers.
 
     Raises:
-      cli.UserError: these are no float model and its quantized sibling, in this order.
+      cli.UserError: these are not a float model and its quantized sibling, in this order.
     """
     pairs = pairing.pair_tensors(*(model.model for model in models))
-    integers = [
-        sum(is_quantized(tensor) for tensor in side)
-        for side in ([pair.left for pair in pairs], [pair.right for pair in pairs])
-    ]
-    if integers[0]:
+    quantized = sum(is_quantized(pair.left) for pair in pairs)
+    if quantized:
         raise cli.UserError(
-            f"{models[0].given}: {integers[0]} of its layers are quantized; give the float model"
+            f"{models[0].given}: {quantized} of its layers are quantized; give the float model"
             " first, then the quantized one."
         )
-    if not integers[1]:
+    if not any(is_quantized(pair.right) for pair in pairs):
         raise cli.UserError(
             f"{models[1].given}: none of its {len(pairs)} layers with a counterpart in"
             f" {models[0].given} is quantized; give a float model and its quantized sibling."
@@ -87,7 +84,7 @@ def _pairs(models: Sequence[GivenModel]) -> list[pairing.Pair]:
 def _measure(
     models: Sequence[GivenModel], pairs: Sequence[pairing.Pair]
 ) -> tuple[list[str], list[LayerError]]:
-    """Runs both models; returns the inputs' names and the layers in the order in which they run."""
+    """Runs both models; returns the names of the samples, and the layers in execution order."""
     networks = (
         Network(models[0].content, models[0].given, [pair.left.index for pair in pairs]),
         Network(models[1].content, models[1].given, [pair.right.index for pair in pairs]),
@@ -95,23 +92,23 @@ def _measure(
     shapes = [[list(port.shape) for port in network.inputs] for network in networks]
     if shapes[0] != shapes[1]:
         raise cli.UserError(
-            f"{models[0].given} takes {shapes[0]}, {models[1].given} {shapes[1]}; give a float"
-            " model and its quantized sibling."
+            f"{models[0].given} takes inputs of shape {shapes[0]}, but {models[1].given} takes"
+            f" {shapes[1]}; give a float model and its quantized sibling."
         )
     images = _IMAGES.value or [str(_PHOTOGRAPHS)]
     ports = networks[0].inputs
-    made = samples.make(models[0].given, ports, _preprocessing(models), images, _COUNT.value)
+    inputs = samples.make(models[0].given, ports, _preprocessing(models), images, _COUNT.value)
     measurements = [layer_errors.Measurement(place, pair) for place, pair in enumerate(pairs)]
-    progress = track(made, "Running both models", console=Console(stderr=True), transient=True)
-    for _, values in progress:
-        # By place: the same input may have another name in the sibling.
-        given = [samples.value(models[0].given, values, port) for port in ports]
+    progress = track(inputs, "Running both models", console=Console(stderr=True), transient=True)
+    for _, sample in progress:
+        # In the model's order: the same input may have another name in the sibling.
+        values = [samples.value(models[0].given, sample, port) for port in ports]
         for network in networks:
-            network.run(given)
+            network.run(values)
         for measurement, pair in zip(measurements, pairs, strict=True):
             expected = networks[0].stored(pair.left.index)
             measurement.add(expected, networks[1].stored(pair.right.index))
-    return [name for name, _ in made], [measurement.result() for measurement in measurements]
+    return [name for name, _ in inputs], [measurement.result() for measurement in measurements]
 
 
 def _document(
@@ -132,11 +129,11 @@ def _document(
     }
 
 
-# Columns of numbers; behind the place, the operator where there is room, and the layer.
+# The columns of figures. Before them come the place, the operator if there is room, and the layer.
 _COLUMNS = ("RMS %", "round %", "largest", "dB", "clipped %")
-# More inputs are counted instead of named.
+# If there are more inputs, the title has their number instead of their names.
 _NAMED = 5
-# Below this width of a terminal there is no room for the operator.
+# The minimum width of a terminal, in characters, to show the operator.
 _WIDE = 100
 
 
@@ -151,7 +148,7 @@ def _figures(layer: LayerError) -> tuple[str, ...]:
 
 
 def _table(layers: Sequence[LayerError], width: int) -> Table:
-    """The layers, a line for each, in a table of at most so many characters (at least 80)."""
+    """Returns a table with a line for each layer, at most `width` characters wide (at least 80)."""
     rows = []
     for layer in layers:
         operator = [printable(layer.operator)] if width >= _WIDE else []
@@ -184,10 +181,10 @@ def _show(models: Sequence[GivenModel], names: Sequence[str], layers: Sequence[L
 
 
 def main(argv: Sequence[str]) -> None:
-    """Compares, prints and draws."""
+    """Compares two models, prints the layers, and draws them."""
     if len(argv) != 3:
         raise cli.UserError(
-            f"two models are compared, not {len(argv) - 1}; give the float one and the quantized"
+            f"two models are needed, not {len(argv) - 1}; give the float model and the quantized"
             " one, each as //models:NAME or FILE.tflite."
         )
     path = _PLOT.value

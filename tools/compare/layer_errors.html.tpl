@@ -23,7 +23,7 @@ th:nth-child(2), th:nth-child(3), td:nth-child(2), td:nth-child(3) { text-align:
 {{ svg }}
 <div class="scroll" tabindex="0" role="region" aria-label="All layers">
 <table>
-<caption>All layers, the worst first</caption>
+<caption>All layers, worst first</caption>
 <tr><th scope="col">#</th><th scope="col">operator</th><th scope="col">layer</th><th scope="col">RMS</th><th scope="col">rounding</th><th scope="col">largest</th><th scope="col">dB</th><th scope="col">clipped</th></tr>
 {% for row in rows %}
 <tr>{% for cell in row %}<td>{{ cell }}</td>{% endfor %}</tr>

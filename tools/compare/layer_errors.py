@@ -1,4 +1,4 @@
-"""How far each layer of a quantized model is from its float sibling, over a set of inputs."""
+"""Measures the error of each layer of a quantized model, relative to its float sibling."""
 
 import dataclasses
 import math
@@ -12,30 +12,30 @@ from tools.lib.interpreter import interpreter
 from tools.lib.quantization_error.error import Error
 from tools.lib.tflite_file import report
 
-# Kernels of different CPUs differ in what comes after these.
+# Further digits depend on the CPU's kernels.
 _DIGITS = 6
 
 
 @dataclasses.dataclass(frozen=True)
 class LayerError:
-    """A layer's error: what the quantized model gives less what the float model gives.
+    """A layer's error: the quantized model's output minus the float model's, over all inputs.
 
     Attributes:
-      place: where the layer stands among the compared ones, in the order in which they run.
+      place: the layer's index among the compared ones, in execution order.
       layer: the float tensor's name.
-      quantized_layer: the other tensor's name.
+      quantized_layer: the quantized tensor's name.
       operator: the quantized model's operator.
-      type: the type in which the quantized model stores it.
+      type: the quantized tensor's type.
       paired_by: "name" or "structure".
-      minimum: the least value that the float model gave.
-      maximum: the greatest.
+      minimum: the smallest value of the float model.
+      maximum: the largest value of the float model.
       rms: root mean square of the error.
-      relative_rms: `rms` as a part of the float model's range; nan where that is empty.
-      rounding: what of `relative_rms` one rounding to the layer's own scale makes.
+      relative_rms: `rms` divided by the float model's range; nan if the range is empty.
+      rounding: the relative RMS of one rounding to the layer's own scale.
       mean: mean of the error.
-      largest: the greatest absolute error.
-      sqnr: signal to quantization noise in dB; infinite without an error.
-      clipped: the share of the float model's values beyond what the quantized tensor can store.
+      largest: the largest absolute error.
+      sqnr: signal to quantization noise ratio in dB; infinite without an error.
+      clipped: the share of the float model's values that the quantized tensor cannot represent.
     """
 
     place: int
@@ -55,7 +55,7 @@ class LayerError:
     clipped: float
 
     def plain(self) -> dict[str, Any]:
-        """Returns the attributes as JSON can hold them, floats to six digits."""
+        """Returns the attributes as JSON values, floats to six digits."""
         return {
             name: report.number(float(f"{value:.{_DIGITS}g}"))
             if isinstance(value, float)
@@ -65,7 +65,7 @@ class LayerError:
 
 
 def _clipped(values: np.ndarray, stored: np.dtype, scale: float, zero_point: int) -> int:
-    """How many values lie more than half a step beyond the least and greatest stored integer."""
+    """Returns how many values are more than half a step outside of the integers' range."""
     limits = np.iinfo(stored)
     least = (limits.min - zero_point - 0.5) * scale
     greatest = (limits.max - zero_point + 0.5) * scale
@@ -73,20 +73,21 @@ def _clipped(values: np.ndarray, stored: np.dtype, scale: float, zero_point: int
 
 
 class Measurement:
-    """Adds up the error of one layer."""
+    """Accumulates the error of one layer."""
 
     def __init__(self, place: int, pair: Pair) -> None:
+        """Takes the layer's index in execution order, and its two tensors."""
         self._place = place
         self._pair = pair
         self._error = Error()
         self._clipped = 0
 
     def add(self, expected: np.ndarray, stored: np.ndarray) -> None:
-        """Takes what both models gave for one input.
+        """Adds both models' outputs for one input.
 
         Args:
-          expected: of the float model.
-          stored: of the quantized model, in the same shape, as it stores it.
+          expected: the float model's values.
+          stored: the quantized model's values as it stores them, in the same shape.
         """
         scale, zero_point = self._pair.right.scaling
         self._error.add(interpreter.real(stored, scale, zero_point), expected)
@@ -95,7 +96,7 @@ class Measurement:
             self._clipped += _clipped(values, stored.dtype, scale, zero_point)
 
     def result(self) -> LayerError:
-        """Returns the error over all inputs so far, at least one."""
+        """Returns the error over all inputs so far; at least one is needed."""
         error, pair = self._error, self._pair
         count = max(1, error.elements)
         rms = math.sqrt(error.squares / count)
@@ -112,7 +113,7 @@ class Measurement:
             maximum=error.maximum,
             rms=rms,
             relative_rms=rms * part,
-            # A uniform error of one step.
+            # The standard deviation of a uniform distribution that is one step wide.
             rounding=pair.right.scaling[0] / math.sqrt(12) * part,
             mean=error.total / count,
             largest=error.largest,
@@ -124,10 +125,10 @@ class Measurement:
 def _badness(layer: LayerError) -> float:
     if not math.isnan(layer.relative_rms):
         return layer.relative_rms
-    # A constant without an error is as good as it gets; what is no number, as bad.
+    # A constant without an error is the best; NaN is the worst.
     return math.inf if layer.rms else 0.0
 
 
 def worst_first(layers: Sequence[LayerError]) -> list[LayerError]:
-    """Returns layers by falling `relative_rms`; what is no number counts as the worst."""
+    """Returns layers by descending `relative_rms`; NaN counts as the worst."""
     return sorted(layers, key=lambda layer: (-_badness(layer), layer.place))

@@ -1,7 +1,7 @@
 <?xml version="1.0" encoding="UTF-8"?>
 <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 980 {{ 520 + 18 * named|length }}" role="img" aria-labelledby="title what">
 <title id="title">{{ title }}</title>
-<desc id="what">The error of each layer of the quantized model, in the order in which they run, and its signal to noise ratio.</desc>
+<desc id="what">The error and the signal to noise ratio of each layer of the quantized model, in execution order.</desc>
 <style>
 svg { --page: #ffffff; --text: #1d1f21; --soft: #5d6166; --line: #dcdcd6;
   --k0: #2f6fd0; --k1: #c2570c; --k2: #1f8a5b; --k3: #8a4fc4; --k4: #b8860b; --k5: #7b8087; --floor: #1d1f21;
@@ -38,7 +38,7 @@ text { fill: var(--text); } .soft { fill: var(--soft); } .end { text-anchor: end
 <text x="{{ left + 16 + 176 * loop.index0 }}" y="478">{{ name|truncate(20, true, "…", 0) }}</text>
 {% endfor %}
 <line class="floor" x1="{{ right - 250 }}" x2="{{ right - 232 }}" y1="48" y2="48"/>
-<text class="soft" x="{{ right - 226 }}" y="52">what rounding alone would make of it</text>
+<text class="soft" x="{{ right - 226 }}" y="52">error of rounding alone</text>
 {% for rank, text in named %}
 <text x="{{ left }}" y="{{ 492 + 18 * loop.index }}"><tspan class="rank">{{ rank }}</tspan> {{ text }}</text>
 {% endfor %}

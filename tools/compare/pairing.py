@@ -1,8 +1,8 @@
-"""Pairs what a float model computes with what its quantized sibling computes.
+"""Pairs the tensors of a float model with those of its quantized sibling.
 
-Where a tensor's name survived quantization, the name decides. Elsewhere both graphs are reduced to
-what they share, operators' names and tensors' shapes, without quantization, constants and what only
-changes between kinds of numbers; then tools/diff pairs their operators.
+Tensors with the same name are paired by name. For the others, both graphs are reduced to what they
+have in common: the names of operators and the shapes of tensors, without quantization, constants
+and conversions between number types. Then their operators are paired as for tools/diff.
 """
 
 import collections
@@ -15,23 +15,23 @@ from tools.lib.meaning import alignment, meaning
 from tools.lib.tflite_file.model import Model, Operator, Subgraph, Tensor
 from tools.lib.tflite_file.report import is_quantized
 
-# These change how numbers are written, not which they are.
+# These change the type of numbers, not the numbers.
 _CONVERSIONS = frozenset({"CAST", "DEQUANTIZE", "FAKE_QUANT", "QUANTIZE"})
-# And these only where they stand: their error is that of what they move.
+# These change only the layout, so their error is that of their input.
 _MOVES = frozenset({"EXPAND_DIMS", "RESHAPE", "SQUEEZE", "TRANSPOSE"})
-_SOME = np.zeros(1, np.uint8)
-_NONE = np.zeros(0, np.uint8)
+_ONE_BYTE = np.zeros(1, np.uint8)
+_NO_DATA = np.zeros(0, np.uint8)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Pair:
-    """A tensor of the float model and the one that stands for it in the quantized model.
+    """A tensor of the float model and its counterpart in the quantized model.
 
     Attributes:
       operator: the operator that computes it in the quantized model.
-      left: the float tensor.
-      right: the other one.
-      by: "name" or "structure".
+      left: the float model's tensor.
+      right: the quantized model's tensor.
+      by: how they were paired, "name" or "structure".
     """
 
     operator: Operator
@@ -41,7 +41,7 @@ class Pair:
 
 
 def first_name(name: str) -> str:
-    """Returns the first of the names that the MLIR converter joins where it fuses operators."""
+    """Returns the first name; the MLIR converter joins the names of fused operators with ";"."""
     return name.partition(";")[0]
 
 
@@ -50,10 +50,10 @@ def _is_real(tensor: Tensor) -> bool:
 
 
 def computed(graph: Subgraph) -> dict[int, Operator]:
-    """Returns the tensors that hold real numbers which an operator made, by index.
+    """Returns the operators that compute real numbers, by the index of their output tensor.
 
-    What only moves or converts numbers is left out. So are custom operators: a detector's
-    post-processing sorts boxes, and two orders of boxes have no error.
+    Operators that only move or convert numbers are left out. So are custom operators: a detector's
+    post-processing sorts boxes, and an error between two orders of boxes means nothing.
     """
     return {
         index: operator
@@ -65,7 +65,7 @@ def computed(graph: Subgraph) -> dict[int, Operator]:
 
 
 def _skeleton(graph: Subgraph) -> tuple[Subgraph, list[int]]:
-    """A subgraph by names of operators and shapes alone; and which operators of it stayed."""
+    """Reduces a subgraph to operators' names and shapes; also returns which operators it keeps."""
     origin: dict[int, int] = {}
     kept: list[Operator] = []
     indices: list[int] = []
@@ -82,7 +82,7 @@ def _skeleton(graph: Subgraph) -> tuple[Subgraph, list[int]]:
                 inputs=inputs,
                 options_type="",
                 options={},
-                custom_options=_NONE,
+                custom_options=_NO_DATA,
                 intermediates=(),
             )
         )
@@ -90,9 +90,9 @@ def _skeleton(graph: Subgraph) -> tuple[Subgraph, list[int]]:
         dataclasses.replace(
             tensor,
             dtype="FLOAT32",
-            # All constants are alike: the digest of one byte is made once.
+            # All constants become equal, so only one digest is computed.
             buffer=int(tensor.data.size > 0),
-            data=_SOME if tensor.data.size else _NONE,
+            data=_ONE_BYTE if tensor.data.size else _NO_DATA,
             quantization=None,
             sparsity=None,
             variants=(),
@@ -100,26 +100,26 @@ def _skeleton(graph: Subgraph) -> tuple[Subgraph, list[int]]:
         for tensor in graph.tensors
     ]
     outputs = tuple(origin.get(index, index) for index in graph.outputs)
-    made = dataclasses.replace(
+    skeleton = dataclasses.replace(
         graph, index=0, tensors=tuple(tensors), operators=tuple(kept), outputs=outputs
     )
-    return made, indices
+    return skeleton, indices
 
 
 def _graph(model: Model) -> tuple[meaning.Graph, list[int]]:
     skeleton, indices = _skeleton(model.subgraphs[0])
-    reduced = dataclasses.replace(model, subgraphs=(skeleton,), buffers=(_NONE, _SOME))
+    reduced = dataclasses.replace(model, subgraphs=(skeleton,), buffers=(_NO_DATA, _ONE_BYTE))
     return meaning.graphs(reduced)[0], indices
 
 
 def _by_name(
     left: Mapping[str, Sequence[int]], right: Mapping[str, Sequence[int]]
 ) -> list[tuple[int, int]]:
-    """Indices of what has a name that both sides have once."""
+    """Returns the pairs of indices whose name occurs exactly once on both sides."""
     return [
-        (found[0], right[name][0])
-        for name, found in left.items()
-        if len(found) == 1 and len(right.get(name, ())) == 1
+        (indices[0], right[name][0])
+        for name, indices in left.items()
+        if len(indices) == 1 and len(right.get(name, ())) == 1
     ]
 
 
@@ -134,19 +134,21 @@ def pair_tensors(left: Model, right: Model) -> list[Pair]:
       Pairs of equal shape, in the order in which the quantized model computes them.
     """
     graphs = (left.subgraphs[0], right.subgraphs[0])
-    made = [computed(graph) for graph in graphs]
-    found: dict[int, tuple[int, str]] = {}
+    operators = [computed(graph) for graph in graphs]
+    # The float tensor and how it was paired, by the quantized tensor.
+    partners: dict[int, tuple[int, str]] = {}
     taken: set[int] = set()
 
     def add(i: int, j: int, by: str) -> None:
-        free = i in made[0] and j in made[1] and i not in taken and j not in found
-        if free and graphs[0].tensors[i].shape == graphs[1].tensors[j].shape:
-            found[j] = (i, by)
+        known = i in operators[0] and j in operators[1]
+        free = i not in taken and j not in partners
+        if known and free and graphs[0].tensors[i].shape == graphs[1].tensors[j].shape:
+            partners[j] = (i, by)
             taken.add(i)
 
     for key in (str, first_name):
         names = []
-        for graph, indices in zip(graphs, made, strict=True):
+        for graph, indices in zip(graphs, operators, strict=True):
             groups = collections.defaultdict(list)
             for index in indices:
                 groups[key(graph.tensors[index].name)].append(index)
@@ -160,7 +162,7 @@ def pair_tensors(left: Model, right: Model) -> list[Pair]:
             if min(outputs) >= 0 and pair[0].name == pair[1].name:
                 add(*outputs, "structure")
     return [
-        Pair(operator, graphs[0].tensors[found[j][0]], graphs[1].tensors[j], found[j][1])
-        for j, operator in made[1].items()
-        if j in found
+        Pair(operator, graphs[0].tensors[partners[j][0]], graphs[1].tensors[j], partners[j][1])
+        for j, operator in operators[1].items()
+        if j in partners
     ]

@@ -1,4 +1,4 @@
-"""Draws the error of every layer, in the order in which they run: an SVG, or a page around it."""
+"""Draws the error of every layer in execution order, as an SVG or an HTML page."""
 
 import dataclasses
 import math
@@ -14,17 +14,17 @@ from tools.lib.cli.printable import printable
 FORMATS = (".html", ".svg")
 _FOLDER = pathlib.Path(__file__).parent
 _LEFT, _WIDTH = 70.0, 880.0
-# So many layers are numbered in the drawing and named below it.
+# How many layers are numbered in the drawing and named below it.
 _NAMED = 8
-# Characters of a layer's name below the drawing, and in what shows when a bar is pointed at.
+# The maximum length of a layer's name below the drawing, and in a bar's tooltip.
 _NAME, _TOOLTIP = 50, 200
-# Operators beyond these are drawn as one kind, so that colours stay apart.
+# Further operators share one colour, so that colours remain distinguishable.
 _COLOURS = 5
 
 
 @dataclasses.dataclass(frozen=True)
 class _Panel:
-    """One of the drawings above each other: its axis and how a layer's value is found in it."""
+    """One of the stacked charts: its position and its vertical axis."""
 
     title: str
     top: float
@@ -38,7 +38,7 @@ class _Panel:
 
 
 def _panel(title: str, top: float, height: float, values: Sequence[float]) -> _Panel:
-    """A panel whose axis ends at a round number and has round ticks."""
+    """Returns a panel with an axis from 0 to a round number."""
     finite = [value for value in values if math.isfinite(value)]
     greatest = max([*finite, 1e-9])
     power = 10.0 ** math.floor(math.log10(greatest / 4))
@@ -49,14 +49,14 @@ def _panel(title: str, top: float, height: float, values: Sequence[float]) -> _P
 
 
 def _classes(layers: Sequence[LayerError]) -> dict[str, str]:
-    """A colour's class for each operator; the most frequent have one of their own."""
+    """Returns the CSS class of each operator's colour; the most frequent have their own."""
     names = [layer.operator for layer in layers]
     order = sorted(set(names), key=lambda name: (-names.count(name), name))
     return {name: f"k{min(number, _COLOURS)}" for number, name in enumerate(order)}
 
 
 def _legend(classes: dict[str, str]) -> list[tuple[str, str]]:
-    """Colours and what they stand for, for the drawing's legend."""
+    """Returns the colours' CSS classes and names for the legend."""
     own = [
         (colour, printable(name)) for name, colour in classes.items() if colour != f"k{_COLOURS}"
     ]
@@ -64,7 +64,7 @@ def _legend(classes: dict[str, str]) -> list[tuple[str, str]]:
 
 
 def fitted(text: str, width: int) -> str:
-    """A layer's name in so many characters: what it starts with and, more of it, its end."""
+    """Shortens a layer's name to `width` characters; keeps its start and, longer, its end."""
     if len(text) <= width:
         return text
     start = (width - 3) // 3
@@ -81,15 +81,16 @@ def draw(title: str, layers: Sequence[LayerError], page: bool) -> str:
     """Returns the drawing.
 
     Args:
-      title: which models are compared on what.
-      layers: in the order in which they run; at least one.
-      page: whether it is an HTML page, with a table, instead of an SVG.
+      title: the compared models and their inputs.
+      layers: at least one, in execution order.
+      page: whether to return an HTML page with a table instead of an SVG.
     """
     errors = _panel("RMS error, % of the range", 70, 200, [100 * x.relative_rms for x in layers])
     noise = _panel("signal to noise, dB", 320, 130, [layer.sqnr for layer in layers])
     classes = _classes(layers)
     pitch = _WIDTH / len(layers)
-    worst = {layer.place: rank for rank, layer in enumerate(worst_first(layers)[:_NAMED], 1)}
+    order = worst_first(layers)
+    ranks = {layer.place: rank for rank, layer in enumerate(order[:_NAMED], 1)}
     bars = []
     for number, layer in enumerate(layers):
         x = _LEFT + pitch * number
@@ -103,7 +104,7 @@ def draw(title: str, layers: Sequence[LayerError], page: bool) -> str:
                 "noise": noise.y(layer.sqnr),
                 "colour": classes[layer.operator],
                 "text": _text(layer, _TOOLTIP),
-                "rank": worst.get(layer.place),
+                "rank": ranks.get(layer.place),
             }
         )
     environment = jinja2.Environment(
@@ -123,18 +124,15 @@ def draw(title: str, layers: Sequence[LayerError], page: bool) -> str:
         left=_LEFT,
         right=_LEFT + _WIDTH,
         legend=_legend(classes),
-        named=[
-            (rank, _text(layer, _NAME))
-            for rank, layer in enumerate(worst_first(layers)[:_NAMED], 1)
-        ],
+        named=[(rank, _text(layer, _NAME)) for rank, layer in enumerate(order[:_NAMED], 1)],
     )
     if not page:
         return svg
     return environment.get_template("layer_errors.html.tpl").render(
         title=printable(title),
-        # Our own drawing, escaped when it was made.
+        # The template has escaped the SVG's texts already.
         svg=markupsafe.Markup(svg.partition("?>")[2]),
-        rows=[_cells(layer) for layer in worst_first(layers)],
+        rows=[_cells(layer) for layer in order],
     )
 
 

@@ -61,10 +61,10 @@ class CompareTest(parameterized.TestCase):
         (self.folder / name).write_bytes(content)
 
     def _run(self, *models_: str, **flags: object) -> str:
-        """Runs within this process: another one takes seconds to import TensorFlow."""
+        """Runs in this process, because importing TensorFlow in another one takes seconds."""
         stream = io.StringIO()
-        given = {"images": ["pictures"], **flags}
-        with flagsaver.flagsaver(**given), mock.patch.object(sys, "stdout", stream):
+        values = {"images": ["pictures"], **flags}
+        with flagsaver.flagsaver(**values), mock.patch.object(sys, "stdout", stream):
             compare_quantized.main(["compare", *(models_ or ("float.tflite", "integer.tflite"))])
         return stream.getvalue()
 
@@ -74,22 +74,24 @@ class CompareTest(parameterized.TestCase):
         rows = [line.split() for line in text.splitlines()[-2:]]
         self.assertEqual([row[:2] for row in rows], [["1", "second"], ["0", "first"]])
         self.assertGreater(float(rows[0][2]), float(rows[1][2]))
-        # A quarter of the pixels lies above 0.5, so that half more is clipped at 1.0.
+        # A quarter of the pixels is above 0.5; the layer adds 0.5 and is clipped at 1.0.
         self.assertEqual([float(row[-1]) for row in rows], [0, 25])
 
     def test_json_has_the_layers_in_order(self):
-        found = json.loads(self._run(json=True, count=2))
-        self.assertEqual(found["inputs"], ["0.png", "1.png"])
-        self.assertEqual([layer["layer"] for layer in found["layers"]], ["first", "second"])
-        self.assertEqual([layer["place"] for layer in found["layers"]], [0, 1])
-        self.assertEqual((found["float"]["name"], found["quantized"]["name"]), ("float", "integer"))
-        self.assertEqual(found["unpaired"], {"float": 0, "quantized": 0})
-        self.assertEqual(found["layers"][0]["type"], "UINT8")
-
-    def test_without_images_the_pinned_photographs_are_taken(self):
-        found = json.loads(self._run(json=True, images=[], count=100))
+        document = json.loads(self._run(json=True, count=2))
+        self.assertEqual(document["inputs"], ["0.png", "1.png"])
+        self.assertEqual([layer["layer"] for layer in document["layers"]], ["first", "second"])
+        self.assertEqual([layer["place"] for layer in document["layers"]], [0, 1])
         self.assertEqual(
-            found["inputs"],
+            (document["float"]["name"], document["quantized"]["name"]), ("float", "integer")
+        )
+        self.assertEqual(document["unpaired"], {"float": 0, "quantized": 0})
+        self.assertEqual(document["layers"][0]["type"], "UINT8")
+
+    def test_without_images_the_pinned_photographs_are_used(self):
+        document = json.loads(self._run(json=True, images=[], count=100))
+        self.assertEqual(
+            document["inputs"],
             ["astronaut.png", "camera.png", "chelsea.png", "coffee.png", "rocket.jpg"],
         )
 
@@ -99,7 +101,7 @@ class CompareTest(parameterized.TestCase):
         self.assertEqual(*((self.folder / name).read_bytes() for name in ("a.svg", "b.svg")))
         self.assertIn("<table>", (self.folder / "c.html").read_text(encoding="utf-8"))
 
-    def test_trouble(self):
+    def test_mistakes(self):
         layered = models.pack(models.layered())
         self._write("empty", b"")
         self._write("truncated", layered[:200])
@@ -109,7 +111,7 @@ class CompareTest(parameterized.TestCase):
         self._write("grey", siblings.floats([1, 4, 4, 1]))
         self._write("text.png", b"no picture")
         both = ["float.tflite", "integer.tflite"]
-        for given, flags, message in (
+        for arguments, flags, message in (
             (["empty", both[1]], {}, "empty: the model is empty"),
             ([both[0], "truncated"], {}, "truncated: not a sound .tflite"),
             (["magic", both[1]], {}, "magic: not a .tflite|magic: not a sound .tflite"),
@@ -118,26 +120,26 @@ class CompareTest(parameterized.TestCase):
             (both[::-1], {}, "integer.tflite: 2 of its layers are quantized; give the float"),
             ([both[0]] * 2, {}, "float.tflite: none of its 2 layers .* is quantized"),
             (["small", both[1]], {}, "none of its 0 layers with a counterpart in small"),
-            (both[:1], {}, "two models are compared, not 1"),
+            (both[:1], {}, "two models are needed, not 1"),
             (both, {"plot": "errors.png"}, "--plot=errors.png: give a file that ends in"),
             (both, {"plot": "no/folder.svg"}, "no/folder.svg: cannot be written"),
             (both, {"images": ["nothing"]}, "nothing: there is no such picture or folder"),
             (both, {"images": ["text.png"]}, "text.png: is in no format that is known"),
         ):
-            with self.subTest(f"{given} {flags}"):
+            with self.subTest(f"{arguments} {flags}"):
                 with self.assertRaisesRegex(cli.UserError, message):
-                    self._run(*given, **flags)
+                    self._run(*arguments, **flags)
 
-    def test_a_foreign_model_needs_its_preprocessing_said(self):
-        said = self._run()
+    def test_foreign_models_need_the_preprocessing_flag(self):
+        output = self._run()
         self.statements[1].unlink()
-        # One of both is enough.
-        self.assertEqual(self._run(), said)
+        # One model's statement is enough.
+        self.assertEqual(self._run(), output)
         self.statements[0].unlink()
-        with self.assertRaisesRegex(cli.UserError, "^float.tflite: does not say how it wants"):
+        with self.assertRaisesRegex(cli.UserError, "^float.tflite: its preprocessing is not known"):
             self._run()
-        self.assertEqual(self._run(preprocessing="minus_one_to_one"), said)
-        self.assertNotEqual(self._run(preprocessing="zero_to_one"), said)
+        self.assertEqual(self._run(preprocessing="minus_one_to_one"), output)
+        self.assertNotEqual(self._run(preprocessing="zero_to_one"), output)
 
     def test_the_program_ends_with_one_sentence(self):
         result = program.run("tools/compare/compare_quantized.py", "missing", "integer.tflite")
@@ -191,7 +193,7 @@ class PlotTest(absltest.TestCase):
             self.assertNotIn("\x1b", text)
             self.assertIn("&lt;b&gt;&amp;", text)
 
-    def test_what_is_no_number_is_drawn_all_the_same(self):
+    def test_nan_and_infinity_are_drawn(self):
         strange = _layer(2, relative_rms=float("nan"), rounding=float("nan"), sqnr=float("inf"))
         self.assertLen(self._bars(plot.draw("x", [_layer(1), strange], page=False)), 2)
         self.assertLen(self._bars(plot.draw("x", [strange], page=False)), 1)

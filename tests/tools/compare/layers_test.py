@@ -32,19 +32,19 @@ class PairingTest(absltest.TestCase):
             [("first", "a", "structure"), ("second", "b", "structure")],
         )
 
-    def test_one_name_with_other_shapes_is_no_pair(self):
+    def test_equal_names_with_different_shapes_are_not_paired(self):
         self.assertEqual(_pairs(siblings.floats([1, 2, 2, 3]), siblings.integers()), [])
 
-    def test_a_name_that_stands_twice_decides_nothing(self):
+    def test_a_name_that_occurs_twice_is_not_used(self):
         pairs = _pairs(siblings.floats(), siblings.integers(("second;a", "second;b")))
         self.assertEqual({pair.by for pair in pairs}, {"structure"})
 
-    def test_conversions_and_custom_operators_are_no_layers(self):
+    def test_conversions_and_custom_operators_are_not_layers(self):
         for content, count in ((siblings.integers(), 2), (models.pack(models.detector()), 0)):
             graph = reader.read(content, "x").subgraphs[0]
             self.assertLen(pairing.computed(graph), count)
 
-    def test_layers_behind_widened_weights(self):
+    def test_layers_after_widened_weights(self):
         content = models.pack(models.layered())
         model = models.unpack(content)
         for number, tensor in enumerate(model.subgraphs[0].tensors):
@@ -59,7 +59,7 @@ class PairingTest(absltest.TestCase):
 
 class LayerErrorsTest(absltest.TestCase):
     def _pair(self, scale: float = 1.0, zero_point: int = 0) -> pairing.Pair:
-        """A pair whose quantized tensor is uint8."""
+        """Returns a pair whose quantized tensor is uint8."""
         (pair, _) = _pairs(siblings.floats(), siblings.integers())
         quantization = dataclasses.replace(
             pair.right.quantization,
@@ -76,25 +76,25 @@ class LayerErrorsTest(absltest.TestCase):
         return measurement.result()
 
     def test_figures(self):
-        found = self._measured(([0, 1], [0, 1]), ([2, 3], [2, 5]))
-        self.assertEqual((found.place, found.layer, found.operator), (7, "first", "ADD"))
-        self.assertEqual((found.minimum, found.maximum, found.largest), (0, 3, 2))
-        self.assertAlmostEqual(found.rms, 1.0)
-        self.assertAlmostEqual(found.relative_rms, 1 / 3)
-        self.assertAlmostEqual(found.rounding, 1 / math.sqrt(12) / 3)
-        self.assertAlmostEqual(found.mean, 0.5)
-        self.assertAlmostEqual(found.sqnr, 10 * math.log10(14 / 4))
-        self.assertEqual(found.clipped, 0)
+        error = self._measured(([0, 1], [0, 1]), ([2, 3], [2, 5]))
+        self.assertEqual((error.place, error.layer, error.operator), (7, "first", "ADD"))
+        self.assertEqual((error.minimum, error.maximum, error.largest), (0, 3, 2))
+        self.assertAlmostEqual(error.rms, 1.0)
+        self.assertAlmostEqual(error.relative_rms, 1 / 3)
+        self.assertAlmostEqual(error.rounding, 1 / math.sqrt(12) / 3)
+        self.assertAlmostEqual(error.mean, 0.5)
+        self.assertAlmostEqual(error.sqnr, 10 * math.log10(14 / 4))
+        self.assertEqual(error.clipped, 0)
 
     def test_scale_and_zero_point(self):
-        found = self._measured(([-1.0, 0.5], [8, 11]), scale=0.5, zero=10)
-        self.assertEqual((found.rms, found.sqnr), (0, math.inf))
+        error = self._measured(([-1.0, 0.5], [8, 11]), scale=0.5, zero=10)
+        self.assertEqual((error.rms, error.sqnr), (0, math.inf))
 
     def test_clipping_begins_half_a_step_beyond(self):
-        found = self._measured(([-0.4, -0.6, 255.4, 255.6], [0, 0, 255, 255]))
-        self.assertEqual(found.clipped, 0.5)
+        error = self._measured(([-0.4, -0.6, 255.4, 255.6], [0, 0, 255, 255]))
+        self.assertEqual(error.clipped, 0.5)
 
-    def test_what_is_no_number_is_the_worst(self):
+    def test_nan_is_the_worst(self):
         finite = self._measured(([0, 1], [0, 9]))
         broken = self._measured(([0, math.nan], [0, 1]))
         constant = self._measured(([3, 3], [3, 3]))
@@ -105,21 +105,21 @@ class LayerErrorsTest(absltest.TestCase):
         self.assertEqual(constant.plain()["relative_rms"], "NaN")
         self.assertEqual(constant.plain()["sqnr"], "Infinity")
 
-    def test_floats_in_the_sibling_are_compared_as_they_are(self):
+    def test_float_tensors_of_the_sibling_are_compared_unscaled(self):
         (pair, _) = _pairs(siblings.floats(), siblings.integers())
         right = dataclasses.replace(pair.right, dtype="FLOAT32", quantization=None)
         measurement = layer_errors.Measurement(0, dataclasses.replace(pair, right=right))
         measurement.add(np.array([1.0, 2.0]), np.array([1.0, 2.5], np.float32))
-        found = measurement.result()
-        self.assertEqual((found.largest, found.rounding, found.clipped), (0.5, 0, 0))
+        error = measurement.result()
+        self.assertEqual((error.largest, error.rounding, error.clipped), (0.5, 0, 0))
 
     def test_six_digits_are_kept(self):
-        found = self._measured(([0, 1, 3], [0, 1, 4]))
-        self.assertEqual(found.plain()["rms"], 0.57735)
+        error = self._measured(([0, 1, 3], [0, 1, 4]))
+        self.assertEqual(error.plain()["rms"], 0.57735)
 
 
 class HostileTest(absltest.TestCase):
-    def test_scales_for_each_channel_of_what_is_computed_are_not_applied(self):
+    def test_per_channel_scales_of_activations_are_ignored(self):
         model = models.unpack(siblings.integers())
         (tensor,) = [part for part in model.subgraphs[0].tensors if part.name == b"first"]
         tensor.quantization.scale = np.array([1, 2, 3], np.float32)

@@ -1,4 +1,4 @@
-"""The genuine pair: every layer finds its counterpart, and the error grows along the network."""
+"""A real pair of models: every layer has a counterpart, and the errors are plausible."""
 
 import io
 import json
@@ -17,9 +17,9 @@ class ModelsTest(absltest.TestCase):
         stream = io.StringIO()
         with flagsaver.flagsaver(json=True), mock.patch.object(sys, "stdout", stream):
             compare_quantized.main(["compare", *_MODELS])
-        found = json.loads(stream.getvalue())
-        self.assertEqual(found["unpaired"], {"float": 0, "quantized": 0})
-        layers = found["layers"]
+        document = json.loads(stream.getvalue())
+        self.assertEqual(document["unpaired"], {"float": 0, "quantized": 0})
+        layers = document["layers"]
         self.assertLen(layers, 111)
         self.assertEqual({layer["type"] for layer in layers}, {"UINT8"})
         self.assertLess(layers[0]["relative_rms"], 0.005)
@@ -27,7 +27,7 @@ class ModelsTest(absltest.TestCase):
         for layer in layers:
             self.assertBetween(layer["relative_rms"], layer["rounding"] / 2, 0.15, str(layer))
             self.assertLess(layer["clipped"], 0.05, str(layer))
-        # An addition is hardly farther off than what it adds, unless that is read too late.
+        # An addition's error is close to that of its operands, unless they are read too late.
         for before, layer in zip(layers, layers[1:], strict=False):
             if layer["operator"] == "ADD":
                 self.assertLess(abs(before["sqnr"] - layer["sqnr"]), 3, str(layer))
