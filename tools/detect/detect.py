@@ -1,13 +1,13 @@
-"""Shows what a model says: drawn on pictures, or as the answer to a question.
+"""Shows a model's results: drawn on pictures, or as the answer to a question.
 
-    bazel run //tools/detect -- --model=//models:mobiledet --image=street.jpg --output=found.png
+    bazel run //tools/detect -- --model=//models:mobiledet --image=street.jpg --output=boxes.png
     bazel run //tools/detect -- --model=detect.tflite --image=photographs/ --output=drawn/
     bazel run //tools/detect -- --model=//models:mobilebert_float_384 --vocabulary=vocab.txt \\
         --question="Who wrote it?" --context="Ada wrote the first program."
 
-Detectors get boxes with classes and scores, classifiers the likeliest classes, segmenters an
-overlay with a legend, EDSR gives the enlarged picture, MobileBERT a part of the context. What a
-model is for is told from its outputs.
+For a detector, it draws boxes with classes and scores; for a classifier, it lists the likeliest
+classes; for a segmenter, it draws an overlay with a legend. EDSR gives the enlarged picture, and
+MobileBERT a part of the context. The program recognizes a model's task by its outputs.
 """
 
 import json
@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from tools.detect import drawing, labels, outputs, pictured
+from tools.detect import drawing, labels, outputs, presentation
 from tools.lib.cli import cli
 from tools.lib.cli.printable import printable
 from tools.lib.interpreter import answering, model_argument, tasks
@@ -28,37 +28,35 @@ from tools.lib.interpreter.interpreter import Interpreter
 from tools.lib.preprocessing import normalization, pictures
 
 _MODEL = flags.DEFINE_string(
-    "model", None, "The model: a label, as //models:mobiledet, or a .tflite file."
+    "model", None, "The model: a label such as //models:mobiledet, or a .tflite file."
 )
 _IMAGE = flags.DEFINE_multi_string("image", [], "A picture or a folder of pictures; repeatable.")
 _OUTPUT = flags.DEFINE_string(
-    "output", None, "The picture to write; a folder when there are several pictures."
+    "output", None, "The picture to write; with several pictures, a folder."
 )
-_TASK = flags.DEFINE_enum("task", None, tasks.TASKS, "What the model is for, if it cannot be told.")
-_LABELS = flags.DEFINE_string("labels", None, "A file with the classes' names, a line each from 0.")
+_TASK = flags.DEFINE_enum("task", None, tasks.TASKS, "The model's task, if it is not recognized.")
+_LABELS = flags.DEFINE_string("labels", None, "A file with a class name per line, from class 0 on.")
 _PREPROCESSING = flags.DEFINE_enum(
     "preprocessing",
     None,
     sorted(normalization.NORMALIZATIONS),
-    "What is done to pixels of a model that does not say so itself.",
+    "How pixels are normalized; by default, as the model says.",
 )
 _SCORE_THRESHOLD = flags.DEFINE_float(
     "score_threshold",
     0.4,
-    "Detections that score less are left out.",
+    "Leave out detections with a lower score.",
     lower_bound=0,
     upper_bound=1,
 )
-_MAX_BOXES = flags.DEFINE_integer("max_boxes", 25, "How many boxes at most.", lower_bound=1)
-_TOP = flags.DEFINE_integer("top", 5, "How many classes of a classifier.", lower_bound=1)
-_QUESTION = flags.DEFINE_string("question", "", "A question, for a model that answers.")
-_CONTEXT = flags.DEFINE_string("context", "", "The text with the answer in it.")
-_VOCABULARY = flags.DEFINE_string("vocabulary", None, "That model's vocab.txt.")
-_THREADS = flags.DEFINE_integer(
-    "threads", 1, "Threads that compute.", lower_bound=1, upper_bound=256
-)
-_XNNPACK = flags.DEFINE_bool("xnnpack", True, "Whether XNNPACK computes what it can.")
-_JSON = flags.DEFINE_bool("json", False, "Whether to print JSON instead of a table.")
+_MAX_BOXES = flags.DEFINE_integer("max_boxes", 25, "Maximum number of boxes.", lower_bound=1)
+_TOP = flags.DEFINE_integer("top", 5, "How many classes to list for a classifier.", lower_bound=1)
+_QUESTION = flags.DEFINE_string("question", "", "The question for MobileBERT.")
+_CONTEXT = flags.DEFINE_string("context", "", "The text that contains the answer.")
+_VOCABULARY = flags.DEFINE_string("vocabulary", None, "MobileBERT's vocab.txt.")
+_THREADS = flags.DEFINE_integer("threads", 1, "Number of threads.", lower_bound=1, upper_bound=256)
+_XNNPACK = flags.DEFINE_bool("xnnpack", True, "Use XNNPACK's kernels where they exist.")
+_JSON = flags.DEFINE_bool("json", False, "Print JSON instead of a table.")
 
 
 def _note(text: str) -> None:
@@ -66,8 +64,8 @@ def _note(text: str) -> None:
 
 
 def seeded_warning(name: str) -> str:
-    """Returns what is said wherever something shows what a seeded model gives."""
-    return f"{name}: seeded weights (synthetic, not trained), so what it shows means nothing."
+    """Returns the warning that goes with every result of a seeded model."""
+    return f"{name}: seeded weights (synthetic, not trained), so its results mean nothing."
 
 
 def _preprocessing(model: model_argument.GivenModel, task: str) -> str:
@@ -75,9 +73,10 @@ def _preprocessing(model: model_argument.GivenModel, task: str) -> str:
     if stated:
         return stated
     assumed = "identity" if task == tasks.SUPER_RESOLUTION else "minus_one_to_one"
-    if model.model.subgraphs[0].tensors[model.model.subgraphs[0].inputs[0]].dtype != "UINT8":
+    graph = model.model.subgraphs[0]
+    if graph.tensors[graph.inputs[0]].dtype != "UINT8":
         _note(
-            f"{model.given} does not say how it wants its pixels; {assumed} is assumed, see"
+            f"{model.given}: its preprocessing is not known; {assumed} is assumed, see"
             " --preprocessing."
         )
     return assumed
@@ -94,8 +93,8 @@ def _answer(model: model_argument.GivenModel, interpreter: Interpreter) -> None:
     if not answering.is_known(_VOCABULARY.value):
         _note(f"{_VOCABULARY.value} is not the vocabulary that MobileBERT was trained with.")
     context = _CONTEXT.value
-    found = answering.Answerer(interpreter, vocabulary).answer(_QUESTION.value, context)
-    text = context[found.start : found.end]
+    answer = answering.Answerer(interpreter, vocabulary).answer(_QUESTION.value, context)
+    text = context[answer.start : answer.end]
     if _OUTPUT.value:
         with cli.output_file(cli.callers_path(_OUTPUT.value), "w") as stream:
             stream.write(text + "\n")
@@ -108,58 +107,58 @@ def _answer(model: model_argument.GivenModel, interpreter: Interpreter) -> None:
                     "task": tasks.QUESTION_ANSWERING,
                     "question": _QUESTION.value,
                     "answer": text,
-                    "start": found.start,
-                    "end": found.end,
-                    "score": found.score,
+                    "start": answer.start,
+                    "end": answer.end,
+                    "score": answer.score,
                 },
                 indent=2,
             )
         )
         return
-    shown = Text(context)
-    shown.stylize("reverse bold", found.start, found.end)
+    marked = Text(context)
+    marked.stylize("reverse bold", answer.start, answer.end)
     console = Console()
     console.print(Text(f"Question: {_QUESTION.value}"))
-    console.print(shown)
-    console.print(Text(f"Answer: {text} (score {found.score:.2f})"))
+    console.print(marked)
+    console.print(Text(f"Answer: {text} (score {answer.score:.2f})"))
 
 
 def _draw(model: model_argument.GivenModel, interpreter: Interpreter, task: str) -> None:
     if not _OUTPUT.value:
-        raise cli.UserError("--output is not given; give a picture to write, or a folder.")
+        raise cli.UserError("--output is missing; give the picture or the folder to write.")
     paths = pictures.listed(_IMAGE.value)
     targets = outputs.targets(paths, _OUTPUT.value, any_folder=outputs.has_folder(_IMAGE.value))
-    shower = pictured.shower(
+    present = presentation.presenter(
         task,
         interpreter,
         _preprocessing(model, task),
         _names(task, model),
-        pictured.Limits(_SCORE_THRESHOLD.value, _MAX_BOXES.value, _TOP.value),
+        presentation.Limits(_SCORE_THRESHOLD.value, _MAX_BOXES.value, _TOP.value),
     )
     results, failures = [], []
     progress = tqdm.tqdm(total=len(paths), unit="picture", disable=None, file=sys.stderr)
     with progress:
         for path, target in zip(paths, targets, strict=True):
             try:
-                shown = shower(pictures.read(path))
+                result = present(pictures.read(path))
             except cli.UserError as error:
                 if len(paths) == 1:
                     raise
                 failures.append(str(error))
                 progress.update()
                 continue
-            image = shown.image
+            image = result.image
             if model.weights == "seeded":
                 image = drawing.warned(image, seeded_warning(model.name))
             outputs.write(image, target)
-            results.append({"image": path, "output": target, **shown.facts})
+            results.append({"image": path, "output": target, **result.facts})
             progress.update()
     _report(model, task, results)
     if failures:
         for failure in failures:
             print(f"ERROR: {printable(failure)}", file=sys.stderr)
         raise cli.UserError(
-            f"{len(failures)} of {len(paths)} pictures could not be read; the others are drawn."
+            f"{len(failures)} of {len(paths)} pictures could not be read; the others were drawn."
         )
 
 
@@ -171,17 +170,17 @@ def _report(model: model_argument.GivenModel, task: str, results: Sequence[dict]
     title = Text(f"{printable(model.given)}: {task.replace('_', ' ')}")
     table = Table(title=title, title_justify="left")
     table.add_column("picture", overflow="fold")
-    table.add_column("what it says", overflow="fold")
+    table.add_column("result", overflow="fold")
     for row in results:
         name = row["image"].rpartition("/")[2]
-        table.add_row(Text(printable(name)), Text(printable(pictured.words(task, row))))
+        table.add_row(Text(printable(name)), Text(printable(presentation.summary(task, row))))
     if results:
         Console().print(table)
         print(f"written to {_OUTPUT.value}")
 
 
 def main(argv: Sequence[str]) -> None:
-    """Resolves the model, tells what it is for, and shows what it says."""
+    """Resolves the model, recognizes its task, and shows its results."""
     del argv
     model = model_argument.runnable(model_argument.resolve(_MODEL.value))
     task = _TASK.value or tasks.of(model.model, model.given)
@@ -195,6 +194,6 @@ def main(argv: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    # Not above: the tests of this module have a command line of their own.
+    # Not at import: this module's tests have a command line of their own.
     flags.mark_flag_as_required("model")
     cli.run(main)

@@ -1,4 +1,4 @@
-"""Draws what a model says on the picture."""
+"""Draws a model's results on a picture."""
 
 import colorsys
 from collections.abc import Sequence
@@ -9,10 +9,10 @@ from PIL import Image, ImageDraw, ImageFont
 from tools.detect import labels
 from tools.lib.interpreter.vision import Detection
 
-# Steps of the golden angle around the circle of hues keep neighbouring classes apart.
+# Golden angle steps around the colour circle give neighbouring classes different hues.
 _GOLDEN_TURN = 0.618033988749895
 _OVERLAY_OPACITY = 0.55
-# Smaller parts of a picture share a line of the legend.
+# Classes with smaller shares of the picture are summed up in the legend.
 _LEAST_SHARE = 0.01
 _WARNING = (176, 0, 32)
 _PAPER = (250, 250, 250)
@@ -20,7 +20,7 @@ _INK = (24, 24, 24)
 
 
 def colour(label: int) -> tuple[int, int, int]:
-    """Returns a class's colour, the same in every picture; neighbours differ in hue."""
+    """Returns a class's RGB colour, the same in every picture; neighbours differ in hue."""
     hue = (label * _GOLDEN_TURN + 0.02) % 1
     value = (1.0, 0.8)[label % 2]
     red, green, blue = colorsys.hsv_to_rgb(hue, 0.85, value)
@@ -28,7 +28,7 @@ def colour(label: int) -> tuple[int, int, int]:
 
 
 def luminance(rgb: Sequence[int]) -> float:
-    """Returns how bright a colour is, 0 to 1, as WCAG 2 defines it."""
+    """Returns an RGB colour's relative luminance as defined by WCAG 2, from 0 to 1."""
     linear = [
         part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4
         for part in (channel / 255 for channel in rgb)
@@ -37,13 +37,13 @@ def luminance(rgb: Sequence[int]) -> float:
 
 
 def contrasting(rgb: Sequence[int]) -> tuple[int, int, int]:
-    """Returns black or white, whichever is read better on a colour."""
+    """Returns black or white, whichever has more contrast with a colour."""
     bright = luminance(rgb) + 0.05
     return (0, 0, 0) if bright / 0.05 >= 1.05 / bright else (255, 255, 255)
 
 
 def _unit(image: Image.Image) -> float:
-    """What sizes are multiples of: 1 for a picture of 640 pixels, never less than 0.75."""
+    """Returns the unit of all sizes: 1.0 for a picture of 640 pixels, and at least 0.75."""
     return max(0.75, max(image.size) / 640)
 
 
@@ -55,9 +55,9 @@ def pixels(box: Sequence[float], width: int, height: int) -> tuple[int, int, int
     """Returns a box's corners in a picture, (left, top, right, bottom), clipped to it.
 
     Args:
-      box: (top, left, bottom, right), 0 to 1.
-      width: the picture's, in pixels.
-      height: likewise.
+      box: (top, left, bottom, right), from 0 to 1.
+      width: the picture's width in pixels.
+      height: the picture's height in pixels.
     """
     top, left, bottom, right = (min(1.0, max(0.0, part)) for part in box)
     left, right = sorted((round(left * (width - 1)), round(right * (width - 1))))
@@ -75,7 +75,7 @@ def _place(
     taken: Sequence[tuple[int, int, int, int]],
     limits: tuple[int, int],
 ) -> tuple[int, int, int, int]:
-    """Where a label stands: above its box, else below its upper edge, where nothing else does."""
+    """Returns a free rectangle for a label: above its box, else inside its upper edge."""
     left = max(0, min(corner[0], limits[0] - size[0]))
     candidates = [corner[1] - size[1], corner[1], corner[3] - size[1], corner[3]]
     candidates += range(corner[1] + size[1], corner[3] - size[1], size[1])
@@ -91,26 +91,26 @@ def _place(
     return rectangles[0] if rectangles else (left, 0, left + size[0], size[1])
 
 
-def boxes(image: Image.Image, found: Sequence[Detection], names: Sequence[str]) -> Image.Image:
+def boxes(image: Image.Image, detections: Sequence[Detection], names: Sequence[str]) -> Image.Image:
     """Returns the picture with a box, the class and the score of every detection.
 
     Args:
-      image: the picture, which stays as it is.
-      found: what to draw, the most important first.
-      names: what classes are called.
+      image: the picture, which is not changed.
+      detections: what to draw, the most important first.
+      names: the classes' names.
     """
     drawn = image.copy()
     draw = ImageDraw.Draw(drawn)
     unit = _unit(image)
     font, line = _font(14 * unit), max(2, round(2.5 * unit))
-    corners = [pixels(detection.box, *image.size) for detection in found]
-    # What scores most lies on top.
-    for detection, corner in reversed(list(zip(found, corners, strict=True))):
+    corners = [pixels(detection.box, *image.size) for detection in detections]
+    # The first detection is drawn on top.
+    for detection, corner in reversed(list(zip(detections, corners, strict=True))):
         halo = contrasting(colour(detection.label))
         draw.rectangle(corner, outline=halo, width=line + max(1, round(unit)))
         draw.rectangle(corner, outline=colour(detection.label), width=line)
     taken: list[tuple[int, int, int, int]] = []
-    for detection, corner in zip(found, corners, strict=True):
+    for detection, corner in zip(detections, corners, strict=True):
         text = f"{labels.name(names, detection.label)} {detection.score:.0%}"
         gap = round(4 * unit)
         size = (round(draw.textlength(text, font=font)) + 2 * gap, round(font.size * 1.35))
@@ -126,7 +126,7 @@ def boxes(image: Image.Image, found: Sequence[Detection], names: Sequence[str]) 
 def _rows(
     image: Image.Image, rows: Sequence[tuple[tuple[int, int, int], str]], heading: str
 ) -> Image.Image:
-    """The picture with a column to its right: a heading, then colours with what they stand for."""
+    """Returns the picture with a legend to its right: a heading, then colours and texts."""
     unit = _unit(image)
     font, gap = _font(15 * unit), round(10 * unit)
     step = round(font.size * 1.6)
@@ -147,19 +147,19 @@ def _rows(
 
 
 def shares(segmented: np.ndarray) -> list[tuple[int, float]]:
-    """Returns the classes of a segmentation with their parts of the picture, largest first."""
+    """Returns a segmentation's classes with their shares of the picture, largest first."""
     values, counts = np.unique(segmented, return_counts=True)
     order = np.argsort(-counts, kind="stable")
     return [(int(values[i]), float(counts[i] / segmented.size)) for i in order]
 
 
 def overlay(image: Image.Image, segmented: np.ndarray, names: Sequence[str]) -> Image.Image:
-    """Returns the picture under the colours of its classes, with a legend.
+    """Returns the picture overlaid with the colours of its classes, with a legend.
 
     Args:
       image: the picture.
-      segmented: [height, width] of it, the class of each pixel.
-      names: what classes are called.
+      segmented: uint8 [height, width], the class of each pixel.
+      names: the classes' names.
     """
     palette = np.array([colour(label) for label in range(256)], np.uint8)
     layer = Image.fromarray(palette[segmented])
@@ -173,13 +173,13 @@ def overlay(image: Image.Image, segmented: np.ndarray, names: Sequence[str]) -> 
     if len(rows) < len(known):
         rest = sum(share for _, share in known if share < _LEAST_SHARE)
         rows.append((_PAPER, f"{len(known) - len(rows)} others  {rest:.1%}"))
-    return _rows(blended, rows, "Classes, part of the picture")
+    return _rows(blended, rows, "Classes, share of the picture")
 
 
 def ranking(
     image: Image.Image, ranked: Sequence[tuple[int, float]], names: Sequence[str]
 ) -> Image.Image:
-    """Returns the picture with a list of (class, probability) beside it."""
+    """Returns the picture with the list of (class, probability) next to it."""
     rows = [
         (colour(label), f"{labels.name(names, label)}  {probability:.1%}")
         for label, probability in ranked
@@ -188,7 +188,7 @@ def ranking(
 
 
 def warned(image: Image.Image, text: str) -> Image.Image:
-    """Returns the picture with a red strip below it that says something in full."""
+    """Returns the picture with a warning below it, in white on red, in as many lines as needed."""
     unit = _unit(image)
     font, gap = _font(14 * unit), round(6 * unit)
     lines, words = [], text.split()

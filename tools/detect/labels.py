@@ -1,4 +1,4 @@
-"""What a model's classes are called."""
+"""Names of a model's classes."""
 
 import ast
 import os
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from tools.lib.cli import cli
 from tools.lib.interpreter import tasks
 
-# External repositories stand beside the workspace in the runfiles.
+# In the runfiles, external repositories are next to the workspace.
 _RUNFILES = pathlib.Path(__file__).parents[3]
 _TORCHVISION = _RUNFILES / "torchvision_labels" / "_meta.py"
 _MMSEGMENTATION = _RUNFILES / "mmsegmentation_labels" / "class_names.py"
@@ -16,11 +16,15 @@ _NO_CLASS = "N/A"
 
 
 def published_list(source: str, name: str) -> list[str]:
-    """Returns a list of names out of Python source, without running it.
+    """Returns a list of names from Python source, without running it.
 
     Args:
       source: Python source.
-      name: a variable of the module, or a function that does nothing but return the list.
+      name: a variable of the module, or a function that only returns the list.
+
+    Raises:
+      LookupError: there is no such variable or function.
+      ValueError: its value is not a literal.
     """
     for statement in ast.parse(source).body:
         if isinstance(statement, ast.Assign) and ast.unparse(statement.targets[0]) == name:
@@ -35,11 +39,11 @@ def _published(path: pathlib.Path, name: str) -> list[str]:
 
 
 def known(task: str, classes: int) -> list[str]:
-    """Returns the classes' names as far as a published set has so many; else an empty list.
+    """Returns the names of the published set with this number of classes; else an empty list.
 
     Args:
       task: one of `tasks.TASKS`.
-      classes: how many classes the model tells apart.
+      classes: the model's number of classes.
     """
     if task == tasks.DETECTION and classes in (80, 90):
         names = _published(_TORCHVISION, "_COCO_CATEGORIES")[1:]
@@ -55,22 +59,22 @@ def known(task: str, classes: int) -> list[str]:
 
 
 def read(path: str) -> list[str]:
-    """Reads a person's own names, a class a line, from class 0 on.
+    """Reads a person's own names, one per line, from class 0 on.
 
     Raises:
-      cli.UserError: it cannot be read, or is no text.
+      cli.UserError: the file cannot be read or is not UTF-8 text.
     """
     content = cli.read_file(cli.callers_path(path), "list of labels")
     try:
         return [line.strip() for line in content.decode("utf-8").splitlines()]
     except UnicodeDecodeError as error:
         raise cli.UserError(
-            f"{os.path.basename(path)}: the list of labels is no UTF-8 text; give a class a line."
+            f"{os.path.basename(path)}: the labels are not UTF-8 text; give one class per line."
         ) from error
 
 
 def name(names: Sequence[str], label: int) -> str:
-    """Returns what a class is called; its number where there is no name."""
+    """Returns a class's name, or "class N" if it has none."""
     if 0 <= label < len(names) and names[label] not in ("", _NO_CLASS):
         return names[label]
     return f"class {label}"

@@ -1,4 +1,4 @@
-"""Where the drawn pictures go."""
+"""Names and writes the drawn pictures."""
 
 import io
 import os
@@ -12,59 +12,61 @@ _FORMATS = {".jpeg": "JPEG", ".jpg": "JPEG", ".png": "PNG", ".webp": "WEBP"}
 
 
 def has_folder(given: Sequence[str]) -> bool:
-    """Returns whether a person named a folder among the pictures."""
+    """Returns whether one of a person's paths is a folder."""
     return any(os.path.isdir(cli.callers_path(name)) for name in given)
 
 
 def targets(paths: Sequence[str], output: str, any_folder: bool) -> list[str]:
-    """Returns the file for each picture; makes the folder when there are several.
+    """Returns the file to write for each picture; creates the folder if one is needed.
 
     Args:
       paths: the pictures.
-      output: what the person gave, seen from where the person stands.
-      any_folder: whether a folder of pictures was given, which makes a folder of one picture too.
+      output: the person's --output.
+      any_folder: whether a folder of pictures was given; then a single picture needs a folder, too.
 
     Raises:
-      cli.UserError: a given picture would be written over, the format is unknown, the folder
-        cannot be made, or `output` is a file where a folder is needed.
+      cli.UserError: an input would be overwritten, the format is unknown, the folder cannot be
+        created, or `output` is a file where a folder is needed.
     """
     place = cli.callers_path(output)
     suffix = os.path.splitext(place)[1].lower()
     if len(paths) == 1 and not any_folder and not os.path.isdir(place):
         if suffix not in _FORMATS:
             raise cli.UserError(
-                f"{output}: ends with none of {', '.join(sorted(_FORMATS))}; name a picture."
+                f"{output}: does not end with one of {', '.join(sorted(_FORMATS))}; give a"
+                " picture's name."
             )
-        return _none_of([place], paths, output)
+        return _checked([place], paths, output)
     if os.path.isfile(place) or suffix in _FORMATS:
-        raise cli.UserError(f"{output}: {len(paths)} pictures need a folder; name one.")
+        raise cli.UserError(f"{output}: {len(paths)} pictures need a folder; give one.")
     try:
         os.makedirs(place, exist_ok=True)
     except OSError as error:
-        raise cli.UserError(f"{output}: the folder cannot be made: {error.strerror}.") from error
-    found: dict[str, None] = {}
+        raise cli.UserError(f"{output}: the folder cannot be created: {error.strerror}.") from error
+    names: list[str] = []
     for path in paths:
         stem = os.path.splitext(os.path.basename(path))[0]
-        name, number = stem, 2
-        # Pictures of several folders may have one name.
-        while f"{name}.png" in found:
-            name, number = f"{stem}-{number}", number + 1
-        found[f"{name}.png"] = None
-    return _none_of([os.path.join(place, name) for name in found], paths, output)
+        name, number = f"{stem}.png", 2
+        # Pictures in different folders may have the same name.
+        while name in names:
+            name, number = f"{stem}-{number}.png", number + 1
+        names.append(name)
+    return _checked([os.path.join(place, name) for name in names], paths, output)
 
 
-def _none_of(targets: list[str], paths: Sequence[str], output: str) -> list[str]:
-    given = {os.path.realpath(cli.callers_path(path)) for path in paths}
-    if any(os.path.realpath(target) in given for target in targets):
-        raise cli.UserError(f"{output}: would write over a given picture; name another place.")
+def _checked(targets: list[str], paths: Sequence[str], output: str) -> list[str]:
+    """Returns the targets if none of them is an input."""
+    inputs = {os.path.realpath(cli.callers_path(path)) for path in paths}
+    if any(os.path.realpath(target) in inputs for target in targets):
+        raise cli.UserError(f"{output}: would overwrite an input picture; give another output.")
     return targets
 
 
 def write(image: Image.Image, path: str) -> None:
-    """Writes a picture in the format that its name says; it is there whole or not at all.
+    """Writes a picture in the format of its suffix, completely or not at all.
 
     Raises:
-      cli.UserError: it cannot be written.
+      cli.UserError: the file cannot be written, or the picture does not fit the format.
     """
     kind = _FORMATS[os.path.splitext(path)[1].lower()]
     buffer = io.BytesIO()

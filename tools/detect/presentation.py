@@ -1,4 +1,4 @@
-"""What models of pictures say, drawn and in numbers, one function for each kind of model."""
+"""Presents the results of a picture model as a drawing and as numbers."""
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
@@ -15,12 +15,12 @@ from tools.lib.interpreter.interpreter import Interpreter
 
 @dataclasses.dataclass(frozen=True)
 class Limits:
-    """What is left out.
+    """How much is shown.
 
     Attributes:
-      score: detections that score less.
-      boxes: detections beyond so many.
-      classes: classes of a classifier beyond so many.
+      score: minimum score of a detection, from 0 to 1.
+      boxes: maximum number of detections.
+      classes: maximum number of a classifier's classes.
     """
 
     score: float
@@ -29,20 +29,25 @@ class Limits:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Shown:
-    """A drawn picture, and the same in numbers, fit for JSON."""
+class Presentation:
+    """A model's results for one picture.
+
+    Attributes:
+      image: the results drawn on the picture.
+      facts: the results as JSON values.
+    """
 
     image: Image.Image
     facts: Mapping[str, Any]
 
 
-Shower = Callable[[Image.Image], Shown]
+Presenter = Callable[[Image.Image], Presentation]
 
 
 def _detections(
     model: vision.Detector, names: Sequence[str], limits: Limits, image: Image.Image
-) -> Shown:
-    found = [x for x in model.detect(image) if x.score >= limits.score][: limits.boxes]
+) -> Presentation:
+    detections = [x for x in model.detect(image) if x.score >= limits.score][: limits.boxes]
     facts = [
         {
             "class": labels.name(names, detection.label),
@@ -50,14 +55,14 @@ def _detections(
             "score": detection.score,
             "box": drawing.pixels(detection.box, *image.size),
         }
-        for detection in found
+        for detection in detections
     ]
-    return Shown(drawing.boxes(image, found, names), {"detections": facts})
+    return Presentation(drawing.boxes(image, detections, names), {"detections": facts})
 
 
 def _classes(
     model: vision.Classifier, names: Sequence[str], limits: Limits, image: Image.Image
-) -> Shown:
+) -> Presentation:
     probabilities = model.probabilities(image)
     order = np.argsort(-probabilities, kind="stable")[: limits.classes]
     ranked = [(int(label), float(probabilities[label])) for label in order]
@@ -65,41 +70,41 @@ def _classes(
         {"class": labels.name(names, label), "label": label, "probability": probability}
         for label, probability in ranked
     ]
-    return Shown(drawing.ranking(image, ranked, names), {"classes": facts})
+    return Presentation(drawing.ranking(image, ranked, names), {"classes": facts})
 
 
-def _segments(model: vision.Segmenter, names: Sequence[str], image: Image.Image) -> Shown:
+def _segments(model: vision.Segmenter, names: Sequence[str], image: Image.Image) -> Presentation:
     segmented = model.segment(image)
     facts = [
         {"class": labels.name(names, label), "label": label, "part": part}
         for label, part in drawing.shares(segmented)
     ]
-    return Shown(drawing.overlay(image, segmented, names), {"segments": facts})
+    return Presentation(drawing.overlay(image, segmented, names), {"segments": facts})
 
 
-def _enlarged(model: vision.Enlarger, image: Image.Image) -> Shown:
+def _enlarged(model: vision.Enlarger, image: Image.Image) -> Presentation:
     large = model.enlarge(image)
-    return Shown(large, {"from": image.size, "to": large.size})
+    return Presentation(large, {"from": image.size, "to": large.size})
 
 
-def shower(
+def presenter(
     task: str,
     interpreter: Interpreter,
     preprocessing: str,
     names: Sequence[str],
     limits: Limits,
-) -> Shower:
-    """Returns what shows a picture to a model.
+) -> Presenter:
+    """Returns a function that runs a model on a picture and presents the results.
 
     Args:
-      task: what the model is for, one of `tasks.TASKS`.
+      task: the model's task, one of `tasks.TASKS`.
       interpreter: the model.
-      preprocessing: what is done to its pixels.
-      names: what its classes are called.
-      limits: what is left out.
+      preprocessing: how its pixels are normalized.
+      names: the names of its classes.
+      limits: how much is shown.
 
     Raises:
-      cli.UserError: the model is not of that kind.
+      cli.UserError: the model does not fit the task.
     """
     if task == tasks.DETECTION:
         detector = vision.Detector(interpreter, preprocessing)
@@ -113,14 +118,14 @@ def shower(
     if task == tasks.SUPER_RESOLUTION:
         enlarger = vision.Enlarger(interpreter, preprocessing)
         return lambda image: _enlarged(enlarger, image)
-    raise cli.UserError(f"{interpreter.source}: {task} is nothing that can be drawn.")
+    raise cli.UserError(f"{interpreter.source}: {task} cannot be drawn.")
 
 
-def words(task: str, facts: Mapping[str, Any]) -> str:
-    """Returns in one line what a model says of a picture."""
+def summary(task: str, facts: Mapping[str, Any]) -> str:
+    """Returns a model's results for one picture in one line."""
     if task == tasks.DETECTION:
-        found = [f"{x['class']} {x['score']:.0%}" for x in facts["detections"]]
-        return ", ".join(found) or "nothing above the threshold"
+        texts = [f"{x['class']} {x['score']:.0%}" for x in facts["detections"]]
+        return ", ".join(texts) or "nothing above the threshold"
     if task == tasks.CLASSIFICATION:
         return ", ".join(f"{x['class']} {x['probability']:.1%}" for x in facts["classes"])
     if task == tasks.SEGMENTATION:

@@ -33,7 +33,7 @@ class DetectTest(absltest.TestCase):
         return self._path(name)
 
     def _run(self, model: str, image: list[str] = (), **flags) -> str:
-        """Returns what the program prints, run in this process; keeps what it warns of."""
+        """Runs the program in this process; returns its stdout and keeps its stderr."""
         stdout, self.stderr = io.StringIO(), io.StringIO()
         with (
             flagsaver.flagsaver(model=self._path(model), image=list(image), **flags),
@@ -59,7 +59,7 @@ class DetectTest(absltest.TestCase):
         printed = self._run("detector.tflite", image, output=output, max_boxes=1)
         self.assertNotIn("class 1", printed)
 
-    def test_a_persons_own_labels(self):
+    def test_own_labels(self):
         labels = self._write("labels.txt", b"cow\nhen\n")
         printed = self._run(
             "detector.tflite", [self._path("a.png")], output=self._path("o.png"), labels=labels
@@ -96,8 +96,8 @@ class DetectTest(absltest.TestCase):
             red, green, blue = drawn.getpixel((drawn.width - 1, drawn.height - 1))
         self.assertGreater(red, 3 * max(green, blue))
 
-    def test_a_model_of_others_gets_no_warning(self):
-        # For people; no tool goes by it.
+    def test_a_foreign_model_gets_no_warning(self):
+        # The description is for people; tools ignore it.
         description = "seeded weights (synthetic, seed 1): not trained; preprocessing zero_to_one"
         self._write("mean.tflite", networks.mean_colour(description))
         output = self._path("out.png")
@@ -132,15 +132,15 @@ class DetectTest(absltest.TestCase):
         worth[6] = 3
         self._write("answers.tflite", networks.question_answering(16, worth))
         vocabulary = self._write("vocab.txt", "\n".join(words).encode())
-        asked = {"vocabulary": vocabulary, "question": "Who?", "context": "Did Ada?"}
-        facts = json.loads(self._run("answers.tflite", json=True, **asked))
+        flags = {"vocabulary": vocabulary, "question": "Who?", "context": "Did Ada?"}
+        facts = json.loads(self._run("answers.tflite", json=True, **flags))
         self.assertEqual((facts["answer"], facts["start"], facts["end"]), ("Ada", 4, 7))
         output = self._path("answer.txt")
-        self.assertIn("Answer: Ada", self._run("answers.tflite", output=output, **asked))
+        self.assertIn("Answer: Ada", self._run("answers.tflite", output=output, **flags))
         self.assertEqual(pathlib.Path(output).read_text(), "Ada\n")
         self.assertIn("is not the vocabulary that MobileBERT", self.stderr.getvalue())
 
-    def test_what_a_person_does_wrong(self):
+    def test_mistakes(self):
         self._write("sum.tflite", networks.doubled_sum())
         self._write("broken.tflite", networks.detector(*_DETECTIONS)[:-200])
         image, output = [self._path("a.png")], self._path("out.png")
@@ -150,21 +150,21 @@ class DetectTest(absltest.TestCase):
             ("sum.tflite", image, {}, "give --task"),
             ("sum.tflite", image, {"task": "detection"}, "not one RGB picture"),
             ("detector.tflite", image, {"task": "classification"}, "leave --task out"),
-            ("detector.tflite", image, {"output": image[0]}, "would write over a given picture"),
+            ("detector.tflite", image, {"output": image[0]}, "would overwrite an input picture"),
             (
                 "detector.tflite",
                 [str(self.folder)],
                 {"output": str(self.folder)},
-                "would write over",
+                "would overwrite",
             ),
-            ("detector.tflite", image, {"output": None}, "--output is not given"),
+            ("detector.tflite", image, {"output": None}, "--output is missing"),
             ("detector.tflite", [], {}, "no picture is given"),
             ("detector.tflite", ["none.png"], {}, "none.png: there is no such picture"),
             (
                 "detector.tflite",
                 image,
                 {"output": "out.xcf"},
-                "ends with none of .jpeg, .jpg, .png",
+                "does not end with one of .jpeg, .jpg, .png",
             ),
             ("detector.tflite", image * 2, {}, "out.png: 2 pictures need a folder"),
             ("detector.tflite", image, {"output": "/nowhere/out.png"}, "cannot be written"),

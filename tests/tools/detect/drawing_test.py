@@ -29,7 +29,7 @@ class ColourTest(parameterized.TestCase):
         values = sorted(
             drawing.luminance(x) + 0.05 for x in (background, drawing.contrasting(background))
         )
-        # WCAG 2 asks 4.5 of text.
+        # The minimum contrast of text in WCAG 2.
         self.assertGreaterEqual(values[1] / values[0], 4.5)
 
     def test_contrast(self):
@@ -39,32 +39,33 @@ class ColourTest(parameterized.TestCase):
 
 
 class BoxesTest(parameterized.TestCase):
-    def test_a_box_lies_where_it_was_found(self):
+    def test_a_box_is_drawn_at_its_corners(self):
         image = _grey()
-        found = [Detection((0.5, 0.25, 0.9, 0.75), 1, 0.87)]
-        drawn = drawing.boxes(image, found, _NAMES)
+        detection = Detection((0.5, 0.25, 0.9, 0.75), 1, 0.87)
+        drawn = drawing.boxes(image, [detection], _NAMES)
         self.assertEqual(drawn.size, image.size)
         self.assertFalse(_changed(image).any())
-        left, top, right, bottom = drawing.pixels(found[0].box, *image.size)
+        left, top, right, bottom = drawing.pixels(detection.box, *image.size)
         self.assertEqual((left, top, right, bottom), (100, 150, 299, 269))
         for corner in ((left, top), (right, bottom), (left, bottom), (right, top), (200, bottom)):
             self.assertEqual(drawn.getpixel(corner), drawing.colour(1))
         self.assertEqual(drawn.getpixel((200, 210)), _GREY)
-        # The label stands above the box, in its colour.
+        # The label is above the box, in its colour.
         rows = np.flatnonzero(_changed(drawn).any(axis=1))
         self.assertBetween(rows.min(), 120, 140)
         self.assertEqual(drawn.getpixel((101, 140)), drawing.colour(1))
         self.assertEqual(rows.max(), bottom)
 
-    def test_a_label_at_the_upper_edge_stands_inside(self):
+    def test_a_label_at_the_upper_edge_is_inside(self):
         drawn = drawing.boxes(_grey(), [Detection((0.0, 0.0, 0.8, 0.8), 0, 0.5)], _NAMES)
         # To the left of the text, below the box's upper line.
         self.assertEqual(drawn.getpixel((1, 9)), drawing.colour(0))
         self.assertEqual(drawn.getpixel((399, 9)), _GREY)
 
     def test_labels_do_not_hide_each_other(self):
-        found = [Detection((0.3, 0.3, 0.9, 0.9), label, 0.9 - label / 10) for label in range(3)]
-        drawn = np.asarray(drawing.boxes(_grey(), found, _NAMES))
+        box = (0.3, 0.3, 0.9, 0.9)
+        detections = [Detection(box, label, 0.9 - label / 10) for label in range(3)]
+        drawn = np.asarray(drawing.boxes(_grey(), detections, _NAMES))
         for label in range(3):
             area = (drawn == drawing.colour(label)).all(axis=2).sum()
             self.assertGreater(area, 400, label)
@@ -74,7 +75,7 @@ class BoxesTest(parameterized.TestCase):
         ((0.9, 0.9, 0.1, 0.1), (10, 5, 89, 44)),
         ((0.5, 0.5, 0.5, 0.5), (50, 24, 50, 24)),
     )
-    def test_boxes_that_are_odd(self, box, expected):
+    def test_odd_boxes(self, box, expected):
         self.assertEqual(drawing.pixels(box, 100, 50), expected)
         drawing.boxes(_grey(100, 50), [Detection(box, 5, 1.0)], _NAMES)
 
@@ -86,7 +87,7 @@ class BoxesTest(parameterized.TestCase):
 
 
 class OverlayTest(absltest.TestCase):
-    def test_colours_lie_on_their_classes_and_in_the_legend(self):
+    def test_colours_are_on_their_classes_and_in_the_legend(self):
         segmented = np.zeros((300, 400), np.uint8)
         segmented[:, 300:] = 2
         drawn = drawing.overlay(_grey(), segmented, _NAMES)
@@ -101,7 +102,7 @@ class OverlayTest(absltest.TestCase):
         for label, present in ((0, True), (1, False), (2, True)):
             self.assertEqual((legend == drawing.colour(label)).all(axis=2).any(), present, label)
 
-    def test_small_parts_share_a_line_of_the_legend(self):
+    def test_small_shares_are_summed_up_in_the_legend(self):
         segmented = np.zeros((300, 400), np.uint8)
         segmented[0, :60] = np.arange(60)
         short = drawing.overlay(_grey(), segmented, _NAMES)
@@ -114,12 +115,12 @@ class OverlayTest(absltest.TestCase):
 
 
 class TextTest(absltest.TestCase):
-    def test_a_ranking_stands_beside_the_picture(self):
+    def test_a_ranking_is_next_to_the_picture(self):
         drawn = drawing.ranking(_grey(40, 30), [(0, 0.9), (1, 0.1)], _NAMES)
         self.assertEqual(drawn.getpixel((39, 29)), _GREY)
         self.assertGreater(drawn.height, 60)
 
-    def test_a_warning_stands_below_the_picture_in_as_many_lines_as_it_needs(self):
+    def test_a_warning_is_below_the_picture_in_as_many_lines_as_needed(self):
         short = drawing.warned(_grey(), "seeded")
         long = drawing.warned(_grey(), "seeded weights " * 20)
         self.assertEqual(short.width, 400)

@@ -24,7 +24,7 @@ class LabelsTest(parameterized.TestCase):
         self.assertLen(names, classes)
         self.assertEqual({number: names[number] for number in expected}, expected)
 
-    def test_numbers_where_no_name_is_known(self):
+    def test_numbers_for_unknown_names(self):
         self.assertEqual(labels.known(tasks.DETECTION, 37), [])
         self.assertEqual(labels.name([], 3), "class 3")
         # COCO has no category 12.
@@ -41,12 +41,12 @@ class LabelsTest(parameterized.TestCase):
         with self.assertRaises(ValueError):
             labels.published_list("NAMES = open('x')", "NAMES")
 
-    def test_a_persons_own(self):
+    def test_own_names(self):
         path = os.path.join(self.create_tempdir().full_path, "names.txt")
         pathlib.Path(path).write_bytes("Ärmel\n\nhat\n".encode())
         self.assertEqual(labels.read(path), ["Ärmel", "", "hat"])
         pathlib.Path(path).write_bytes(b"\xff\xff")
-        with self.assertRaisesRegex(cli.UserError, "^names.txt: .* is no UTF-8 text"):
+        with self.assertRaisesRegex(cli.UserError, "^names.txt: .* are not UTF-8 text"):
             labels.read(path)
 
 

@@ -26,8 +26,7 @@ class DiffTest(absltest.TestCase):
             ("damaged.tflite", models.pack(models.layered())[:100]),
         ):
             (self.folder / name).write_bytes(content)
-        # As `bazel run` tells of the person's own folder; the launcher of CPython keeps the
-        # environment only where both are set.
+        # As with `bazel run`; CPython's launcher keeps the environment only if both are set.
         folders = ("BUILD_WORKING_DIRECTORY", "BUILD_WORKSPACE_DIRECTORY")
         self.enter_context(mock.patch.dict(os.environ, dict.fromkeys(folders, str(self.folder))))
 
@@ -50,11 +49,11 @@ class DiffTest(absltest.TestCase):
         self.assertEqual((value["verdict"], value["left"]), ("different", "a.tflite"))
         self.assertIn("operator removed", {part["kind"] for part in value["differences"]})
 
-    def test_trouble(self):
+    def test_mistakes(self):
         for arguments, message in (
             (("a.tflite", "missing"), "missing: the .tflite cannot be read: No such file"),
             (("damaged.tflite", "a.tflite"), "damaged.tflite: not a sound .tflite: .* truncated"),
-            (("a.tflite",), "two .tflite files are compared, not 1"),
+            (("a.tflite",), "two .tflite files are needed, not 1"),
             (("a.tflite", "b.tflite", "c.tflite"), "unexpected argument 'c.tflite'"),
         ):
             with self.subTest(arguments):
@@ -63,11 +62,11 @@ class DiffTest(absltest.TestCase):
                 self.assertRegex(result.stderr, f"^ERROR: .*{message}.*\n$")
 
     def test_a_terminal_gets_a_table(self):
-        found = comparison.compare(
+        result = comparison.compare(
             *((self.folder / name).read_bytes() for name in ("a.tflite", "c.tflite"))
         )
         stream = io.StringIO()
-        terminal.show(Console(file=stream, force_terminal=True, width=160), found, 2)
+        terminal.show(Console(file=stream, force_terminal=True, width=160), result, 2)
         self.assertIn("\x1b[1;31mdifferent: ", stream.getvalue())
         self.assertIn("more", stream.getvalue())
 
