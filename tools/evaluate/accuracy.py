@@ -1,13 +1,13 @@
-"""Holds a model on released weights to what is published of its accuracy.
+"""Compares the accuracy of a model on released weights with its published accuracy.
 
     bazel test --config=released //models:mobiledet.accuracy_test --test_arg=--dataset=/data/coco
 
-MobileBERT needs --test_arg=--vocabulary=/data/vocab.txt too. A test is not run where a person
-stands, so paths begin with a slash.
+MobileBERT also needs --test_arg=--vocabulary=/data/vocab.txt. Paths must be absolute, because a
+test runs in a folder of its own.
 
-The figures stand in `models/accuracies.bzl`: for each model the task and metric of
-//tools/evaluate, the value, how far a measured one may be from it, the set with its number of
-samples, and the source. A figure is one of a whole set, so a part of it is refused.
+`models/accuracies.bzl` has the published figures: for each model the task and metric of
+//tools/evaluate, the value, its tolerance, the dataset with its number of samples, and the source.
+Figures are for a whole dataset, so a part of it is refused.
 """
 
 import os
@@ -17,15 +17,18 @@ from typing import Any
 
 from absl import flags
 
-from tools.evaluate import measured, sets
+from tools.evaluate import evaluation, sets
+from tools.evaluate.evaluation import Evaluation
 from tools.lib.cli import cli
 from tools.lib.identity import identity
 from tools.lib.interpreter import model_argument
 
 _MODEL = flags.DEFINE_string("model", None, "The .tflite.")
-_IDENTITY = flags.DEFINE_string("identity", None, "What it is, as its target writes it.")
-_EXPECTED = flags.DEFINE_string("expected", None, "The table, as JSON.")
-_DATASET = flags.DEFINE_string("dataset", None, "The folder of the set (--test_arg=--dataset=...).")
+_IDENTITY = flags.DEFINE_string("identity", None, "The model's identity, as its target writes it.")
+_EXPECTED = flags.DEFINE_string("expected", None, "The published accuracies, as JSON.")
+_DATASET = flags.DEFINE_string(
+    "dataset", None, "The folder of the dataset (--test_arg=--dataset=...)."
+)
 
 _FIELDS = {
     "task": str,
@@ -39,56 +42,61 @@ _FIELDS = {
 
 
 def row(table: Any, name: str, source: str) -> Mapping[str, Any]:
-    """Returns what is published of a model.
+    """Returns the published accuracy of a model.
 
     Args:
-      table: what is published, by the models' names.
-      name: the model's.
+      table: the published accuracies by the models' names.
+      name: the model's name.
       source: the table's name, for messages.
 
     Raises:
-      cli.UserError: there is no row, or it lacks something.
+      cli.UserError: the table has no row of this name, or the row is incomplete.
     """
-    found = table.get(name) if isinstance(table, dict) else None
-    if not isinstance(found, dict):
+    published = table.get(name) if isinstance(table, dict) else None
+    if not isinstance(published, dict):
         raise cli.UserError(f"{source}: has no accuracy of {name}.")
-    wrong = [key for key, kind in _FIELDS.items() if not isinstance(found.get(key), kind)]
-    if wrong or found["task"] not in sets.KINDS:
+    wrong = [key for key, kind in _FIELDS.items() if not isinstance(published.get(key), kind)]
+    if wrong or published["task"] not in sets.KINDS:
         raise cli.UserError(f"{source}: the row of {name} lacks {', '.join(wrong) or 'a task'}.")
-    return found
+    return published
 
 
-def judge(name: str, expected: Mapping[str, Any], result: measured.Measured) -> str:
-    """Returns a sentence that says that a model is as good as published.
+def judge(name: str, expected: Mapping[str, Any], result: Evaluation) -> str:
+    """Returns a sentence that confirms the published accuracy.
+
+    Args:
+      name: the model's name.
+      expected: its row of the table.
+      result: its measured accuracy.
 
     Raises:
-      cli.UserError: it is not, or was not measured on the whole set.
+      cli.UserError: the accuracy is another one, or was not measured on the whole dataset.
     """
     if result.samples != expected["samples"]:
         raise cli.UserError(
-            f"{name}: the published figure is one of {expected['dataset']} with"
-            f" {expected['samples']} samples, but this set has {result.samples}; give all of it."
+            f"{name}: the published figure is for {expected['dataset']} with"
+            f" {expected['samples']} samples, but this dataset has {result.samples}; give all of"
+            " it."
         )
     metric, value = expected["metric"], result.metrics.get(expected["metric"])
     if value is None:
         raise cli.UserError(f"{name}: {metric} is none of {', '.join(result.metrics)}.")
-    said = (
-        f"{name}: {metric} {value:.4f}; published {expected['value']} (give or take"
+    figures = (
+        f"{name}: {metric} {value:.4f}; published {expected['value']} (+/-"
         f" {expected['tolerance']}, {expected['source']})"
     )
     if abs(value - expected["value"]) > expected["tolerance"]:
-        raise cli.UserError(f"{said}: not what was published.")
-    return f"{said}: as published."
+        raise cli.UserError(f"{figures}: not as published.")
+    return f"{figures}: as published."
 
 
 def main(argv: Sequence[str]) -> None:
-    """Refuses what has no accuracy; measures the rest and judges it."""
+    """Measures the model's accuracy and compares it with the published one."""
     del argv
     known = identity.read(_IDENTITY.value)
     name = known.name
-    expected = row(
-        measured.read_json(_EXPECTED.value, "table of accuracies"), name, _EXPECTED.value
-    )
+    table = evaluation.read_json(_EXPECTED.value, "table of accuracies")
+    expected = row(table, name, _EXPECTED.value)
     if known.weights != identity.RELEASED:
         raise cli.UserError(
             f"{name}: {known.weights} weights are not trained, so they have no accuracy; add"
@@ -101,13 +109,14 @@ def main(argv: Sequence[str]) -> None:
         )
     if not os.path.isabs(_DATASET.value):
         raise cli.UserError(
-            f"--dataset={_DATASET.value}: a test is run elsewhere; give the path from / on."
+            f"--dataset={_DATASET.value}: is a relative path, but a test runs in a folder of its"
+            " own; give an absolute path."
         )
     result = sets.evaluate(expected["task"], model, model.content, _DATASET.value, None)
     print(judge(name, expected, result), file=sys.stderr)
 
 
 if __name__ == "__main__":
-    # Not above: the tests of this module have a command line of their own.
+    # Not at import: this module's tests have a command line of their own.
     flags.mark_flags_as_required(["expected", "identity", "model"])
     cli.run(main)

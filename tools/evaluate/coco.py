@@ -1,4 +1,4 @@
-"""COCO's mean average precision of a detector, by pycocotools."""
+"""A detector's mean average precision (mAP) on COCO, computed by pycocotools."""
 
 import contextlib
 import glob
@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from pycocotools import coco, cocoeval
 
-from tools.evaluate import measured
+from tools.evaluate import evaluation
 from tools.lib.cli import cli
 from tools.lib.interpreter.vision import Detection, Detector
 from tools.lib.preprocessing import pictures
 
-# COCOeval.stats in its order.
+# The names of COCOeval.stats, in its order.
 METRICS = (
     "mAP",
     "AP at IoU 0.50",
@@ -34,28 +34,29 @@ _FOLDERS = ("", "val2017", "images", "val2014")
 
 
 def annotations(folder: str) -> dict[str, Any]:
-    """Reads the instances of a set.
+    """Reads a dataset's annotations.
 
     Args:
-      folder: has one instances*.json, or has it in `annotations`.
+      folder: contains one instances*.json, itself or in `annotations`.
 
     Raises:
-      cli.UserError: there is none or several, or it is no COCO file.
+      cli.UserError: there is no such file or several, or it is not a COCO file.
     """
-    found = []
+    paths = []
     for inside in ("", "annotations"):
-        found += sorted(glob.glob(os.path.join(glob.escape(folder), inside, "instances*.json")))
-    if len(found) != 1:
-        names = f": {', '.join(map(os.path.basename, found))}" if found else ""
+        paths += sorted(glob.glob(os.path.join(glob.escape(folder), inside, "instances*.json")))
+    if len(paths) != 1:
+        names = f": {', '.join(map(os.path.basename, paths))}" if paths else ""
         raise cli.UserError(
-            f"{folder}: has {len(found)} files instances*.json{names}; one is needed, there or in"
+            f"{folder}: has {len(paths)} files instances*.json{names}; one is needed, there or in"
             " annotations/."
         )
-    content = measured.read_json(found[0], "COCO annotations")
+    [path] = paths
+    content = evaluation.read_json(path, "COCO annotations file")
     try:
         for image in content["images"]:
             if not isinstance(image["file_name"], str):
-                raise TypeError("file_name is no text")
+                raise TypeError("file_name is not a string")
             _ = int(image["id"]), int(image["height"]), int(image["width"])
         for row in content["annotations"]:
             _ = int(row["image_id"]), int(row["category_id"]), float(row["area"])
@@ -63,27 +64,32 @@ def annotations(folder: str) -> dict[str, Any]:
         _ = [(int(category["id"]), category["name"]) for category in content["categories"]]
     except (IndexError, KeyError, TypeError, ValueError) as error:
         raise cli.UserError(
-            f"{found[0]}: has no COCO instances: {type(error).__name__} {cli.first_line(error)}."
+            f"{path}: is not a COCO annotations file: {type(error).__name__}"
+            f" {cli.first_line(error)}."
         ) from error
     if not content["images"] or not content["annotations"]:
-        raise cli.UserError(f"{found[0]}: has no images or no annotations.")
+        raise cli.UserError(f"{path}: has no images or no annotations.")
     return content
 
 
 def picture_paths(folder: str, images: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Returns where the pictures of a set are.
+    """Returns the paths of a dataset's pictures.
+
+    Args:
+      folder: contains the pictures, itself or in one of `_FOLDERS`.
+      images: the rows of the annotations.
 
     Raises:
       cli.UserError: some are missing.
     """
     paths, missing = [], []
     for image in images:
-        # A name is not to lead out of the folder.
+        # Only the last part, so that a name cannot lead out of the folder.
         name = os.path.basename(image["file_name"])
         candidates = [os.path.join(folder, inside, name) for inside in _FOLDERS]
-        found = [path for path in candidates if os.path.isfile(path)]
-        paths += found[:1]
-        missing += [] if found else [name]
+        existing = [path for path in candidates if os.path.isfile(path)]
+        paths += existing[:1]
+        missing += [] if existing else [name]
     if missing:
         raise cli.UserError(
             f"{folder}: {len(missing)} of {len(images)} pictures are missing, the first is"
@@ -93,13 +99,16 @@ def picture_paths(folder: str, images: Sequence[Mapping[str, Any]]) -> list[str]
 
 
 def category_ids(content: Mapping[str, Any], classes: int, source: str) -> list[int]:
-    """Returns COCO's category of each of a model's classes.
+    """Returns the COCO category ID of each of a model's classes.
 
     Args:
       content: the annotations.
-      classes: how many the model has: 90, which are numbered as COCO's with their gaps, or as many
-        as the set has.
-      source: the model, for messages.
+      classes: the model's number of classes: 90 for COCO's IDs with their gaps, or as many as the
+        dataset has categories.
+      source: the model's name, for messages.
+
+    Raises:
+      cli.UserError: the model has another number of classes.
     """
     ids = sorted(category["id"] for category in content["categories"])
     if classes == 90:
@@ -107,17 +116,23 @@ def category_ids(content: Mapping[str, Any], classes: int, source: str) -> list[
     if classes == len(ids):
         return ids
     raise cli.UserError(
-        f"{source}: tells {classes} classes apart, COCO has 90 numbers for {len(ids)} categories;"
+        f"{source}: has {classes} classes, but COCO has {len(ids)} categories with IDs up to 90;"
         " give a detector that was trained on COCO."
     )
 
 
 def results(
-    image: Mapping[str, Any], found: Sequence[Detection], categories: Sequence[int]
+    image: Mapping[str, Any], detections: Sequence[Detection], categories: Sequence[int]
 ) -> list[dict[str, Any]]:
-    """Returns detections as COCO's result rows, clipped to the picture."""
+    """Returns detections as rows of COCO's result format, with boxes clipped to the picture.
+
+    Args:
+      image: the picture's row of the annotations.
+      detections: the detector's results; unknown classes are left out.
+      categories: the COCO category ID of each class.
+    """
     rows = []
-    for detection in found:
+    for detection in detections:
         top, left, bottom, right = (min(1.0, max(0.0, part)) for part in detection.box)
         if not 0 <= detection.label < len(categories):
             continue
@@ -140,21 +155,21 @@ def results(
 def average_precision(
     content: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], image_ids: Sequence[int]
 ) -> dict[str, float]:
-    """Returns COCO's twelve metrics of boxes.
+    """Returns COCO's twelve metrics for boxes, by the names of `METRICS`.
 
     Args:
       content: the annotations.
-      rows: what `results` gave.
-      image_ids: the pictures that were looked at.
+      rows: the detections, as `results` returns them.
+      image_ids: the pictures on which the detector was run.
     """
     if not rows:
         return dict.fromkeys(METRICS, 0.0)
-    # pycocotools tells its steps on stdout, where a person may want JSON.
+    # pycocotools prints its progress to stdout, which is reserved for the results.
     with contextlib.redirect_stdout(io.StringIO()):
         truth = coco.COCO()
         truth.dataset = dict(content)
         truth.createIndex()
-        # It writes into the rows that it is given.
+        # loadRes modifies the rows, so it gets copies.
         evaluation = cocoeval.COCOeval(truth, truth.loadRes([dict(row) for row in rows]), "bbox")
         evaluation.params.imgIds = list(image_ids)
         evaluation.evaluate()
@@ -166,10 +181,10 @@ def average_precision(
 def detect(
     detector: Detector, folder: str, limit: int | None
 ) -> tuple[dict[str, Any], list[int], list[dict[str, Any]]]:
-    """Runs a detector on a set.
+    """Runs a detector on the first `limit` pictures of a dataset.
 
     Returns:
-      The annotations, the numbers of the pictures, and the rows of what was found.
+      The annotations, the pictures' IDs, and the detections as `results` returns them.
     """
     content = annotations(folder)
     images = sorted(content["images"], key=lambda image: image["id"])[:limit]
@@ -177,25 +192,26 @@ def detect(
     categories = category_ids(content, detector.classes, detector.interpreter.source)
     rows = []
     pairs = zip(images, paths, strict=True)
-    for image, path in measured.progress(pairs, len(images), "picture"):
+    for image, path in evaluation.progress(pairs, len(images), "picture"):
         rows += results(image, detector.detect(pictures.read(path)), categories)
     return content, [image["id"] for image in images], rows
 
 
-def evaluate(detector: Detector, folder: str, limit: int | None) -> measured.Measured:
-    """Returns COCO's metrics of a detector on the first `limit` pictures of a set."""
+def evaluate(detector: Detector, folder: str, limit: int | None) -> evaluation.Evaluation:
+    """Returns a detector's COCO metrics on the first `limit` pictures of a dataset."""
     content, image_ids, rows = detect(detector, folder, limit)
     metrics = average_precision(content, rows, image_ids)
-    truths = sum(row["image_id"] in set(image_ids) for row in content["annotations"])
+    chosen = set(image_ids)
+    truths = sum(row["image_id"] in chosen for row in content["annotations"])
     metrics["detections per picture"] = len(rows) / len(image_ids)
     options = detector.options
-    return measured.Measured(
+    return evaluation.Evaluation(
         metrics,
         len(image_ids),
         (
             f"{truths} annotated objects; score threshold"
             f" {options.get('nms_score_threshold', 0):.3g}, IoU threshold"
             f" {options.get('nms_iou_threshold', 0):.3g}, at most"
-            f" {options.get('max_detections', 0)} detections a picture",
+            f" {options.get('max_detections', 0)} detections per picture",
         ),
     )

@@ -1,10 +1,10 @@
-"""Measures how good models are on a set that a person has.
+"""Measures the accuracy of models on a dataset that you have.
 
     bazel run //tools/evaluate -- --task=coco --model=//models:mobiledet --dataset=coco/ --limit=500
     bazel run //tools/evaluate -- --task=coco --model=detect.tflite --dataset=coco/ --nms=both
 
 Tasks: coco (mAP, by pycocotools), imagenet (top-1 and top-5), ade20k (mean IoU), squad (F1, exact
-match), div2k (PSNR). How the folders are laid out: tools/evaluate/README.md.
+match), div2k (PSNR). tools/evaluate/README.md describes the layout of their folders.
 """
 
 import dataclasses
@@ -19,58 +19,68 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from tools.evaluate import measured, nms, sets
+from tools.evaluate import evaluation, nms, sets
 from tools.lib.cli import cli
 from tools.lib.interpreter import model_argument
 
-_TASK = flags.DEFINE_enum("task", None, sorted(sets.KINDS), "What is measured.")
+_TASK = flags.DEFINE_enum("task", None, sorted(sets.KINDS), "The dataset and its metrics.")
 _MODEL = flags.DEFINE_multi_string(
-    "model", None, "A model, as //models:mobiledet, or a .tflite file; repeatable."
+    "model", None, "A label such as //models:mobiledet, or a .tflite file; repeatable."
 )
-_DATASET = flags.DEFINE_string("dataset", None, "The folder of the set.")
-_LIMIT = flags.DEFINE_integer("limit", None, "Only the first so many samples.", lower_bound=1)
+_DATASET = flags.DEFINE_string("dataset", None, "The folder of the dataset.")
+_LIMIT = flags.DEFINE_integer(
+    "limit", None, "Measure only this many samples, from the first on.", lower_bound=1
+)
 _NMS = flags.DEFINE_enum(
     "nms",
     "given",
     ["given", "regular", "fast", "both"],
-    "How a detector's boxes are suppressed: as its file says, or rewritten.",
+    "How a detector suppresses boxes: as its file says, or rewritten.",
 )
 _NMS_SCORE_THRESHOLD = flags.DEFINE_float(
     "nms_score_threshold",
     None,
-    "Rewrite a detector's score threshold too; COCO is measured at 1e-8.",
+    "Rewrite a detector's score threshold; COCO results use 1e-8.",
     lower_bound=0,
     upper_bound=1,
 )
 _MAX_DETECTIONS = flags.DEFINE_integer(
     "max_detections",
     None,
-    "Rewrite how many detections a picture has at most; COCO counts 100.",
+    "Rewrite a detector's maximum number of detections per picture; COCO counts 100.",
     lower_bound=1,
     upper_bound=1000,
 )
-_JSON = flags.DEFINE_bool("json", False, "Whether to print JSON instead of a table.")
+_JSON = flags.DEFINE_bool("json", False, "Print JSON instead of a table.")
 
 _DIFFERENCE = (
-    "All else is equal; the two differ in this alone: regular NMS suppresses boxes class by class,"
-    " so that a box may be found as several classes; fast NMS knows the best class of a box alone."
+    "The two differ only in this: regular NMS suppresses boxes class by class, so one box may be"
+    " reported for several classes; fast NMS uses only the best class of each box."
 )
 _REGULAR = {"regular": [True], "fast": [False], "both": [True, False]}
 
 
 @dataclasses.dataclass(frozen=True)
 class Column:
-    """One model, or one variant of it, measured."""
+    """The figures of one model, or of one variant of it.
+
+    Attributes:
+      title: the model's name, and the variant in a second line.
+      weights: "seeded" or "released"; "" for a foreign file.
+      changes: the rewritten options of the detector's post-processing.
+      seconds: how long the evaluation took.
+      result: the metrics.
+    """
 
     title: str
     weights: str
     changes: dict[str, Any]
     seconds: float
-    result: measured.Measured
+    result: evaluation.Evaluation
 
 
 def _variants() -> list[dict[str, Any]]:
-    """The options that are rewritten, for each variant of a detector."""
+    """Returns the options to rewrite, for each variant of a detector."""
     common: dict[str, Any] = {}
     if _NMS_SCORE_THRESHOLD.value is not None:
         common["nms_score_threshold"] = _NMS_SCORE_THRESHOLD.value
@@ -78,7 +88,6 @@ def _variants() -> list[dict[str, Any]]:
         common["max_detections"] = _MAX_DETECTIONS.value
     if _NMS.value == "given":
         return [common]
-    # Per class, regular suppression keeps 100 unless the file says otherwise.
     return [{**common, "use_regular_nms": regular} for regular in _REGULAR[_NMS.value]]
 
 
@@ -94,23 +103,23 @@ def _measure(model: model_argument.GivenModel, changes: dict[str, Any]) -> Colum
 
 
 def table(task: str, columns: Sequence[Column]) -> Table:
-    """Returns what was measured, a column each, and the difference when there are two."""
+    """Returns a table with a column of metrics per model; with two models, also the difference."""
     samples = {column.result.samples for column in columns}
-    made = Table(
+    figures = Table(
         title=f"{task}, {'/'.join(map(str, sorted(samples)))} samples", title_justify="left"
     )
-    made.add_column("")
+    figures.add_column("")
     for column in columns:
-        made.add_column(Text(column.title), justify="right")
+        figures.add_column(Text(column.title), justify="right")
     if len(columns) == 2:
-        made.add_column("first less\nsecond", justify="right")
+        figures.add_column("first minus\nsecond", justify="right")
     for name in columns[0].result.metrics:
         values = [column.result.metrics[name] for column in columns]
         cells = ["-" if value == -1 else f"{value:.4f}" for value in values]
         if len(columns) == 2:
             cells.append("" if -1 in values else f"{values[0] - values[1]:+.4f}")
-        made.add_row(name, *cells)
-    return made
+        figures.add_row(name, *cells)
+    return figures
 
 
 def _print(columns: Sequence[Column]) -> None:
@@ -137,7 +146,7 @@ def main(argv: Sequence[str]) -> None:
     variants = _variants()
     if _TASK.value != "coco" and variants != [{}]:
         raise cli.UserError(
-            "--nms, --nms_score_threshold and --max_detections are about detectors; leave them out"
+            "--nms, --nms_score_threshold and --max_detections are for detectors; leave them out"
             f" for {_TASK.value}."
         )
     models = [model_argument.runnable(model_argument.resolve(given)) for given in _MODEL.value]
@@ -145,7 +154,7 @@ def main(argv: Sequence[str]) -> None:
     for model in models:
         if model.weights == "seeded":
             print(
-                f"NOTE: {model.given}: seeded weights (synthetic, not trained): its figures mean"
+                f"NOTE: {model.given}: seeded weights (synthetic, not trained), so its figures mean"
                 " nothing.",
                 file=sys.stderr,
             )
@@ -154,6 +163,6 @@ def main(argv: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    # Not above: the tests of this module have a command line of their own.
+    # Not at import: this module's tests have a command line of their own.
     flags.mark_flags_as_required(["task", "model", "dataset"])
     cli.run(main)

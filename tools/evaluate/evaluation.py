@@ -1,4 +1,4 @@
-"""What every evaluation gives, and what all of them need."""
+"""The result of an evaluation, and helpers that all evaluations use."""
 
 import dataclasses
 import json
@@ -15,13 +15,13 @@ _Item = TypeVar("_Item")
 
 
 @dataclasses.dataclass(frozen=True)
-class Measured:
-    """How good a model is on a set.
+class Evaluation:
+    """A model's metrics on a dataset.
 
     Attributes:
-      metrics: by name, the one that is quoted first; -1.0 where COCO has nothing to measure.
-      samples: on how many pictures or questions.
-      notes: what else there is to know, a sentence each.
+      metrics: values by name, the main metric first; -1.0 where COCO has no objects to measure.
+      samples: the number of pictures or questions.
+      notes: remarks, a sentence each.
     """
 
     metrics: Mapping[str, float]
@@ -30,33 +30,37 @@ class Measured:
 
 
 def progress(items: Iterable[_Item], total: int, unit: str) -> Iterable[_Item]:
-    """Returns the items behind a bar on a terminal."""
+    """Yields the items, and shows a progress bar on a terminal."""
     return tqdm.tqdm(items, total=total, unit=unit, disable=None, file=sys.stderr)
 
 
 def folder(path: str) -> str:
-    """Returns a set's folder, seen from where the person stands.
+    """Returns the dataset's folder for a path relative to the caller's folder.
 
     Raises:
-      cli.UserError: it is not there, or no folder.
+      cli.UserError: it does not exist or is not a folder.
     """
     place = cli.callers_path(path)
     if not os.path.isdir(place):
-        what = "is a file" if os.path.exists(place) else "is not there"
-        raise cli.UserError(f"{path}: {what}; give the folder of the set.")
+        problem = "is a file" if os.path.exists(place) else "does not exist"
+        raise cli.UserError(f"{path}: {problem}; give the folder of the dataset.")
     return place
 
 
 def read_json(path: str, what: str) -> Any:
-    """Reads JSON that a person downloaded.
+    """Reads a JSON file.
+
+    Args:
+      path: the file.
+      what: what the file is, for messages.
 
     Raises:
-      cli.UserError: it cannot be read, or is no JSON.
+      cli.UserError: it cannot be read, or is not JSON.
     """
     content = cli.read_file(path, what)
     try:
         return json.loads(content)
     except (ValueError, RecursionError) as error:
         raise cli.UserError(
-            f"{path}: the {what} is no JSON: {cli.first_line(error)}; get it again."
+            f"{path}: the {what} is not valid JSON: {cli.first_line(error)}; get it again."
         ) from error

@@ -1,8 +1,8 @@
-"""ImageNet's top-1 and top-5 accuracy of a classifier."""
+"""A classifier's top-1 and top-5 accuracy on ImageNet."""
 
 import os
 
-from tools.evaluate import measured, metrics
+from tools.evaluate import evaluation, metrics
 from tools.lib.cli import cli
 from tools.lib.interpreter.vision import Classifier
 from tools.lib.preprocessing import pictures
@@ -12,20 +12,21 @@ _CLASSES = 1000
 
 
 def truths(folder: str) -> dict[str, int]:
-    """Reads which class each picture of a set shows.
+    """Reads the true class of each picture, by the picture's name.
 
     Args:
-      folder: has one of `_TRUTHS`, with a picture's name and its class, 0 to 999, a line.
+      folder: contains one of `_TRUTHS`, with a picture's name and its class, 0 to 999, per line.
 
     Raises:
-      cli.UserError: there is none, or a line is something else.
+      cli.UserError: there is no such file, or a line has another form.
     """
-    found = [name for name in _TRUTHS if os.path.isfile(os.path.join(folder, name))]
-    if not found:
+    lists = [name for name in _TRUTHS if os.path.isfile(os.path.join(folder, name))]
+    if not lists:
         raise cli.UserError(
-            f"{folder}: has none of {', '.join(_TRUTHS)}; one is needed, with `NAME CLASS` a line."
+            f"{folder}: has none of {', '.join(_TRUTHS)}; one is needed, with `NAME CLASS` per"
+            " line."
         )
-    path = os.path.join(folder, found[0])
+    path = os.path.join(folder, lists[0])
     text = cli.read_file(path, "list of classes").decode("utf-8", errors="replace")
     rows = {}
     for number, line in enumerate(text.splitlines(), start=1):
@@ -34,7 +35,7 @@ def truths(folder: str) -> dict[str, int]:
         name, _, label = line.strip().rpartition(" ")
         if not name or not label.isdecimal() or int(label) >= _CLASSES:
             raise cli.UserError(
-                f"{path}:{number}: {line[:60]!r} is no picture's name and a class from 0 to 999."
+                f"{path}:{number}: {line[:60]!r} is not a picture's name and a class from 0 to 999."
             )
         rows[os.path.basename(name.strip())] = int(label)
     if not rows:
@@ -42,23 +43,23 @@ def truths(folder: str) -> dict[str, int]:
     return rows
 
 
-def evaluate(classifier: Classifier, folder: str, limit: int | None) -> measured.Measured:
-    """Returns a classifier's accuracy on the first `limit` pictures of a set."""
+def evaluate(classifier: Classifier, folder: str, limit: int | None) -> evaluation.Evaluation:
+    """Returns a classifier's accuracy on the first `limit` pictures of a dataset."""
     labels = sorted(truths(folder).items())[:limit]
     classes = classifier.interpreter.outputs[0].shape[-1]
     if classes not in (_CLASSES, _CLASSES + 1):
         raise cli.UserError(
-            f"{classifier.interpreter.source}: tells {classes} classes apart; ImageNet has 1000,"
-            " or 1001 with the background."
+            f"{classifier.interpreter.source}: has {classes} classes, but ImageNet has 1000, or"
+            " 1001 with the background."
         )
     background = classes - _CLASSES
     right = {1: 0, 5: 0}
-    for name, label in measured.progress(labels, len(labels), "picture"):
+    for name, label in evaluation.progress(labels, len(labels), "picture"):
         places = [os.path.join(folder, inside, name) for inside in ("", "images", "val")]
         path = next((place for place in places if os.path.isfile(place)), places[0])
         scores = classifier.probabilities(pictures.read(path))
         for top in right:
             right[top] += metrics.is_among_top(scores, label + background, top)
-    return measured.Measured(
+    return evaluation.Evaluation(
         {f"top-{top} accuracy": count / len(labels) for top, count in right.items()}, len(labels)
     )

@@ -1,7 +1,7 @@
-"""A detector with other options of its post-processing, as regular instead of fast suppression.
+"""Changes the options of a detector's post-processing, such as regular or fast suppression.
 
-Fast non-maximum suppression takes the best class of each box and suppresses boxes whatever their
-classes are; the regular one goes class by class (tensorflow/lite/kernels/detection_postprocess.cc).
+Fast non-maximum suppression (NMS) takes the best class of each box and suppresses boxes across
+classes. Regular NMS suppresses class by class (tensorflow/lite/kernels/detection_postprocess.cc).
 """
 
 from collections.abc import Mapping
@@ -22,17 +22,15 @@ def variant(content: bytes, source: str, changes: Mapping[str, object]) -> bytes
     Args:
       content: the .tflite, untrusted.
       source: its name, for messages.
-      changes: options by name, as "use_regular_nms"; the others stay.
+      changes: values by option, such as "use_regular_nms"; other options stay.
 
     Raises:
-      cli.UserError: it is no sound .tflite, or has no such operator with options.
+      cli.UserError: it is not a sound .tflite, or has no such operator with options.
     """
     operator = tasks.post_processing(reader.read(content, source))
     options = operator.decoded_custom_options if operator else None
     if not isinstance(options, dict):
-        raise cli.UserError(
-            f"{source}: has no {tasks.POST_PROCESS} with options that could be changed."
-        )
+        raise cli.UserError(f"{source}: has no {tasks.POST_PROCESS} with options to change.")
     builder = flexbuffers.Builder()
     builder.MapFromElements({**options, **changes})
     written = np.frombuffer(bytes(builder.Finish()), np.uint8)

@@ -1,8 +1,8 @@
-"""Which evaluation goes with which set, and which kind of model with it."""
+"""Maps each dataset to its evaluation and to the task of its models."""
 
 from absl import flags
 
-from tools.evaluate import ade20k, coco, div2k, imagenet, measured, squad
+from tools.evaluate import ade20k, coco, div2k, evaluation, imagenet, squad
 from tools.lib.cli import cli
 from tools.lib.interpreter import answering, tasks, vision
 from tools.lib.interpreter.interpreter import Interpreter
@@ -13,18 +13,18 @@ _PREPROCESSING = flags.DEFINE_enum(
     "preprocessing",
     None,
     sorted(normalization.NORMALIZATIONS),
-    "What is done to pixels of a model that does not say so itself.",
+    "How pixels are normalized; by default, as the model says.",
 )
 _VOCABULARY = flags.DEFINE_string("vocabulary", None, "The vocab.txt of a model for squad.")
 _THREADS = flags.DEFINE_integer(
     "threads",
     1,
-    "Threads that compute. With several, regular suppression orders equal scores otherwise, and"
-    " figures of quantized detectors move a little.",
+    "Number of threads. With several, regular suppression orders equal scores differently, which"
+    " changes the figures of quantized detectors a little.",
     lower_bound=1,
     upper_bound=256,
 )
-_XNNPACK = flags.DEFINE_bool("xnnpack", True, "Whether XNNPACK computes what it can.")
+_XNNPACK = flags.DEFINE_bool("xnnpack", True, "Use XNNPACK's kernels where they exist.")
 
 KINDS = {
     "ade20k": tasks.SEGMENTATION,
@@ -38,11 +38,11 @@ KINDS = {
 def _preprocessing(model: GivenModel, task: str) -> str:
     stated = _PREPROCESSING.value or model.preprocessing
     if not stated:
-        # A uint8 model takes pixels as they are, whatever is said here.
+        # A uint8 model takes pixels unchanged, so the choice does not matter.
         graph = model.model.subgraphs[0]
         if graph.tensors[graph.inputs[0]].dtype != "UINT8":
             raise cli.UserError(
-                f"{model.given}: does not say how it wants its pixels; give --preprocessing."
+                f"{model.given}: its preprocessing is not known; give --preprocessing."
             )
         stated = "identity" if task == "div2k" else "minus_one_to_one"
     return stated
@@ -50,26 +50,26 @@ def _preprocessing(model: GivenModel, task: str) -> str:
 
 def evaluate(
     task: str, model: GivenModel, content: bytes, dataset: str, limit: int | None
-) -> measured.Measured:
-    """Measures a model on a set.
+) -> evaluation.Evaluation:
+    """Measures a model on a dataset.
 
     Args:
       task: one of `KINDS`.
       model: the model.
       content: its .tflite, or a variant of it.
-      dataset: the set's folder, seen from where the person stands.
+      dataset: the dataset's folder, relative to the caller's folder.
       limit: how many pictures or questions; None for all.
 
     Raises:
-      cli.UserError: the model is of another kind, or the set is not what it ought to be.
+      cli.UserError: the model is for another task, or the dataset is incomplete or malformed.
     """
-    found = tasks.of(model.model, model.given)
-    if found != KINDS[task]:
+    kind = tasks.of(model.model, model.given)
+    if kind != KINDS[task]:
         raise cli.UserError(
-            f"{model.given}: is a model for {found.replace('_', ' ')}; {task} needs one for"
+            f"{model.given}: is a model for {kind.replace('_', ' ')}; {task} needs one for"
             f" {KINDS[task].replace('_', ' ')}."
         )
-    folder = measured.folder(dataset)
+    folder = evaluation.folder(dataset)
     interpreter = Interpreter(content, model.given, _THREADS.value, _XNNPACK.value)
     if task == "squad":
         vocabulary = answering.read_vocabulary(_VOCABULARY.value)
@@ -84,10 +84,10 @@ def evaluate(
     segmenter = vision.Segmenter(interpreter, preprocessing)
     classes = tasks.class_count(tasks.SEGMENTATION, model.model)
     if classes < 2:
-        raise cli.UserError(f"{model.given}: how many classes it has cannot be seen.")
+        raise cli.UserError(f"{model.given}: its number of classes cannot be determined.")
     if classes == 150:
         raise cli.UserError(
-            f"{model.given}: has 150 classes, so none for what is none of them; how its numbers"
-            " stand to ADE20K's cannot be seen."
+            f"{model.given}: has 150 classes, so none for 'other'; its classes cannot be mapped to"
+            " ADE20K's."
         )
     return ade20k.evaluate(segmenter, folder, limit, min(classes - 1, 150))

@@ -9,7 +9,8 @@ from absl.testing import absltest, flagsaver
 from PIL import Image
 
 from tests.tools.lib.interpreter import networks
-from tools.evaluate import accuracy, measured
+from tools.evaluate import accuracy
+from tools.evaluate.evaluation import Evaluation
 from tools.lib.cli import cli
 from tools.lib.identity.identity import Identity
 
@@ -26,7 +27,7 @@ _ROW = {
 
 
 def _written(**changes: str) -> bytes:
-    """An identity as a target writes it."""
+    """Returns an identity as a target writes it."""
     fields = dataclasses.asdict(dataclasses.replace(_IDENTITY, **changes))
     return json.dumps(fields).encode()
 
@@ -34,18 +35,18 @@ def _written(**changes: str) -> bytes:
 class JudgeTest(absltest.TestCase):
     def test_within_the_tolerance(self):
         for value in (99.6, 100.4):
-            said = accuracy.judge("x", _ROW, measured.Measured({"PSNR in dB": value}, 1))
-            self.assertRegex(said, "^x: PSNR in dB .*; published 100 .*a paper.*: as published.$")
+            text = accuracy.judge("x", _ROW, Evaluation({"PSNR in dB": value}, 1))
+            self.assertRegex(text, "^x: PSNR in dB .*; published 100 .*a paper.*: as published.$")
 
     def test_what_is_not_as_published(self):
         for metrics, samples, message in [
-            ({"PSNR in dB": 99.4}, 1, "x: PSNR in dB 99.4000; published 100 .*: not what was publ"),
-            ({"PSNR in dB": 100.6}, 1, "not what was published"),
-            ({"PSNR in dB": 100.0}, 2, "Some set with 1 samples, but this set has 2; give all"),
+            ({"PSNR in dB": 99.4}, 1, "x: PSNR in dB 99.4000; published 100 .*: not as publ"),
+            ({"PSNR in dB": 100.6}, 1, "not as published"),
+            ({"PSNR in dB": 100.0}, 2, "Some set with 1 samples, but this dataset has 2; give all"),
             ({"F1": 100.0}, 1, "PSNR in dB is none of F1"),
         ]:
             with self.subTest(message), self.assertRaisesRegex(cli.UserError, message):
-                accuracy.judge("x", _ROW, measured.Measured(metrics, samples))
+                accuracy.judge("x", _ROW, Evaluation(metrics, samples))
 
     def test_rows(self):
         self.assertEqual(accuracy.row({"x": _ROW}, "x", "t"), _ROW)
@@ -90,28 +91,27 @@ class ProgramTest(absltest.TestCase):
     def test_a_released_model(self):
         self.assertIn("100.0000; published 100", self._run(_written(), str(self.folder)))
 
-    def test_its_pixels_are_what_its_identity_says(self):
-        said = "x: PSNR in dB .*: not what was published"
-        with self.assertRaisesRegex(cli.UserError, said):
+    def test_the_identity_decides_the_preprocessing(self):
+        with self.assertRaisesRegex(cli.UserError, "x: PSNR in dB .*: not as published"):
             self._run(_written(preprocessing="zero_to_one"), str(self.folder))
 
-    def test_what_its_description_says_does_not_count(self):
+    def test_the_description_is_ignored(self):
         description = "released weights: net.tgz (sha256 0); preprocessing identity"
         with self.assertRaisesRegex(cli.UserError, "^x: seeded weights are not trained, so they"):
             self._run(_written(weights="seeded"), str(self.folder), description)
-        said = self._run(_written(), str(self.folder), "seeded weights (synthetic): not trained")
-        self.assertIn("as published", said)
+        output = self._run(_written(), str(self.folder), "seeded weights (synthetic): not trained")
+        self.assertIn(": as published", output)
 
     def test_a_model_without_a_published_figure(self):
         with self.assertRaisesRegex(cli.UserError, "accuracy.json: has no accuracy of y"):
             self._run(_written(name="y"), str(self.folder))
 
-    def test_an_identity_that_is_damaged(self):
+    def test_a_damaged_identity(self):
         for content in (b"", b"{", b"{}", _written().replace(b"released", b"trained")):
             with self.subTest(content), self.assertRaisesRegex(cli.UserError, "^.*x.identity.json"):
                 self._run(content, str(self.folder))
 
-    def test_a_set_is_needed(self):
+    def test_a_dataset_is_needed(self):
         with self.assertRaisesRegex(cli.UserError, "^x: Some set is needed; add --test_arg"):
             self._run(_written(), None)
 

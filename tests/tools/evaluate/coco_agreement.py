@@ -1,4 +1,4 @@
-"""Holds pycocotools' mAP of a detector on a real set against an independent computation.
+"""Compares pycocotools' mAP of a detector on a real dataset with an independent computation.
 
 bazel run //tests/tools/evaluate:coco_agreement -- --model=detect.tflite --dataset=coco/
 """
@@ -8,21 +8,24 @@ from collections.abc import Sequence
 from absl import flags
 
 from tests.tools.evaluate import independent_map
-from tools.evaluate import coco, measured, nms
+from tools.evaluate import coco, evaluation, nms
 from tools.lib.cli import cli
 from tools.lib.interpreter import interpreter, model_argument, vision
 
 _MODEL = flags.DEFINE_string("model", None, "The detector.", required=True)
-_DATASET = flags.DEFINE_string("dataset", None, "The folder of the set.", required=True)
-_MAX_DETECTIONS = flags.DEFINE_integer("max_detections", 100, "Detections of a picture.")
+_DATASET = flags.DEFINE_string("dataset", None, "The folder of the dataset.", required=True)
+_MAX_DETECTIONS = flags.DEFINE_integer(
+    "max_detections", 100, "Maximum number of detections per picture."
+)
 
 _TOLERANCE = 1e-9
 
 
 def main(argv: Sequence[str]) -> None:
+    """Measures both kinds of suppression with both computations."""
     del argv
     model = model_argument.resolve(_MODEL.value)
-    folder = measured.folder(_DATASET.value)
+    folder = evaluation.folder(_DATASET.value)
     for regular in (True, False):
         changes = {"use_regular_nms": regular, "max_detections": _MAX_DETECTIONS.value}
         content = nms.variant(model.content, model.given, changes)

@@ -44,13 +44,13 @@ class AveragePrecisionTest(parameterized.TestCase):
         metrics = coco.average_precision(content, rows, [0, 1])
         self.assertAlmostEqual(metrics["mAP"], 1)
         self.assertAlmostEqual(metrics["mAP medium"], 1)
-        # Nothing so large is there.
+        # There are no large objects.
         self.assertEqual(metrics["mAP large"], -1)
 
-    def test_one_of_two_found_first_a_wrong_one(self):
+    def test_a_wrong_detection_before_one_of_two_objects(self):
         content = _content([_truth(0, [0, 0, 50, 50]), _truth(1, [0, 0, 50, 50])])
         rows = [_row(0, [100, 0, 50, 50], 0.9), _row(1, [0, 0, 50, 50], 0.8)]
-        # Precision is 1/2 up to the recall 1/2, which 51 of 101 recalls do not exceed.
+        # The precision is 1/2 up to a recall of 1/2; 51 of the 101 recalls are not above that.
         metrics = coco.average_precision(content, rows, [0, 1])
         self.assertAlmostEqual(metrics["mAP"], 0.5 * 51 / 101)
 
@@ -90,19 +90,19 @@ class AveragePrecisionTest(parameterized.TestCase):
         content, images = _content(truths, 6), list(range(6))
         expected = independent_map.mean_average_precision(content, rows, images)
         self.assertBetween(expected, 0.05, 0.95)
-        found = coco.average_precision(content, rows, images)["mAP"]
-        self.assertAlmostEqual(found, expected, places=12)
+        metrics = coco.average_precision(content, rows, images)
+        self.assertAlmostEqual(metrics["mAP"], expected, places=12)
 
 
 class RowsTest(absltest.TestCase):
     def test_boxes_are_pixels_inside_the_picture(self):
         image = {"id": 7, "height": 100, "width": 200}
-        found = [
+        detections = [
             Detection((0.1, 0.25, 0.5, 0.5), 2, 0.75),
             Detection((-0.5, 0.5, 1.5, 2.0), 0, 0.5),
             Detection((0.0, 0.0, 1.0, 1.0), 99, 0.5),
         ]
-        rows = coco.results(image, found, list(range(1, 91)))
+        rows = coco.results(image, detections, list(range(1, 91)))
         self.assertLen(rows, 2)
         self.assertEqual((rows[0]["image_id"], rows[0]["category_id"]), (7, 3))
         np.testing.assert_allclose(rows[0]["bbox"], [50, 10, 50, 40])
@@ -112,7 +112,7 @@ class RowsTest(absltest.TestCase):
         content = _content([])
         self.assertEqual(coco.category_ids(content, 90, "m")[:3], [1, 2, 3])
         self.assertEqual(coco.category_ids(content, 2, "m"), [1, 3])
-        with self.assertRaisesRegex(cli.UserError, "^m: tells 37 classes apart, COCO has 90"):
+        with self.assertRaisesRegex(cli.UserError, "^m: has 37 classes, but COCO has 2"):
             coco.category_ids(content, 37, "m")
 
 
@@ -131,16 +131,16 @@ class FolderTest(absltest.TestCase):
         self._write("annotations/instances_val.json", json.dumps(content))
         self.assertEqual(coco.annotations(str(self.folder)), content)
 
-    def test_what_are_no_annotations(self):
+    def test_wrong_annotations(self):
         with self.assertRaisesRegex(cli.UserError, r"has 0 files instances\*.json; one is needed"):
             coco.annotations(str(self.folder))
-        whole = _content([_truth(0, [0, 0, 9, 9])])
+        content = _content([_truth(0, [0, 0, 9, 9])])
         for text, message in {
-            "": "the COCO annotations is empty",
-            '{"images": [': "is no JSON",
-            "[1]": "has no COCO instances",
-            json.dumps({**whole, "annotations": [{"image_id": 0}]}): "has no COCO instances: Key",
-            json.dumps({**whole, "annotations": []}): "has no images or no annotations",
+            "": "the COCO annotations file is empty",
+            '{"images": [': "is not valid JSON",
+            "[1]": "is not a COCO annotations file",
+            json.dumps({**content, "annotations": [{"image_id": 0}]}): "annotations file: KeyError",
+            json.dumps({**content, "annotations": []}): "has no images or no annotations",
         }.items():
             self._write("instances_x.json", text)
             with self.subTest(message), self.assertRaisesRegex(cli.UserError, message):
@@ -155,8 +155,8 @@ class FolderTest(absltest.TestCase):
         with self.assertRaisesRegex(cli.UserError, "1 of 2 pictures are missing, .* is b.png"):
             coco.picture_paths(str(self.folder), images)
         self._write("b.png", "")
-        found = coco.picture_paths(str(self.folder), images)
-        names = [os.path.relpath(path, self.folder) for path in found]
+        paths = coco.picture_paths(str(self.folder), images)
+        names = [os.path.relpath(path, self.folder) for path in paths]
         self.assertEqual(names, ["val2017/a.png", "b.png"])
 
 

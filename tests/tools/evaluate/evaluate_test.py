@@ -35,16 +35,16 @@ class EvaluateTest(absltest.TestCase):
         """Returns the first column's metrics."""
         path = self._write("m.tflite", model)
         stdout = io.StringIO()
-        given = {"task": task, "model": [path], "dataset": str(self.folder), "json": True, **flags}
-        with flagsaver.flagsaver(**given), contextlib.redirect_stdout(stdout):
+        values = {"task": task, "model": [path], "dataset": str(self.folder), "json": True, **flags}
+        with flagsaver.flagsaver(**values), contextlib.redirect_stdout(stdout):
             evaluate.main([])
         self.printed = stdout.getvalue()
-        return json.loads(self.printed)["models"][0]["result"] if given["json"] else {}
+        return json.loads(self.printed)["models"][0]["result"] if values["json"] else {}
 
     def _coco(self) -> None:
         for number in range(2):
             self._picture(f"{number}.png", np.zeros((100, 200, 3), np.uint8))
-        # The model finds this box as its class 1, and one of class 0 that is not there.
+        # The model detects this box as its class 1, and a false one of class 0.
         box = [50, 25, 100, 50]
         row = {"category_id": 7, "bbox": box, "area": 5000, "iscrowd": 0}
         content = {
@@ -64,12 +64,12 @@ class EvaluateTest(absltest.TestCase):
         self.assertEqual(result["metrics"]["detections per picture"], 2)
         self.assertEqual(self._run("coco", networks.detector(*_BOXES), limit=1)["samples"], 1)
 
-    def test_regular_beside_fast_suppression(self):
+    def test_regular_and_fast_suppression(self):
         self._coco()
         self._run("coco", networks.detector(*_BOXES), nms="both", json=False)
         self.assertRegex(self.printed, r"regular NMS.*fast NMS")
         self.assertRegex(self.printed, r"mAP +│ +1\.0000 │ +1\.0000 │ +\+0\.0000")
-        self.assertIn("All else is equal", self.printed)
+        self.assertIn("The two differ only in this", self.printed)
         widths = {len(line) for line in self.printed.splitlines() if line.startswith("│")}
         self.assertLen(widths, 1)
 
@@ -77,15 +77,15 @@ class EvaluateTest(absltest.TestCase):
         self._picture("red.png", np.full((8, 8, 3), (255, 0, 0), np.uint8))
         self._picture("blue.png", np.full((8, 8, 3), (0, 0, 255), np.uint8))
         self._write("val.txt", "red.png 0\nblue.png 1\n")
-        with self.assertRaisesRegex(cli.UserError, "tells 3 classes apart; ImageNet has 1000"):
+        with self.assertRaisesRegex(cli.UserError, "has 3 classes, but ImageNet has 1000"):
             self._run("imagenet", networks.mean_colour(), preprocessing="identity")
         for background in (0, 1):
             content = networks.ranked_classes(1000 + background, best=[background, 3])
             result = self._run("imagenet", content, preprocessing="identity")
             self.assertEqual(result["metrics"]["top-1 accuracy"], 0.5)
         for line, message in [
-            ("red.png\n", "is no picture's name and a class"),
-            ("red.png 1000\n", "is no picture's name and a class"),
+            ("red.png\n", "is not a picture's name and a class"),
+            ("red.png 1000\n", "is not a picture's name and a class"),
             ("\n", "names no picture"),
             ("none.png 1\n", "none.png: the picture cannot be read"),
         ]:
@@ -112,10 +112,12 @@ class EvaluateTest(absltest.TestCase):
         self._picture("annotations/a.png", truth)
         content = networks.channel_scores(16)
         metrics = self._run("ade20k", content, preprocessing="identity")["metrics"]
-        # Class 1: 4 rows of 8 that were seen; class 2: 7 rows seen of 11 that are there.
+        # Class 1: 4 of the 8 predicted rows are right; class 2: 7 of the 11 true rows are found.
         self.assertAlmostEqual(metrics["mean IoU"], (4 / 8 + 7 / 11) / 2)
         self._picture("annotations/a.png", truth[:8])
-        with self.assertRaisesRegex(cli.UserError, "a.png: has 16x8 pixels, its picture 16x16"):
+        with self.assertRaisesRegex(
+            cli.UserError, "a.png: has 16x8 pixels, but its picture has 16x16"
+        ):
             self._run("ade20k", content, preprocessing="identity")
         (self.folder / "annotations/a.png").unlink()
         with self.assertRaisesRegex(cli.UserError, "a.png: is missing"):
@@ -142,24 +144,29 @@ class EvaluateTest(absltest.TestCase):
         worth = np.zeros(len(words), np.float32)
         worth[6] = 3
         vocabulary = self._write("vocab.txt", "\n".join(words))
-        asked = [
+        entries = [
             {"question": "Who?", "answers": [{"text": "Ada."}, {"text": "nobody"}]},
             {"question": "Who?", "answers": [{"text": "Ada Bob"}]},
         ]
-        content = {"data": [{"paragraphs": [{"context": "Ada did", "qas": asked}]}]}
+        content = {"data": [{"paragraphs": [{"context": "Ada did", "qas": entries}]}]}
         self._write("dev-v1.1.json", json.dumps(content))
         model = networks.question_answering(16, worth)
         metrics = self._run("squad", model, vocabulary=vocabulary)["metrics"]
         self.assertAlmostEqual(metrics["exact match"], 50)
         self.assertAlmostEqual(metrics["F1"], 100 * (1 + 2 / 3) / 2)
         self._write("dev-v1.1.json", '{"data": [1]}')
-        with self.assertRaisesRegex(cli.UserError, "dev-v1.1.json: is no SQuAD set"):
+        with self.assertRaisesRegex(cli.UserError, "dev-v1.1.json: is not a SQuAD dataset"):
             self._run("squad", model, vocabulary=vocabulary)
 
-    def test_what_a_person_does_wrong(self):
+    def test_mistakes(self):
         detector = networks.detector(*_BOXES)
         for task, content, flags, message in [
-            ("coco", detector, {"dataset": "/nowhere"}, "/nowhere: is not there; give the folder"),
+            (
+                "coco",
+                detector,
+                {"dataset": "/nowhere"},
+                "/nowhere: does not exist; give the folder",
+            ),
             ("coco", detector, {}, r"has 0 files instances\*.json"),
             ("imagenet", detector, {}, "is a model for detection; imagenet needs one"),
             ("imagenet", networks.mean_colour(), {}, "give --preprocessing"),
@@ -172,7 +179,7 @@ class EvaluateTest(absltest.TestCase):
             ),
             ("div2k", networks.doubled_picture(), {"preprocessing": "identity"}, "name has HR"),
             ("squad", networks.question_answering(), {}, "give --vocabulary=FILE"),
-            ("div2k", networks.doubled_picture(), {"nms": "both"}, "are about detectors"),
+            ("div2k", networks.doubled_picture(), {"nms": "both"}, "are for detectors"),
             ("coco", networks.doubled_picture(), {"nms": "both"}, "has no TFLite_Detection"),
             ("coco", detector[:-200], {}, "m.tflite: "),
         ]:

@@ -1,8 +1,9 @@
-"""COCO's mean average precision once more, from its definition, without pycocotools.
+"""An independent computation of COCO's mean average precision, from its definition.
 
 https://cocodataset.org/#detection-eval: for each category and each IoU threshold from 0.50 to 0.95,
-detections take the free object that they overlap most, best score first; the area below the
-precision at 101 recalls is the average precision. What is taken by a crowd alone does not count.
+detections are matched, best score first, with the free object that they overlap most. The average
+precision is the mean of the precisions at 101 recalls. Detections that match only a crowd do not
+count.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,11 +13,11 @@ import numpy as np
 
 THRESHOLDS = np.arange(50, 100, 5) / 100
 _RECALLS = np.arange(101) / 100
-_MOST = 100
+_MAX_DETECTIONS = 100
 
 
 def _overlaps(boxes: np.ndarray, truths: np.ndarray, crowd: np.ndarray) -> np.ndarray:
-    """IoU of [x, y, width, height] boxes; of a crowd, the part of the box that lies in it."""
+    """Returns the IoU of [x, y, width, height] boxes; for a crowd, the box's share inside it."""
     low = np.maximum(boxes[:, None, :2], truths[None, :, :2])
     high = np.minimum(
         boxes[:, None, :2] + boxes[:, None, 2:], truths[None, :, :2] + truths[None, :, 2:]
@@ -32,18 +33,18 @@ def _overlaps(boxes: np.ndarray, truths: np.ndarray, crowd: np.ndarray) -> np.nd
 
 
 def _matches(overlaps: np.ndarray, crowd: np.ndarray, threshold: float) -> np.ndarray:
-    """1 for a detection that finds an object, 0 for a wrong one, -1 for one that does not count."""
+    """Returns 1 for a right detection, 0 for a wrong one, -1 for one that does not count."""
     free = ~crowd
-    found = np.zeros(len(overlaps), int)
+    matches = np.zeros(len(overlaps), int)
     for place, row in enumerate(overlaps):
         best = np.where(free, row, -1.0)
         if best.size and best.max() >= threshold:
-            # Of equal overlaps the last object is taken.
+            # With equal overlaps, the last object is taken.
             free[np.flatnonzero(best == best.max())[-1]] = False
-            found[place] = 1
+            matches[place] = 1
         elif crowd.any() and row[crowd].max() >= threshold:
-            found[place] = -1
-    return found
+            matches[place] = -1
+    return matches
 
 
 def _of_category(
@@ -52,26 +53,26 @@ def _of_category(
     image_ids: Sequence[int],
     threshold: float,
 ) -> float | None:
-    """One category's average precision; None when there is nothing of it to find."""
-    scores, found, wanted = [], [], 0
+    """Returns one category's average precision; None if it has no objects."""
+    scores, matches, objects_total = [], [], 0
     for image in image_ids:
-        there = [truth for truth in truths if truth["image_id"] == image]
-        crowd = np.array([bool(truth["iscrowd"]) for truth in there], bool)
-        wanted += int((~crowd).sum())
+        annotated = [truth for truth in truths if truth["image_id"] == image]
+        crowd = np.array([bool(truth["iscrowd"]) for truth in annotated], bool)
+        objects_total += int((~crowd).sum())
         own = [row for row in rows if row["image_id"] == image]
-        own = sorted(own, key=lambda row: -row["score"])[:_MOST]
+        own = sorted(own, key=lambda row: -row["score"])[:_MAX_DETECTIONS]
         boxes = np.array([row["bbox"] for row in own], float).reshape(-1, 4)
-        objects = np.array([truth["bbox"] for truth in there], float).reshape(-1, 4)
-        found.append(_matches(_overlaps(boxes, objects, crowd), crowd, threshold))
+        objects = np.array([truth["bbox"] for truth in annotated], float).reshape(-1, 4)
+        matches.append(_matches(_overlaps(boxes, objects, crowd), crowd, threshold))
         scores.append(np.array([row["score"] for row in own], float))
-    if not wanted:
+    if not objects_total:
         return None
-    all_found, all_scores = np.concatenate(found), np.concatenate(scores)
-    counted = all_found >= 0
+    all_matches, all_scores = np.concatenate(matches), np.concatenate(scores)
+    counted = all_matches >= 0
     order = np.argsort(-all_scores[counted], kind="stable")
-    right = np.cumsum(all_found[counted][order])
+    right = np.cumsum(all_matches[counted][order])
     precision = right / np.arange(1, len(right) + 1)
-    recall = right / wanted
+    recall = right / objects_total
     reached = [precision[recall >= least] for least in _RECALLS]
     return float(np.mean([part.max() if part.size else 0.0 for part in reached]))
 
@@ -79,12 +80,12 @@ def _of_category(
 def mean_average_precision(
     content: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], image_ids: Sequence[int]
 ) -> float:
-    """Returns mAP over IoU 0.50 to 0.95, all areas, 100 detections of a category a picture."""
-    found = []
+    """Returns mAP over IoU 0.50 to 0.95, all areas, 100 detections per category and picture."""
+    precisions = []
     for category in sorted({truth["category_id"] for truth in content["annotations"]}):
         truths = [x for x in content["annotations"] if x["category_id"] == category]
         own = [row for row in rows if row["category_id"] == category]
         values = [_of_category(truths, own, image_ids, threshold) for threshold in THRESHOLDS]
         if values[0] is not None:
-            found.append(np.mean(values))
-    return float(np.mean(found))
+            precisions.append(np.mean(values))
+    return float(np.mean(precisions))

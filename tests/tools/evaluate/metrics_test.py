@@ -11,20 +11,20 @@ class MetricsTest(parameterized.TestCase):
     def test_top(self, label, top, expected):
         self.assertEqual(metrics.is_among_top(np.array([0.3, 0.1, 0.6, 0.0]), label, top), expected)
 
-    def test_of_equal_scores_the_lower_class_is_better(self):
+    def test_with_equal_scores_the_lower_class_wins(self):
         scores = np.array([0.5, 0.5])
         self.assertTrue(metrics.is_among_top(scores, 0, 1))
         self.assertFalse(metrics.is_among_top(scores, 1, 1))
 
     def test_intersections(self):
         truth = np.array([[1, 1, 1, 2], [2, 0, 3, 9]], np.uint8)
-        seen = np.array([[1, 1, 2, 2], [0, 1, 3, 1]], np.uint8)
-        counts = metrics.intersections(seen, truth, 3)
-        # Class 1: two right, one missed. What is seen where the truth is 0 or 9 does not count.
+        predicted = np.array([[1, 1, 2, 2], [0, 1, 3, 1]], np.uint8)
+        counts = metrics.intersections(predicted, truth, 3)
+        # Class 1: two right, one missed. Pixels whose true class is 0 or 9 do not count.
         np.testing.assert_array_equal(counts, [[2, 0, 1], [1, 1, 1], [1, 0, 0]])
         self.assertAlmostEqual(metrics.mean_iou(counts), (2 / 3 + 1 / 3 + 1) / 3)
 
-    def test_a_class_beyond_the_truths_is_wrong_but_nobodys(self):
+    def test_a_higher_predicted_class_is_wrong_but_no_false_positive(self):
         counts = metrics.intersections(np.array([7, 1]), np.array([1, 1]), 2)
         np.testing.assert_array_equal(counts, [[1, 0, 1], [0, 0, 0]])
         # Class 2 does not occur.
@@ -51,12 +51,12 @@ class MetricsTest(parameterized.TestCase):
         self.assertEqual(metrics.exact_match("Denver", ["Denver Broncos"]), 0)
 
     def test_f1(self):
-        # One word of one is right, one of two found: 2 * 1 * 0.5 / 1.5.
+        # Precision 1, recall 0.5: 2 * 1 * 0.5 / 1.5.
         self.assertAlmostEqual(metrics.f1("Denver", ["Denver Broncos"]), 2 / 3)
         self.assertAlmostEqual(metrics.f1("Denver", ["Denver Broncos", "denver"]), 1)
         self.assertEqual(metrics.f1("Panthers", ["Denver Broncos"]), 0)
         self.assertEqual(metrics.f1("", ["Denver"]), 0)
-        # A word that is said twice counts once when the truth has it once.
+        # A repeated word counts once if the truth has it once.
         self.assertAlmostEqual(metrics.f1("ten ten", ["ten men"]), 0.5)
 
 

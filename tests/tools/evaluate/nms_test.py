@@ -13,8 +13,8 @@ def _options(content: bytes) -> dict:
     return tasks.post_processing(reader.read(content, "x")).decoded_custom_options
 
 
-# Two anchors that nearly coincide, which two classes claim.
 def _content() -> bytes:
+    """Returns a model with two almost equal anchors."""
     return networks.post_processing(
         anchors=[[0.5, 0.5, 0.4, 0.4], [0.5, 0.5, 0.41, 0.4]], max_detections=4
     )
@@ -30,21 +30,21 @@ class NmsTest(absltest.TestCase):
 
     def test_the_variants_run_and_differ(self):
         scores = np.array([[[0, 0.9, 0.8], [0, 0.7, 0.85]]], np.float32)
-        found = {}
+        detections = {}
         for regular in (True, False):
             content = nms.variant(_content(), "x", {"use_regular_nms": regular})
             model = interpreter.Interpreter(content, "x")
-            _, classes, given, count = model.run([np.zeros((1, 2, 4), np.float32), scores])
+            _, labels, kept, count = model.run([np.zeros((1, 2, 4), np.float32), scores])
             number = int(count[0])
-            found[regular] = list(
-                zip(classes[0, :number].tolist(), given[0, :number].tolist(), strict=True)
+            detections[regular] = list(
+                zip(labels[0, :number].tolist(), kept[0, :number].tolist(), strict=True)
             )
-        # The best of each class against the best of all.
-        self.assertEqual([label for label, _ in found[True]], [0, 1])
-        np.testing.assert_allclose([score for _, score in found[True]], [0.9, 0.85])
-        self.assertEqual([label for label, _ in found[False]], [0])
+        # Regular: the best box of each class. Fast: the best box of all classes.
+        self.assertEqual([label for label, _ in detections[True]], [0, 1])
+        np.testing.assert_allclose([score for _, score in detections[True]], [0.9, 0.85])
+        self.assertEqual([label for label, _ in detections[False]], [0])
 
-    def test_what_is_no_detector(self):
+    def test_models_that_are_not_detectors(self):
         with self.assertRaisesRegex(cli.UserError, "^x: has no TFLite_Detection_PostProcess"):
             nms.variant(networks.doubled_sum(), "x", {})
         model = models.detector()
