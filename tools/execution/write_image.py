@@ -1,6 +1,7 @@
-"""Writes the root of a machine as a tar, which `docker import` makes an image of.
+"""Writes a worker's root file system as a tar for `docker import`.
 
-The same bytes each time: entries in order, without times, owners or modes of this machine.
+The bytes are the same each time: entries are sorted, and have no times, owners or modes of this
+machine.
 """
 
 import os
@@ -12,10 +13,10 @@ from absl import flags
 
 from tools.lib.cli import cli
 
-_IMAGE = flags.DEFINE_string("image", None, "The folder that holds the root.")
+_IMAGE = flags.DEFINE_string("image", None, "The folder with the root file system.")
 _OUTPUT = flags.DEFINE_string("output", None, "The .tar to write.")
 
-# What a program may write to, and what a worker mounts.
+# Empty folders: for temporary files, and for what a worker mounts.
 _FOLDERS = {"tmp": 0o1777, "dev": 0o755, "proc": 0o755}
 
 
@@ -30,7 +31,11 @@ def _entry(name: str, mode: int, size: int | None = None) -> tarfile.TarInfo:
 
 
 def write(image: pathlib.Path, output: str) -> None:
-    """Writes every file and folder of `image`, and folders that a worker needs.
+    """Writes every file and folder of `image`, and the empty folders that a worker needs.
+
+    Args:
+      image: the folder with the root file system.
+      output: the .tar to write.
 
     Raises:
       cli.UserError: `output` cannot be written.
@@ -56,6 +61,7 @@ def write(image: pathlib.Path, output: str) -> None:
 
 
 def main(argv: Sequence[str]) -> None:
+    """Writes the image."""
     del argv
     write(pathlib.Path(_IMAGE.value), _OUTPUT.value)
 

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from tools.lib.cli.printable import printable
 
-# How much of what may be long is shown without --all.
+# How many layers are shown without --all.
 _SHOWN_LAYERS = 10
 _BAR = 10
 _WEIGHTS_STYLE = {"seeded": "bold red", "released": "bold green"}
@@ -24,7 +24,7 @@ _ARITHMETIC = {
 
 
 def _table(title: str, columns: str) -> Table:
-    """A table whose columns are named in a text; "<" sets one to the right, "~" lets it fold."""
+    """Returns a table with the columns "a|b|..."; "<" right-aligns a column, "~" lets it fold."""
     table = Table(title=title, box=None, pad_edge=False)
     for column in columns.split("|"):
         name = column.strip("<~")
@@ -40,7 +40,7 @@ def _row(table: Table, *cells: Any) -> None:
 
 
 def short(name: str) -> str:
-    """Returns the first of the names that the MLIR converter joins where it fuses operators."""
+    """Returns the first name, and the number of others that the MLIR converter joined to it."""
     first, *others = name.split(";")
     return f"{first}; {len(others)} more" if others else first
 
@@ -54,7 +54,7 @@ def _shape(shape: Sequence[int]) -> str:
 
 
 def _spread(values: Sequence[Any]) -> str:
-    """A value, or from the least to the greatest of several."""
+    """Returns the only value, or the range from the smallest to the largest of several."""
     numbers = sorted(value for value in values if not isinstance(value, str))
     if not numbers:
         return printable(values[0]) if values else "-"
@@ -62,19 +62,23 @@ def _spread(values: Sequence[Any]) -> str:
     return " to ".join(ends)
 
 
-def quantization(found: Mapping[str, Any] | None) -> str:
-    """Returns what a tensor's stored integers, q, stand for, in a cell."""
-    if found is None:
+def quantization(parameters: Mapping[str, Any] | None) -> str:
+    """Returns the real value of a tensor's stored integers, q, as text for a cell.
+
+    Args:
+      parameters: the report's `quantization` of the tensor.
+    """
+    if parameters is None:
         return "-"
-    if found["kind"] == "range_only":
-        return f"noted range {_spread(found['minimum'])} to {_spread(found['maximum'])}"
-    if found["kind"] == "custom":
-        return str(found["details"].get("kind", "custom"))
-    zero_points = found["zero_point"]
+    if parameters["kind"] == "range_only":
+        return f"noted range {_spread(parameters['minimum'])} to {_spread(parameters['maximum'])}"
+    if parameters["kind"] == "custom":
+        return str(parameters["details"].get("kind", "custom"))
+    zero_points = parameters["zero_point"]
     stored = f"(q - {_spread(zero_points)})".replace("- -", "+ ") if any(zero_points) else "q"
-    text = f"{_spread(found['scale'])} * {stored}"
-    if found["kind"] == "per_channel":
-        text += f", {len(found['scale'])} scales along {found['axis']}"
+    text = f"{_spread(parameters['scale'])} * {stored}"
+    if parameters["kind"] == "per_channel":
+        text += f", {len(parameters['scale'])} scales along {parameters['axis']}"
     return text
 
 
@@ -83,7 +87,7 @@ def _head(report: Mapping[str, Any]) -> Table:
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
     totals, build = report["totals"], report["build"]
-    kind = report["weights"] or "not said"
+    kind = report["weights"] or "not known"
     _row(table, "model", Text(printable(report["name"]), style="bold"))
     _row(table, "size", f"{report['size']:,} bytes")
     _row(table, "sha256", report["sha256"])
@@ -92,14 +96,14 @@ def _head(report: Mapping[str, Any]) -> Table:
     _row(table, "computes in", _ARITHMETIC[report["arithmetic"]])
     share = f", {totals['quantized_share']:.1%} of their bytes quantized"
     _row(table, "parameters", f"{totals['parameters']:,}" + (share if totals["parameters"] else ""))
-    _row(table, "needs runtime", report["minimum_runtime"] or "not said")
+    _row(table, "needs runtime", report["minimum_runtime"] or "not stated")
     if build:
         _row(table, "target", build["target"])
         converter = f"{build['converter']} of TensorFlow {build['tensorflow_version']}"
         _row(table, "converter", f"{converter}, CPython {build['interpreter']}")
         _row(table, "preprocessing", build["preprocessing"] or "not declared")
         if build["benchmark_only"]:
-            _row(table, "fit for", "benchmarks only: its ranges are made up")
+            _row(table, "fit for", "benchmarks only: its quantization ranges are arbitrary")
     return table
 
 
@@ -117,24 +121,24 @@ def _ends(title: str, ends: Sequence[Mapping[str, Any]]) -> Table:
 
 
 def _operators(report: Mapping[str, Any]) -> Table:
-    made = [operator for graph in report["subgraphs"] for operator in graph["operators"]]
-    table = _table(f"Operators ({len(made)})", "~operator|<version|<count|<constants|share")
-    constants = report["totals"]["constant_bytes"]
+    operators = [operator for graph in report["subgraphs"] for operator in graph["operators"]]
+    table = _table(f"Operators ({len(operators)})", "~operator|<version|<count|<constants|share")
+    total = report["totals"]["constant_bytes"]
     for row in report["operator_counts"]:
-        held = sum(
+        constants = sum(
             operator["constant_bytes"]
-            for operator in made
+            for operator in operators
             if (operator["name"], operator["version"]) == (row["name"], row["version"])
         )
         name = f"{row['name']} (custom)" if row["is_custom"] else row["name"]
-        _row(table, name, row["version"], row["count"], _bytes(held), _bar(held, constants))
+        _row(table, name, row["version"], row["count"], _bytes(constants), _bar(constants, total))
     return table
 
 
-def _bar(part: int, whole: int) -> str:
+def _bar(part: int, total: int) -> str:
     if not part:
         return ""
-    return f"{part / whole:6.1%} " + "#" * max(1, round(_BAR * part / whole))
+    return f"{part / total:6.1%} " + "#" * max(1, round(_BAR * part / total))
 
 
 def _bytes_table(report: Mapping[str, Any]) -> Table:
@@ -146,7 +150,7 @@ def _bytes_table(report: Mapping[str, Any]) -> Table:
         "structure": totals["structure_bytes"],
         "metadata": totals["metadata_bytes"],
         "custom options": totals["custom_option_bytes"],
-        "behind the model": totals["trailing_bytes"],
+        "after the model": totals["trailing_bytes"],
     }
     for name, count in rows.items():
         if count:
@@ -155,29 +159,29 @@ def _bytes_table(report: Mapping[str, Any]) -> Table:
 
 
 def _layers(report: Mapping[str, Any], limit: int | None) -> Table:
-    made = [
+    layers = [
         (graph["index"], operator)
         for graph in report["subgraphs"]
         for operator in graph["operators"]
         if limit is None or operator["constant_bytes"]
     ]
     if limit is None:
-        title = "Layers, in the order in which they run"
+        title = "Layers, in execution order"
     else:
-        made = sorted(made, key=lambda row: -row[1]["constant_bytes"])[:limit]
-        title = "Largest layers (--all shows every one)"
+        layers = sorted(layers, key=lambda row: -row[1]["constant_bytes"])[:limit]
+        title = "Largest layers (--all lists all)"
     several = len(report["subgraphs"]) > 1
     table = _table(title, "<#|operator|~layer|<constants|share")
-    for index, operator in made:
+    for index, operator in layers:
         place = f"{index}.{operator['index']}" if several else operator["index"]
-        held = operator["constant_bytes"]
-        bar = _bar(held, report["totals"]["constant_bytes"])
-        _row(table, place, operator["name"], short(operator["layer"]), _bytes(held), bar)
+        constants = operator["constant_bytes"]
+        bar = _bar(constants, report["totals"]["constant_bytes"])
+        _row(table, place, operator["name"], short(operator["layer"]), _bytes(constants), bar)
     return table
 
 
 def _tensor_types(report: Mapping[str, Any]) -> Table:
-    """How many tensors are of which role, type and quantization."""
+    """Returns a table of the number of tensors by role, type and quantization."""
     table = _table("Tensors", "role|type|quantization|<count|<constants")
     counts: dict[tuple[str, str, str], list[int]] = {}
     for graph in report["subgraphs"]:
@@ -185,11 +189,11 @@ def _tensor_types(report: Mapping[str, Any]) -> Table:
             kind = (
                 tensor["quantization"]["kind"].replace("_", " ") if tensor["quantization"] else "-"
             )
-            found = counts.setdefault((tensor["role"], tensor["type"], kind), [0, 0])
-            found[0] += 1
-            found[1] += tensor["constant_bytes"]
-    for key, (count, held) in sorted(counts.items()):
-        _row(table, *key, count, _bytes(held))
+            row = counts.setdefault((tensor["role"], tensor["type"], kind), [0, 0])
+            row[0] += 1
+            row[1] += tensor["constant_bytes"]
+    for key, (count, constants) in sorted(counts.items()):
+        _row(table, *key, count, _bytes(constants))
     return table
 
 
@@ -223,7 +227,7 @@ def _custom_options(report: Mapping[str, Any]) -> Iterable[Table]:
                 yield table
 
 
-def _named(report: Mapping[str, Any]) -> Iterable[Table]:
+def _signatures_and_metadata(report: Mapping[str, Any]) -> Iterable[Table]:
     if report["signatures"]:
         table = _table("Signatures", "~signature|<subgraph|~inputs|~outputs")
         for signature in report["signatures"]:
@@ -241,8 +245,8 @@ def show(console: Console, report: Mapping[str, Any], everything: bool = False) 
     """Prints a report as tables.
 
     Args:
-      console: where to.
-      report: what `report.build` returned.
+      console: where to print.
+      report: the result of `report.build`.
       everything: whether all layers and tensors are listed.
     """
     tables = [
@@ -254,13 +258,13 @@ def show(console: Console, report: Mapping[str, Any], everything: bool = False) 
         _layers(report, None if everything else _SHOWN_LAYERS),
         *(map(_tensors, report["subgraphs"]) if everything else [_tensor_types(report)]),
         *_custom_options(report),
-        *_named(report),
+        *_signatures_and_metadata(report),
     ]
     for number, table in enumerate(tables):
         if number:
             console.print()
         if table.title:
-            # A title of the table's own would be wrapped to the table's width.
+            # Printed apart, because a table wraps its own title to its width.
             console.print(Text(str(table.title), style="bold"))
             table.title = None
         console.print(table)

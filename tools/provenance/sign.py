@@ -1,8 +1,9 @@
-"""Signs statements, each into an envelope, without a network.
+"""Signs statements, without a network.
 
     bazel run //tools/provenance:sign -- --key=KEY.pem NAME.provenance.json ...
 
-Writes `NAME.provenance.dsse.json` for each. README.md says how openssl makes a key.
+It writes an envelope, `NAME.provenance.dsse.json`, for each. tools/provenance/README.md shows how
+to make a key.
 """
 
 import os
@@ -14,12 +15,13 @@ from tools.lib.cli import cli
 from tools.provenance import signing
 
 _KEY = flags.DEFINE_string("key", None, "PEM file of the private key.", required=True)
-_OUTPUT_FOLDER = flags.DEFINE_string("output_folder", ".", "Where to write the envelopes.")
+_OUTPUT_FOLDER = flags.DEFINE_string("output_folder", ".", "Folder for the envelopes.")
 
 
 def main(argv: Sequence[str]) -> None:
+    """Signs all statements, or none if one is not valid."""
     if len(argv) < 2:
-        raise cli.UserError("give at least one NAME.provenance.json to sign.")
+        raise cli.UserError("no statement is given; give at least one NAME.provenance.json.")
     if not _KEY.value:
         raise cli.UserError("--key is empty; give the PEM file of a private key.")
     signer = signing.read_signer(cli.callers_path(_KEY.value))

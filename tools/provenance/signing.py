@@ -1,4 +1,4 @@
-"""Signatures of statements: DSSE envelopes by securesystemslib, with keys from files."""
+"""Signs and verifies statements: DSSE envelopes by securesystemslib, with keys from files."""
 
 import json
 import os
@@ -19,45 +19,45 @@ _KINDS = "an Ed25519 key, or an ECDSA key on P-256, P-384 or P-521"
 
 
 def read_signer(path: str) -> CryptoSigner:
-    """Reads a private key, which nobody but its owner may be able to read.
+    """Reads a private key to which only its owner has access.
 
     Args:
       path: a PEM file (PKCS#8), not encrypted.
 
     Raises:
-      cli.UserError: others may read it, or it is no such key.
+      cli.UserError: others have access to the file, or it is not such a key.
     """
     content = cli.read_file(path, "private key")
     if b"PUBLIC KEY-----" in content:
-        raise cli.UserError(f"{path}: is a public key; give the private one that goes with it.")
+        raise cli.UserError(f"{path}: is a public key; give the private key.")
     mode = stat.S_IMODE(os.stat(path).st_mode)
     if mode & 0o077:
         raise cli.UserError(
-            f"{path}: others than its owner have rights on this private key (mode {mode:04o});"
-            f" run: chmod 600 {path}"
+            f"{path}: not only its owner has access to this private key (mode {mode:04o}); run:"
+            f" chmod 600 {path}"
         )
     try:
         key = serialization.load_pem_private_key(content, password=None)
     except TypeError as error:
         raise cli.UserError(
-            f"{path}: the private key is encrypted; give one that is not."
+            f"{path}: the private key is encrypted; give an unencrypted one."
         ) from error
     except (ValueError, UnsupportedAlgorithm) as error:
-        raise cli.UserError(f"{path}: is no private key in PEM; give {_KINDS}.") from error
+        raise cli.UserError(f"{path}: is not a private key in PEM; give {_KINDS}.") from error
     try:
         if isinstance(key, _PRIVATE_KEYS):
             return CryptoSigner(key)
     except (ValueError, UnsupportedAlgorithm):
-        # A curve that the library has no scheme for.
+        # The library has no scheme for this curve.
         pass
-    raise cli.UserError(f"{path}: the private key is of another type; give {_KINDS}.")
+    raise cli.UserError(f"{path}: the private key has an unsupported type; give {_KINDS}.")
 
 
 def parse_valid_statement(content: bytes, source: str) -> dict:
-    """Reads a statement that this project and in-toto's own bindings find valid.
+    """Parses a statement and validates it by this project's checks and in-toto's own bindings.
 
     Raises:
-      cli.UserError: it is not.
+      cli.UserError: it is not valid.
     """
     try:
         document = verify_tflite.parse_statement(content, source)
@@ -65,7 +65,9 @@ def parse_valid_statement(content: bytes, source: str) -> dict:
     except verify_tflite.Refused as error:
         raise cli.UserError(str(error)) from error
     except ValueError as error:
-        raise cli.UserError(f"{source}: is no valid statement: {cli.first_line(error)}.") from error
+        raise cli.UserError(
+            f"{source}: is not a valid statement: {cli.first_line(error)}."
+        ) from error
     return document
 
 
@@ -78,7 +80,7 @@ def sign(content: bytes, source: str, signer: CryptoSigner) -> str:
       signer: the key.
 
     Raises:
-      cli.UserError: it is no valid statement.
+      cli.UserError: it is not a valid statement.
     """
     parse_valid_statement(content, source)
     envelope = dsse.Envelope(content, verify_tflite.PAYLOAD_TYPE, {})
@@ -87,16 +89,16 @@ def sign(content: bytes, source: str, signer: CryptoSigner) -> str:
 
 
 def _check_names(signatures: list[dict[str, Any]], source: str) -> None:
-    """Checks that every signature names its key, by a name of its own, as the library wants it."""
+    """Checks that every signature names its key, each another one, as the library requires."""
     names = [row.get("keyid") for row in signatures]
     if not all(isinstance(name, str) for name in names):
-        raise cli.UserError(f"{source}: a signature in it does not name its key (keyid).")
+        raise cli.UserError(f"{source}: one of its signatures does not name its key (keyid).")
     if len(set(names)) < len(names):
-        raise cli.UserError(f"{source}: two signatures in it name the same key (keyid).")
+        raise cli.UserError(f"{source}: two of its signatures name the same key (keyid).")
 
 
 def verified_statement(content: bytes, source: str, public_key: str) -> dict:
-    """Returns the statement in an envelope that the key has signed.
+    """Returns the statement of an envelope that the key has signed.
 
     Args:
       content: the envelope's bytes.
@@ -104,7 +106,7 @@ def verified_statement(content: bytes, source: str, public_key: str) -> dict:
       public_key: path of the key's PEM file.
 
     Raises:
-      cli.UserError: the key has not signed it, or it is no envelope of a valid statement.
+      cli.UserError: the key has not signed it, or it is not an envelope of a valid statement.
     """
     try:
         document = verify_tflite.parse_json(content, source)
@@ -120,14 +122,14 @@ def verified_statement(content: bytes, source: str, public_key: str) -> dict:
             serialization.load_pem_public_key(cli.read_file(public_key, "public key"))
         )
     except (ValueError, UnsupportedAlgorithm) as error:
-        raise cli.UserError(f"{public_key}: is no valid public key.") from error
+        raise cli.UserError(f"{public_key}: is not a valid public key.") from error
     try:
         dsse.Envelope.from_dict(document).verify([key], threshold=1)
     except exceptions.VerificationError as error:
         raise cli.UserError(
-            f"{source}: the key of {public_key} has not signed this: the statement or its signature"
-            " was changed, or another key has signed."
+            f"{source}: the key of {public_key} has not signed this; the statement or its signature"
+            " was changed, or another key signed it."
         ) from error
     except (KeyError, TypeError, ValueError, exceptions.FormatError) as error:
-        raise cli.UserError(f"{source}: is not of the form of a signed envelope.") from error
+        raise cli.UserError(f"{source}: does not have the form of a signed envelope.") from error
     return parse_valid_statement(payload, source)

@@ -1,4 +1,4 @@
-"""Holds a statement against in-toto's and SLSA's published schemas, by in-toto's own bindings."""
+"""Validates a statement against in-toto's and SLSA's schemas, by in-toto's own bindings."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,7 +7,7 @@ from google.protobuf import json_format
 from in_toto_attestation.predicates.provenance.v1 import provenance_pb2
 from in_toto_attestation.v1 import resource_descriptor, statement, statement_pb2
 
-# Required by https://slsa.dev/spec/v1.0/provenance; a protocol buffer itself requires nothing.
+# Required by https://slsa.dev/spec/v1.0/provenance; protocol buffers have no required fields.
 _REQUIRED = (
     "build_definition.build_type",
     "build_definition.external_parameters",
@@ -16,7 +16,11 @@ _REQUIRED = (
 
 
 def validate_statement(document: Mapping[str, Any]) -> None:
-    """Raises ValueError when a document is no in-toto Statement v1 with SLSA provenance v1."""
+    """Validates an in-toto Statement v1 with SLSA provenance v1.
+
+    Raises:
+      ValueError: the document is not one.
+    """
     try:
         # Unknown fields and wrong types are errors here.
         message = json_format.ParseDict(document, statement_pb2.Statement())

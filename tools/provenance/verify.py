@@ -2,8 +2,8 @@
 
     bazel run //tools/provenance:verify -- --public_key=KEY.pem MODEL.tflite ENVELOPE
 
-The signature, the statement's form and the model's sha256 have to hold; else exit code 1 and one
-sentence. Without Bazel: verify_tflite.py, which needs nothing else.
+It checks the signature, the statement's form and the model's sha256. If one is wrong, it prints a
+sentence and exits with 1. Without Bazel, use verify_tflite.py, which is a single file.
 """
 
 from collections.abc import Sequence
@@ -17,8 +17,11 @@ _PUBLIC_KEY = flags.DEFINE_string("public_key", None, "PEM file of the public ke
 
 
 def main(argv: Sequence[str]) -> None:
+    """Verifies the model argv[1] by the envelope argv[2]."""
     if len(argv) != 3:
-        raise cli.UserError("give a MODEL.tflite and its signed NAME.provenance.dsse.json.")
+        raise cli.UserError(
+            "two files are needed; give MODEL.tflite and its signed NAME.provenance.dsse.json."
+        )
     if not _PUBLIC_KEY.value:
         raise cli.UserError("--public_key is empty; give the PEM file of a public key.")
     model, source = argv[1:]
@@ -29,7 +32,7 @@ def main(argv: Sequence[str]) -> None:
     except verify_tflite.Refused as error:
         raise cli.UserError(str(error)) from error
     table = verify_tflite.table([("model", name), *verify_tflite.summary(statement)])
-    verify_tflite.tell(f"Verified: signature, statement, and the model's sha256.\n{table}")
+    verify_tflite.show(f"Verified: signature, statement, and the model's sha256.\n{table}")
 
 
 if __name__ == "__main__":

@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""Says whether a .tflite is what a provenance statement speaks of, and what it was made from.
+"""Checks that a .tflite is the subject of a provenance statement, and lists what it was made from.
 
     python3 verify_tflite.py MODEL.tflite NAME.provenance.json
     python3 verify_tflite.py --public_key=KEY.pem MODEL.tflite NAME.provenance.dsse.json
 
-This one file needs nothing but Python 3.8 or later: no Bazel, no package, no network. A signature
-is checked with the package `cryptography` where it is installed, else with the command `openssl`.
-Exit code 0: the file is the one, and with --public_key the signature holds; 1: it is not, with one
-sentence that says why.
+This file needs only Python 3.8 or later: no Bazel, no package, no network. Signatures are checked
+with the package `cryptography` if it is installed, otherwise with the command `openssl`. Exit code
+0: the file is the subject and, with --public_key, the signature is valid. Exit code 1: a sentence
+on stderr gives the reason.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE = "https://slsa.dev/provenance/v1"
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 
-# A statement has some hundred kilobytes. What is larger is not read at all.
+# A statement has a few hundred kilobytes. Larger files are refused.
 MAXIMUM_BYTES = 16 << 20
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-# What openssl says of a signature that does not hold, or of one that is none.
+# What openssl prints for a wrong or malformed signature.
 _FAILED = re.compile(rb"verification failure|error verifying data", re.IGNORECASE)
 # The beginning of an Ed25519 public key in DER (RFC 8410), before its 32 bytes.
 _ED25519_DER = bytes.fromhex("302a300506032b6570032100")
@@ -45,7 +45,7 @@ _CURVES = {
 
 
 class Refused(Exception):
-    """Why a file, a statement or a signature is not accepted; its text is one sentence."""
+    """A file, a statement or a signature is not accepted. The message is one sentence."""
 
 
 class Envelope(NamedTuple):
@@ -56,18 +56,18 @@ class Envelope(NamedTuple):
     signatures: list[bytes]
 
     def signed_bytes(self) -> bytes:
-        """Returns what the signatures are of (DSSE's pre-authentication encoding)."""
+        """Returns the bytes that are signed (DSSE's pre-authentication encoding)."""
         kind = self.payload_type.encode("utf-8")
         return b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(self.payload), self.payload)
 
 
 def printable(text: str) -> str:
-    """Returns a text that cannot move a terminal's cursor, whatever a file says."""
+    """Returns at most 300 characters of a text, with control characters replaced by "?"."""
     return "".join(character if character.isprintable() else "?" for character in text)[:300]
 
 
 def read_document(path: str) -> bytes:
-    """Reads a statement or an envelope; `Refused` when it cannot, or is empty or too large."""
+    """Reads a statement or an envelope; raises `Refused` if it cannot, or it is too large."""
     try:
         with open(path, "rb") as stream:
             content = stream.read(MAXIMUM_BYTES + 1)
@@ -76,30 +76,30 @@ def read_document(path: str) -> bytes:
     if not content:
         raise Refused(f"{path}: is empty; it may be a truncated download.")
     if len(content) > MAXIMUM_BYTES:
-        raise Refused(f"{path}: is larger than {MAXIMUM_BYTES >> 20} MiB; that is no statement.")
+        raise Refused(f"{path}: is larger than {MAXIMUM_BYTES >> 20} MiB, so it is no statement.")
     return content
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
+    members = dict(pairs)
+    if len(members) != len(pairs):
         names = collections.Counter(name for name, _ in pairs)
         raise Refused(f"has {printable(names.most_common(1)[0][0])!r} twice in one object")
-    return found
+    return members
 
 
 def _integer(digits: str) -> int:
     if len(digits) > 20:
-        raise Refused("has a number of more than 20 digits")
+        raise Refused("has a number with more than 20 digits")
     return int(digits)
 
 
 def _constant(name: str) -> None:
-    raise Refused(f"has {name}, which JSON does not have")
+    raise Refused(f"has {name}, which is not JSON")
 
 
 def parse_json(content: bytes, source: str) -> dict[str, Any]:
-    """Parses a JSON object, more strictly than Python does (or `Refused`), named `source`."""
+    """Parses a JSON object more strictly than Python; raises `Refused`, which names `source`."""
     try:
         document = json.loads(
             content.decode("utf-8"),
@@ -112,9 +112,9 @@ def parse_json(content: bytes, source: str) -> dict[str, Any]:
     except RecursionError:
         raise Refused(f"{source}: is nested too deeply.") from None
     except ValueError as error:
-        raise Refused(f"{source}: is not whole JSON in UTF-8: {error}.") from None
+        raise Refused(f"{source}: is not complete JSON in UTF-8: {error}.") from None
     if not isinstance(document, dict):
-        raise Refused(f"{source}: is no JSON object.")
+        raise Refused(f"{source}: is not a JSON object.")
     return document
 
 
@@ -123,19 +123,19 @@ def _base64(text: Any, source: str, what: str) -> bytes:
         content = base64.b64decode(text.encode("ascii"), validate=True)
     except (AttributeError, UnicodeEncodeError, binascii.Error):
         raise Refused(f"{source}: its {what} is not base64.") from None
-    # Otherwise several texts would stand for the same bytes.
+    # Only one text may stand for the same bytes.
     if base64.b64encode(content).decode("ascii") != text:
-        raise Refused(f"{source}: its {what} is not base64 in its one form.")
+        raise Refused(f"{source}: its {what} is not canonical base64.")
     return content
 
 
 def parse_envelope(document: dict[str, Any], source: str) -> Envelope:
-    """Reads a DSSE envelope but not its payload; `Refused` when it is not of that form."""
+    """Reads a DSSE envelope but not its payload; raises `Refused` if it has another form."""
     if document.get("payloadType") != PAYLOAD_TYPE:
         raise Refused(f"{source}: its payload type is not {PAYLOAD_TYPE}.")
     signatures = document.get("signatures")
     if not isinstance(signatures, list) or not all(isinstance(row, dict) for row in signatures):
-        raise Refused(f"{source}: its signatures are no list of objects.")
+        raise Refused(f"{source}: its signatures are not a list of objects.")
     if not signatures:
         raise Refused(f"{source}: has no signature.")
     return Envelope(
@@ -146,11 +146,11 @@ def parse_envelope(document: dict[str, Any], source: str) -> Envelope:
 
 
 def _at(document: Any, path: str, kind: type, source: str) -> Any:
-    """Returns what is at a path like `predicate.runDetails`, which has to be of the kind."""
+    """Returns the value at a path like `predicate.runDetails`, which must be of the given type."""
     for name in path.split("."):
         document = document.get(name) if isinstance(document, dict) else None
     if not isinstance(document, kind) or not document:
-        raise Refused(f"{source}: is no provenance statement: it has no valid {path}.")
+        raise Refused(f"{source}: is not a provenance statement: it has no valid {path}.")
     return document
 
 
@@ -159,19 +159,19 @@ def _check_descriptors(rows: list[Any], path: str, source: str) -> None:
         digest = row.get("digest") if isinstance(row, dict) else None
         sha256 = digest.get("sha256") if isinstance(digest, dict) else None
         if not isinstance(sha256, str) or not _SHA256.fullmatch(sha256):
-            raise Refused(f"{source}: {path}[{number}] has no sha256 of 64 hexadecimal digits.")
+            raise Refused(f"{source}: {path}[{number}] has no sha256 with 64 hexadecimal digits.")
         if not isinstance(row.get("name"), str) or not row["name"]:
             raise Refused(f"{source}: {path}[{number}] has no name.")
         if not isinstance(row.get("annotations", {}), dict):
-            raise Refused(f"{source}: {path}[{number}] has annotations that are no object.")
+            raise Refused(f"{source}: {path}[{number}] has annotations that are not an object.")
 
 
 def parse_statement(content: bytes, source: str) -> dict[str, Any]:
-    """Reads an in-toto statement with SLSA provenance, all materials with sha256; or `Refused`."""
+    """Reads an in-toto statement with SLSA provenance; raises `Refused` if it is not valid."""
     statement = parse_json(content, source)
     for name, value in (("_type", STATEMENT_TYPE), ("predicateType", PREDICATE_TYPE)):
         if statement.get(name) != value:
-            raise Refused(f"{source}: is no provenance statement: its {name} is not {value}.")
+            raise Refused(f"{source}: is not a provenance statement: its {name} is not {value}.")
     _check_descriptors(_at(statement, "subject", list, source), "subject", source)
     definition = "predicate.buildDefinition."
     materials = _at(statement, definition + "resolvedDependencies", list, source)
@@ -187,7 +187,7 @@ def parse_statement(content: bytes, source: str) -> dict[str, Any]:
 
 
 def file_sha256(path: str) -> str:
-    """Returns the sha256 of a file in hexadecimal; `Refused` when it cannot be read."""
+    """Returns the sha256 of a file in hexadecimal; raises `Refused` if it cannot be read."""
     digest = hashlib.sha256()
     try:
         with open(path, "rb") as stream:
@@ -199,15 +199,15 @@ def file_sha256(path: str) -> str:
 
 
 def subject_of(statement: dict[str, Any], path: str, source: str) -> str:
-    """Returns the name by which the statement speaks of a file; `Refused` when it does not."""
+    """Returns a file's name in a statement; raises `Refused` if it is none of the subjects."""
     digest = file_sha256(path)
     for subject in statement["subject"]:
         if subject["digest"]["sha256"] == digest:
             return subject["name"]
     names = ", ".join(printable(subject["name"]) for subject in statement["subject"][:4])
     raise Refused(
-        f"{path}: its sha256 is {digest}, and {source} speaks of other bytes ({names}): the file is"
-        " another one, or was changed."
+        f"{path}: its sha256 is {digest}, but {source} is about other bytes ({names}); it is"
+        " another file, or was changed."
     )
 
 
@@ -215,18 +215,18 @@ def read_public_key(path: str) -> tuple[bytes, str]:
     """Reads an Ed25519 or ECDSA public key.
 
     Returns:
-      The key in DER, and "ed25519" or the digest that its ECDSA curve goes with.
+      The key in DER, and "ed25519" or the digest that belongs to its ECDSA curve.
 
     Raises:
-      Refused: it is no such key.
+      Refused: it is not such a key.
     """
-    found = re.fullmatch(
+    pem = re.fullmatch(
         rb"\s*-----BEGIN PUBLIC KEY-----([A-Za-z0-9+/=\s]+)-----END PUBLIC KEY-----\s*",
         read_document(path),
     )
-    if not found:
-        raise Refused(f"{path}: is no public key in PEM (-----BEGIN PUBLIC KEY-----).")
-    der = _base64(b"".join(found[1].split()).decode("ascii"), path, "PEM")
+    if not pem:
+        raise Refused(f"{path}: is not a public key in PEM (-----BEGIN PUBLIC KEY-----).")
+    der = _base64(b"".join(pem[1].split()).decode("ascii"), path, "PEM")
     if der.startswith(_ED25519_DER) and len(der) == len(_ED25519_DER) + 32:
         return der, "ed25519"
     for identifier, digest in _CURVES.items():
@@ -235,8 +235,8 @@ def read_public_key(path: str) -> tuple[bytes, str]:
     raise Refused(f"{path}: is neither an Ed25519 key nor an ECDSA key on P-256, P-384 or P-521.")
 
 
-# Each says whether a signature holds, or None where it cannot tell, as it is missing or too old.
-def _holds_by_cryptography(der: bytes, kind: str, signature: bytes, content: bytes) -> bool | None:
+# Each returns whether a signature is valid, or None if its tool is missing or too old.
+def _is_valid_by_package(der: bytes, kind: str, signature: bytes, content: bytes) -> bool | None:
     try:
         from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
         from cryptography.hazmat.primitives import hashes, serialization
@@ -247,14 +247,14 @@ def _holds_by_cryptography(der: bytes, kind: str, signature: bytes, content: byt
     try:
         serialization.load_der_public_key(der).verify(signature, content, *scheme)
     except (TypeError, UnsupportedAlgorithm):
-        # Before 3.1 it wants a `backend` too; and what it can do is its build's OpenSSL's.
+        # Before 3.1, it needs a `backend`, too; and its OpenSSL may not support the algorithm.
         return None
     except (InvalidSignature, ValueError):
         return False
     return True
 
 
-def _holds_by_openssl(der: bytes, kind: str, signature: bytes, content: bytes) -> bool | None:
+def _is_valid_by_openssl(der: bytes, kind: str, signature: bytes, content: bytes) -> bool | None:
     options = f"dgst -{kind} -verify key -signature signature content"
     if kind == "ed25519":
         options = "pkeyutl -verify -rawin -pubin -inkey key -sigfile signature -in content"
@@ -267,37 +267,37 @@ def _holds_by_openssl(der: bytes, kind: str, signature: bytes, content: bytes) -
             result = subprocess.run(["openssl", *options.split()], cwd=folder, capture_output=True)
         except OSError:
             return None
-    # Only a verdict counts: a version that does not know an option fails too.
+    # Only a verdict counts: openssl also fails if it does not know an option.
     if result.returncode and not _FAILED.search(result.stdout + result.stderr):
         return None
     return result.returncode == 0
 
 
-_MEANS = {"the Python package cryptography": _holds_by_cryptography, "openssl": _holds_by_openssl}
+_TOOLS = {"the Python package cryptography": _is_valid_by_package, "openssl": _is_valid_by_openssl}
 
 
 def check_signature(envelope: Envelope, public_key: str, source: str) -> str:
-    """Checks that the key has made one of the envelope's signatures, and returns by what means.
+    """Checks that one of the envelope's signatures is by the key; returns the tool that checked it.
 
     Raises:
-      Refused: it has made none of them, or nothing is there to check with.
+      Refused: no signature is by the key, or no tool can check it.
     """
     der, kind = read_public_key(public_key)
     content = envelope.signed_bytes()
-    for means, holds in _MEANS.items():
-        found = [holds(der, kind, signature, content) for signature in envelope.signatures]
-        if True in found:
-            return means
-        if None not in found:
-            raise Refused(f"{source}: no signature in it was made of these bytes by {public_key}.")
+    for tool, is_valid in _TOOLS.items():
+        verdicts = [is_valid(der, kind, signature, content) for signature in envelope.signatures]
+        if True in verdicts:
+            return tool
+        if None not in verdicts:
+            raise Refused(f"{source}: none of its signatures of these bytes is by {public_key}.")
     raise Refused(
-        "the signature cannot be checked here: there is neither a Python package cryptography that"
-        " can (3.1 or later) nor a command openssl that can (3.0 or later)."
+        "the signature cannot be checked on this machine: it needs the Python package cryptography"
+        " (3.1 or later) or the command openssl (3.0 or later)."
     )
 
 
 def summary(statement: dict[str, Any]) -> list[tuple[str, Any]]:
-    """Returns what matters most of a statement, as pairs of a heading and what it says."""
+    """Returns the most important facts of a statement, as pairs of a heading and a value."""
     definition = statement["predicate"]["buildDefinition"]
     external, internal = definition["externalParameters"], definition["internalParameters"]
     weights = internal.get("weightsDescription") or external.get("weights", "not stated")
@@ -311,7 +311,7 @@ def summary(statement: dict[str, Any]) -> list[tuple[str, Any]]:
 
 
 def table(rows: list[tuple[str, Any]]) -> str:
-    """Returns the rows as two columns, with nothing in them that could steer a terminal."""
+    """Returns the rows as two columns of printable text."""
     width = max(len(heading) for heading, _ in rows)
     return "\n".join(f"{heading:{width}}  {printable(str(text))}" for heading, text in rows)
 
@@ -330,15 +330,15 @@ def _materials(statement: dict[str, Any]) -> str:
 
 
 def verify(model: str, document: str, public_key: str | None) -> str:
-    """Verifies a model and returns what to tell of it.
+    """Verifies a model and returns its facts as text.
 
     Args:
       model: path of the .tflite.
-      document: path of its statement, or of the envelope with it.
-      public_key: path of the key that shall have signed; None to check no signature.
+      document: path of its statement, or of the signed envelope.
+      public_key: path of the signer's public key; None to check no signature.
 
     Raises:
-      Refused: anything does not hold.
+      Refused: the model, the statement or the signature is not valid.
     """
     content = read_document(document)
     parsed = parse_json(content, document)
@@ -346,9 +346,9 @@ def verify(model: str, document: str, public_key: str | None) -> str:
         envelope = parse_envelope(parsed, document)
         signed = "NOT CHECKED: give --public_key=KEY.pem"
         if public_key is not None:
-            means = check_signature(envelope, public_key, document)
-            # A long path is cut, so it comes last.
-            signed = f"checked with {means}, made with the key of {public_key}"
+            tool = check_signature(envelope, public_key, document)
+            # The path comes last, because a long text is cut.
+            signed = f"checked with {tool}, by the key of {public_key}"
         content = envelope.payload
     elif public_key is not None:
         raise Refused(f"{document}: is a statement without a signature; give the signed envelope.")
@@ -360,22 +360,22 @@ def verify(model: str, document: str, public_key: str | None) -> str:
     return f"{table(rows)}\nmade from\n{_materials(statement)}"
 
 
-def tell(text: str) -> None:
-    """Prints a text in whatever encoding; ends the process with a sentence where it cannot."""
+def show(text: str) -> None:
+    """Prints a text in stdout's encoding; ends the process with a sentence if it cannot."""
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     try:
         print(text.encode(encoding, "backslashreplace").decode(encoding), flush=True)
     except OSError as error:
-        # The interpreter writes what is left once more at its end.
+        # At exit, the interpreter would try to write the rest again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        # Who reads a pipe, as `head`, may have seen enough.
+        # A reader of a pipe, such as `head`, may end early.
         if not isinstance(error, BrokenPipeError):
             sys.exit(f"ERROR: the output cannot be written: {error.strerror}.")
 
 
 def _path(text: str) -> str:
     if not text:
-        raise argparse.ArgumentTypeError("is empty; is the variable set that it was taken from?")
+        raise argparse.ArgumentTypeError("is empty; is a variable in the command not set?")
     return text
 
 
@@ -384,12 +384,10 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("model", type=_path, help="the .tflite")
     parser.add_argument("document", type=_path, help="NAME.provenance.json, or its envelope")
-    parser.add_argument(
-        "--public_key", type=_path, help="PEM file of the key that shall have signed"
-    )
-    given = parser.parse_args(arguments)
+    parser.add_argument("--public_key", type=_path, help="PEM file of the signer's public key")
+    options = parser.parse_args(arguments)
     try:
-        tell(verify(given.model, given.document, given.public_key))
+        show(verify(options.model, options.document, options.public_key))
     except Refused as error:
         print(f"REFUSED: {error}", file=sys.stderr)
         return 1

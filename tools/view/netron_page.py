@@ -1,8 +1,8 @@
-"""netron's page with one model in it.
+"""netron's page with one model.
 
-netron's own server is not used: it serves whatever lies beside the model, and its page asks for the
-reader's country, reports to a third party, and refuses to work half a year after its release. Here
-the page is told that it is no release, and the browser that it may ask nobody but this server.
+netron's own server is not used, because it also serves the files next to the model. Its page looks
+up the reader's country, reports to a third party, and stops working half a year after its release.
+Here, the page gets a version that is not a release, and the browser may contact only this server.
 """
 
 import html
@@ -19,16 +19,16 @@ HEADERS = {
         "default-src 'self'; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; "
         "worker-src 'self' blob:; object-src 'none'; base-uri 'none'; form-action 'none'"
     ),
-    # With it the page does not ask where its reader is.
+    # With this cookie, the page does not look up the reader's country.
     "Set-Cookie": "consent=0; SameSite=Strict",
 }
 
 
 def _index(text: str, name: str) -> str:
-    """The start page of netron, which its `meta` elements tell what to show."""
-    # Without a date it is new for ever; a release is any other version than this.
+    """Returns netron's start page; its `meta` elements say what to show."""
+    # Without a date, the page does not expire. Version 0.0.0 is not a release.
     text = re.sub(r'<meta name="(?:date|version)" content="[^"]*">\n?', "", text)
-    described = {
+    properties = {
         "type": "Python",
         "version": "0.0.0",
         "file": f"/data/{urllib.parse.quote(name, safe='')}",
@@ -36,17 +36,17 @@ def _index(text: str, name: str) -> str:
         "identifier": name,
     }
     tags = "\n".join(
-        f'<meta name="{key}" content="{html.escape(value)}">' for key, value in described.items()
+        f'<meta name="{key}" content="{html.escape(value)}">' for key, value in properties.items()
     )
     return text.replace("<title>", f"{tags}\n<title>", 1)
 
 
 def pages(content: bytes, name: str) -> dict[str, Page]:
-    """Returns everything that is served, by address.
+    """Returns all pages by path.
 
     Args:
       content: the model.
-      name: what it is called; ends in ".tflite", by which netron knows what it is.
+      name: its name, which ends in ".tflite", so that netron recognizes the format.
     """
     (folder,) = importlib.util.find_spec("netron").submodule_search_locations
     served = files(pathlib.Path(folder))

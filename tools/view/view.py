@@ -1,6 +1,6 @@
 """Opens the graph of a model in netron, in the browser: `bazel run //tools/view -- //models:x`.
 
-Any .tflite will do; it is checked before a browser sees it. Nothing leaves the machine.
+It takes any .tflite, and checks it before a browser sees it. Nothing leaves the machine.
 
 Example: bazel run //tools/view -- --port=8080 --nobrowse FILE.tflite
 """
@@ -14,10 +14,10 @@ from tools.view import netron_page
 
 
 def main(argv: Sequence[str]) -> None:
-    """Serves until it is interrupted."""
+    """Serves the page until it is interrupted."""
     if len(argv) != 2:
         raise cli.UserError(
-            f"one model is shown, not {len(argv) - 1}; give FILE.tflite or //models:NAME."
+            f"one model is needed, not {len(argv) - 1}; give FILE.tflite or //models:NAME."
         )
     model = model_argument.resolve(argv[1])
     name = model.name.removesuffix(".tflite") + ".tflite"

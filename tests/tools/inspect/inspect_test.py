@@ -21,7 +21,7 @@ _FACTS = {"target": "//m:net", "weights": "released"}
 
 
 def _claiming() -> bytes:
-    """A model whose vector of descriptions claims 2 GB."""
+    """Returns a model whose description claims to be 2 GB long."""
     content = models.pack(models.layered())
     start = content.index(b"made for a test") - 4
     return content[:start] + struct.pack("<I", 2**31 - 1) + content[start + 4 :]
@@ -31,7 +31,7 @@ class InspectTest(parameterized.TestCase):
     def setUp(self):
         super().setUp()
         self.folder = pathlib.Path(self.create_tempdir().full_path)
-        # As `bazel run` tells of the person's own folder.
+        # As with `bazel run`.
         folders = ("BUILD_WORKING_DIRECTORY", "BUILD_WORKSPACE_DIRECTORY")
         self.enter_context(mock.patch.dict(os.environ, dict.fromkeys(folders, str(self.folder))))
 
@@ -62,7 +62,7 @@ class InspectTest(parameterized.TestCase):
     def test_a_file_with_its_statement(self):
         content = models.pack(models.layered())
         path = self._write("net.tflite", content)
-        self.assertRegex(program.run(_PROGRAM, "net.tflite").stdout, r"weights +not said")
+        self.assertRegex(program.run(_PROGRAM, "net.tflite").stdout, r"weights +not known")
         statements.write(path)
         self.assertRegex(program.run(_PROGRAM, "net.tflite").stdout, r"weights +seeded")
         result = program.run(_PROGRAM, "net.tflite", json="true")
@@ -71,13 +71,13 @@ class InspectTest(parameterized.TestCase):
     def test_a_label_gives_what_the_build_reports(self):
         content = models.pack(models.layered())
         path = self._write("net.tflite", content)
-        made = report.build(reader.read(content, "x"), content, "net.tflite", _FACTS)
-        beside = self._write("net.report.json", report.text(made).encode("ascii"))
+        text = report.text(report.build(reader.read(content, "x"), content, "net.tflite", _FACTS))
+        report_path = self._write("net.report.json", text.encode("ascii"))
         bazel = fake_bazel.FakeBazel(self.folder)
-        bazel.builds({"//m:net": {"default": [path.as_uri()], "report": [beside.as_uri()]}})
+        bazel.builds({"//m:net": {"default": [path.as_uri()], "report": [report_path.as_uri()]}})
         result = program.run(_PROGRAM, "//m:net", json="true", bazel=bazel.program)
         self.assertEqual((result.returncode, result.stderr), (0, ""))
-        self.assertEqual(result.stdout, report.text(made))
+        self.assertEqual(result.stdout, text)
         [call] = bazel.calls()
         self.assertIn("--output_groups=+report", call)
 
@@ -88,7 +88,7 @@ class InspectTest(parameterized.TestCase):
         result = program.run(_PROGRAM, "//m:net", json="true", bazel=bazel.program)
         self.assertEqual(json.loads(result.stdout)["name"], "net.tflite")
 
-    def test_trouble(self):
+    def test_mistakes(self):
         layered = models.pack(models.layered())
         self._write("empty", b"")
         self._write("truncated", layered[: len(layered) // 2])
@@ -104,7 +104,7 @@ class InspectTest(parameterized.TestCase):
             (["other"], "other: not a .tflite"),
             (["folder"], "folder: the model cannot be read: Is a directory"),
             (["missing"], "missing: the model cannot be read: No such file"),
-            ([], "one model is shown, not 0; give FILE.tflite or //models:NAME"),
+            ([], "one model is needed, not 0; give FILE.tflite or //models:NAME"),
             (["empty", "empty"], "unexpected argument 'empty'"),
         ):
             with self.subTest(arguments):
@@ -117,8 +117,8 @@ class TablesTest(parameterized.TestCase):
     def _shown(self, model: tflite.ModelT, width: int, everything: bool = False) -> str:
         content = models.pack(model)
         stream = io.StringIO()
-        made = report.build(reader.read(content, "x"), content, "x.tflite")
-        tables.show(Console(file=stream, width=width), made, everything)
+        document = report.build(reader.read(content, "x"), content, "x.tflite")
+        tables.show(Console(file=stream, width=width), document, everything)
         return stream.getvalue()
 
     @parameterized.product(width=(80, 120), everything=(False, True))
@@ -134,14 +134,14 @@ class TablesTest(parameterized.TestCase):
         self.assertRegex(text, r"7 +NEG +unused")
         self.assertRegex(text, r"total +FLOAT32 +\[1,4\] +0\.5 \* \(q - 3\)")
 
-    def test_nothing_of_a_file_reaches_the_terminal_raw(self):
+    def test_names_from_a_file_are_escaped(self):
         model = models.layered()
         model.subgraphs[0].tensors[0].name = "\x1b[2J[red]x"
         text = self._shown(model, 120)
         self.assertNotIn("\x1b", text)
         self.assertIn("\\x1b[2J[red]x", text)
 
-    def test_a_model_of_nothing(self):
+    def test_an_empty_model(self):
         self.assertIn("Operators (0)", self._shown(models.Maker().model, 80))
 
     @parameterized.parameters(
@@ -156,8 +156,8 @@ class TablesTest(parameterized.TestCase):
         ({"kind": "range_only", "minimum": [-1.0], "maximum": [2.0]}, "noted range -1 to 2"),
         ({"kind": "custom", "details": {"kind": "CustomQuantization"}}, "CustomQuantization"),
     )
-    def test_quantization_in_a_cell(self, found, cell):
-        self.assertEqual(tables.quantization(found), cell)
+    def test_quantization_in_a_cell(self, parameters, cell):
+        self.assertEqual(tables.quantization(parameters), cell)
 
     def test_fused_names_are_shortened(self):
         self.assertEqual(tables.short("a;b;c"), "a; 2 more")

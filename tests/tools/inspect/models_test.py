@@ -19,19 +19,19 @@ _ARITHMETIC = {
 class ModelsTest(parameterized.TestCase):
     @parameterized.parameters(*_REPORTS)
     def test_a_genuine_models_report(self, path):
-        found = json.loads(path.read_text(encoding="utf-8"))
-        jsonschema.Draft202012Validator(json.loads(_SCHEMA.read_text())).validate(found)
+        report = json.loads(path.read_text(encoding="utf-8"))
+        jsonschema.Draft202012Validator(json.loads(_SCHEMA.read_text())).validate(report)
         name = path.name.removesuffix(".report.json")
-        self.assertEqual(found["name"], f"{name}.tflite")
-        self.assertEqual(found["arithmetic"], _ARITHMETIC[name])
-        # The description in the file says what the build knows.
-        build = found["build"]
-        self.assertEqual((found["weights"], build["weights"]), ("seeded", "seeded"))
-        self.assertStartsWith(found["description"], build["weights_description"])
-        self.assertIn(f"preprocessing {build['preprocessing']}", found["description"])
-        self.assertIn(f"TensorFlow {build['tensorflow_version']}", found["description"])
-        totals = found["totals"]
-        self.assertGreater(totals["parameter_bytes"], 0.7 * found["size"])
+        self.assertEqual(report["name"], f"{name}.tflite")
+        self.assertEqual(report["arithmetic"], _ARITHMETIC[name])
+        # The description in the file agrees with the build.
+        build = report["build"]
+        self.assertEqual((report["weights"], build["weights"]), ("seeded", "seeded"))
+        self.assertStartsWith(report["description"], build["weights_description"])
+        self.assertIn(f"preprocessing {build['preprocessing']}", report["description"])
+        self.assertIn(f"TensorFlow {build['tensorflow_version']}", report["description"])
+        totals = report["totals"]
+        self.assertGreater(totals["parameter_bytes"], 0.7 * report["size"])
         self.assertEqual(totals["unread_constant_bytes"], 0)
 
 

@@ -1,11 +1,11 @@
-"""Holds the materials of models against the inputs of the actions that made them.
+"""Compares the materials of models with the inputs of the actions that made them.
 
     bazel run //tests/tools/provenance:check_completeness
     bazel run //tests/tools/provenance:check_completeness -- mobiledet_qat
 
-Every input that no action makes has to be a material by its own digest, or in an external
-repository that the materials tell of. Bazel and the checkpoint, which are no such input, have to be
-materials too.
+Every input that is not the output of an action must be a material itself, or in an external
+repository that a material names. Bazel and the checkpoint, which are no such inputs, must also be
+materials.
 """
 
 import hashlib
@@ -18,9 +18,9 @@ from tests.hermeticity import check_actions
 from tools.lib.bazel import client
 from tools.lib.cli import cli
 
-# Of families with different converters, graph code and datasets.
+# Families with different converters, graph code and datasets.
 _MODELS = ("mobiledet_qat", "edsr_f32b5_fp32", "mobilenet_v1_1.0_224")
-# What is a material of every model, though no source among the inputs of an action is it.
+# Materials of every model that are not among the inputs of actions.
 _KINDS = {"bazel", "checkpoint"}
 
 
@@ -30,7 +30,7 @@ def _repository(path: str) -> str | None:
 
 
 def uncovered(inputs: Collection[str], statement: Mapping[str, Any]) -> list[str]:
-    """Returns the inputs that no material tells of, in order.
+    """Returns the inputs that no material covers, sorted.
 
     Args:
       inputs: paths relative to the execution root.
@@ -47,13 +47,13 @@ def uncovered(inputs: Collection[str], statement: Mapping[str, Any]) -> list[str
 
 
 def missing_kinds(statement: Mapping[str, Any]) -> list[str]:
-    """Returns the kinds of which every model has a material, and this one none, in order."""
+    """Returns the required kinds of materials that a statement lacks, sorted."""
     materials = statement["predicate"]["buildDefinition"]["resolvedDependencies"]
     return sorted(_KINDS - {row["annotations"]["kind"] for row in materials})
 
 
 def wrong_digests(statement: Mapping[str, Any], root: str) -> list[str]:
-    """Returns the names of source files whose digest is not that of the file below `root`."""
+    """Returns the names of source files whose digest differs from that of the file below `root`."""
     wrong = []
     for row in statement["predicate"]["buildDefinition"]["resolvedDependencies"]:
         if row["annotations"]["kind"] == "source file":
@@ -65,19 +65,20 @@ def wrong_digests(statement: Mapping[str, Any], root: str) -> list[str]:
 
 def _statement(model: str, actions: Sequence[check_actions.Action], root: str) -> dict[str, Any]:
     ending = f"/{model}.provenance.json"
-    found = [
+    paths = [
         output
         for action in actions
         if action.mnemonic == "Provenance"
         for output in action.outputs
         if output.endswith(ending)
     ]
-    if len(found) != 1:
-        raise cli.UserError(f"{model}: {len(found)} actions write *{ending}, not one.")
-    return json.loads(cli.read_file(os.path.join(root, found[0]), "statement"))
+    if len(paths) != 1:
+        raise cli.UserError(f"{model}: {len(paths)} actions write *{ending}, not one.")
+    return json.loads(cli.read_file(os.path.join(root, paths[0]), "statement"))
 
 
 def main(argv: Sequence[str]) -> None:
+    """Builds the models' statements and checks them."""
     models = argv[1:] or _MODELS
     client.ask("build", *[f"//models:{model}.provenance" for model in models])
     root = client.ask("info", "execution_root")
@@ -89,10 +90,10 @@ def main(argv: Sequence[str]) -> None:
             actions, lambda place, model=model: place.endswith(f"/{model}.tflite")
         )
         inputs = check_actions.sources(actions, makes)
-        faults += [f"{model}: no material tells of {path}" for path in uncovered(inputs, statement)]
+        faults += [f"{model}: no material covers {path}" for path in uncovered(inputs, statement)]
         faults += [f"{model}: no material is of kind {kind}" for kind in missing_kinds(statement)]
         faults += [
-            f"{model}: the digest of {name} is not the file's"
+            f"{model}: the digest of {name} is not that of the file"
             for name in wrong_digests(statement, root)
         ]
         materials = statement["predicate"]["buildDefinition"]["resolvedDependencies"]

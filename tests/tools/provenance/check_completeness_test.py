@@ -17,11 +17,11 @@ class CheckCompletenessTest(absltest.TestCase):
         inputs = [self.source, "external/tensorflow_2_15_1/site"]
         self.assertEqual(check_completeness.uncovered(inputs, self.statement), [])
 
-    def test_others_are_not(self):
+    def test_other_inputs_are_not_covered(self):
         inputs = [self.source, "external/unheard_of/site", "tools/steps/seed/seeding.py", "x"]
         self.assertEqual(check_completeness.uncovered(inputs, self.statement), inputs[1:])
 
-    def test_bazel_and_the_checkpoint_have_to_be_told_of(self):
+    def test_bazel_and_the_checkpoint_must_be_materials(self):
         self.assertEqual(check_completeness.missing_kinds(self.statement), [])
         rows = self.statement["predicate"]["buildDefinition"]["resolvedDependencies"]
         for kind in ("checkpoint", "bazel"):

@@ -1,4 +1,4 @@
-"""What the build states of real models, held against the schemas and the files themselves."""
+"""Checks the statements of real models against the schemas and the files themselves."""
 
 import hashlib
 import json
@@ -37,7 +37,7 @@ class ModelsTest(parameterized.TestCase):
         self.assertEqual(byproducts[bom], _sha256(_FILES[bom]))
 
     @parameterized.parameters(*_MODELS)
-    def test_the_statement_tells_tools_what_the_target_tells_them(self, model):
+    def test_the_statement_agrees_with_the_targets_identity(self, model):
         path = _FILES[f"{model}.tflite"]
         written = identity.read(str(_FILES[f"{model}.identity.json"]))
         self.assertEqual((written.name, written.weights), (model, identity.SEEDED))
@@ -51,7 +51,7 @@ class ModelsTest(parameterized.TestCase):
         self.assertEqual(component["hashes"][0]["content"], _sha256(_FILES[f"{model}.tflite"]))
 
     @parameterized.parameters(*_MODELS)
-    def test_what_decides_the_bytes_is_named(self, model):
+    def test_names_what_decides_the_bytes(self, model):
         document = json.loads(_FILES[f"{model}.provenance.json"].read_bytes())
         definition = document["predicate"]["buildDefinition"]
         names = [row["name"] for row in definition["resolvedDependencies"]]
@@ -71,7 +71,7 @@ class ModelsTest(parameterized.TestCase):
         self.assertTrue(rules & {"seeded_checkpoint", "seeded_ssd_checkpoint"}, rules)
 
     @parameterized.parameters(*_FILES)
-    def test_nothing_of_the_machine_is_in_it(self, name):
+    def test_contains_nothing_of_the_machine(self, name):
         if name.endswith(".json"):
             lines = _FILES[name].read_text().splitlines()
             machine = r"bazel-out|execroot|sandbox|/tmp/|202\d-\d\d-\d\dT"

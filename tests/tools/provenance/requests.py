@@ -1,4 +1,4 @@
-"""A request as tools/tflite/private/provenance.bzl writes it, of small files, and keys."""
+"""Provenance requests with small files, as tools/tflite/private/provenance.bzl writes, and keys."""
 
 import hashlib
 import json
@@ -34,6 +34,7 @@ PUBLISHED = {
 
 
 def sha256(content: bytes) -> str:
+    """Returns a sha256 in hexadecimal."""
     return hashlib.sha256(content).hexdigest()
 
 
@@ -49,7 +50,7 @@ def _debian_row(package: str, content: bytes) -> dict[str, str]:
 
 
 def make(folder: str) -> dict[str, Any]:
-    """Writes the files of a request below a folder, and returns the request."""
+    """Writes the files of a request into a folder, and returns the request."""
     root = pathlib.Path(folder)
 
     def write(path: str, content: str | bytes) -> str:
@@ -151,7 +152,7 @@ def make(folder: str) -> dict[str, Any]:
 
 
 def make_statement(folder: str, model: bytes = b"model") -> dict[str, Any]:
-    """Returns a valid statement of a model."""
+    """Returns a valid statement about a model."""
     request = make(folder)
     return statement.build(
         request, {"x.tflite": sha256(model)}, materials.collect(request), {"x.mlbom.json": "f" * 64}
@@ -159,7 +160,7 @@ def make_statement(folder: str, model: bytes = b"model") -> dict[str, Any]:
 
 
 def write_keys(folder: str, name: str, private_key: Any) -> tuple[str, str]:
-    """Writes a key pair, as openssl would, and returns the private and the public key's path."""
+    """Writes a key pair like openssl; returns the paths of the private and the public key."""
     private, public = (pathlib.Path(folder, f"{name}{ending}") for ending in (".pem", ".pub.pem"))
     private.write_bytes(
         private_key.private_bytes(

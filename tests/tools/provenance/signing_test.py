@@ -29,8 +29,8 @@ class SigningTest(parameterized.TestCase):
         self.private, self.public = requests.write_keys(
             self.folder, "key", ed25519.Ed25519PrivateKey.generate()
         )
-        made = requests.make_statement(self.create_tempdir().full_path, _MODEL)
-        self.statement = statement.text(made).encode("ascii")
+        document = requests.make_statement(self.create_tempdir().full_path, _MODEL)
+        self.statement = statement.text(document).encode("ascii")
 
     def _envelope(self) -> dict:
         signer = signing.read_signer(self.private)
@@ -50,7 +50,7 @@ class SigningTest(parameterized.TestCase):
         private, public = requests.write_keys(self.folder, "other", generate())
         signed = signing.sign(self.statement, "x.json", signing.read_signer(private))
         self.assertEqual(self._verified(signed.encode(), public), json.loads(self.statement))
-        # The script for people without Bazel agrees.
+        # The program for people without Bazel agrees.
         envelope = verify_tflite.parse_envelope(json.loads(signed), "x.dsse.json")
         verify_tflite.check_signature(envelope, public, "x.dsse.json")
 
@@ -102,26 +102,29 @@ class SigningTest(parameterized.TestCase):
 
     @parameterized.parameters(1, 100, 2000)
     def test_a_truncated_envelope_is_refused(self, length):
-        with self.assertRaisesRegex(cli.UserError, "not whole JSON"):
+        with self.assertRaisesRegex(cli.UserError, "not complete JSON"):
             self._verified(json.dumps(self._envelope()).encode()[:length])
 
     @parameterized.parameters(
-        ({"signatures": 7}, "its signatures are no list of objects"),
-        ({"signatures": [7]}, "its signatures are no list of objects"),
+        ({"signatures": 7}, "its signatures are not a list of objects"),
+        ({"signatures": [7]}, "its signatures are not a list of objects"),
         ({"signatures": [{"sig": "AAAA"}]}, "does not name its key"),
         ({"signatures": [{"keyid": 7, "sig": "AAAA"}]}, "does not name its key"),
         ({"signatures": [{"keyid": ["k"], "sig": "AAAA"}]}, "does not name its key"),
-        ({"signatures": [{"keyid": "k", "sig": "AAAA"}] * 2}, "two signatures .* the same key"),
+        (
+            {"signatures": [{"keyid": "k", "sig": "AAAA"}] * 2},
+            "two of its signatures .* the same key",
+        ),
         ({"signatures": [{"keyid": "k", "sig": "no base64"}]}, "its signature is not base64"),
         ({"payload": "AAA"}, "its payload is not base64"),
         ({"payload": None}, "its payload is not base64"),
     )
-    def test_an_envelope_of_another_form_is_refused(self, changes, reason):
+    def test_a_malformed_envelope_is_refused(self, changes, reason):
         with self.assertRaisesRegex(cli.UserError, reason):
             self._verified(self._envelope() | changes)
 
     @parameterized.parameters(b"{}", b"[]", b"not JSON", b'{"_type": "x"}')
-    def test_nothing_but_a_statement_is_signed(self, content):
+    def test_only_statements_are_signed(self, content):
         with self.assertRaises(cli.UserError):
             signing.sign(content, "x.json", signing.read_signer(self.private))
 
@@ -129,7 +132,7 @@ class SigningTest(parameterized.TestCase):
         signer = signing.read_signer(self.private)
         envelope = signing.dsse.Envelope(b'{"a": 1}', verify_tflite.PAYLOAD_TYPE, {})
         envelope.sign(signer)
-        with self.assertRaisesRegex(cli.UserError, "no provenance statement"):
+        with self.assertRaisesRegex(cli.UserError, "not a provenance statement"):
             self._verified(envelope.to_dict())
 
 
@@ -141,7 +144,7 @@ class KeysTest(parameterized.TestCase):
         self.private, self.public = requests.write_keys(self.folder, "key", self.key)
 
     @parameterized.parameters(0o640, 0o604, 0o644, 0o620)
-    def test_a_key_that_others_have_rights_on_is_refused(self, mode):
+    def test_a_key_that_others_can_access_is_refused(self, mode):
         os.chmod(self.private, mode)
         with self.assertRaisesRegex(cli.UserError, f"mode {mode:04o}.*chmod 600"):
             signing.read_signer(self.private)
@@ -150,9 +153,9 @@ class KeysTest(parameterized.TestCase):
         lambda: rsa.generate_private_key(65537, 2048),
         lambda: ec.generate_private_key(ec.SECP256K1()),
     )
-    def test_a_key_of_another_type_is_refused(self, generate):
+    def test_a_key_of_an_unsupported_type_is_refused(self, generate):
         private, public = requests.write_keys(self.folder, "other", generate())
-        with self.assertRaisesRegex(cli.UserError, "of another type"):
+        with self.assertRaisesRegex(cli.UserError, "an unsupported type"):
             signing.read_signer(private)
         with self.assertRaisesRegex(verify_tflite.Refused, "neither an Ed25519"):
             verify_tflite.read_public_key(public)
@@ -174,20 +177,20 @@ class KeysTest(parameterized.TestCase):
                 cli.UserError, "key.pub.pem: is a public key; give the pri"
             ):
                 signing.read_signer(self.public)
-        with self.assertRaisesRegex(verify_tflite.Refused, "is no public key"):
+        with self.assertRaisesRegex(verify_tflite.Refused, "is not a public key"):
             verify_tflite.read_public_key(self.private)
 
     def test_a_truncated_key_is_refused(self):
         content = pathlib.Path(self.private).read_bytes()
         pathlib.Path(self.private).write_bytes(content[: len(content) // 2])
-        with self.assertRaisesRegex(cli.UserError, "is no private key"):
+        with self.assertRaisesRegex(cli.UserError, "is not a private key"):
             signing.read_signer(self.private)
         with self.assertRaisesRegex(cli.UserError, "cannot be read"):
             signing.read_signer(self.private + "x")
 
 
 class ProgramsTest(absltest.TestCase):
-    """The programs as a person starts them."""
+    """Runs the programs as a person does."""
 
     def setUp(self):
         super().setUp()
@@ -195,9 +198,9 @@ class ProgramsTest(absltest.TestCase):
         self.private, self.public = requests.write_keys(
             self.folder, "key", ed25519.Ed25519PrivateKey.generate()
         )
-        made = requests.make_statement(self.create_tempdir().full_path, _MODEL)
+        document = requests.make_statement(self.create_tempdir().full_path, _MODEL)
         self.statement = os.path.join(self.folder, "x.provenance.json")
-        pathlib.Path(self.statement).write_text(statement.text(made))
+        pathlib.Path(self.statement).write_text(statement.text(document))
         self.model = os.path.join(self.folder, "x.tflite")
         pathlib.Path(self.model).write_bytes(_MODEL)
         self.envelope = os.path.join(self.folder, "x.provenance.dsse.json")
@@ -227,14 +230,14 @@ class ProgramsTest(absltest.TestCase):
             self.assertIn(text, result.stdout)
 
         pathlib.Path(self.model).write_bytes(_flipped(_MODEL, 5))
-        self._assert_refused(self._verify(), "the file is another one, or was changed")
+        self._assert_refused(self._verify(), "it is another file, or was changed")
         os.remove(self.model)
         self._assert_refused(self._verify(), "x.tflite: cannot be read")
 
-    def test_one_bad_statement_and_none_is_signed(self):
+    def test_with_one_bad_statement_none_is_signed(self):
         other = os.path.join(self.folder, "y.provenance.json")
         pathlib.Path(other).write_text("{}")
-        self._assert_refused(self._sign(self.statement, other), "y.provenance.json: is no prov")
+        self._assert_refused(self._sign(self.statement, other), "y.provenance.json: is not a prov")
         self.assertFalse(os.path.exists(self.envelope))
         self._assert_refused(self._sign(), "give at least one")
         self._assert_refused(self._sign(self.statement, self.statement), "written twice")

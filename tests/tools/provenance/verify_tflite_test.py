@@ -1,6 +1,5 @@
 import contextlib
 import io
-import json
 import os
 import pathlib
 import subprocess
@@ -19,7 +18,7 @@ from tools.steps.provenance import statement
 
 _MODEL = b"a model" * 1000
 
-# Stands for openssl: says by its exit code whether it was called as it has to be.
+# A fake openssl, which succeeds only if it is called with the expected arguments.
 _OPENSSL = """#!/bin/sh
 case "$*" in
     {pattern}) exit 0 ;;
@@ -50,7 +49,7 @@ class VerifyTfliteTest(parameterized.TestCase):
         return self._write("x.provenance.dsse.json", signed.encode()), public
 
     def _fake_openssl(self, arguments: str, otherwise: str = "") -> str:
-        """Puts one on PATH, alone, that holds any signature when called with these arguments."""
+        """Puts only a fake openssl on PATH, which accepts any signature with these arguments."""
         script = _OPENSSL.format(pattern=arguments.replace(" ", "\\ "), otherwise=otherwise)
         program = self._write("openssl", script.encode())
         os.chmod(program, 0o755)
@@ -96,7 +95,9 @@ class VerifyTfliteTest(parameterized.TestCase):
         envelope, _ = self._envelope(ed25519.Ed25519PrivateKey.generate())
         _, other = requests.write_keys(self.folder, "other", ed25519.Ed25519PrivateKey.generate())
         key = f"--public_key={other}"
-        self._assert_refused(self._run(key, self.model, envelope), "no signature in it was made")
+        self._assert_refused(
+            self._run(key, self.model, envelope), "none of its signatures of these bytes"
+        )
         self._assert_refused(self._run(key, self.model, self._document()), "without a signature")
 
     @parameterized.parameters(
@@ -109,7 +110,7 @@ class VerifyTfliteTest(parameterized.TestCase):
             "dgst -sha384 -verify key -signature signature content",
         ),
     )
-    def test_openssl_is_asked_where_the_package_is_missing(self, generate, arguments):
+    def test_openssl_is_used_if_the_package_is_missing(self, generate, arguments):
         envelope, public = self._envelope(generate())
         command = [f"--public_key={public}", self.model, envelope]
         program = self._fake_openssl(arguments)
@@ -119,23 +120,23 @@ class VerifyTfliteTest(parameterized.TestCase):
             self.assertIn("checked with openssl", output)
             os.remove(program)
             refused = self._run(*command)
-        self._assert_refused(refused, "neither a Python package cryptography .* nor a command")
+        self._assert_refused(refused, "needs the Python package cryptography .* or the command")
 
     @parameterized.parameters(
-        ("Signature Verification Failure", "no signature in it was made"),
-        ("Error verifying data", "no signature in it was made"),
-        ("pkeyutl: Unknown option: -rawin", "cannot be checked here: .*openssl that can"),
-        ("", "cannot be checked here"),
+        ("Signature Verification Failure", "none of its signatures of these bytes"),
+        ("Error verifying data", "none of its signatures of these bytes"),
+        ("pkeyutl: Unknown option: -rawin", "cannot be checked on this machine: .*openssl"),
+        ("", "cannot be checked on this machine"),
     )
-    def test_only_a_verdict_of_openssl_counts(self, said, reason):
+    def test_only_a_verdict_of_openssl_counts(self, message, reason):
         envelope, public = self._envelope(ed25519.Ed25519PrivateKey.generate())
-        self._fake_openssl("nothing", said)
+        self._fake_openssl("nothing", message)
         with mock.patch.dict(sys.modules, {"cryptography.exceptions": None}):
             result = self._run(f"--public_key={public}", self.model, envelope)
         self._assert_refused(result, reason)
 
-    @parameterized.parameters("old", "of_little_use")
-    def test_openssl_is_asked_where_the_package_cannot(self, kind):
+    @parameterized.parameters("old", "unsupported_algorithm")
+    def test_openssl_is_used_if_the_package_cannot_check(self, kind):
         envelope, public = self._envelope(ed25519.Ed25519PrivateKey.generate())
         command = [f"--public_key={public}", self.model, envelope]
 
@@ -145,7 +146,9 @@ class VerifyTfliteTest(parameterized.TestCase):
         serialization = types.SimpleNamespace(
             load_der_public_key={
                 "old": before_3_1,
-                "of_little_use": mock.Mock(side_effect=exceptions.UnsupportedAlgorithm("none")),
+                "unsupported_algorithm": mock.Mock(
+                    side_effect=exceptions.UnsupportedAlgorithm("none")
+                ),
             }[kind]
         )
         program = self._fake_openssl("pkeyutl *")
@@ -154,7 +157,7 @@ class VerifyTfliteTest(parameterized.TestCase):
             self.assertEqual(code, 0, errors)
             self.assertIn("checked with openssl", output)
             os.remove(program)
-            self._assert_refused(self._run(*command), "cannot be checked here")
+            self._assert_refused(self._run(*command), "cannot be checked on this machine")
 
     def test_an_empty_path_is_refused(self):
         envelope, _ = self._envelope(ed25519.Ed25519PrivateKey.generate())
@@ -167,7 +170,7 @@ class VerifyTfliteTest(parameterized.TestCase):
             with self.assertRaises(SystemExit) as ended, contextlib.redirect_stderr(errors):
                 verify_tflite.main(list(command))
             self.assertEqual(ended.exception.code, 2)
-            self.assertRegex(errors.getvalue(), f"argument {name}: is empty; is the variable set")
+            self.assertRegex(errors.getvalue(), f"argument {name}: is empty; is a variable")
 
     def _process(self, document: str, **options) -> subprocess.CompletedProcess:
         return subprocess.run(
@@ -185,7 +188,7 @@ class VerifyTfliteTest(parameterized.TestCase):
             result = self._process(self._document(), stdout=stream)
         self.assertEqual((result.returncode, result.stderr), (0, ""))
 
-    def test_a_full_disk_is_said(self):
+    def test_a_full_disk_is_reported(self):
         with open("/dev/full", "wb") as stream:
             result = self._process(self._document(), stdout=stream)
         self.assertEqual(
@@ -193,7 +196,7 @@ class VerifyTfliteTest(parameterized.TestCase):
             (1, "ERROR: the output cannot be written: No space left on device.\n"),
         )
 
-    def test_a_terminal_of_ascii_gets_what_it_can_show(self):
+    def test_output_is_escaped_for_an_ascii_terminal(self):
         self.statement["subject"][0]["name"] = "m\u00f6del"
         document, written = self._document(), io.BytesIO()
         with contextlib.redirect_stdout(io.TextIOWrapper(written, "ascii")):
@@ -202,23 +205,23 @@ class VerifyTfliteTest(parameterized.TestCase):
 
     def test_a_changed_model_is_refused(self):
         self._write("x.tflite", _MODEL[:-1] + b"!")
-        self._assert_refused(self._run(self.model, self._document()), "speaks of other bytes")
+        self._assert_refused(self._run(self.model, self._document()), "is about other bytes")
 
     @parameterized.parameters(
         (b"", "is empty"),
         (b"\xff\xfe", "UTF-8"),
-        (b"[]", "no JSON object"),
-        (b"{", "not whole JSON"),
+        (b"[]", "not a JSON object"),
+        (b"{", "not complete JSON"),
         (b'{"a": 1, "a": 2}', "'a' twice"),
         (b'{"a": NaN}', "NaN"),
         (b"{}", "its _type is not"),
         (b'{"payload": 1}', "payload type"),
     )
-    def test_what_is_no_statement_is_refused(self, content, reason):
+    def test_files_that_are_not_statements_are_refused(self, content, reason):
         document = self._write("x.provenance.json", content)
         self._assert_refused(self._run(self.model, document), reason)
 
-    def test_what_is_too_large_is_refused(self):
+    def test_too_large_files_are_refused(self):
         for content, reason in (
             (b'{"a": %s}' % (b"9" * 5000), "more than 20 digits"),
             (b'{"a":' * 100000, "nested too deeply"),
@@ -243,18 +246,18 @@ class VerifyTfliteTest(parameterized.TestCase):
         (lambda s: s["predicate"]["runDetails"].update(builder=None), "builder.id"),
         (lambda s: s["predicate"]["buildDefinition"].update(internalParameters=7), "internalPar"),
     )
-    def test_a_statement_of_another_form_is_refused(self, change, reason):
+    def test_a_malformed_statement_is_refused(self, change, reason):
         change(self.statement)
         self._assert_refused(self._run(self.model, self._document()), reason)
 
-    def test_nothing_of_a_statement_steers_a_terminal(self):
+    def test_control_characters_of_a_statement_are_not_printed(self):
         self.statement["subject"][0]["name"] = "\x1b[2Jx\nVerified"
         code, output, _ = self._run(self.model, self._document())
         self.assertEqual(code, 0)
         self.assertNotIn("\x1b", output)
         self.assertNotIn("\nVerified", output)
 
-    def test_a_table_cannot_steer_a_terminal(self):
+    def test_control_characters_of_a_table_are_replaced(self):
         self.assertEqual(
             verify_tflite.table([("model", "\x1b[2Jx\nVerified")]), "model  ?[2Jx?Verified"
         )
@@ -265,7 +268,7 @@ class VerifyTfliteTest(parameterized.TestCase):
         _, output, _ = self._run(self.model, self._document())
         self.assertIn("(instead of the pinned 1.0)", output)
 
-    def test_it_imports_nothing_but_the_standard_library(self):
+    def test_it_imports_only_the_standard_library(self):
         source = pathlib.Path(verify_tflite.__file__).read_text()
         names = {
             line.split()[1].split(".")[0]
@@ -275,10 +278,9 @@ class VerifyTfliteTest(parameterized.TestCase):
         self.assertContainsSubset({"json", "hashlib"}, names)
         self.assertEmpty(names - sys.stdlib_module_names)
 
-    def test_the_same_constants_as_what_writes(self):
+    def test_the_same_constants_as_the_writer(self):
         self.assertEqual(verify_tflite.STATEMENT_TYPE, statement.STATEMENT_TYPE)
         self.assertEqual(verify_tflite.PREDICATE_TYPE, statement.PREDICATE_TYPE)
-        json.dumps(self.statement)
 
 
 if __name__ == "__main__":

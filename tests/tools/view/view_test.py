@@ -30,7 +30,7 @@ class ViewTest(parameterized.TestCase):
 
     @contextlib.contextmanager
     def _viewing(self, ending: signal.Signals = signal.SIGINT) -> Iterator[int]:
-        """Yields the port of a program that shows net.tflite; it must end well."""
+        """Yields the port of a program that shows net.tflite; it must end without an error."""
         process = subprocess.Popen(
             [sys.executable, str(pathlib.Path(_PROGRAM).absolute()), "--nobrowse", "net.tflite"],
             env=dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path)),
@@ -63,12 +63,12 @@ class ViewTest(parameterized.TestCase):
                 (script.status, script.headers["Content-Type"]), (200, "text/javascript")
             )
 
-    def test_there_is_nothing_else(self):
+    def test_no_other_file_is_served(self):
         with self._viewing(signal.SIGTERM) as port:
             for path in ("/data/secret.json", "/data/../view.py", "/../server.py", "/server.py"):
                 self.assertEqual(self._get(port, path).status, 404, path)
 
-    def test_a_page_of_another_host_gets_nothing(self):
+    def test_requests_for_another_host_are_refused(self):
         with self._viewing() as port:
             self.assertEqual(
                 self._get(port, "/data/net.tflite", f"evil.example:{port}").status, 403
@@ -80,34 +80,34 @@ class ViewTest(parameterized.TestCase):
             self.assertEqual((result.returncode, result.stdout), (1, ""))
             self.assertRegex(result.stderr, f"^ERROR: --port={port}: cannot be listened on: .*\n$")
 
-    def test_trouble(self):
+    def test_mistakes(self):
         (self.folder / "empty").write_bytes(b"")
         (self.folder / "truncated").write_bytes(self.content[:300])
         (self.folder / "magic").write_bytes(b"<html>not found</html>")
-        for given, message in (
+        for arguments, message in (
             (["empty"], "empty: the model is empty"),
             (["truncated"], "truncated: not a sound .tflite: .* truncated"),
             (["magic"], "magic: not a .tflite|magic: not a sound .tflite"),
             (["missing"], "missing: the model cannot be read: No such file"),
             (["."], ".: the model cannot be read: Is a directory"),
-            ([], "one model is shown, not 0"),
+            ([], "one model is needed, not 0"),
         ):
-            with self.subTest(given):
-                result = program.run(_PROGRAM, "--nobrowse", *given)
+            with self.subTest(arguments):
+                result = program.run(_PROGRAM, "--nobrowse", *arguments)
                 self.assertEqual((result.returncode, result.stdout), (1, ""))
                 self.assertRegex(result.stderr, f"^ERROR: .*(?:{message}).*\n$")
 
 
 class PagesTest(absltest.TestCase):
     def test_a_hostile_name_stays_a_name(self):
-        found = netron_page.pages(b"model", '"><script>.tflite')
-        page = found["/index.html"].read().decode("utf-8")
+        pages = netron_page.pages(b"model", '"><script>.tflite')
+        page = pages["/index.html"].read().decode("utf-8")
         self.assertNotIn('"><script>.tflite', page)
         self.assertIn('content="/data/%22%3E%3Cscript%3E.tflite"', page)
-        self.assertEqual(found['/data/"><script>.tflite'].read(), b"model")
+        self.assertEqual(pages['/data/"><script>.tflite'].read(), b"model")
 
     def test_the_page_neither_reports_nor_expires(self):
-        """What netron's browser.js looks at: a version of its own and a date."""
+        """netron's browser.js checks the page's version and date."""
         page = netron_page.pages(b"", "x.tflite")["/index.html"].read().decode("utf-8")
         self.assertEqual(re.findall(r'<meta name="version" content="(.*)">', page), ["0.0.0"])
         self.assertNotIn('<meta name="date"', page)
