@@ -1,4 +1,4 @@
-"""Which Bazel ./bazelw takes, and what it tells get.sh and the repository rules."""
+"""Tests which Bazel ./bazelw starts, and what it passes to get.sh and the repository rules."""
 
 import os
 import pathlib
@@ -10,13 +10,13 @@ from absl.testing import absltest, parameterized
 
 _BAZELW, _BAZELRC = map(os.path.abspath, sys.argv[1:])
 
-# A test's own leads nowhere.
+# The PATH of a test leads nowhere.
 _PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 
-# All that ./bazelw needs of the machine, so that no Bazel of its own is found.
+# All programs of the machine that ./bazelw needs; the machine's Bazel is not among them.
 _TOOLS = "cat cut dirname env getent grep head id readlink sed sh sha256sum timeout".split()
 
-# Stands for a Bazel: says its version, else what it was called with.
+# A fake Bazel: prints its version, or its arguments.
 _BAZEL = """#!/bin/sh
 if [ "$1" = --version ]; then
     {version}
@@ -29,7 +29,7 @@ else
 fi
 """
 
-# Stands for what unpacks one.
+# A fake get.sh.
 _GET = """#!/bin/sh
 printf '<%s>' "$@" >"{folder}/get"
 printf '%s' "${{STRICT_PINS-}}" >"{folder}/strict"
@@ -86,10 +86,10 @@ class BazelwTest(parameterized.TestCase):
             timeout=60,
         )
 
-    def _runs(self, program, *arguments, said="", **options):
-        """Asserts that one program gets the arguments as they are, and what is said on stderr."""
+    def _runs(self, program, *arguments, stderr="", **options):
+        """Asserts that a program gets the unchanged arguments, and what stderr matches."""
         result = self._run(*arguments, **options)
-        self.assertRegex(result.stderr, f"^{said}$")
+        self.assertRegex(result.stderr, f"^{stderr}$")
         self.assertEqual(result.returncode, 0)
         shown = "".join(f" <{argument}>" for argument in arguments)
         self.assertEqual(result.stdout, f"{program} called with{shown}\n")
@@ -99,7 +99,7 @@ class BazelwTest(parameterized.TestCase):
         self.assertEqual((result.stderr, result.stdout), (f"bazelw: {message}\n", ""))
         self.assertEqual(result.returncode, 1)
 
-    def _left(self, name):
+    def _recorded(self, name):
         return (self.folder / name).read_text()
 
 
@@ -112,7 +112,7 @@ class OrderTest(BazelwTest):
 
     @parameterized.parameters(
         "echo bazel 7.7.0-pre.1",
-        # It goes on and on.
+        # Endless output.
         "while echo bazel 7.7.1; do :; done",
     )
     def test_a_version_may_be_followed_by_more(self, version):
@@ -129,19 +129,19 @@ class OrderTest(BazelwTest):
         "while echo nonsense; do :; done",
         "echo bazel 7.7.1 is what it is not >&2",
     )
-    def test_another_bazel_is_passed_over_for_bazelisk(self, version):
+    def test_bazelisk_comes_before_another_bazel(self, version):
         self._bazel("bazel", version)
         self._bazel("bazelisk")
         self._runs("bazelisk", "build")
 
-    def test_debians_client_without_a_version_counts_by_its_data(self):
+    def test_debians_client_without_a_version_is_judged_by_its_build_label(self):
         label = pathlib.Path("/usr/share/bazel/build-label.txt")
         supported = label.exists() and label.read_text().startswith("7.7.")
         self._bazel("bazel", "echo bazel no_version")
         self._bazel("bazelisk")
         self._runs("bazel" if supported else "bazelisk", "build")
 
-    def test_a_bazel_that_hangs_is_passed_over(self):
+    def test_a_bazel_that_hangs_is_skipped(self):
         timeout = (self.programs / "timeout").readlink()
         self._program(
             self.programs / "timeout",
@@ -151,40 +151,40 @@ class OrderTest(BazelwTest):
         self._runs(
             "unpacked",
             "build",
-            said=f"bazelw: {self.programs}/bazel does not say within a minute which version it is, "
-            "and is passed over; take it off PATH, or mend it.\n",
+            stderr=f"bazelw: {self.programs}/bazel does not say within a minute which version it"
+            " is, and is passed over; take it off PATH, or mend it.\n",
         )
 
-    def test_without_a_timeout_a_bazel_is_asked_as_well(self):
+    def test_works_without_the_program_timeout(self):
         (self.programs / "timeout").unlink()
         self._bazel("bazel")
         self._runs("bazel", "build")
 
-    def test_a_bazel_that_is_bazelw_is_none(self):
+    def test_a_bazel_that_is_bazelw_is_skipped(self):
         (self.programs / "bazel").symlink_to(self.workspace / "bazelw")
         self._runs("unpacked", "build")
         (self.programs / "bazel").unlink()
         self._program(self.programs / "bazel", f'#!/bin/sh\nexec "{self.workspace}/bazelw" "$@"\n')
         self._runs("unpacked", "build")
 
-    def test_a_bazelisk_without_a_network_is_passed_over_with_what_it_says(self):
+    def test_a_bazelisk_without_a_network_is_skipped_and_quoted(self):
         self._bazel("bazelisk", "echo could not download Bazel >&2; exit 1")
         self._runs(
             "unpacked",
             "build",
-            said=rf"could not download Bazel\nbazelw: {self.programs}/bazelisk does not give "
+            stderr=rf"could not download Bazel\nbazelw: {self.programs}/bazelisk does not give "
             r"Bazel 7\.7 \(7\.7\.1 by \.bazelversion\), so Debian's packages of it are taken\.\n",
         )
 
-    def test_else_one_is_unpacked(self):
+    def test_without_any_a_bazel_is_unpacked(self):
         self._runs("unpacked", "build", "//a:b", "--x=a  b", "", "*")
         self.assertRegex(
-            self._left("get"),
+            self._recorded("get"),
             rf"^<unpack><{self.folder}/a \*cache/reproducible_tflite/bazel-7\.7\.1-[0-9a-f]+>$",
         )
-        self.assertEqual(self._left("distdirs"), f"{self.cache}/reproducible_tflite/files")
+        self.assertEqual(self._recorded("distdirs"), f"{self.cache}/reproducible_tflite/files")
 
-    def test_what_fails_to_unpack_one_has_said_why(self):
+    def test_the_error_of_get_sh_is_the_only_message(self):
         self._program(
             self.workspace / "third_party" / "bazel" / "get.sh",
             "#!/bin/sh\necho bazelw: no >&2\nexit 130\n",
@@ -194,19 +194,21 @@ class OrderTest(BazelwTest):
         self.assertEqual(result.stderr, "bazelw: no\n")
 
     def test_other_pins_are_unpacked_elsewhere(self):
-        found = set()
+        arguments = set()
         for name in ("packages.lock.json", "requirements.lock", "unpack.py", "another"):
             (self.workspace / "third_party" / "bazel" / name).write_text("other")
             self._run("build")
-            found.add(self._left("get"))
-        # What is no pin does not count.
-        self.assertLen(found, 3)
+            arguments.add(self._recorded("get"))
+        # The last file is not a pin.
+        self.assertLen(arguments, 3)
 
 
 class FolderTest(BazelwTest):
     def _cache(self):
         self._run("build")
-        return self._left("get").removeprefix("<unpack><").rpartition("/reproducible_tflite/")[0]
+        return (
+            self._recorded("get").removeprefix("<unpack><").rpartition("/reproducible_tflite/")[0]
+        )
 
     def test_the_cache_folder(self):
         self.environment["HOME"] = "/somewhere"
@@ -221,7 +223,7 @@ class FolderTest(BazelwTest):
         self.environment["XDG_CACHE_HOME"] = "/of caches/"
         self.assertEqual(self._cache(), "/of caches")
 
-    def test_without_home_the_list_of_users_says_where_it_is(self):
+    def test_without_home_the_list_of_users_is_asked(self):
         self._program(
             self.programs / "getent",
             '#!/bin/sh\n[ "$1" = passwd ] && echo "me:x:7:7:Me,,,:/of/the list:/bin/sh"\n',
@@ -247,15 +249,15 @@ class FolderTest(BazelwTest):
 
     def test_bazel_gets_a_users_name(self):
         self._run("build")
-        self.assertEqual(self._left("user"), "somebody")
+        self.assertEqual(self._recorded("user"), "somebody")
         del self.environment["USER"]
-        # As id is when there is no such user.
+        # Like id without such a user.
         self._program(
             self.programs / "id",
             '#!/bin/sh\necho 54321\n[ "$1" = -u ] || { echo no >&2; exit 1; }\n',
         )
         self._runs("unpacked", "build")
-        self.assertEqual(self._left("user"), "54321")
+        self.assertEqual(self._recorded("user"), "54321")
 
     def test_a_link_to_bazelw_leads_to_its_workspace(self):
         (self.folder / "link").symlink_to(self.workspace / "bazelw")
@@ -280,11 +282,11 @@ class FolderTest(BazelwTest):
                     script=workspace / "bazelw",
                 )
 
-    def test_the_workspace_itself_may_be_what_is_closed(self):
+    def test_a_closed_workspace_is_refused(self):
         self._close(self.workspace)
         self.assertEqual(self._run("build").returncode, 1)
 
-    def test_beside_what_is_closed_is_open(self):
+    def test_neighbours_of_closed_folders_are_accepted(self):
         self._close(self.programs)
         self._close(self.folder / "a folder" / "work")
         self._runs("unpacked", "build")
@@ -296,11 +298,11 @@ class FolderTest(BazelwTest):
             ".bazelrc closes to every action; set XDG_CACHE_HOME to another one.",
             "build",
         )
-        # What is on the machine needs none.
+        # A Bazel of the machine needs no cache folder.
         self._bazel("bazel")
         self._runs("bazel", "build")
 
-    def test_a_cache_folder_that_actions_do_not_see_is_refused(self):
+    def test_a_cache_folder_that_is_hidden_from_actions_is_refused(self):
         self.environment["XDG_CACHE_HOME"] = "/tmp/cache"
         self._fails(
             "the cache folder /tmp/cache/reproducible_tflite lies below /tmp, of which each action "
@@ -308,7 +310,7 @@ class FolderTest(BazelwTest):
             "build",
         )
 
-    def test_a_cache_folder_is_where_links_lead(self):
+    def test_links_to_a_cache_folder_are_followed(self):
         (self.folder / "link").symlink_to("/tmp/cache")
         for path in ("//tmp/cache", str(self.folder / "link"), f"{self.folder}/link/below/.."):
             self.environment["XDG_CACHE_HOME"] = path
@@ -321,7 +323,7 @@ class FolderTest(BazelwTest):
 
 
 class CommandLineTest(BazelwTest):
-    def test_distdirs_are_looked_into_by_get_sh_and_by_repository_rules(self):
+    def test_distdirs_are_passed_to_get_sh_and_repository_rules(self):
         self.environment["HOME"] = "/at home"
         self._runs(
             "unpacked",
@@ -337,19 +339,19 @@ class CommandLineTest(BazelwTest):
             "--distdir=/g",
         )
         folders = ["/a b/*", "/c", "/at home/d", f"{self.workspace}/e/f"]
-        self.assertEndsWith(self._left("get"), ">" + "".join(f"<{path}>" for path in folders))
+        self.assertEndsWith(self._recorded("get"), ">" + "".join(f"<{path}>" for path in folders))
         self.assertEqual(
-            self._left("distdirs").splitlines(),
+            self._recorded("distdirs").splitlines(),
             [*folders, f"{self.cache}/reproducible_tflite/files"],
         )
 
     def test_a_bazel_on_path_gets_them_too(self):
         self._bazel("bazel")
         self._runs("bazel", "build", "--distdir=/a b")
-        self.assertEqual(self._left("distdirs"), "/a b\n")
+        self.assertEqual(self._recorded("distdirs"), "/a b\n")
 
     @parameterized.parameters("user.bazelrc", "at home", "given", "given apart")
-    def test_what_an_rc_file_names_is_left_to_bazel(self, where):
+    def test_distdirs_of_an_rc_file_are_left_to_bazel(self, where):
         self.environment["DISTDIRS"] = "/of somebody else"
         self.environment["HOME"] = str(self.folder)
         path, arguments = self.folder / "rc file", []
@@ -363,10 +365,10 @@ class CommandLineTest(BazelwTest):
             arguments = ["--bazelrc", str(path)]
         path.write_text("build --keep_going\n")
         self._runs("unpacked", *arguments, "build")
-        self.assertNotEqual(self._left("distdirs"), "unset")
+        self.assertNotEqual(self._recorded("distdirs"), "unset")
         path.write_text("common --distdir=/a\n")
         self._runs("unpacked", *arguments, "build")
-        self.assertEqual(self._left("distdirs"), "unset")
+        self.assertEqual(self._recorded("distdirs"), "unset")
 
     @parameterized.parameters(
         (["build", "--config=ci"], "1"),
@@ -375,9 +377,9 @@ class CommandLineTest(BazelwTest):
         (["build", "--config", "released", "ci"], ""),
         (["run", "//x", "--", "--config=ci"], ""),
     )
-    def test_config_ci_takes_nothing_in_place_of_a_pin(self, arguments, strict):
+    def test_config_ci_makes_pins_strict(self, arguments, strict):
         self._runs("unpacked", *arguments)
-        self.assertEqual(self._left("strict"), strict)
+        self.assertEqual(self._recorded("strict"), strict)
 
 
 if __name__ == "__main__":

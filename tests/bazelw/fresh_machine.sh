@@ -1,10 +1,10 @@
 #!/bin/sh
-# The README's first command as on a machine that never saw the project, by a user who is not root: no Bazel, nothing
-# fetched, an empty home. Says how long it took and what was downloaded.
+# Runs the README's first command as on a fresh machine, not as root: no Bazel, nothing fetched, an empty home. Prints how
+# long it took and how much was downloaded.
 #
 #     tests/bazelw/fresh_machine.sh [TARGET]
 #
-# Runs outside Bazel, on a copy of the project in a temporary folder. Root steps down to a user without a name.
+# It runs outside Bazel, on a copy of the project in a temporary folder. Root becomes a user without a name.
 set -eu
 
 project=$(cd "$(dirname "$0")/../.." && pwd)
@@ -13,7 +13,7 @@ scratch=$(mktemp -d -p "${TMPDIR:-/var/tmp}")
 user=
 [ "$(id -u)" != 0 ] || user="setpriv --reuid=65533 --regid=65533 --clear-groups"
 
-# What a person's shell knows of proxies and registries counts; no cache and no Bazel of anybody's does.
+# Keeps the caller's proxies and registries, but no cache and no Bazel.
 fresh() {
     # shellcheck disable=SC2046,SC2086
     (cd "$scratch/project" && $user env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME="$scratch/home" \
@@ -21,7 +21,7 @@ fresh() {
 }
 finish() {
     fresh ./bazelw shutdown >/dev/null 2>&1 || :
-    # Fetched folders are read-only in part.
+    # Some fetched folders are read-only.
     chmod -R u+w "$scratch" && rm -rf "$scratch"
 }
 trap finish EXIT
@@ -43,7 +43,7 @@ fresh ./bazelw build "$target" --noshow_progress --color=no --repository_cache="
 seconds=$(($(date +%s) - started))
 cat "$scratch/log"
 
-# One line of the weights, none of a warning.
+# The log must have one line about the weights and no warning.
 notes=$(grep -cF 'the weights are seeded (synthetic)' "$scratch/log")
 [ "$notes" = 1 ] || {
     echo "FAIL: the log says $notes times that weights are seeded" >&2

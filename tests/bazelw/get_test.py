@@ -1,4 +1,4 @@
-"""What a person is told when get.sh cannot get a Bazel, before it asks a registry for anything."""
+"""Tests the messages of get.sh when it cannot get a Bazel, before it contacts a registry."""
 
 import os
 import pathlib
@@ -9,7 +9,7 @@ import sys
 from absl.testing import absltest, parameterized
 
 _GET = pathlib.Path(os.path.abspath(sys.argv[1]))
-# A test's own leads nowhere.
+# The PATH of a test leads nowhere.
 _PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 _TOOLS = (
     "awk basename cat chmod cp cut date df dirname dpkg-deb du env find flock grep head ln mkdir"
@@ -27,7 +27,7 @@ class GetTest(parameterized.TestCase):
         self.programs.mkdir()
         for tool in _TOOLS:
             (self.programs / tool).symlink_to(shutil.which(tool, path=_PATH) or "/nowhere")
-        # What would ask the archive.
+        # This would contact the archive.
         self._program("apt-get", "echo a registry was asked >&2; exit 1")
 
     def _program(self, name, text):
@@ -48,15 +48,17 @@ class GetTest(parameterized.TestCase):
         )
 
     def _fails(self, message, *arguments):
-        """Asserts that a run says one sentence, as a pattern, and leaves nothing."""
+        """Asserts that a run prints one sentence, given as a pattern, and leaves no file."""
         result = self._run(*arguments)
         self.assertEqual((result.returncode, result.stdout), (1, ""))
         self.assertRegex(result.stderr, f"^bazelw: {message}\\n$")
-        left = [path.name for path in self.cache.rglob("*") if path.name not in ("files", ".lock")]
-        self.assertEqual(left, [])
+        remaining = [
+            path.name for path in self.cache.rglob("*") if path.name not in ("files", ".lock")
+        ]
+        self.assertEqual(remaining, [])
 
     def _bazel(self, name, count=3, replaced=None):
-        """Makes a folder that looks like an unpacked Bazel of three files."""
+        """Creates a folder that looks like an unpacked Bazel of three files."""
         folder = self.cache / name
         folder.mkdir(parents=True)
         (folder / "bazel").write_text("#!/bin/sh\n")
@@ -85,7 +87,7 @@ class GetTest(parameterized.TestCase):
             self.cache / "b",
         )
 
-    def test_what_is_lacking_is_named_with_its_package(self):
+    def test_missing_programs_are_named_with_their_packages(self):
         for tool in ("dpkg-deb", "flock"):
             (self.programs / tool).unlink()
         self._fails(
@@ -126,7 +128,7 @@ class GetTest(parameterized.TestCase):
             self.cache / "b",
         )
 
-    def test_a_folder_of_which_no_program_starts(self):
+    def test_a_folder_without_execute_permission(self):
         self._program("chmod", ":")
         self._fails(
             f"no program can be started in {self.files}, which may be mounted noexec; set "
@@ -146,7 +148,7 @@ class GetTest(parameterized.TestCase):
             "elsewhere.\n",
         )
 
-    def test_without_apt_it_says_what_to_install_or_to_bring(self):
+    def test_without_apt_the_alternatives_are_named(self):
         (self.programs / "apt-get").unlink()
         result = self._run("unpack", self.cache / "b")
         self.assertEqual(result.returncode, 1)
@@ -161,9 +163,9 @@ class GetTest(parameterized.TestCase):
         )
         self.assertFalse((self.files / ".scratch").exists())
 
-    def test_a_bazel_that_is_whole_is_given_without_a_word(self):
+    def test_a_complete_bazel_is_returned_without_a_message(self):
         folder = self._bazel("b")
-        # Nothing but this is asked, not even what machine it is.
+        # Nothing else is checked, not even the kind of machine.
         self._program("uname", "exit 1")
         result = self._run("unpack", folder)
         self.assertEqual((result.returncode, result.stderr), (0, ""))
@@ -171,7 +173,7 @@ class GetTest(parameterized.TestCase):
         self.assertFalse(self.files.exists())
 
     @parameterized.parameters("missing", "emptied", "no count", "no bazel")
-    def test_a_damaged_bazel_is_not_given(self, damage):
+    def test_a_damaged_bazel_is_not_returned(self, damage):
         folder = self._bazel("b")
         if damage == "missing":
             (folder / "jar").unlink()
@@ -183,14 +185,14 @@ class GetTest(parameterized.TestCase):
             (folder / "bazel").rename(folder / "launcher")
         result = self._run("unpack", folder)
         self.assertEqual(result.returncode, 1)
-        said = result.stderr
+        message = result.stderr
         if damage != "no bazel":
-            said = said.removeprefix(
+            message = message.removeprefix(
                 f"bazelw: {folder} is damaged, as files of it are missing or empty.\n"
             )
-        self.assertStartsWith(said, f"bazelw: getting Bazel 7.7.1 into {folder} (")
+        self.assertStartsWith(message, f"bazelw: getting Bazel 7.7.1 into {folder} (")
 
-    def test_one_in_place_of_what_is_pinned_is_given_with_a_warning(self):
+    def test_a_replacement_is_returned_with_a_warning(self):
         folder = self._bazel("b.replaced", 4, replaced="Bazel 8.4\nx.deb\n")
         result = self._run("unpack", self.cache / "b")
         self.assertEqual((result.returncode, result.stdout), (0, f"{folder}/bazel\n"))
@@ -200,12 +202,12 @@ class GetTest(parameterized.TestCase):
             f"({folder}/replaced names its packages); remove {folder} to have the pins tried again."
             "\n",
         )
-        # Never where pins are strict, and it stays: another call may have it running.
+        # Not if pins are strict; but it stays, because another call may be running it.
         result = self._run("unpack", self.cache / "b", STRICT_PINS="1")
         self.assertEqual(result.returncode, 1)
         self.assertStartsWith(result.stderr, f"bazelw: getting Bazel 7.7.1 into {self.cache}/b (")
         self.assertTrue((folder / "bazel").exists())
-        # The pinned one comes before it.
+        # The pinned Bazel takes precedence.
         self._bazel("b")
         result = self._run("unpack", self.cache / "b")
         self.assertEqual((result.stderr, result.stdout), ("", f"{self.cache}/b/bazel\n"))

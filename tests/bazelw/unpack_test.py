@@ -10,7 +10,7 @@ from third_party.bazel import unpack
 
 
 def setUpModule():
-    # A test's own leads nowhere, and this starts programs of the machine.
+    # The PATH of a test leads nowhere, but these tests start programs of the machine.
     os.environ["PATH"] = "/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -25,7 +25,7 @@ class ClassPathTest(absltest.TestCase):
             if manifest is not None:
                 jar.writestr("META-INF/MANIFEST.MF", manifest)
 
-    def test_what_a_jar_names_comes_behind_all_that_was_asked_for(self):
+    def test_jars_of_a_manifest_come_after_the_given_ones(self):
         self._jar("a.jar", "Manifest-Version: 1.0\nClass-Path: /usr/share/java/c.jar b.jar\n")
         self._jar("b.jar", "Class-Path:\n")
         self._jar("c.jar", "Class-Path: d.jar\n")
@@ -33,7 +33,7 @@ class ClassPathTest(absltest.TestCase):
         wanted = ["/usr/share/java/a.jar", "/usr/share/java/b.jar"]
         self.assertEqual(unpack.class_path(self.java, wanted), ["a.jar", "b.jar", "c.jar", "d.jar"])
 
-    def test_a_line_of_a_manifest_goes_on_behind_a_space(self):
+    def test_a_line_of_a_manifest_continues_after_a_space(self):
         self._jar("a.jar", "Class-Path: lo\r\n ng.jar\r\n  other.jar\r\nX: y.jar\r\n")
         for name in ("long.jar", "other.jar", "y.jar"):
             self._jar(name)
@@ -41,12 +41,12 @@ class ClassPathTest(absltest.TestCase):
             unpack.class_path(self.java, ["a.jar"]), ["a.jar", "long.jar", "other.jar"]
         )
 
-    def test_jars_that_name_each_other_stand_once(self):
+    def test_jars_that_name_each_other_are_listed_once(self):
         self._jar("a.jar", "Class-Path: b.jar a.jar\n")
         self._jar("b.jar", "Class-Path: ../java/a.jar\n")
         self.assertEqual(unpack.class_path(self.java, ["b.jar", "b.jar"]), ["b.jar", "a.jar"])
 
-    def test_a_jar_that_is_not_there_is_left_out(self):
+    def test_a_missing_jar_is_left_out(self):
         self._jar("a.jar", "Class-Path: gone.jar\n")
         (self.java / "dangling.jar").symlink_to("gone.jar")
         self.assertEqual(
@@ -72,8 +72,8 @@ class CheckCurrentTest(parameterized.TestCase):
         unpack.check_current(self.folder, [pathlib.Path("x", "a_1.deb"), pathlib.Path("b_2.deb")])
 
     @parameterized.parameters("7.7.1", "7.9.0", "8.4.2-pre.1")
-    def test_what_it_was_is_written_down(self, release):
-        # A Bazel leaves folders that cannot be written to.
+    def test_the_replacement_is_recorded(self, release):
+        # Bazel leaves read-only folders.
         self._check(
             release, 'mkdir -p "${1#*=}/a/b" && touch "${1#*=}/a/b/c" && chmod -R a-w "${1#*=}/a"'
         )
@@ -89,21 +89,21 @@ class CheckCurrentTest(parameterized.TestCase):
         )
 
     @parameterized.parameters("9.0.0", "6.5.0", "70.0", "no_version", "")
-    def test_another_bazel_is_refused_unstarted(self, release):
+    def test_another_bazel_is_refused_without_starting_it(self, release):
         with self.assertRaisesRegex(
             OSError, f"^the archive has Bazel {release} now, and the project builds with 7 and 8$"
         ):
             self._check(release, f"touch '{self.folder}/started'")
         self.assertNoCommonElements(os.listdir(self.folder), ["replaced", "started", "try"])
 
-    def test_one_that_does_not_start_is_refused(self):
+    def test_a_bazel_that_does_not_start_is_refused(self):
         with self.assertRaisesRegex(OSError, "^launcher: no such class$"):
             self._check("8.0.0", "echo WARNING: x >&2; echo no such class >&2; exit 37")
         self.assertFalse((self.folder / "replaced").exists())
 
 
 class RunTest(parameterized.TestCase):
-    def test_what_is_printed_is_returned_and_python_variables_are_kept_away(self):
+    def test_stdout_is_returned_and_python_variables_are_not_passed_on(self):
         os.environ["PYTHONHOME"] = "/nowhere"
         self.addCleanup(os.environ.pop, "PYTHONHOME")
         self.assertEqual(unpack.run("/bin/sh", "-c", 'echo "<$PYTHONHOME>"'), "<>\n")
@@ -119,7 +119,7 @@ class RunTest(parameterized.TestCase):
         with self.assertRaisesRegex(OSError, message):
             unpack.run("/bin/sh", "-c", script)
 
-    def test_one_that_does_not_end_is_ended(self):
+    def test_a_program_that_does_not_end_is_stopped(self):
         self.enter_context(absltest.mock.patch.object(unpack, "_PATIENCE", 0.1))
         with self.assertRaisesRegex(OSError, r"^sh does not end, not in 0\.1 s$"):
             unpack.run("/bin/sh", "-c", "while :; do :; done")

@@ -1,16 +1,15 @@
-"""Checks every action that a model's bytes go back to: its inputs, command, environment, execution.
+"""Checks every action behind the models: its inputs, command, environment and execution info.
 
     bazel run //tests/hermeticity:check_actions            asks Bazel itself
-    bazel run //tests/hermeticity:check_actions -- FILE    reads what `bazel aquery` printed
+    bazel run //tests/hermeticity:check_actions -- FILE    reads the output of `bazel aquery`
 
 FILE is the output of `bazel aquery --output=jsonproto --include_param_files QUERY`, with `QUERY` as
-below. What is checked is in `faults`.
+below. `faults` lists the checks.
 """
 
 import dataclasses
 import json
 import re
-import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -18,8 +17,8 @@ from typing import Any
 from tools.lib.bazel import client
 from tools.lib.cli import cli
 
-# deps() does not follow a toolchain, so the toolchain's programs are asked for by name, but for the
-# one that needs a CPython that a machine may not have.
+# deps() does not follow toolchains, so the query names their programs, except for the one whose
+# CPython is not on every machine.
 QUERY = "deps(//models:all_models) union deps(//tools/steps/convert:on_python_3_11)"
 
 # The repositories that third_party/ pins by digest.
@@ -27,16 +26,16 @@ _PINNED_REPOSITORY = re.compile(
     r"cpython_3_11|debian|tensorflow_\d+_\d+_\d+|tf_models_object_detection|tf1_contrib_quantize"
     r"|huggingface_\w+|litert_site|photographs|pip_\w+|released_[\w.]+"
 )
-# What Bazel brings and puts before every genrule's command.
+# Bazel's own script, which it puts before every genrule's command.
 _GENRULE_SETUP = "external/bazel_tools/tools/genrule/genrule-setup.sh"
 _GENRULE_SHELL = ["/bin/bash", "-c"]
 # PATH is what --incompatible_strict_action_env sets. Rules start their tools without a shell.
 _ENVIRONMENT = {"Genrule": {"PATH": "/bin:/usr/bin:/usr/local/bin"}}
-# None of these lets an action out of its sandbox or keeps its result out of a cache.
+# None of these disables an action's sandbox or the caching of its result.
 _ALLOWED_EXECUTION = {"block-network", "requires-worker-protocol", "supports-workers"}
-# With any of these third_party/python/launcher.sh.tpl does not confine what it starts.
+# If one of these is set, third_party/python/launcher.sh.tpl does not confine its program.
 _UNCONFINED = re.compile(r"\b(?:TEST_SRCDIR|BUILD_WORKSPACE_DIRECTORY|REPOSITORY_RULE)\b")
-# What is more than words to a shell, outside of single quotes.
+# Characters that are special to a shell outside of single quotes.
 _SHELL_WORK = re.compile(r"[;|&<>()$`\\\n#~*?\[{!\"]")
 _STATUS = re.compile(r"bazel-out/(?:stable|volatile)-status\.txt")
 _HOST_PATH = re.compile(r"(?<![\w./)}\]*%+~-])/[\w.~][^\s'\",:;)]*")
@@ -48,12 +47,13 @@ class Action:
 
     Attributes:
       name: its mnemonic and its target's label, for messages.
-      mnemonic: what kind of action it is.
-      arguments: its command line with its parameter files' lines, empty when Bazel runs it itself.
-      environment: its variables.
+      mnemonic: the kind of action.
+      arguments: its command line and the lines of its parameter files; empty if Bazel runs it
+        itself.
+      environment: its environment variables.
       execution: the keys of its execution info.
       inputs: paths relative to the execution root.
-      outputs: likewise.
+      outputs: paths relative to the execution root.
     """
 
     name: str
@@ -66,7 +66,7 @@ class Action:
 
 
 def _paths(document: Mapping[str, Any]) -> dict[int, str]:
-    """Returns every artifact's path by its id."""
+    """Returns every artifact's path by its ID."""
     fragments = {fragment["id"]: fragment for fragment in document.get("pathFragments", [])}
 
     def path(fragment_id: int) -> str:
@@ -80,7 +80,7 @@ def _paths(document: Mapping[str, Any]) -> dict[int, str]:
 
 
 def _members(sets: Mapping[int, Mapping[str, Any]], roots: Iterable[int]) -> Iterator[int]:
-    """Yields the artifact ids of depsets and of all that they contain."""
+    """Yields the artifact IDs of depsets, with their transitive contents."""
     pending, seen = list(roots), set()
     while pending:
         set_id = pending.pop()
@@ -91,10 +91,10 @@ def _members(sets: Mapping[int, Mapping[str, Any]], roots: Iterable[int]) -> Ite
 
 
 def parse(document: Mapping[str, Any]) -> list[Action]:
-    """Reads the actions out of an `aquery --output=jsonproto`.
+    """Reads the actions from the output of `aquery --output=jsonproto`.
 
     Raises:
-      KeyError: a part of it is missing.
+      KeyError: a part is missing.
     """
     paths = _paths(document)
     sets = {row["id"]: row for row in document.get("depSetOfFiles", [])}
@@ -123,30 +123,32 @@ def parse(document: Mapping[str, Any]) -> list[Action]:
 
 
 def _place(path: str) -> str:
-    """An output's path without the configuration, as in `tools/steps/convert/toco`."""
+    """Returns an output's path without the configuration, such as `tools/steps/convert/toco`."""
     return re.sub(r"^bazel-out/[^/]+/(?:bin|genfiles|internal)/", "", path)
 
 
 def _makers(actions: Sequence[Action]) -> dict[str, Action]:
-    """Returns who makes each output, by its path and, less surely, by its place.
+    """Returns the action that makes each output, by path and by path without configuration.
 
-    A toolchain's program is asked for in one configuration and used in another: its place tells.
+    The query names a toolchain's program in one configuration, and actions use it in another. Then
+    only the path without the configuration is the same.
     """
     by_place = {_place(output): action for action in actions for output in action.outputs}
     return by_place | {output: action for action in actions for output in action.outputs}
 
 
 def _maker(makers: Mapping[str, Action], path: str) -> Action | None:
-    made = path.startswith("bazel-out/")
-    return makers.get(path) or (makers.get(_place(path)) if made else None)
+    is_output = path.startswith("bazel-out/")
+    return makers.get(path) or (makers.get(_place(path)) if is_output else None)
 
 
 def behind(actions: Sequence[Action], wanted: Callable[[str], bool]) -> list[Action]:
-    """Returns the actions with a wanted output, and all that they go back to.
+    """Returns the actions with a wanted output, and all actions that they depend on.
 
     Args:
-      actions: all that there are.
-      wanted: says so of an output's path without its configuration, as `models/edsr/x.tflite`.
+      actions: all actions.
+      wanted: whether an output is wanted, by its path without the configuration, such as
+        `models/edsr/x.tflite`.
     """
     makers = _makers(actions)
     pending = [
@@ -156,31 +158,31 @@ def behind(actions: Sequence[Action], wanted: Callable[[str], bool]) -> list[Act
             output.startswith("bazel-out/") and wanted(_place(output)) for output in action.outputs
         )
     ]
-    found: dict[int, Action] = {}
+    visited: dict[int, Action] = {}
     while pending:
         action = pending.pop()
-        if id(action) in found:
+        if id(action) in visited:
             continue
-        found[id(action)] = action
-        sources = (_maker(makers, path) for path in sorted(action.inputs))
-        pending += [source for source in sources if source is not None]
-    return list(found.values())
+        visited[id(action)] = action
+        dependencies = (_maker(makers, path) for path in sorted(action.inputs))
+        pending += [dependency for dependency in dependencies if dependency is not None]
+    return list(visited.values())
 
 
 def that_make_bytes(actions: Sequence[Action], folder: str) -> list[Action]:
-    """Returns the actions of packages below `folder`, and all that they go back to."""
+    """Returns the actions of packages below `folder`, and all actions that they depend on."""
     return behind(actions, lambda place: place.startswith(folder + "/"))
 
 
-def sources(actions: Sequence[Action], found: Iterable[Action]) -> set[str]:
-    """Returns the inputs of the found actions that none of all actions makes."""
+def sources(actions: Sequence[Action], readers: Iterable[Action]) -> set[str]:
+    """Returns the inputs of the readers that are not the output of any of the actions."""
     makers = _makers(actions)
-    paths = {path for action in found for path in action.inputs}
+    paths = {path for action in readers for path in action.inputs}
     return {path for path in paths if _maker(makers, path) is None}
 
 
 def input_fault(path: str) -> str | None:
-    """Says what is wrong with an input that no action makes, or None."""
+    """Returns what is wrong with an input that no action makes, or None."""
     if _STATUS.fullmatch(path):
         return f"is stamped: it reads {path}"
     if path.startswith("bazel-out/"):
@@ -195,7 +197,7 @@ def input_fault(path: str) -> str | None:
 
 
 def host_paths(action: Action) -> list[str]:
-    """Returns the absolute paths in a command line, apart from the shell that runs a genrule."""
+    """Returns the absolute paths in a command line, except for a genrule's shell."""
     arguments = list(action.arguments)
     if action.mnemonic == "Genrule" and arguments[:2] == _GENRULE_SHELL:
         del arguments[:2]
@@ -203,71 +205,76 @@ def host_paths(action: Action) -> list[str]:
 
 
 def unconfining(action: Action) -> list[str]:
-    """Returns the variables in a command or environment that let a program read what it likes."""
+    """Returns the variables in a command or environment that disable a program's confinement."""
     texts = (*action.arguments, *action.environment)
     return sorted({name for text in texts for name in _UNCONFINED.findall(text)})
 
 
 def shell_work(action: Action) -> str | None:
-    """Returns what a genrule's shell does itself, None if it only starts a program.
+    """Returns what a genrule's shell does besides starting a program, or None.
 
-    The launcher confines the program that it starts; the shell before it can read the machine.
+    The launcher confines the program that it starts, but the shell before it can read the machine.
     """
     if action.mnemonic != "Genrule":
         return None
     command = action.arguments[-1].removeprefix(f"source {_GENRULE_SETUP}; ")
     bare = re.sub(r"'[^']*'", "", command)
-    found = _SHELL_WORK.search(bare)
-    if found:
-        return f"has {found.group()!r} in its command, with which the shell does more"
+    special = _SHELL_WORK.search(bare)
+    if special:
+        return (
+            f"has {special.group()!r} in its command, so the shell does more than start a program"
+        )
     program = bare.split()[0] if bare.split() else ""
-    return None if program in action.inputs else f"starts {program!r}, which is none of its inputs"
+    return None if program in action.inputs else f"starts {program!r}, which is not an input"
 
 
 def faults(actions: Sequence[Action], folder: str) -> list[str]:
-    """Returns what is not hermetic in the actions that packages below `folder` go back to.
+    """Returns what is not hermetic in the actions behind the packages below `folder`.
 
-    Every input is the project's own source or in a pinned repository; nothing lets an action out of
-    the sandbox, past the cache or at the network; no command names a path of the host; no
-    environment has a variable that Bazel does not fix; nothing stops the launcher from confining,
-    and a genrule's shell does nothing but start a program.
+    These must hold:
+    - Every input is a source of the project, or in a pinned repository.
+    - Nothing lets an action bypass the sandbox or the cache, or use the network.
+    - No command names a path of the host.
+    - Every environment variable has a value that Bazel fixes.
+    - Nothing disables the launcher's confinement.
+    - A genrule's shell only starts a program.
     """
     makers = _makers(actions)
-    found = []
+    problems = []
     for action in that_make_bytes(actions, folder):
         unmade = sorted(path for path in action.inputs if _maker(makers, path) is None)
-        found += [f"{action.name} {fault}" for fault in map(input_fault, unmade) if fault]
-        found += [
-            f"{action.name} asks for execution with {key!r}"
+        problems += [f"{action.name} {fault}" for fault in map(input_fault, unmade) if fault]
+        problems += [
+            f"{action.name} requests execution with {key!r}"
             for key in sorted(set(action.execution) - _ALLOWED_EXECUTION)
         ]
         if not action.arguments:
             continue
-        found += [f"{action.name} names {path}, a path of the host" for path in host_paths(action)]
-        found += [
-            f"{action.name} names {name}, with which a program could read more than its inputs"
+        problems += [
+            f"{action.name} names {path}, a path of the host" for path in host_paths(action)
+        ]
+        problems += [
+            f"{action.name} names {name}, which would let a program read more than its inputs"
             for name in unconfining(action)
         ]
         work = shell_work(action)
         if work:
-            found.append(f"{action.name} {work}")
+            problems.append(f"{action.name} {work}")
         expected = _ENVIRONMENT.get(action.mnemonic, {})
         if action.environment != expected:
-            found.append(
+            problems.append(
                 f"{action.name} has the environment {dict(action.environment)}, not {expected}"
             )
-    return sorted(set(found))
+    return sorted(set(problems))
 
 
 def ask_bazel() -> bytes:
-    """Runs `bazel aquery` in the workspace, with `QUERY`."""
-    command = [*client.command(), "aquery", "--output=jsonproto", "--include_param_files", QUERY]
-    result = subprocess.run(
-        command, cwd=cli.workspace(), env=client.environment(), stdout=subprocess.PIPE, check=False
-    )
-    if result.returncode != 0:
-        raise cli.UserError(f"{' '.join(command)} ended with {result.returncode}.")
-    return result.stdout
+    """Returns the output of `bazel aquery` in the workspace, with `QUERY`.
+
+    Raises:
+      cli.UserError: it failed.
+    """
+    return client.ask("aquery", "--output=jsonproto", "--include_param_files", QUERY).encode()
 
 
 def _read(argv: Sequence[str]) -> tuple[str, bytes]:
@@ -278,21 +285,22 @@ def _read(argv: Sequence[str]) -> tuple[str, bytes]:
 
 
 def main(argv: Sequence[str]) -> None:
+    """Checks the actions and prints the faults."""
     source, content = _read(argv)
     try:
         actions = parse(json.loads(content))
     except (ValueError, KeyError, TypeError) as error:
         raise cli.UserError(
-            f"{source}: not a whole `aquery --output=jsonproto` ({error!r})."
+            f"{source}: not a complete output of `aquery --output=jsonproto` ({error!r})."
         ) from error
     checked = that_make_bytes(actions, "models")
     if not checked:
-        raise cli.UserError(f"{source}: holds no action of a package below models/.")
-    found = faults(actions, "models")
-    for fault in found:
-        print(fault, file=sys.stderr)
-    if found:
-        raise cli.UserError(f"{source}: {len(found)} fault(s) in {len(checked)} actions.")
+        raise cli.UserError(f"{source}: has no action of a package below models/.")
+    problems = faults(actions, "models")
+    for problem in problems:
+        print(problem, file=sys.stderr)
+    if problems:
+        raise cli.UserError(f"{source}: {len(problems)} fault(s) in {len(checked)} actions.")
     inputs = {path for action in checked for path in action.inputs}
     print(f"{len(checked)} actions with {len(inputs)} inputs are hermetic.")
 

@@ -15,7 +15,7 @@ _STRICT_PATH = {"PATH": "/bin:/usr/bin:/usr/local/bin"}
 
 
 def _genrule(**changes):
-    """A model made by a genrule, as TOCO makes it."""
+    """Returns an action that makes a model by a genrule, like TOCO's."""
     action = {
         "mnemonic": "Genrule",
         "arguments": ["/bin/bash", "-c", f"source {_SETUP}; {_EXEC_BIN}tools/toco --shape='1,2'"],
@@ -27,7 +27,7 @@ def _genrule(**changes):
 
 
 def _rule(**changes):
-    """The model's graph, made by a rule."""
+    """Returns an action that makes the model's graph by a rule."""
     action = {
         "mnemonic": "Export",
         "arguments": [
@@ -42,7 +42,7 @@ def _rule(**changes):
 
 
 def _program(**changes):
-    """The start-up script of a toolchain's program, asked for in another configuration."""
+    """Returns an action for a toolchain's start-up script, in another configuration."""
     action = {
         "mnemonic": "TemplateExpand",
         "inputs": ["external/tensorflow_2_15_1/site"],
@@ -52,7 +52,7 @@ def _program(**changes):
 
 
 def _document(*actions):
-    """Writes actions as `aquery --output=jsonproto` does."""
+    """Returns actions in the form of `aquery --output=jsonproto`."""
     fragments, artifacts, sets, rows = [], {}, [], []
 
     def fragment(path):
@@ -70,7 +70,7 @@ def _document(*actions):
         return [{"key": key, "value": value} for key, value in values.items()]
 
     for action in actions:
-        # The first input lies in a set of its own inside the action's.
+        # The first input is in a nested set.
         first, *others = [artifact(path) for path in action["inputs"]]
         inner, outer = len(sets) + 1, len(sets) + 2
         sets.append({"id": inner, "directArtifactIds": [first]})
@@ -115,7 +115,7 @@ class FaultsTest(parameterized.TestCase):
         "released_ssdlite_mobiledet_edgetpu_320x320_coco_2020_05_19",
         "released_mobilenet_v1_1.0_224",
     )
-    def test_a_pinned_repository_is_no_fault(self, repository):
+    def test_pinned_repositories_are_accepted(self, repository):
         rule = _rule(inputs=["models/x/x.config", f"external/{repository}/file"])
         self.assertEqual(_faults(_genrule(), rule, _program()), [])
 
@@ -146,7 +146,7 @@ class FaultsTest(parameterized.TestCase):
     def test_execution_out_of_the_sandbox_or_the_cache(self, key):
         self.assertEqual(
             _faults(_genrule(execution=[key]), _rule(), _program()),
-            [f"Genrule of //models/x:x asks for execution with {key!r}"],
+            [f"Genrule of //models/x:x requests execution with {key!r}"],
         )
 
     @parameterized.parameters(
@@ -169,7 +169,7 @@ class FaultsTest(parameterized.TestCase):
             _faults(_genrule(arguments=arguments), _rule(), _program()),
             [
                 "Genrule of //models/x:x names /usr/bin/python3, a path of the host",
-                "Genrule of //models/x:x starts '/usr/bin/python3', which is none of its inputs",
+                "Genrule of //models/x:x starts '/usr/bin/python3', which is not an input",
             ],
         )
 
@@ -184,10 +184,10 @@ class FaultsTest(parameterized.TestCase):
     )
     def test_a_shell_that_does_more_than_start_a_program(self, command, message):
         arguments = ["/bin/bash", "-c", f"source {_SETUP}; {command}"]
-        found = _faults(_genrule(arguments=arguments), _rule(), _program())
-        self.assertRegex("\n".join(found), message)
+        faults = _faults(_genrule(arguments=arguments), _rule(), _program())
+        self.assertRegex("\n".join(faults), message)
 
-    def test_what_is_quoted_is_no_work(self):
+    def test_quoted_characters_are_not_special(self):
         command = f"{_EXEC_BIN}tools/toco --shape='1,2' --odd='a;b $(c)' --x=1"
         arguments = ["/bin/bash", "-c", f"source {_SETUP}; {command}"]
         self.assertEmpty(_faults(_genrule(arguments=arguments), _rule(), _program()))
@@ -213,22 +213,22 @@ class FaultsTest(parameterized.TestCase):
 
     @parameterized.parameters("TEST_SRCDIR", "BUILD_WORKSPACE_DIRECTORY", "REPOSITORY_RULE")
     def test_a_variable_that_would_let_a_program_read_anything(self, name):
-        reason = f"names {name}, with which a program could read more than its inputs"
+        reason = f"names {name}, which would let a program read more than its inputs"
         of_genrule, of_rule = (
             f"Genrule of //models/x:x {reason}",
             f"Export of //models/x:x {reason}",
         )
         for command in (f"{name}=1 tools/toco", f"export {name}; tools/toco", f"env {name}= toco"):
             arguments = ["/bin/bash", "-c", command]
-            found = _faults(_genrule(arguments=arguments), _rule(), _program())
-            self.assertIn(of_genrule, found)
+            faults = _faults(_genrule(arguments=arguments), _rule(), _program())
+            self.assertIn(of_genrule, faults)
         files = [{"execPath": _BIN + "x.params", "arguments": [f"--define={name}=1"]}]
         self.assertEqual(_faults(_genrule(), _rule(param_files=files), _program()), [of_rule])
         self.assertIn(of_rule, _faults(_genrule(), _rule(environment={name: ""}), _program()))
         other = ["/bin/bash", "-c", f"{_EXEC_BIN}tools/toco --my_{name}s=1"]
         self.assertEqual(_faults(_genrule(arguments=other), _rule(), _program()), [])
 
-    def test_what_no_model_goes_back_to_does_not_count(self):
+    def test_actions_that_no_model_depends_on_are_ignored(self):
         stray = _rule(
             inputs=["/usr/bin/gcc"], arguments=["/usr/bin/gcc"], output=_EXEC_BIN + "tools/launcher"
         )
@@ -252,15 +252,15 @@ class MainTest(absltest.TestCase):
             with self.assertRaisesRegex(cli.UserError, "2 fault\\(s\\) in 3 actions\\.$"):
                 self._main(json.dumps(_document(_genrule(), rule, _program())))
         written = "".join(call.args[0] for call in stderr.write.call_args_list)
-        self.assertIn("Export of //models/x:x asks for execution with 'local'\n", written)
+        self.assertIn("Export of //models/x:x requests execution with 'local'\n", written)
 
-    def test_a_file_that_is_cut_off(self):
+    def test_a_truncated_file(self):
         text = json.dumps(_document(_genrule()))
-        with self.assertRaisesRegex(cli.UserError, "not a whole `aquery --output=jsonproto`"):
+        with self.assertRaisesRegex(cli.UserError, "not a complete output of `aquery"):
             self._main(text[: len(text) // 2])
 
     def test_a_file_of_another_kind(self):
-        with self.assertRaisesRegex(cli.UserError, "not a whole `aquery --output=jsonproto`"):
+        with self.assertRaisesRegex(cli.UserError, "not a complete output of `aquery"):
             self._main("{}")
 
     def test_a_query_without_models(self):

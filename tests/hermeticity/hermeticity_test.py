@@ -1,4 +1,4 @@
-"""Holds what the probe saw inside two actions against what a hermetic action may see."""
+"""Checks that the probe saw only what a hermetic action may see, inside two actions."""
 
 import json
 import sys
@@ -9,7 +9,7 @@ from tests.hermeticity import host_paths
 
 _REPORTS = [path for path in sys.argv[1:] if path.endswith(".json")]
 
-# What the launcher sets, and what Bazel's start-up script adds.
+# The launcher and Bazel's start-up script set these.
 _ENVIRONMENT = {
     "HOME": "/dev/null",
     "KERAS_HOME": "/dev/null",
@@ -24,7 +24,7 @@ _ENVIRONMENT = {
     "TZ": "UTC0",
 }
 _ENVIRONMENT_OF_PLACES = {"PYTHONHOME", "PYTHONPATH", "RUNFILES_DIR", "TMPDIR"}
-# TensorFlow and Keras set these for themselves while they are imported.
+# TensorFlow and Keras set these during import.
 _ENVIRONMENT_OF_TENSORFLOW = {
     "TF2_BEHAVIOR",
     "TPU_ML_PLATFORM",
@@ -50,7 +50,7 @@ class HermeticityTest(parameterized.TestCase):
     @parameterized.parameters(*_REPORTS)
     def test_no_library_of_the_host_is_mapped(self, path):
         mapped = _load(path)["mapped"]
-        # The loader, libc and TensorFlow are there, so the list is not empty by mistake.
+        # These must be mapped; otherwise the list would be incomplete.
         for part in (
             "ld-linux-x86-64.so.2",
             "libc.so.6",
@@ -65,7 +65,7 @@ class HermeticityTest(parameterized.TestCase):
             "/tensorflow_2_",
         )
         foreign = [name for name in mapped if not any(part in name for part in allowed)]
-        # Shared memory that TensorFlow makes for itself is no file of the host.
+        # TensorFlow's own shared memory is not a file of the host.
         self.assertEmpty(
             [name for name in foreign if not name.startswith(("/dev/shm/", "/memfd:"))]
         )
@@ -98,8 +98,8 @@ class HermeticityTest(parameterized.TestCase):
             self.assertIn(
                 error,
                 allowed,
-                f"{name} can be read inside an action. Landlock closes it, which needs Linux 5.19 "
-                "or later with it switched on (third_party/python/confine.py).",
+                f"{name} can be read inside an action. Landlock prevents this; it needs Linux 5.19 "
+                "or later and must be enabled (third_party/python/confine.py).",
             )
 
     @parameterized.parameters(*_REPORTS)

@@ -1,4 +1,4 @@
-"""Paths of a machine that a program might read and that are no action's input."""
+"""Paths of a machine that a program might read, and that are not inputs of any action."""
 
 OF_EVERY_MACHINE = frozenset({"/", "/bin/sh", "/etc", "/etc/passwd", "/tmp", "/usr"})
 OF_SOME_MACHINES = frozenset(

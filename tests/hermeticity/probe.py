@@ -1,4 +1,4 @@
-"""Writes what a program sees from inside an action: path, libraries, environment, network."""
+"""Writes what a program sees inside an action: path, libraries, environment, network, files."""
 
 import importlib
 import json
@@ -24,7 +24,7 @@ def mapped_files() -> list[str]:
 
 
 def network_error(host: str, port: int) -> str:
-    """Tries to connect; returns the name of the error, or "" when it went through."""
+    """Tries to connect; returns the name of the error, or "" if it succeeded."""
     try:
         socket.create_connection((host, port), timeout=5).close()
     except OSError as error:
@@ -33,7 +33,7 @@ def network_error(host: str, port: int) -> str:
 
 
 def read_error(path: str) -> str:
-    """Tries to read a file or folder; returns the name of the error, or "" if it went through."""
+    """Tries to read a file or folder; returns the name of the error, or "" if it succeeded."""
     try:
         if os.path.isdir(path):
             os.listdir(path)
@@ -46,12 +46,12 @@ def read_error(path: str) -> str:
 
 
 def paths_of_the_host() -> list[str]:
-    """Returns paths of the machine that a program might read and that are no action's input."""
+    """Returns paths that a program might read, and that are not inputs of this action."""
     source = os.path.realpath("tests/hermeticity/probe.py")
     runtime = os.path.realpath(sys.prefix)
     return [
         *sorted(host_paths.OF_EVERY_MACHINE | host_paths.OF_SOME_MACHINES),
-        # The home of who builds, wherever the output root or the sources lie in it.
+        # Usually in the home folder of the person who builds: the sources and the output root.
         os.path.dirname(source),
         os.path.join(os.path.dirname(source), "undeclared_sibling.py"),
         os.path.dirname(runtime),
@@ -60,7 +60,7 @@ def paths_of_the_host() -> list[str]:
 
 
 def import_error(module: str) -> str:
-    """Tries to import a module; returns the name of the error, or "" when it went through."""
+    """Tries to import a module; returns the name of the error, or "" if it succeeded."""
     try:
         importlib.import_module(module)
     except ImportError as error:
@@ -69,8 +69,9 @@ def import_error(module: str) -> str:
 
 
 def main(argv: Sequence[str]) -> None:
+    """Writes the report."""
     del argv
-    # A kernel that runs has mapped everything that TensorFlow loads late.
+    # Runs a kernel, so that TensorFlow loads all of its libraries.
     tf.linalg.matmul(tf.ones([4, 4]), tf.ones([4, 4])).numpy()
     with open("/proc/net/dev", encoding="utf-8") as stream:
         interfaces = [line.partition(":")[0].strip() for line in stream if ":" in line]

@@ -1,1 +1,1 @@
-"""Stands beside probe.py in the source tree and in no BUILD rule: nothing must import it."""
+"""Is next to probe.py in the source tree, but in no BUILD rule, so importing it must fail."""

@@ -1,4 +1,4 @@
-"""The model of CONTRIBUTING.md builds from a package of its own and the public rules alone."""
+"""Tests that the model of CONTRIBUTING.md builds from its own package with public rules only."""
 
 import pathlib
 import re
@@ -17,13 +17,11 @@ _BUILD = pathlib.Path("tests/outsider/mobilenet_v1_025/BUILD").read_text()
 
 class OutsiderTest(absltest.TestCase):
     def test_the_build_file_is_what_contributing_shows(self):
-        shown = re.findall(
-            r"```starlark\n(.*?)```", pathlib.Path("CONTRIBUTING.md").read_text(), re.DOTALL
-        )
-        self.assertIn(_BUILD, shown)
+        text = pathlib.Path("CONTRIBUTING.md").read_text()
+        self.assertIn(_BUILD, re.findall(r"```starlark\n(.*?)```", text, re.DOTALL))
         self.assertLess(_BUILD.count("\n"), 36)
 
-    def test_it_loads_the_public_rules_only(self):
+    def test_it_loads_only_public_rules(self):
         self.assertEqual(re.findall(r'load\("([^"]*)"', _BUILD), ["//tools/tflite:defs.bzl"])
 
     def test_the_model_answers(self):

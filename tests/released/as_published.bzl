@@ -1,4 +1,4 @@
-"""A conversion by the TensorFlow with which a published .tflite was made."""
+"""Converts a SavedModel with the TensorFlow that made a published .tflite."""
 
 load("//third_party/as_published:repositories.bzl", "TENSORFLOWS")
 load("//tools/tflite:defs.bzl", "SavedModelInfo")
@@ -12,7 +12,7 @@ def _as_published_impl(ctx):
     arguments.add("--saved_model", saved_model.path)
     arguments.add("--output", model)
     ctx.actions.run(
-        # No py_binary: all of those run on the toolchain's CPython.
+        # Not a py_binary, because those run on the toolchain's CPython.
         executable = ctx.file.python,
         arguments = [arguments],
         env = {"PYTHONPATH": ctx.file.tensorflow.path},
@@ -31,10 +31,11 @@ _as_published = rule(
     attrs = {
         "python": attr.label(doc = "The CPython's launcher.", allow_single_file = True, mandatory = True),
         "recipe": attr.string(doc = "As for `as_published`.", mandatory = True),
-        "runtime": attr.label(doc = "The folder beside `python`.", allow_single_file = True, mandatory = True),
+        "runtime": attr.label(doc = "The folder next to `python`.", allow_single_file = True, mandatory = True),
         "saved_model": attr.label(doc = "As for `as_published`.", mandatory = True, providers = [SavedModelInfo]),
         "tensorflow": attr.label(doc = "TensorFlow and its closure.", allow_single_file = True, mandatory = True),
         "_program": attr.label(
+            doc = "The program that converts.",
             default = Label("//tests/released:convert_as_published.py"),
             allow_single_file = True,
         ),
@@ -42,13 +43,13 @@ _as_published = rule(
 )
 
 def as_published(name, saved_model, recipe, tensorflow, **kwargs):
-    """Converts a published SavedModel, into the file NAME.
+    """Converts a published SavedModel into the file NAME.
 
     Args:
-      name: the file.
+      name: the file's name.
       saved_model: the SavedModel, a `released_saved_model`.
       recipe: a key of `RECIPES` in convert_as_published.py.
-      tensorflow: a key of `TENSORFLOWS`, or one of the versions that the project's own models are converted by.
+      tensorflow: a key of `TENSORFLOWS`, or a version that converts the project's own models.
       **kwargs: attributes that every rule has.
     """
     python = "@cpython_{}".format(TENSORFLOWS.get(tensorflow, "3.11").replace(".", "_"))

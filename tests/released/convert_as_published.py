@@ -1,8 +1,8 @@
-"""Converts a published SavedModel in the way in which a published .tflite was made.
+"""Converts a published SavedModel like a published .tflite.
 
-Nobody published these recipes: each is what gives the published file, byte by byte, under the
-TensorFlow that the file names or shows. The program runs on those TensorFlows, and so on an older
-Python than the project's others.
+The recipes are not published. Each one reproduces the published file, byte for byte, with the
+TensorFlow that made it. The program runs on those TensorFlows, so it must also run on older Pythons
+than the project's other programs.
 """
 
 import numpy as np
@@ -17,10 +17,10 @@ _SIZE = [540, 960, 3]
 
 
 def _black_and_white():
-    """Yields a checkerboard, 4 pixels a field.
+    """Yields a checkerboard with fields of 4 pixels.
 
-    Training left only the clipped result without a range. Whatever pictures were used have shown
-    it black and white, and then no more can be seen from them.
+    After training, only the clipped result has no range. Any pictures that contain black and white
+    give it the same range.
     """
     fields = np.indices([32, 32]).sum(axis=0) // 4 % 2
     yield [np.repeat(255.0 * fields[np.newaxis, ..., np.newaxis], 3, 3).astype(np.float32)]
@@ -35,7 +35,7 @@ def _quantized_to_uint8(converter):
 
 
 def _from_signature(path, batch):
-    """Returns the converter of a SavedModel's function, given an input of a fixed size."""
+    """Returns a converter of a SavedModel's function with a fixed input size."""
     model = tf.saved_model.load(path)
     function = model.signatures["serving_default"]
     function.inputs[0].set_shape([batch, *_SIZE])
@@ -52,7 +52,7 @@ def _full_int8(path):
     )
     converter.inference_type = tf.int8
     converter.quantized_input_stats = {name: (-128, 1)}
-    # For what has no range of its own: the clipped result.
+    # Only the clipped result has no range of its own.
     converter.default_ranges_stats = (0, 255)
     return converter
 
@@ -67,6 +67,7 @@ RECIPES = {
 
 
 def main(argv):
+    """Converts by the given recipe."""
     del argv
     content = RECIPES[_RECIPE.value](_SAVED_MODEL.value).convert()
     with open(_OUTPUT.value, "wb") as stream:

@@ -1,4 +1,4 @@
-"""Every published .tflite of EDSR, made once more from the published SavedModels."""
+"""Tests that every published .tflite of EDSR is reproduced from the published SavedModels."""
 
 import hashlib
 import pathlib
@@ -15,7 +15,7 @@ _PUBLISHED = {
 
 
 class EdsrBytesTest(parameterized.TestCase):
-    def test_all_are_made(self):
+    def test_all_files_are_reproduced(self):
         self.assertLen(_CONVERTED, 5)
         self.assertEqual(_CONVERTED.keys(), _PUBLISHED.keys())
 

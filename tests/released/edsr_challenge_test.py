@@ -1,4 +1,4 @@
-"""EDSR's published .tflite files challenged: by the TensorFlow of each, by others, by ours."""
+"""Challenges EDSR's published .tflite files with their own TensorFlow, others, and our models."""
 
 import json
 import pathlib
@@ -16,9 +16,9 @@ _AS_PUBLISHED = {path.name: path for path in _PATHS if "as_published" in path.pa
 _OTHERS = {path.parts[-2]: path for path in _PATHS if "converted_by" in path.parts}
 _MODELS = {path.stem: path for path in _PATHS if "models" in path.parts}
 
-# Every published file, the model of ours, and what differs in meaning: whatever edsr_test explains.
+# The published file, our model, and the kinds of differences in meaning, which edsr_test explains.
 _OPEN_SIZE = ("shape", "input shape signature", "output shape signature", "signature")
-_BY_OURS = [
+_BY_OUR_MODELS = [
     ("edsr_f32b5_full_qint8.tflite", "edsr_f32b5_int8", ()),
     (
         "edsr_f32b5_fp32.tflite",
@@ -55,17 +55,17 @@ class EdsrChallengeTest(parameterized.TestCase):
         published = _PUBLISHED["f32b5_fp32.tflite"]
         code, value, kinds = _challenge(published, _OTHERS[version])
         self.assertEqual((code, value["verdict"]), (0, "same meaning"))
-        # They name themselves, and merged operations, in ways of their own.
+        # Each TensorFlow writes its own name, and names merged operations in its own way.
         self.assertContainsSubset({"metadata", "name"}, kinds)
         self.assertContainsSubset(kinds, {"metadata", "name", "layout"})
         code, value, _ = _challenge(published, _OTHERS[version], "--require=canonical")
         self.assertEqual((code, value["holds"]), (1, False))
 
-    @parameterized.parameters(*_BY_OURS)
-    def test_by_ours(self, name, model, expected):
+    @parameterized.parameters(*_BY_OUR_MODELS)
+    def test_by_our_models(self, name, model, expected):
         code, value, kinds = _challenge(_PUBLISHED[name], _MODELS[model])
-        found = {part["kind"] for part in value["differences"] if part["changes_meaning"]}
-        self.assertEqual(found, set(expected))
+        changes = {part["kind"] for part in value["differences"] if part["changes_meaning"]}
+        self.assertEqual(changes, set(expected))
         verdict = "different" if expected else "same meaning"
         self.assertEqual((code, value["verdict"]), (int(bool(expected)), verdict))
         self.assertContainsSubset({"description", "metadata", "name"}, kinds)

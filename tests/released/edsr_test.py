@@ -1,4 +1,4 @@
-"""EDSR on its published weights, held against the published .tflite files."""
+"""Compares EDSR on its published weights with the published .tflite files."""
 
 import collections
 import pathlib
@@ -15,28 +15,27 @@ _FP32, _INT8, _QAT, _PHOTOGRAPH, *_PATHS = sys.argv[1:]
 _PUBLISHED = {pathlib.Path(path).name: path for path in _PATHS}
 _SIZE = (270, 480)
 
-# Why a field is another than in the published file; nothing else may be.
+# Why a kind of field differs from the published file; other fields must not differ.
 _EVERYWHERE = {
-    "description": "it says which weights these are and what converted them; there it is the "
-    "converter's own",
-    "metadata": "it names the TensorFlow that converted; before 2.9 nothing did",
-    "name": "the SavedModel's function names operations otherwise than the graph code, and "
-    "each TensorFlow joins the names of merged ones in a way of its own",
+    "description": "ours names the weights and the converter; theirs is the converter's default",
+    "metadata": "it names the TensorFlow that converted, since 2.9",
+    "name": "the SavedModel's function and the graph code name operations differently, and each "
+    "TensorFlow joins the names of merged operations in its own way",
     "layout": "the canonical form numbers tensors and buffers by first use and shares equal ones",
 }
 _OPEN_BATCH = dict.fromkeys(
     ("input shape signature", "inner shape signature", "output shape signature"),
-    "there any number of pictures can be asked for, here one",
+    "theirs takes any number of pictures, ours takes one",
 )
 _OPEN_SIZE = {
-    "shape": "there no size was given for the conversion",
-    "input shape signature": "there any size can be asked for, here 540x960",
-    "output shape signature": "there it follows the input's, here it is 1080x1920",
+    "shape": "theirs was converted without a size",
+    "input shape signature": "theirs takes any size, ours takes 540x960",
+    "output shape signature": "theirs depends on the input, ours is 1080x1920",
     "signature": "a SavedModel has a signature, a frozen graph has none",
 }
 _CLIPPED_RANGE = {
-    "quantization": "the clipped picture ends at 255 here; there it was measured after 255 had "
-    "been rounded to the layer's steps, to 215 * 1.1868 = 255.17",
+    "quantization": "our clipped picture ends at 255; theirs was measured after 255 had been "
+    "rounded to a step of the layer, 215 * 1.1868 = 255.17",
 }
 # By the published file, the model and the kinds of fields that differ.
 _PAIRS = {
@@ -71,11 +70,11 @@ class EdsrTest(parameterized.TestCase):
         for model in (ours, theirs):
             used = {index for part in model.subgraphs[0].operators for index in part.inputs}
             tensors = [model.subgraphs[0].tensors[index] for index in used if index >= 0]
-            found = [tensor for tensor in tensors if tensor.role == "constant"]
-            # 13 kernels and biases, and the constant that clips.
-            self.assertLen(found, 27)
-            self.assertEqual(sum(tensor.values().size for tensor in found), 106_092 + 1)
-        # Equal, also where steps are stored: a difference of one would be allowed there.
+            constants = [tensor for tensor in tensors if tensor.role == "constant"]
+            # 13 kernels, 13 biases, and the constant that clips.
+            self.assertLen(constants, 27)
+            self.assertEqual(sum(tensor.values().size for tensor in constants), 106_092 + 1)
+        # All weights are equal, also quantized ones, for which the comparison would allow one step.
         self.assertEmpty([part for part in self._differences(name) if part.kind == "weights"])
 
     def _differences(self, name):
@@ -84,22 +83,22 @@ class EdsrTest(parameterized.TestCase):
     @parameterized.parameters(*_PAIRS)
     def test_fields_that_differ(self, name):
         path, reasons = _PAIRS[name]
-        found = collections.defaultdict(list)
+        by_kind = collections.defaultdict(list)
         for difference in self._differences(name):
-            found[difference.kind].append(difference)
+            by_kind[difference.kind].append(difference)
         print(f"\n{pathlib.Path(path).name} against the published {name}:")
-        for kind, differences in sorted(found.items()):
+        for kind, differences in sorted(by_kind.items()):
             print(f"  {kind}, {len(differences)} times: {reasons.get(kind, 'not expected')}")
             first = differences[0]
             print(f"    {first.where}: {first.left!r} against {first.right!r}"[:200])
-        self.assertCountEqual(found, reasons)
-        if "quantization" in found:
-            # The clipped picture, its large form, and that as the output; of no constant.
-            places = [difference.where for difference in found["quantization"]]
+        self.assertCountEqual(by_kind, reasons)
+        if "quantization" in by_kind:
+            # The clipped picture, the enlarged picture, and the output; no constant.
+            places = [difference.where for difference in by_kind["quantization"]]
             self.assertEqual(
                 places, ["RELU 21 output", "DEPTH_TO_SPACE 22 output", "QUANTIZE 23 output"]
             )
-            self.assertEqual({part.detail for part in found["quantization"]}, {"scale"})
+            self.assertEqual({part.detail for part in by_kind["quantization"]}, {"scale"})
 
     @parameterized.parameters(*_PAIRS)
     def test_a_photograph(self, name):
@@ -111,7 +110,7 @@ class EdsrTest(parameterized.TestCase):
         likeness = super_resolution.psnr(ours, theirs)
         print(f"{pathlib.Path(path).name} and the published {name}: {likeness:.1f} dB")
         self.assertEqual(ours.shape, (2 * _SIZE[0], 2 * _SIZE[1], 3))
-        # A picture, not a gray plane that any other would be like.
+        # A real picture; two grey planes would always be similar.
         self.assertGreater(ours.std(), 20)
         if "quantization" in reasons:
             self.assertGreater(likeness, 55)
