@@ -1,4 +1,4 @@
-"""What is published of how good models are, with its source: a model with a row has an accuracy test."""
+"""Published accuracies of models, with their sources. Each model in this table has an accuracy test."""
 
 _OPEN = "https://github.com/mlcommons/mobile_open/blob/b08a0c6b7cff219af4c58f875a58f25b61546235/"
 
@@ -43,7 +43,7 @@ _SQUAD = {
     "task": "squad",
 }
 
-# The fields are those of tools/evaluate/accuracy.py.
+# tools/evaluate/accuracy.py describes the fields.
 ACCURACIES = {
     "deeplabv3_mnv2_ade20k_float": dict(
         _ADE20K,
@@ -91,5 +91,5 @@ ACCURACIES = {
     "ssd_mobilenet_v2_300_uint8": dict(_ZOO, note = _ROUNDED, tolerance = 0.015, value = 0.22),
 }
 
-# For the program that measures.
+# For tools/evaluate/accuracy.py.
 ACCURACIES_JSON = json.encode_indent(ACCURACIES)
