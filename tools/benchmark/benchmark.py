@@ -241,12 +241,7 @@ def _with_binary(
     stages.stage(f"running {len(tasks)} in turn")
     for number in range(_ROUNDS_OF_BINARY):
         for index, task in enumerate(tasks):
-
-            def flags_of(path: str, task: worker.Task = task) -> list[str]:
-                return official_binary.arguments(path, task.configuration, share, task.profile)
-
-            output = runner.run(task.path, str(task), flags_of, share.maximum)
-            results[index].append(official_binary.parse(output, str(task)))
+            results[index].append(official_binary.parse(runner.run(task, share), str(task)))
             stages.part((number * len(tasks) + index + 1) / (_ROUNDS_OF_BINARY * len(tasks)))
     return [
         measurement.of_results(task.name, task.configuration, rounds)

@@ -7,10 +7,10 @@ people and differs between versions. Everything that is read here is there since
 import dataclasses
 import re
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from tools.benchmark.turns import Limits
-from tools.benchmark.worker import Configuration, how_it_ended
+from tools.benchmark.worker import Task, how_it_ended
 from tools.lib.cli import cli
 
 _NUMBER = r"([-+.\de]+)"
@@ -69,14 +69,13 @@ class Result:
     operators: tuple[Operator, ...]
 
 
-def arguments(graph: str, configuration: Configuration, limits: Limits, profile: bool) -> list[str]:
+def arguments(graph: str, task: Task, limits: Limits) -> list[str]:
     """Returns the program's flags.
 
     Args:
       graph: the path of the .tflite, as the program sees it.
-      configuration: how the model is run.
+      task: how the model is run.
       limits: how many runs, and for how long.
-      profile: whether each operator is timed.
     """
 
     def truth(value: bool) -> str:
@@ -84,13 +83,13 @@ def arguments(graph: str, configuration: Configuration, limits: Limits, profile:
 
     return [
         f"--graph={graph}",
-        f"--num_threads={configuration.threads}",
-        f"--use_xnnpack={truth(configuration.xnnpack)}",
+        f"--num_threads={task.configuration.threads}",
+        f"--use_xnnpack={truth(task.configuration.xnnpack)}",
         f"--num_runs={limits.runs}",
         f"--min_secs={limits.seconds:g}",
         f"--max_secs={limits.maximum:g}",
         f"--warmup_runs={limits.warmup}",
-        f"--enable_op_profiling={truth(profile)}",
+        f"--enable_op_profiling={truth(task.profile)}",
     ]
 
 
@@ -117,12 +116,12 @@ def _profile(lines: Sequence[str]) -> tuple[Operator, ...]:
     return tuple(operators)
 
 
-def parse(output: str, what: str) -> Result:
+def parse(output: str, source: str) -> Result:
     """Reads what the program printed.
 
     Args:
       output: all that it printed.
-      what: the model and its configuration, for messages.
+      source: the model and its configuration, for messages.
 
     Raises:
       cli.UserError: it contains no timings.
@@ -132,7 +131,7 @@ def parse(output: str, what: str) -> Result:
     counts = _RUNS.findall(output[: summary.start()]) if summary else []
     if not counts:
         raise cli.UserError(
-            f"{what}: benchmark_model printed no timings; its last line is: {last_line(output)}."
+            f"{source}: benchmark_model printed no timings; its last line is: {last_line(output)}."
         )
     runs = {name: float(value) for name, value in _FIELD.findall(counts[-1])}
     _, headline, after = output.partition(_PROFILE)
@@ -169,19 +168,18 @@ class LocalProgram:
         """
         self._binary = binary
 
-    def run(self, path: str, what: str, flags_of: Callable[[str], list[str]], limit: float) -> str:
+    def run(self, task: Task, limits: Limits) -> str:
         """Runs the program on a model and returns what it printed.
 
         Args:
-          path: the .tflite.
-          what: the model and its configuration, for messages.
-          flags_of: returns the program's flags for the path of the .tflite.
-          limit: how many seconds the runs may take.
+          task: the model and its configuration.
+          limits: how many runs, and for how long.
 
         Raises:
           cli.UserError: it cannot be started, fails, or does not end in time.
         """
-        return call([self._binary, *flags_of(path)], what, limit + _GRACE_SECONDS)
+        command = [self._binary, *arguments(task.path, task, limits)]
+        return call(command, str(task), limits.maximum + _GRACE_SECONDS)
 
     def close(self) -> None:
         """Does nothing: there is nothing to clean up."""
@@ -215,21 +213,21 @@ def run(command: Sequence[str], limit: float, late: str) -> subprocess.Completed
         raise cli.UserError(late) from error
 
 
-def call(command: Sequence[str], what: str, limit: float) -> str:
+def call(command: Sequence[str], source: str, limit: float) -> str:
     """Runs benchmark_model and returns what it printed, both streams together.
 
     Args:
       command: the program and its arguments.
-      what: the model and its configuration, for messages.
+      source: the model and its configuration, for messages.
       limit: the seconds that it may take.
 
     Raises:
       cli.UserError: it cannot be started, fails, or does not end in time.
     """
-    result = run(command, limit, f"{what}: has not ended after {limit:.0f} seconds.")
+    result = run(command, limit, f"{source}: has not ended after {limit:.0f} seconds.")
     if result.returncode:
         raise cli.UserError(
-            f"{what}: benchmark_model {how_it_ended(result.returncode)}; its last line is:"
+            f"{source}: benchmark_model {how_it_ended(result.returncode)}; its last line is:"
             f" {last_line(result.stdout)}."
         )
     return result.stdout

@@ -9,9 +9,10 @@ import os
 import shlex
 import shutil
 import sys
-from collections.abc import Callable
 
 from tools.benchmark import official_binary
+from tools.benchmark.turns import Limits
+from tools.benchmark.worker import Task
 from tools.lib.cli import cli
 
 _ROOT = "/data/local/tmp"
@@ -129,7 +130,7 @@ class Phone:
         name = self._shell("cannot read the phone's model", "getprop ro.product.model").strip()
         return f"{name or 'phone'} ({self._serial})"
 
-    def run(self, path: str, what: str, flags_of: Callable[[str], list[str]], limit: float) -> str:
+    def run(self, task: Task, limits: Limits) -> str:
         """Runs the program on a model and returns what it printed; see `LocalProgram.run`.
 
         A model is pushed before its first run.
@@ -137,13 +138,13 @@ class Phone:
         Raises:
           cli.UserError: the model cannot be pushed, or the program fails or does not end in time.
         """
-        if path not in self._models:
+        if task.path not in self._models:
             # Two models may have the same name.
-            name = f"{hashlib.sha256(path.encode()).hexdigest()[:16]}.tflite"
-            self._models[path] = self._push(path, name)
-        flags = " ".join(shlex.quote(flag) for flag in flags_of(self._models[path]))
+            name = f"{hashlib.sha256(task.path.encode()).hexdigest()[:16]}.tflite"
+            self._models[task.path] = self._push(task.path, name)
+        flags = shlex.join(official_binary.arguments(self._models[task.path], task, limits))
         command = [self._adb, "-s", self._serial, "shell", f"{self._program} {flags}"]
-        return official_binary.call(command, what, limit + _PUSH_SECONDS)
+        return official_binary.call(command, str(task), limits.maximum + _PUSH_SECONDS)
 
     def close(self) -> None:
         """Removes the folder, or warns that it stays on a phone that is gone."""

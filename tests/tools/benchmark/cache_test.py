@@ -24,7 +24,7 @@ class CacheBenchmarkTest(absltest.TestCase):
             with self.assertRaisesRegex(cli.UserError, "^a: does not contain .* exactly once"):
                 cache.edit(workspace, ("a", text, ""))
 
-    def test_what_ran_that_should_not_have(self):
+    def test_finds_actions_that_should_not_have_run(self):
         own = _action("MlirConvert", "bazel-out/k8/bin/models/own/x.raw.tflite")
         other = _action("CanonicalTflite", "bazel-out/k8/bin/models/owned/x.tflite")
         hit = _action("Genrule", "bazel-out/k8/bin/models/other/y.raw.tflite", hit=True)

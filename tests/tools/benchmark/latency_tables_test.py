@@ -77,7 +77,7 @@ class TablesTest(parameterized.TestCase):
         self.assertNotIn("\x1b", text)
         self.assertIn("[/b]", text)
 
-    def test_what_they_say(self):
+    def test_figures_and_notes(self):
         text = _shown(_benchmark((_ONE_THREAD, _TWO_THREADS)), 120)
         self.assertRegex(text, "│ +1 │ +on │ +100 │ 120 │ 120 │ 12.3 │ +200 │ +12.5 │ +12 │")
         self.assertRegex(text, "2 threads, XNNPACK off │ 1 thread, XNNPACK on .*│ +2.00 │ 2.00 to")
@@ -149,7 +149,7 @@ class DocumentTest(absltest.TestCase):
 
 
 class MachineTest(absltest.TestCase):
-    def test_work_is_what_is_not_waiting(self):
+    def test_waiting_is_not_work(self):
         stat = "cpu  100 20 30 1000 500 4 5 6 7 8\ncpu0 1 1 1 1 1 1 1 1 1 1\n"
         self.assertEqual(machine.busy_seconds(stat, 100), 1.65)
 

@@ -50,7 +50,7 @@ class MemoryOfStepsTest(absltest.TestCase):
                 f"Rss: 99999 kB\nPss:{kib:13} kB\nPss_Anon: 1 kB\n"
             )
 
-    def test_adds_up_what_is_below_the_server(self):
+    def test_adds_up_the_servers_descendants(self):
         self.proc = pathlib.Path(self.create_tempdir().full_path)
         self._process(10, 1, 500)
         self._process(11, 10, 70)

@@ -7,13 +7,13 @@ from tests.tools.benchmark.printed import printed
 from tools.benchmark import official_binary
 from tools.benchmark.official_binary import Operator
 from tools.benchmark.turns import Limits
-from tools.benchmark.worker import Configuration
+from tools.benchmark.worker import Configuration, Task
 from tools.lib.cli import cli
 
 
 class ParseTest(parameterized.TestCase):
     @parameterized.parameters("2_4", "2_16")
-    def test_what_it_prints(self, version):
+    def test_its_output(self, version):
         result = official_binary.parse(printed(version), "x")
         self.assertAlmostEqual(result.loaded, 0.0125)
         self.assertAlmostEqual(result.first, 0.017012)
@@ -64,10 +64,8 @@ class LocalProgramTest(absltest.TestCase):
         return path
 
     def _run(self, path):
-        def flags_of(graph):
-            return official_binary.arguments(graph, Configuration(2, False), _LIMITS, True)
-
-        return official_binary.LocalProgram(path).run("/a b.tflite", "x", flags_of, 1.0)
+        task = Task("x", "/a b.tflite", "", "", Configuration(2, False), profile=True)
+        return official_binary.LocalProgram(path).run(task, _LIMITS)
 
     def test_its_flags(self):
         self.assertEqual(
@@ -88,7 +86,7 @@ class LocalProgramTest(absltest.TestCase):
     def test_it_fails(self):
         with self.assertRaisesRegex(
             cli.UserError,
-            "^x: benchmark_model ended with exit code 3; its last line is: no model.$",
+            "^x .*: benchmark_model ended with exit code 3; its last .*: no model.$",
         ):
             self._run(self._program("echo begins; echo no model. >&2; exit 3"))
 

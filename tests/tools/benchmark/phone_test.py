@@ -11,7 +11,7 @@ from tests.tools.benchmark import fake_adb
 from tests.tools.benchmark.printed import printed
 from tools.benchmark import official_binary, phone
 from tools.benchmark.turns import Limits
-from tools.benchmark.worker import Configuration
+from tools.benchmark.worker import Configuration, Task
 from tools.lib.cli import cli
 
 _LIMITS = Limits(runs=5, seconds=0.5, maximum=2.0, warmup=1)
@@ -42,10 +42,8 @@ class PhoneTest(parameterized.TestCase):
         self.adb.answers((first or {}) | usual | (first or {}))
 
     def _run(self, device):
-        def flags_of(graph):
-            return official_binary.arguments(graph, Configuration(2, True), _LIMITS, True)
-
-        return device.run("/tmp/a b.tflite", "x (2 threads, XNNPACK on)", flags_of, 2.0)
+        task = Task("x", "/tmp/a b.tflite", "", "", Configuration(2, True), profile=True)
+        return device.run(task, _LIMITS)
 
     def test_a_benchmark_leaves_nothing_behind(self):
         self._answers()

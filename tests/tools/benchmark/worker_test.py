@@ -104,7 +104,7 @@ class WorkerTest(parameterized.TestCase):
             "^net: the input a is of shape .1, 1073741824., which",
         ),
     )
-    def test_what_cannot_be_run_is_one_sentence(self, content, message):
+    def test_models_that_cannot_run(self, content, message):
         with self.assertRaisesRegex(cli.UserError, message):
             self._worker(content).loaded()
 
@@ -145,7 +145,7 @@ class WorkerTest(parameterized.TestCase):
             self.assertBetween(total, 0.5 * run, 1.1 * run)
 
     @parameterized.parameters(False, True)
-    def test_what_a_branch_takes_is_in_its_operator(self, xnnpack):
+    def test_a_branchs_time_counts_for_its_operator(self, xnnpack):
         net = self._worker(branching(), profile=True, xnnpack=xnnpack)
         net.loaded()
         operators, seconds = net.profile(5)
@@ -198,7 +198,7 @@ class SampleInputsTest(parameterized.TestCase):
         self.assertEqual((kind, values.tolist()), ("ones", [1, 1, 1]))
 
     @parameterized.parameters(((-1, 4),), ((1 << 20, 1 << 20),))
-    def test_what_cannot_be_made(self, shape):
+    def test_impossible_shapes(self, shape):
         port = Port(0, "x", shape, np.dtype("float32"), 0.0, 0)
         with self.assertRaisesRegex(cli.UserError, "^net: the input x is of shape"):
             sample_inputs.values(port, "", self.photograph, "net")
