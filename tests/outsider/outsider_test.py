@@ -16,7 +16,7 @@ _BUILD = pathlib.Path("tests/outsider/mobilenet_v1_025/BUILD").read_text()
 
 
 class OutsiderTest(absltest.TestCase):
-    def test_the_build_file_is_what_contributing_shows(self):
+    def test_contributing_shows_the_build_file(self):
         text = pathlib.Path("CONTRIBUTING.md").read_text()
         self.assertIn(_BUILD, re.findall(r"```starlark\n(.*?)```", text, re.DOTALL))
         self.assertLess(_BUILD.count("\n"), 36)

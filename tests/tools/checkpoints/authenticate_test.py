@@ -26,7 +26,7 @@ class AuthenticateTest(absltest.TestCase):
         with self.assertRaisesRegex(cli.UserError, message):
             self._check(values)
 
-    def test_the_checksum_is_the_one_of_the_index(self):
+    def test_the_checksum_is_that_of_the_index(self):
         # RFC 3720, B.4: the CRC32C of 32 zeros is 8a9136aa.
         rotated = 0x8A9136AA >> 15 | 0x8A9136AA << 17 & 0xFFFFFFFF
         self.assertEqual(authenticate.masked_crc32c(bytes(32)), (rotated + 0xA282EAD8) % (1 << 32))

@@ -188,7 +188,7 @@ class OwnTableTest(absltest.TestCase):
                 for file in table.find(path, name).files:
                     self.assertEqual((file.digests["sha256"], file.size), (_SHA256, 12))
 
-    def test_its_layout_is_the_one_that_pinning_writes(self):
+    def test_its_layout_is_that_of_pinning(self):
         self.assertEqual(self.text, table.formatted(self.names))
 
     def test_it_is_in_order(self):

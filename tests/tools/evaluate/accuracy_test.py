@@ -38,7 +38,7 @@ class JudgeTest(absltest.TestCase):
             text = accuracy.judge("x", _ROW, Evaluation({"PSNR in dB": value}, 1))
             self.assertRegex(text, "^x: PSNR in dB .*; published 100 .*a paper.*: as published.$")
 
-    def test_what_is_not_as_published(self):
+    def test_other_than_published(self):
         for metrics, samples, message in [
             ({"PSNR in dB": 99.4}, 1, "x: PSNR in dB 99.4000; published 100 .*: not as publ"),
             ({"PSNR in dB": 100.6}, 1, "not as published"),

@@ -21,7 +21,7 @@ def _content() -> bytes:
 
 
 class NmsTest(absltest.TestCase):
-    def test_only_what_is_named_changes(self):
+    def test_only_the_named_options_change(self):
         content = _content()
         changed = nms.variant(content, "x", {"use_regular_nms": True, "max_detections": 2})
         expected = {**_options(content), "use_regular_nms": True, "max_detections": 2}

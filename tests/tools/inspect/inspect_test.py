@@ -68,7 +68,7 @@ class InspectTest(parameterized.TestCase):
         result = program.run(_PROGRAM, "net.tflite", json="true")
         self.assertEqual(json.loads(result.stdout)["weights"], "seeded")
 
-    def test_a_label_gives_what_the_build_reports(self):
+    def test_a_label_gives_the_builds_report(self):
         content = models.pack(models.layered())
         path = self._write("net.tflite", content)
         text = report.text(report.build(reader.read(content, "x"), content, "net.tflite", _FACTS))

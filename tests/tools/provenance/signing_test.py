@@ -46,7 +46,7 @@ class SigningTest(parameterized.TestCase):
         lambda: ec.generate_private_key(ec.SECP384R1()),
         lambda: ec.generate_private_key(ec.SECP521R1()),
     )
-    def test_what_is_signed_verifies(self, generate):
+    def test_a_signed_statement_verifies(self, generate):
         private, public = requests.write_keys(self.folder, "other", generate())
         signed = signing.sign(self.statement, "x.json", signing.read_signer(private))
         self.assertEqual(self._verified(signed.encode(), public), json.loads(self.statement))
