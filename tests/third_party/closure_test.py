@@ -33,6 +33,8 @@ def fake_closure(root: pathlib.Path) -> dict[str, str]:
     put(f"{unpack.LIBRARIES}/libunloaded.so.1", "libunloaded1")
     (root / unpack.LIBRARIES / "libz.so.1").symlink_to("libz.so.1.3")
     owner[f"{unpack.LIBRARIES}/libz.so.1"] = "zlib1g"
+    put(f"{unpack.LIBRARIES}/{unpack.ZSTD}", "libzstd-jni1")
+    put(f"{unpack.LIBRARIES}/libzstd.so.1", "libzstd1")
     put(unpack.CLIENT, "bazel-bootstrap")
     put("usr/bin/patchelf", "patchelf")
     for name in unpack.PROGRAMS:
@@ -47,6 +49,9 @@ def fake_closure(root: pathlib.Path) -> dict[str, str]:
         )
     for name in unpack.PROGRAMS:
         (root / unpack.INSTALL_BASE / f"{name}.libraries").write_text("")
+    (root / unpack.LIBRARIES / f"{unpack.ZSTD}.libraries").write_text(
+        f"\tlibzstd.so.1 => {libraries}/libzstd.so.1 (0x00007f46)\n"
+    )
     put("usr/share/bazel/rules/x.bzl", "bazel-rules-x")
     put(f"{unpack.INSTALL_BASE}/{unpack.CLASS_PATH}", "bazel-bootstrap", "/usr/share/java/a.jar\n")
     for name, package, manifest in (
@@ -84,6 +89,8 @@ class NeededTest(absltest.TestCase):
                 "liba-link-java",
                 "libb-java",
                 "libc6",
+                "libzstd-jni1",
+                "libzstd1",
                 "patchelf",
                 "zlib1g",
             },

@@ -4,7 +4,8 @@ Debian's package depends on more than its Bazel ever loads: on the compilers and
 it was built with. By rule, a package is needed that holds
 - files of Bazel's own, as its name says, or the program that ties them to their loader;
 - a jar of the class path;
-- a shared library that a program of these loads.
+- the library with which Bazel's Java compresses an execution log;
+- a shared library that a program of these, or that library, loads.
 """
 
 import dataclasses
@@ -18,7 +19,7 @@ from collections.abc import Iterable, Sequence
 from third_party.bazel import unpack
 
 _PATCHELF = "usr/bin/patchelf"
-_OWN = re.compile(r"bazel-.*|patchelf")
+_OWN = re.compile(r"bazel-.*|libzstd-jni1|patchelf")
 # What the loader says of one library: "libc.so.6 => /path/libc.so.6 (0x00007f42)".
 _LOADED = re.compile(r"^\t(?:\S+ => )?(/.+) \(0x[0-9a-f]+\)$", re.MULTILINE)
 
@@ -98,6 +99,7 @@ def needed(root: pathlib.Path, owner: dict[str, str]) -> set[str]:
     paths = [java / jar for jar in unpack.class_path(java, class_path)]
     programs = [unpack.CLIENT, _PATCHELF]
     programs += [f"{unpack.INSTALL_BASE}/{name}" for name in unpack.PROGRAMS]
+    programs.append(f"{unpack.LIBRARIES}/{unpack.ZSTD}")
     for program in programs:
         loader = [libraries / unpack.LOADER, "--library-path", libraries]
         listed = unpack.run(*loader, "--list", root / program)

@@ -32,6 +32,8 @@ LOADER = "ld-linux-x86-64.so.2"
 # Of Bazel's own files: its programs, and the list of the jars that its client asks for.
 PROGRAMS = ("build-runfiles", "daemonize", "linux-sandbox", "process-wrapper")
 CLASS_PATH = "bazel_classpath_debian_depends.txt"
+# Bazel's Java looks for it among Bazel's own files; Debian has it in a package of its own.
+ZSTD = "libzstd-jni.so"
 
 _MANIFEST = "META-INF/MANIFEST.MF"
 
@@ -185,11 +187,14 @@ def lay_out(root: pathlib.Path, folder: pathlib.Path) -> None:
     (install / CLASS_PATH).write_bytes(b"".join(os.fsencode(java / jar) + b"\n" for jar in jars))
     client = folder / "client"
     shutil.copy(root / CLIENT, client)
-    for program in [client, *(install / name for name in PROGRAMS)]:
+    patchelf = [libraries / LOADER, "--library-path", libraries, root / "usr/bin/patchelf"]
+    programs = [client, *(install / name for name in PROGRAMS)]
+    for program in programs:
         program.chmod(0o755)
-        patchelf = [libraries / LOADER, "--library-path", libraries, root / "usr/bin/patchelf"]
-        patchelf += ["--set-interpreter", libraries / LOADER, "--force-rpath"]
-        run(*patchelf, "--set-rpath", libraries, program)
+        run(*patchelf, "--set-interpreter", libraries / LOADER, program)
+    shutil.copy(libraries / ZSTD, install)
+    for file in [*programs, install / ZSTD]:
+        run(*patchelf, "--force-rpath", "--set-rpath", libraries, file)
 
 
 def check_current(folder: pathlib.Path, debs: Sequence[pathlib.Path]) -> None:
