@@ -7,6 +7,7 @@ load("//third_party/debian:debian.bzl", "debian_package_tree", "debian_packages"
 load("//third_party/debian:programs.bzl", "debian_programs", "worker_image")
 load("//third_party/materials:materials.bzl", "materials")
 load("//third_party/pip:wheels.bzl", "python_site", "wheelhouse")
+load("//third_party/protobuf:schema.bzl", "execution_log_schema")
 load("//third_party/python:cpython.bzl", "AUDIT_PACKAGES", "cpython")
 load("//third_party/python:cpython_3_7.bzl", "cpython_3_7")
 load("//tools/tensorflow:versions.bzl", "VERSIONS_ON_PYTHON_3_11", "VERSION_ON_PYTHON_3_7")
@@ -224,6 +225,20 @@ def third_party_repositories():
     python_site(
         name = "provenance_site",
         lock = "//third_party/provenance:requirements.lock",
+    )
+
+    # Asked for by what reads Bazel's execution logs.
+    execution_log_schema(
+        name = "execution_log_schema",
+        lock = "//third_party/object_detection:protoc.lock",
+    )
+    python_site(
+        name = "protobuf_site",
+        lock = "//third_party/protobuf:requirements.lock",
+    )
+    python_site(
+        name = "zstandard_site",
+        lock = "//third_party/zstandard:requirements.lock",
     )
 
     # Asked for by tests of pages alone.

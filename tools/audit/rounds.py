@@ -227,7 +227,7 @@ class Round:
         remove_unnamed(execution_root / "bazel-out", named, execution_root)
 
     def _build_one(self, target: str, cache: str) -> record.Record:
-        log, events = self.directory / "execution.json", self.directory / "events.json"
+        log, events = self.directory / "execution_log.zst", self.directory / "events.json"
         output = self.logs / f"{slug(target)}.txt"
         tracing = self.around.inside.traces
         if tracing:
@@ -249,7 +249,7 @@ class Round:
                     "--remote_cache=",
                     "--remote_executor=",
                     f"--repository_cache={cache}",
-                    f"--execution_log_json_file={log}",
+                    f"--execution_log_compact_file={log}",
                     f"--build_event_json_file={events}",
                     "--",
                     target,

@@ -136,8 +136,8 @@ def main(argv: Sequence[str]) -> None:
     console = Console(width=120)
     with client.output_folder(_DIRECTORY.value, "benchmark-") as directory:
         build = cold_build.Build(directory, _TARGETS.value)
-        # Writing the log takes about 0.5 s per action, so no measured build writes it.
-        build.cold_build(f"--execution_log_json_file={build.log}")
+        # Writing the log takes time too, so no measured build writes it.
+        build.cold_build(f"--execution_log_compact_file={build.log}")
         actions = execution_log.read(build.log).values()
         execution_root = build.bazel("info", "execution_root")
         cold, by_hand = [], []

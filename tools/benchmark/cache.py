@@ -266,7 +266,7 @@ def measure(
             benchmark = _Benchmark(models, server, folder)
             # No figure includes fetching.
             benchmark.analyze(first)
-            benchmark.build(COLD, first, "--config=ci", "--execution_log_json_file=")
+            benchmark.build(COLD, first, "--config=ci", "--execution_log_compact_file=")
             first.call("shutdown")
             benchmark.analyze(second)
             benchmark.build(WARM, second, read_only)

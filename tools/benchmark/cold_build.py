@@ -24,7 +24,7 @@ class Build:
           directory: the folder for the output root, the log and the profile.
           targets: labels.
         """
-        self.log = str(directory / "execution.json")
+        self.log = str(directory / "execution_log.zst")
         self.profile = str(directory / "profile.json")
         self._root = f"--output_user_root={directory / 'root'}"
         self._targets = targets

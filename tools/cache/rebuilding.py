@@ -73,7 +73,7 @@ class Rebuilding:
     def __init__(self, directory: pathlib.Path, options: Sequence[str]) -> None:
         self._directory = directory
         self._options = [*options]
-        self._log = directory / "execution.json"
+        self._log = directory / "execution_log.zst"
         self._said = directory / "bazel.txt"
         self._base = f"--output_base={directory / 'output_base'}"
         self._run("clean", [], [])
@@ -198,7 +198,7 @@ class Rebuilding:
                 "--symlink_prefix=/",
                 *self._options,
                 *options,
-                f"--execution_log_json_file={self._log}",
+                f"--execution_log_compact_file={self._log}",
             ],
             ["--", *targets],
         )
@@ -206,7 +206,7 @@ class Rebuilding:
             raise cli.UserError(f"{' '.join(targets)}: cannot be looked up: {self._why()}")
         if not self._log.exists() or not self._log.stat().st_size:
             return Log({}, {})
-        return spawns.read(str(self._log))
+        return spawns.read(str(self._log), may_be_empty=True)
 
     def _run(
         self, command: str, options: Sequence[str], words: Sequence[str]

@@ -1,8 +1,8 @@
 """Says what a build got out of a remote cache, and why it missed the rest.
 
-    bazel build --execution_log_json_file=A.json …
-    bazel run //tools/cache:report -- --execution_log=A.json
-    bazel run //tools/cache:report -- --execution_log=A.json --against=B.json
+    bazel build --execution_log_compact_file=A.zst …
+    bazel run //tools/cache:report -- --execution_log=A.zst
+    bazel run //tools/cache:report -- --execution_log=A.zst --against=B.zst
 
 B is the log of the build that filled the cache.
 """
@@ -19,7 +19,7 @@ from tools.cache import rendering, spawns, summary
 from tools.lib.cli import cli
 
 _LOG = flags.DEFINE_string(
-    "execution_log", None, "What --execution_log_json_file wrote of the build."
+    "execution_log", None, "The log of the build, which --execution_log_compact_file wrote."
 )
 _AGAINST = flags.DEFINE_string(
     "against",
@@ -64,7 +64,7 @@ def main(argv: Sequence[str]) -> None:
     del argv
     if not _LOG.value:
         raise cli.UserError(
-            "--execution_log is missing: name what --execution_log_json_file of a build wrote."
+            "--execution_log is missing: name the log that --execution_log_compact_file wrote."
         )
     now = spawns.read(cli.callers_path(_LOG.value))
     before = spawns.read(cli.callers_path(_AGAINST.value)) if _AGAINST.value else None

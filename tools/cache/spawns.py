@@ -2,14 +2,15 @@
 
 import dataclasses
 import os
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+
+from google.protobuf import duration_pb2
 
 from tools.lib.bazel import execution_log, steps
-from tools.lib.cli import cli, progress
+from tools.lib.cli import progress
 
 # A smaller log is read before anyone would look at a bar.
-_LARGE = 100_000_000
+_LARGE = 1_000_000
 Key = tuple[str, tuple[str, ...]]
 
 
@@ -69,65 +70,58 @@ class Log:
     listings: Mapping[str, Mapping[str, str]]
 
 
-def _seconds(metrics: Mapping[str, str]) -> float | None:
-    """Returns how long an action took: a hit has no `executionWallTime`."""
-    text = metrics.get("executionWallTime") or metrics.get("totalTime", "")
-    return float(text.removesuffix("s")) if text else None
+def _seconds(duration: duration_pb2.Duration) -> float:
+    return duration.seconds + duration.nanos / 1e9
 
 
-def spawn(entry: Mapping[str, Any], action: execution_log.Action) -> Spawn:
-    """Returns what a log's entry says, beside its action.
+def spawn(execution: execution_log.Execution, action: execution_log.Action) -> Spawn:
+    """Returns what is kept of an action.
 
     Args:
-      entry: the entry.
-      action: what `execution_log.action` made of it, its big folders joined.
+      execution: what the log says of it.
+      action: the action itself, its big folders joined.
     """
-    label = entry.get("targetLabel", "")
+    entry = execution.spawn
+    label, metrics = entry.target_label, entry.metrics
+    # A hit has no `execution_wall_time`.
+    times = [name for name in ("execution_wall_time", "total_time") if metrics.HasField(name)]
     return Spawn(
         action=action,
         label=label,
         step=steps.name(action.mnemonic, label) or action.mnemonic,
-        cacheable=entry.get("cacheable", True) and entry.get("remoteCacheable", True),
-        properties={
-            row["name"]: row.get("value", "")
-            for row in (entry.get("platform") or {}).get("properties", [])
-        },
-        timeout=int(entry.get("timeoutMillis", 0)),
-        failed=bool(entry.get("exitCode", 0) or entry.get("status", "")),
-        sizes={
-            file["path"]: int(file.get("digest", {}).get("sizeBytes", 0))
-            for file in entry.get("actualOutputs", [])
-        },
-        seconds=_seconds(entry.get("metrics", {})),
+        cacheable=entry.cacheable and entry.remote_cacheable,
+        properties={row.name: row.value for row in entry.platform.properties},
+        timeout=entry.timeout_millis,
+        failed=bool(entry.exit_code or entry.status),
+        sizes=execution.sizes,
+        seconds=_seconds(getattr(metrics, times[0])) if times else None,
     )
 
 
-def read(path: str) -> Log:
+def read(path: str, may_be_empty: bool = False) -> Log:
     """Reads a log, showing how far it has come if it is large.
 
+    Args:
+      path: the log.
+      may_be_empty: whether it is no mistake that no action ran.
+
     Raises:
-      cli.UserError: as of `execution_log.entries`.
+      cli.UserError: as of `execution_log.executions`.
     """
     total = os.path.getsize(path) if os.path.isfile(path) else 0
     if total < _LARGE:
-        return _read(path, lambda _: None)
-    with progress.of_bytes(total) as shown:
-        return _read(path, shown.update)
+        return _read(path, may_be_empty, lambda _: None)
+    with progress.of_bytes(total) as bar:
+        return _read(path, may_be_empty, bar.update)
 
 
-def _read(path: str, advance: Any) -> Log:
+def _read(path: str, may_be_empty: bool, advance: Callable[[int], object]) -> Log:
     spawns: dict[Key, Spawn] = {}
     listings: dict[str, Mapping[str, str]] = {}
-    for entry in execution_log.entries(path, advance):
-        try:
-            action = execution_log.action(entry, path)
-            inputs, found = execution_log.folders(action.inputs)
-            made = spawn(entry, dataclasses.replace(action, inputs=inputs))
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise cli.UserError(
-                f"{path}: {execution_log.FOREIGN} ({type(error).__name__}: {error})"
-            ) from error
-        for digest, files in found.items():
+    for execution in execution_log.executions(path, may_be_empty, advance):
+        inputs, folders = execution_log.folders(execution.action.inputs)
+        for digest, files in folders.items():
             listings.setdefault(digest, files)
-        spawns[made.key] = made
+        kept = spawn(execution, dataclasses.replace(execution.action, inputs=inputs))
+        spawns[kept.key] = kept
     return Log(spawns, listings)

@@ -6,6 +6,7 @@ from unittest import mock
 
 from absl.testing import absltest, flagsaver
 
+from tests.tools.lib.bazel.compact_log import CompactLog
 from tools.audit import rounds, surroundings
 from tools.lib.cli import cli
 
@@ -15,7 +16,7 @@ for word in "$@"; do
     case $word in
         --output_base=*) base=${word#*=} ;;
         --build_event_json_file=*) echo '{"id": {"started": {}}}' >"${word#*=}" ;;
-        --execution_log_json_file=*) log=${word#*=} ;;
+        --execution_log_compact_file=*) log=${word#*=} ;;
         build | shutdown) command=$word ;;
     esac
 done
@@ -25,13 +26,7 @@ echo "$command $word" >>CALLS
 out=$base/execroot/ws/bazel-out
 /bin/mkdir -p "$out"
 echo "made" >"$out/${word#//}"
-out=bazel-out/${word#//}
-/bin/cat >"$log" <<END
-{
-  "mnemonic": "Make", "listedOutputs": ["$out"], HIT
-  "actualOutputs": [{"path": "$out", "digest": {"hash": "1"}}]
-}
-END
+/bin/cp "LOGS/${word#//}" "$log"
 """
 
 
@@ -40,15 +35,21 @@ class ResumeTest(absltest.TestCase):
         super().setUp()
         self.folder = pathlib.Path(self.create_tempdir().full_path)
         self.calls = self.folder / "calls"
-        self._write_bazel("")
+        self._write_bazel()
         self.enter_context(flagsaver.flagsaver(bazel=[str(self.folder / "bazel")]))
         workspace = {"BUILD_WORKSPACE_DIRECTORY": str(self.folder)}
         self.enter_context(mock.patch.dict(os.environ, workspace))
 
-    def _write_bazel(self, hit):
+    def _write_bazel(self, cache_hit=False):
         path = self.folder / "bazel"
-        path.write_text(_BAZEL.replace("CALLS", str(self.calls)).replace("HIT", hit))
+        logs = self.folder / "logs"
+        path.write_text(_BAZEL.replace("CALLS", str(self.calls)).replace("LOGS", str(logs)))
         path.chmod(0o755)
+        logs.mkdir(exist_ok=True)
+        for name in ("a", "b"):
+            log = CompactLog()
+            log.spawn("Make", {f"bazel-out/{name}": "1"}, cache_hit=cache_hit)
+            (logs / name).write_bytes(log.packed())
 
     def _round(self, key="k"):
         made = rounds.Round(surroundings.PLAIN, self.folder / "plain", key, [])
@@ -88,7 +89,7 @@ class ResumeTest(absltest.TestCase):
         self.assertIn("shutdown", self.calls.read_text().splitlines()[-1])
 
     def test_a_result_out_of_a_cache_is_refused(self):
-        self._write_bazel('"cacheHit": true,')
+        self._write_bazel(cache_hit=True)
         with self.assertRaisesRegex(cli.UserError, "Make bazel-out/a came out of a cache"):
             self._build(["//a"])
 

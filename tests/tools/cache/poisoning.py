@@ -61,7 +61,7 @@ class DiskCache:
 def _fill(base: pathlib.Path, cache: DiskCache, log: pathlib.Path) -> dict[str, str]:
     """Builds into a cache; returns the digest of every model by its name."""
     command = [f"--output_base={base}", "build", "--noshow_progress", "--symlink_prefix=/"]
-    command += [f"--disk_cache={cache.folder}", f"--execution_log_json_file={log}", *_TARGETS]
+    command += [f"--disk_cache={cache.folder}", f"--execution_log_compact_file={log}", *_TARGETS]
     if client.call(command).returncode:
         raise cli.UserError("the cache cannot be filled; Bazel's own words are above.")
     return {
@@ -120,7 +120,7 @@ def main(argv: Sequence[str]) -> None:
             return result.returncode, result.stdout
 
         try:
-            digests = _fill(made / "output_base", cache, folder / "execution.json")
+            digests = _fill(made / "output_base", cache, folder / "execution_log.zst")
             found = [f"sound: {line}" for line in complaints(*watch(), [])]
             cache.poison(digests["poisoned"])
             cache.blob(digests["evicted"]).unlink()

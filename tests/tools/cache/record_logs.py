@@ -2,8 +2,8 @@
 
     bazel run //tests/tools/cache:record_logs
 
-`fill.json` is of a build that filled a cache, `edited.json` of one that then looked into it, where
-every reason to miss was made to happen once, `minimal.json` of one that left its hits in the cache.
+`fill.zst` is of a build that filled a cache, `edited.zst` of one that then looked into it, where
+every reason to miss was made to happen once, `minimal.zst` of one that left its hits in the cache.
 """
 
 import pathlib
@@ -123,7 +123,7 @@ class _Recording:
             "build",
             *_OPTIONS,
             f"--disk_cache={self.cache}",
-            f"--execution_log_json_file={log}",
+            f"--execution_log_compact_file={log}",
             *options,
             "//models/net:all",
         )
@@ -148,12 +148,12 @@ def main(argv: Sequence[str]) -> None:
         recording = _Recording(folder)
         try:
             _write(recording.workspace, _BEFORE, "one\n")
-            recording.build(testdata / "fill.json")
-            recording.lose(testdata / "fill.json", ["lost", "varying"])
-            recording.build(testdata / "minimal.json", "--remote_download_minimal")
-            recording.lose(testdata / "fill.json", ["lost", "varying"])
+            recording.build(testdata / "fill.zst")
+            recording.lose(testdata / "fill.zst", ["lost", "varying"])
+            recording.build(testdata / "minimal.zst", "--remote_download_minimal")
+            recording.lose(testdata / "fill.zst", ["lost", "varying"])
             _write(recording.workspace, _AFTER, "two\n")
-            recording.build(testdata / "edited.json")
+            recording.build(testdata / "edited.zst")
         finally:
             recording.bazel("shutdown")
 

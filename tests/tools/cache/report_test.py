@@ -11,7 +11,7 @@ from tools.lib.cli import cli
 
 _REPORT = flags.DEFINE_string("report", None, "The program.")
 _TESTDATA = pathlib.Path("tests/tools/cache/testdata")
-_FILL, _EDITED = _TESTDATA / "fill.json", _TESTDATA / "edited.json"
+_FILL, _EDITED = _TESTDATA / "fill.zst", _TESTDATA / "edited.zst"
 
 
 class ProgramTest(absltest.TestCase):
@@ -70,17 +70,16 @@ class ProgramTest(absltest.TestCase):
         self.assertIn("which GITHUB_STEP_SUMMARY names: cannot be written", result.stderr)
 
     def test_logs_that_are_none(self):
-        text = _FILL.read_text(encoding="utf-8")
+        content = _FILL.read_bytes()
         contents = {
-            "empty": ("", "the execution log is empty"),
-            "truncated": (text[: len(text) // 2], "not a whole execution log"),
-            "of another kind": ('{"name": "package"}', "is no execution log in JSON"),
-            "other objects": ('{\n  "name": "package"\n}\n', "is no execution log in JSON"),
-            "binary": ("\x12\x34binary", "is no execution log in JSON"),
+            "empty": (b"", "the execution log is empty"),
+            "truncated": (content[: len(content) // 2], "the execution log is cut off"),
+            "of the old kind": (b'{\n  "mnemonic": "Make"\n}\n', "is JSON, .*_compact_file"),
+            "binary": (b"\x12\x34binary", "is no compact execution log"),
         }
         for name, (content, expected) in contents.items():
             path = self.folder / name
-            path.write_text(content, encoding="utf-8")
+            path.write_bytes(content)
             for given in ({"execution_log": path}, {"execution_log": _FILL, "against": path}):
                 with self.subTest(name, given=given):
                     self.assertRegex(self._refused(**given), f"^{path}: .*{expected}")

@@ -1,28 +1,27 @@
 import copy
 import json
 import pathlib
+from collections.abc import Mapping
 
 import jsonschema
+import spawn_pb2
 from absl.testing import absltest
+from google.protobuf import duration_pb2, json_format
 
+from tests.tools.lib.bazel.compact_log import CompactLog, Entry
 from tools.cache import misses, spawns, summary
-from tools.lib.cli import cli
+from tools.lib.bazel import execution_log
 
 _TESTDATA = pathlib.Path("tests/tools/cache/testdata")
 _SCHEMA = pathlib.Path("tools/cache/report.schema.json")
 _NET = "//models/net"
 
 
-def _entries(name: str) -> list[dict]:
-    text = (_TESTDATA / name).read_text(encoding="utf-8")
-    return json.loads(f"[{text.replace('}{', '},{')}]")
+def _entries(name: str) -> list[Entry]:
+    return list(execution_log.entries(str(_TESTDATA / name)))
 
 
 class _Case(absltest.TestCase):
-    def _log(self, entries: list[dict]) -> spawns.Log:
-        text = "".join(json.dumps(entry, indent=2) for entry in entries)
-        return spawns.read(self.create_tempfile(content=text).full_path)
-
     def _golden(self, name: str) -> spawns.Log:
         return spawns.read(str(_TESTDATA / name))
 
@@ -38,7 +37,7 @@ class _Case(absltest.TestCase):
 class RealLogsTest(_Case):
     def setUp(self):
         super().setUp()
-        self.fill, self.edited = self._golden("fill.json"), self._golden("edited.json")
+        self.fill, self.edited = self._golden("fill.zst"), self._golden("edited.zst")
 
     def test_every_reason_to_miss_is_named_and_what_follows_is_said_to(self):
         reasons = self._reasons(self.edited, self.fill)
@@ -77,17 +76,19 @@ class RealLogsTest(_Case):
     def test_bytes_are_those_of_the_outputs(self):
         totals = summary.make(self.edited, None)["totals"]
         sizes = {"hit": 0, "miss": 0}
-        for entry in _entries("edited.json"):
-            kind = "hit" if entry["cacheHit"] else "miss"
-            if entry["cacheable"]:
-                sizes[kind] += sum(int(f["digest"]["sizeBytes"]) for f in entry["actualOutputs"])
+        entries = _entries("edited.zst")
+        size = {entry.id: entry.file.digest.size_bytes for entry in entries}
+        for spawn in (entry.spawn for entry in entries if entry.HasField("spawn")):
+            if spawn.cacheable:
+                kind = "hit" if spawn.cache_hit else "miss"
+                sizes[kind] += sum(size[output.output_id] for output in spawn.outputs)
         self.assertGreater(sizes["hit"], 0)
         self.assertEqual(totals["downloaded_bytes"], sizes["hit"])
         self.assertEqual(totals["to_upload_bytes"], sizes["miss"])
 
     def test_seconds_are_those_of_the_run_that_made_the_same(self):
         ran = {spawn.label: spawn.seconds for spawn in self.fill.spawns.values()}
-        for name, hits in (("edited.json", 4), ("minimal.json", 10)):
+        for name, hits in (("edited.zst", 4), ("minimal.zst", 10)):
             document = summary.make(self._golden(name), self.fill)
             for row in document["actions"]:
                 with self.subTest(log=name, target=row["label"]):
@@ -106,7 +107,7 @@ class RealLogsTest(_Case):
             self.assertEqual(totals["hits_of_unknown_seconds"], totals["hits"])
 
     def test_other_bytes_of_the_same_inputs_are_told(self):
-        for name, result in (("edited.json", "hit"), ("minimal.json", "miss")):
+        for name, result in (("edited.zst", "hit"), ("minimal.zst", "miss")):
             (row,) = summary.make(self._golden(name), self.fill)["disagreements"]
             self.assertEqual((row["name"], row["result"]), (f"Make of {_NET}:varying", result))
 
@@ -127,57 +128,63 @@ class MissesTest(_Case):
 
     def setUp(self):
         super().setUp()
-        self.entries = _entries("fill.json")
-        self.fill = self._log(self.entries)
+        self.entries = _entries("fill.zst")
+        self.fill = self._golden("fill.zst")
 
-    def _changed(self, target: str, **fields: object) -> list[dict]:
-        entries = copy.deepcopy(self.entries)
-        (entry,) = [e for e in entries if e["targetLabel"].endswith(f":{target}")]
-        entry.update(fields)
-        return entries
+    def _log(self, log: CompactLog) -> spawns.Log:
+        return spawns.read(self.create_tempfile(content=log.packed(), mode="wb").full_path)
+
+    def _changed(
+        self, target: str, inputs: Mapping[str, str] | None = None, **fields: object
+    ) -> spawns.Log:
+        """Returns the log with other fields of an action, or other digests of its inputs."""
+        log = CompactLog(copy.deepcopy(self.entries))
+        (entry,) = [e for e in log.entries if e.spawn.target_label.endswith(f":{target}")]
+        for name in fields:
+            entry.spawn.ClearField(name)
+        entry.spawn.MergeFrom(Entry.Spawn(**fields))
+        if inputs is not None:
+            log.entries.remove(entry)
+            files = [log.file(*item) for item in inputs.items()]
+            entry.spawn.input_set_id = log.inputs(*files)
+            log.entries.append(entry)
+        return self._log(log)
 
     def test_another_configuration_is_named(self):
-        text = json.dumps(self.entries).replace("k8-fastbuild", "k8-opt")
-        reasons = self._reasons(self._log(json.loads(text)), self.fill)
+        texts = [json_format.MessageToJson(entry) for entry in self.entries]
+        entries = [
+            json_format.Parse(text.replace("k8-fastbuild", "k8-opt"), Entry()) for text in texts
+        ]
+        reasons = self._reasons(self._log(CompactLog(entries)), self.fill)
         self.assertEqual(
             reasons["int8"], "built with other flags: configuration: k8-fastbuild -> k8-opt"
         )
 
     def test_a_time_limit(self):
-        now = self._log(self._changed("lost", timeoutMillis="5000"))
+        now = self._changed("lost", timeout_millis=5000)
         self.assertEqual(self._reasons(now, self.fill)["lost"], "its time limit: 0 -> 5000 ms")
 
     def test_what_failed_was_not_cached(self):
-        before = self._log(self._changed("lost", exitCode=1, status="NON_ZERO_EXIT"))
-        now = self._log(self.entries)
-        self.assertIn("failed in the other build", self._reasons(now, before)["lost"])
+        before = self._changed("lost", exit_code=1, status="NON_ZERO_EXIT")
+        self.assertIn("failed in the other build", self._reasons(self.fill, before)["lost"])
 
     def test_the_first_of_several_causes_is_named_and_the_others_counted(self):
-        words = ["/bin/sh", "-c", "echo two"]
-        now = self._changed("lost", commandArgs=words, timeoutMillis="5000")
-        reason = self._reasons(self._log(now), self.fill)["lost"]
+        now = self._changed("lost", args=["/bin/sh", "-c", "echo two"], timeout_millis=5000)
+        reason = self._reasons(now, self.fill)["lost"]
         self.assertRegex(reason, "^argument .* and 1 more$")
 
     def test_the_file_that_differs_in_a_big_folder_is_named(self):
-        def files(changed: str) -> list[dict]:
-            return [
-                {"path": f"external/library/site/{n}.py", "digest": {"hash": f"{n}{changed}"}}
-                if n == 77
-                else {"path": f"external/library/site/{n}.py", "digest": {"hash": str(n)}}
-                for n in range(200)
-            ]
-
-        before = self._log(self._changed("lost", inputs=files("")))
-        now = self._log(self._changed("lost", inputs=files("1")))
+        files = {f"external/library/site/{number}.py": f"{number}" for number in range(200)}
+        before = self._changed("lost", files)
+        now = self._changed("lost", files | {"external/library/site/77.py": "771"})
         self.assertEqual(
             self._reasons(now, before)["lost"],
             "input external/library/site/77.py changed (77 -> 771)",
         )
 
     def test_an_input_that_came_or_went(self):
-        more = [{"path": "new.txt", "digest": {"hash": "1"}}]
-        now = self._log(self._changed("lost", inputs=more))
-        before = self._log(self._changed("lost", inputs=[]))
+        now = self._changed("lost", {"new.txt": "1"})
+        before = self._changed("lost", {})
         self.assertEqual(self._reasons(now, before)["lost"], "input new.txt is new")
         self.assertEqual(self._reasons(before, now)["lost"], "input new.txt is gone")
 
@@ -191,20 +198,20 @@ class MissesTest(_Case):
         }
         for (left, right), expected in cases.items():
             with self.subTest(left):
-                before = self._log(self._changed("lost", commandArgs=left.split()))
-                now = self._log(self._changed("lost", commandArgs=right.split()))
+                before = self._changed("lost", args=left.split())
+                now = self._changed("lost", args=right.split())
                 row = next(r for r in summary.make(now, before)["actions"] if ":lost" in r["name"])
                 found = tuple(row["reason"][field] for field in ("what", "before", "after"))
                 self.assertEqual(found, expected)
 
     def test_the_word_that_differs_in_a_shells_command_is_named(self):
         sides = [["sh", "-c", f"convert --type={kind} a b"] for kind in ("INT8", "UINT8")]
-        before, now = (self._log(self._changed("lost", commandArgs=side)) for side in sides)
+        before, now = (self._changed("lost", args=side) for side in sides)
         self.assertEqual(self._reasons(now, before)["lost"], "argument --type: INT8 -> UINT8")
 
     def test_words_of_a_text_are_named_by_the_texts_flag(self):
         sides = [["tool", "--text", f"made of seed {seed} here"] for seed in (1, 2)]
-        before, now = (self._log(self._changed("lost", commandArgs=side)) for side in sides)
+        before, now = (self._changed("lost", args=side) for side in sides)
         self.assertEqual(self._reasons(now, before)["lost"], "argument --text: 1 -> 2")
 
     def test_equal_logs_have_nothing_but_evictions(self):
@@ -213,24 +220,18 @@ class MissesTest(_Case):
         self.assertEqual(kinds, {"same", "uncacheable"})
 
     def test_how_long_an_action_ran(self):
+        quarter = duration_pb2.Duration(nanos=250_000_000)
         for metrics, expected in (
-            ({"totalTime": "2s", "executionWallTime": "1.5s"}, 1.5),
-            ({"totalTime": "0.25s"}, 0.25),
+            (
+                {"total_time": duration_pb2.Duration(seconds=2), "execution_wall_time": quarter},
+                0.25,
+            ),
+            ({"total_time": quarter}, 0.25),
             ({}, None),
         ):
-            log = self._log(self._changed("lost", metrics=metrics))
+            log = self._changed("lost", metrics=spawn_pb2.SpawnMetrics(**metrics))
             seconds = {spawn.label: spawn.seconds for spawn in log.spawns.values()}
             self.assertEqual(seconds[f"{_NET}:lost"], expected)
-
-    def test_a_log_of_another_form_is_refused(self):
-        for fields in (
-            {"inputs": [1]},
-            {"actualOutputs": "x"},
-            {"timeoutMillis": "soon"},
-            {"metrics": {"totalTime": "long"}},
-        ):
-            with self.assertRaisesRegex(cli.UserError, "is no execution log in JSON"):
-                self._log(self._changed("lost", **fields))
 
 
 if __name__ == "__main__":

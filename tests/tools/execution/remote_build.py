@@ -77,7 +77,7 @@ def _build_models(
     targets: Sequence[str], startup: Sequence[str], options: Sequence[str], log: pathlib.Path
 ) -> list[str]:
     built = made_models.make(
-        targets, [*options, f"--execution_log_json_file={log}"], ["provenance"], startup
+        targets, [*options, f"--execution_log_compact_file={log}"], ["provenance"], startup
     )
     lock_path = pathlib.Path(cli.workspace(), models_lock.PATH)
     lock = models_lock.parse(cli.read_file(str(lock_path), "lock"), str(lock_path))
@@ -119,7 +119,9 @@ def main(argv: Sequence[str]) -> None:
         with _service(folder / "service") as address:
             options = ["--config=rbe", f"--remote_executor={address}", "--noshow_progress"]
             try:
-                found = _build_models(argv[1:] or _MODELS, startup, options, folder / "log.json")
+                found = _build_models(
+                    argv[1:] or _MODELS, startup, options, folder / "execution_log.zst"
+                )
                 found += _build_controls(startup, options)
             finally:
                 client.call([*startup, "shutdown"])

@@ -77,13 +77,13 @@ class Checkout:
 
     def build(self, models: Sequence[str], *options: str) -> Made:
         """Builds models from nothing but what is fetched, with an execution log."""
-        log = self._home / "execution_log.json"
+        log = self._home / "execution_log.zst"
         self.call("clean")
         with self._at_home():
             begun = time.monotonic()
             built = building.build_all(
                 models,
-                [*self.options, *options, f"--execution_log_json_file={log}"],
+                [*self.options, *options, f"--execution_log_compact_file={log}"],
                 workspace=str(self.workspace),
                 startup_options=self._startup,
             )

@@ -1,18 +1,26 @@
-"""Reads Bazel's JSON execution logs, action by action."""
+"""Reads Bazel's compact execution logs, action by action.
+
+A log is one zstd frame of ExecLogEntry messages (Bazel's spawn.proto), each after its length.
+"""
 
 import collections
 import dataclasses
 import hashlib
-import json
-import os
 import re
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
 
+import spawn_pb2
+import zstandard
+from google.protobuf import message
+
+from tools.lib.bazel.log_entries import Entries
 from tools.lib.cli import cli
 
-_BEGINNING = 1 << 10
-FOREIGN = "is no execution log in JSON; let Bazel write one with --execution_log_json_file."
+_FLAG = "--execution_log_compact_file"
+_FOREIGN = f"is no compact execution log; let Bazel write one with {_FLAG}."
+_JSON = f"is JSON, and an execution log has to be compact; let Bazel write one with {_FLAG}."
+_MAGIC = b"\x28\xb5\x2f\xfd"
+_CHUNK = 1 << 16
 # An external repository's folder with this many files becomes one line: TensorFlow has 15,000, and
 # every action that uses it lists them.
 _MANY = 100
@@ -21,14 +29,15 @@ _FOLDER = re.compile(r"((?:external|.*\.runfiles)/[^/]+/[^/]+)/.+")
 
 @dataclasses.dataclass(frozen=True)
 class Action:
-    """One executed action (a SpawnExec of Bazel's spawn.proto).
+    """One executed action (a Spawn of Bazel's spawn.proto).
 
     Attributes:
       mnemonic: the kind of action.
       outputs: the declared outputs' paths, in order; with the mnemonic they name the action.
       arguments: the command line.
       environment: the environment variables.
-      inputs: the digest of every input file, by path; a directory counts file by file.
+      inputs: the digest of every input file, by path; a directory counts file by file, an
+        unresolved symlink by where it leads.
       digests: the digest of every file that was written, by path.
       cache_hit: whether the outputs came out of a cache instead of being made.
     """
@@ -46,117 +55,164 @@ class Action:
         return f"{self.mnemonic} {self.outputs[0] if self.outputs else ''}".strip()
 
 
-def _entry(lines: list[bytes], path: str) -> dict:
-    try:
-        return json.loads(b"".join(lines))
-    except ValueError as error:
-        raise cli.UserError(
-            f"{path}: not a whole execution log: {error}; was the build interrupted, or is it "
-            "still running?"
-        ) from error
+@dataclasses.dataclass(frozen=True)
+class Execution:
+    """What a log says of an action.
+
+    Attributes:
+      action: what names and decides it.
+      spawn: the log's own entry, with all else that it says.
+      sizes: the bytes of every file that was written, by path.
+    """
+
+    action: Action
+    spawn: spawn_pb2.ExecLogEntry.Spawn
+    sizes: dict[str, int]
 
 
-def entries(path: str, advance: Callable[[int], object] = lambda _: None) -> Iterator[dict]:
-    """Yields a log's entries one after the other; only one of them is in memory, some 6 MB.
+def _next_message(buffer: bytearray, start: int) -> tuple[int, int] | None:
+    """Returns where a message begins and ends whose length is at `start`; None if it is not whole.
 
-    Bazel writes them as JSON objects, indented, without anything between them: a line that begins
-    with a brace ends one.
+    The length is a varint: seven bits a byte, the lowest first.
+    """
+    length = 0
+    for count, byte in enumerate(buffer[start : start + 5]):
+        length |= (byte & 0x7F) << 7 * count
+        if byte < 0x80:
+            begin = start + count + 1
+            return (begin, begin + length) if begin + length <= len(buffer) else None
+    return None
+
+
+def entries(
+    path: str, advance: Callable[[int], object] = lambda _: None
+) -> Iterator[spawn_pb2.ExecLogEntry]:
+    """Yields the entries of a log; only a part of the log is in memory.
 
     Args:
-      path: the log that `--execution_log_json_file` wrote.
+      path: the log that `--execution_log_compact_file` wrote.
       advance: is told how many more bytes were read.
 
     Raises:
       cli.UserError: the file is missing, empty, cut off or no such log.
     """
-    lines: list[bytes] = []
-    found = 0
     try:
-        with open(path, "rb") as stream:
-            # A file of another kind may be one endless line.
-            first = stream.read(_BEGINNING).lstrip()
-            if not first:
-                raise cli.UserError(
-                    f"{path}: the execution log is empty: the build ran nothing, or was cut off."
-                )
-            if not re.match(rb"\{\s", first):
-                raise cli.UserError(f"{path}: {FOREIGN}")
-            stream.seek(0)
-            for line in stream:
-                if line.startswith(b"}"):
-                    entry = _entry([*lines, b"}"], path)
-                    if "mnemonic" not in entry:
-                        raise cli.UserError(f"{path}: {FOREIGN}")
-                    advance(sum(map(len, lines)) + 1)
-                    found += 1
-                    yield entry
-                    lines = [line[1:]]
-                else:
-                    lines.append(line)
+        yield from _entries(path, advance)
     except OSError as error:
         raise cli.UserError(
             f"{path}: the execution log cannot be read: {error.strerror}."
         ) from error
-    if b"".join(lines).strip() or not found:
-        _entry(lines, path)
-        raise cli.UserError(f"{path}: {FOREIGN}")
+    except (message.DecodeError, zstandard.ZstdError) as error:
+        raise cli.UserError(f"{path}: {_FOREIGN}") from error
 
 
-def _digests(files: list[dict], path: str) -> dict[str, str]:
-    """Returns every file's digest by its path.
+def _entries(path: str, advance: Callable[[int], object]) -> Iterator[spawn_pb2.ExecLogEntry]:
+    frame = zstandard.ZstdDecompressor().decompressobj()
+    buffer = bytearray()
+    with open(path, "rb") as stream:
+        first = stream.read(_CHUNK)
+        if not first:
+            raise cli.UserError(f"{path}: the execution log is empty: the build was cut off.")
+        if not first.startswith(_MAGIC):
+            is_json = first.lstrip().startswith((b"{", b"["))
+            raise cli.UserError(f"{path}: {_JSON if is_json else _FOREIGN}")
+        stream.seek(0)
+        while chunk := stream.read(_CHUNK):
+            buffer += frame.decompress(chunk)
+            start = 0
+            while place := _next_message(buffer, start):
+                begin, start = place
+                yield spawn_pb2.ExecLogEntry.FromString(bytes(buffer[begin:start]))
+            del buffer[:start]
+            advance(len(chunk))
+    if not frame.eof:
+        raise cli.UserError(
+            f"{path}: the execution log is cut off; was the build interrupted, or is it still "
+            "running?"
+        )
+    if buffer or frame.unused_data:
+        raise cli.UserError(f"{path}: {_FOREIGN}")
 
-    Bazel gives an empty file its digest too and lists a directory file by file. Only an unresolved
-    symlink has none (spawn.proto); what counts of it is where it leads.
-    """
-    found = {}
-    for file in files:
-        target = file.get("symlinkTargetPath")
-        digest = f"symlink to {target}" if target else file.get("digest", {}).get("hash")
-        if not digest:
-            raise cli.UserError(
-                f"{path}: has no digest of {file['path']}, so it cannot be compared; build again."
-            )
-        found[file["path"]] = digest
-    return found
 
-
-def action(entry: Mapping[str, Any], path: str) -> Action:
-    """Returns the action that an entry of the log `path` tells of.
-
-    Raises:
-      cli.UserError: a digest is missing.
-    """
-    return Action(
-        mnemonic=entry["mnemonic"],
-        outputs=tuple(entry.get("listedOutputs", [])),
-        arguments=tuple(entry.get("commandArgs", [])),
-        environment={
-            variable["name"]: variable.get("value", "")
-            for variable in entry.get("environmentVariables", [])
-        },
-        inputs=_digests(entry.get("inputs", []), path),
-        digests=_digests(entry.get("actualOutputs", []), path),
-        cache_hit=entry.get("cacheHit", False),
+def _execution(spawn: spawn_pb2.ExecLogEntry.Spawn, earlier: Entries) -> Execution:
+    inputs = {
+        file.path: file.digest
+        for artifact in earlier.inputs(spawn.input_set_id)
+        for file in artifact.files
+    }
+    paths, written = [], []
+    for output in spawn.outputs:
+        if output.WhichOneof("type") == "output_id":
+            artifact = earlier.artifact(output.output_id)
+            paths.append(artifact.path)
+            written += artifact.files
+        else:
+            # It is missing, or a folder where a file was declared.
+            paths.append(output.invalid_output_path)
+    return Execution(
+        action=Action(
+            mnemonic=spawn.mnemonic,
+            outputs=tuple(sorted(paths)),
+            arguments=tuple(spawn.args),
+            environment={variable.name: variable.value for variable in spawn.env_vars},
+            inputs=inputs,
+            digests={file.path: file.digest for file in written},
+            cache_hit=spawn.cache_hit,
+        ),
+        spawn=spawn,
+        sizes={file.path: file.size for file in written},
     )
 
 
+def executions(
+    path: str, may_be_empty: bool = False, advance: Callable[[int], object] = lambda _: None
+) -> Iterator[Execution]:
+    """Yields what a log says of its actions, in its order.
+
+    Args:
+      path: the log that `--execution_log_compact_file` wrote.
+      may_be_empty: whether it is no mistake that no action ran.
+      advance: is told how many more bytes were read.
+
+    Raises:
+      cli.UserError: as of `entries`, or no action ran.
+    """
+    earlier = None
+    is_empty = True
+    try:
+        for entry in entries(path, advance):
+            kind = entry.WhichOneof("type")
+            if earlier is None:
+                # Bazel writes it first, so a file of another kind ends here.
+                if kind != "invocation" or entry.invocation.sibling_repository_layout:
+                    raise cli.UserError(f"{path}: {_FOREIGN}")
+                earlier = Entries(entry.invocation.workspace_runfiles_directory)
+            elif kind == "spawn":
+                is_empty = False
+                yield _execution(entry.spawn, earlier)
+            else:
+                earlier.add(entry)
+    except KeyError as error:
+        raise cli.UserError(f"{path}: {_FOREIGN}") from error
+    if is_empty and not may_be_empty:
+        raise cli.UserError(f"{path}: no action ran in this build, so its execution log has none.")
+
+
 def read(path: str, may_be_empty: bool = False) -> dict[tuple[str, tuple[str, ...]], Action]:
-    """Reads the log that `--execution_log_json_file` wrote.
+    """Reads the log that `--execution_log_compact_file` wrote.
 
     Args:
       path: the log.
-      may_be_empty: whether it is no mistake that nothing was executed.
+      may_be_empty: whether it is no mistake that no action ran.
 
     Returns:
       The actions by (mnemonic, outputs).
 
     Raises:
-      cli.UserError: as of `entries` and `action`.
+      cli.UserError: as of `executions`.
     """
-    if may_be_empty and os.path.exists(path) and not os.path.getsize(path):
-        return {}
-    made = (action(entry, path) for entry in entries(path))
-    return {(one.mnemonic, one.outputs): one for one in made}
+    actions = (execution.action for execution in executions(path, may_be_empty))
+    return {(action.mnemonic, action.outputs): action for action in actions}
 
 
 def folders(inputs: Mapping[str, str]) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
