@@ -78,8 +78,8 @@ def expand(patterns: Sequence[str]) -> list[str]:
 
 def repository_cache() -> str:
     """Returns where downloads are kept."""
-    given = _REPOSITORY_CACHE.value
-    return cli.callers_path(given) if given else client.ask("info", "repository_cache")
+    chosen = _REPOSITORY_CACHE.value
+    return cli.callers_path(chosen) if chosen else client.ask("info", "repository_cache")
 
 
 def emulated_targets(choice: str, targets: Sequence[str]) -> list[str] | None:
@@ -106,12 +106,12 @@ def emulated_targets(choice: str, targets: Sequence[str]) -> list[str] | None:
 
 
 def build(
-    one: rounds.Round, targets: Sequence[str], cache: str, console: Console
+    round_: rounds.Round, targets: Sequence[str], cache: str, console: Console
 ) -> list[record.Record]:
     """Builds what is not done of a round and shows how it goes on.
 
     Args:
-      one: the round.
+      round_: the round.
       targets: labels.
       cache: where downloads are kept.
       console: on a terminal it has a line that moves; elsewhere what begins is a line, too.
@@ -119,9 +119,9 @@ def build(
     Raises:
       rounds.BuildFailed: Bazel failed.
     """
-    done = len(one.done(targets))
+    done = len(round_.done(targets))
     if done:
-        console.print(f"{one.name}: {done} of {len(targets)} targets are done already")
+        console.print(f"{round_.name}: {done} of {len(targets)} targets are done already")
     columns = (
         progress.TextColumn("{task.description}"),
         progress.BarColumn(),
@@ -129,18 +129,18 @@ def build(
         progress.TimeElapsedColumn(),
     )
     with progress.Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task(one.name, total=len(targets), completed=done)
+        task = bar.add_task(round_.name, total=len(targets), completed=done)
 
         def show(target: str, finished: bool) -> None:
-            bar.update(task, description=f"{one.name}: {target}", advance=int(finished))
+            bar.update(task, description=f"{round_.name}: {target}", advance=int(finished))
             if finished:
-                seconds = record.read(one.record_path(target)).seconds
-                console.print(f"{one.name}: {target}: {seconds:.0f} s")
+                seconds = record.read(round_.record_path(target)).seconds
+                console.print(f"{round_.name}: {target}: {seconds:.0f} s")
             elif not console.is_terminal:
                 number = int(bar.tasks[0].completed) + 1
-                console.print(f"{one.name}: {target}: begins, {number} of {len(targets)}")
+                console.print(f"{round_.name}: {target}: begins, {number} of {len(targets)}")
 
-        return one.build(targets, cache, show)
+        return round_.build(targets, cache, show)
 
 
 class Audit:
@@ -164,37 +164,43 @@ class Audit:
         self.plain = self._round(surroundings.PLAIN)
 
     def _round(self, around: surroundings.Surroundings) -> rounds.Round:
-        made = rounds.Round(around, self.directory / around.name, self.key, _OPTIONS.value)
-        made.open()
-        return made
+        new_round = rounds.Round(around, self.directory / around.name, self.key, _OPTIONS.value)
+        new_round.open()
+        return new_round
 
-    def _build(self, one: rounds.Round, targets: Sequence[str]) -> list[record.Record]:
-        return build(one, targets, self.cache, self.console)
+    def _build(self, round_: rounds.Round, targets: Sequence[str]) -> list[record.Record]:
+        return build(round_, targets, self.cache, self.console)
 
-    def _examined(self, one: rounds.Round, targets: Sequence[str]) -> dict:
+    def _examined(self, round_: rounds.Round, targets: Sequence[str]) -> dict:
         """Builds a perturbed round, unless that was done, and returns what was found."""
-        if one.compared is not None and one.compared["targets"] == list(targets):
-            self.console.print(f"{one.name}: was built and compared already")
-            return one.compared
+        if round_.compared is not None and round_.compared["targets"] == list(targets):
+            self.console.print(f"{round_.name}: was built and compared already")
+            return round_.compared
         if not self.plain.output_base.exists():
             # Its outputs went when an earlier audit was done.
             self.plain.forget()
             self._build(self.plain, self.targets)
         failed = None
         try:
-            self._build(one, targets)
+            self._build(round_, targets)
         except rounds.BuildFailed as error:
             failed = str(error)
-        found = examination.examine(
-            self.plain, one, targets, failed, _CPU_MODEL.value, self.directory, self.console.print
+        comparison = examination.examine(
+            self.plain,
+            round_,
+            targets,
+            failed,
+            _CPU_MODEL.value,
+            self.directory,
+            self.console.print,
         )
         if failed:
             # Tried again by an audit in the same folder.
-            one.shutdown()
-            return found
-        one.compared = found
-        one.remove_root()
-        return found
+            round_.shutdown()
+            return comparison
+        round_.compared = comparison
+        round_.remove_root()
+        return comparison
 
     def run(self) -> report.Report:
         """Builds all rounds and compares them.
@@ -215,9 +221,11 @@ class Audit:
         if chosen:
             plan.append((surroundings.emulated(_CPU_MODEL.value), chosen))
         examined = [self._examined(self._round(around), targets) for around, targets in plan]
-        made = report.make(self.targets, self.plain.done(self.targets), examined, self.made_with)
+        audit_report = report.make(
+            self.targets, self.plain.done(self.targets), examined, self.made_with
+        )
         self.plain.remove_root()
-        return made
+        return audit_report
 
     def sources_changed(self) -> bool:
         """Whether the rounds may be of different sources."""
@@ -245,24 +253,24 @@ def check_outputs(paths: Mapping[str, str]) -> None:
             ) from error
 
 
-def publish(made: report.Report, paths: Mapping[str, str], console: Console) -> None:
+def publish(audit_report: report.Report, paths: Mapping[str, str], console: Console) -> None:
     """Shows a report, then writes its files, each whatever becomes of the other.
 
     Args:
-      made: the report.
+      audit_report: the report.
       paths: by "json" and "html", each of which may be missing.
       console: where it is shown.
 
     Raises:
       cli.UserError: a file cannot be written.
     """
-    report.show(made, console)
+    report.show(audit_report, console)
     troubles = []
     for flag, render in (("json", report.to_json), ("html", report.to_html)):
         if flag in paths:
             try:
                 with cli.output_file(paths[flag], "w") as stream:
-                    stream.write(render(made))
+                    stream.write(render(audit_report))
             except cli.UserError as error:
                 troubles.append(str(error))
     if troubles:
@@ -290,16 +298,16 @@ def main(argv: Sequence[str]) -> None:
                     "are during an audit; name a folder outside."
                 )
             audit = Audit(targets, emulate, cache, directory, console)
-            made = audit.run()
+            audit_report = audit.run()
             changed = audit.sources_changed()
             # Before the rounds are removed: were that to fail, the result must not go with them.
-            publish(made, paths, console)
+            publish(audit_report, paths, console)
     except KeyboardInterrupt as error:
         kept = "with the same --directory, it goes on" if _DIRECTORY.value else "nothing was kept"
         raise cli.UserError(f"the audit was interrupted; {kept}.") from error
     if changed:
         raise cli.UserError("a source file changed during the audit; call it again.")
-    if not made.sound:
+    if not audit_report.sound:
         sys.exit(1)
 
 

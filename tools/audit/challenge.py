@@ -109,8 +109,8 @@ def hold(content: bytes, name: str, ours: Sequence[Ours]) -> comparison.Comparis
     The file that a converter wrote counts where it is nearer, for the shipped one has our
     description.
     """
-    found = [comparison.compare(content, part.content, name, part.name) for part in ours]
-    return min(found, key=lambda result: comparison.VERDICTS.index(result.verdict))
+    results = [comparison.compare(content, part.content, name, part.name) for part in ours]
+    return min(results, key=lambda result: comparison.VERDICTS.index(result.verdict))
 
 
 def _known(row: published.Published | None) -> str:
@@ -135,10 +135,10 @@ def _challenge(
 ) -> bool:
     digests = published.digests(content)
     row = published.identify(rows, digests)
-    found = hold(content, path, ours)
-    holds = comparison.VERDICTS.index(found.verdict) < _ENOUGH[_REQUIRE.value]
+    result = hold(content, path, ours)
+    holds = comparison.VERDICTS.index(result.verdict) < _ENOUGH[_REQUIRE.value]
     if _JSON.value:
-        value = json.loads(found.to_json())
+        value = json.loads(result.to_json())
         value |= {"published": dataclasses.asdict(digests) | {"row": _plain(row)}}
         value |= {"required": _REQUIRE.value, "holds": holds, "synthetic": ours[0].synthetic}
         _print_json(value)
@@ -146,7 +146,7 @@ def _challenge(
     print(f"{path}: md5 {digests.md5}, {digests.size:,} bytes: {_known(row)}")
     if ours[0].synthetic:
         print(f"{ours[0].name}: the weights are seeded (synthetic), those of the published not.")
-    terminal.show(Console(), found, comparison.DEFAULT_LIMIT)
+    terminal.show(Console(), result, comparison.DEFAULT_LIMIT)
     return holds
 
 
@@ -177,13 +177,15 @@ def _identify(target: str, known: Sequence[published.Published], ours: Sequence[
     if _JSON.value:
         value = {"target": target, "verdict": verdict, "synthetic": ours[0].synthetic}
         files = zip(ours, digests, strict=True)
-        value["ours"] = [{"name": part.name} | dataclasses.asdict(found) for part, found in files]
+        value["ours"] = [
+            {"name": part.name} | dataclasses.asdict(file_digests) for part, file_digests in files
+        ]
         value["published"] = [_plain(part) for part in known]
         value["holds"] = row is not None
         _print_json(value)
         return row is not None
-    for part, found in zip(ours, digests, strict=True):
-        print(f"{part.name}: md5 {found.md5}, {found.size:,} bytes")
+    for part, file_digests in zip(ours, digests, strict=True):
+        print(f"{part.name}: md5 {file_digests.md5}, {file_digests.size:,} bytes")
     for part in known:
         stated = f"md5 {part.md5}" if part.md5 else f"sha256 {part.sha256}"
         print(f"published {part.file}: {stated} ({part.stated_in})")

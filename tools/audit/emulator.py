@@ -35,7 +35,7 @@ def unpack(package: pathlib.Path, folder: pathlib.Path) -> pathlib.Path:
             ) as reader,
             tarfile.open(fileobj=reader.stdout, mode="r|") as archive,
         ):
-            member = next(one for one in archive if one.name.endswith(f"/bin/{_PROGRAM}"))
+            member = next(entry for entry in archive if entry.name.endswith(f"/bin/{_PROGRAM}"))
             path.write_bytes(archive.extractfile(member).read())
     except (OSError, tarfile.TarError, StopIteration) as error:
         raise cli.UserError(f"{package}: no {_PROGRAM} can be taken out of it.") from error

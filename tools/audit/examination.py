@@ -53,13 +53,13 @@ _MESSAGES = {
 def leak_findings(name: str, records: Sequence[record.Record]) -> list[Finding]:
     """Returns a finding for each file that was read undeclared."""
     readers = collections.defaultdict(list)
-    for made in records:
-        for leak in made.leaks:
+    for record_ in records:
+        for leak in record_.leaks:
             readers[leak.path].append(leak.action)
-    found = []
+    leaks_found = []
     for path, actions in sorted(readers.items()):
         first, *others = dict.fromkeys(actions)
-        found.append(
+        leaks_found.append(
             Finding(
                 kind="leak",
                 round=name,
@@ -70,7 +70,7 @@ def leak_findings(name: str, records: Sequence[record.Record]) -> list[Finding]:
                 others=tuple(others),
             )
         )
-    return found
+    return leaks_found
 
 
 def changed_leaks(
@@ -100,7 +100,7 @@ class _Examination:
     ) -> None:
         self.plain, self.other, self.say = plain, other, say
         self.records = other.done(targets)
-        built = {made.target for made in self.records}
+        built = {record_.target for record_ in self.records}
         self.left = record.merged(plain.done(targets))
         self.right = record.merged(self.records)
         if built != set(targets):
@@ -110,18 +110,18 @@ class _Examination:
 
     def _files(self, paths: Sequence[str]) -> tuple[differing.File, ...]:
         """Compares files of both rounds and keeps them."""
-        found = []
+        compared = []
         for path in paths:
-            sides = [one.execution_root / path for one in (self.plain, self.other)]
+            sides = [round_.execution_root / path for round_ in (self.plain, self.other)]
             if not all(side.is_file() for side in sides):
                 continue
             left, right = (side.read_bytes() for side in sides)
-            found.append(differing.compare(path, left, right))
-            for side, one in zip(sides, (self.plain, self.other), strict=True):
-                kept = self.directory / "differing" / self.other.name / one.name / path
+            compared.append(differing.compare(path, left, right))
+            for side, round_ in zip(sides, (self.plain, self.other), strict=True):
+                kept = self.directory / "differing" / self.other.name / round_.name / path
                 kept.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(side, kept)
-        return tuple(found)
+        return tuple(compared)
 
     def _diagnosis(self, action: Action) -> replay.Diagnosis:
         helpers = self.other.output_base / "external" / "cpython_3_11" / "audit"
@@ -145,7 +145,7 @@ class _Examination:
             parting.kind, ""
         )
         if parting.kind == "output":
-            leaks = [leak for made in self.records for leak in made.leaks]
+            leaks = [leak for record_ in self.records for leak in record_.leaks]
             changed = changed_leaks(leaks, parting.action, self._plain_digest)
             if diagnose:
                 diagnosis = self._diagnosis(self.left[parting.key])
@@ -183,10 +183,10 @@ def _counts(actions: Mapping[findings.Key, Action], records: Sequence[record.Rec
     return {
         "actions": len(actions),
         "perturbed_inside": sum(map(findings.is_perturbed, actions.values())),
-        "traced": sum(made.traced for made in records),
+        "traced": sum(record_.traced for record_ in records),
         "inputs": sum(len(action.inputs) for action in actions.values()),
         "outputs": sum(len(action.digests) for action in actions.values()),
-        "seconds": round(sum(made.seconds for made in records), 1),
+        "seconds": round(sum(record_.seconds for record_ in records), 1),
     }
 
 
@@ -214,20 +214,20 @@ def examine(
       What was found and how the round was built, as JSON takes it.
     """
     examination = _Examination(plain, other, targets, cpu_model, directory, say)
-    found = [
+    reported = [
         examination.finding(parting, count < _MOST_DIAGNOSES)
         for count, parting in enumerate(findings.compare(examination.left, examination.right))
     ]
-    found += leak_findings(other.name, examination.records)
+    reported += leak_findings(other.name, examination.records)
     if failed:
         target, _, said = failed.partition(": ")
         message = f"does not build in these surroundings: {said}"
-        found.append(Finding("failure", other.name, target, (), message))
+        reported.append(Finding("failure", other.name, target, (), message))
     plain.shutdown()
     return {
         "name": other.name,
         "targets": list(targets),
         "applied": [dataclasses.asdict(applied) for applied in other.start.applied],
         "counts": _counts(examination.right, examination.records),
-        "findings": [dataclasses.asdict(finding) for finding in found],
+        "findings": [dataclasses.asdict(finding) for finding in reported],
     }

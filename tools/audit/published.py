@@ -81,6 +81,6 @@ def read(path: str) -> list[Published]:
         ) from error
 
 
-def identify(rows: Iterable[Published], found: Digests) -> Published | None:
+def identify(rows: Iterable[Published], file_digests: Digests) -> Published | None:
     """Returns the published file that has these digests, or None."""
-    return next((row for row in rows if row.is_file(found)), None)
+    return next((row for row in rows if row.is_file(file_digests)), None)

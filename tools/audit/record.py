@@ -33,7 +33,7 @@ class Record:
     Attributes:
       target: its label.
       seconds: how long Bazel took.
-      made: the paths of its own files.
+      outputs: the paths of its own files.
       sizes: the bytes of every file that its actions wrote, by path.
       actions: what it ran, by (mnemonic, outputs), in Bazel's order.
       leaks: what its actions read undeclared; empty where nothing was traced.
@@ -42,7 +42,7 @@ class Record:
 
     target: str
     seconds: float
-    made: tuple[str, ...]
+    outputs: tuple[str, ...]
     sizes: dict[str, int]
     actions: dict[Key, execution_log.Action]
     leaks: tuple[Leak, ...] = ()
@@ -53,9 +53,9 @@ def write(record: Record, path: pathlib.Path, listings: pathlib.Path) -> None:
     """Writes a record; what is in big folders goes to a file of its own by digest, once."""
     actions = []
     for action in record.actions.values():
-        inputs, found = execution_log.folders(action.inputs)
+        inputs, folders = execution_log.folders(action.inputs)
         actions.append(dataclasses.asdict(action) | {"inputs": inputs})
-        for digest, files in found.items():
+        for digest, files in folders.items():
             if not (listings / digest).exists():
                 with cli.output_file(str(listings / digest), "w") as stream:
                     json.dump(files, stream)
@@ -79,7 +79,7 @@ def read(path: pathlib.Path) -> Record:
             for row in document.pop("actions")
         ]
         leaks = tuple(Leak(**row) for row in document.pop("leaks"))
-        document["made"] = tuple(document["made"])
+        document["outputs"] = tuple(document["outputs"])
         actions = {(action.mnemonic, action.outputs): action for action in rows}
         return Record(**document | {"actions": actions, "leaks": leaks})
     except (ValueError, KeyError, TypeError) as error:
@@ -126,11 +126,11 @@ def closures(records: Sequence[Record]) -> dict[str, Closure]:
     """Returns what each target goes back to; what targets share is in one record only."""
     actions = merged(records)
     makers = {path: action for action in actions.values() for path in action.digests}
-    size = {path: bytes_ for made in records for path, bytes_ in made.sizes.items()}
-    found = {}
-    for made in records:
+    size = {path: bytes_ for record in records for path, bytes_ in record.sizes.items()}
+    closures_by_target = {}
+    for record in records:
         # What Bazel writes itself, without a program, is in no log.
-        ends = {path: makers[path].digests[path] for path in made.made if path in makers}
+        ends = {path: makers[path].digests[path] for path in record.outputs if path in makers}
         taken: dict[str, execution_log.Action] = {}
         pending = list(ends)
         while pending:
@@ -139,10 +139,10 @@ def closures(records: Sequence[Record]) -> dict[str, Closure]:
                 taken[action.name] = action
                 pending += action.inputs
         wrote = [path for action in taken.values() for path in action.digests]
-        found[made.target] = Closure(
+        closures_by_target[record.target] = Closure(
             ends=ends,
             actions=frozenset(taken),
             size=sum(size[path] for path in ends),
             total=sum(size[path] for path in wrote),
         )
-    return found
+    return closures_by_target

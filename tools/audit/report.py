@@ -73,17 +73,17 @@ class Report:
     def untried(self) -> tuple[str, ...]:
         """What this audit says nothing of: what the machine refused, and what reached no action."""
         missing = [
-            f"{one['name']}: {applied['what']}: {applied['reason']}"
-            for one in self.rounds
-            for applied in one["applied"]
+            f"{round_['name']}: {applied['what']}: {applied['reason']}"
+            for round_ in self.rounds
+            for applied in round_["applied"]
             if applied["reason"]
         ]
         missing += [
-            f"{one['name']}: no action's Python was perturbed from inside"
-            for one in self.rounds
-            if not one["counts"]["perturbed_inside"]
+            f"{round_['name']}: no action's Python was perturbed from inside"
+            for round_ in self.rounds
+            if not round_["counts"]["perturbed_inside"]
         ]
-        if not any(one["counts"]["traced"] for one in self.rounds):
+        if not any(round_["counts"]["traced"] for round_ in self.rounds):
             missing.append(
                 "no round: what actions open was not listed, so leaks were not looked for"
             )
@@ -92,9 +92,9 @@ class Report:
     def _not_emulated(self) -> list[str]:
         emulated = {
             target
-            for one in self.rounds
-            for target in one["targets"]
-            if any(applied["what"] == surroundings.CPU_MODEL for applied in one["applied"])
+            for round_ in self.rounds
+            for target in round_["targets"]
+            if any(applied["what"] == surroundings.CPU_MODEL for applied in round_["applied"])
         }
         others = len({target.label for target in self.targets} - emulated)
         if not emulated:
@@ -105,9 +105,9 @@ class Report:
         return []
 
 
-def _verdict(label: str, names: frozenset[str], found: Sequence[Mapping[str, Any]]) -> str:
+def _verdict(label: str, names: frozenset[str], round_findings: Sequence[Mapping[str, Any]]) -> str:
     kinds = set()
-    for finding in found:
+    for finding in round_findings:
         concerned = {finding["action"], *finding["others"]}
         if finding["action"] == label or concerned & names:
             kinds.add(finding["kind"])
@@ -132,18 +132,18 @@ def make(
       made_with: the sources, the programs and the machine.
     """
     order = {kind: number for number, kind in enumerate(("failure", "divergence", "leak"))}
-    found = [finding for one in examined for finding in one["findings"]]
-    found.sort(key=lambda finding: order[finding["kind"]])
+    all_findings = [finding for round_ in examined for finding in round_["findings"]]
+    all_findings.sort(key=lambda finding: order[finding["kind"]])
     closures = record.closures(plain)
-    by_label = {made.target: made for made in plain}
+    by_label = {record_.target: record_ for record_ in plain}
     rows = []
     for label in sorted(targets):
         closure = closures[label]
-        verdict = _verdict(label, closure.actions, found)
+        verdict = _verdict(label, closure.actions, all_findings)
         seconds = by_label[label].seconds
         rows.append(Target(label, seconds, closure.size, closure.ends, verdict))
-    without = [{key: one[key] for key in one if key != "findings"} for one in examined]
-    return Report(tuple(rows), tuple(without), tuple(found), made_with)
+    without = [{key: round_[key] for key in round_ if key != "findings"} for round_ in examined]
+    return Report(tuple(rows), tuple(without), tuple(all_findings), made_with)
 
 
 def _document(report: Report) -> dict[str, Any]:
@@ -178,10 +178,10 @@ def show(report: Report, console: Console) -> None:
     table = Table(title="Rounds")
     for column in ("round", "actions", "perturbed inside", "traced", "outputs", "seconds"):
         table.add_column(column, justify="left" if column == "round" else "right")
-    for one in report.rounds:
-        counts = one["counts"]
+    for round_ in report.rounds:
+        counts = round_["counts"]
         keys = ("actions", "perturbed_inside", "traced", "outputs", "seconds")
-        table.add_row(one["name"], *(str(counts[key]) for key in keys))
+        table.add_row(round_["name"], *(str(counts[key]) for key in keys))
     console.print(table)
     for line in report.untried:
         console.print(f"not tried: {line}")

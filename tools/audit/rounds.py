@@ -123,8 +123,8 @@ class Round:
         return (self._read_state() or {}).get("compared")
 
     @compared.setter
-    def compared(self, found: dict) -> None:
-        self._write_state(self.wanted | {"compared": found})
+    def compared(self, comparison: dict) -> None:
+        self._write_state(self.wanted | {"compared": comparison})
 
     def _call(self, arguments: Sequence[str], **streams) -> subprocess.CompletedProcess:
         return subprocess.run(
@@ -176,7 +176,7 @@ class Round:
     def smallest(self, targets: Sequence[str]) -> str:
         """Returns the target that takes the fewest bytes, those on its way counted."""
         closures = record.closures(self.done(targets))
-        totals = {target: found.total for target, found in closures.items() if found.total}
+        totals = {target: closure.total for target, closure in closures.items() if closure.total}
         return min(totals, key=lambda target: (totals[target], target), default=targets[0])
 
     def record_path(self, target: str) -> pathlib.Path:
@@ -209,8 +209,8 @@ class Round:
                 self._discard_unrecorded(targets)
             for target in missing:
                 progress(target, False)
-                made = self._build_one(target, cache)
-                record.write(made, self.record_path(target), self.listings)
+                record_ = self._build_one(target, cache)
+                record.write(record_, self.record_path(target), self.listings)
                 progress(target, True)
         finally:
             self.shutdown()
@@ -219,8 +219,8 @@ class Round:
     def _discard_unrecorded(self, targets: Sequence[str]) -> None:
         named = {
             path
-            for made in self.done(targets)
-            for action in made.actions.values()
+            for record_ in self.done(targets)
+            for action in record_.actions.values()
             for path in action.digests
         }
         execution_root = self.execution_root
@@ -271,16 +271,18 @@ class Round:
             built = building.outputs(json.loads(line) for line in stream)
         files = {
             path
-            for one in built
+            for target_outputs in built
             for group in ("default", *_GROUPS)
-            for path in one.files.get(group, ())
+            for path in target_outputs.files.get(group, ())
         }
-        made = tuple(sorted(path.rpartition("/execroot/")[2].partition("/")[2] for path in files))
+        outputs = tuple(
+            sorted(path.rpartition("/execroot/")[2].partition("/")[2] for path in files)
+        )
         log.unlink()
         events.unlink()
         leaks, traced = self._leaks(actions, pathlib.Path(tracing)) if tracing else ([], 0)
         sizes = record.sizes(actions, self.execution_root)
-        return record.Record(target, seconds, made, sizes, actions, tuple(leaks), traced)
+        return record.Record(target, seconds, outputs, sizes, actions, tuple(leaks), traced)
 
     def _leaks(
         self,
@@ -291,14 +293,14 @@ class Round:
         names = {path: action.name for action in actions.values() for path in action.outputs}
         by_name = {action.name: action for action in actions.values()}
         execution_root = self.execution_root
-        found, seen = set(), set()
+        leaks, traced = set(), set()
         for trace in traces.read(folder):
             name = traces.action_of(trace, names)
-            seen.add(name)
+            traced.add(name)
             declared = by_name[name].inputs if name else ()
             for path in traces.leaks(trace, declared, str(execution_root)):
-                found.add(record.Leak(name or "an unknown action", self._place(path), digest(path)))
-        return sorted(found, key=lambda leak: (leak.action, leak.path)), len(seen - {None})
+                leaks.add(record.Leak(name or "an unknown action", self._place(path), digest(path)))
+        return sorted(leaks, key=lambda leak: (leak.action, leak.path)), len(traced - {None})
 
     def _place(self, path: str) -> str:
         """Returns a path without what differs from round to round."""

@@ -292,11 +292,11 @@ def _environment(
         if name.startswith(_FETCHING) or name.lower().endswith("_proxy")
     }
     path = [*surroundings.path, own.get("PATH", "/usr/bin:/bin")]
-    made = {"HOME": "{home}", "TMPDIR": str(temporary), "PATH": ":".join(path)}
+    variables = {"HOME": "{home}", "TMPDIR": str(temporary), "PATH": ":".join(path)}
     if surroundings.user:
-        made |= {"USER": surroundings.user, "LOGNAME": surroundings.user}
-    made |= surroundings.variables or {}
-    return kept | {name: value.replace("{home}", str(home)) for name, value in made.items()}
+        variables |= {"USER": surroundings.user, "LOGNAME": surroundings.user}
+    variables |= surroundings.variables or {}
+    return kept | {name: value.replace("{home}", str(home)) for name, value in variables.items()}
 
 
 def start(surroundings: Surroundings, directory: pathlib.Path, own: Mapping[str, str]) -> Start:

@@ -82,25 +82,25 @@ def parse(text: str) -> Trace:
         match = _LINE.fullmatch(line.rstrip())
         if not match or match[4].startswith("-"):
             continue
-        process, call, given, _, resolved = match.groups()
-        strings = [_text(string) for string in _STRING.findall(given)]
+        process, call, arguments, _, resolved = match.groups()
+        strings = [_text(string) for string in _STRING.findall(arguments)]
         if call == "execve":
             python[process] = _is_loader(strings[0])
             trace.arguments.append(tuple(strings[1:]))
             if not python[process]:
                 trace.starter.add(strings[0])
             continue
-        where = _WORKING_DIRECTORY.search(given)
+        where = _WORKING_DIRECTORY.search(arguments)
         if where and not trace.sandbox and (sandbox := _SANDBOX.match(where[1] + "/")):
             trace.sandbox = sandbox[0].rstrip("/")
         if call.startswith("rename"):
             trace.written.add(strings[-1])
             continue
-        if "O_DIRECTORY" in given or "O_PATH" in given or not resolved:
+        if "O_DIRECTORY" in arguments or "O_PATH" in arguments or not resolved:
             continue
-        if "O_CREAT" in given and ("O_EXCL" in given or "O_TRUNC" in given):
+        if "O_CREAT" in arguments and ("O_EXCL" in arguments or "O_TRUNC" in arguments):
             trace.written |= {resolved, strings[0]}
-        elif "O_WRONLY" not in given:
+        elif "O_WRONLY" not in arguments:
             # A process that strace saw no start of has the program of whoever forked it.
             (trace.opened if python.get(process, True) else trace.starter).add(resolved)
     return trace
@@ -141,7 +141,7 @@ def leaks(trace: Trace, declared: Iterable[str], execution_root: str) -> list[st
       execution_root: where they are.
     """
     real = {os.path.realpath(os.path.join(execution_root, path)) for path in declared}
-    found = set()
+    undeclared = set()
     for path in trace.opened | trace.starter:
         if _ALLOWED_PATTERN.fullmatch(path) or path in trace.written:
             continue
@@ -153,5 +153,5 @@ def leaks(trace: Trace, declared: Iterable[str], execution_root: str) -> list[st
             continue
         folders = pathlib.PurePath(path).parents
         if path not in real and not any(str(folder) in real for folder in folders):
-            found.add(path)
-    return sorted(found)
+            undeclared.add(path)
+    return sorted(undeclared)

@@ -115,14 +115,14 @@ class Directory:
     def _refuse_foreign(self) -> None:
         """Refuses a folder with other things than a cache, and parts that lead out of it."""
         with os.scandir(self.root) as entries:
-            found = {entry.name: entry for entry in entries}
-        if found and not found.keys() >= set(KINDS):
+            present = {entry.name: entry for entry in entries}
+        if present and not present.keys() >= set(KINDS):
             raise cli.UserError(
                 f"{self.root}: there are files in this folder and it is no cache, which has `ac`"
                 " and `cas`; name an empty folder or a cache."
             )
         for name in _PARTS:
-            if name in found and not found[name].is_dir(follow_symlinks=False):
+            if name in present and not present[name].is_dir(follow_symlinks=False):
                 raise cli.UserError(
                     f"{self.root / name}: this is no folder, and a cache's part has to be one, not"
                     " a symbolic link to one either; move it away, or name another folder."
@@ -145,9 +145,9 @@ class Directory:
                 raise cli.UserError(
                     f"{self.root}: another server has this folder; stop it or name another folder."
                 ) from error
-            for left in self.temporary.iterdir():
-                if left.is_dir():
-                    shutil.rmtree(left)
+            for leftover in self.temporary.iterdir():
+                if leftover.is_dir():
+                    shutil.rmtree(leftover)
                 else:
-                    left.unlink()
+                    leftover.unlink()
             yield

@@ -140,8 +140,8 @@ class Reasons:
 
     def _differing_inputs(self, key: Key) -> list[str]:
         now, before = self._now.spawns[key], self._before.spawns[key]
-        found = findings.differing(before.action.inputs, now.action.inputs)
-        return sorted(found, key=_input_rank)
+        paths = findings.differing(before.action.inputs, now.action.inputs)
+        return sorted(paths, key=_input_rank)
 
     def _own(self, key: Key) -> Reason | None:
         """Returns what is other with the action itself, before anything that it reads."""
@@ -150,18 +150,18 @@ class Reasons:
             return Reason("uncacheable")
         if before is None:
             return self._elsewhere(key)
-        found = []
+        reasons = []
         if before.action.arguments != now.action.arguments:
-            found.append(_first_argument(before.action.arguments, now.action.arguments))
-        found += _pairs("environment", before.action.environment, now.action.environment)
-        found += _pairs("property", before.properties, now.properties)
+            reasons.append(_first_argument(before.action.arguments, now.action.arguments))
+        reasons += _pairs("environment", before.action.environment, now.action.environment)
+        reasons += _pairs("property", before.properties, now.properties)
         if before.timeout != now.timeout:
-            found.append(Reason("timeout", "", str(before.timeout), str(now.timeout)))
+            reasons.append(Reason("timeout", "", str(before.timeout), str(now.timeout)))
         for path in self._differing_inputs(key):
             if path not in self._makers:
-                found += self._input(path, before, now)
-        if found:
-            return dataclasses.replace(found[0], more=len(found) - 1)
+                reasons += self._input(path, before, now)
+        if reasons:
+            return dataclasses.replace(reasons[0], more=len(reasons) - 1)
         if before.failed and not self._differing_inputs(key):
             return Reason("failed")
         return None

@@ -31,24 +31,24 @@ _LOOKED_UP = (0, 1)
 _LAST_LINES = 12
 
 
-class NotMade(Exception):
+class RebuildFailed(Exception):
     """An action could not be run here; the text is the end of what Bazel said."""
 
 
 def cache_options(events: Sequence[Mapping]) -> dict[str, str]:
     """Returns which caches a build had, by option, out of its build events."""
-    found: dict[str, str] = {}
+    caches: dict[str, str] = {}
     for event in events:
         for option in event.get("optionsParsed", {}).get("cmdLine", []):
             name, _, value = option.partition("=")
             if name in ("--disk_cache", "--remote_cache", "--remote_executor"):
-                found[name] = value
-    return {name: value for name, value in found.items() if value}
+                caches[name] = value
+    return {name: value for name, value in caches.items() if value}
 
 
 def labels(printed: str) -> dict[tuple[str, str], str]:
     """Returns who makes each output, by (mnemonic, output), out of what `bazel aquery` printed."""
-    found = {}
+    makers = {}
     mnemonic = label = ""
     for line in printed.splitlines():
         name, _, value = line.strip().partition(": ")
@@ -58,8 +58,8 @@ def labels(printed: str) -> dict[tuple[str, str], str]:
             label = value
         elif name == "Outputs":
             for output in value.strip("[]").split(", "):
-                found[mnemonic, output.removesuffix(" (TreeArtifact)")] = label
-    return found
+                makers[mnemonic, output.removesuffix(" (TreeArtifact)")] = label
+    return makers
 
 
 class Rebuilding:
@@ -74,7 +74,7 @@ class Rebuilding:
         self._directory = directory
         self._options = [*options]
         self._log = directory / "execution_log.zst"
-        self._said = directory / "bazel.txt"
+        self._output = directory / "bazel.txt"
         self._base = f"--output_base={directory / 'output_base'}"
         self._run("clean", [], [])
 
@@ -93,17 +93,17 @@ class Rebuilding:
         try:
             result = self._run("build", options, [])
             if result.returncode or not events.exists():
-                raise cli.UserError(f"Bazel does not start: {self._why()}")
+                raise cli.UserError(f"Bazel does not start: {self._reason()}")
             lines = events.read_text(encoding="utf-8").splitlines()
         finally:
             # Every option stands in it, the header with a password too.
             events.unlink(missing_ok=True)
-        found = cache_options([json.loads(line) for line in lines])
-        if not found:
+        caches = cache_options([json.loads(line) for line in lines])
+        if not caches:
             raise cli.UserError(
                 "no cache is set; name one, as in --build_option=--config=remote-cache."
             )
-        if set(found) == {"--disk_cache"}:
+        if set(caches) == {"--disk_cache"}:
             return "disk cache"
         self._options.append("--disk_cache=")
         return "remote cache"
@@ -131,22 +131,24 @@ class Rebuilding:
             raise cli.UserError(f"{paths}: such a path cannot be asked for.")
         result = self._run("aquery", [*self._options, "--output=text"], [query])
         if result.returncode:
-            raise cli.UserError(f"the sampled actions cannot be located: {self._why()}")
-        found = labels(result.stdout)
-        ends = {spawn.key: (spawn.key[0], spawn.action.outputs[0]) for spawn in chosen}
-        lost = [output for mnemonic, output in ends.values() if (mnemonic, output) not in found]
-        if lost:
-            raise cli.UserError(f"{lost[0]}: Bazel does not say which target makes it.")
-        return {key: found[end] for key, end in ends.items()}
+            raise cli.UserError(f"the sampled actions cannot be located: {self._reason()}")
+        makers = labels(result.stdout)
+        outputs = {spawn.key: (spawn.key[0], spawn.action.outputs[0]) for spawn in chosen}
+        unknown = [
+            output for mnemonic, output in outputs.values() if (mnemonic, output) not in makers
+        ]
+        if unknown:
+            raise cli.UserError(f"{unknown[0]}: Bazel does not say which target makes it.")
+        return {key: makers[end] for key, end in outputs.items()}
 
     def places(self) -> tuple[pathlib.Path, str]:
         """Returns the execution root, and where in it the targets' own outputs are."""
         result = self._run("info", self._options, ["execution_root", "bazel-bin"])
-        found = dict(line.split(": ", 1) for line in result.stdout.splitlines() if ": " in line)
-        if len(found) != 2:
-            raise cli.UserError(f"Bazel does not tell its folders: {self._why()}")
-        root = found["execution_root"]
-        return pathlib.Path(root), os.path.relpath(found["bazel-bin"], root)
+        folders = dict(line.split(": ", 1) for line in result.stdout.splitlines() if ": " in line)
+        if len(folders) != 2:
+            raise cli.UserError(f"Bazel does not tell its folders: {self._reason()}")
+        root = folders["execution_root"]
+        return pathlib.Path(root), os.path.relpath(folders["bazel-bin"], root)
 
     def serve(self, chosen: Mapping[Key, str]) -> Log:
         """Takes actions' outputs, and what they need, out of the cache; nothing runs.
@@ -167,15 +169,15 @@ class Rebuilding:
         """Runs an action whose outputs were taken away, without any cache.
 
         Raises:
-          NotMade: it fails, or did not run.
+          RebuildFailed: it fails, or did not run.
         """
         log = self._build(
             [*_NO_CACHE, "--remote_download_outputs=all", *self._only({key: label})], [label], None
         )
-        made = made_here(log, key)
-        if made is None:
-            raise NotMade(self._tail())
-        return made
+        spawn = executed(log, key)
+        if spawn is None:
+            raise RebuildFailed(self._tail())
+        return spawn
 
     def shutdown(self) -> None:
         """Ends the Bazel server."""
@@ -203,7 +205,7 @@ class Rebuilding:
             ["--", *targets],
         )
         if good is not None and result.returncode not in good:
-            raise cli.UserError(f"{' '.join(targets)}: cannot be looked up: {self._why()}")
+            raise cli.UserError(f"{' '.join(targets)}: cannot be looked up: {self._reason()}")
         if not self._log.exists() or not self._log.stat().st_size:
             return Log({}, {})
         return spawns.read(str(self._log), may_be_empty=True)
@@ -211,33 +213,33 @@ class Rebuilding:
     def _run(
         self, command: str, options: Sequence[str], words: Sequence[str]
     ) -> subprocess.CompletedProcess[str]:
-        with open(self._said, "w", encoding="utf-8") as stream:
+        with open(self._output, "w", encoding="utf-8") as stream:
             return client.call(
                 [self._base, command, *options, *words], stdout=subprocess.PIPE, stderr=stream
             )
 
-    def _why(self) -> str:
+    def _reason(self) -> str:
         return self.complaint() or self._tail()
 
     def _tail(self) -> str:
         """Returns the end of what Bazel said last."""
-        lines = self._said.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        lines = self._output.read_text(encoding="utf-8", errors="replace").strip().splitlines()
         return "\n".join(["Bazel says:", *lines[-_LAST_LINES:]])
 
     def complaint(self) -> str:
         """Returns the first trouble that Bazel told of in its last call, "" if there was none."""
-        return first_trouble(self._said.read_text(encoding="utf-8", errors="replace"))
+        return first_problem(self._output.read_text(encoding="utf-8", errors="replace"))
 
 
-def made_here(log: Log, key: Key) -> Spawn | None:
+def executed(log: Log, key: Key) -> Spawn | None:
     """Returns an action that a build ran to its end; None if it failed or did not run."""
-    made = log.spawns.get(key)
-    return None if made is None or made.failed or made.hit else made
+    spawn = log.spawns.get(key)
+    return None if spawn is None or spawn.failed or spawn.hit else spawn
 
 
-def first_trouble(said: str) -> str:
+def first_problem(output: str) -> str:
     """Returns the first trouble that Bazel tells of, but for actions that are not in the cache."""
-    lines = said.splitlines()
+    lines = output.splitlines()
     for place, line in enumerate(lines):
         if line.startswith("ERROR:") and _NOT_THERE not in line:
             return line
@@ -247,7 +249,7 @@ def first_trouble(said: str) -> str:
     return ""
 
 
-def take(paths: Sequence[str], root: pathlib.Path, to: pathlib.Path) -> None:
+def move_outputs(paths: Sequence[str], root: pathlib.Path, to: pathlib.Path) -> None:
     """Moves outputs, files or folders, to another folder; one that is missing stays missing.
 
     Args:

@@ -30,27 +30,27 @@ OTHER = "(of no model)"
 def _models(spawns: Mapping[Key, Spawn]) -> dict[Key, tuple[str, ...]]:
     """Returns the models that every action serves; what several models share serves each."""
     makers = {path: key for key, spawn in spawns.items() for path in spawn.action.digests}
-    found: dict[Key, set[str]] = collections.defaultdict(set)
+    models_of: dict[Key, set[str]] = collections.defaultdict(set)
     models = {spawn.label: key for key, spawn in spawns.items() if key[0] == _LAST and spawn.label}
     for model, last in models.items():
         pending = [last]
         while pending:
             key = pending.pop()
-            if model not in found[key]:
-                found[key].add(model)
+            if model not in models_of[key]:
+                models_of[key].add(model)
                 pending += {makers[path] for path in spawns[key].action.inputs if path in makers}
     for key, spawn in spawns.items():
-        if found[key]:
+        if models_of[key]:
             continue
         # `x.provenance` follows the model `x`; what is left of a model that was not finished.
         owner = spawn.label.rpartition(".")[0]
         if owner in models:
-            found[key].add(owner)
+            models_of[key].add(owner)
         elif spawn.step in steps.NAMES and spawn.label:
-            found[key].add(steps.declared(spawn.label))
+            models_of[key].add(steps.declared(spawn.label))
         else:
-            found[key].add(OTHER)
-    return {key: tuple(sorted(found[key])) for key in spawns}
+            models_of[key].add(OTHER)
+    return {key: tuple(sorted(models_of[key])) for key in spawns}
 
 
 def _total(rows: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
@@ -85,10 +85,10 @@ def _reason(reason: Reason, cause: str) -> dict[str, Any]:
     }
 
 
-def _counted(names: Sequence[str], found: Iterable[str]) -> list[str]:
+def _ordered(names: Sequence[str], used: Iterable[str]) -> list[str]:
     """Returns names in their order, others after them."""
-    there = set(found)
-    return [name for name in names if name in there] + sorted(there - {*names})
+    names_used = set(used)
+    return [name for name in names if name in names_used] + sorted(names_used - {*names})
 
 
 def make(now: Log, before: Log | None) -> dict[str, Any]:
@@ -107,9 +107,9 @@ def make(now: Log, before: Log | None) -> dict[str, Any]:
     for key, spawn in now.spawns.items():
         earlier = before.spawns.get(key) if before else None
         same = bool(reasons and earlier and reasons.root(key) == (key, Reason("same")))
-        ran = earlier is not None and not earlier.hit and not earlier.failed
-        made = ran and spawn.action.digests == earlier.action.digests
-        if ran and same and not made and not spawn.failed:
+        was_executed = earlier is not None and not earlier.hit and not earlier.failed
+        reproduced = was_executed and spawn.action.digests == earlier.action.digests
+        if was_executed and same and not reproduced and not spawn.failed:
             disagreements.append(_disagreement(spawn, earlier))
         row = {
             "name": spawn.name,
@@ -122,7 +122,7 @@ def make(now: Log, before: Log | None) -> dict[str, Any]:
             "cacheable": spawn.cacheable,
             "bytes": sum(spawn.sizes.values()),
             "seconds": _rounded(spawn.seconds),
-            "seconds_saved": _rounded(earlier.seconds) if spawn.hit and made else None,
+            "seconds_saved": _rounded(earlier.seconds) if spawn.hit and reproduced else None,
             "reason": None,
         }
         if reasons and not spawn.hit:
@@ -143,7 +143,7 @@ def make(now: Log, before: Log | None) -> dict[str, Any]:
         ],
         "steps": [
             {"name": name, **_total(row for row in rows if row["step"] == name)}
-            for name in _counted(steps.NAMES, (row["step"] for row in rows))
+            for name in _ordered(steps.NAMES, (row["step"] for row in rows))
         ],
         "actions": rows,
         "disagreements": disagreements,
@@ -156,11 +156,11 @@ def _rounded(value: float | None) -> float | None:
 
 
 def _by_step(rows: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, int]]:
-    found: dict[str, dict[str, int]] = {}
+    counts_by_step: dict[str, dict[str, int]] = {}
     for row in rows:
-        counts = found.setdefault(row["step"], {"hits": 0, "misses": 0})
+        counts = counts_by_step.setdefault(row["step"], {"hits": 0, "misses": 0})
         counts["hits" if row["result"] == "hit" else "misses"] += 1
-    return found
+    return counts_by_step
 
 
 def _disagreement(spawn: Spawn, earlier: Spawn) -> dict[str, Any]:

@@ -47,7 +47,7 @@ def parse(text: str, path: str) -> list[User]:
     Raises:
       cli.UserError: a line is no user, a name stands twice, or a password is too short.
     """
-    found: dict[str, User] = {}
+    users_by_name: dict[str, User] = {}
     for number, line in enumerate(text.splitlines(), 1):
         words = line.split()
         if not words or words[0].startswith("#"):
@@ -58,7 +58,7 @@ def parse(text: str, path: str) -> list[User]:
                 " where a name is of letters, digits, dots, dashes and underscores."
             )
         user = User(*words)
-        if user.name in found:
+        if user.name in users_by_name:
             raise cli.UserError(
                 f"{path}: line {number} names {user.name} a second time; a user has one line."
             )
@@ -67,12 +67,12 @@ def parse(text: str, path: str) -> list[User]:
                 f"{path}: line {number}: the password of {user.name} has less than"
                 f" {_LEAST_PASSWORD} bytes; `openssl rand -hex 16` makes a good one."
             )
-        found[user.name] = user
-    if not found:
+        users_by_name[user.name] = user
+    if not users_by_name:
         raise cli.UserError(
             f"{path}: there is no user in this file; give each a line `ROLE NAME PASSWORD`."
         )
-    return list(found.values())
+    return list(users_by_name.values())
 
 
 def read(path: str) -> list[User]:

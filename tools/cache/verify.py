@@ -66,38 +66,38 @@ class Verdict:
       kind: one of AGREES, WRONG, VARIES, DIFFERS, GONE, NOT_MADE.
       seconds: how long the rebuild took.
       files: how the outputs differ, the cache's first.
-      said: what Bazel said, if it was not made or not confirmed.
+      bazel_output: what Bazel said, if it was not made or not confirmed.
     """
 
     name: str
     kind: str
     seconds: float = 0.0
     files: tuple[differing.File, ...] = ()
-    said: str = ""
+    bazel_output: str = ""
 
 
-def draw(found: Mapping[Key, Spawn], folder: str, count: int, seed: int) -> list[Spawn]:
+def draw(cached: Mapping[Key, Spawn], folder: str, count: int, seed: int) -> list[Spawn]:
     """Draws actions out of those that the cache has.
 
     Args:
-      found: what was looked up.
+      cached: what was looked up.
       folder: where the targets' own outputs are; programs that only build something are elsewhere.
       count: how many, at most.
       seed: another one draws others.
     """
     hits = {
         key: spawn
-        for key, spawn in found.items()
+        for key, spawn in cached.items()
         if spawn.hit and key[1] and key[1][0].startswith(f"{folder}/")
     }
     return [hits[key] for key in random.Random(seed).sample(sorted(hits), min(count, len(hits)))]
 
 
-class _Watch:
+class _Verifier:
     def __init__(
-        self, again: rebuilding.Rebuilding, root: pathlib.Path, kept: pathlib.Path
+        self, rebuilder: rebuilding.Rebuilding, root: pathlib.Path, kept: pathlib.Path
     ) -> None:
-        self._again, self._root, self._kept = again, root, kept
+        self._rebuilder, self._root, self._kept = rebuilder, root, kept
 
     def verdict(self, spawn: Spawn, served: Spawn | None, label: str) -> Verdict:
         """Makes an action again and compares.
@@ -111,31 +111,31 @@ class _Watch:
         if served is None or not served.hit:
             return Verdict(name, GONE)
         outputs = spawn.action.outputs
-        places = [self._kept / name for name in ("served", "rebuilt", "rebuilt again")]
-        for place in places:
+        folders = [self._kept / name for name in ("served", "rebuilt", "rebuilt again")]
+        for place in folders:
             client.remove(place)
-        rebuilding.take(outputs, self._root, places[0])
+        rebuilding.move_outputs(outputs, self._root, folders[0])
         begun = time.monotonic()
         try:
-            made = self._again.rebuild(spawn.key, label)
-        except rebuilding.NotMade as error:
-            return Verdict(name, NOT_MADE, said=str(error))
+            rebuilt = self._rebuilder.rebuild(spawn.key, label)
+        except rebuilding.RebuildFailed as error:
+            return Verdict(name, NOT_MADE, bazel_output=str(error))
         seconds = time.monotonic() - begun
-        if made.action.digests == served.action.digests:
+        if rebuilt.action.digests == served.action.digests:
             return Verdict(name, AGREES, seconds)
-        paths = findings.differing(served.action.digests, made.action.digests)
-        rebuilding.take(outputs, self._root, places[1])
-        said = ""
+        paths = findings.differing(served.action.digests, rebuilt.action.digests)
+        rebuilding.move_outputs(outputs, self._root, folders[1])
+        bazel_output = ""
         try:
-            again = self._again.rebuild(spawn.key, label)
-            kind = WRONG if again.action.digests == made.action.digests else VARIES
-        except rebuilding.NotMade as error:
-            kind, said = DIFFERS, str(error)
+            second = self._rebuilder.rebuild(spawn.key, label)
+            kind = WRONG if second.action.digests == rebuilt.action.digests else VARIES
+        except rebuilding.RebuildFailed as error:
+            kind, bazel_output = DIFFERS, str(error)
         # What the next action is made of comes out of the cache again.
-        rebuilding.take(outputs, self._root, places[2])
-        self._again.serve({spawn.key: label})
-        files = tuple(_compared(path, places[0], places[1]) for path in paths)
-        return Verdict(name, kind, seconds, files, said)
+        rebuilding.move_outputs(outputs, self._root, folders[2])
+        self._rebuilder.serve({spawn.key: label})
+        files = tuple(_compared(path, folders[0], folders[1]) for path in paths)
+        return Verdict(name, kind, seconds, files, bazel_output)
 
 
 def _compared(path: str, left: pathlib.Path, right: pathlib.Path) -> differing.File:
@@ -160,8 +160,8 @@ def text(verdict: Verdict) -> str:
         lines[0] += f" ({verdict.seconds:.1f} s)"
     for file in verdict.files:
         lines += [f"    {line}" for line in differing.lines(dataclasses.asdict(file))]
-    if verdict.said:
-        lines.append(verdict.said)
+    if verdict.bazel_output:
+        lines.append(verdict.bazel_output)
     return "\n".join(lines)
 
 
@@ -185,37 +185,37 @@ def conclusion(verdicts: Sequence[Verdict], cached: int, seed: int, kind: str) -
 
 def _run(targets: Sequence[str], directory: pathlib.Path, console: Console) -> int:
     seed = secrets.randbelow(1_000_000) if _SEED.value is None else _SEED.value
-    again = rebuilding.Rebuilding(directory, _OPTIONS.value)
+    rebuilder = rebuilding.Rebuilding(directory, _OPTIONS.value)
     try:
-        kind = again.choose_cache()
+        kind = rebuilder.choose_cache()
         console.print(f"looking up what of {' '.join(targets)} the {kind} has")
-        found = again.look_up(targets).spawns
-        complaint = again.complaint()
-        root, folder = again.places()
-        cached = draw(found, folder, len(found), seed)
+        looked_up = rebuilder.look_up(targets).spawns
+        complaint = rebuilder.complaint()
+        root, folder = rebuilder.places()
+        cached = draw(looked_up, folder, len(looked_up), seed)
         if not cached:
             raise cli.UserError(
                 f"the {kind} has none of the actions of {' '.join(targets)}, so there is nothing "
                 f"to verify. {complaint}".strip()
             )
-        chosen = draw(found, folder, _SAMPLE.value, seed)
-        located = again.locate(chosen, targets)
+        chosen = draw(looked_up, folder, _SAMPLE.value, seed)
+        located = rebuilder.locate(chosen, targets)
         # What an action reads that then was not in the cache came here when it was looked up, and
         # does not come again.
-        here = {
+        local = {
             spawn.key: spawn
             for spawn in chosen
             if all((root / path).exists() for path in spawn.action.outputs)
         }
-        served = here | again.serve(located).spawns
-        watch = _Watch(again, root, directory / "differing")
+        served = local | rebuilder.serve(located).spawns
+        watch = _Verifier(rebuilder, root, directory / "differing")
         verdicts = []
         for spawn in chosen:
             label = located[spawn.key]
             verdicts.append(watch.verdict(spawn, served.get(spawn.key), label))
             console.print(text(verdicts[-1]), soft_wrap=True)
     finally:
-        again.shutdown()
+        rebuilder.shutdown()
     console.print(conclusion(verdicts, len(cached), seed, kind), soft_wrap=True)
     return exit_code(verdicts)
 

@@ -114,8 +114,8 @@ class _Round:
     def build(self, targets, cache, progress):
         for target in [target for target in targets if target not in self.done(targets)]:
             progress(target, False)
-            made = record.Record(target, 61.0, (), {}, {})
-            record.write(made, self.record_path(target), self.folder)
+            done_record = record.Record(target, 61.0, (), {}, {})
+            record.write(done_record, self.record_path(target), self.folder)
             progress(target, True)
         return self.done(targets)
 

@@ -143,14 +143,14 @@ class ChallengeTest(absltest.TestCase):
                 "//models:x", ["--config=released"], groups=["identity", "raw"]
             )
             self.assertEqual([part.synthetic for part in ours], [weights == "seeded"] * 2)
-        found = challenge.hold(_PLAIN, "p", ours)
-        self.assertEqual(found.verdict, "same canonical bytes")
-        self.assertEqual(found.names, ("p", "//models:x as converted"))
+        result = challenge.hold(_PLAIN, "p", ours)
+        self.assertEqual(result.verdict, "same canonical bytes")
+        self.assertEqual(result.names, ("p", "//models:x as converted"))
 
     def _label(self, labels: list[str], *names: str):
         """Runs it on a label that stands for these models."""
-        found = mock.patch.object(building, "models", return_value=labels)
-        with found, flagsaver.flagsaver(lock=str(self.lock)):
+        patched = mock.patch.object(building, "models", return_value=labels)
+        with patched, flagsaver.flagsaver(lock=str(self.lock)):
             challenge.main(["challenge", *(str(self.folder / name) for name in names), "//m:x"])
 
     def test_nothing_is_built_for_what_cannot_be_compared(self):

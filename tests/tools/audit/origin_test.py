@@ -44,15 +44,15 @@ class OriginTest(absltest.TestCase):
     def test_the_commit_and_whether_the_sources_are_its_own(self):
         for status, changes in (("", "no"), (" M README.md", "yes")):
             self._write_git(_GIT.format(commit="c" * 40, status=status))
-            found = origin.find(self.folder, [])
-            self.assertEqual((found.commit, found.changes), ("c" * 40, changes))
+            made_with = origin.find(self.folder, [])
+            self.assertEqual((made_with.commit, made_with.changes), ("c" * 40, changes))
 
     def test_what_is_not_known_is_said_to_be(self):
-        found = origin.find(self.folder, [])
-        self.assertEqual((found.commit, found.changes), ("unknown",) * 2)
+        made_with = origin.find(self.folder, [])
+        self.assertEqual((made_with.commit, made_with.changes), ("unknown",) * 2)
         self._write_git("#!/bin/sh\nexit 128\n")
-        found = origin.find(self.folder, [])
-        self.assertEqual((found.commit, found.changes), ("unknown",) * 2)
+        made_with = origin.find(self.folder, [])
+        self.assertEqual((made_with.commit, made_with.changes), ("unknown",) * 2)
         self.assertEqual(origin.processor("processor: 0\nflags: a\n"), "unknown")
 
     def test_a_bazel_that_does_not_say_what_it_is(self):
@@ -64,12 +64,12 @@ class OriginTest(absltest.TestCase):
             origin.find(self.folder, [])
 
     def test_bazel_the_machine_the_time_and_the_options(self):
-        found = origin.find(self.folder, ["--builds=3", "//a"])
+        made_with = origin.find(self.folder, ["--builds=3", "//a"])
         digest = hashlib.sha256(b"server").hexdigest()
-        self.assertEqual((found.bazel, found.bazel_server), ("7.7.1", digest))
-        self.assertEqual(found.kernel, os.uname().release)
-        self.assertRegex(found.date, r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")
-        self.assertEqual(found.options, ("--builds=3", "//a"))
+        self.assertEqual((made_with.bazel, made_with.bazel_server), ("7.7.1", digest))
+        self.assertEqual(made_with.kernel, os.uname().release)
+        self.assertRegex(made_with.date, r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")
+        self.assertEqual(made_with.options, ("--builds=3", "//a"))
         described = "processor\t: 0\nmodel name\t: Some CPU @ 2 GHz: fast\nmodel name\t: other\n"
         self.assertEqual(origin.processor(described), "Some CPU @ 2 GHz: fast")
 

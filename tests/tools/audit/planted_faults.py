@@ -73,7 +73,7 @@ def _said(finding: Mapping[str, Any]) -> str:
 
 def complaints(report: Mapping[str, Any]) -> list[str]:
     """Returns what a report lacks of what must be found, and whom it accuses wrongly."""
-    found = []
+    mistakes = []
     findings = report["findings"]
     for expected in EXPECTED:
         at_action = [
@@ -83,34 +83,34 @@ def complaints(report: Mapping[str, Any]) -> list[str]:
             and finding["action"].endswith(_action(expected.fault))
         ]
         if not at_action:
-            found.append(f"{expected.fault}: no {expected.kind} was found at its action")
+            mistakes.append(f"{expected.fault}: no {expected.kind} was found at its action")
         elif not any(
             re.search(expected.cause, finding["cause"]) and re.search(expected.seen, _said(finding))
             for finding in at_action
         ):
-            said = "; ".join(f"{finding['cause']!r}: {_said(finding)}" for finding in at_action)
-            found.append(f"{expected.fault}: its {expected.kind} is put down to {said}")
+            causes = "; ".join(f"{finding['cause']!r}: {_said(finding)}" for finding in at_action)
+            mistakes.append(f"{expected.fault}: its {expected.kind} is put down to {causes}")
     followers = [other for finding in findings for other in finding["others"]]
     for name in _FOLLOWING:
         if not any(other.endswith(_action(name)) for other in followers):
-            found.append(f"{name}: nothing says that it differs because of another action")
+            mistakes.append(f"{name}: nothing says that it differs because of another action")
     known = {_action(expected.fault) for expected in EXPECTED}
     for finding in findings:
         if not finding["action"].endswith(tuple(known)):
-            found.append(f"{finding['action']} is accused: {finding['message']}")
+            mistakes.append(f"{finding['action']} is accused: {finding['message']}")
         for other in finding["others"]:
             if finding["kind"] == "leak" or not other.endswith(tuple(map(_action, _FOLLOWING))):
-                found.append(f"{other} is accused beside {finding['action']}")
+                mistakes.append(f"{other} is accused beside {finding['action']}")
     verdicts = {
         target["label"].rpartition(":")[2]: target["verdict"] for target in report["targets"]
     }
-    found += [f"{name}: is {verdicts[name]}" for name in SOUND if verdicts[name] != "equal"]
-    found += [
+    mistakes += [f"{name}: is {verdicts[name]}" for name in SOUND if verdicts[name] != "equal"]
+    mistakes += [
         f"{name}: is equal"
         for name, verdict in verdicts.items()
         if verdict == "equal" and name not in SOUND
     ]
-    return found
+    return mistakes
 
 
 def main(argv: Sequence[str]) -> None:
@@ -128,11 +128,13 @@ def main(argv: Sequence[str]) -> None:
         if code != 1 or not path.exists():
             raise cli.UserError(f"the audit ended with {code} instead of a report of faults.")
         report = json.loads(path.read_text(encoding="utf-8"))
-    found = complaints(report)
-    for line in found:
+    mistakes = complaints(report)
+    for line in mistakes:
         print(line)
-    if found:
-        raise cli.UserError(f"the audit missed or mistook {len(found)} thing(s); they are above.")
+    if mistakes:
+        raise cli.UserError(
+            f"the audit missed or mistook {len(mistakes)} thing(s); they are above."
+        )
     print(f"{len(EXPECTED)} planted faults were found and named; the sound target was not accused.")
 
 

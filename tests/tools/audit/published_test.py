@@ -26,12 +26,12 @@ class PublishedTest(absltest.TestCase):
                 self.assertRegex(row.sha256 or "0" * 64, r"^[0-9a-f]{64}$")
 
     def test_a_file_is_known_by_every_digest_that_is_stated(self):
-        found = published.digests(b"abc")
-        self.assertEqual(found.md5, "900150983cd24fb0d6963f7d28e17f72")
-        by_md5 = published.Published("m", "f", "u", found.md5, None, None, "s")
-        by_sha256 = published.Published("m", "f", "u", None, found.sha256, 3, "s")
-        other_size = published.Published("m", "f", "u", found.md5, None, 4, "s")
-        other_sha256 = published.Published("m", "f", "u", found.md5, "0" * 64, 3, "s")
+        digests = published.digests(b"abc")
+        self.assertEqual(digests.md5, "900150983cd24fb0d6963f7d28e17f72")
+        by_md5 = published.Published("m", "f", "u", digests.md5, None, None, "s")
+        by_sha256 = published.Published("m", "f", "u", None, digests.sha256, 3, "s")
+        other_size = published.Published("m", "f", "u", digests.md5, None, 4, "s")
+        other_sha256 = published.Published("m", "f", "u", digests.md5, "0" * 64, 3, "s")
         unknown = published.Published("m", "f", "u", None, None, 3, "s")
         for row, expected in (
             (by_md5, True),
@@ -40,7 +40,7 @@ class PublishedTest(absltest.TestCase):
             (other_sha256, False),
             (unknown, False),
         ):
-            self.assertEqual(published.identify([row], found), row if expected else None)
+            self.assertEqual(published.identify([row], digests), row if expected else None)
 
     def test_malformed_locks(self):
         for value in (

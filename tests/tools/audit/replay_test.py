@@ -24,8 +24,10 @@ def _diagnose(follows, cpu_model=None):
 
 class DiagnoseTest(absltest.TestCase):
     def test_a_clock_stands_out_by_standing_still(self):
-        found = _diagnose(lambda variation, run: variation.inside.clock == replay._FROZEN or run)
-        self.assertEqual(found.cause, "the clock")
+        diagnosis = _diagnose(
+            lambda variation, run: variation.inside.clock == replay._FROZEN or run
+        )
+        self.assertEqual(diagnosis.cause, "the clock")
 
     def test_a_date_stands_out_by_another_day(self):
         self.assertEqual(_diagnose(lambda variation, _: variation.inside.clock).cause, "the clock")
@@ -34,18 +36,18 @@ class DiagnoseTest(absltest.TestCase):
         self.assertEqual(_diagnose(lambda _, run: run).cause, replay.RUN_TO_RUN)
 
     def test_two_runs_that_agree_by_chance_are_not_enough(self):
-        found = _diagnose(lambda _, run: run // 2)
-        self.assertEqual(found.cause, replay.RUN_TO_RUN)
+        diagnosis = _diagnose(lambda _, run: run // 2)
+        self.assertEqual(diagnosis.cause, replay.RUN_TO_RUN)
 
     def test_addresses_of_memory(self):
-        found = _diagnose(lambda variation, run: variation.fixed_addresses or run)
-        self.assertEqual(found.cause, "the addresses of memory")
+        diagnosis = _diagnose(lambda variation, run: variation.fixed_addresses or run)
+        self.assertEqual(diagnosis.cause, "the addresses of memory")
 
     def test_each_change_is_named(self):
         for variation in replay.CHANGING:
             with self.subTest(variation.what):
-                found = _diagnose(lambda given, _, one=variation: given == one)
-                self.assertEqual(found.cause, variation.what)
+                diagnosis = _diagnose(lambda given, _, expected=variation: given == expected)
+                self.assertEqual(diagnosis.cause, variation.what)
 
     def test_an_emulated_processor_is_tried_last_and_only_when_asked_for(self):
         def follows(variation, _):
@@ -60,17 +62,21 @@ class DiagnoseTest(absltest.TestCase):
                 raise replay.CannotRun("no reason")
             return variation.inside.hash_seed
 
-        found = _diagnose(follows)
-        self.assertEqual(found.cause, "the hash seed")
-        self.assertIn(replay.Tried("the number of processors", "not run: no reason"), found.tried)
+        diagnosis = _diagnose(follows)
+        self.assertEqual(diagnosis.cause, "the hash seed")
+        self.assertIn(
+            replay.Tried("the number of processors", "not run: no reason"), diagnosis.tried
+        )
 
     def test_an_action_that_never_runs_has_no_cause(self):
         def follows(variation, run):
             raise replay.CannotRun("its input is gone")
 
-        found = _diagnose(follows)
-        self.assertEqual(found.cause, "")
-        self.assertEqual([tried.result for tried in found.tried], ["not run: its input is gone"])
+        diagnosis = _diagnose(follows)
+        self.assertEqual(diagnosis.cause, "")
+        self.assertEqual(
+            [tried.result for tried in diagnosis.tried], ["not run: its input is gone"]
+        )
 
 
 class OutermostTest(absltest.TestCase):

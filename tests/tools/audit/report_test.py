@@ -71,41 +71,41 @@ def _make(*findings):
     return report.make(_LABELS[::-1], _RECORDS, rounds, _ORIGIN)
 
 
-def _shown(made):
+def _shown(audit_report):
     console = Console(file=io.StringIO(), width=200)
-    report.show(made, console)
+    report.show(audit_report, console)
     return console.file.getvalue()
 
 
 class ReportTest(absltest.TestCase):
     def test_what_was_not_tried_is_not_claimed(self):
-        made = _make()
-        self.assertEmpty(made.untried)
-        self.assertIn("All is equal and nothing leaked.", _shown(made))
+        audit_report = _make()
+        self.assertEmpty(audit_report.untried)
+        self.assertIn("All is equal and nothing leaked.", _shown(audit_report))
 
-        counts = dict(made.rounds[0]["counts"], perturbed_inside=0, traced=0)
+        counts = dict(audit_report.rounds[0]["counts"], perturbed_inside=0, traced=0)
         applied = [{"what": "user", "value": "u", "reason": "not permitted"}]
-        applied += made.rounds[0]["applied"]
-        one = dict(made.rounds[0], counts=counts, applied=applied)
-        made = dataclasses.replace(made, rounds=(one,))
-        self.assertLen(made.untried, 3)
-        self.assertLen(json.loads(report.to_json(made))["untried"], 3)
-        for said in (_shown(made), report.to_html(made)):
-            self.assertIn("third: user: not permitted", said)
-            self.assertNotIn("nothing leaked", said)
-            self.assertNotIn("and none read", said)
+        applied += audit_report.rounds[0]["applied"]
+        round_ = dict(audit_report.rounds[0], counts=counts, applied=applied)
+        audit_report = dataclasses.replace(audit_report, rounds=(round_,))
+        self.assertLen(audit_report.untried, 3)
+        self.assertLen(json.loads(report.to_json(audit_report))["untried"], 3)
+        for output in (_shown(audit_report), report.to_html(audit_report)):
+            self.assertIn("third: user: not permitted", output)
+            self.assertNotIn("nothing leaked", output)
+            self.assertNotIn("and none read", output)
 
     def test_what_no_other_processor_built_is_said(self):
-        (one,) = _make().rounds
-        some = dataclasses.replace(_make(), rounds=(one | {"targets": ["//b"]},))
-        none = dataclasses.replace(_make(), rounds=(one | {"applied": []},))
-        for made, expected in (
+        (round_,) = _make().rounds
+        some = dataclasses.replace(_make(), rounds=(round_ | {"targets": ["//b"]},))
+        none = dataclasses.replace(_make(), rounds=(round_ | {"applied": []},))
+        for audit_report, expected in (
             (some, "another CPU model: only //b was built on it, 2 other(s) not"),
             (none, "no round: another CPU model was not tried"),
         ):
-            self.assertEqual(made.untried, (expected,))
-            self.assertIn(f"not tried: {expected}", _shown(made))
-            self.assertIn(expected, report.to_html(made))
+            self.assertEqual(audit_report.untried, (expected,))
+            self.assertIn(f"not tried: {expected}", _shown(audit_report))
+            self.assertIn(expected, report.to_html(audit_report))
 
     def test_every_digest_has_its_files_name_the_models_first(self):
         paths = [f"bazel-out/bin/m/m.{end}" for end in ("mlbom.json", "raw.tflite", "tflite")]
@@ -119,21 +119,21 @@ class ReportTest(absltest.TestCase):
                 ("m.raw.tflite", outputs[paths[1]]),
             ),
         )
-        made = dataclasses.replace(_make(), targets=(target,))
-        self.assertEqual(json.loads(report.to_json(made))["targets"][0]["outputs"], outputs)
-        page = re.sub(r"<[^>]*>", "", report.to_html(made))
-        said = _shown(made)
+        audit_report = dataclasses.replace(_make(), targets=(target,))
+        self.assertEqual(json.loads(report.to_json(audit_report))["targets"][0]["outputs"], outputs)
+        page = re.sub(r"<[^>]*>", "", report.to_html(audit_report))
+        output = _shown(audit_report)
         for name, digest in target.files:
-            self.assertIn(f"{digest[:16]} {name} ", said)
+            self.assertIn(f"{digest[:16]} {name} ", output)
             self.assertIn(f"{digest} {name}", page)
-            self.assertIn(f'title="{digest}"', report.to_html(made))
+            self.assertIn(f'title="{digest}"', report.to_html(audit_report))
 
     def test_the_report_says_what_it_was_made_with(self):
         made_with = json.loads(report.to_json(_make()))["made_with"]
         self.assertEqual(made_with["commit"], "c" * 40)
         self.assertEqual(made_with["options"], ["--builds=2", "//..."])
         page = report.to_html(_make())
-        for said in (
+        for phrase in (
             "c" * 40,
             "yes",
             "7.7.1",
@@ -142,13 +142,13 @@ class ReportTest(absltest.TestCase):
             "2026-03-01T12",
             "--builds=2",
         ):
-            self.assertIn(said, page.partition("Made with")[2])
+            self.assertIn(phrase, page.partition("Made with")[2])
 
     def test_without_findings_all_is_sound(self):
-        made = _make()
-        self.assertTrue(made.sound)
-        self.assertEqual([target.verdict for target in made.targets], ["equal"] * 3)
-        self.assertEqual(made.targets[0].outputs, {"a.tflite": "d" * 64})
+        audit_report = _make()
+        self.assertTrue(audit_report.sound)
+        self.assertEqual([target.verdict for target in audit_report.targets], ["equal"] * 3)
+        self.assertEqual(audit_report.targets[0].outputs, {"a.tflite": "d" * 64})
 
     def test_a_target_answers_for_what_it_goes_back_to_in_another_targets_record(self):
         verdicts = {target.label: target.verdict for target in _make(_FINDING).targets}
@@ -156,8 +156,10 @@ class ReportTest(absltest.TestCase):
 
     def test_divergences_come_before_leaks_whatever_the_round(self):
         leak = _FINDING | {"kind": "leak", "files": [], "tried": []}
-        made = _make(leak, _FINDING)
-        self.assertEqual([finding["kind"] for finding in made.findings], ["divergence", "leak"])
+        audit_report = _make(leak, _FINDING)
+        self.assertEqual(
+            [finding["kind"] for finding in audit_report.findings], ["divergence", "leak"]
+        )
 
     def test_json_is_the_same_for_the_same_audit(self):
         text = report.to_json(_make(_FINDING))
@@ -169,14 +171,14 @@ class ReportTest(absltest.TestCase):
 
     def test_the_page_says_all_and_escapes_it(self):
         page = report.to_html(_make(_FINDING))
-        for said in ("Export graph.pb", "Cause: the clock", "not permitted", "&lt;b&gt;", "//c"):
-            self.assertIn(said, page)
+        for phrase in ("Export graph.pb", "Cause: the clock", "not permitted", "&lt;b&gt;", "//c"):
+            self.assertIn(phrase, page)
         self.assertNotIn("<b>", page.partition("</style>")[2])
         self.assertNotRegex(page, r'(?:src|href)="')
         self.assertIn("reproducible", report.to_html(_make()))
 
     def test_the_terminal_names_cause_bytes_and_what_was_not_applied(self):
-        said = _shown(_make(_FINDING))
+        output = _shown(_make(_FINDING))
         for expected in (
             "DIVERGENCE Export graph.pb",
             "cause: the clock",
@@ -184,7 +186,7 @@ class ReportTest(absltest.TestCase):
             "not tried: third: host name: not permitted",
             "also: Convert a.tflite",
         ):
-            self.assertIn(expected, said)
+            self.assertIn(expected, output)
 
 
 if __name__ == "__main__":

@@ -52,16 +52,16 @@ class ResumeTest(absltest.TestCase):
             (logs / name).write_bytes(log.packed())
 
     def _round(self, key="k"):
-        made = rounds.Round(surroundings.PLAIN, self.folder / "plain", key, [])
-        made.open()
-        return made
+        opened = rounds.Round(surroundings.PLAIN, self.folder / "plain", key, [])
+        opened.open()
+        return opened
 
     def _build(self, targets, key="k"):
         self.calls.unlink(missing_ok=True)
         records = self._round(key).build(targets, "cache", lambda target, done: None)
         calls = self.calls.read_text().split("\n") if self.calls.exists() else []
         built = [call.removeprefix("build ") for call in calls if call.startswith("build ")]
-        return [made.target for made in records], built
+        return [record.target for record in records], built
 
     def test_what_is_done_is_not_done_again(self):
         self.assertEqual(self._build(["//a"]), (["//a"], ["//a"]))
@@ -82,7 +82,9 @@ class ResumeTest(absltest.TestCase):
     def test_a_failed_target_ends_the_round_with_bazels_words_and_keeps_the_others(self):
         with self.assertRaisesRegex(rounds.BuildFailed, "//broken: it is broken"):
             self._build(["//a", "//broken"])
-        self.assertEqual([made.target for made in self._round().done(["//a", "//broken"])], ["//a"])
+        self.assertEqual(
+            [record.target for record in self._round().done(["//a", "//broken"])], ["//a"]
+        )
 
     def test_the_server_ends_with_the_round(self):
         self._build(["//a"])

@@ -77,11 +77,11 @@ class RecordTest(absltest.TestCase):
     def test_comes_back_with_big_folders_joined(self):
         path = self.folder / "record.json"
         record.write(self.record, path, self.folder)
-        found = record.read(path)
-        ((key, action),) = found.actions.items()
+        result = record.read(path)
+        ((key, action),) = result.actions.items()
         self.assertEqual(key, ("Convert", ("m.tflite",)))
         self.assertCountEqual(action.inputs, ["graph.pb", "external/tensorflow/site"])
-        self.assertEqual(found.leaks, self.record.leaks)
+        self.assertEqual(result.leaks, self.record.leaks)
         listing = self.folder / action.inputs["external/tensorflow/site"]
         self.assertTrue(listing.exists())
 
@@ -108,24 +108,26 @@ class RecordTest(absltest.TestCase):
             digests = {output: "d"}
             return execution_log.Action(mnemonic, (output,), (), {}, inputs, digests, False)
 
-        def made(target, size, file, *actions):
-            keyed = {(one.mnemonic, one.outputs): one for one in actions}
-            sizes = {path: size for one in actions for path in one.digests}
+        def record_of(target, size, file, *actions):
+            keyed = {(action_.mnemonic, action_.outputs): action_ for action_ in actions}
+            sizes = {path: size for action_ in actions for path in action_.digests}
             return record.Record(target, 1.0, (file,), sizes, keyed)
 
-        found = record.closures(
+        result = record.closures(
             [
-                made("//a", 10, "a", action("Export", {}, "g"), action("Convert", {"g": "d"}, "a")),
-                made("//b", 3, "b", action("Convert", {"g": "d"}, "b")),
-                made("//graph", 0, "g"),
+                record_of(
+                    "//a", 10, "a", action("Export", {}, "g"), action("Convert", {"g": "d"}, "a")
+                ),
+                record_of("//b", 3, "b", action("Convert", {"g": "d"}, "b")),
+                record_of("//graph", 0, "g"),
             ]
         )
-        self.assertEqual(found["//b"].actions, {"Export g", "Convert b"})
-        self.assertEqual((found["//b"].size, found["//b"].total), (3, 13))
-        self.assertEqual((found["//a"].size, found["//a"].total), (10, 20))
-        self.assertEqual(found["//a"].ends, {"a": "d"})
-        self.assertEqual(found["//graph"].ends, {"g": "d"})
-        self.assertEqual(found["//graph"].actions, {"Export g"})
+        self.assertEqual(result["//b"].actions, {"Export g", "Convert b"})
+        self.assertEqual((result["//b"].size, result["//b"].total), (3, 13))
+        self.assertEqual((result["//a"].size, result["//a"].total), (10, 20))
+        self.assertEqual(result["//a"].ends, {"a": "d"})
+        self.assertEqual(result["//graph"].ends, {"g": "d"})
+        self.assertEqual(result["//graph"].actions, {"Export g"})
 
 
 if __name__ == "__main__":

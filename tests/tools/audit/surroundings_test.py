@@ -54,19 +54,19 @@ class InsideTest(absltest.TestCase):
 
 class RoundsTest(absltest.TestCase):
     def test_the_first_is_plain_and_the_names_differ(self):
-        found = surroundings.rounds(6)
-        self.assertTrue(found[0].plain)
-        self.assertFalse(any(one.plain for one in found[1:]))
-        self.assertLen({one.name for one in found}, 6)
+        planned = surroundings.rounds(6)
+        self.assertTrue(planned[0].plain)
+        self.assertFalse(any(perturbed.plain for perturbed in planned[1:]))
+        self.assertLen({perturbed.name for perturbed in planned}, 6)
 
     def test_two_rounds_perturb_all_that_the_audit_promises(self):
-        (one,) = surroundings.rounds(2)[1:]
+        (perturbed,) = surroundings.rounds(2)[1:]
         folder = pathlib.Path(self.create_tempdir().full_path)
         with (
             mock.patch.object(surroundings, "_failure", return_value=""),
             mock.patch.object(os, "sched_getaffinity", return_value={0, 1}),
         ):
-            start = surroundings.start(one, folder, {})
+            start = surroundings.start(perturbed, folder, {})
         self.assertContainsSubset(
             ["output root", "HOME", "TMPDIR", "PATH", "LANG", "LC_ALL", "TZ", "umask", "user"]
             + ["host name", "processors", "file system order", "hash seed, in actions"]

@@ -85,8 +85,10 @@ class LeaksTest(absltest.TestCase):
         self.assertNotEmpty(self._leaks(_open("/proc/version")))
 
     def test_what_the_action_itself_made_is_none(self):
-        made = _open("/tmp/cache", "O_RDWR|O_CREAT|O_EXCL")
-        self.assertEmpty(self._leaks(made, _open("/tmp/cache"), _open(f"{_SANDBOX}/out/m.tflite")))
+        created = _open("/tmp/cache", "O_RDWR|O_CREAT|O_EXCL")
+        self.assertEmpty(
+            self._leaks(created, _open("/tmp/cache"), _open(f"{_SANDBOX}/out/m.tflite"))
+        )
         self.assertEqual(self._leaks(_open("/tmp/cache", "O_RDWR|O_CREAT")), ["/tmp/cache"])
 
 

@@ -66,10 +66,10 @@ class UpdateLockTest(absltest.TestCase):
         return {_KEY: models_lock.row(model, b"raw " + model, "2.15.1")}
 
     def run_it(self, *targets, **flags):
-        said = io.StringIO()
-        with contextlib.redirect_stdout(said), flagsaver.flagsaver(**flags):
+        output = io.StringIO()
+        with contextlib.redirect_stdout(output), flagsaver.flagsaver(**flags):
             update_lock.main(["update_lock", *targets])
-        return said.getvalue()
+        return output.getvalue()
 
     def read(self):
         return models_lock.parse(self.lock.read_bytes(), "lock")
@@ -80,10 +80,10 @@ class UpdateLockTest(absltest.TestCase):
         }
         self.lock.write_text(models_lock.text(other))
         self.builds(self.earlier)
-        said = self.run_it("//models:mobiledet", bazel_flag=["--config=released"])
+        output = self.run_it("//models:mobiledet", bazel_flag=["--config=released"])
         self.assertEqual(self.read(), {**other, **self.locked(self.earlier)})
-        self.assertIn("mobiledet (seeded weights, TensorFlow 2.15.1): new", said)
-        self.assertIn("1 new, 0 changed, 0 gone, 1 made", said)
+        self.assertIn("mobiledet (seeded weights, TensorFlow 2.15.1): new", output)
+        self.assertIn("1 new, 0 changed, 0 gone, 1 made", output)
         self.assertRegex(self.bazel.calls()[1], f" build --config=released .* -- {_LABEL}$")
 
     def test_what_is_no_model_is_refused(self):
@@ -99,12 +99,12 @@ class UpdateLockTest(absltest.TestCase):
         previous = self.folder / "previous"
         previous.mkdir()
         (previous / "mobiledet.tflite").write_bytes(self.earlier)
-        said = self.run_it(previous="previous")
+        output = self.run_it(previous="previous")
         self.assertEqual(self.read(), self.locked(self.later))
-        self.assertIn("0 new, 1 changed, 0 gone, 1 made", said)
-        self.assertIn("different", said)
-        self.assertRegex(said, r"1 ulp")
-        self.assertIn(f"\nleft:  {previous}\nright: built\n", said)
+        self.assertIn("0 new, 1 changed, 0 gone, 1 made", output)
+        self.assertIn("different", output)
+        self.assertRegex(output, r"1 ulp")
+        self.assertIn(f"\nleft:  {previous}\nright: built\n", output)
 
     def test_an_earlier_file_with_another_digest_explains_nothing(self):
         self.lock.write_text(models_lock.text(self.locked(self.earlier)))
@@ -140,8 +140,8 @@ class UpdateLockTest(absltest.TestCase):
 
         with mock.patch.object(building, "build_all", build_all):
             with mock.patch.object(update_lock, "_git", git):
-                said = self.run_it(against="v1")
-        self.assertRegex(said, r"\nleft:  v1\nright: built\ndifferent(.|\n)*1 ulp")
+                output = self.run_it(against="v1")
+        self.assertRegex(output, r"\nleft:  v1\nright: built\ndifferent(.|\n)*1 ulp")
         checked, add, remove = calls[0], calls[2], calls[-1]
         self.assertEqual(checked, ("cat-file", "-e", "--", "v1^{commit}"))
         self.assertEqual((*add[:3], add[4]), ("worktree", "add", "--detach", "v1"))

@@ -79,10 +79,10 @@ class OwnerTest(absltest.TestCase):
             self.enter_context(mock.patch.object(os, name, getattr(self.calls, name)))
 
     def become(self, by, owner, group):
-        found = mock.Mock(st_uid=owner, st_gid=group)
+        status = mock.Mock(st_uid=owner, st_gid=group)
         with (
             mock.patch.object(os, "getuid", return_value=by),
-            mock.patch.object(pathlib.Path, "stat", return_value=found),
+            mock.patch.object(pathlib.Path, "stat", return_value=status),
         ):
             self.directory.become_owner()
 

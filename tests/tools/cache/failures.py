@@ -53,10 +53,10 @@ def minimal_download(trial: Trial) -> str:
         outcome = trial.reader.build(
             trial.seed, READ, MINIMAL, f"--remote_cache={server.address()}"
         )
-    made, wanted = trial.reader.made(), small_workspace.expected(trial.seed)
+    digests, wanted = trial.reader.digests(), small_workspace.expected(trial.seed)
     expect(outcome.code == 0 and outcome.hits == ACTIONS, f"not all were hits: {outcome.log}")
-    expect(made == {"whole.bin": wanted["whole.bin"]}, f"{sorted(made)} came")
-    return f"{outcome.hits} hits; only {', '.join(made)} came"
+    expect(digests == {"whole.bin": wanted["whole.bin"]}, f"{sorted(digests)} came")
+    return f"{outcome.hits} hits; only {', '.join(digests)} came"
 
 
 def restart(trial: Trial) -> str:

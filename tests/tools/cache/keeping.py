@@ -49,10 +49,10 @@ def evicting(trial: Trial) -> str:
             trial.read(server, seed=seed)
         _expect_bound(directory, max_size)
         expect(server.stop() == 0, "the server did not end well")
-    told = [line for line in trial.log().splitlines() if " bytes are left." in line]
-    expect(bool(told), "the server said nothing of what went")
+    evictions = [line for line in trial.log().splitlines() if " bytes are left." in line]
+    expect(bool(evictions), "the server said nothing of what went")
     expect("eviction broke off" not in trial.log(), trial.log()[-2000:])
-    return f"{seen(outcome)}; {len(told)} rounds; {told[-1]}"
+    return f"{seen(outcome)}; {len(evictions)} rounds; {evictions[-1]}"
 
 
 def _may_enter(path: pathlib.Path) -> bool:

@@ -46,9 +46,9 @@ def evicted_blob(trial: Trial) -> str:
     expect(not outcome.notices, f"Bazel said {outcome.notices}")
     words = f'{small_workspace.expected(trial.seed)["whole.bin"]}" failed (2: No such file'
     log = (Directory(trial.cache).logs / "error.log").read_text(encoding="utf-8")
-    said = [line for line in log.splitlines() if words in line]
-    expect(bool(said), f"the server did not say {words!r}")
-    return f"{seen(outcome)}; the server: {said[0][said[0].index(words) :]}"
+    matching = [line for line in log.splitlines() if words in line]
+    expect(bool(matching), f"the server did not say {words!r}")
+    return f"{seen(outcome)}; the server: {matching[0][matching[0].index(words) :]}"
 
 
 def _corrupt(path: pathlib.Path) -> None:
@@ -100,7 +100,7 @@ def evicted_under_minimal(trial: Trial) -> str:
         outcome = _whole_changed(trial, options)
     expect(outcome.code == 0, f"ended with {outcome.code}: {outcome.log}")
     expect(_AGAIN in outcome.log, f"Bazel did not try again: {outcome.log}")
-    expect(trial.reader.made()["whole.bin"] == wanted["whole.bin"], "other bytes")
+    expect(trial.reader.digests()["whole.bin"] == wanted["whole.bin"], "other bytes")
     return f"in a second try: {seen(outcome)}"
 
 

@@ -72,33 +72,33 @@ def _fill(base: pathlib.Path, cache: DiskCache, log: pathlib.Path) -> dict[str, 
     }
 
 
-def complaints(code: int, said: str, wrong: Sequence[str]) -> list[str]:
+def complaints(code: int, output: str, wrong: Sequence[str]) -> list[str]:
     """Returns what is not as it should be with the watch's answer.
 
     Args:
       code: its exit code.
-      said: what it printed.
+      output: what it printed.
       wrong: the names of the targets that it must accuse.
     """
-    found = []
+    mistakes = []
     if code != (1 if wrong else 0):
-        found.append(f"the exit code is {code}")
-    accused = re.findall(rf"^(?:WRONG|VARIES) .* of //{_PACKAGE}:(\w+):", said, re.MULTILINE)
-    found += [f"{name} is not accused" for name in wrong if name not in accused]
-    found += [f"{name} is accused" for name in accused if name not in wrong]
+        mistakes.append(f"the exit code is {code}")
+    accused = re.findall(rf"^(?:WRONG|VARIES) .* of //{_PACKAGE}:(\w+):", output, re.MULTILINE)
+    mistakes += [f"{name} is not accused" for name in wrong if name not in accused]
+    mistakes += [f"{name} is accused" for name in accused if name not in wrong]
     for name in wrong:
-        if not re.search(rf"^ +\S*/{name}\.tflite: ", said, re.MULTILINE):
-            found.append(f"the output {name}.tflite is not named")
+        if not re.search(rf"^ +\S*/{name}\.tflite: ", output, re.MULTILINE):
+            mistakes.append(f"the output {name}.tflite is not named")
     if wrong:
         # What the cache serves stands first.
-        if f"{_OTHER.decode()} | {_OPERATOR.decode()}" not in said:
-            found.append("the operator that differs is not named")
-        if not re.search(r"from byte \d+: ", said):
-            found.append("the bytes that differ are not named")
-        last = said.strip().splitlines()[-1]
+        if f"{_OTHER.decode()} | {_OPERATOR.decode()}" not in output:
+            mistakes.append("the operator that differs is not named")
+        if not re.search(r"from byte \d+: ", output):
+            mistakes.append("the bytes that differ are not named")
+        last = output.strip().splitlines()[-1]
         if not re.search(rf"cannot be trusted: Genrule of //{_PACKAGE}:{wrong[0]}\.$", last):
-            found.append(f"the last line is {last!r}")
-    return found
+            mistakes.append(f"the last line is {last!r}")
+    return mistakes
 
 
 def main(argv: Sequence[str]) -> None:
@@ -108,8 +108,8 @@ def main(argv: Sequence[str]) -> None:
     with tempfile.TemporaryDirectory(prefix="poisoning-") as temporary:
         folder = pathlib.Path(temporary)
         cache = DiskCache(folder / "cache")
-        made = folder / "verify"
-        command = [program, "--sample=100", "--seed=1", f"--directory={made}"]
+        directory = folder / "verify"
+        command = [program, "--sample=100", "--seed=1", f"--directory={directory}"]
         command += [f"--build_option=--disk_cache={cache.folder}", *argv[1:], "--", *_TARGETS]
 
         def watch() -> tuple[int, str]:
@@ -120,21 +120,23 @@ def main(argv: Sequence[str]) -> None:
             return result.returncode, result.stdout
 
         try:
-            digests = _fill(made / "output_base", cache, folder / "execution_log.zst")
-            found = [f"sound: {line}" for line in complaints(*watch(), [])]
+            digests = _fill(directory / "output_base", cache, folder / "execution_log.zst")
+            mistakes = [f"sound: {line}" for line in complaints(*watch(), [])]
             cache.poison(digests["poisoned"])
             cache.blob(digests["evicted"]).unlink()
             state = cache.state()
-            found += [f"poisoned: {line}" for line in complaints(*watch(), ["poisoned"])]
+            mistakes += [f"poisoned: {line}" for line in complaints(*watch(), ["poisoned"])]
             if cache.state() != state:
-                found.append("the watch changed the cache")
+                mistakes.append("the watch changed the cache")
         finally:
-            client.call([f"--output_base={made / 'output_base'}", "shutdown"])
-            client.remove(made)
-    for line in found:
+            client.call([f"--output_base={directory / 'output_base'}", "shutdown"])
+            client.remove(directory)
+    for line in mistakes:
         print(line)
-    if found:
-        raise cli.UserError(f"the watch missed or mistook {len(found)} thing(s); they are above.")
+    if mistakes:
+        raise cli.UserError(
+            f"the watch missed or mistook {len(mistakes)} thing(s); they are above."
+        )
     print("The poisoned entry was found and named; what is sound or evicted was not accused.")
 
 

@@ -23,8 +23,8 @@ class ComplaintsTest(absltest.TestCase):
         self.assertNotEmpty(poisoning.complaints(0, _FOUND, ["poisoned"]))
 
     def test_who_is_accused_wrongly_is_told(self):
-        said = _FOUND.replace("agrees  ", "WRONG   ")
-        self.assertIn("sound is accused", poisoning.complaints(1, said, ["poisoned"]))
+        output = _FOUND.replace("agrees  ", "WRONG   ")
+        self.assertIn("sound is accused", poisoning.complaints(1, output, ["poisoned"]))
         self.assertIn("poisoned is accused", poisoning.complaints(1, _FOUND, []))
 
 

@@ -92,8 +92,8 @@ class ProgramTest(absltest.TestCase):
     def test_what_is_missing(self):
         self.assertIn("--execution_log is missing", self._refused())
         missing = self.folder / "missing"
-        said = self._refused(execution_log=_FILL, output=missing / "report")
-        self.assertIn("cannot be written", said)
+        complaint = self._refused(execution_log=_FILL, output=missing / "report")
+        self.assertIn("cannot be written", complaint)
 
 
 class RenderingTest(absltest.TestCase):

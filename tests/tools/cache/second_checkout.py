@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from absl import flags
 
 from tools.lib.bazel import cache_server, client, execution_log
-from tools.lib.bazel.checkout import Checkout, Made
+from tools.lib.bazel.checkout import Checkout, CheckoutBuild
 from tools.lib.cli import cli
 
 _DIRECTORY = flags.DEFINE_string("directory", None, "Where to work, and to leave it all.")
@@ -22,8 +22,10 @@ _DIRECTORY = flags.DEFINE_string("directory", None, "Where to work, and to leave
 _MODELS = ("//models:mobilenet_v1_1.0_224", "//models:edsr_f32b5_int8")
 
 
-def here(execroot: pathlib.Path, actions: Iterable[execution_log.Action]) -> dict[str, int]:
-    """Returns the outputs of actions that are files here, with their sizes."""
+def local_outputs(
+    execroot: pathlib.Path, actions: Iterable[execution_log.Action]
+) -> dict[str, int]:
+    """Returns the outputs of actions that are files in the execution root, with their sizes."""
     paths = {path for action in actions for path in action.outputs}
     return {
         path: (execroot / path).stat().st_size
@@ -32,24 +34,28 @@ def here(execroot: pathlib.Path, actions: Iterable[execution_log.Action]) -> dic
     }
 
 
-def differences(first: Made, second: Made, minimal: Made) -> list[str]:
+def differences(first: CheckoutBuild, second: CheckoutBuild, minimal: CheckoutBuild) -> list[str]:
     """Returns what is not as it has to be, in sentences."""
-    found = [f"not out of the cache: {name}" for name in second.run]
-    found += [f"not out of the cache, with minimal download: {name}" for name in minimal.run]
+    complaints = [f"not out of the cache: {name}" for name in second.executed]
+    complaints += [
+        f"not out of the cache, with minimal download: {name}" for name in minimal.executed
+    ]
     if len(first.actions) != len(second.actions):
-        found.append(f"{len(first.actions)} actions in the first, {len(second.actions)} after it")
-    if not first.run:
-        found.append("the first checkout ran nothing, so the second proves nothing")
-    for name, made in (("second", second), ("minimal", minimal)):
-        if made.models != first.models:
-            found.append(f"other bytes in the {name} build: {made.models} and {first.models}")
-    moved = here(minimal.execroot, minimal.actions)
-    found += [
+        complaints.append(
+            f"{len(first.actions)} actions in the first, {len(second.actions)} after it"
+        )
+    if not first.executed:
+        complaints.append("the first checkout ran nothing, so the second proves nothing")
+    for name, build in (("second", second), ("minimal", minimal)):
+        if build.models != first.models:
+            complaints.append(f"other bytes in the {name} build: {build.models} and {first.models}")
+    moved = local_outputs(minimal.execroot, minimal.actions)
+    complaints += [
         f"came with minimal download though it was not asked for: {path}"
         for path in moved
         if pathlib.Path(path).name not in minimal.models
     ]
-    return found
+    return complaints
 
 
 def main(argv: Sequence[str]) -> None:
@@ -69,7 +75,7 @@ def main(argv: Sequence[str]) -> None:
                 sent = [_sent(log)]
                 second = checkouts[1].build(models, "--config=remote-cache", address)
                 sent.append(_sent(log))
-                whole = here(second.execroot, second.actions)
+                all_files = local_outputs(second.execroot, second.actions)
                 minimal = checkouts[1].build(
                     models, "--config=remote-cache", "--config=minimal-download", address
                 )
@@ -77,22 +83,25 @@ def main(argv: Sequence[str]) -> None:
         finally:
             for checkout in checkouts:
                 checkout.call("shutdown")
-        found = differences(first, second, minimal)
-        part = here(minimal.execroot, minimal.actions)
-    for name, made, files, moved in (
+        complaints = differences(first, second, minimal)
+        files_of_models = local_outputs(minimal.execroot, minimal.actions)
+    for name, build, files, moved in (
         ("first, --config=ci", first, None, None),
-        ("second, --config=remote-cache", second, whole, sent[1] - sent[0]),
-        ("second, --config=minimal-download", minimal, part, sent[2] - sent[1]),
+        ("second, --config=remote-cache", second, all_files, sent[1] - sent[0]),
+        ("second, --config=minimal-download", minimal, files_of_models, sent[2] - sent[1]),
     ):
+        counts = f"{len(build.actions)} actions, {len(build.executed)} run"
         print(
-            f"{name}: {len(made.actions)} actions, {len(made.run)} run, {made.seconds:.1f} s"
+            f"{name}: {counts}, {build.seconds:.1f} s"
             + (f", {len(files)} files of {sum(files.values())} bytes came" if files else "")
             + (f", {moved} bytes sent" if moved is not None else "")
         )
-    for line in found:
+    for line in complaints:
         print(line)
-    if found:
-        raise cli.UserError(f"{len(found)} thing(s) are not as they have to be; they are above.")
+    if complaints:
+        raise cli.UserError(
+            f"{len(complaints)} thing(s) are not as they have to be; they are above."
+        )
     print(f"{len(first.models)} models came out of the cache, the same bytes, with nothing run.")
 
 

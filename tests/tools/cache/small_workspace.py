@@ -105,7 +105,7 @@ class Client:
         """Builds everything from nothing and waits for the end."""
         return finish(self.start(seed, *options))
 
-    def made(self) -> Mapping[str, str]:
+    def digests(self) -> Mapping[str, str]:
         """Returns the sha256 of every output that is here."""
         folder = self.workspace / "bazel-bin"
         return {
@@ -147,9 +147,9 @@ def finish(process: subprocess.Popen[str], seconds: float = 240) -> Outcome:
 
 def expected(seed: str) -> Mapping[str, str]:
     """Returns the sha256 of every output."""
-    made = {f"part{number}.bin": part(seed, number) for number in range(PARTS)}
-    made["whole.bin"] = whole(seed)
-    return {name: hashlib.sha256(content).hexdigest() for name, content in made.items()}
+    contents = {f"part{number}.bin": part(seed, number) for number in range(PARTS)}
+    contents["whole.bin"] = whole(seed)
+    return {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
 
 
 def unsound(cache: pathlib.Path) -> list[str]:

@@ -201,8 +201,8 @@ class MissesTest(_Case):
                 before = self._changed("lost", args=left.split())
                 now = self._changed("lost", args=right.split())
                 row = next(r for r in summary.make(now, before)["actions"] if ":lost" in r["name"])
-                found = tuple(row["reason"][field] for field in ("what", "before", "after"))
-                self.assertEqual(found, expected)
+                named = tuple(row["reason"][field] for field in ("what", "before", "after"))
+                self.assertEqual(named, expected)
 
     def test_the_word_that_differs_in_a_shells_command_is_named(self):
         sides = [["sh", "-c", f"convert --type={kind} a b"] for kind in ("INT8", "UINT8")]

@@ -33,7 +33,7 @@ class _Fake:
         del label
         content = self._contents.pop(0)
         if content is None:
-            raise rebuilding.NotMade("Bazel says: no")
+            raise rebuilding.RebuildFailed("Bazel says: no")
         (path,) = key[1]
         # An output that was not taken away would not be made anew.
         assert not (self._root / path).exists()
@@ -53,7 +53,7 @@ class VerdictTest(absltest.TestCase):
     def _verdict(self, *rebuilt: bytes | None, served: bytes | None = b"true") -> verify.Verdict:
         (self.folder / _BIN / "x").write_bytes(served or b"")
         self.fake = _Fake(self.folder, *rebuilt)
-        watch = verify._Watch(self.fake, self.folder, self.folder / "kept")
+        watch = verify._Verifier(self.fake, self.folder, self.folder / "kept")
         spawn = _spawn("x", (served or b"").hex())
         return watch.verdict(spawn, spawn if served else None, "//:x")
 
@@ -75,14 +75,14 @@ class VerdictTest(absltest.TestCase):
 
     def test_a_second_rebuild_that_fails_leaves_what_the_first_one_showed(self):
         verdict = self._verdict(b"true", None, served=b"trXe")
-        self.assertEqual((verdict.kind, verdict.said), (verify.DIFFERS, "Bazel says: no"))
+        self.assertEqual((verdict.kind, verdict.bazel_output), (verify.DIFFERS, "Bazel says: no"))
         self.assertLen(verdict.files, 1)
         self.assertLen(self.fake.served, 1)
 
     def test_what_is_not_served_or_not_made_is_not_judged(self):
         self.assertEqual(self._verdict(served=None).kind, verify.GONE)
         verdict = self._verdict(None)
-        self.assertEqual((verdict.kind, verdict.said), (verify.NOT_MADE, "Bazel says: no"))
+        self.assertEqual((verdict.kind, verdict.bazel_output), (verify.NOT_MADE, "Bazel says: no"))
 
 
 class ConclusionTest(absltest.TestCase):
@@ -116,17 +116,17 @@ class ConclusionTest(absltest.TestCase):
 class DrawTest(absltest.TestCase):
     def setUp(self):
         super().setUp()
-        made = [_spawn(f"{n}") for n in range(20)]
-        made += [_spawn("missed", hit=False), _spawn("tool", folder="bazel-out/exec/bin")]
-        random.shuffle(made)
-        self.found = {spawn.key: spawn for spawn in made}
+        actions = [_spawn(f"{n}") for n in range(20)]
+        actions += [_spawn("missed", hit=False), _spawn("tool", folder="bazel-out/exec/bin")]
+        random.shuffle(actions)
+        self.cached = {spawn.key: spawn for spawn in actions}
 
     def _draw(self, count: int, seed: int) -> list[str]:
-        return [spawn.label for spawn in verify.draw(self.found, _BIN, count, seed)]
+        return [spawn.label for spawn in verify.draw(self.cached, _BIN, count, seed)]
 
     def test_a_seed_draws_the_same_whatever_the_order(self):
         first = self._draw(5, 3)
-        self.found = dict(sorted(self.found.items(), reverse=True))
+        self.cached = dict(sorted(self.cached.items(), reverse=True))
         self.assertEqual(self._draw(5, 3), first)
         self.assertNotEqual(self._draw(5, 4), first)
 
@@ -136,13 +136,13 @@ class DrawTest(absltest.TestCase):
 
 class RebuildingTest(absltest.TestCase):
     def test_an_action_that_failed_or_did_not_run_was_not_made(self):
-        made = _spawn("made", hit=False)
+        ran = _spawn("made", hit=False)
         failed = dataclasses.replace(_spawn("failed", hit=False), failed=True)
         served = _spawn("served")
-        log = spawns.Log({each.key: each for each in (made, failed, served)}, {})
-        self.assertEqual(rebuilding.made_here(log, made.key), made)
+        log = spawns.Log({each.key: each for each in (ran, failed, served)}, {})
+        self.assertEqual(rebuilding.executed(log, ran.key), ran)
         for each in (failed, served, _spawn("absent")):
-            self.assertIsNone(rebuilding.made_here(log, each.key))
+            self.assertIsNone(rebuilding.executed(log, each.key))
 
     def test_the_events_with_the_password_do_not_stay(self):
         folder = pathlib.Path(self.create_tempdir().full_path)
@@ -211,8 +211,8 @@ action 'Making //:z'
             f"{several}\nmore": several.replace("\n ", ""),
             "": "",
         }
-        for said, expected in cases.items():
-            self.assertEqual(rebuilding.first_trouble(said), expected)
+        for output, expected in cases.items():
+            self.assertEqual(rebuilding.first_problem(output), expected)
 
     def test_files_and_closed_folders_are_taken_away(self):
         root = pathlib.Path(self.create_tempdir().full_path)
@@ -220,7 +220,7 @@ action 'Making //:z'
         (root / "out/folder/file").write_text("1")
         (root / "out/file").write_text("2")
         (root / "out/folder").chmod(0o500)
-        rebuilding.take(["out/folder", "out/file", "out/missing"], root, root / "kept")
+        rebuilding.move_outputs(["out/folder", "out/file", "out/missing"], root, root / "kept")
         self.assertEqual((root / "kept/out/folder/file").read_text(), "1")
         self.assertEqual((root / "kept/out/file").read_text(), "2")
         self.assertEmpty(list((root / "out").iterdir()))

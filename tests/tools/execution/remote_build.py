@@ -94,21 +94,21 @@ def _build_models(
 
 
 def _build_controls(startup: Sequence[str], options: Sequence[str]) -> list[str]:
-    found = []
+    failures = []
     for name in (_SOUND, *FAILING):
         arguments = [*startup, "build", *options, f"{_CONTROLS}:{name}"]
         result = client.call(arguments, stderr=subprocess.PIPE)
         if name == _SOUND:
-            said = "is built" if not result.returncode else "fails"
+            result_text = "is built" if not result.returncode else "fails"
             right = not result.returncode
         else:
             reason = re.search(FAILING[name], result.stderr)
             right = bool(result.returncode and reason)
-            said = f"fails: {reason.group()}" if right else f"ends with {result.returncode}"
-        print(f"{name:24} {said}")
+            result_text = f"fails: {reason.group()}" if right else f"ends with {result.returncode}"
+        print(f"{name:24} {result_text}")
         if not right:
-            found.append(f"{name}: {said}; Bazel says:\n{result.stderr}")
-    return found
+            failures.append(f"{name}: {result_text}; Bazel says:\n{result.stderr}")
+    return failures
 
 
 def main(argv: Sequence[str]) -> None:
@@ -119,14 +119,14 @@ def main(argv: Sequence[str]) -> None:
         with _service(folder / "service") as address:
             options = ["--config=rbe", f"--remote_executor={address}", "--noshow_progress"]
             try:
-                found = _build_models(
+                failures = _build_models(
                     argv[1:] or _MODELS, startup, options, folder / "execution_log.zst"
                 )
-                found += _build_controls(startup, options)
+                failures += _build_controls(startup, options)
             finally:
                 client.call([*startup, "shutdown"])
-    if found:
-        raise cli.UserError("\n".join(found))
+    if failures:
+        raise cli.UserError("\n".join(failures))
     print("every model is as locked, and what is not declared is not there.")
 
 

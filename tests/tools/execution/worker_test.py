@@ -68,12 +68,12 @@ class WorkerTest(absltest.TestCase):
     def test_inputs_are_there_and_are_only_read(self):
         folder = pathlib.Path(self.create_tempdir().full_path)
         self.worker.lay_inputs(self._put(self._inputs().SerializeToString()), folder)
-        found = {
+        contents = {
             str(path.relative_to(folder)): path.read_bytes()
             for path in folder.rglob("*")
             if path.is_file()
         }
-        self.assertEqual(found, {"empty": b"", "inner/a.txt": b"a", "link": b"a"})
+        self.assertEqual(contents, {"empty": b"", "inner/a.txt": b"a", "link": b"a"})
         self.assertEqual(os.readlink(folder / "link"), "inner/a.txt")
         self.assertEqual(stat.S_IMODE((folder / "inner/a.txt").stat().st_mode), 0o555)
 

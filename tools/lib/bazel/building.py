@@ -29,7 +29,7 @@ class Built:
 
 def _files(number: str, sets: Mapping[str, Any]) -> list[str]:
     """The paths of the files in a set of Bazel's build events and in those that it refers to."""
-    found, pending, seen = [], [number], set()
+    paths, pending, seen = [], [number], set()
     while pending:
         number = pending.pop()
         if number in seen:
@@ -42,9 +42,9 @@ def _files(number: str, sets: Mapping[str, Any]) -> list[str]:
                 raise cli.UserError(
                     f"{path}: was built but not downloaded; build without minimal download."
                 )
-            found.append(path)
+            paths.append(path)
         pending += [other["id"] for other in content.get("fileSets", [])]
-    return found
+    return paths
 
 
 def outputs(events: Iterable[Mapping[str, Any]]) -> list[Built]:

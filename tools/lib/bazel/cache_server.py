@@ -82,14 +82,14 @@ class Server:
         return f"{origin}:{other_port or self.port}"
 
     def _descendants(self) -> list[int]:
-        found, pending = [], [self.process.pid]
+        pids, pending = [], [self.process.pid]
         while pending:
             pid = pending.pop()
-            found.append(pid)
+            pids.append(pid)
             for task in pathlib.Path(f"/proc/{pid}/task").glob("*/children"):
                 with contextlib.suppress(OSError):
                     pending += map(int, task.read_text().split())
-        return found
+        return pids
 
     def kill(self) -> None:
         """Ends it and all that it started with SIGKILL."""

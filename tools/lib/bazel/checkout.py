@@ -15,7 +15,7 @@ from tools.lib.cli import cli
 
 
 @dataclasses.dataclass(frozen=True)
-class Made:
+class CheckoutBuild:
     """What a build did.
 
     Attributes:
@@ -31,7 +31,7 @@ class Made:
     execroot: pathlib.Path
 
     @property
-    def run(self) -> list[str]:
+    def executed(self) -> list[str]:
         """The names of the actions that did not come out of the cache."""
         return [action.name for action in self.actions if not action.cache_hit]
 
@@ -75,7 +75,7 @@ class Checkout:
             command = [*self._startup, *arguments]
             return client.call(command, str(self.workspace), stderr=stderr).returncode
 
-    def build(self, models: Sequence[str], *options: str) -> Made:
+    def build(self, models: Sequence[str], *options: str) -> CheckoutBuild:
         """Builds models from nothing but what is fetched, with an execution log."""
         log = self._home / "execution_log.zst"
         self.call("clean")
@@ -89,7 +89,7 @@ class Checkout:
             )
             seconds = time.monotonic() - begun
         files = [pathlib.Path(path) for each in built for path in each.files["default"]]
-        return Made(
+        return CheckoutBuild(
             models={path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files},
             actions=list(execution_log.read(str(log)).values()),
             seconds=seconds,

@@ -49,20 +49,22 @@ def is_perturbed(action: Action) -> bool:
     return any(is_own(path) for path in action.inputs)
 
 
-def _part(left: Action, right: Action, key: Key, made: set[str]) -> list[Parting]:
+def _part(left: Action, right: Action, key: Key, generated: set[str]) -> list[Parting]:
     """Returns what is new with one action: what its inputs do not explain."""
-    found = []
+    partings = []
     variables = differing(left.environment, right.environment)
     if left.arguments != right.arguments:
         variables.insert(0, "command line")
     if variables:
-        found.append(Parting("command", left.name, key, tuple(variables)))
+        partings.append(Parting("command", left.name, key, tuple(variables)))
     inputs = [path for path in differing(left.inputs, right.inputs) if not is_own(path)]
-    found += [Parting("input", left.name, key, (path,)) for path in inputs if path not in made]
+    partings += [
+        Parting("input", left.name, key, (path,)) for path in inputs if path not in generated
+    ]
     outputs = differing(left.digests, right.digests)
-    if outputs and not found and not inputs:
-        found.append(Parting("output", left.name, key, tuple(outputs)))
-    return found
+    if outputs and not partings and not inputs:
+        partings.append(Parting("output", left.name, key, tuple(outputs)))
+    return partings
 
 
 def compare(left: Mapping[Key, Action], right: Mapping[Key, Action]) -> list[Parting]:
@@ -77,16 +79,16 @@ def compare(left: Mapping[Key, Action], right: Mapping[Key, Action]) -> list[Par
       no parting of its own.
     """
     both = [key for key in left if key in right]
-    made = {path for action in (*left.values(), *right.values()) for path in action.digests}
+    generated = {path for action in (*left.values(), *right.values()) for path in action.digests}
     partings = [
         Parting("actions", action.name, key, action.outputs)
-        for one, other in ((left, right), (right, left))
-        for key, action in one.items()
-        if key not in other
+        for present, absent in ((left, right), (right, left))
+        for key, action in present.items()
+        if key not in absent
     ]
     inputs_seen = set()
     for key in both:
-        for parting in _part(left[key], right[key], key, made):
+        for parting in _part(left[key], right[key], key, generated):
             if parting.kind == "input":
                 # Many actions read it; the first one stands for all.
                 if parting.paths in inputs_seen:

@@ -40,8 +40,8 @@ def outcome(code: int, log: str) -> Outcome:
     notices = []
     lines = log.splitlines()
     for number, line in enumerate(lines):
-        if told := re.match(r"INFO: \d+ process(?:es)?: (.*)", line):
-            counts = {kind.strip(): int(count) for count, kind in _COUNT.findall(told[1])}
+        if summary := re.match(r"INFO: \d+ process(?:es)?: (.*)", line):
+            counts = {kind.strip(): int(count) for count, kind in _COUNT.findall(summary[1])}
         if line.startswith(("WARNING:", "ERROR:")):
             # What is wrong stands in the next line.
             follows = line.endswith(":") and number + 1 < len(lines)

@@ -28,8 +28,8 @@ def files(workspace: pathlib.Path) -> list[str]:
             f"git, which lists the sources, cannot be started: {error.strerror}; install it."
         ) from error
     except subprocess.CalledProcessError as error:
-        said = error.stderr.decode(errors="replace").strip()
-        raise cli.UserError(f"{workspace}: git cannot list its files: {said}.") from error
+        complaint = error.stderr.decode(errors="replace").strip()
+        raise cli.UserError(f"{workspace}: git cannot list its files: {complaint}.") from error
     names = {os.fsdecode(name) for name in result.stdout.split(b"\0") if name}
     # What was removed stays listed until that is committed, and a repository inside is a folder.
     return sorted(
@@ -39,11 +39,11 @@ def files(workspace: pathlib.Path) -> list[str]:
 
 def all_files(workspace: pathlib.Path) -> list[str]:
     """Returns every file of a workspace without version control, but not what Bazel links to."""
-    found = []
+    paths = []
     for folder, folders, names in os.walk(workspace):
         folders[:] = [name for name in folders if name not in (".git", "__pycache__")]
-        found += [os.path.relpath(os.path.join(folder, name), workspace) for name in names]
-    return sorted(found)
+        paths += [os.path.relpath(os.path.join(folder, name), workspace) for name in names]
+    return sorted(paths)
 
 
 def copy(workspace: pathlib.Path, to: pathlib.Path) -> None:

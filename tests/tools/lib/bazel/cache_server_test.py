@@ -15,9 +15,9 @@ _LOG = """\
 
 class TrafficTest(absltest.TestCase):
     def test_traffic_is_what_was_served_and_what_was_taken(self):
-        found = cache_server.traffic(_LOG)
-        self.assertEqual(found.blobs, [("/cas/01ab", 1000), ("/cas/03ab", 7)])
-        self.assertEqual((found.received, found.sent), (1007, 1020))
+        traffic = cache_server.traffic(_LOG)
+        self.assertEqual(traffic.blobs, [("/cas/01ab", 1000), ("/cas/03ab", 7)])
+        self.assertEqual((traffic.received, traffic.sent), (1007, 1020))
 
 
 if __name__ == "__main__":

@@ -219,9 +219,9 @@ class RefusalsTest(_Case):
 
     @parameterized.parameters(b'{\n  "mnemonic": "Genrule"\n}\n', b"[]", b'\n {"a": 1}')
     def test_of_json_it_is_said_which_flag_to_use(self, content):
-        said = self._refused(content)
-        self.assertIn("is JSON", said)
-        self.assertIn("--execution_log_compact_file", said)
+        complaint = self._refused(content)
+        self.assertIn("is JSON", complaint)
+        self.assertIn("--execution_log_compact_file", complaint)
 
     def test_what_is_no_log_is_refused(self):
         dangling = CompactLog()
