@@ -1,15 +1,15 @@
-"""Rebuilds targets from nothing, each time in other surroundings, and finds what follows them.
+"""Rebuilds targets from nothing, in different surroundings, and finds what depends on those.
 
     bazel run //tools/audit -- //models:mobiledet_qat
     bazel run //tools/audit -- --builds=3 //models:all_models
 
-The first round is plain; every other one has another set of surroundings (surroundings.py). No
-result comes out of a cache; only what is downloaded is shared, by digest. Every action's inputs and
-outputs are compared, and the first action that diverged is run again, one change at a time, to find
-why. In one round every file that an action opens is noted: what no input declares is a leak.
+The first round is plain; every other round has different surroundings (surroundings.py). No result
+comes from a cache; rounds share only downloads, by digest. Every action's inputs and outputs are
+compared, and the first action that diverged is run again, one change at a time, to find out why. In
+one round, every file that an action opens is recorded; a file that no input declares is a leak.
 
-Exit code 0: all is equal and nothing leaked; 1: not so; 2: something went wrong, which is said in a
-sentence.
+Exit code 0: everything is equal and nothing leaked; 1: something differs or leaked; 2: the audit
+failed, and one sentence says why.
 """
 
 import os
@@ -56,10 +56,10 @@ _QUERY = ("query", "--noshow_progress", "--ui_event_filters=-info")
 
 
 def expand(patterns: Sequence[str]) -> list[str]:
-    """Returns the targets of Bazel's patterns; a filegroup stands for what is in it.
+    """Returns the targets that match Bazel's patterns; a filegroup stands for its sources.
 
     Raises:
-      cli.UserError: there is none, or Bazel does not know one.
+      cli.UserError: there is no target, or Bazel does not know one of them.
     """
     if not patterns:
         raise cli.UserError("no target is given; name some, as in //models:mobiledet_qat.")
@@ -87,10 +87,10 @@ def emulated_targets(choice: str, targets: Sequence[str]) -> list[str] | None:
 
     Args:
       choice: smallest, all, none, or Bazel's patterns with commas between them.
-      targets: the audit's.
+      targets: the targets of the audit.
 
     Raises:
-      cli.UserError: the choice names a target that is none of the audit's.
+      cli.UserError: the choice names a target that is not in the audit.
     """
     if choice == "smallest":
         return None
@@ -108,13 +108,13 @@ def emulated_targets(choice: str, targets: Sequence[str]) -> list[str] | None:
 def build(
     round_: rounds.Round, targets: Sequence[str], cache: str, console: Console
 ) -> list[record.Record]:
-    """Builds what is not done of a round and shows how it goes on.
+    """Builds the targets of a round that are not done yet and shows the progress.
 
     Args:
       round_: the round.
       targets: labels.
       cache: where downloads are kept.
-      console: on a terminal it has a line that moves; elsewhere what begins is a line, too.
+      console: shows a progress bar on a terminal, and elsewhere a line for each target.
 
     Raises:
       rounds.BuildFailed: Bazel failed.
@@ -172,12 +172,12 @@ class Audit:
         return build(round_, targets, self.cache, self.console)
 
     def _examined(self, round_: rounds.Round, targets: Sequence[str]) -> dict:
-        """Builds a perturbed round, unless that was done, and returns what was found."""
+        """Builds and compares a perturbed round, unless that is done; returns the comparison."""
         if round_.compared is not None and round_.compared["targets"] == list(targets):
             self.console.print(f"{round_.name}: was built and compared already")
             return round_.compared
         if not self.plain.output_base.exists():
-            # Its outputs went when an earlier audit was done.
+            # An earlier audit removed them when it was finished.
             self.plain.forget()
             self._build(self.plain, self.targets)
         failed = None
@@ -195,7 +195,7 @@ class Audit:
             self.console.print,
         )
         if failed:
-            # Tried again by an audit in the same folder.
+            # An audit in the same folder tries again.
             round_.shutdown()
             return comparison
         round_.compared = comparison
@@ -206,7 +206,7 @@ class Audit:
         """Builds all rounds and compares them.
 
         Raises:
-          cli.UserError: a target does not even build as the machine is.
+          cli.UserError: a target does not even build in the plain round.
         """
         try:
             self._build(self.plain, self.targets)
@@ -228,18 +228,18 @@ class Audit:
         return audit_report
 
     def sources_changed(self) -> bool:
-        """Whether the rounds may be of different sources."""
+        """Whether the sources changed, so that rounds may differ because of that."""
         return rounds.source_digest(pathlib.Path(cli.workspace())) != self.key
 
 
 def check_outputs(paths: Mapping[str, str]) -> None:
-    """Finds out whether files can be written, before hours are spent on what goes into them.
+    """Checks that files can be written, before hours are spent on their content.
 
     Args:
-      paths: by flag.
+      paths: the files' paths, by flag.
 
     Raises:
-      cli.UserError: one is a folder, or its folder is missing or cannot be written.
+      cli.UserError: a path is a folder, or its folder is missing or cannot be written.
     """
     for flag, path in paths.items():
         if os.path.isdir(path):
@@ -254,12 +254,12 @@ def check_outputs(paths: Mapping[str, str]) -> None:
 
 
 def publish(audit_report: report.Report, paths: Mapping[str, str], console: Console) -> None:
-    """Shows a report, then writes its files, each whatever becomes of the other.
+    """Shows a report, then writes its files; if one fails, the other is still written.
 
     Args:
       audit_report: the report.
-      paths: by "json" and "html", each of which may be missing.
-      console: where it is shown.
+      paths: the files' paths by "json" and "html", both optional.
+      console: shows the report.
 
     Raises:
       cli.UserError: a file cannot be written.
@@ -288,7 +288,7 @@ def main(argv: Sequence[str]) -> None:
     cache = repository_cache()
     if emulate != []:
         emulator.check(_CPU_MODEL.value, cache)
-    # Whoever ends the audit wants its Bazel servers to end too.
+    # When the audit is ended, its Bazel servers must end too.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with client.output_folder(_DIRECTORY.value, "audit-") as directory:
@@ -300,7 +300,7 @@ def main(argv: Sequence[str]) -> None:
             audit = Audit(targets, emulate, cache, directory, console)
             audit_report = audit.run()
             changed = audit.sources_changed()
-            # Before the rounds are removed: were that to fail, the result must not go with them.
+            # Before the rounds are removed, so that a failure there does not lose the result.
             publish(audit_report, paths, console)
     except KeyboardInterrupt as error:
         kept = "with the same --directory, it goes on" if _DIRECTORY.value else "nothing was kept"

@@ -1,9 +1,9 @@
-"""Holds a published .tflite against ours.
+"""Compares a published .tflite file with ours.
 
     bazel run //tools/audit:challenge -- [PUBLISHED.tflite] //models:x [-- BAZEL_OPTIONS]
 
-Our side is built with the given options, as --config=released; it can also be a .tflite file. Says
-whether both are the same bytes, the same canonical bytes or of the same meaning, and lists what
+Our side is built with the given options, such as --config=released; it can also be a .tflite file.
+Says whether both have the same bytes, the same canonical bytes or the same meaning, and lists what
 differs. Without a published file, says whether the build is one of the files that
 models/published.lock.json knows by digest. Exit code: 0 when what was required holds, 1 when it
 does not, 2 when something went wrong.
@@ -44,11 +44,11 @@ OTHER_BYTES = "other bytes"
 
 @dataclasses.dataclass(frozen=True)
 class Ours:
-    """A file of ours.
+    """One of our files.
 
     Attributes:
-      name: what it is called.
-      content: the whole of it.
+      name: its name in messages.
+      content: the bytes of the file.
       synthetic: whether its weights are known to be seeded, so that no published file can equal it.
     """
 
@@ -68,7 +68,7 @@ def _ours(name: str, content: bytes, known: Identity | None) -> Ours:
 
 
 def is_label(target: str) -> bool:
-    """Whether a target is a label of Bazel's, and not a file."""
+    """Whether a target is a Bazel label and not a file."""
     return target.startswith(("//", "@", ":"))
 
 
@@ -80,7 +80,7 @@ def find(target: str, options: Sequence[str]) -> list[Ours]:
       options: for `bazel build`.
 
     Raises:
-      cli.UserError: it cannot be built or read, or is no model.
+      cli.UserError: the target cannot be built or read, or is not a model.
     """
     if not is_label(target):
         content = _read(target, ".tflite", target)
@@ -106,8 +106,7 @@ def find(target: str, options: Sequence[str]) -> list[Ours]:
 def hold(content: bytes, name: str, ours: Sequence[Ours]) -> comparison.Comparison:
     """Compares a published file with ours and returns the strictest verdict.
 
-    The file that a converter wrote counts where it is nearer, for the shipped one has our
-    description.
+    The converter's own file counts if it is closer, because the shipped file has our description.
     """
     results = [comparison.compare(content, part.content, name, part.name) for part in ours]
     return min(results, key=lambda result: comparison.VERDICTS.index(result.verdict))
@@ -120,10 +119,10 @@ def _known(row: published.Published | None) -> str:
 
 
 def check_label(target: str) -> None:
-    """Checks that a label stands for one model, before it is built.
+    """Checks that a label stands for exactly one model, before it is built.
 
     Raises:
-      cli.UserError: it stands for none or for several, or Bazel does not know it.
+      cli.UserError: it stands for no model or for several, or Bazel does not know it.
     """
     models = building.models([target])
     if len(models) != 1:
@@ -212,7 +211,7 @@ def main(argv: Sequence[str]) -> None:
         )
     *paths, target = operands
     rows = published.read(_LOCK.value)
-    # Building takes long, so all that can be wrong is looked at before.
+    # A build takes long, so check everything else first.
     contents = [_read(path, "published .tflite", path) for path in paths]
     known = rows if paths else _known_files(target, rows)
     if is_label(target):

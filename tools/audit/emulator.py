@@ -1,4 +1,4 @@
-"""Asks the pinned emulator for a processor, before a round is built on it."""
+"""Checks that the pinned emulator supports a processor, before a round is built on it."""
 
 import pathlib
 import subprocess
@@ -16,11 +16,11 @@ _VERSION = "qemu-x86_64 version"
 
 
 def unpack(package: pathlib.Path, folder: pathlib.Path) -> pathlib.Path:
-    """Takes the emulator out of its Debian package.
+    """Extracts the emulator from its Debian package.
 
     Args:
       package: the .deb.
-      folder: where to put the program.
+      folder: the folder to write the program to.
 
     Raises:
       cli.UserError: the package cannot be read.
@@ -44,14 +44,14 @@ def unpack(package: pathlib.Path, folder: pathlib.Path) -> pathlib.Path:
 
 
 def check_model(command: Sequence[str], model: str) -> None:
-    """Finds out whether the emulator has a processor.
+    """Checks that an emulator supports a processor.
 
     Args:
       command: the emulator's command line.
-      model: as in "Haswell" or "Haswell,-avx2".
+      model: the processor, such as "Haswell" or "Haswell,-avx2".
 
     Raises:
-      cli.UserError: it has not.
+      cli.UserError: the emulator does not support it.
     """
     result = subprocess.run(
         [*command, "-cpu", model, command[0], "-version"],
@@ -68,19 +68,19 @@ def check_model(command: Sequence[str], model: str) -> None:
 
 
 def check(model: str, repository_cache: str) -> None:
-    """Finds out whether the pinned emulator has a processor; fetches the emulator if need be.
+    """Checks that the pinned emulator supports a processor; fetches the emulator if necessary.
 
     Args:
       model: the processor.
       repository_cache: where downloads are kept.
 
     Raises:
-      cli.UserError: it has not, or it cannot be fetched.
+      cli.UserError: the emulator does not support it, or cannot be fetched.
     """
     label = f"@{surroundings.PACKAGES}//:{surroundings.EMULATOR}.deb"
     downloads = f"--repository_cache={repository_cache}"
     place = client.ask("query", "--noshow_progress", downloads, "--output=location", label)
-    # FILE:LINE:COLUMN: what it is; the file is the package's own or the BUILD file beside it.
+    # FILE:LINE:COLUMN: KIND; the file is the package itself or the BUILD file beside it.
     beside = pathlib.Path(place.partition(":")[0])
     with tempfile.TemporaryDirectory(prefix="audit-emulator-") as folder:
         program = unpack(beside.with_name(f"{surroundings.EMULATOR}.deb"), pathlib.Path(folder))

@@ -1,4 +1,4 @@
-"""Compares a perturbed round with the plain one and says why they part."""
+"""Compares a perturbed round with the plain one and finds out why they diverge."""
 
 import collections
 import dataclasses
@@ -11,24 +11,24 @@ from tools.lib.bazel import findings
 from tools.lib.bazel.execution_log import Action
 from tools.lib.meaning import differing
 
-# Reruns take as long as the action, some ten times each; beyond this many, findings only name it.
+# A diagnosis runs an action some ten times. Beyond this many, findings have no diagnosis.
 _MOST_DIAGNOSES = 12
 
 
 @dataclasses.dataclass(frozen=True)
 class Finding:
-    """Something that is not as it should be.
+    """A problem that an audit found.
 
     Attributes:
       kind: "divergence", "leak" or "failure".
-      round: the round in which it showed.
-      action: the first action that it concerns.
+      round: the name of the round.
+      action: the name of the first action with the problem.
       paths: the outputs that differ, or the file that leaked.
-      message: what was seen, in a sentence.
-      cause: what it follows; "" if that is not known.
+      message: a sentence that describes the problem.
+      cause: what causes it; "" if that is not known.
       files: how the outputs differ.
-      tried: what was changed in reruns of the action, and what came of it.
-      others: the names of other actions that it concerns.
+      tried: the changes that were tried in reruns of the action, with their results.
+      others: the names of other actions with the same problem.
     """
 
     kind: str
@@ -51,7 +51,7 @@ _MESSAGES = {
 
 
 def leak_findings(name: str, records: Sequence[record.Record]) -> list[Finding]:
-    """Returns a finding for each file that was read undeclared."""
+    """Returns a finding for each file that was read without being declared."""
     readers = collections.defaultdict(list)
     for record_ in records:
         for leak in record_.leaks:
@@ -76,12 +76,12 @@ def leak_findings(name: str, records: Sequence[record.Record]) -> list[Finding]:
 def changed_leaks(
     leaks: Sequence[record.Leak], action: str, digest: Callable[[str], str]
 ) -> list[str]:
-    """Returns the undeclared files that an action read and that are others in the plain round.
+    """Returns the undeclared files that an action read and that differ in the plain round.
 
     Args:
-      leaks: what the perturbed round's actions read.
+      leaks: the undeclared files that the perturbed round's actions read.
       action: the action's name.
-      digest: of a leaked file in the plain round; "" if it is not there.
+      digest: returns the digest of a file in the plain round; "" if it does not exist there.
     """
     return [
         leak.path for leak in leaks if leak.action == action and leak.digest != digest(leak.path)
@@ -109,7 +109,7 @@ class _Examination:
         self.directory = directory
 
     def _files(self, paths: Sequence[str]) -> tuple[differing.File, ...]:
-        """Compares files of both rounds and keeps them."""
+        """Compares files of both rounds and keeps copies of them."""
         compared = []
         for path in paths:
             sides = [round_.execution_root / path for round_ in (self.plain, self.other)]
@@ -139,43 +139,43 @@ class _Examination:
     def _plain_digest(self, place: str) -> str:
         return rounds.digest(str(self.plain.read_leaked(place)))
 
-    def finding(self, parting: findings.Parting, diagnose: bool) -> Finding:
+    def finding(self, divergence: findings.Divergence, diagnose: bool) -> Finding:
         tried: tuple[replay.Tried, ...] = ()
         cause = {"input": "an input that a repository rule or a person changed"}.get(
-            parting.kind, ""
+            divergence.kind, ""
         )
-        if parting.kind == "output":
+        if divergence.kind == "output":
             leaks = [leak for record_ in self.records for leak in record_.leaks]
-            changed = changed_leaks(leaks, parting.action, self._plain_digest)
+            changed = changed_leaks(leaks, divergence.action, self._plain_digest)
             if diagnose:
-                diagnosis = self._diagnosis(self.left[parting.key])
+                diagnosis = self._diagnosis(self.left[divergence.key])
                 cause, tried = diagnosis.cause, diagnosis.tried
             if changed and cause in ("", replay.RUN_TO_RUN):
                 cause = f"{changed[0]}, which no input declares and which differs between rounds"
             if diagnose and not cause:
                 cause = "none of the changes alone"
-        paths = self._expanded(parting)
+        paths = self._expanded(divergence)
         return Finding(
             kind="divergence",
             round=self.other.name,
-            action=parting.action,
+            action=divergence.action,
             paths=paths,
-            message=_MESSAGES[parting.kind],
+            message=_MESSAGES[divergence.kind],
             cause=cause,
             files=self._files(paths),
             tried=tried,
-            others=parting.followers,
+            others=divergence.followers,
         )
 
-    def _expanded(self, parting: findings.Parting) -> tuple[str, ...]:
-        """Returns the paths of a parting, a big folder as its files that differ."""
-        if parting.kind != "input":
-            return parting.paths
-        (path,) = parting.paths
-        left, right = self.left[parting.key].inputs, self.right[parting.key].inputs
+    def _expanded(self, divergence: findings.Divergence) -> tuple[str, ...]:
+        """Returns the paths of a divergence; for a big folder, its files that differ."""
+        if divergence.kind != "input":
+            return divergence.paths
+        (path,) = divergence.paths
+        left, right = self.left[divergence.key].inputs, self.right[divergence.key].inputs
         listings = self.plain.listing(left.get(path, "")), self.other.listing(right.get(path, ""))
         if None in listings:
-            return parting.paths
+            return divergence.paths
         return tuple(f"{path}/{name}" for name in findings.differing(*listings)[:10])
 
 
@@ -203,20 +203,20 @@ def examine(
 
     Args:
       plain: the plain round, built.
-      other: the round.
-      targets: what was built.
-      failed: why it was not built to the end, if so.
+      other: the perturbed round.
+      targets: the targets that were built.
+      failed: why the build failed; None if it did not.
       cpu_model: the emulated processor.
-      directory: the audit's folder, which gets the files that differ.
-      say: is told what takes time.
+      directory: the audit's folder, to which the files that differ are copied.
+      say: prints a line about progress.
 
     Returns:
-      What was found and how the round was built, as JSON takes it.
+      The findings and how the round was built, as values for JSON.
     """
     examination = _Examination(plain, other, targets, cpu_model, directory, say)
     reported = [
-        examination.finding(parting, count < _MOST_DIAGNOSES)
-        for count, parting in enumerate(findings.compare(examination.left, examination.right))
+        examination.finding(divergence, count < _MOST_DIAGNOSES)
+        for count, divergence in enumerate(findings.compare(examination.left, examination.right))
     ]
     reported += leak_findings(other.name, examination.records)
     if failed:

@@ -1,4 +1,4 @@
-"""What a report was made with, so that whoever reads it knows what it is about."""
+"""The sources, programs and machine of an audit, which its report states."""
 
 import dataclasses
 import datetime
@@ -17,16 +17,16 @@ _PROCESSORS = pathlib.Path("/proc/cpuinfo")
 
 @dataclasses.dataclass(frozen=True)
 class Origin:
-    """What an audit was made with; what is not known is "unknown".
+    """The sources, programs and machine of an audit; "unknown" stands for what is not known.
 
     Attributes:
       commit: the commit of the sources (git).
-      changes: "yes" or "no": whether the sources are others than the commit's.
-      bazel: the version of the Bazel that built.
-      bazel_server: the sha256 of its A-server.jar, which a model's provenance has too.
+      changes: "yes" or "no": whether the sources differ from the commit.
+      bazel: the version of Bazel.
+      bazel_server: the sha256 of its A-server.jar, which a model's provenance states too.
       kernel: the release of the machine's kernel.
       processor: the model of the machine's processor.
-      date: when the audit was called, in UTC, as in "2026-03-01T12:00:00Z".
+      date: when the audit was started, in UTC, as in "2026-03-01T12:00:00Z".
       options: the command line, without the program.
     """
 
@@ -41,7 +41,7 @@ class Origin:
 
 
 def _git(workspace: pathlib.Path, *arguments: str) -> str | None:
-    """Returns what git says, None if there is no git or no repository."""
+    """Returns git's output, None if there is no git or no repository."""
     try:
         result = subprocess.run(
             ["git", *arguments],
@@ -60,7 +60,7 @@ def _bazel() -> tuple[str, str]:
     """Returns Bazel's version and its server's sha256.
 
     Raises:
-      cli.UserError: Bazel does not answer, or its version does not lie beside its server.
+      cli.UserError: Bazel does not answer, or there is no version beside its server.
     """
     install_base = pathlib.Path(client.ask("info", "install_base"))
     # `bazel info release` calls Debian's a development version.
@@ -69,7 +69,7 @@ def _bazel() -> tuple[str, str]:
 
 
 def processor(described: str) -> str:
-    """Returns the processor's model from what the kernel says of it (/proc/cpuinfo)."""
+    """Returns the processor's model from the text of /proc/cpuinfo."""
     for line in described.splitlines():
         name, _, value = line.partition(":")
         if name.strip() == "model name":
@@ -78,14 +78,14 @@ def processor(described: str) -> str:
 
 
 def find(workspace: pathlib.Path, options: Sequence[str]) -> Origin:
-    """Returns what an audit that begins now is made with.
+    """Returns the sources, programs and machine of an audit that begins now.
 
     Args:
       workspace: the folder of the sources.
       options: the command line, without the program.
 
     Raises:
-      cli.UserError: Bazel does not say what it is.
+      cli.UserError: Bazel does not state its version.
     """
     commit = _git(workspace, "rev-parse", "HEAD")
     status = _git(workspace, "status", "--porcelain")

@@ -1,4 +1,4 @@
-"""The published files of models, as `models/published.lock.json` knows them by digest."""
+"""The published files of models, listed by digest in `models/published.lock.json`."""
 
 import dataclasses
 import hashlib
@@ -11,16 +11,16 @@ from tools.lib.cli import cli
 
 @dataclasses.dataclass(frozen=True)
 class Published:
-    """A file that somebody published.
+    """A published file.
 
     Attributes:
-      model: the target in //models that stands for it; None if there is none.
+      model: the target in //models that corresponds to it; None if there is none.
       file: the file's name.
       url: where it is published.
-      md5: its MD5 as hexadecimal digits, if somebody stated it; else None.
-      sha256: the same of SHA-256.
+      md5: its MD5 in hexadecimal, if a publisher states it; else None.
+      sha256: its SHA-256, likewise.
       size: its size in bytes if known, else None.
-      stated_in: who states the digest.
+      stated_in: the source that states the digest.
     """
 
     model: str | None
@@ -43,7 +43,7 @@ class Published:
 
 @dataclasses.dataclass(frozen=True)
 class Digests:
-    """What a file is known by."""
+    """The digests and the size of a file."""
 
     md5: str
     sha256: str
@@ -51,7 +51,7 @@ class Digests:
 
 
 def digests(content: bytes) -> Digests:
-    """Returns the digests of a file. MD5, because that is what publishers state."""
+    """Returns the digests of a file, including MD5, because publishers state it."""
     return Digests(
         md5=hashlib.md5(content, usedforsecurity=False).hexdigest(),
         sha256=hashlib.sha256(content).hexdigest(),

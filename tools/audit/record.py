@@ -1,4 +1,4 @@
-"""What a round keeps of a built target: its actions by digests, small enough for all models."""
+"""The record of a built target: its actions by digests, small enough to keep for all models."""
 
 import dataclasses
 import json
@@ -13,12 +13,13 @@ Key = tuple[str, tuple[str, ...]]
 
 @dataclasses.dataclass(frozen=True)
 class Leak:
-    """A file that an action read though no input declares it.
+    """A file that an action read although no input declares it.
 
     Attributes:
       action: the action's name.
-      path: the file; "<output base>", "<workspace>" and "<round>" stand for what differs by place.
-      digest: its content's sha256 after the build, "" if it could not be read then.
+      path: the file's path; "<output base>", "<workspace>" and "<round>" stand for folders that
+        differ between rounds.
+      digest: the sha256 of its content after the build; "" if it could not be read then.
     """
 
     action: str
@@ -33,10 +34,10 @@ class Record:
     Attributes:
       target: its label.
       seconds: how long Bazel took.
-      outputs: the paths of its own files.
+      outputs: the paths of the target's own files.
       sizes: the bytes of every file that its actions wrote, by path.
-      actions: what it ran, by (mnemonic, outputs), in Bazel's order.
-      leaks: what its actions read undeclared; empty where nothing was traced.
+      actions: the actions that ran, by (mnemonic, outputs), in Bazel's order.
+      leaks: the undeclared files that its actions read; empty if nothing was traced.
       traced: how many of the actions were traced.
     """
 
@@ -50,7 +51,7 @@ class Record:
 
 
 def write(record: Record, path: pathlib.Path, listings: pathlib.Path) -> None:
-    """Writes a record; what is in big folders goes to a file of its own by digest, once."""
+    """Writes a record; the files of each big folder are listed once, in a file named by digest."""
     actions = []
     for action in record.actions.values():
         inputs, folders = execution_log.folders(action.inputs)
@@ -65,10 +66,10 @@ def write(record: Record, path: pathlib.Path, listings: pathlib.Path) -> None:
 
 
 def read(path: pathlib.Path) -> Record:
-    """Reads what `write` wrote.
+    """Reads a record.
 
     Raises:
-      cli.UserError: it is no such file.
+      cli.UserError: the file is not a record.
     """
     try:
         document = json.loads(cli.read_file(str(path), "record of a build"))
@@ -89,7 +90,7 @@ def read(path: pathlib.Path) -> Record:
 
 
 def merged(records: Sequence[Record]) -> dict[Key, execution_log.Action]:
-    """Returns the actions of all targets, each once: what two targets share is built once."""
+    """Returns the actions of all targets, each once: targets share actions."""
     actions = {}
     for record in records:
         for key, action in record.actions.items():
@@ -107,11 +108,11 @@ def sizes(
 
 @dataclasses.dataclass(frozen=True)
 class Closure:
-    """What a target goes back to.
+    """What a target was built from.
 
     Attributes:
       ends: the sha256 of the target's own files, by path.
-      actions: the names of all actions that it took, those in other targets' records too.
+      actions: the names of all actions behind it, including those in other targets' records.
       size: the bytes of `ends`.
       total: the bytes that all those actions wrote.
     """
@@ -123,13 +124,13 @@ class Closure:
 
 
 def closures(records: Sequence[Record]) -> dict[str, Closure]:
-    """Returns what each target goes back to; what targets share is in one record only."""
+    """Returns what each target was built from; a shared action is in one record only."""
     actions = merged(records)
     makers = {path: action for action in actions.values() for path in action.digests}
     size = {path: bytes_ for record in records for path, bytes_ in record.sizes.items()}
     closures_by_target = {}
     for record in records:
-        # What Bazel writes itself, without a program, is in no log.
+        # Files that Bazel writes itself, without a program, are not in the log.
         ends = {path: makers[path].digests[path] for path in record.outputs if path in makers}
         taken: dict[str, execution_log.Action] = {}
         pending = list(ends)

@@ -18,7 +18,7 @@ from tools.lib.bazel.execution_log import Action
 # Where the launcher's own commands for actions begin, and where it starts Python.
 FIRST, LAST = "# In the sandbox of an action", "exec /usr/bin/env -i"
 _ADDR_NO_RANDOMIZE = 0x0040000
-# Seconds since 1970; libfaketime takes a time without a sign as one that stands still.
+# Seconds since 1970; libfaketime stops the clock at a time without a sign.
 _FROZEN = "1900000000"
 _SECONDS = 1800
 _RUNS = 3
@@ -27,22 +27,22 @@ RUN_TO_RUN = "it differs by itself, run to run"
 
 
 class CannotRun(Exception):
-    """The action does not run here; the text says why."""
+    """The action cannot be run here; the text says why."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Variation:
-    """One thing that is changed.
+    """A single change to an action's surroundings.
 
     Attributes:
-      what: its name, as in "the clock".
-      inside: what the action's Python sees.
-      folder: how the working directory's name begins.
-      parent: where it is made; None for the audit's own folder.
+      what: what is changed, such as "the clock".
+      inside: the changes inside the action's Python.
+      folder: the beginning of the working directory's name.
+      parent: the folder of the working directory; None for the audit's own folder.
       umask: the file mode creation mask.
-      processors: how many processors it may use; None for all.
-      hidden_names: whether user and host name are Bazel's made-up ones.
-      fixed_addresses: whether memory is laid out alike in every run.
+      processors: how many processors the action may use; None for all.
+      hidden_names: whether user and host name are Bazel's fake ones.
+      fixed_addresses: whether the memory layout is the same in every run.
     """
 
     what: str
@@ -56,13 +56,13 @@ class Variation:
 
 
 PLAIN = Variation("nothing")
-# What makes an action that differs from run to run agree with itself names the cause.
+# If an action varies from run to run, a change that makes its runs equal names the cause.
 STEADYING = (
     Variation("the clock", Inside(clock=_FROZEN)),
     Variation("the addresses of memory", fixed_addresses=True),
     Variation("the number of processors", processors=1),
 )
-# What changes an action that agrees with itself is the cause.
+# If an action's runs are equal, a change that alters its outputs is the cause.
 CHANGING = (
     Variation("the clock", Inside(clock="+400d")),
     Variation("the hash seed", Inside(hash_seed=271828)),
@@ -76,7 +76,7 @@ CHANGING = (
 
 @dataclasses.dataclass(frozen=True)
 class Tried:
-    """One variation and what came of it: "other bytes", "same bytes", or why it was not run."""
+    """A variation and its result: "other bytes", "same bytes", or why it was not run."""
 
     what: str
     result: str
@@ -84,11 +84,11 @@ class Tried:
 
 @dataclasses.dataclass(frozen=True)
 class Diagnosis:
-    """What the reruns say.
+    """The result of rerunning an action.
 
     Attributes:
-      cause: one sentence's part, as in "the clock"; "" if nothing was found.
-      tried: every variation.
+      cause: the cause as a part of a sentence, such as "the clock"; "" if it was not found.
+      tried: every variation with its result.
     """
 
     cause: str
@@ -98,17 +98,17 @@ class Diagnosis:
 def diagnose(
     run: Callable[[Variation], str], cpu_model: str | None, pause: Callable[[], None]
 ) -> Diagnosis:
-    """Finds what an action's bytes follow.
+    """Finds out what an action's outputs depend on.
 
     Args:
       run: runs the action under a variation and returns a digest of its outputs.
-      cpu_model: the emulated processor to try as well, if any; it takes some ten times as long.
-      pause: lets at least a second go by, so that a clock in an output shows.
+      cpu_model: an emulated processor to try as well; it takes about ten times as long.
+      pause: waits for at least a second, so that a time in an output changes.
     """
     tried: list[Tried] = []
 
     def agree(variation: Variation) -> bool:
-        """Returns whether several runs are equal: two alone may be so by chance."""
+        """Returns whether several runs are equal; two alone could be equal by chance."""
         first = run(variation)
         for _ in range(_RUNS - 1):
             pause()
@@ -117,7 +117,7 @@ def diagnose(
         return True
 
     def attempt(variation: Variation, expected: str | None = None) -> bool | None:
-        """Returns whether the action gave other bytes than `expected`, or than in its first run."""
+        """Returns whether a run differs from `expected`, or, without that, runs from each other."""
         try:
             changed = not agree(variation) if expected is None else run(variation) != expected
         except CannotRun as error:
@@ -143,9 +143,9 @@ def diagnose(
 
 
 def outermost(paths: Iterable[str]) -> list[str]:
-    """Returns the paths that lie below none of the others, each once, in order.
+    """Returns the paths that are not below another one of them, each once, in order.
 
-    A log lists the files of a folder to which the runfiles have one link.
+    A log lists the files of a folder one by one, while runfiles link to the folder.
     """
     known = dict.fromkeys(paths)
     return [
@@ -159,11 +159,11 @@ class Replay:
     """Reruns of one action.
 
     Args:
-      action: the action, as the plain round logged it.
-      execution_root: the plain round's.
-      sandbox: Bazel's program linux-sandbox.
+      action: the action from the plain round's log.
+      execution_root: the execution root of the plain round.
+      sandbox: the path of Bazel's linux-sandbox.
       helpers: the folder `audit` of a perturbed round's CPython; None if there is none.
-      directory: where working directories are made.
+      directory: the folder for working directories.
     """
 
     def __init__(
@@ -184,9 +184,9 @@ class Replay:
         """Runs the action and returns a digest of all its outputs.
 
         Raises:
-          CannotRun: it cannot be run or fails.
+          CannotRun: the action cannot be run, or fails.
         """
-        # The launcher knows an action's folder by this name.
+        # The launcher recognizes an action's folder by this name.
         parent = pathlib.Path(variation.parent or self._directory, "audit", "linux-sandbox")
         try:
             parent.mkdir(parents=True, exist_ok=True)
@@ -209,7 +209,7 @@ class Replay:
         perturbed = False
         inputs = outermost([*self._action.inputs, *self._runfiles()])
         if self._helpers:
-            # What no link leads to is closed to a program in an action.
+            # A program in an action can read only what links lead to.
             (root / "audit").symlink_to(self._helpers)
         for path in inputs:
             source, place = self._execution_root / path, root / path
@@ -228,7 +228,7 @@ class Replay:
             (root / path).parent.mkdir(parents=True, exist_ok=True)
 
     def _runfiles(self) -> Iterator[str]:
-        """Yields the files of the programs' runfiles, which are inputs that no log lists."""
+        """Yields the files in the runfiles folders of the action's programs."""
         for path in self._action.inputs:
             folder = self._execution_root / f"{path}.runfiles"
             for parent, folders, files in os.walk(folder):
@@ -255,7 +255,7 @@ class Replay:
 
         names = ["-H", "-U"] if variation.hidden_names else []
         command = [self._sandbox, "-W", root, "-w", root, "-w", "/tmp", "-N"]
-        # libfaketime leaves files there.
+        # libfaketime writes files there.
         command += ["-w" if variation.parent else "-e", "/dev/shm"]
         command += [*names, "-t", "15", "-T", str(_SECONDS), "--", *self._action.arguments]
         try:
@@ -287,5 +287,5 @@ class Replay:
 
 
 def second() -> None:
-    """Lets a second go by."""
+    """Waits for a little over a second."""
     time.sleep(1.1)

@@ -1,4 +1,4 @@
-"""What an audit found: for programs (JSON), for people (a page), and on the terminal."""
+"""The report of an audit: as JSON, as a page, and on the terminal."""
 
 import collections
 import dataclasses
@@ -19,14 +19,14 @@ _TEMPLATE = pathlib.Path(__file__).with_name("report.html.tpl")
 
 @dataclasses.dataclass(frozen=True)
 class Target:
-    """A target and what became of it.
+    """A target and its verdict.
 
     Attributes:
       label: its label.
-      seconds: how long the plain build took; what it shares with an earlier target is not in it.
+      seconds: how long the plain build took, without actions shared with earlier targets.
       size: the bytes of its own files.
       outputs: the sha256 of its own files, by path.
-      verdict: "equal", "diverged", "leaked", "failed"; of several the first in this order reversed.
+      verdict: "equal", "diverged", "leaked" or "failed"; if several apply, the last of them.
     """
 
     label: str
@@ -53,9 +53,9 @@ class Report:
     """An audit's result.
 
     Attributes:
-      targets: by label.
-      rounds: what `examination.examine` returned of each, without its findings.
-      findings: of all rounds, divergences first, each as a mapping of `examination.Finding`.
+      targets: the targets.
+      rounds: what `examination.examine` returned for each round, without its findings.
+      findings: the findings of all rounds as mappings of `examination.Finding`, divergences first.
       made_with: the sources, the programs and the machine.
     """
 
@@ -66,12 +66,12 @@ class Report:
 
     @property
     def sound(self) -> bool:
-        """Whether all that was tried is equal and nothing leaked."""
+        """Whether everything that was tried is equal and nothing leaked."""
         return not self.findings
 
     @property
     def untried(self) -> tuple[str, ...]:
-        """What this audit says nothing of: what the machine refused, and what reached no action."""
+        """What was not tried: what the machine does not allow, and what reached no action."""
         missing = [
             f"{round_['name']}: {applied['what']}: {applied['reason']}"
             for round_ in self.rounds
@@ -128,7 +128,7 @@ def make(
     Args:
       targets: the labels.
       plain: the plain round's records.
-      examined: what was found in each other round.
+      examined: the comparison of each other round.
       made_with: the sources, the programs and the machine.
     """
     order = {kind: number for number, kind in enumerate(("failure", "divergence", "leak"))}
@@ -151,12 +151,12 @@ def _document(report: Report) -> dict[str, Any]:
 
 
 def to_json(report: Report) -> str:
-    """Returns the report as a JSON object; its order depends on nothing but its content."""
+    """Returns the report as JSON; equal reports give equal text."""
     return json.dumps(_document(report), indent=2, sort_keys=True) + "\n"
 
 
 def to_html(report: Report) -> str:
-    """Returns the report as a page that needs no other file."""
+    """Returns the report as a self-contained HTML page."""
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
@@ -171,7 +171,7 @@ def show(report: Report, console: Console) -> None:
     for column in ("target", "verdict", "sha256 of what it made"):
         table.add_column(column, overflow="fold")
     for target in report.targets:
-        # Digests have one length, names have not: a folded line must not part the two.
+        # Names vary in length, so the digest comes first and stays on the first line if it folds.
         files = "\n".join(f"{digest[:16]} {name}" for name, digest in target.files)
         table.add_row(target.label, target.verdict, files)
     console.print(table)
@@ -196,7 +196,7 @@ def show(report: Report, console: Console) -> None:
 
 
 def text(finding: Mapping[str, Any]) -> str:
-    """Returns a finding in a few lines."""
+    """Formats a finding in a few lines."""
     lines = [f"{finding['kind'].upper()} {finding['action']}: {finding['message']}"]
     if finding["cause"]:
         lines.append(f"  cause: {finding['cause']}")

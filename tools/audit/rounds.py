@@ -1,4 +1,4 @@
-"""One round of an audit: builds every target from nothing, and goes on where it was interrupted."""
+"""A round of an audit: builds every target from nothing; can be interrupted and continued."""
 
 import hashlib
 import json
@@ -15,16 +15,16 @@ from tools.lib.bazel import building, client, execution_log, sources
 from tools.lib.cli import cli
 
 _LAST_LINES = 12
-# Beside what `bazel build` shows; targets without such groups have nothing more.
+# Built besides the default outputs, for targets that have these output groups.
 _GROUPS = ("provenance", "raw")
 
 
 class BuildFailed(Exception):
-    """A target was not built; the text is the end of what Bazel said."""
+    """A target was not built; the text is the end of Bazel's output."""
 
 
 def source_digest(workspace: pathlib.Path) -> str:
-    """Returns a digest of the workspace's files, apart from Bazel's links and what git ignores."""
+    """Returns a digest of the workspace's files, without Bazel's links and ignored files."""
     total = hashlib.sha256()
     try:
         names = sources.files(workspace)
@@ -46,9 +46,10 @@ def slug(target: str) -> str:
 
 
 def remove_unnamed(folder: pathlib.Path, named: set[str], execution_root: pathlib.Path) -> int:
-    """Removes what lies below Bazel's output folder and no finished target's record names.
+    """Removes the files below Bazel's output folder that no finished target's record names.
 
-    An interrupted build leaves outputs whose making was not recorded; the next one must make them.
+    An interrupted build leaves outputs of actions that are not recorded; the next build must run
+    these actions again.
 
     Returns:
       How many files were removed.
@@ -67,9 +68,9 @@ def remove_unnamed(folder: pathlib.Path, named: set[str], execution_root: pathli
 class Round:
     """A round in a folder of its own.
 
-    The folder holds `state.json`, Bazel's output root, `records/` with one record for each target
-    that is done and `logs/` with what Bazel said. A record counts for the sources and surroundings
-    of `state.json` only: with others, the round begins anew.
+    The folder holds `state.json`, Bazel's output root, `records/` with a record for each finished
+    target, and `logs/` with Bazel's output. Records are valid only for the sources and
+    surroundings in `state.json`; if these change, the round starts again.
     """
 
     def __init__(
@@ -95,7 +96,7 @@ class Round:
         self.start = surroundings.start(around, directory, client.environment())
 
     def open(self) -> None:
-        """Takes up the round where it was left, or begins it anew."""
+        """Continues the round, or starts it again if its sources or surroundings changed."""
         state = self._read_state()
         if state is None or {k: v for k, v in state.items() if k != "compared"} != self.wanted:
             self.remove_root()
@@ -119,7 +120,7 @@ class Round:
 
     @property
     def compared(self) -> dict | None:
-        """What was found when the round was compared; None if it was not yet."""
+        """The comparison with the plain round; None if it has not been made yet."""
         return (self._read_state() or {}).get("compared")
 
     @compared.setter
@@ -141,14 +142,15 @@ class Round:
 
     @property
     def output_base(self) -> pathlib.Path:
-        """Bazel's folder of this round's builds."""
+        """The output base of this round's builds."""
         return self.root / "base"
 
     @property
     def execution_root(self) -> pathlib.Path:
-        """Where actions run, and where their outputs are.
+        """The folder in which actions run, with their outputs.
 
-        Bazel is not asked: `bazel info` without the options of the build fetches repositories anew.
+        Bazel is not asked, because `bazel info` without the build's options fetches repositories
+        again.
         """
         folders = (self.output_base / "execroot").glob("*/bazel-out")
         return next(folders).parent
@@ -159,7 +161,7 @@ class Round:
             self._call(["shutdown"], capture_output=True)
 
     def forget(self) -> None:
-        """Makes every target one that is not done."""
+        """Removes all records, so that every target is built again."""
         for path in self.records.iterdir():
             path.unlink()
 
@@ -169,12 +171,12 @@ class Round:
         client.remove(self.root)
 
     def listing(self, digest: str) -> dict[str, str] | None:
-        """Returns the files of a big folder by its digest; None if it is no such folder's."""
+        """Returns the files of a big folder; None if no big folder has this digest."""
         path = self.listings / digest
         return json.loads(path.read_text(encoding="utf-8")) if digest and path.exists() else None
 
     def smallest(self, targets: Sequence[str]) -> str:
-        """Returns the target that takes the fewest bytes, those on its way counted."""
+        """Returns the target whose actions write the fewest bytes in total."""
         closures = record.closures(self.done(targets))
         totals = {target: closure.total for target, closure in closures.items() if closure.total}
         return min(totals, key=lambda target: (totals[target], target), default=targets[0])
@@ -193,12 +195,12 @@ class Round:
     def build(
         self, targets: Sequence[str], cache: str, progress: Callable[[str, bool], None]
     ) -> list[record.Record]:
-        """Builds what is not done yet.
+        """Builds the targets that are not done yet.
 
         Args:
           targets: labels.
           cache: the repository cache: downloads, by digest.
-          progress: is told of each target before and after it is built.
+          progress: is called with each target and False before, and True after, it is built.
 
         Raises:
           BuildFailed: Bazel failed.
@@ -240,11 +242,11 @@ class Round:
                     "--noshow_progress",
                     "--show_result=0",
                     "--symlink_prefix=/",
-                    # What a model is made from is stated alike, or the statement proves nothing.
+                    # The statement about what a model is made from must be reproducible too.
                     *(f"--output_groups=+{group}" for group in _GROUPS),
                     *self._options,
                     *self.start.options,
-                    # After what a person may have set: no result may come out of a cache.
+                    # After the given options, because no result may come from a cache.
                     "--disk_cache=",
                     "--remote_cache=",
                     "--remote_executor=",
@@ -289,7 +291,7 @@ class Round:
         actions: Mapping[tuple[str, tuple[str, ...]], execution_log.Action],
         folder: pathlib.Path,
     ) -> tuple[list[record.Leak], int]:
-        """Returns what the actions read undeclared, and how many of them were traced."""
+        """Returns the undeclared files that actions read, and how many actions were traced."""
         names = {path: action.name for action in actions.values() for path in action.outputs}
         by_name = {action.name: action for action in actions.values()}
         execution_root = self.execution_root
@@ -303,7 +305,7 @@ class Round:
         return sorted(leaks, key=lambda leak: (leak.action, leak.path)), len(traced - {None})
 
     def _place(self, path: str) -> str:
-        """Returns a path without what differs from round to round."""
+        """Returns a path with placeholders for the folders that differ between rounds."""
         for name, folder in (
             ("<output base>", self.output_base),
             ("<workspace>", self.workspace),
@@ -314,7 +316,7 @@ class Round:
         return path
 
     def read_leaked(self, place: str) -> pathlib.Path:
-        """Returns where a leak's path is in this round."""
+        """Returns the path of a leaked file in this round."""
         return pathlib.Path(
             place.replace("<output base>", str(self.output_base))
             .replace("<workspace>", str(self.workspace))

@@ -1,8 +1,9 @@
-"""What differs between the rounds of an audit: as data, and how each part of it is brought about.
+"""What differs between the rounds of an audit, as data, and how each difference is made.
 
 Around an action, Bazel's server and the repository rules see another machine: `Surroundings`.
-Inside an action Bazel and the launcher of the packaged CPython hide that, so what must be perturbed
-there is done by shell commands that the launcher gets (`third_party/python/cpython.bzl`): `Inside`.
+Inside an action, Bazel and the launcher of the packaged CPython hide the machine. Perturbations
+there are shell commands that are added to the launcher (`third_party/python/cpython.bzl`):
+`Inside`.
 """
 
 import ctypes
@@ -14,7 +15,7 @@ import shlex
 import subprocess
 from collections.abc import Mapping, Sequence
 
-# What a report calls the emulated processor.
+# The emulated processor's name in a report.
 CPU_MODEL = "processor's model, in actions"
 
 _OTHER_USER = 4242
@@ -24,8 +25,8 @@ EMULATOR = "qemu-user-static"
 # The repository with those packages.
 PACKAGES = "audit_debian"
 
-# What a person's own settings of registries and of Bazel's place are called; without them nothing
-# can be fetched, or another Bazel would build.
+# The user's settings of registries and of Bazel's location; without them nothing can be fetched, or
+# another Bazel would build.
 _FETCHING = ("PIP_", "SSL_", "CURL_", "REQUESTS_", "BAZELISK_", "USE_BAZEL_", "XDG_CACHE_HOME")
 
 
@@ -35,9 +36,9 @@ class Inside:
 
     Attributes:
       hash_seed: PYTHONHASHSEED; None for the launcher's own.
-      clock: what libfaketime makes of the time, as in "+400d"; without a sign it stands still.
-      cpu_model: what an emulated processor is called (`qemu-x86_64 -cpu help`); None for the real.
-      traces: the folder that gets a list of the files that each process opens; None for no list.
+      clock: the time for libfaketime, such as "+400d"; without a sign, the clock stands still.
+      cpu_model: the emulated processor (`qemu-x86_64 -cpu help`); None for the real one.
+      traces: the folder for the lists of files that processes open; None for no lists.
     """
 
     hash_seed: int | None = None
@@ -56,7 +57,7 @@ class Inside:
             model = shlex.quote(self.cpu_model)
             lines.append(f'set -- "$audit/bin/qemu-x86_64-static" -cpu {model} "$@"')
         if self.traces:
-            # A traced process cannot be traced once more, and strace follows what it starts.
+            # A traced process cannot be traced again, and strace follows child processes.
             lines.append(
                 '[ -n "${AUDIT_TRACED:-}" ] || set -- "$runtime/lib/ld-linux-x86-64.so.2"'
                 ' --inhibit-cache --library-path "$audit/lib:$runtime/lib" "$audit/bin/strace"'
@@ -67,10 +68,10 @@ class Inside:
         return "; ".join(lines) or ":"
 
     def variables(self) -> str:
-        """Returns the variables that the launcher gives to Python, as the shell's words."""
+        """Returns the variables that the launcher passes to Python, as words for a shell."""
         variables = {}
         if self.clock:
-            # Time since boot stays: what waits for a time span must not wait for ever.
+            # Time since boot stays real, or a program that waits could wait for ever.
             variables |= {
                 "FAKETIME": self.clock,
                 "FAKETIME_FMT": "%s",
@@ -84,13 +85,13 @@ class Inside:
         return " ".join(f"{name}={value}" for name, value in variables.items())
 
     def packages(self) -> list[str]:
-        """Returns the Debian packages whose programs the commands, or reruns, start."""
-        # The emulator is the one that is big.
+        """Returns the Debian packages with the programs for the commands and for reruns."""
+        # The emulator is large, so it is added only where it is needed.
         return [*_HELPERS, *([EMULATOR] if self.cpu_model else [])]
 
     @property
     def changes(self) -> bool:
-        """Whether there is anything to change."""
+        """Whether anything is changed."""
         return self != Inside()
 
 
@@ -99,14 +100,14 @@ class Surroundings:
     """One round's surroundings. None means: as the machine is.
 
     Attributes:
-      name: names the round; also the output root's folder, so that its length differs.
+      name: the name of the round and of its output root's folder; its length differs too.
       host: the host name.
-      user: the user's name; the user's number becomes another one too.
+      user: the user's name; the user's number changes too.
       umask: the file mode creation mask.
       processors: how many processors Bazel and everything below it may use.
-      memory_file_system: whether actions' folders are on a file system that lists in other order.
-      variables: environment variables; "{home}" stands for a folder of this round's own.
-      path: folders before the person's own PATH.
+      memory_file_system: whether actions' folders are on a file system with another order of files.
+      variables: environment variables; "{home}" stands for the round's own home folder.
+      path: folders to put before the user's PATH.
       inside: what an action's Python sees.
     """
 
@@ -186,7 +187,7 @@ def emulated(cpu_model: str) -> Surroundings:
 
 
 def traced(surroundings: Surroundings, directory: pathlib.Path) -> Surroundings:
-    """Returns surroundings in which it is noted what actions open, where that is allowed."""
+    """Returns surroundings that also list the files that actions open, if that is allowed."""
     if _tracing_failure():
         return surroundings
     traces = str(directory / surroundings.name / "traces")
@@ -206,11 +207,11 @@ def _tracing_failure() -> str:
 
 @dataclasses.dataclass(frozen=True)
 class Applied:
-    """One part of a round's surroundings, and what became of it.
+    """A part of a round's surroundings, and whether it was applied.
 
     Attributes:
-      what: its name, as in "hash seed".
-      value: what it was set to.
+      what: its name, such as "hash seed".
+      value: its value.
       reason: why it was not applied; "" if it was.
     """
 
@@ -220,7 +221,7 @@ class Applied:
 
 
 def _failure(command: Sequence[str]) -> str:
-    """Returns why a command does not run here, "" if it does."""
+    """Returns why a command fails here, "" if it succeeds."""
     try:
         result = subprocess.run(command, capture_output=True, text=True, check=False)
     except OSError as error:
@@ -231,7 +232,7 @@ def _failure(command: Sequence[str]) -> str:
 
 
 def _namespace(host: str | None, user: str | None) -> list[str]:
-    """Returns the start of a command line that changes the host's name or the user's number."""
+    """Returns a command prefix that changes the host's name or the user's number."""
     command = ["unshare", "--user", "--keep-caps"]
     number = _OTHER_USER if user else os.getuid()
     command += [f"--map-user={number}", f"--map-group={number}"]
@@ -241,9 +242,9 @@ def _namespace(host: str | None, user: str | None) -> list[str]:
 
 
 def _memory(folder: pathlib.Path) -> list[str]:
-    """Returns the start of a command line that puts a memory file system on a folder.
+    """Returns a command prefix that mounts a memory file system on a folder.
 
-    It lists files in another order than a disk's. Actions do not see the machine's own, /dev/shm.
+    It lists files in another order than a disk does. Actions cannot see the machine's /dev/shm.
     """
     mount = 'mount -t tmpfs -o mode=755 audit "$0" && exec "$@"'
     namespace = ["unshare", "--user", "--map-root-user", "--mount", "--"]
@@ -255,12 +256,12 @@ class Start:
     """How a round's Bazel is started.
 
     Attributes:
-      prefix: what stands before Bazel on its command line.
-      environment: all of its environment variables.
-      umask: its file mode creation mask, None for the machine's.
+      prefix: the words before Bazel on the command line.
+      environment: all of Bazel's environment variables.
+      umask: its file mode creation mask; None for the machine's.
       processors: the processors that it may use.
       options: options of `bazel build`.
-      applied: every part of the surroundings and what became of it.
+      applied: every part of the surroundings, and whether it was applied.
     """
 
     prefix: Sequence[str]
@@ -271,7 +272,7 @@ class Start:
     applied: Sequence[Applied]
 
     def enter(self) -> None:
-        """Sets what a process hands down; for the time between fork and exec."""
+        """Sets what child processes inherit; to be called between fork and exec."""
         if self.umask is not None:
             os.umask(self.umask)
         os.sched_setaffinity(0, self.processors)
@@ -280,11 +281,11 @@ class Start:
 def _environment(
     surroundings: Surroundings, directory: pathlib.Path, own: Mapping[str, str]
 ) -> dict[str, str]:
-    """Returns a perturbed round's variables and makes the folders that they name."""
+    """Returns a perturbed round's environment and creates the folders that it names."""
     home, temporary = directory / "home", directory / "tmp"
     for folder in (home / "bin", temporary):
         folder.mkdir(parents=True, exist_ok=True)
-    # A module that breaks whatever imports it: PYTHONPATH must lead nobody here.
+    # A module that fails when it is imported, because PYTHONPATH must have no effect.
     (home / "numpy.py").write_text("raise ImportError('imported from PYTHONPATH')\n")
     kept = {
         name: value
@@ -300,12 +301,12 @@ def _environment(
 
 
 def start(surroundings: Surroundings, directory: pathlib.Path, own: Mapping[str, str]) -> Start:
-    """Finds out what can be applied on this machine.
+    """Prepares the start of a round with all surroundings that this machine allows.
 
     Args:
-      surroundings: what is wanted.
+      surroundings: the wanted surroundings.
       directory: the round's folder.
-      own: the person's own environment variables.
+      own: the user's environment variables.
     """
     available = sorted(os.sched_getaffinity(0))
     if surroundings.plain:

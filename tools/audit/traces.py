@@ -1,4 +1,4 @@
-"""Which files an action opened, from strace's lists, and which of them no input declares."""
+"""Finds the undeclared files that an action opened, in the output of strace."""
 
 import dataclasses
 import os
@@ -6,7 +6,7 @@ import pathlib
 import re
 from collections.abc import Iterable, Mapping
 
-# What any process may read without a declared input, and why that is harmless.
+# What any process may read undeclared, and why it is harmless.
 _ALLOWED = (
     (r"/dev/(null|zero|full|u?random|tty|shm/.*|pts/.*|fd/.*)", "a device"),
     (r"pipe:.*|socket:.*|anon_inode.*", "no file"),
@@ -16,8 +16,8 @@ _ALLOWED = (
 )
 _ALLOWED_PATTERN = re.compile("|".join(f"(?:{pattern})" for pattern, _ in _ALLOWED))
 
-# What starts the packaged loader: /bin/sh and /usr/bin/env, of which no byte comes. They may read
-# their own libraries; Python itself may not.
+# /bin/sh and /usr/bin/env start the packaged loader and write no output. They may read their own
+# libraries; Python may not.
 _STARTER = re.compile(
     r"/(usr/)?bin/(sh|dash|bash|env|mktemp|uname)"
     r"|/etc/ld\.so\.(cache|preload)|/(usr/)?lib/x86_64-linux-gnu/(libc|libtinfo)\.so\.6(\..*)?"
@@ -34,12 +34,12 @@ _WORKING_DIRECTORY = re.compile(r"AT_FDCWD<([^>]*)>")
 
 @dataclasses.dataclass
 class Trace:
-    """What one process and all that it started did.
+    """What a process and its child processes did.
 
     Attributes:
-      arguments: what was started, all command lines in order.
-      opened: the files that were opened for reading, links followed, as the process saw them.
-      starter: those of `opened` that a shell or `env` opened before it became Python.
+      arguments: the command lines that were started, in order.
+      opened: the files that were opened for reading, with links resolved, as the process saw them.
+      starter: likewise, those that a shell or `env` opened before it became Python.
       written: the files that were created or renamed to.
       sandbox: the working directory of the action.
     """
@@ -52,7 +52,7 @@ class Trace:
 
 
 def _lines(text: str) -> Iterable[str]:
-    """Yields whole calls: strace breaks one in two when another process comes between."""
+    """Yields complete calls: strace splits a call when another process interrupts it."""
     waiting: dict[tuple[str, str], str] = {}
     for line in text.splitlines():
         if match := _UNFINISHED.fullmatch(line):
@@ -66,7 +66,7 @@ def _lines(text: str) -> Iterable[str]:
 
 
 def _text(quoted: str) -> str:
-    """Returns a C string without its escapes."""
+    """Returns the value of a C string literal."""
     return quoted.encode("latin-1", "backslashreplace").decode("unicode_escape")
 
 
@@ -75,7 +75,7 @@ def _is_loader(program: str) -> bool:
 
 
 def parse(text: str) -> Trace:
-    """Reads one of strace's lists, written with --decode-fds=path."""
+    """Parses the output of strace with --decode-fds=path."""
     trace = Trace()
     python: dict[str, bool] = {}
     for line in _lines(text):
@@ -101,13 +101,13 @@ def parse(text: str) -> Trace:
         if "O_CREAT" in arguments and ("O_EXCL" in arguments or "O_TRUNC" in arguments):
             trace.written |= {resolved, strings[0]}
         elif "O_WRONLY" not in arguments:
-            # A process that strace saw no start of has the program of whoever forked it.
+            # A process without an execve runs the program of the process that forked it.
             (trace.opened if python.get(process, True) else trace.starter).add(resolved)
     return trace
 
 
 def read(folder: pathlib.Path) -> list[Trace]:
-    """Reads every list of a folder."""
+    """Parses every file of a folder."""
     return [
         parse(path.read_text(encoding="utf-8", errors="replace"))
         for path in sorted(folder.iterdir())
@@ -115,16 +115,16 @@ def read(folder: pathlib.Path) -> list[Trace]:
 
 
 def action_of(trace: Trace, outputs: Mapping[str, str]) -> str | None:
-    """Returns which action a trace is of.
+    """Returns the name of the action that a trace belongs to.
 
     Args:
       trace: the trace.
-      outputs: the action's name by each output's path, relative to the execution root.
+      outputs: the names of the actions by the paths of their outputs in the execution root.
     """
     written = {path.removeprefix(trace.sandbox + "/") for path in trace.written}
     for path in sorted(written & outputs.keys()):
         return outputs[path]
-    # A program may leave the writing to a shell.
+    # The shell may have written the output, and not the program.
     words = {word for arguments in trace.arguments for word in arguments}
     for path in sorted(outputs):
         if any(path in word for word in words):
@@ -133,12 +133,12 @@ def action_of(trace: Trace, outputs: Mapping[str, str]) -> str | None:
 
 
 def leaks(trace: Trace, declared: Iterable[str], execution_root: str) -> list[str]:
-    """Returns the files that a trace's processes read though nothing declares them.
+    """Returns the undeclared files that a trace's processes read.
 
     Args:
-      trace: what an action's process did.
-      declared: the action's inputs, relative to the execution root; a folder stands for all in it.
-      execution_root: where they are.
+      trace: the trace of an action.
+      declared: the action's inputs, relative to the execution root; a folder includes its files.
+      execution_root: the execution root.
     """
     real = {os.path.realpath(os.path.join(execution_root, path)) for path in declared}
     undeclared = set()

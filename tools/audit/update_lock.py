@@ -1,10 +1,10 @@
-"""Writes models' rows in `models/models.lock.json` anew: `bazel run //tools/audit:update_lock`.
+"""Updates the rows of models in `models/models.lock.json`.
 
     bazel run //tools/audit:update_lock -- //models:mobiledet_qat --bazel_flag=--config=released
 
-Builds the models (all of them when none is named) and prints of each that changed what changed in
-meaning. For that it needs the earlier file: out of the folder --previous, or built at the revision
---against, in a checkout and an output root that are removed at the end.
+Builds the models (all of them if none is named) and prints what changed in the meaning of each. For
+that it needs the earlier file: from the folder --previous, or built at the revision --against, in a
+checkout and an output root that are removed at the end.
 """
 
 import hashlib
@@ -23,10 +23,10 @@ from tools.lib.lock.made_models import Made
 from tools.lib.meaning import comparison
 
 _BAZEL_FLAG = flags.DEFINE_multi_string(
-    "bazel_flag", [], "A flag for Bazel, as --config=released; more than one may be given."
+    "bazel_flag", [], "A flag for Bazel, such as --config=released; may be repeated."
 )
 _AGAINST = flags.DEFINE_string(
-    "against", "HEAD", "The git revision whose models are compared with; none when empty."
+    "against", "HEAD", "The git revision with which the models are compared; if empty, none."
 )
 _PREVIOUS = flags.DEFINE_string(
     "previous", None, "A folder with the earlier files, NAME.tflite each, instead of --against."
@@ -38,7 +38,7 @@ _ALL = ["//models:all_models"]
 def earlier_from_folder(
     folder: pathlib.Path, names: Iterable[models_lock.Key]
 ) -> Iterator[tuple[models_lock.Key, bytes]]:
-    """Yields the earlier files that a folder has."""
+    """Yields the earlier files in a folder."""
     for key in names:
         path = folder / f"{key.name}.tflite"
         if path.exists():
@@ -62,10 +62,10 @@ def earlier_folder() -> pathlib.Path | None:
 
 
 def check_revision(revision: str) -> None:
-    """Checks that git has a revision, before anything is built.
+    """Checks that a git revision exists, before anything is built.
 
     Raises:
-      cli.UserError: it has not, or there is no git.
+      cli.UserError: it does not exist, or there is no git.
     """
     _git("cat-file", "-e", "--", f"{revision}^{{commit}}")
 
@@ -90,16 +90,16 @@ def earlier_from_revision(
 
     Args:
       revision: the revision.
-      models: what to build there.
+      models: the models to build there.
 
     Raises:
-      cli.UserError: git does not have it, or its build failed.
+      cli.UserError: git does not have the revision, or its build failed.
     """
     with client.output_folder(None, "earlier-") as directory:
         checkout = directory / "checkout"
         _git("worktree", "add", "--detach", str(checkout), revision)
         try:
-            # A person's own caches count there too.
+            # The user's caches are used there too.
             own = pathlib.Path(cli.workspace(), "user.bazelrc")
             if own.exists():
                 shutil.copy(own, checkout)
@@ -130,9 +130,9 @@ def explain(
     """Yields what changed in meaning, model by model.
 
     Args:
-      lock: the lock as it was.
-      changed: the models that have another row in it.
-      folder: has the earlier files; None when --against has them.
+      lock: the lock before the update.
+      changed: the models whose rows change.
+      folder: the folder with the earlier files; None to build them at --against.
     """
     if folder:
         origin, files = str(folder), earlier_from_folder(folder, changed)
@@ -157,9 +157,9 @@ def explain(
 
 
 def obsolete(lock: models_lock.Lock, made: Iterable[models_lock.Key]) -> list[models_lock.Key]:
-    """Returns the rows of models that are no more, when all that there are were made.
+    """Returns the rows of models that no longer exist, after all models were built.
 
-    Rows of other weights and of other TensorFlows are not looked at.
+    Rows for other weights and other TensorFlows are ignored.
     """
     made = set(made)
     kinds = {(key.weights, key.tensorflow) for key in made}
@@ -171,7 +171,7 @@ def main(argv: Sequence[str]) -> None:
     path = os.path.join(cli.workspace(), models_lock.PATH)
     lock = models_lock.parse(cli.read_file(path, "lock"), path)
     folder = earlier_folder()
-    # HEAD is there wherever git is, and without git a lock can still get new rows.
+    # HEAD always exists where git does; without git, new rows can still be added.
     if not folder and _AGAINST.value not in ("", _AGAINST.default):
         check_revision(_AGAINST.value)
     models = made_models.make(building.models(argv[1:] or _ALL), _BAZEL_FLAG.value)

@@ -1,10 +1,10 @@
-"""The folder that a cache stands in.
+"""The folder that holds a cache.
 
 The layout is that of Bazel's own `--disk_cache`: `ac/HH/HASH` is the result of an action,
-`cas/HH/HASH` a file, where HH are the first two digits. So a disk cache can become a server's.
+`cas/HH/HASH` is a file, and HH are the first two digits. So a server can take over a disk cache.
 
-nginx writes uploads into `uploads-in-progress`, on the same file system, and renames them into
-their place when they are whole.
+nginx writes uploads into `uploads-in-progress`, on the same file system, and moves them into place
+when they are complete.
 """
 
 import contextlib
@@ -20,8 +20,8 @@ from tools.lib.cli import cli
 
 KINDS = ("ac", "cas")
 
-# It is emptied, so no other program may have a folder of this name beside `ac` and `cas`; `tmp` is
-# what Bazel calls its own.
+# A server empties this folder, so its name must not be one that another program uses beside `ac`
+# and `cas`, as Bazel uses `tmp`.
 _TEMPORARY = "uploads-in-progress"
 _PARTS = (*KINDS, _TEMPORARY, "server", "log")
 
@@ -29,57 +29,57 @@ _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 def is_digest(name: str) -> bool:
-    """Returns whether a name is a sha256 in hexadecimal, as that of every entry is."""
+    """Returns whether a name is a sha256 in hexadecimal, like every entry's name."""
     return _DIGEST.fullmatch(name) is not None
 
 
 @dataclasses.dataclass(frozen=True)
 class Directory:
-    """Names what stands where.
+    """The paths in a cache's folder.
 
     Attributes:
-      root: the folder, absolute.
+      root: the folder, as an absolute path.
     """
 
     root: pathlib.Path
 
     @property
     def temporary(self) -> pathlib.Path:
-        """Where files are that are not whole."""
+        """The folder of incomplete uploads."""
         return self.root / _TEMPORARY
 
     @property
     def server(self) -> pathlib.Path:
-        """Where the server's own configuration is."""
+        """The folder of the server's own configuration."""
         return self.root / "server"
 
     @property
     def logs(self) -> pathlib.Path:
-        """Where the server's logs are."""
+        """The folder of the server's logs."""
         return self.root / "log"
 
     def path(self, kind: str, digest: str) -> pathlib.Path:
-        """Returns where an entry stands: of kind "ac" or "cas", its digest in hexadecimal.
+        """Returns the path of an entry of kind "ac" or "cas" with a digest in hexadecimal.
 
         Raises:
-          ValueError: this is no digest; as part of a path it could lead anywhere.
+          ValueError: it is not a digest; as part of a path, it could lead anywhere.
         """
         if not is_digest(digest):
             raise ValueError(f"{digest!r} is no sha256")
         return self.root / kind / digest[:2] / digest
 
     def become_owner(self) -> None:
-        """Makes root, for good, whom the folder belongs to; of others it changes nothing.
+        """Turns root into the folder's owner, permanently; does nothing for other users.
 
-        So whatever the server makes here, the next one can use, whoever starts it.
+        Then the next server can use every file that this one creates, whoever starts it.
 
         Raises:
-          cli.UserError: root may not.
+          cli.UserError: root is not allowed to become that user.
         """
         try:
             owner = self.root.stat()
         except OSError:
-            # Where it is missing it is going to be root's.
+            # The folder does not exist yet and will belong to root.
             return
         if os.getuid() or not owner.st_uid:
             return
@@ -94,17 +94,17 @@ class Directory:
             ) from error
 
     def make(self) -> None:
-        """Makes what is missing of it.
+        """Creates the folder and the parts of it that are missing.
 
         Raises:
-          cli.UserError: it cannot be made or written, or is somebody's who has other files there.
+          cli.UserError: the folder cannot be created or written, or has other files in it.
         """
         try:
             self.root.mkdir(parents=True, exist_ok=True)
             self._refuse_foreign()
             for name in _PARTS:
                 (self.root / name).mkdir(exist_ok=True)
-            # Passwords' hashes are nobody else's business.
+            # It has the hashes of passwords.
             self.server.chmod(0o700)
         except OSError as error:
             raise cli.UserError(
@@ -113,7 +113,7 @@ class Directory:
             ) from error
 
     def _refuse_foreign(self) -> None:
-        """Refuses a folder with other things than a cache, and parts that lead out of it."""
+        """Refuses a folder that has something other than a cache in it, or links out of it."""
         with os.scandir(self.root) as entries:
             present = {entry.name: entry for entry in entries}
         if present and not present.keys() >= set(KINDS):
@@ -130,13 +130,13 @@ class Directory:
 
     @contextlib.contextmanager
     def owned(self) -> Iterator[None]:
-        """Holds the folder for one server; removes what an earlier one left half written.
+        """Locks the folder for one server and removes unfinished uploads of an earlier server.
 
-        nginx reads its lists of passwords in the folder at each request, so a second server on it
-        would decide who may write through the first.
+        nginx reads the password files in the folder at each request, so a second server on the
+        same folder would change who may write through the first.
 
         Raises:
-          cli.UserError: another server has it.
+          cli.UserError: another server is using the folder.
         """
         with open(self.server / "lock", "w", encoding="utf-8") as lock:
             try:

@@ -1,9 +1,9 @@
-"""Brings a cache's folder within a size.
+"""Removes files from a cache until it is no larger than a given size.
 
     bazel run //tools/cache:evict -- --directory=DIR --max_size=20G
 
-It may run while the server does, from a timer. A server that is given --max_size does the same by
-itself.
+It may run while the server is running, for example from a timer. A server with --max_size does the
+same by itself.
 """
 
 import pathlib

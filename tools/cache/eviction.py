@@ -1,7 +1,7 @@
-"""Keeps a cache's folder within a size: what was used longest ago goes first.
+"""Keeps a cache below a size limit: the least recently used entries are removed first.
 
-Nothing reads the results, so one may stay whose files are gone. Bazel runs such an action again:
-over HTTP a missing file is a miss, and a build that left the file on the server is tried again
+Eviction does not look into results, so a result may outlive its files. Bazel then runs the action
+again: over HTTP a missing file is a miss, and a build that left the file on the server is retried
 (--experimental_remote_cache_eviction_retries).
 """
 
@@ -16,15 +16,16 @@ from tools.cache.directory import KINDS, Directory, is_digest
 
 @dataclasses.dataclass(frozen=True, order=True)
 class Entry:
-    """A file of the cache as it was when it was looked at.
+    """A file of the cache, as it was when the folder was listed.
 
-    Entries are ordered as they go: by age, and of the same age results ("ac") before files ("cas").
+    Entries sort in the order of eviction: oldest first, and at the same age results ("ac") before
+    files ("cas").
 
     Attributes:
       used: when it was last used, in nanoseconds since 1970.
       kind: "ac" or "cas".
       digest: its name.
-      size: the bytes that it takes of the disk.
+      size: the bytes that it takes on the disk.
     """
 
     used: int
@@ -38,8 +39,8 @@ class Evicted:
     """What an eviction did.
 
     Attributes:
-      results: how many action results went.
-      files: how many files went.
+      results: how many action results were removed.
+      files: how many files were removed.
       freed: the bytes that they took.
       left: the bytes that the cache takes now.
     """
@@ -61,9 +62,9 @@ def _used(status: os.stat_result) -> int:
 
 
 def entries(directory: Directory) -> list[Entry]:
-    """Returns the entries of a cache; what goes away in the meantime is not among them.
+    """Returns the entries of a cache, without those that disappear in the meantime.
 
-    Files with other names, as those that Bazel left half written in a disk cache, are no entries.
+    Files with other names, such as Bazel's unfinished files in a disk cache, are not entries.
 
     Raises:
       OSError: a folder cannot be read.
@@ -79,14 +80,14 @@ def entries(directory: Directory) -> list[Entry]:
                 with contextlib.suppress(FileNotFoundError):
                     status = path.lstat()
                     if stat.S_ISREG(status.st_mode):
-                        # A file of one byte takes a block; a new one may have none yet.
+                        # A file of one byte takes a block; a new file may not have one yet.
                         size = max(status.st_size, status.st_blocks * 512)
                         listed.append(Entry(_used(status), kind, path.name, size))
     return listed
 
 
 def plan(listed: Iterable[Entry], max_size: int) -> list[Entry]:
-    """Returns the entries that have to go so that the others take at most `max_size` bytes."""
+    """Returns the entries to remove so that the others take at most `max_size` bytes."""
     order = sorted(listed)
     total = sum(entry.size for entry in order)
     gone = []
@@ -99,7 +100,7 @@ def plan(listed: Iterable[Entry], max_size: int) -> list[Entry]:
 
 
 def _remove(directory: Directory, entry: Entry) -> bool:
-    """Removes a file, unless it was used or written anew since it was looked at."""
+    """Removes a file, unless it was used or rewritten since the folder was listed."""
     path = directory.path(entry.kind, entry.digest)
     try:
         if _used(path.stat()) != entry.used:
@@ -111,14 +112,14 @@ def _remove(directory: Directory, entry: Entry) -> bool:
 
 
 def evict(directory: Directory, max_size: int) -> Evicted:
-    """Brings a cache within a size; a server may be running on it.
+    """Removes entries until a cache is below a size; a server may be using it.
 
     Args:
       directory: the cache.
       max_size: the bytes that it may take at the end; uploads in progress do not count.
 
     Raises:
-      OSError: the folder cannot be read or written; what went until then is gone.
+      OSError: the folder cannot be read or written; what was removed until then stays removed.
     """
     listed = entries(directory)
     removed = [entry for entry in plan(listed, max_size) if _remove(directory, entry)]

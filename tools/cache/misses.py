@@ -12,19 +12,19 @@ _CONFIGURATION = re.compile(r"bazel-out/([^/]+)/")
 
 @dataclasses.dataclass(frozen=True)
 class Reason:
-    """Why an action is another one than in the build that filled the cache.
+    """Why an action differs from the one in the build that filled the cache.
 
     Attributes:
-      kind: "argument", "environment", "property", "timeout", "input": that differs;
-        "configuration": it was built with other flags, which put its outputs elsewhere; "new": it
-        is not in the other build; "uncacheable": it may not be cached; "failed": it failed there;
+      kind: "argument", "environment", "property", "timeout", "input": this differs;
+        "configuration": other flags put its outputs elsewhere; "new": the other build does not
+        have it; "uncacheable": it may not be cached; "failed": it failed there;
         "same": nothing differs, so the cache lost it or never got it; "follows": only what an
         earlier action made differs.
       what: the argument's, variable's or property's name, or the input's path; the earlier action's
         name for "follows".
-      before: what it was in the build that filled the cache; "" if it was not there.
-      after: what it is now; "" if it is no more.
-      more: how much else differs by itself.
+      before: the value in the build that filled the cache; "" if there was none.
+      after: the value now; "" if there is none any more.
+      more: how many other things differ, apart from what only follows.
     """
 
     kind: str
@@ -64,7 +64,7 @@ def _flag(side: Sequence[str], place: int) -> str:
     if name.startswith("-"):
         return name
     previous = side[place - 1] if place else ""
-    # A flag that has its value already is not the next word's.
+    # After `--flag=value`, the next word is not that flag's value.
     return previous if previous.startswith("-") and "=" not in previous else ""
 
 
@@ -77,7 +77,7 @@ def _first_argument(left: Sequence[str], right: Sequence[str]) -> Reason:
     names = {_flag(side, place) for side in (left, right) if len(side) > place}
     name = names.pop() if len(names) == 1 else ""
     if before.split() != after.split() and len(before.split()) > 1 < len(after.split()):
-        # A shell's command, or a text: its words tell more.
+        # For a shell command or a text, name the word that differs.
         inner = _first_argument(before.split(), after.split())
         return (
             inner
@@ -94,12 +94,12 @@ def _place(path: str) -> str:
 
 
 def _input_rank(path: str) -> tuple[int, str]:
-    """Puts the project's own files first: a person changed those."""
+    """Sorts the project's own files first, because a person changed them."""
     return (1 if path.startswith("external/") else 2 if _CONFIGURATION.match(path) else 0), path
 
 
 class Reasons:
-    """Why the actions of one build are others than those of the build that filled the cache.
+    """Why the actions of one build differ from those of the build that filled the cache.
 
     Args:
       now: the build that looked into the cache.
@@ -117,14 +117,14 @@ class Reasons:
         self._roots: dict[Key, tuple[Key, Reason]] = {}
 
     def reason(self, key: Key) -> Reason:
-        """Returns why an action was missed, its own reason before what it only follows."""
+        """Returns why an action was missed: its own reason, or else which action it follows."""
         first, reason = self.root(key)
         if first == key:
             return reason
         return Reason("follows", self._now.spawns[first].name)
 
     def root(self, key: Key) -> tuple[Key, Reason]:
-        """Returns the action from which it follows that this one is another one, and its reason."""
+        """Returns the first action that made this one differ, and why that action differs."""
         if key not in self._roots:
             self._roots[key] = self._root(key)
         return self._roots[key]
@@ -144,7 +144,7 @@ class Reasons:
         return sorted(paths, key=_input_rank)
 
     def _own(self, key: Key) -> Reason | None:
-        """Returns what is other with the action itself, before anything that it reads."""
+        """Returns what differs in the action itself, as opposed to what other actions made."""
         now, before = self._now.spawns[key], self._before.spawns.get(key)
         if not now.cacheable:
             return Reason("uncacheable")
@@ -167,7 +167,7 @@ class Reasons:
         return None
 
     def _elsewhere(self, key: Key) -> Reason:
-        """Returns why an action is not in the other build under its outputs' names."""
+        """Returns why the other build has no action with these outputs."""
         outputs = self._places.get((key[0], tuple(map(_place, key[1]))))
         configurations = [
             _CONFIGURATION.match(paths[0]) if paths else None for paths in (outputs, key[1])
@@ -177,7 +177,7 @@ class Reasons:
         return Reason("new")
 
     def _input(self, path: str, before: Spawn, now: Spawn) -> list[Reason]:
-        """Returns what changed of an input; of a big folder, each file."""
+        """Returns what changed in an input; in a big folder, every file that changed."""
         digests = [side.action.inputs.get(path, "") for side in (before, now)]
         listings = [
             log.listings.get(digest)

@@ -17,9 +17,9 @@ from tools.lib.cli import cli, ports
 _TEMPLATE = pathlib.Path(__file__).with_name("nginx.conf.tpl")
 _PR_SET_PDEATHSIG = 1
 _SECONDS_TO_START = 10.0
-# Less than what a container's or a service's manager gives before it kills.
+# Shorter than the time after which a container or service manager kills the server.
 _SECONDS_TO_STOP = 5.0
-# A log that is larger becomes the old one, and what was the old one goes.
+# A larger log replaces the old log.
 _LARGEST_LOG = 16 << 20
 
 
@@ -27,8 +27,8 @@ def configuration(settings: settings_lib.Settings, by_root: bool = False, worker
     """Returns nginx's configuration file.
 
     Args:
-      settings: what a person chose, checked.
-      by_root: whether nginx is started by root, whose the folder then is.
+      settings: the checked settings.
+      by_root: whether root starts nginx; then the folder belongs to root.
       workers: the number of worker processes.
     """
     environment = jinja2.Environment(
@@ -67,12 +67,12 @@ def prepare(settings: settings_lib.Settings) -> pathlib.Path:
 
 
 def _end_with_parent() -> None:
-    """In the child: whoever kills this program with SIGKILL does not leave nginx behind."""
+    """Runs in the child process, so that nginx ends too if this program is killed by SIGKILL."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _first_complaint(log: str) -> str:
-    """What nginx said first that made it end, without its own trimmings."""
+    """Returns the first error in nginx's output, without the date and the process number."""
     for line in log.splitlines():
         if "[emerg]" in line:
             return line.partition("[emerg] ")[2].rstrip(".")
@@ -83,7 +83,7 @@ def start(settings: settings_lib.Settings, runtime: pathlib.Path) -> subprocess.
     """Starts nginx and waits until it listens.
 
     Args:
-      settings: what a person chose, checked; the folder is made.
+      settings: the checked settings; the folder exists.
       runtime: the packaged nginx: `bin`, and `lib` with the loader.
 
     Raises:
@@ -92,7 +92,7 @@ def start(settings: settings_lib.Settings, runtime: pathlib.Path) -> subprocess.
     path = prepare(settings)
     output = settings.directory.logs / "start.log"
     with open(output, "wb") as log:
-        # No file of the machine decides what nginx or its TLS library does.
+        # No file of the machine configures nginx or its TLS library.
         process = subprocess.Popen(
             [
                 runtime / "lib/ld-linux-x86-64.so.2",
@@ -109,7 +109,7 @@ def start(settings: settings_lib.Settings, runtime: pathlib.Path) -> subprocess.
             ],
             env={"OPENSSL_CONF": "/dev/null", "PATH": "/dev/null", "TZ": "UTC0"},
             preexec_fn=_end_with_parent,
-            # What is typed at a terminal ends this program, which then ends nginx in its own way.
+            # Ctrl-C at a terminal ends this program only, which then ends nginx properly.
             start_new_session=True,
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -133,11 +133,11 @@ def start(settings: settings_lib.Settings, runtime: pathlib.Path) -> subprocess.
 
 
 def rotate_logs(process: subprocess.Popen[bytes], directory: Directory) -> None:
-    """Keeps nginx's logs within a size: a large one gets another name, and nginx begins it anew.
+    """Keeps nginx's logs small: renames a large log and lets nginx start a new one.
 
     Args:
       process: the nginx that writes them.
-      directory: where they are.
+      directory: the cache's folder.
     """
     large = [log for log in directory.logs.glob("*.log") if log.stat().st_size > _LARGEST_LOG]
     for log in large:
@@ -147,11 +147,11 @@ def rotate_logs(process: subprocess.Popen[bytes], directory: Directory) -> None:
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:
-    """Ends nginx: it takes no new request and finishes those that it has, for a few seconds."""
+    """Ends nginx: it accepts no new request and gets a few seconds to finish the others."""
     process.send_signal(signal.SIGQUIT)
     try:
         process.wait(_SECONDS_TO_STOP)
     except subprocess.TimeoutExpired:
-        # Nobody waits for a client that hangs.
+        # A client that hangs must not keep the server running.
         process.terminate()
         process.wait()

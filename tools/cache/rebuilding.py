@@ -1,4 +1,4 @@
-"""Asks a cache what it has, takes single results out of it, and makes them again without it."""
+"""Asks a cache what it has, downloads single results, and runs their actions without the cache."""
 
 import json
 import os
@@ -13,30 +13,30 @@ from tools.cache.spawns import Key, Log, Spawn
 from tools.lib.bazel import client
 from tools.lib.cli import cli
 
-# A cache is asked before a sandbox is set up, and this one cannot be: so what is not in the cache
-# fails at once instead of running.
+# Bazel asks the cache before it sets up a sandbox. This mount makes the sandbox fail, so that an
+# action that is not in the cache fails at once instead of running.
 _NOT_THERE = "/this-action-is-not-in-the-cache"
 _NEVER_RUN = (
     "--keep_going",
     "--spawn_strategy=linux-sandbox",
     f"--sandbox_add_mount_pair={_NOT_THERE}:/nowhere",
     "--noremote_upload_local_results",
-    # What has lost a file in the cache counts, in a second try, as what is not there.
+    # In a second try, an action of which the cache has lost a file counts as not cached.
     "--experimental_remote_cache_eviction_retries=5",
 )
 _NO_CACHE = ("--disk_cache=", "--remote_cache=", "--remote_executor=")
 _ASPECT = "--aspects=//tools/cache:outputs.bzl%action_outputs"
-# Bazel's exit codes: all was in the cache, not all was; others are trouble.
+# Bazel's exit codes: everything was in the cache; not everything was. Others are errors.
 _LOOKED_UP = (0, 1)
 _LAST_LINES = 12
 
 
 class RebuildFailed(Exception):
-    """An action could not be run here; the text is the end of what Bazel said."""
+    """An action could not be run here; the text is the end of Bazel's output."""
 
 
 def cache_options(events: Sequence[Mapping]) -> dict[str, str]:
-    """Returns which caches a build had, by option, out of its build events."""
+    """Returns the caches that a build used, by option, from its build events."""
     caches: dict[str, str] = {}
     for event in events:
         for option in event.get("optionsParsed", {}).get("cmdLine", []):
@@ -47,7 +47,11 @@ def cache_options(events: Sequence[Mapping]) -> dict[str, str]:
 
 
 def labels(printed: str) -> dict[tuple[str, str], str]:
-    """Returns who makes each output, by (mnemonic, output), out of what `bazel aquery` printed."""
+    """Returns which target makes each output, by (mnemonic, output).
+
+    Args:
+      printed: the output of `bazel aquery --output=text`.
+    """
     makers = {}
     mnemonic = label = ""
     for line in printed.splitlines():
@@ -63,11 +67,11 @@ def labels(printed: str) -> dict[tuple[str, str], str]:
 
 
 class Rebuilding:
-    """The person's workspace, built in an output folder of its own.
+    """Builds the workspace in an output folder of its own.
 
     Args:
-      directory: what becomes of it is kept there.
-      options: of every build, as `--config=remote-cache`.
+      directory: holds the output folder and the logs.
+      options: for every build, such as `--config=remote-cache`.
     """
 
     def __init__(self, directory: pathlib.Path, options: Sequence[str]) -> None:
@@ -79,13 +83,13 @@ class Rebuilding:
         self._run("clean", [], [])
 
     def choose_cache(self) -> str:
-        """Sees to it that the remote cache is asked, and no disk cache before it.
+        """Makes sure that the remote cache is asked, and not a disk cache instead.
 
         Returns:
-          Which kind of cache it is, in words; not its address, which may hold a password.
+          "disk cache" or "remote cache"; not its address, which may contain a password.
 
         Raises:
-          cli.UserError: no cache is set.
+          cli.UserError: no cache is configured.
         """
         events = self._directory / "events.json"
         events.touch(mode=0o600)
@@ -96,7 +100,7 @@ class Rebuilding:
                 raise cli.UserError(f"Bazel does not start: {self._reason()}")
             lines = events.read_text(encoding="utf-8").splitlines()
         finally:
-            # Every option stands in it, the header with a password too.
+            # It contains every option, including the header with a password.
             events.unlink(missing_ok=True)
         caches = cache_options([json.loads(line) for line in lines])
         if not caches:
@@ -109,9 +113,9 @@ class Rebuilding:
         return "remote cache"
 
     def look_up(self, targets: Sequence[str]) -> Log:
-        """Returns the actions of targets that are in the cache.
+        """Looks up the actions of targets in the cache.
 
-        None runs, and nothing is fetched but what those would read that are not there.
+        No action runs. Only the inputs of actions that are not in the cache are downloaded.
 
         Raises:
           cli.UserError: Bazel cannot build the targets at all.
@@ -119,10 +123,10 @@ class Rebuilding:
         return self._build([*_NEVER_RUN, "--remote_download_outputs=minimal"], targets, _LOOKED_UP)
 
     def locate(self, chosen: Sequence[Spawn], targets: Sequence[str]) -> dict[Key, str]:
-        """Returns the labels of the targets that actions are of.
+        """Returns the labels of the targets that actions belong to.
 
         Raises:
-          cli.UserError: Bazel cannot be asked.
+          cli.UserError: Bazel does not answer.
         """
         paths = "|".join(re.escape(spawn.action.outputs[0]) for spawn in chosen)
         words = " ".join(f'"{target}"' for target in targets)
@@ -142,7 +146,7 @@ class Rebuilding:
         return {key: makers[end] for key, end in outputs.items()}
 
     def places(self) -> tuple[pathlib.Path, str]:
-        """Returns the execution root, and where in it the targets' own outputs are."""
+        """Returns the execution root, and the folder in it that has the targets' own outputs."""
         result = self._run("info", self._options, ["execution_root", "bazel-bin"])
         folders = dict(line.split(": ", 1) for line in result.stdout.splitlines() if ": " in line)
         if len(folders) != 2:
@@ -151,7 +155,7 @@ class Rebuilding:
         return pathlib.Path(root), os.path.relpath(folders["bazel-bin"], root)
 
     def serve(self, chosen: Mapping[Key, str]) -> Log:
-        """Takes actions' outputs, and what they need, out of the cache; nothing runs.
+        """Downloads actions' outputs and inputs from the cache; nothing runs.
 
         Args:
           chosen: the actions, with their targets' labels.
@@ -166,7 +170,7 @@ class Rebuilding:
         )
 
     def rebuild(self, key: Key, label: str) -> Spawn:
-        """Runs an action whose outputs were taken away, without any cache.
+        """Runs an action whose outputs were moved away, without any cache.
 
         Raises:
           RebuildFailed: it fails, or did not run.
@@ -222,38 +226,38 @@ class Rebuilding:
         return self.complaint() or self._tail()
 
     def _tail(self) -> str:
-        """Returns the end of what Bazel said last."""
+        """Returns the end of Bazel's last output."""
         lines = self._output.read_text(encoding="utf-8", errors="replace").strip().splitlines()
         return "\n".join(["Bazel says:", *lines[-_LAST_LINES:]])
 
     def complaint(self) -> str:
-        """Returns the first trouble that Bazel told of in its last call, "" if there was none."""
+        """Returns the first problem that Bazel reported in its last call, "" if there was none."""
         return first_problem(self._output.read_text(encoding="utf-8", errors="replace"))
 
 
 def executed(log: Log, key: Key) -> Spawn | None:
-    """Returns an action that a build ran to its end; None if it failed or did not run."""
+    """Returns an action that a build executed; None if it failed or was not executed."""
     spawn = log.spawns.get(key)
     return None if spawn is None or spawn.failed or spawn.hit else spawn
 
 
 def first_problem(output: str) -> str:
-    """Returns the first trouble that Bazel tells of, but for actions that are not in the cache."""
+    """Returns the first problem in Bazel's output, apart from actions missing in the cache."""
     lines = output.splitlines()
     for place, line in enumerate(lines):
         if line.startswith("ERROR:") and _NOT_THERE not in line:
             return line
         if line.startswith("WARNING: Remote Cache:"):
-            # Of several troubles the first stands in the next line.
+            # Of several problems, the next line has the first.
             return " ".join(word.strip() for word in lines[place : place + 1 + line.endswith(":")])
     return ""
 
 
 def move_outputs(paths: Sequence[str], root: pathlib.Path, to: pathlib.Path) -> None:
-    """Moves outputs, files or folders, to another folder; one that is missing stays missing.
+    """Moves outputs, which are files or folders, to another folder; skips missing ones.
 
     Args:
-      paths: the outputs, seen from `root`.
+      paths: the outputs, relative to `root`.
       root: the execution root.
       to: the folder, on the same file system.
     """
@@ -262,7 +266,7 @@ def move_outputs(paths: Sequence[str], root: pathlib.Path, to: pathlib.Path) -> 
         if not os.path.lexists(source):
             continue
         if source.is_dir() and not source.is_symlink():
-            # Bazel takes the write permission from folders that an action made.
+            # Bazel removes the write permission of folders that an action made.
             for folder, _, _ in os.walk(source):
                 os.chmod(folder, 0o700)
         place.parent.mkdir(parents=True, exist_ok=True)

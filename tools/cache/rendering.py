@@ -1,4 +1,4 @@
-"""Shows the report on a cache: on a terminal, and as Markdown for a CI's page."""
+"""Shows the report on a cache: on a terminal, and as Markdown for CI."""
 
 import collections
 from collections.abc import Mapping, Sequence
@@ -16,12 +16,12 @@ _MOST_MISSES = 40
 
 
 def megabytes(count: int) -> str:
-    """Returns bytes as megabytes of 10^6."""
+    """Formats bytes as megabytes (10^6 bytes)."""
     return f"{count / 1e6:.1f}"
 
 
 def seconds(value: float | None, unknown: int) -> str:
-    """Returns seconds; "?" where none are known, "+?" behind them where some are not."""
+    """Formats seconds: "?" if none are known, with "+?" appended if some are unknown."""
     if value is None:
         return "?" if unknown else "0.0"
     return f"{value:.1f}" + (" +?" if unknown else "")
@@ -56,17 +56,17 @@ def models_table(document: Document) -> tuple[list[str], list[list[str]]]:
 
 
 def steps_table(document: Document) -> tuple[list[str], list[list[str]]]:
-    """Returns the header and rows of hits, bytes and seconds by step, and in all."""
+    """Returns the header and rows of hits, bytes and seconds by step, and their totals."""
     rows = [[row["name"], *_cells(row)] for row in document["steps"]]
     return ["step", *_NUMBERS], [*rows, ["all", *_cells(document["totals"])]]
 
 
 def misses_table(document: Document) -> tuple[list[str], list[list[str]]]:
-    """Returns the header and rows of the misses that follow from no other, the widest first."""
+    """Returns the header and rows of misses with a reason of their own, most followers first."""
     followers = collections.Counter(
         row["reason"]["cause"] for row in _missed(document) if row["reason"]["kind"] == "follows"
     )
-    # Also a hit may be the first that is another than in the other build.
+    # The first action that differs from the other build may also be a hit.
     roots = {row["name"]: row["reason"] for row in _missed(document)}
     rows = [
         [name, reason["text"], str(followers.pop(name, 0))]
@@ -86,7 +86,7 @@ def _missed(document: Document) -> Sequence[Mapping[str, Any]]:
 
 
 def headline(document: Document) -> str:
-    """Returns the report in a sentence."""
+    """Returns the report's totals in one sentence."""
     totals = document["totals"]
     share = 100 * totals["hits"] / totals["actions"] if totals["actions"] else 0
     text = (
@@ -153,7 +153,7 @@ def show(document: Document, console: Console) -> None:
 
 def _markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     def line(cells: Sequence[str]) -> str:
-        # A table's cell is ended by a bar, and a tag is taken for one.
+        # A bar would end the table's cell, and a tag would be read as HTML.
         safe = (cell.replace("|", "\\|").replace("<", "&lt;") for cell in cells)
         return f"| {' | '.join(safe)} |"
 

@@ -1,4 +1,4 @@
-"""Says what a build got out of a remote cache, and why it missed the rest.
+"""Reports what a build got from a remote cache, and why it missed the rest.
 
     bazel build --execution_log_compact_file=A.zst …
     bazel run //tools/cache:report -- --execution_log=A.zst
@@ -24,8 +24,8 @@ _LOG = flags.DEFINE_string(
 _AGAINST = flags.DEFINE_string(
     "against",
     None,
-    "The same of the build that filled the cache: tells why actions were missed, and how long ran "
-    "what now was a hit.",
+    "The log of the build that filled the cache. With it, the report says why actions were missed, "
+    "and how long the hits had run there.",
 )
 _FORMAT = flags.DEFINE_enum("format", "text", ["text", "json", "markdown"], "The report's form.")
 _OUTPUT = flags.DEFINE_string(
@@ -45,12 +45,12 @@ def _formatted(document: rendering.Document, form: str) -> str:
     text = io.StringIO()
     console = Console(file=text, width=_WIDTH, emoji=False, markup=False, highlight=False)
     rendering.show(document, console)
-    # Tables fill their last column with blanks.
+    # Tables pad their last column with blanks.
     return "".join(f"{line.rstrip()}\n" for line in text.getvalue().splitlines())
 
 
 def _append(path: str, text: str) -> None:
-    # Other commands of the same CI step write to its end too.
+    # Other commands of the same CI step append to it too.
     try:
         with open(path, "a", encoding="utf-8") as stream:
             stream.write(text)

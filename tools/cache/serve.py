@@ -2,7 +2,7 @@
 
     bazel run //tools/cache:serve -- --directory=DIR --users=FILE
 
-README.md says what users, readers and writers are, and what a Bazel needs to use it.
+README.md explains users, readers and writers, and how to configure Bazel for the cache.
 """
 
 import contextlib
@@ -63,7 +63,7 @@ def _settings() -> settings.Settings:
 
 
 def _refuse_unreadable(chosen: settings.Settings) -> None:
-    """Refuses what root could read, but whom the cache belongs to cannot."""
+    """Refuses files that root can read, but the cache's owner cannot."""
     # What the server reads while it runs: this program, its packages and nginx.
     program = (__file__, flags.__file__, _NGINX.value and os.path.abspath(_NGINX.value))
     for path in (chosen.certificate, chosen.key, *program):
@@ -77,7 +77,7 @@ def _refuse_unreadable(chosen: settings.Settings) -> None:
 
 @contextlib.contextmanager
 def _evicting(directory: Directory, max_size: int | None) -> Iterator[None]:
-    """Keeps the cache within a size as long as the block lasts."""
+    """Keeps the cache below its size limit while the block runs."""
     if max_size is None:
         yield
         return
@@ -88,7 +88,7 @@ def _evicting(directory: Directory, max_size: int | None) -> Iterator[None]:
             try:
                 evicted = eviction.evict(directory, max_size)
             except OSError as error:
-                # The next round may find the folder as it has to be, and the server goes on.
+                # The next round may succeed, and the server goes on.
                 print(
                     f"ERROR: eviction broke off: {error}; it is tried again every"
                     f" {_EVICT_EVERY.value:g} seconds.",

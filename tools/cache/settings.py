@@ -1,4 +1,4 @@
-"""What a person chose for a cache's server."""
+"""The settings of a cache's server."""
 
 import dataclasses
 import ipaddress
@@ -14,7 +14,7 @@ from tools.lib.cli import cli
 READERS = ("anonymous", "authenticated")
 WRITERS = ("authenticated", "anonymous", "nobody")
 
-# In an nginx configuration between quotes, none of these stands for anything else.
+# Between quotes in an nginx configuration, none of these has a special meaning.
 _PATH = re.compile(r"[\w./+@=,:% -]+")
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 
@@ -29,9 +29,9 @@ class Settings:
       port: the port to listen on.
       readers: one of READERS.
       writers: one of WRITERS.
-      users: who has a password.
-      certificate: the path of the server's TLS certificate; None for no TLS.
-      key: the path of its key.
+      users: the users with a password.
+      certificate: the path of the server's TLS certificate; None without TLS.
+      key: the path of the certificate's key.
     """
 
     directory: Directory
@@ -45,17 +45,17 @@ class Settings:
 
     @property
     def endpoint(self) -> str:
-        """Address and port as they stand in a URL."""
+        """Address and port as written in a URL."""
         host = f"[{self.address}]" if ":" in self.address else self.address
         return f"{host}:{self.port}"
 
 
 def check(settings: Settings, without_tls: bool) -> None:
-    """Refuses settings that do not fit each other.
+    """Refuses settings that contradict each other.
 
     Args:
-      settings: what a person chose.
-      without_tls: whether passwords may go over a network in clear.
+      settings: the settings.
+      without_tls: whether passwords may cross a network unencrypted.
 
     Raises:
       cli.UserError: what is wrong, and what to do.
@@ -120,13 +120,13 @@ def writers_of(users: Sequence[users_lib.User]) -> list[users_lib.User]:
 
 
 def size(text: str) -> int:
-    """Returns a number of bytes that a person gave.
+    """Parses a number of bytes.
 
     Args:
       text: as in "20G"; K, M, G and T are powers of 1024.
 
     Raises:
-      cli.UserError: it is no size.
+      cli.UserError: the text is not a size.
     """
     match = re.fullmatch(r"(\d+)([KMGT]?)", text)
     if not match or not int(match[1]):
@@ -135,17 +135,17 @@ def size(text: str) -> int:
 
 
 def absolute(path: str) -> str:
-    """Returns a person's path as the server can use it, wherever it runs."""
+    """Returns a path of the command line as an absolute path."""
     return os.path.abspath(cli.callers_path(path))
 
 
 def take_port(settings: Settings) -> None:
     """Makes sure that the port is free.
 
-    nginx would try again for some seconds before it says so.
+    nginx would retry for some seconds before it reports this.
 
     Raises:
-      cli.UserError: it is not, or the address is none of this machine's.
+      cli.UserError: the port is in use, or this machine does not have the address.
     """
     family = socket.AF_INET6 if ":" in settings.address else socket.AF_INET
     with socket.socket(family) as trial:

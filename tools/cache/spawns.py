@@ -1,4 +1,4 @@
-"""What the report on a cache keeps of a log: its actions, small enough for those of all models."""
+"""The part of an execution log that the report on a cache needs, small enough for all models."""
 
 import dataclasses
 import os
@@ -9,26 +9,26 @@ from google.protobuf import duration_pb2
 from tools.lib.bazel import execution_log, steps
 from tools.lib.cli import progress
 
-# A smaller log is read before anyone would look at a bar.
+# A smaller log is read too fast for a progress bar.
 _LARGE = 1_000_000
 Key = tuple[str, tuple[str, ...]]
 
 
 @dataclasses.dataclass(frozen=True)
 class Spawn:
-    """An action and how it came to its outputs.
+    """An action and where its outputs came from.
 
     Attributes:
-      action: what names and decides it; a big folder of its inputs is one input.
-      label: the target that it is of; "" where the log does not say.
-      step: a model's step, as in "convert"; another action's mnemonic.
-      cacheable: whether a remote cache may hold it.
-      properties: those of the platform that it asks for.
-      timeout: milliseconds that it may take; 0 for no limit.
+      action: the action itself; a big folder counts as one input.
+      label: its target; "" if the log does not say.
+      step: the step of a model, such as "convert"; for other actions, the mnemonic.
+      cacheable: whether a remote cache may store it.
+      properties: the platform properties that it asks for.
+      timeout: the time limit in milliseconds; 0 for none.
       failed: whether it failed.
       sizes: the bytes of every output, by path.
-      seconds: how long it ran, without waiting for a processor; of a hit, how long looking up and
-        fetching took; None where the log does not say.
+      seconds: how long it ran, without waiting for a processor; for a hit, how long the lookup
+        and the download took; None if the log does not say.
     """
 
     action: execution_log.Action
@@ -51,7 +51,7 @@ class Spawn:
 
     @property
     def name(self) -> str:
-        """What a person calls it."""
+        """The action's name in the report."""
         if self.label:
             return f"{self.step} of {self.label}"
         return self.action.name
@@ -75,11 +75,11 @@ def _seconds(duration: duration_pb2.Duration) -> float:
 
 
 def spawn(execution: execution_log.Execution, action: execution_log.Action) -> Spawn:
-    """Returns what is kept of an action.
+    """Returns what the report needs to know about an action.
 
     Args:
-      execution: what the log says of it.
-      action: the action itself, its big folders joined.
+      execution: the log's record of it.
+      action: the action, with its big folders joined.
     """
     entry = execution.spawn
     label, metrics = entry.target_label, entry.metrics
@@ -99,14 +99,14 @@ def spawn(execution: execution_log.Execution, action: execution_log.Action) -> S
 
 
 def read(path: str, may_be_empty: bool = False) -> Log:
-    """Reads a log, showing how far it has come if it is large.
+    """Reads a log; shows progress if the log is large.
 
     Args:
       path: the log.
-      may_be_empty: whether it is no mistake that no action ran.
+      may_be_empty: whether a log without actions is accepted.
 
     Raises:
-      cli.UserError: as of `execution_log.executions`.
+      cli.UserError: see `execution_log.executions`.
     """
     total = os.path.getsize(path) if os.path.isfile(path) else 0
     if total < _LARGE:

@@ -1,7 +1,7 @@
-"""Adds up what a build got out of a cache, by model and by step; report.schema.json says the form.
+"""Sums up what a build got from a cache, by model and by step, as report.schema.json describes.
 
-Every figure of bytes is an upper bound, and `NOTES` say why: an execution log tells what actions
-made, not what went over the network.
+All numbers of bytes are upper bounds, and `NOTES` say why: an execution log records what actions
+made, not what was sent over the network.
 """
 
 import collections
@@ -22,13 +22,13 @@ NOTES = (
     "Saved: how long the same actions ran in the build given with --against, without waiting for a "
     "processor; hits without such a run are not in it.",
 )
-# Its target is the model.
+# The target of this action is the model.
 _LAST = "CanonicalTflite"
 OTHER = "(of no model)"
 
 
 def _models(spawns: Mapping[Key, Spawn]) -> dict[Key, tuple[str, ...]]:
-    """Returns the models that every action serves; what several models share serves each."""
+    """Returns, for every action, the models that it was run for."""
     makers = {path: key for key, spawn in spawns.items() for path in spawn.action.digests}
     models_of: dict[Key, set[str]] = collections.defaultdict(set)
     models = {spawn.label: key for key, spawn in spawns.items() if key[0] == _LAST and spawn.label}
@@ -42,7 +42,7 @@ def _models(spawns: Mapping[Key, Spawn]) -> dict[Key, tuple[str, ...]]:
     for key, spawn in spawns.items():
         if models_of[key]:
             continue
-        # `x.provenance` follows the model `x`; what is left of a model that was not finished.
+        # `x.provenance` belongs to the model `x`; other steps, to a model that was not finished.
         owner = spawn.label.rpartition(".")[0]
         if owner in models:
             models_of[key].add(owner)
@@ -65,7 +65,7 @@ def _total(rows: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
         "misses": len(misses),
         "downloaded_bytes": sum(row["bytes"] for row in hits),
         "to_upload_bytes": sum(row["bytes"] for row in misses if row["cacheable"]),
-        # Nothing that is known is not the same as zero.
+        # Unknown is not the same as zero.
         "seconds_saved": round(sum(saved), 3) if saved else None,
         "hits_of_unknown_seconds": len(hits) - len(saved),
         "seconds_of_misses": round(sum(spent), 3) if spent else None,
@@ -86,7 +86,7 @@ def _reason(reason: Reason, cause: str) -> dict[str, Any]:
 
 
 def _ordered(names: Sequence[str], used: Iterable[str]) -> list[str]:
-    """Returns names in their order, others after them."""
+    """Returns the used names in the order of `names`, followed by the others."""
     names_used = set(used)
     return [name for name in names if name in names_used] + sorted(names_used - {*names})
 
@@ -164,7 +164,7 @@ def _by_step(rows: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, int]]:
 
 
 def _disagreement(spawn: Spawn, earlier: Spawn) -> dict[str, Any]:
-    """Tells of an action that has the same key in both builds and other outputs."""
+    """Describes an action with the same key but different outputs in both builds."""
     left, right = earlier.action.digests, spawn.action.digests
     outputs = sorted(path for path in {*left, *right} if left.get(path) != right.get(path))
     return {

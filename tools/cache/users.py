@@ -1,6 +1,6 @@
-"""Who may read and who may write a cache: a person's file of users, and what nginx gets of it.
+"""Who may read and write a cache: the file of users, and the password file made from it for nginx.
 
-One user a line, `ROLE NAME PASSWORD` with single spaces; a line that starts with `#` says nothing:
+Each line is a user, `ROLE NAME PASSWORD` with single spaces; lines that start with `#` are ignored:
 
     writer ci 3d8e1f6b0c5a4792
     reader workstations 90c2a7e4b51d8f36
@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from tools.lib.cli import cli
 
 ROLES = ("reader", "writer")
-# A name that needs no escape in an address, in an htpasswd file or in a header.
+# A name that needs no escaping in a URL, an htpasswd file or a header.
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
 _LEAST_PASSWORD = 16
 _SALT_BYTES = 16
@@ -28,8 +28,8 @@ class User:
 
     Attributes:
       role: "writer", who may also read, or "reader".
-      name: what the user is called.
-      password: in clear.
+      name: the user's name.
+      password: the password, unencrypted.
     """
 
     role: str
@@ -45,7 +45,7 @@ def parse(text: str, path: str) -> list[User]:
       path: its name, for messages.
 
     Raises:
-      cli.UserError: a line is no user, a name stands twice, or a password is too short.
+      cli.UserError: a line is malformed, a name occurs twice, or a password is too short.
     """
     users_by_name: dict[str, User] = {}
     for number, line in enumerate(text.splitlines(), 1):
@@ -76,10 +76,10 @@ def parse(text: str, path: str) -> list[User]:
 
 
 def read(path: str) -> list[User]:
-    """Reads a person's file of users.
+    """Reads a file of users.
 
     Raises:
-      cli.UserError: as `parse`, or others than its owner may read the file.
+      cli.UserError: see `parse`; or users other than its owner may read the file.
     """
     content = cli.read_file(path, "list of users")
     if os.stat(path).st_mode & 0o077:
@@ -93,16 +93,16 @@ def read(path: str) -> list[User]:
 
 
 def htpasswd(users: Sequence[User]) -> str:
-    """Returns the content of a file that nginx's auth_basic_user_file takes."""
+    """Returns the content of a file for nginx's auth_basic_user_file."""
     return "".join(f"{user.name}:{_ssha(user.password)}\n" for user in users)
 
 
 def _ssha(password: str) -> str:
-    """Returns a password's salted SHA-1, as RFC 2307 writes it.
+    """Returns a password's salted SHA-1 in the format of RFC 2307.
 
-    nginx takes this form on every platform, and the standard library makes it. nginx hashes the
-    password at each request, and a build makes thousands, so a slow hash would slow builds down.
-    What makes guessing hopeless is the password's length.
+    nginx accepts this format on every platform, and the standard library can make it. nginx hashes
+    the password at each request, and a build makes thousands, so a slow hash would slow down
+    builds. The length of the password protects it from guessing.
     """
     salt = os.urandom(_SALT_BYTES)
     digest = hashlib.sha1(password.encode() + salt).digest()

@@ -1,14 +1,15 @@
-"""Makes a sample of what a cache holds again, and compares: a watch against poisoned entries.
+"""Rebuilds a sample of what a cache holds and compares: a check against poisoned entries.
 
     bazel run //tools/cache:verify -- --sample=5
     bazel run //tools/cache:verify -- --sample=20 --seed=7 //models:mobiledet_qat
 
-Of the targets' actions those are drawn that the cache has. What it serves for them is set aside,
-the action is run again from its declared inputs without any cache, and every output is compared.
-An entry that points to other, intact bytes passes every check of a digest; only this finds it.
+The sample is drawn from the targets' actions that are in the cache. What the cache serves for them
+is set aside, each action is run again from its declared inputs without any cache, and every output
+is compared. An entry that points to other, intact bytes passes every digest check; only this finds
+it.
 
-Exit code 0: all of the sample that the cache still has agrees; 1: not so; 2: it could not be made,
-which is said in a sentence.
+Exit code 0: everything in the sample that the cache still has agrees; 1: something does not; 2: the
+check could not be made, and one sentence says why.
 """
 
 import dataclasses
@@ -29,9 +30,11 @@ from tools.lib.bazel import client, findings
 from tools.lib.cli import cli
 from tools.lib.meaning import differing
 
-_SAMPLE = flags.DEFINE_integer("sample", 5, "How many actions are made again.", 1)
+_SAMPLE = flags.DEFINE_integer("sample", 5, "How many actions are run again.", 1)
 _SEED = flags.DEFINE_integer(
-    "seed", None, "Draws the same sample again from the same actions; a new one if not given."
+    "seed",
+    None,
+    "Draws the same sample from the same actions again. If not given, a new sample is drawn.",
 )
 _DIRECTORY = flags.DEFINE_string(
     "directory",
@@ -59,14 +62,14 @@ _WORDS = {
 
 @dataclasses.dataclass(frozen=True)
 class Verdict:
-    """What became of a sampled action.
+    """The result of checking an action.
 
     Attributes:
-      name: the action's.
+      name: the action's name.
       kind: one of AGREES, WRONG, VARIES, DIFFERS, GONE, NOT_MADE.
       seconds: how long the rebuild took.
-      files: how the outputs differ, the cache's first.
-      bazel_output: what Bazel said, if it was not made or not confirmed.
+      files: how the outputs differ; the cache's file comes first.
+      bazel_output: Bazel's output, if a rebuild failed.
     """
 
     name: str
@@ -77,13 +80,13 @@ class Verdict:
 
 
 def draw(cached: Mapping[Key, Spawn], folder: str, count: int, seed: int) -> list[Spawn]:
-    """Draws actions out of those that the cache has.
+    """Draws a sample from the actions that the cache has.
 
     Args:
-      cached: what was looked up.
-      folder: where the targets' own outputs are; programs that only build something are elsewhere.
-      count: how many, at most.
-      seed: another one draws others.
+      cached: the actions that were looked up.
+      folder: the folder of the targets' own outputs; the outputs of build tools are elsewhere.
+      count: the largest size of the sample.
+      seed: decides which actions are drawn.
     """
     hits = {
         key: spawn
@@ -100,12 +103,12 @@ class _Verifier:
         self._rebuilder, self._root, self._kept = rebuilder, root, kept
 
     def verdict(self, spawn: Spawn, served: Spawn | None, label: str) -> Verdict:
-        """Makes an action again and compares.
+        """Runs an action again and compares its outputs with the cache's.
 
         Args:
           spawn: the action.
-          served: the same as it came out of the cache, None if it did not.
-          label: its target's.
+          served: the action as the cache served it; None if it did not.
+          label: the label of its target.
         """
         name = f"{spawn.action.mnemonic} of {label}"
         if served is None or not served.hit:
@@ -131,7 +134,7 @@ class _Verifier:
             kind = WRONG if second.action.digests == rebuilt.action.digests else VARIES
         except rebuilding.RebuildFailed as error:
             kind, bazel_output = DIFFERS, str(error)
-        # What the next action is made of comes out of the cache again.
+        # The next action may read these outputs, and should read those of the cache.
         rebuilding.move_outputs(outputs, self._root, folders[2])
         self._rebuilder.serve({spawn.key: label})
         files = tuple(_compared(path, folders[0], folders[1]) for path in paths)
@@ -139,14 +142,14 @@ class _Verifier:
 
 
 def _compared(path: str, left: pathlib.Path, right: pathlib.Path) -> differing.File:
-    """Compares two forms of an output; one that is not there counts as empty."""
+    """Compares two versions of an output; a missing file counts as empty."""
     sides = [side / path for side in (left, right)]
     contents = [side.read_bytes() if side.is_file() else b"" for side in sides]
     return differing.compare(path, *contents)
 
 
 def exit_code(verdicts: Sequence[Verdict]) -> int:
-    """Returns 1 if anything is wrong, 2 if too little could be made, else 0."""
+    """Returns 1 if anything is wrong, 2 if too little could be rebuilt, else 0."""
     kinds = {verdict.kind for verdict in verdicts}
     if kinds & _ACCUSED:
         return 1
@@ -166,13 +169,13 @@ def text(verdict: Verdict) -> str:
 
 
 def conclusion(verdicts: Sequence[Verdict], cached: int, seed: int, kind: str) -> str:
-    """Returns all verdicts in a line.
+    """Sums up all verdicts in one line.
 
     Args:
-      verdicts: the sample's.
+      verdicts: the verdicts on the sample.
       cached: how many actions the sample was drawn from.
-      seed: what drew it.
-      kind: the cache's, in words.
+      seed: the seed of the sample.
+      kind: "disk cache" or "remote cache".
     """
     drawn = f"of {len(verdicts)} drawn from {cached} in the {kind} (--seed={seed})"
     accused = [verdict.name for verdict in verdicts if verdict.kind in _ACCUSED]
@@ -200,8 +203,8 @@ def _run(targets: Sequence[str], directory: pathlib.Path, console: Console) -> i
             )
         chosen = draw(looked_up, folder, _SAMPLE.value, seed)
         located = rebuilder.locate(chosen, targets)
-        # What an action reads that then was not in the cache came here when it was looked up, and
-        # does not come again.
+        # The lookup already downloaded the inputs of actions that were not in the cache; they are
+        # not downloaded again.
         local = {
             spawn.key: spawn
             for spawn in chosen
@@ -222,7 +225,7 @@ def _run(targets: Sequence[str], directory: pathlib.Path, console: Console) -> i
 
 def main(argv: Sequence[str]) -> None:
     console = Console(width=120, emoji=False, markup=False, highlight=False)
-    # Whoever ends the watch wants its Bazel server to end too.
+    # When this program is ended, its Bazel server must end too.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with client.output_folder(_DIRECTORY.value, "cache-verify-") as directory:

@@ -75,7 +75,7 @@ class ProgramTest(absltest.TestCase):
             "empty": (b"", "the execution log is empty"),
             "truncated": (content[: len(content) // 2], "the execution log is cut off"),
             "of the old kind": (b'{\n  "mnemonic": "Make"\n}\n', "is JSON, .*_compact_file"),
-            "binary": (b"\x12\x34binary", "is no compact execution log"),
+            "binary": (b"\x12\x34binary", "is not a compact execution log"),
         }
         for name, (content, expected) in contents.items():
             path = self.folder / name

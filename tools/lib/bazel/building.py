@@ -1,4 +1,4 @@
-"""Builds with a person's own Bazel and finds the files that were made."""
+"""Builds with the user's own Bazel and finds the outputs."""
 
 import dataclasses
 import json
@@ -16,10 +16,10 @@ from tools.lib.cli import cli
 
 @dataclasses.dataclass(frozen=True)
 class Built:
-    """What a target made.
+    """The outputs of a target.
 
     Attributes:
-      label: the target that was built, behind any alias.
+      label: the target that was built; for an alias, the target that it leads to.
       files: paths by output group; "default" is what `bazel build` shows.
     """
 
@@ -28,7 +28,7 @@ class Built:
 
 
 def _files(number: str, sets: Mapping[str, Any]) -> list[str]:
-    """The paths of the files in a set of Bazel's build events and in those that it refers to."""
+    """Returns the paths of the files in a file set of the build events and in its nested sets."""
     paths, pending, seen = [], [number], set()
     while pending:
         number = pending.pop()
@@ -48,7 +48,7 @@ def _files(number: str, sets: Mapping[str, Any]) -> list[str]:
 
 
 def outputs(events: Iterable[Mapping[str, Any]]) -> list[Built]:
-    """Returns what the targets of a build made.
+    """Returns the outputs of a build's targets.
 
     Args:
       events: the build events (Bazel's build_event_stream.proto, as JSON).
@@ -74,16 +74,16 @@ def outputs(events: Iterable[Mapping[str, Any]]) -> list[Built]:
 
 
 def models(patterns: Sequence[str]) -> list[str]:
-    """Returns the labels of the models (`tflite_model`) that patterns stand for.
+    """Returns the labels of the models (`tflite_model`) that match patterns.
 
     Args:
-      patterns: Bazel's target patterns; what a filegroup or an alias stands for counts.
+      patterns: Bazel's target patterns; a filegroup or an alias stands for its targets.
 
     Raises:
-      cli.UserError: Bazel refuses a pattern, or there is no model.
+      cli.UserError: Bazel rejects a pattern, or no model matches.
     """
     names = " ".join(patterns)
-    # No deeper than a filegroup's aliases: further down are archives that would be fetched.
+    # No deeper than the aliases in a filegroup, because a deeper query would fetch archives.
     query = f"kind('_tflite_model rule', deps(set({names}), 2))"
     arguments = ["query", "--noshow_progress", "--noimplicit_deps", query]
     result = client.call(arguments, stdout=subprocess.PIPE)
@@ -108,7 +108,7 @@ def build_all(
       targets: labels or patterns.
       options: further options for `bazel build`.
       groups: output groups that are built besides the default one, if the targets have them.
-      workspace: the workspace; None for the one in which a person called `bazel run`.
+      workspace: the workspace; None for the one in which `bazel run` was called.
       startup_options: Bazel's startup options besides those of --bazel.
 
     Raises:
@@ -121,7 +121,7 @@ def build_all(
             "build",
             *options,
             f"--build_event_json_file={events}",
-            # Otherwise a file's address is the remote cache's, if that is reached over gRPC.
+            # Otherwise the events name files by their addresses in a remote cache that uses gRPC.
             "--nobuild_event_json_file_path_conversion",
             *(f"--output_groups=+{group}" for group in groups),
             "--",
@@ -136,10 +136,10 @@ def build_all(
 
 
 def build(target: str, options: Sequence[str], groups: Sequence[str] = ()) -> Built:
-    """Builds one target, as `build_all`.
+    """Builds one target; see `build_all`.
 
     Raises:
-      cli.UserError: as `build_all`, or these are several targets.
+      cli.UserError: see `build_all`; or the pattern matches several targets.
     """
     built = build_all([target], options, groups)
     if len(built) != 1:

@@ -1,4 +1,4 @@
-"""Starts //tools/cache:serve, reads its log and stops it, to measure or to test a cache."""
+"""Starts and stops //tools/cache:serve and reads its log, for benchmarks and tests."""
 
 import base64
 import contextlib
@@ -29,7 +29,7 @@ _PUT = re.compile(r" PUT /\S+ 20[14] \d+ (\d+)")
 
 
 def program() -> list[str]:
-    """Returns the command that serves.
+    """Returns the command line of the server.
 
     Raises:
       cli.UserError: this program was not started by `bazel run`.
@@ -40,7 +40,7 @@ def program() -> list[str]:
 
 
 def log_of(directory: pathlib.Path) -> pathlib.Path:
-    """Returns where the words of a cache's server go."""
+    """Returns the path of the server's output."""
     return directory.with_name(f"{directory.name}.log")
 
 
@@ -57,18 +57,18 @@ def write_users(path: pathlib.Path) -> None:
 
 
 class NotStarted(AssertionError):
-    """A server ended before it took connections, or takes none; the text is what it said."""
+    """A server ended early or accepts no connections; the text is its output."""
 
 
 @dataclasses.dataclass
 class Server:
-    """A server that runs.
+    """A running server.
 
     Attributes:
-      directory: its folder.
-      port: where it listens.
-      process: the program.
-      tls: whether it speaks TLS.
+      directory: the cache's folder.
+      port: the port that it listens on.
+      process: the server's process.
+      tls: whether it uses TLS.
     """
 
     directory: pathlib.Path
@@ -77,7 +77,7 @@ class Server:
     tls: bool = False
 
     def address(self, other_port: int | None = None) -> str:
-        """Returns what --remote_cache takes; another port is that of a proxy."""
+        """Returns the value for --remote_cache; `other_port` is that of a proxy."""
         origin = "https://localhost" if self.tls else f"http://{_HOST}"
         return f"{origin}:{other_port or self.port}"
 
@@ -92,28 +92,28 @@ class Server:
         return pids
 
     def kill(self) -> None:
-        """Ends it and all that it started with SIGKILL."""
+        """Kills the server and all its child processes with SIGKILL."""
         for pid in self._descendants():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         self.process.wait()
-        # The workers are no children of this program.
+        # The workers are not children of this program.
         while ports.listens(_HOST, self.port):
             time.sleep(0.02)
 
     def stop(self, number: int = signal.SIGTERM) -> int:
-        """Ends it as a person does; returns its exit code."""
+        """Stops the server as Ctrl-C does; returns its exit code."""
         self.process.send_signal(number)
         return self.process.wait(timeout=30)
 
 
 @dataclasses.dataclass(frozen=True)
 class Traffic:
-    """What nginx's access log tells.
+    """The traffic in nginx's access log.
 
     Attributes:
-      blobs: the path and size of every file that was sent to a Bazel.
-      sent: the bytes that Bazels sent.
+      blobs: the path and size of every file that a Bazel downloaded.
+      sent: the bytes that Bazel uploaded.
     """
 
     blobs: Sequence[tuple[str, int]]
@@ -121,7 +121,7 @@ class Traffic:
 
     @property
     def received(self) -> int:
-        """The bytes of the files."""
+        """The total size of the downloaded files in bytes."""
         return sum(size for _, size in self.blobs)
 
 
@@ -139,15 +139,15 @@ def serving(
     *options: str,
     preparation: Callable[[], None] | None = None,
 ) -> Iterator[Server]:
-    """Yields a running server; ends it, however the block ends.
+    """Yields a running server and stops it at the end of the block.
 
     Args:
       directory: the cache's folder.
-      *options: the program's further flags.
-      preparation: what the child does before it becomes the program.
+      *options: further flags for the server.
+      preparation: is called in the child process before the server starts.
 
     Raises:
-      NotStarted: it does not start.
+      NotStarted: the server does not start.
     """
     port = ports.free()
     log = log_of(directory)

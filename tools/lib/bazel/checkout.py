@@ -1,4 +1,4 @@
-"""A second place to build in: a copy whose Bazel shares nothing with the first one's."""
+"""A copy of the workspace whose Bazel shares nothing with the original's."""
 
 import contextlib
 import dataclasses
@@ -16,13 +16,13 @@ from tools.lib.cli import cli
 
 @dataclasses.dataclass(frozen=True)
 class CheckoutBuild:
-    """What a build did.
+    """A build in a checkout.
 
     Attributes:
-      models: every model's sha256, by its file's name.
+      models: the sha256 of every model, by file name.
       actions: the actions of Bazel's execution log.
       seconds: how long it took.
-      execroot: the folder that the actions' paths are seen from.
+      execroot: the folder that the actions' paths are relative to.
     """
 
     models: Mapping[str, str]
@@ -32,25 +32,25 @@ class CheckoutBuild:
 
     @property
     def executed(self) -> list[str]:
-        """The names of the actions that did not come out of the cache."""
+        """The names of the actions that did not come from the cache."""
         return [action.name for action in self.actions if not action.cache_hit]
 
 
 class Checkout:
-    """A clean copy with an output root and a home of its own.
+    """A clean copy of the workspace with its own output root and home.
 
     Attributes:
-      workspace: the copy.
-      options: Bazel's, for every build in it.
+      workspace: the folder of the copy.
+      options: Bazel's options for every build in it.
     """
 
     def __init__(self, folder: pathlib.Path, name: str, caches: str) -> None:
         """Copies the sources of the workspace that this program was started in.
 
         Args:
-          folder: where it is made.
-          name: what it is called there.
-          caches: where what is fetched is found, so that nothing is fetched twice.
+          folder: the folder in which the copy is made.
+          name: the name of the copy.
+          caches: the repository cache, so that nothing is downloaded twice.
         """
         self.workspace = folder / name
         self._home = folder / f"home-of-{name}"
@@ -59,13 +59,13 @@ class Checkout:
         self.options = (
             "--noshow_progress",
             f"--repository_cache={caches}",
-            # A person's own would answer before the server is asked.
+            # The user's disk cache would answer before the server is asked.
             "--disk_cache=",
         )
         sources.copy(pathlib.Path(cli.workspace()), self.workspace)
 
     def _at_home(self) -> contextlib.AbstractContextManager:
-        # Bazel itself is found where a person has it.
+        # `bazelw` must still find the user's Bazel.
         cache = client.environment()["XDG_CACHE_HOME"]
         return mock.patch.dict(os.environ, HOME=str(self._home), XDG_CACHE_HOME=cache)
 
@@ -76,7 +76,7 @@ class Checkout:
             return client.call(command, str(self.workspace), stderr=stderr).returncode
 
     def build(self, models: Sequence[str], *options: str) -> CheckoutBuild:
-        """Builds models from nothing but what is fetched, with an execution log."""
+        """Builds models after `bazel clean`, with an execution log."""
         log = self._home / "execution_log.zst"
         self.call("clean")
         with self._at_home():

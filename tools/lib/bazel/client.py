@@ -1,4 +1,4 @@
-"""How a tool calls Bazel: on the workspace of the `bazel run` that started the tool itself."""
+"""Calls Bazel in the workspace in which `bazel run` started this program."""
 
 import contextlib
 import os
@@ -19,24 +19,24 @@ _BAZEL = flags.DEFINE_list(
 
 
 def command() -> list[str]:
-    """Returns the program of --bazel, seen from the workspace, and its startup options.
+    """Returns the program of --bazel, relative to the workspace, and its startup options.
 
     Raises:
-      cli.UserError: the tool was not started by `bazel run`.
+      cli.UserError: this program was not started by `bazel run`.
     """
     program, *options = _BAZEL.value
-    # A name without a folder is looked up in PATH.
+    # A name without a folder is found through PATH.
     if os.sep in program:
         program = os.path.normpath(os.path.join(cli.workspace(), program))
     return [program, *options]
 
 
 def environment() -> dict[str, str]:
-    """Returns a person's own environment, without what `bazel run` and the launcher added.
+    """Returns the user's environment, without what `bazel run` and the launcher added.
 
-    The launcher of the project's CPython lets a person's settings through to what it believes to
-    be started by `bazel run`, and no action that the called Bazel runs is. XDG_CACHE_HOME is always
-    there: with another HOME, `bazelw` finds the same Bazel and unpacks none.
+    The launcher of the project's CPython passes the user's settings on to programs that it takes
+    for started by `bazel run`; the actions of the called Bazel must not be among them.
+    XDG_CACHE_HOME is always set, so that `bazelw` finds the same Bazel with another HOME.
     """
     own = {
         name: value
@@ -51,15 +51,15 @@ def environment() -> dict[str, str]:
 
 @contextlib.contextmanager
 def output_folder(given: str | None, prefix: str) -> Iterator[pathlib.Path]:
-    """Yields the folder that builds go to.
+    """Yields a folder for builds.
 
     Args:
-      given: a person's choice, which is made if it is missing and stays; None for a temporary
-        folder that is removed at the end.
-      prefix: how the temporary folder's name begins.
+      given: the folder that the user named, which is created if necessary and kept; None for a
+        temporary folder that is removed at the end.
+      prefix: the beginning of the temporary folder's name.
 
     Raises:
-      cli.UserError: the given folder cannot be made.
+      cli.UserError: the folder cannot be created.
     """
     if given:
         directory = pathlib.Path(cli.callers_path(given))
@@ -77,13 +77,13 @@ def output_folder(given: str | None, prefix: str) -> Iterator[pathlib.Path]:
 
 
 def remove(directory: pathlib.Path, keep: bool = False) -> None:
-    """Removes a folder that Bazel may have written in, if it is there.
+    """Removes a folder with Bazel's outputs, if it exists.
 
     Args:
       directory: the folder.
-      keep: whether the folder itself stays, empty.
+      keep: whether to keep the folder itself, empty.
     """
-    # Bazel takes the write permission from folders that it made.
+    # Bazel removes the write permission of folders that it made.
     for folder, _, _ in os.walk(directory):
         os.chmod(folder, 0o700)
     if directory.exists():
@@ -98,12 +98,12 @@ def call(
     stdout: int | None = None,
     stderr: IO[str] | int | None = None,
 ) -> subprocess.CompletedProcess[str]:
-    """Calls the person's own Bazel and waits for its end, good or bad.
+    """Calls the user's own Bazel and waits for it; does not check its exit code.
 
     Args:
-      arguments: Bazel's.
-      workspace: the workspace; None for the one in which a person called `bazel run`.
-      stdout: as subprocess.run takes it.
+      arguments: Bazel's arguments.
+      workspace: the workspace; None for the one in which `bazel run` was called.
+      stdout: the argument for subprocess.run.
       stderr: likewise.
     """
     return subprocess.run(
@@ -118,10 +118,10 @@ def call(
 
 
 def ask(*arguments: str) -> str:
-    """Calls the person's own Bazel; returns what it printed.
+    """Calls the user's own Bazel and returns its output.
 
     Raises:
-      cli.UserError: it failed.
+      cli.UserError: Bazel failed.
     """
     result = call(arguments, stdout=subprocess.PIPE)
     if result.returncode:

@@ -17,12 +17,12 @@ from tools.lib.bazel.log_entries import Entries
 from tools.lib.cli import cli
 
 _FLAG = "--execution_log_compact_file"
-_FOREIGN = f"is no compact execution log; let Bazel write one with {_FLAG}."
-_JSON = f"is JSON, and an execution log has to be compact; let Bazel write one with {_FLAG}."
+_FOREIGN = f"is not a compact execution log; let Bazel write one with {_FLAG}."
+_JSON = f"is JSON, not a compact execution log; let Bazel write one with {_FLAG}."
 _MAGIC = b"\x28\xb5\x2f\xfd"
 _CHUNK = 1 << 16
-# An external repository's folder with this many files becomes one line: TensorFlow has 15,000, and
-# every action that uses it lists them.
+# An external repository's folder with at least this many files is joined: every action that uses
+# TensorFlow lists all of its files.
 _MANY = 100
 _FOLDER = re.compile(r"((?:external|.*\.runfiles)/[^/]+/[^/]+)/.+")
 
@@ -57,11 +57,11 @@ class Action:
 
 @dataclasses.dataclass(frozen=True)
 class Execution:
-    """What a log says of an action.
+    """A log's record of an action.
 
     Attributes:
-      action: what names and decides it.
-      spawn: the log's own entry, with all else that it says.
+      action: the action.
+      spawn: the entry in the log, with everything else that is known.
       sizes: the bytes of every file that was written, by path.
     """
 
@@ -71,9 +71,9 @@ class Execution:
 
 
 def _next_message(buffer: bytearray, start: int) -> tuple[int, int] | None:
-    """Returns where a message begins and ends whose length is at `start`; None if it is not whole.
+    """Returns the begin and end of the message whose length is at `start`; None if incomplete.
 
-    The length is a varint: seven bits a byte, the lowest first.
+    The length is a varint: seven bits in each byte, the lowest first.
     """
     length = 0
     for count, byte in enumerate(buffer[start : start + 5]):
@@ -91,10 +91,10 @@ def entries(
 
     Args:
       path: the log that `--execution_log_compact_file` wrote.
-      advance: is told how many more bytes were read.
+      advance: is called with the number of bytes read since the last call.
 
     Raises:
-      cli.UserError: the file is missing, empty, cut off or no such log.
+      cli.UserError: the file is missing, empty, cut off, or not a compact log.
     """
     try:
         yield from _entries(path, advance)
@@ -147,7 +147,7 @@ def _execution(spawn: spawn_pb2.ExecLogEntry.Spawn, earlier: Entries) -> Executi
             paths.append(artifact.path)
             written += artifact.files
         else:
-            # It is missing, or a folder where a file was declared.
+            # The output is missing, or a folder where a file was declared.
             paths.append(output.invalid_output_path)
     return Execution(
         action=Action(
@@ -167,15 +167,15 @@ def _execution(spawn: spawn_pb2.ExecLogEntry.Spawn, earlier: Entries) -> Executi
 def executions(
     path: str, may_be_empty: bool = False, advance: Callable[[int], object] = lambda _: None
 ) -> Iterator[Execution]:
-    """Yields what a log says of its actions, in its order.
+    """Yields the actions of a log, in its order.
 
     Args:
       path: the log that `--execution_log_compact_file` wrote.
-      may_be_empty: whether it is no mistake that no action ran.
-      advance: is told how many more bytes were read.
+      may_be_empty: whether a log without actions is accepted.
+      advance: is called with the number of bytes read since the last call.
 
     Raises:
-      cli.UserError: as of `entries`, or no action ran.
+      cli.UserError: see `entries`; or no action ran.
     """
     earlier = None
     is_empty = True
@@ -183,7 +183,7 @@ def executions(
         for entry in entries(path, advance):
             kind = entry.WhichOneof("type")
             if earlier is None:
-                # Bazel writes it first, so a file of another kind ends here.
+                # Bazel writes this entry first, so other files are refused here.
                 if kind != "invocation" or entry.invocation.sibling_repository_layout:
                     raise cli.UserError(f"{path}: {_FOREIGN}")
                 earlier = Entries(entry.invocation.workspace_runfiles_directory)
@@ -195,32 +195,34 @@ def executions(
     except KeyError as error:
         raise cli.UserError(f"{path}: {_FOREIGN}") from error
     if is_empty and not may_be_empty:
-        raise cli.UserError(f"{path}: no action ran in this build, so its execution log has none.")
+        raise cli.UserError(
+            f"{path}: no action ran in this build, so its execution log is without actions."
+        )
 
 
 def read(path: str, may_be_empty: bool = False) -> dict[tuple[str, tuple[str, ...]], Action]:
-    """Reads the log that `--execution_log_compact_file` wrote.
+    """Reads the actions of a log.
 
     Args:
-      path: the log.
-      may_be_empty: whether it is no mistake that no action ran.
+      path: the log that `--execution_log_compact_file` wrote.
+      may_be_empty: whether a log without actions is accepted.
 
     Returns:
       The actions by (mnemonic, outputs).
 
     Raises:
-      cli.UserError: as of `executions`.
+      cli.UserError: see `executions`.
     """
     actions = (execution.action for execution in executions(path, may_be_empty))
     return {(action.mnemonic, action.outputs): action for action in actions}
 
 
 def folders(inputs: Mapping[str, str]) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
-    """Joins the files of big folders.
+    """Joins the files of each big folder into one input.
 
     Returns:
-      The inputs, each big folder as one path with a digest of all that is in it; and the files of
-      each such folder, by that digest.
+      The inputs, with one path and one digest for each big folder; and the files of each big
+      folder, by that digest.
     """
     by_folder: dict[str, dict[str, str]] = collections.defaultdict(dict)
     for path, digest in inputs.items():

@@ -1,7 +1,6 @@
-"""What the spawns of a compact execution log refer to by number: files, folders, sets, runfiles.
+"""The files, folders, sets and runfiles that spawns of a compact execution log refer to by number.
 
-Bazel's spawn.proto says what an entry is; Bazel's own SpawnLogReconstructor puts them together in
-the same way.
+Bazel's spawn.proto describes the entries; Bazel's own reader is its class SpawnLogReconstructor.
 """
 
 import hashlib
@@ -12,7 +11,7 @@ from typing import NamedTuple
 
 import spawn_pb2
 
-# Of an empty file the log leaves the digest out.
+# The log omits the digest of an empty file.
 _EMPTY = hashlib.sha256().hexdigest()
 # The repository of a source or generated file, and its path in the repository.
 _IN_REPOSITORY = re.compile(r"(?:bazel-out/[^/]+/[^/]+/)?(?:external/([^/]+)/)?(.+)", re.DOTALL)
@@ -24,8 +23,8 @@ class File(NamedTuple):
 
     Attributes:
       path: relative to the execution root.
-      digest: of its content; of an unresolved symlink, where it leads.
-      size: in bytes.
+      digest: the digest of its content; for an unresolved symlink, its target.
+      size: the size in bytes.
     """
 
     path: str
@@ -34,11 +33,11 @@ class File(NamedTuple):
 
 
 class Artifact(NamedTuple):
-    """What an action declares as one input or output.
+    """A declared input or output of an action.
 
     Attributes:
       path: relative to the execution root.
-      files: the file itself, or those of the folder.
+      files: the file itself, or the files of the folder.
     """
 
     path: str
@@ -57,7 +56,7 @@ _NO_TARGET = _single(File("", _EMPTY, 0))
 
 
 class Entries:
-    """The entries that were read so far; each comes after those that it refers to.
+    """The entries read so far; an entry comes after those that it refers to.
 
     Args:
       workspace: the name of the main repository's folder in runfiles.
@@ -69,10 +68,10 @@ class Entries:
         self._sets: dict[int, _Set] = {}
 
     def add(self, entry: spawn_pb2.ExecLogEntry) -> None:
-        """Takes in an entry; what no spawn refers to is left out.
+        """Stores an entry, if spawns can refer to it.
 
         Raises:
-          KeyError: it refers to an entry that has not been read.
+          KeyError: the entry refers to one that has not been read.
         """
         kind = entry.WhichOneof("type")
         if kind in ("input_set", "symlink_entry_set"):
@@ -92,30 +91,30 @@ class Entries:
             self._artifacts[entry.id] = self._runfiles(entry.runfiles_tree)
 
     def artifact(self, number: int) -> Artifact:
-        """Returns a file or folder.
+        """Returns the file or folder with a number.
 
         Raises:
-          KeyError: there is none of this number.
+          KeyError: there is none.
         """
         return self._artifacts[number]
 
     def inputs(self, number: int) -> Iterator[Artifact]:
-        """Yields what is in a set of inputs; 0 is the empty set.
+        """Yields the members of a set of inputs; 0 is the empty set.
 
         Raises:
-          KeyError: there is no set of this number.
+          KeyError: there is no set with this number.
         """
         for members in self._postorder(number):
             yield from (self._artifacts[member] for member in members.input_ids)
 
     def _symlinks(self, number: int) -> Iterator[tuple[str, Artifact]]:
-        """Yields where symlinks of runfiles are, and what they lead to."""
+        """Yields the place and the target of each symlink in runfiles."""
         for members in self._postorder(number):
             for place, target in members.direct_entries.items():
                 yield place, self._artifacts[target] if target else _NO_TARGET
 
     def _postorder(self, number: int) -> Iterator[_Set]:
-        """Yields a set after those that it contains, from left to right, each once."""
+        """Yields a set and the sets in it, each once: nested sets first, from left to right."""
         pending = [(number, False)] if number else []
         seen = set()
         while pending:
@@ -129,9 +128,9 @@ class Entries:
                 pending += [(contained, False) for contained in reversed(inner)]
 
     def _runfiles(self, tree: spawn_pb2.ExecLogEntry.RunfilesTree) -> Artifact:
-        """Lays out runfiles; of two files in one place, the later one counts."""
+        """Returns a runfiles tree as a folder; a later file replaces one in the same place."""
         files: dict[str, File] = {}
-        # Folders right below the tree.
+        # The top-level folders of the tree.
         tops = set()
 
         def put(place: str, artifact: Artifact) -> None:
@@ -160,11 +159,11 @@ class Entries:
         return Artifact(tree.path, tuple(files.values()))
 
     def _in_workspace(self, place: str) -> str:
-        """Returns where runfiles have what is declared relative to the main repository's folder."""
+        """Returns the place in runfiles of a path relative to the main repository's folder."""
         return posixpath.normpath(f"{self._workspace}/{place}")
 
     def _places(self, path: str) -> list[str]:
-        """Returns where runfiles have a file; the second place is that of legacy runfiles only."""
+        """Returns the places of a file in runfiles; the second is for legacy runfiles only."""
         repository, inner = _IN_REPOSITORY.fullmatch(path).groups()
         if repository is None:
             return [f"{self._workspace}/{inner}"]

@@ -1,4 +1,4 @@
-"""How a build ended, from what Bazel prints."""
+"""How a build ended, read from Bazel's output."""
 
 import dataclasses
 import re
@@ -13,9 +13,9 @@ class Outcome:
 
     Attributes:
       code: Bazel's exit code.
-      counts: by kind, as in "remote cache hit", the processes that Bazel tells of.
-      notices: what it said as a warning or an error.
-      log: all that it said.
+      counts: the number of processes by kind, such as "remote cache hit".
+      notices: Bazel's warnings and errors.
+      log: Bazel's whole output.
     """
 
     code: int
@@ -35,7 +35,7 @@ class Outcome:
 
 
 def outcome(code: int, log: str) -> Outcome:
-    """Reads what Bazel said."""
+    """Parses Bazel's output."""
     counts: dict[str, int] = {}
     notices = []
     lines = log.splitlines()
@@ -43,7 +43,7 @@ def outcome(code: int, log: str) -> Outcome:
         if summary := re.match(r"INFO: \d+ process(?:es)?: (.*)", line):
             counts = {kind.strip(): int(count) for count, kind in _COUNT.findall(summary[1])}
         if line.startswith(("WARNING:", "ERROR:")):
-            # What is wrong stands in the next line.
+            # The next line says what is wrong.
             follows = line.endswith(":") and number + 1 < len(lines)
             notices.append(f"{line} {lines[number + 1]}" if follows else line)
     return Outcome(code, counts, notices, log)

@@ -1,4 +1,4 @@
-"""Which files of a workspace are its sources."""
+"""The source files of a workspace."""
 
 import os
 import pathlib
@@ -9,16 +9,16 @@ from tools.lib.cli import cli
 
 
 def files(workspace: pathlib.Path) -> list[str]:
-    """Returns the files that version control has or would take.
+    """Returns the files that git tracks or would add.
 
     Args:
       workspace: the root of the workspace.
 
     Returns:
-      Paths below the workspace, sorted; links are among them.
+      Sorted paths relative to the workspace, including links.
 
     Raises:
-      cli.UserError: git cannot be started, or cannot list them.
+      cli.UserError: git cannot be started, or cannot list the files.
     """
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     try:
@@ -31,14 +31,14 @@ def files(workspace: pathlib.Path) -> list[str]:
         complaint = error.stderr.decode(errors="replace").strip()
         raise cli.UserError(f"{workspace}: git cannot list its files: {complaint}.") from error
     names = {os.fsdecode(name) for name in result.stdout.split(b"\0") if name}
-    # What was removed stays listed until that is committed, and a repository inside is a folder.
+    # git lists removed files until the removal is committed, and a nested repository as a folder.
     return sorted(
         name for name in names if (workspace / name).is_symlink() or (workspace / name).is_file()
     )
 
 
 def all_files(workspace: pathlib.Path) -> list[str]:
-    """Returns every file of a workspace without version control, but not what Bazel links to."""
+    """Returns all files of a workspace without version control, except below Bazel's links."""
     paths = []
     for folder, folders, names in os.walk(workspace):
         folders[:] = [name for name in folders if name not in (".git", "__pycache__")]
@@ -47,10 +47,10 @@ def all_files(workspace: pathlib.Path) -> list[str]:
 
 
 def copy(workspace: pathlib.Path, to: pathlib.Path) -> None:
-    """Copies the sources of a workspace, links as links, to a folder that is made.
+    """Copies the sources of a workspace to a new folder; links stay links.
 
     Raises:
-      cli.UserError: that folder lies in the workspace, or git cannot list the sources.
+      cli.UserError: the new folder is in the workspace, or git cannot list the sources.
     """
     if to.resolve().is_relative_to(workspace.resolve()):
         raise cli.UserError(f"{to}: it lies in the workspace itself; name a folder elsewhere.")

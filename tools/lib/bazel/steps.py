@@ -1,6 +1,6 @@
 """Names a build's steps by the kinds of their actions."""
 
-# The step that an action with a mnemonic of the project's rules is.
+# The step of each mnemonic of the project's rules.
 BY_MNEMONIC = {
     "SeedCheckpoint": "seed",
     "PhotographDataset": "data",
@@ -23,25 +23,25 @@ BY_MNEMONIC = {
 }
 NAMES = ("seed", "data", "export", "convert", "check", "canonical", "evidence")
 
-# How `tflite_model` and `checkpoint` name the targets that they make beside the declared one.
+# The suffixes of the further targets that `tflite_model` and `checkpoint` declare.
 _RAW = ".raw"
 _PARTS = (_RAW, ".seeded")
 
 
 def name(mnemonic: str, label: str) -> str | None:
-    """Returns the step that an action is, None if it is none of a model's.
+    """Returns the step of a model that an action performs, None if it performs none.
 
     Args:
-      mnemonic: the action's.
-      label: its target's, as in "//models/edsr:edsr_f32b5_fp32.raw".
+      mnemonic: the action's mnemonic.
+      label: its target's label, such as "//models/edsr:edsr_f32b5_fp32.raw".
     """
-    # TOCO is a genrule, and a genrule's mnemonic says nothing but that.
+    # TOCO is a genrule, so the mnemonic is only "Genrule".
     if mnemonic == "Genrule" and label.endswith(_RAW):
         return "convert"
     return BY_MNEMONIC.get(mnemonic)
 
 
 def declared(label: str) -> str:
-    """Returns the target that a person declared: `//x:y` for its part `//x:y.raw`."""
+    """Returns the label in the BUILD file: `//x:y` for its part `//x:y.raw`."""
     part = next(filter(label.endswith, _PARTS), "")
     return label.removesuffix(part)

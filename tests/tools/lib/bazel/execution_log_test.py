@@ -240,7 +240,7 @@ class RefusalsTest(_Case):
             "refers to what is not there": dangling.packed(),
         }.items():
             with self.subTest(name):
-                self.assertIn("is no compact execution log", self._refused(content))
+                self.assertIn("is not a compact execution log", self._refused(content))
 
     def test_a_missing_log_is_refused(self):
         with self.assertRaisesRegex(cli.UserError, "cannot be read: No such file"):

@@ -39,33 +39,33 @@ class CompareTest(absltest.TestCase):
         self.assertEmpty(findings.compare(_PLAIN, dict(reversed(_PLAIN.items()))))
 
     def test_the_first_action_that_diverged_is_named_and_what_follows_is_not_blamed(self):
-        (parting,) = _compare(
+        (divergence,) = _compare(
             dataclasses.replace(_CONVERT, digests={"raw.tflite": "x"}),
             dataclasses.replace(_CHECK, inputs={"raw.tflite": "x"}),
             dataclasses.replace(
                 _CANONICAL, inputs={"raw.tflite": "x", "checked": "5"}, digests={"c.tflite": "y"}
             ),
         )
-        self.assertEqual((parting.kind, parting.action), ("output", "Convert raw.tflite"))
-        self.assertEqual(parting.paths, ("raw.tflite",))
-        self.assertEqual(parting.followers, ("Canonical c.tflite",))
+        self.assertEqual((divergence.kind, divergence.action), ("output", "Convert raw.tflite"))
+        self.assertEqual(divergence.paths, ("raw.tflite",))
+        self.assertEqual(divergence.followers, ("Canonical c.tflite",))
 
     def test_two_actions_that_diverge_by_themselves_are_both_named(self):
-        partings = _compare(
+        divergences = _compare(
             dataclasses.replace(_EXPORT, digests={"graph.pb": "x"}),
             dataclasses.replace(_CHECK, digests={"checked": "x"}),
         )
         self.assertEqual(
-            [parting.action for parting in partings], ["Export graph.pb", "Check checked"]
+            [divergence.action for divergence in divergences], ["Export graph.pb", "Check checked"]
         )
 
     def test_a_file_that_no_action_makes_is_named_once(self):
-        (parting,) = _compare(
+        (divergence,) = _compare(
             dataclasses.replace(_CONVERT, inputs={"graph.pb": "2", "site": "x"}),
         )
-        self.assertEqual((parting.kind, parting.paths), ("input", ("site",)))
+        self.assertEqual((divergence.kind, divergence.paths), ("input", ("site",)))
         changed = _action("Other", {"site": "3"}, {"o": "1"})
-        (parting,) = findings.compare(
+        (divergence,) = findings.compare(
             _PLAIN | _by_key(changed),
             _PLAIN
             | _by_key(
@@ -73,20 +73,20 @@ class CompareTest(absltest.TestCase):
                 dataclasses.replace(changed, inputs={"site": "x"}),
             ),
         )
-        self.assertEqual(parting.action, "Convert raw.tflite")
+        self.assertEqual(divergence.action, "Convert raw.tflite")
 
     def test_another_command_is_named_by_what_differs(self):
-        (parting,) = _compare(
+        (divergence,) = _compare(
             dataclasses.replace(_EXPORT, arguments=("x",), environment={"HOME": "/h"})
         )
-        self.assertEqual((parting.kind, parting.paths), ("command", ("command line", "HOME")))
+        self.assertEqual((divergence.kind, divergence.paths), ("command", ("command line", "HOME")))
 
     def test_an_action_of_one_round_only_is_named(self):
         left = dict(_PLAIN)
         del left["Check", ("checked",)]
         for sides in ((left, _PLAIN), (_PLAIN, left)):
-            (parting,) = findings.compare(*sides)
-            self.assertEqual((parting.kind, parting.action), ("actions", "Check checked"))
+            (divergence,) = findings.compare(*sides)
+            self.assertEqual((divergence.kind, divergence.action), ("actions", "Check checked"))
 
     def test_what_the_audit_changed_itself_is_no_difference(self):
         runfiles = "bazel-out/host/bin/tools/x.runfiles/cpython_3_11"
