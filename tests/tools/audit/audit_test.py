@@ -1,4 +1,4 @@
-"""What the audit checks before its first round, and what becomes of its result."""
+"""Tests of what the audit checks before its first round, and of what it does with its result."""
 
 import io
 import os
@@ -59,11 +59,11 @@ class OutputsTest(_AuditTest):
 class EmulationTest(_AuditTest):
     def setUp(self):
         super().setUp()
-        # What every query finds: its labels.
+        # The labels that every query returns.
         self.bazel.builds({"//models:b": {}})
 
     def _refused(self, **given):
-        """Returns why the audit does not begin; it must not have begun to build."""
+        """Returns the error of an audit that ends before it builds anything."""
         with flagsaver.flagsaver(**given), self.assertRaises(cli.UserError) as caught:
             audit.main(["audit", "//models:a"])
         self.assertEmpty([call for call in self.bazel.calls() if ": build" in call])
@@ -98,7 +98,7 @@ class EmulationTest(_AuditTest):
 
 
 class _Round:
-    """A round that makes each target's record and nothing else."""
+    """A round that only writes each target's record."""
 
     name = "third"
 

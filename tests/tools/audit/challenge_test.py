@@ -55,7 +55,7 @@ class ChallengeTest(absltest.TestCase):
         self.lock.write_text(json.dumps({"files": rows}))
 
     def _run(self, *names: str, require: str = "meaning", json: bool = False):
-        """Returns the exit code and what was printed."""
+        """Returns the exit code and the output."""
         paths = [str(self.folder / name) for name in names]
         printed = io.StringIO()
         given = {"lock": str(self.lock), "require": require, "json": json}
@@ -148,7 +148,7 @@ class ChallengeTest(absltest.TestCase):
         self.assertEqual(result.names, ("p", "//models:x as converted"))
 
     def _label(self, labels: list[str], *names: str):
-        """Runs it on a label that stands for these models."""
+        """Runs the challenge on a label that stands for these models."""
         patched = mock.patch.object(building, "models", return_value=labels)
         with patched, flagsaver.flagsaver(lock=str(self.lock)):
             challenge.main(["challenge", *(str(self.folder / name) for name in names), "//m:x"])

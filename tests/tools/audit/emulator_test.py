@@ -10,7 +10,7 @@ from tools.audit import emulator
 from tools.lib.bazel import client
 from tools.lib.cli import cli
 
-# Has one processor, and says what another one has no right to.
+# Supports one processor, and fails for others.
 _EMULATOR = """#!/bin/sh
 case $2 in
     Haswell) echo 'qemu-x86_64 version 7.2' ;;
@@ -25,7 +25,7 @@ class EmulatorTest(absltest.TestCase):
         super().setUp()
         self.folder = pathlib.Path(self.create_tempdir().full_path)
         (self.folder / "BUILD.bazel").touch()
-        # A package is what this prints of it.
+        # In place of dpkg-deb: prints the package itself.
         reader = self.folder / "dpkg-deb"
         reader.write_text('#!/bin/sh\nexec /bin/cat "$2"\n')
         reader.chmod(0o755)
@@ -51,7 +51,7 @@ class EmulatorTest(absltest.TestCase):
         self._package("./usr/bin/qemu-x86_64-static")
         with self.assertRaisesRegex(cli.UserError, "--cpu_model=Hasswell.*find CPU model.*-cpu"):
             emulator.check("Hasswell", "/downloads")
-        # It is answered with a list, and without failing.
+        # The emulator answers this with a list and does not fail.
         with self.assertRaisesRegex(cli.UserError, "--cpu_model=help.*no processor's name"):
             emulator.check("help", "/downloads")
 

@@ -1,9 +1,9 @@
-"""Audits targets with planted faults and checks that each is found, at its action, with its cause.
+"""Audits targets with planted faults and checks that each is found with its action and cause.
 
     bazel run //tests/tools/audit:planted_faults
 
-It is the real audit, with its own builds, so it cannot be a test in a sandbox. What stands behind
-`--` is for the audit, as in `-- -- --bazel=bazel`.
+It runs the real audit with its own builds, so it cannot be a test in a sandbox. The audit gets the
+arguments after `--`, for example `-- -- --bazel=bazel`.
 """
 
 import dataclasses
@@ -28,13 +28,13 @@ _PACKAGE = "tests/tools/audit/faults"
 
 @dataclasses.dataclass(frozen=True)
 class Expected:
-    """What must be found of a target.
+    """A finding that the audit must report.
 
     Attributes:
-      fault: the target's name, which is also its action's.
-      kind: the finding's kind.
-      cause: what the finding must say of the cause.
-      seen: what it must say of the bytes, the fields or the file.
+      fault: the name of the target and of its action.
+      kind: the kind of the finding.
+      cause: a pattern for the cause.
+      seen: a pattern for the bytes, the fields or the file.
     """
 
     fault: str
@@ -55,7 +55,7 @@ EXPECTED = (
     Expected("read_file", "leak", "an undeclared input", r"<workspace>/.*/undeclared\.txt"),
 )
 SOUND = ("sound",)
-# What differs only because of another target's fault.
+# Targets that differ only because of another target's fault.
 _FOLLOWING = ("after_clock",)
 
 
@@ -72,7 +72,7 @@ def _said(finding: Mapping[str, Any]) -> str:
 
 
 def complaints(report: Mapping[str, Any]) -> list[str]:
-    """Returns what a report lacks of what must be found, and whom it accuses wrongly."""
+    """Returns the expected findings that a report lacks, and its wrong findings."""
     mistakes = []
     findings = report["findings"]
     for expected in EXPECTED:

@@ -7,7 +7,7 @@ from tools.audit import replay
 
 
 class _Action:
-    """An action whose bytes follow what `follows` says of a variation and of the run's number."""
+    """An action whose outputs `follows` computes from the variation and the run's number."""
 
     def __init__(self, follows):
         self.follows = follows

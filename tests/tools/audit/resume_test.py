@@ -1,4 +1,4 @@
-"""Rounds with a program in Bazel's place, to see what is asked of it."""
+"""Tests of interrupted and resumed rounds, with a fake Bazel."""
 
 import os
 import pathlib
@@ -10,7 +10,7 @@ from tests.tools.lib.bazel.compact_log import CompactLog
 from tools.audit import rounds, surroundings
 from tools.lib.cli import cli
 
-# Makes one output for each target and says so in the log; fails for a target of the name "broken".
+# Makes one output and a log for each target; fails for a target with the name "broken".
 _BAZEL = """#!/bin/sh
 for word in "$@"; do
     case $word in

@@ -11,7 +11,7 @@ from tools.audit.surroundings import Inside
 
 class InsideTest(absltest.TestCase):
     def _started(self, inside: Inside) -> list[str]:
-        """Returns what a shell makes of the command line `loader program`."""
+        """Returns the command line that a shell makes from `loader program`."""
         script = (
             f'audit=/a; runtime=/r; set -- loader program\n{inside.commands()}\nprintf "%s\\n" "$@"'
         )

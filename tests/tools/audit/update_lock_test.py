@@ -25,7 +25,7 @@ _LABEL = "//models/mobiledet:mobiledet"
 
 
 def _other_weights(model):
-    """Returns the model with its first weight a step of float32 larger."""
+    """Returns the model with its first weight increased by one step of float32."""
     for buffer in model.buffers:
         if buffer.data is not None and len(buffer.data) >= 4:
             values = np.array(buffer.data, dtype=np.uint8).view(np.float32)

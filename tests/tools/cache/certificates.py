@@ -1,4 +1,4 @@
-"""Certificates for a test's server, and an authority that nobody else knows."""
+"""Makes certificates for a test's server, signed by an authority of the test's own."""
 
 import dataclasses
 import datetime
@@ -15,11 +15,11 @@ _DAY = datetime.timedelta(days=1)
 
 @dataclasses.dataclass(frozen=True)
 class Certified:
-    """Files as PEM.
+    """PEM files.
 
     Attributes:
-      authority: the certificate that clients are told to trust.
-      certificate: the server's, for localhost and 127.0.0.1.
+      authority: the authority's certificate, for clients to trust.
+      certificate: the server's certificate, for localhost and 127.0.0.1.
       key: the server's private key.
     """
 
@@ -46,11 +46,11 @@ def _begun(subject: str, issuer: str, key: ec.EllipticCurvePrivateKey) -> x509.C
 
 
 def make(folder: pathlib.Path, name: str) -> Certified:
-    """Makes an authority and a server's certificate that it signs.
+    """Makes an authority and a server certificate that it signs.
 
     Args:
-      folder: where the files are written.
-      name: what the authority is called, and how the files' names begin.
+      folder: the folder for the files.
+      name: the authority's name and the beginning of the files' names.
     """
     authority_key, server_key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
     authority = (

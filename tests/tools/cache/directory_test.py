@@ -1,4 +1,4 @@
-"""Tests of the cache's folder: what is taken for one, what is not touched, whose it is."""
+"""Tests of the cache's folder: what is accepted, what is left alone, and who owns it."""
 
 import os
 import pathlib
@@ -69,7 +69,7 @@ class DirectoryTest(parameterized.TestCase):
 
 
 class OwnerTest(absltest.TestCase):
-    """Only root can become somebody else, and a sandbox has but one user."""
+    """Mocks users, because only root can become another user, and a sandbox has one user."""
 
     def setUp(self):
         super().setUp()
@@ -88,7 +88,7 @@ class OwnerTest(absltest.TestCase):
 
     def test_root_becomes_whom_the_folder_belongs_to(self):
         self.become(by=0, owner=12345, group=54321)
-        # The right to do it goes last.
+        # Root must give up its rights last.
         self.assertEqual(
             self.calls.mock_calls,
             [mock.call.setgroups([]), mock.call.setgid(54321), mock.call.setuid(12345)],

@@ -1,4 +1,4 @@
-"""Tests of eviction: what goes, what stays, and what must not happen beside a running server."""
+"""Tests of eviction: what is removed, what is kept, and what a running server may change."""
 
 import hashlib
 import os
@@ -43,7 +43,7 @@ class PlanTest(absltest.TestCase):
         self.assertLessEqual(_total(stay), max_size)
         if gone:
             self.assertGreater(_total(stay) + gone[-1].size, max_size)
-        # Of the same age, a result goes before a file.
+        # At the same age, results are removed before files.
         order = [(entry.used, entry.kind) for entry in gone]
         self.assertEqual(order, sorted(order))
         for entry in stay:
@@ -57,7 +57,7 @@ class EvictTest(absltest.TestCase):
         self.directory.make()
 
     def add(self, kind, content, age):
-        """Adds an entry; its digest need not be true."""
+        """Adds an entry; its digest need not fit its content."""
         path = self.directory.path(kind, hashlib.sha256(content).hexdigest())
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(content)
@@ -89,7 +89,7 @@ class EvictTest(absltest.TestCase):
         before = [path.stat() for path in paths]
         evicted = eviction.evict(self.directory, 1 << 30)
         self.assertEqual((evicted.results, evicted.files, evicted.freed), (0, 0, 0))
-        # Looking at them was no use of them.
+        # Listing the entries does not count as using them.
         self.assertEqual(
             [path.stat().st_atime_ns for path in paths], [each.st_atime_ns for each in before]
         )
@@ -101,7 +101,7 @@ class EvictTest(absltest.TestCase):
         elsewhere.write_bytes(b"elsewhere")
         (cas / "a file").write_bytes(b"content")
         (cas / "ab").mkdir()
-        # As Bazel leaves it when it is killed, in a disk cache.
+        # As a killed Bazel leaves it in a disk cache.
         (cas / "ab" / "4bf5f0a2-3e4c-4a59-9df0-0a4b4d3b0001").write_bytes(b"content")
         (cas / "ab" / ("ab" * 32)).mkdir()
         (cas / "ab" / digest).write_bytes(b"content")
@@ -122,7 +122,7 @@ class EvictTest(absltest.TestCase):
         self.assertTrue(partial.exists())
 
     def in_the_meantime(self, change):
-        """Evicts all that it can, with a change between looking and removing."""
+        """Evicts everything, with a change between listing and removing."""
         plan = eviction.plan
 
         def changed(*arguments):

@@ -1,10 +1,10 @@
-"""Tries a remote cache with a real server and real builds, and all that can go wrong with it.
+"""Tests a remote cache with a real server and real builds, including all kinds of failures.
 
     bazel run //tests/tools/cache:failures
 
-Each case builds a small workspace with the project's own .bazelrc; in each the build has to end
-right, with the right bytes, and has to say what was wrong. It starts Bazels and servers of its own,
-so it cannot be a test in a sandbox.
+Each case builds a small workspace with the project's own .bazelrc. The build must end correctly,
+with the right bytes, and must say what was wrong. The program starts Bazel and servers, so it
+cannot be a test in a sandbox.
 """
 
 import contextlib
@@ -31,13 +31,13 @@ from tools.lib.cli import cli
 _CASES = flags.DEFINE_list("cases", [], "The cases to try; all when not given.")
 
 _CLIENTS = 8
-# The server gets a blob in pieces, and one is larger than this.
+# A transfer is held after this many bytes, in the middle of a large blob.
 _MIDDLE = 500_000
 _SMALL_DISK = 3 << 20
 
 
 def second_checkout(trial: Trial) -> str:
-    """Another checkout, output root and home get everything out of the cache."""
+    """Another checkout, output root and home get everything from the cache."""
     trial.prefilled()
     with trial.serve() as server:
         outcome = trial.read(server)
@@ -47,7 +47,7 @@ def second_checkout(trial: Trial) -> str:
 
 
 def minimal_download(trial: Trial) -> str:
-    """Only what was asked for comes here."""
+    """Only what was asked for is downloaded."""
     trial.prefilled()
     with trial.serve() as server:
         outcome = trial.reader.build(
@@ -60,7 +60,7 @@ def minimal_download(trial: Trial) -> str:
 
 
 def restart(trial: Trial) -> str:
-    """A server that was stopped and started again has what it had."""
+    """A restarted server still has its entries."""
     with trial.serve() as server:
         trial.fill(server)
         code = server.stop()
@@ -72,7 +72,7 @@ def restart(trial: Trial) -> str:
 
 
 def _refused(trial: Trial, user: tuple[str, str] | None) -> str:
-    """Somebody without the right to writes builds as CI does."""
+    """A user without the right to write builds as CI does."""
     trial.prefilled()
     with trial.serve() as server:
         before = small_workspace.entries(trial.cache)
@@ -87,22 +87,22 @@ def _refused(trial: Trial, user: tuple[str, str] | None) -> str:
 
 
 def reader_writes(trial: Trial) -> str:
-    """Who may only read tries to write."""
+    """A reader tries to write."""
     return _refused(trial, cache_server.READER)
 
 
 def nobody_writes(trial: Trial) -> str:
-    """Who is not known tries to write."""
+    """An unknown user tries to write."""
     return _refused(trial, None)
 
 
 def wrong_password_writes(trial: Trial) -> str:
-    """A writer's name with another password."""
+    """A writer uses a wrong password."""
     return _refused(trial, cache_server.WRONG)
 
 
 def wrong_password_reads(trial: Trial) -> str:
-    """Where reading takes a password: the right one, and a wrong one."""
+    """Reading needs a password: the right one and a wrong one."""
     trial.prefilled()
     with trial.serve("--readers=authenticated") as server:
         right = trial.read(server, cache_server.authorization(cache_server.READER))
@@ -114,7 +114,7 @@ def wrong_password_reads(trial: Trial) -> str:
 
 
 def tls(trial: Trial) -> str:
-    """TLS: a client that knows the authority, and one that knows another."""
+    """TLS with the right authority and with another."""
     trial.prefilled()
     right = certificates.make(trial.folder, "right")
     wrong = certificates.make(trial.folder, "wrong")
@@ -131,7 +131,7 @@ def tls(trial: Trial) -> str:
 
 
 def server_gone(trial: Trial) -> str:
-    """There is no server at all."""
+    """There is no server."""
     trial.prefilled()
     with trial.serve() as server:
         pass
@@ -142,12 +142,12 @@ def server_gone(trial: Trial) -> str:
 
 
 def server_hangs(trial: Trial) -> str:
-    """The server takes connections and never answers."""
+    """The server accepts connections and never answers."""
     trial.prefilled()
     with trial.serve() as server, proxy.holding(server.port, 0, upwards=False) as between:
         address = f"--remote_cache={server.address(between.port)}"
         begun = time.monotonic()
-        # The project's own timeout is for slow lines; here it only has to end.
+        # The project's own timeout is for slow connections; this one only has to end.
         outcome = trial.reader.build(trial.seed, READ, address, "--remote_timeout=2s")
         seconds = time.monotonic() - begun
     trial.check(trial.reader, outcome)
@@ -159,7 +159,7 @@ def server_hangs(trial: Trial) -> str:
 def _in_transfer(
     trial: Trial, client: Client, upwards: bool, *options: str
 ) -> tuple[Outcome, float]:
-    """Kills the server while a build moves a blob; returns how the build ended, and when."""
+    """Kills the server while a build transfers a blob; returns how the build ended, and when."""
     with (
         trial.serve() as server,
         proxy.holding(server.port, _MIDDLE, upwards) as between,
@@ -175,7 +175,7 @@ def _in_transfer(
 
 
 def killed_in_upload(trial: Trial) -> str:
-    """The server is killed while it gets a blob."""
+    """The server is killed while it receives a blob."""
     outcome, seconds = _in_transfer(trial, trial.writer, True, CI, WRITER)
     trial.check(trial.writer, outcome)
     noticed(outcome)
@@ -200,7 +200,7 @@ def killed_in_download(trial: Trial) -> str:
 
 
 def disk_full(trial: Trial) -> str:
-    """The cache's disk is smaller than what is to be written."""
+    """The cache's disk is too small for the outputs."""
     trial.cache.mkdir()
     preparation = small_disk.small_disk(trial.cache, _SMALL_DISK)
     with trial.serve(preparation=preparation) as server:
@@ -212,7 +212,7 @@ def disk_full(trial: Trial) -> str:
         )
         trial.check(trial.writer, filled)
         noticed(filled)
-        # Only the server sees its disk.
+        # Only the server can see its disk.
         inside = pathlib.Path(f"/proc/{server.process.pid}/root{trial.cache}")
         expect(not small_workspace.unsound(inside), "a half blob has a whole one's name")
         expect(len(small_workspace.entries(inside)) > 0, "nothing at all was written")
@@ -222,7 +222,7 @@ def disk_full(trial: Trial) -> str:
 
 
 def eight_clients(trial: Trial) -> str:
-    """Eight write and read one empty cache at once."""
+    """Eight clients write to and read from one empty cache at once."""
     with trial.serve() as server:
         processes = [
             client.start(
@@ -283,7 +283,7 @@ def _tried(case: Callable[[Trial], str], trial: Trial) -> tuple[bool, str]:
     try:
         return True, case(trial)
     except (AssertionError, subprocess.TimeoutExpired) as error:
-        # The next case starts its own.
+        # The next case starts its own server.
         for client in trial.clients:
             client.interrupt()
         return False, str(error)
@@ -301,7 +301,7 @@ def main(argv: Sequence[str]) -> None:
         tempfile.TemporaryDirectory(prefix="cache-failures-") as folder,
         _bazels(pathlib.Path(folder), bazelrc) as clients,
     ):
-        # A server that root starts may be another user's.
+        # If root starts the server, another user may own the folder.
         os.chmod(folder, 0o711)
         for case in CASES:
             if _CASES.value and case.__name__ not in _CASES.value:

@@ -1,4 +1,4 @@
-"""The cases of what the server does with its folder: eviction while it runs, and whose it is."""
+"""The cases about the server's folder: eviction during builds, and a folder of another user."""
 
 import os
 import pathlib
@@ -30,7 +30,7 @@ def _expect_bound(directory: Directory, max_size: int) -> None:
 def evicting(trial: Trial) -> str:
     """The server evicts while builds write and read."""
     directory = Directory(trial.cache)
-    # The whole fits, and half of its parts.
+    # There is room for the whole and half of its parts.
     max_size = len(small_workspace.whole(trial.seed)) * 3 // 2
     with trial.serve(f"--max_size={max_size}", "--evict_every=0.2") as server:
         trial.fill(server)
@@ -40,7 +40,7 @@ def evicting(trial: Trial) -> str:
             outcome.hits > 0 and outcome.run > 0 and outcome.hits + outcome.run == ACTIONS,
             f"of a part of it: {outcome.counts}",
         )
-        # More of the same size comes, and goes on the way.
+        # More entries of the same size arrive and are evicted on the way.
         for number in range(2):
             seed = f"{trial.seed} {number}"
             client = trial.clients[2 + number]
@@ -56,12 +56,12 @@ def evicting(trial: Trial) -> str:
 
 
 def _may_enter(path: pathlib.Path) -> bool:
-    """Whether everybody can reach a file."""
+    """Returns whether every user can reach a file."""
     return all(parent.stat().st_mode & 0o001 for parent in path.resolve().parents)
 
 
 def foreign_owner(trial: Trial) -> str:
-    """Root starts a server on the folder of another user, who has no name."""
+    """Root starts a server on the folder of another user without a name."""
     if os.getuid():
         return "not tried: only root can become somebody else"
     key = certificates.make(trial.folder, "mine")

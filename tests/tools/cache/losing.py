@@ -1,4 +1,4 @@
-"""The cases of a cache that has lost a file, or has another one in its place."""
+"""The cases of a cache that has lost a file or has a damaged one."""
 
 import os
 import pathlib
@@ -13,12 +13,12 @@ from tools.lib.bazel.outcome import Outcome
 
 _AGAIN = "Found transient remote cache error, retrying the build"
 _UNREACHED = "Failed to fetch blobs because of a remote cache error"
-# Bazel's exit code for what it cannot get back out of a cache.
+# Bazel's exit code when it cannot get a file back from a cache.
 _LOST = 39
 
 
 def _lost(trial: Trial, damage: Callable[[pathlib.Path], None]) -> Outcome:
-    """Damages a blob of a full cache and builds with the rest."""
+    """Damages a blob of a full cache and builds with it."""
     digest = small_workspace.expected(trial.seed)["whole.bin"]
     trial.prefilled()
     with trial.serve() as server:
@@ -26,7 +26,7 @@ def _lost(trial: Trial, damage: Callable[[pathlib.Path], None]) -> Outcome:
         outcome = trial.read(server)
         expect(outcome.hits == ACTIONS - 1, f"{outcome.counts}")
         expect(outcome.run == 1, f"{outcome.counts}")
-        # CI mends it: it finds no result or no blob, and writes both anew.
+        # CI repairs the cache: it misses the result or the blob, and writes both again.
         again = trial.clients[2].build(
             trial.seed,
             CI,
@@ -40,9 +40,9 @@ def _lost(trial: Trial, damage: Callable[[pathlib.Path], None]) -> Outcome:
 
 
 def evicted_blob(trial: Trial) -> str:
-    """A blob is gone and the result that names it is there."""
+    """A blob is gone, but the result that names it is there."""
     outcome = _lost(trial, lambda path: path.unlink())
-    # To Bazel that is as if nobody had ever run the action.
+    # For Bazel, that is as if the action had never been run.
     expect(not outcome.notices, f"Bazel said {outcome.notices}")
     words = f'{small_workspace.expected(trial.seed)["whole.bin"]}" failed (2: No such file'
     log = (Directory(trial.cache).logs / "error.log").read_text(encoding="utf-8")
@@ -58,7 +58,7 @@ def _corrupt(path: pathlib.Path) -> None:
 
 
 def corrupted_blob(trial: Trial) -> str:
-    """A bit of a blob is another."""
+    """A bit of a blob is flipped."""
     outcome = _lost(trial, _corrupt)
     noticed(outcome)
     return seen(outcome)
@@ -72,7 +72,7 @@ def truncated_blob(trial: Trial) -> str:
 
 
 def _leaving(trial: Trial, server: cache_server.Server) -> Sequence[str]:
-    """Builds with everything but the whole left on the server; returns the build's options."""
+    """Builds so that only the whole is downloaded; returns the build's options."""
     options = (READ, MINIMAL, f"--remote_cache={server.address()}")
     first = trial.reader.build(trial.seed, *options)
     expect(first.hits == ACTIONS, f"{first.counts}")
@@ -80,7 +80,7 @@ def _leaving(trial: Trial, server: cache_server.Server) -> Sequence[str]:
 
 
 def _whole_changed(trial: Trial, options: Sequence[str]) -> Outcome:
-    """Builds on what an earlier build left, where the whole has to be made here of its parts."""
+    """Builds incrementally, so that the whole must be made here from parts on the server."""
     build = trial.reader.workspace / "BUILD"
     recipe = build.read_text()
     build.write_text(recipe.replace("cat $(SRCS) >", "cat  $(SRCS) >"))

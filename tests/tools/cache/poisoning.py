@@ -1,9 +1,9 @@
-"""Poisons a cache and checks that the watch names the wrong entry, and no other.
+"""Poisons a cache and checks that `verify` names the poisoned entry and no other.
 
     bazel run //tests/tools/cache:poisoning
 
-It builds, so it cannot be a test in a sandbox. What stands behind `--` is for the watch, as in
-`-- -- --bazel=bazel`.
+It runs builds, so it cannot be a test in a sandbox. `verify` gets the arguments after `--`, for
+example `-- -- --bazel=bazel`.
 """
 
 import hashlib
@@ -24,7 +24,7 @@ _VERIFY = flags.DEFINE_string("verify", None, "The program; the BUILD file names
 
 _PACKAGE = "tests/tools/cache/poisoned"
 _TARGETS = [f"//{_PACKAGE}:{name}" for name in ("after_poisoned", "evicted", "sound")]
-# Of the same length, so that the entry's own length stays right.
+# Both have the same length, so that the length in the entry stays right.
 _OPERATOR, _OTHER = b"TFLite_Detection_PostProcess", b"TFLite_Detection_PostPoisons"
 
 
@@ -38,7 +38,7 @@ class DiskCache:
         return Directory(self.folder).path("cas", digest)
 
     def poison(self, digest: str) -> None:
-        """Makes every result with a blob refer to another, which is intact by its own digest."""
+        """Makes every result that names a blob name another, intact blob instead."""
         content = self.blob(digest).read_bytes().replace(_OPERATOR, _OTHER)
         other = hashlib.sha256(content).hexdigest()
         if other == digest:
@@ -59,7 +59,7 @@ class DiskCache:
 
 
 def _fill(base: pathlib.Path, cache: DiskCache, log: pathlib.Path) -> dict[str, str]:
-    """Builds into a cache; returns the digest of every model by its name."""
+    """Fills a cache with a build; returns the digest of every model by name."""
     command = [f"--output_base={base}", "build", "--noshow_progress", "--symlink_prefix=/"]
     command += [f"--disk_cache={cache.folder}", f"--execution_log_compact_file={log}", *_TARGETS]
     if client.call(command).returncode:
@@ -73,12 +73,12 @@ def _fill(base: pathlib.Path, cache: DiskCache, log: pathlib.Path) -> dict[str, 
 
 
 def complaints(code: int, output: str, wrong: Sequence[str]) -> list[str]:
-    """Returns what is not as it should be with the watch's answer.
+    """Returns what is wrong with the result of `verify`.
 
     Args:
       code: its exit code.
-      output: what it printed.
-      wrong: the names of the targets that it must accuse.
+      output: its output.
+      wrong: the names of the targets that it must report.
     """
     mistakes = []
     if code != (1 if wrong else 0):
@@ -90,7 +90,7 @@ def complaints(code: int, output: str, wrong: Sequence[str]) -> list[str]:
         if not re.search(rf"^ +\S*/{name}\.tflite: ", output, re.MULTILINE):
             mistakes.append(f"the output {name}.tflite is not named")
     if wrong:
-        # What the cache serves stands first.
+        # The cache's operator comes first.
         if f"{_OTHER.decode()} | {_OPERATOR.decode()}" not in output:
             mistakes.append("the operator that differs is not named")
         if not re.search(r"from byte \d+: ", output):

@@ -1,4 +1,4 @@
-"""A connection to a server that stands still in the middle of a transfer, until it is cut."""
+"""A proxy that stalls in the middle of a transfer until its connections are closed."""
 
 import contextlib
 import socket
@@ -7,15 +7,15 @@ from collections.abc import Iterator
 
 
 class Proxy:
-    """Passes bytes on until so many have gone one way, then holds all of them back."""
+    """Forwards a number of bytes in one direction, then holds back everything."""
 
     def __init__(self, target: int, hold_after: int, upwards: bool) -> None:
-        """Starts it.
+        """Starts the proxy.
 
         Args:
           target: the server's port.
-          hold_after: the bytes that still pass, all connections together.
-          upwards: whether those count that go to the server, or those that come from it.
+          hold_after: the number of bytes to forward, over all connections.
+          upwards: whether to count the bytes to the server, or those from it.
         """
         self.reached = threading.Event()
         self._target = target
@@ -57,7 +57,7 @@ class Proxy:
             sink.shutdown(socket.SHUT_WR)
 
     def cut(self) -> None:
-        """Closes every connection and takes no new one."""
+        """Closes every connection and accepts no new ones."""
         self._cut.set()
         self._listener.close()
         for each in self._sockets:
@@ -68,7 +68,7 @@ class Proxy:
 
 @contextlib.contextmanager
 def holding(target: int, hold_after: int, upwards: bool) -> Iterator[Proxy]:
-    """Yields a proxy; cuts it in the end."""
+    """Yields a proxy and closes its connections at the end."""
     proxy = Proxy(target, hold_after, upwards)
     try:
         yield proxy

@@ -1,9 +1,9 @@
-"""Writes tests/tools/cache/testdata anew: the logs of real builds of a tiny workspace.
+"""Records tests/tools/cache/testdata again: the logs of real builds of a tiny workspace.
 
     bazel run //tests/tools/cache:record_logs
 
-`fill.zst` is of a build that filled a cache, `edited.zst` of one that then looked into it, where
-every reason to miss was made to happen once, `minimal.zst` of one that left its hits in the cache.
+`fill.zst` is the log of a build that filled a cache; `edited.zst`, of a later build with every
+reason for a miss; `minimal.zst`, of a build that did not download its hits.
 """
 
 import pathlib
@@ -40,7 +40,7 @@ step = rule(
     },
 )
 """
-# Two models of one checkpoint, and one target for every other reason to miss.
+# Two models from one checkpoint, and one target for every other reason for a miss.
 _BUILD = """\
 load("//:step.bzl", "step")
 
@@ -111,13 +111,13 @@ class _Recording:
         self._base = f"--output_base={folder / 'base'}"
 
     def bazel(self, *arguments: str) -> None:
-        # A workspace of its own has none of the project's settings.
+        # This workspace must not have the project's settings.
         call = ["--nohome_rc", "--noworkspace_rc", self._base, *arguments]
         if client.call(call, str(self.workspace)).returncode:
             raise cli.UserError(f"bazel {arguments[0]} failed; its own words are above.")
 
     def build(self, log: pathlib.Path, *options: str) -> None:
-        """Builds everything anew, with the cache."""
+        """Builds everything after `bazel clean`, with the cache."""
         self.bazel("clean")
         self.bazel(
             "build",

@@ -29,7 +29,7 @@ class ProgramTest(absltest.TestCase):
         )
 
     def _refused(self, **given: object) -> str:
-        """Returns the sentence with which the program ends."""
+        """Returns the program's error message."""
         values = {name: str(value) for name, value in given.items()}
         with flagsaver.flagsaver(**values), self.assertRaises(cli.UserError) as raised:
             report.main(["report"])
@@ -60,7 +60,7 @@ class ProgramTest(absltest.TestCase):
         page = self.folder / "page.md"
         page.write_text("before\n", encoding="utf-8")
         arguments = (f"--execution_log={_EDITED}", f"--against={_FILL}", "--format=markdown")
-        # As under `bazel run`: elsewhere the launcher hides a person's variables.
+        # As under `bazel run`; otherwise the launcher hides the user's variables.
         started = {"BUILD_WORKSPACE_DIRECTORY": os.getcwd()}
         result = self._run(*arguments, GITHUB_STEP_SUMMARY=str(page), **started)
         self.assertEqual((result.returncode, result.stdout, result.stderr), (0, "", ""))
@@ -115,7 +115,7 @@ class RenderingTest(absltest.TestCase):
         self.assertFalse([row for row in rows if row[1].startswith("follows")])
 
     def test_followers_of_a_hit_are_put_down_to_it(self):
-        # The other build made other bytes of its target than the one that filled the cache.
+        # As if this hit had other bytes than in the build that filled the cache.
         for row in self.document["actions"]:
             if row["label"].endswith(":int8"):
                 row["reason"]["cause"] = "convert of //models/net:float.raw"

@@ -1,4 +1,4 @@
-"""Tests of a running server that need no Bazel: real requests, and what happens beside them."""
+"""Tests of a running server with real requests, but without Bazel."""
 
 import base64
 import contextlib
@@ -15,7 +15,7 @@ from tools.cache.directory import Directory
 from tools.lib.bazel import cache_server
 from tools.lib.cli import ports
 
-# nginx gets it in pieces, and so writes it as it comes.
+# So large that nginx receives and writes it in pieces.
 _CONTENT = b"content" * 100_000
 _DIGEST = hashlib.sha256(_CONTENT).hexdigest()
 
@@ -112,7 +112,7 @@ class RunningTest(absltest.TestCase):
             self.assertEqual(server.stop(), 0)
 
     def _half(self, server):
-        """A connection on which half an upload was sent."""
+        """Returns a connection over which half of an upload was sent."""
         client = socket.create_connection(("127.0.0.1", server.port))
         head = (f"PUT /cas/{_DIGEST} HTTP/1.1", "Host: x", f"Content-Length: {len(_CONTENT)}")
         client.sendall("\r\n".join([*head, "", ""]).encode() + _CONTENT[:300_000])
@@ -123,7 +123,7 @@ class RunningTest(absltest.TestCase):
     def test_the_server_finishes_an_upload_before_it_ends(self):
         with self.serve() as server, contextlib.closing(self._half(server)) as client:
             server.process.terminate()
-            # It takes no new ones, and goes on with this one.
+            # The server accepts no new connections, and continues with this one.
             port = server.port
             self.wait_for(lambda: not ports.listens("127.0.0.1", port), "takes new requests")
             client.sendall(_CONTENT[300_000:])

@@ -1,11 +1,11 @@
-"""Builds models in one checkout and gets them, in a second one, out of the cache alone.
+"""Builds models in one checkout, and gets them from the cache alone in a second one.
 
     bazel run //tests/tools/cache:second_checkout -- [//models:x ...]
 
 The first checkout builds with --config=ci and fills the cache of a real server. The second, with
 another output root and home, builds with --config=remote-cache: every action must be a hit, and the
-files the same bytes. Built there once more with --config=minimal-download, of all that actions make
-only the models may come.
+files must have the same bytes. Then it builds with --config=minimal-download, which may download
+only the models.
 """
 
 import pathlib
@@ -35,7 +35,7 @@ def local_outputs(
 
 
 def differences(first: CheckoutBuild, second: CheckoutBuild, minimal: CheckoutBuild) -> list[str]:
-    """Returns what is not as it has to be, in sentences."""
+    """Returns a sentence for everything that is wrong."""
     complaints = [f"not out of the cache: {name}" for name in second.executed]
     complaints += [
         f"not out of the cache, with minimal download: {name}" for name in minimal.executed
@@ -106,7 +106,7 @@ def main(argv: Sequence[str]) -> None:
 
 
 def _sent(log: pathlib.Path) -> int:
-    """What nginx has sent until now."""
+    """Returns the bytes that nginx has sent so far."""
     return cache_server.traffic(log.read_text(encoding="utf-8")).received
 
 

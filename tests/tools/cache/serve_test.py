@@ -1,4 +1,4 @@
-"""Tests that what a person gives wrongly ends //tools/cache:serve and :evict in one sentence."""
+"""Tests that wrong arguments end //tools/cache:serve and :evict with one sentence."""
 
 import os
 import pathlib

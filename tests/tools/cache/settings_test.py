@@ -1,4 +1,4 @@
-"""Tests of what a person may choose for the server, and of nginx's configuration made from it."""
+"""Tests of the server's settings and of the nginx configuration made from them."""
 
 import dataclasses
 import pathlib
@@ -84,7 +84,7 @@ class SettingsTest(parameterized.TestCase):
 
 
 def _block(text, opening):
-    """The text between an opening brace and its closing one."""
+    """Returns the text between an opening brace and its closing brace."""
     start = text.index(opening) + len(opening)
     depth = 1
     for position in range(start, len(text)):
@@ -95,7 +95,7 @@ def _block(text, opening):
 
 
 def _location(configuration):
-    # The expression has braces of its own.
+    # The regular expression has braces too.
     text = configuration.replace("{62}", "")
     return _block(text, 'location ~ "^/(ac|cas)/([0-9a-f][0-9a-f])([0-9a-f])$" {')
 

@@ -9,9 +9,10 @@ _CLONE_NEWNS, _CLONE_NEWUSER = 0x00020000, 0x10000000
 
 
 def small_disk(directory: pathlib.Path, size: int) -> Callable[[], None]:
-    """Returns what a child has to do so that a folder is a disk of so many bytes for it alone.
+    """Returns a function for a child process that mounts a disk of a given size on a folder.
 
-    It takes a user namespace, as Bazel's sandbox does, and no privilege.
+    Only the child sees the disk. This needs a user namespace, as Bazel's sandbox does, and no
+    privileges.
     """
     user, group = os.getuid(), os.getgid()
 
@@ -19,7 +20,7 @@ def small_disk(directory: pathlib.Path, size: int) -> Callable[[], None]:
         library = ctypes.CDLL(None, use_errno=True)
         if library.unshare(_CLONE_NEWUSER | _CLONE_NEWNS):
             raise OSError(ctypes.get_errno(), "no user namespace")
-        # Not as root: a root of the namespace would try to become somebody else.
+        # Not as root: the server would try to become another user.
         for name, text in (
             ("setgroups", "deny"),
             ("uid_map", f"1000 {user} 1"),

@@ -1,4 +1,4 @@
-"""A workspace of a few genrules, and Bazels that build it with the project's own .bazelrc."""
+"""A workspace of a few genrules, built with the project's own .bazelrc."""
 
 import hashlib
 import os
@@ -11,7 +11,7 @@ from tools.lib.bazel.outcome import Outcome, outcome
 
 PARTS = 4
 _LINES = 60_000
-# One for each part and the one that puts them together.
+# One for each part, and one that joins them.
 ACTIONS = PARTS + 1
 
 _BUILD = """\
@@ -32,25 +32,25 @@ genrule(
 
 
 def part(seed: str, number: int) -> bytes:
-    """Returns what a part has to be."""
+    """Returns the expected content of a part."""
     return "".join(f"{seed} {number} {line}\n" for line in range(_LINES)).encode()
 
 
 def whole(seed: str) -> bytes:
-    """Returns what the parts together have to be: some 6 MB."""
+    """Returns the expected content of all parts together: about 6 MB."""
     return b"".join(part(seed, number) for number in range(PARTS))
 
 
 class Client:
-    """A checkout of the workspace with a Bazel, an output root and a home of its own."""
+    """A checkout of the workspace with its own Bazel server, output root and home."""
 
     def __init__(self, folder: pathlib.Path, name: str, bazelrc: pathlib.Path) -> None:
         """Makes the checkout.
 
         Args:
-          folder: where it is made.
-          name: what it is called there.
-          bazelrc: the settings that it takes over.
+          folder: the folder in which the checkout is made.
+          name: the name of the checkout.
+          bazelrc: the .bazelrc to copy.
         """
         self.workspace = folder / name
         self._started: list[subprocess.Popen[str]] = []
@@ -68,7 +68,7 @@ class Client:
             [
                 *client.command(),
                 f"--output_user_root={self._root}",
-                # Many of them start, several run at once, and one that is forgotten goes by itself.
+                # There are many servers, several at once; one that is left over must end by itself.
                 "--host_jvm_args=-Xmx256m",
                 "--host_jvm_args=-XX:+UseSerialGC",
                 "--host_jvm_args=-XX:TieredStopAtLevel=1",
@@ -86,7 +86,7 @@ class Client:
         return process
 
     def interrupt(self) -> None:
-        """Ends what was started and still runs, so that the next Bazel need not wait for it."""
+        """Ends what is still running, so that the next Bazel need not wait for it."""
         for process in self._started:
             end(process)
 
@@ -97,7 +97,7 @@ class Client:
         return self.resume(seed, *options)
 
     def resume(self, seed: str, *options: str) -> subprocess.Popen[str]:
-        """Starts a build of everything on what an earlier one left."""
+        """Starts an incremental build of everything."""
         (self.workspace / "seed.txt").write_text(f"{seed}\n")
         return self.command("build", "--noshow_progress", *options, "--", "//:whole")
 
@@ -106,7 +106,7 @@ class Client:
         return finish(self.start(seed, *options))
 
     def digests(self) -> Mapping[str, str]:
-        """Returns the sha256 of every output that is here."""
+        """Returns the sha256 of every output that exists in the checkout."""
         folder = self.workspace / "bazel-bin"
         return {
             path.name: hashlib.sha256(path.read_bytes()).hexdigest()
@@ -114,13 +114,13 @@ class Client:
         }
 
     def shut_down(self) -> None:
-        """Ends this Bazel's server and removes all of it."""
+        """Ends the Bazel server and removes the checkout."""
         self.command("shutdown").communicate()
         client.remove(self._root)
 
 
 def end(process: subprocess.Popen[str]) -> None:
-    """Ends a Bazel, which then ends its build, if it still runs."""
+    """Ends a Bazel client and thereby its build, if it is still running."""
     if process.poll() is not None:
         return
     process.terminate()
@@ -132,10 +132,10 @@ def end(process: subprocess.Popen[str]) -> None:
 
 
 def finish(process: subprocess.Popen[str], seconds: float = 240) -> Outcome:
-    """Waits for a Bazel's end.
+    """Waits until Bazel ends.
 
     Raises:
-      subprocess.TimeoutExpired: it took too long, and was ended.
+      subprocess.TimeoutExpired: Bazel took too long and was ended.
     """
     try:
         log, _ = process.communicate(timeout=seconds)
@@ -146,14 +146,14 @@ def finish(process: subprocess.Popen[str], seconds: float = 240) -> Outcome:
 
 
 def expected(seed: str) -> Mapping[str, str]:
-    """Returns the sha256 of every output."""
+    """Returns the expected sha256 of every output."""
     contents = {f"part{number}.bin": part(seed, number) for number in range(PARTS)}
     contents["whole.bin"] = whole(seed)
     return {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
 
 
 def unsound(cache: pathlib.Path) -> list[str]:
-    """Returns the files of a cache's folder whose content is not what their name says."""
+    """Returns the files of a cache whose content does not have the digest in their name."""
     return [
         path.name
         for path in sorted((cache / "cas").glob("*/*"))
@@ -162,7 +162,7 @@ def unsound(cache: pathlib.Path) -> list[str]:
 
 
 def entries(cache: pathlib.Path) -> Mapping[str, int]:
-    """Returns every entry of a cache's folder with its inode, which a new upload changes."""
+    """Returns every entry of a cache with its inode, which a new upload changes."""
     return {
         os.path.join(*path.parts[-3:]): path.stat().st_ino
         for kind in ("ac", "cas")

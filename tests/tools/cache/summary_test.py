@@ -26,7 +26,7 @@ class _Case(absltest.TestCase):
         return spawns.read(str(_TESTDATA / name))
 
     def _reasons(self, now: spawns.Log, before: spawns.Log) -> dict[str, str]:
-        """Returns the reasons of all misses in words, by target."""
+        """Returns the texts of the reasons for all misses, by target."""
         return {
             row["label"].rpartition(":")[2]: row["reason"]["text"]
             for row in summary.make(now, before)["actions"]
@@ -124,7 +124,7 @@ class RealLogsTest(_Case):
 
 
 class MissesTest(_Case):
-    """What no small workspace shows: changes of single fields of a real log."""
+    """Changes of single fields of a real log, which a small workspace cannot cause."""
 
     def setUp(self):
         super().setUp()
@@ -137,7 +137,7 @@ class MissesTest(_Case):
     def _changed(
         self, target: str, inputs: Mapping[str, str] | None = None, **fields: object
     ) -> spawns.Log:
-        """Returns the log with other fields of an action, or other digests of its inputs."""
+        """Returns the log with changed fields or inputs of an action."""
         log = CompactLog(copy.deepcopy(self.entries))
         (entry,) = [e for e in log.entries if e.spawn.target_label.endswith(f":{target}")]
         for name in fields:

@@ -1,4 +1,4 @@
-"""What a case of failures.py works with: a server, Bazels, and what they have to make."""
+"""The environment of a case of failures.py: a server, Bazel clients and expected outputs."""
 
 import contextlib
 import pathlib
@@ -17,19 +17,19 @@ WRITER = cache_server.authorization(cache_server.WRITER)
 
 
 def expect(condition: bool, complaint: str) -> None:
-    """Ends a case with a complaint unless a condition holds."""
+    """Fails a case unless a condition holds."""
     if not condition:
         raise AssertionError(complaint)
 
 
 class Trial:
-    """What a case works with.
+    """The environment of a case.
 
     Attributes:
-      folder: where the case may write.
+      folder: a folder for the case.
       cache: the server's folder.
-      seed: what decides the outputs' bytes.
-      clients: Bazels, each with an output root and a home of its own.
+      seed: decides the bytes of the outputs.
+      clients: checkouts, each with its own output root and home.
     """
 
     def __init__(self, folder: pathlib.Path, clients: Sequence[Client]) -> None:
@@ -44,17 +44,17 @@ class Trial:
     def serve(
         self, *options: str, preparation: Callable[[], None] | None = None
     ) -> contextlib.AbstractContextManager[cache_server.Server]:
-        """Returns a server with users, on this case's folder."""
+        """Returns a server with users on the case's folder."""
         return cache_server.serving(
             self.cache, f"--users={self.users}", *options, preparation=preparation
         )
 
     def log(self) -> str:
-        """Returns what the server said."""
+        """Returns the server's output."""
         return cache_server.log_of(self.cache).read_text(encoding="utf-8")
 
     def prefilled(self) -> None:
-        """Takes a cache that the first case that needed one filled."""
+        """Copies a full cache, which the first case that needs one fills."""
         filled = self.folder.with_name("filled")
         if not filled.exists():
             with self.serve() as server:
@@ -75,7 +75,7 @@ class Trial:
         return outcome
 
     def read(self, server: cache_server.Server, *options: str, seed: str | None = None) -> Outcome:
-        """Builds as a person does, from nothing."""
+        """Builds everything as a user does, with a clean checkout."""
         outcome = self.reader.build(
             seed or self.seed, READ, f"--remote_cache={server.address()}", *options
         )
@@ -83,7 +83,7 @@ class Trial:
         return outcome
 
     def check(self, client: Client, outcome: Outcome, seed: str | None = None) -> None:
-        """Holds what a build made against what it has to be."""
+        """Compares the outputs of a build with the expected ones."""
         expect(outcome.code == 0, f"the build ended with {outcome.code}: {outcome.log[-2000:]}")
         digests, wanted = client.digests(), small_workspace.expected(seed or self.seed)
         expect(
@@ -93,11 +93,11 @@ class Trial:
 
 
 def seen(outcome: Outcome) -> str:
-    """Returns what a table says of a build."""
+    """Returns a summary of a build for a table."""
     notice = outcome.notices[0] if outcome.notices else "no warning"
     return f"{outcome.hits} hits, {outcome.run} run; {notice}"
 
 
 def noticed(outcome: Outcome) -> None:
-    """Expects that Bazel said what was wrong."""
+    """Expects that Bazel reported the problem."""
     expect(bool(outcome.notices), f"Bazel said nothing of what was wrong: {outcome.log}")

@@ -1,4 +1,4 @@
-"""Tests of the file of users: what is taken, what is refused, and what nginx gets of it."""
+"""Tests of the file of users: what is accepted, what is refused, and nginx's password file."""
 
 import base64
 import hashlib

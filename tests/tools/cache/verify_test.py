@@ -23,7 +23,7 @@ def _spawn(name: str, digest: str = "1", hit: bool = True, folder: str = _BIN) -
 
 
 class _Fake:
-    """A Bazel whose rebuilds write what they are told to."""
+    """A fake whose rebuilds write given contents."""
 
     def __init__(self, root: pathlib.Path, *contents: bytes | None) -> None:
         self._root, self._contents = root, list(contents)
@@ -35,7 +35,7 @@ class _Fake:
         if content is None:
             raise rebuilding.RebuildFailed("Bazel says: no")
         (path,) = key[1]
-        # An output that was not taken away would not be made anew.
+        # Bazel would not make an output again that was not moved away.
         assert not (self._root / path).exists()
         (self._root / path).write_bytes(content)
         return _spawn(pathlib.Path(path).name, content.hex(), hit=False)
@@ -67,7 +67,7 @@ class VerdictTest(absltest.TestCase):
         (file,) = verdict.files
         self.assertEqual((file.path, file.sizes), (f"{_BIN}/x", (4, 4)))
         self.assertEqual((file.runs[0].offset, file.runs[0].left), (2, "58"))
-        # Others of the sample read what the cache served, not the rebuild.
+        # Other actions of the sample must read what the cache served, not the rebuild.
         self.assertLen(self.fake.served, 1)
 
     def test_rebuilds_that_differ_accuse_no_cache(self):

@@ -1,11 +1,11 @@
-"""Builds models with --config=rbe where an action has nothing but its declared inputs.
+"""Builds models with --config=rbe, where an action has only its declared inputs.
 
     bazel run //tests/tools/execution:remote_build -- [//models:x ...]
 
-A service on loopback (service.py) gives every action of them a root of its own, with a worker's
-image of three programs and no other file of this machine. Each model must be the file that
-models/models.lock.json says. Then small targets are built that want what is not there: each must
-fail. It needs Bazel itself and user namespaces, so it cannot be a test in a sandbox.
+A service on loopback (service.py) gives every action its own root, with a worker's image of three
+programs and no other file of this machine. Each model must be the file in models/models.lock.json.
+Then small targets are built that need files that do not exist there; each must fail. The program
+needs Bazel and user namespaces, so it cannot be a test in a sandbox.
 """
 
 import collections
@@ -29,11 +29,11 @@ _DIRECTORY = flags.DEFINE_string(
     "directory", None, "Where to build and to leave everything; by default a temporary folder."
 )
 
-# Every kind of action that a model can have but MLIR's conversion and its representative dataset.
+# All kinds of actions of models, except MLIR's conversion and its representative dataset.
 _MODELS = ("//models:mobiledet_qat",)
 _CONTROLS = "//tests/tools/execution/controls"
 _SOUND = "sound"
-# What each control says that has to fail.
+# The error of each control that must fail.
 FAILING = {
     "host_file": r"/etc/passwd: No such file or directory",
     "host_program": r"/usr/bin/sort: No such file or directory",
@@ -44,7 +44,7 @@ FAILING = {
 
 @contextlib.contextmanager
 def _service(directory: pathlib.Path) -> Iterator[str]:
-    """Yields the address of a service that ends with the block."""
+    """Yields the address of a service and ends it after the block."""
     arguments = [
         *(os.path.abspath(_SERVICE.value), f"--directory={directory}"),
         *(

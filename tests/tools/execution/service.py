@@ -1,10 +1,10 @@
-"""An execution service on loopback whose worker lets an action have nothing of this machine.
+"""An execution service on loopback whose worker hides this machine from actions.
 
     bazel run //tests/tools/execution:service -- --directory=FOLDER
 
-BuildGrid serves the CAS and the action cache. Its scheduler wants a PostgreSQL, and what works for
-it (buildbox-worker) does not return the outputs as version 2.0 of the interface, which Bazel 7.7.1
-speaks, asks for them; so `LocalExecution` runs each action by itself (worker.py).
+BuildGrid serves the CAS and the action cache. Its scheduler needs PostgreSQL, and its worker
+(buildbox-worker) does not return outputs in the form of version 2.0 of the API, which Bazel 7.7.1
+uses. So `LocalExecution` runs each action itself (worker.py).
 """
 
 import logging
@@ -44,44 +44,44 @@ _JOBS = flags.DEFINE_integer("jobs", 2, "How many actions run at once.", lower_b
 
 # The system chooses a port.
 _ENDPOINT = "127.0.0.1:0"
-# A request takes a thread until it is done; what would need one more is refused, and Bazel tries
-# again. A Bazel sends up to a hundred at once.
+# A request occupies a thread until it is done; without a free thread, a request is refused and
+# Bazel retries it. Bazel sends up to a hundred at once.
 _THREADS = 400
 _MOST_RESULTS = 10_000
 
 
 class LocalExecution(ExecutionInstance):
-    """Runs what it is asked to, in the request's own thread."""
+    """Runs actions in the threads of their requests."""
 
     def __init__(self, storage: BlobStorage, cache: LruActionCache, runner: worker.Worker) -> None:
-        """Makes it.
+        """Creates the instance.
 
         Args:
-          storage: where actions are.
-          cache: where results go, of actions that succeeded and may be cached.
+          storage: the storage with the actions.
+          cache: gets the results of actions that succeed and may be cached.
           runner: runs an action.
         """
-        # What the base class would do with a scheduler is all done here.
+        # The base class would need a scheduler.
         self.scheduler = None
         self._storage, self._cache, self._worker = storage, cache, runner
         self._free = threading.Semaphore(_JOBS.value)
         self._pending: dict[str, Digest] = {}
 
     def start(self) -> None:
-        """Has nothing to start."""
+        """Does nothing: there is no scheduler to start."""
 
     def stop(self) -> None:
-        """Has nothing to stop."""
+        """Does nothing: there is no scheduler to stop."""
 
     def execute(self, *, action_digest: Digest, **ignored: Any) -> str:
-        """As ExecutionInstance says; Bazel has looked into the action cache itself."""
+        """See ExecutionInstance; Bazel has already looked into the action cache."""
         del ignored
         name = str(uuid.uuid4())
         self._pending[name] = action_digest
         return name
 
     def stream_operation_updates(self, operation_name: str, context: Any) -> Iterable[Operation]:
-        """As ExecutionInstance says: says once that it runs, then what came of it."""
+        """See ExecutionInstance; yields once that the action is running, then its result."""
         del context
         digest = self._pending.pop(operation_name)
         yield _operation(digest, ExecutionStage.EXECUTING)
@@ -105,7 +105,7 @@ def _operation(digest: Digest, stage: int) -> Operation:
 
 
 def _say(port_map: Mapping[str, int]) -> None:
-    """Prints the address, which the program that started this one reads."""
+    """Prints the address for the program that started this one."""
     print(f"grpc://127.0.0.1:{port_map[_ENDPOINT]}", flush=True)
 
 

@@ -1,7 +1,7 @@
-"""Where the execution service keeps blobs: BuildGrid's storage, with files that are whole.
+"""The storage of the execution service: BuildGrid's, without incomplete files.
 
-DiskStorage of BuildGrid 0.4.4 gives a file its name before the last bytes are written, so a reader
-may get an empty one.
+DiskStorage of BuildGrid 0.4.4 gives a file its name before its last bytes are written, so a reader
+may get an empty file.
 """
 
 import contextlib
@@ -20,28 +20,28 @@ _CHUNK = 1 << 20
 
 
 class BlobStorage(DiskStorage):
-    """The CAS: a file for each blob, read-only and executable, as actions get it as an input."""
+    """The CAS: a file for each blob, read-only and executable, like an action's inputs."""
 
     def __init__(self, root: pathlib.Path) -> None:
         super().__init__(str(root))
 
     @property
     def temporary(self) -> pathlib.Path:
-        """A folder on the file system that the blobs are on."""
+        """Returns a folder on the file system of the blobs."""
         return pathlib.Path(self.temp_path)
 
     def path(self, digest: Digest) -> pathlib.Path:
-        """Returns where a blob stands."""
+        """Returns the path of a blob."""
         return pathlib.Path(self._get_object_path(digest))
 
     def stream_write_blob(self, digest: Digest, chunks: Iterator[bytes]) -> None:
-        """As StorageABC says; an exception of `chunks` leaves nothing."""
+        """See StorageABC; leaves no file if `chunks` raises an exception."""
         path = self.path(digest)
         path.parent.mkdir(exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=self.temporary) as file:
             file.writelines(chunks)
             file.flush()
-            # Bazel calls every input executable.
+            # Bazel marks every input as executable.
             os.chmod(file.name, 0o555)
             with contextlib.suppress(FileExistsError):
                 os.link(file.name, path)

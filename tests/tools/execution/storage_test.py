@@ -17,7 +17,7 @@ class StorageTest(absltest.TestCase):
     def test_what_is_written_is_read(self):
         self.assertEqual(self.storage.missing_blobs([self.digest]), [self.digest])
         self.assertIsNone(self.storage.get_blob(self.digest))
-        # Whoever writes it again changes nothing.
+        # Writing a blob again changes nothing.
         for _ in range(2):
             (status,) = self.storage.bulk_update_blobs([(self.digest, b"content")])
             self.assertEqual(status.code, code_pb2.OK)

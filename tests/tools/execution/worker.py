@@ -1,6 +1,6 @@
-"""Runs an action where nothing is but a worker's image and the action's declared inputs.
+"""Runs an action in a root with only a worker's image and the action's declared inputs.
 
-No other file of this machine is there, no network, no other process, and no variable but the
+There is no other file of this machine, no network, no other process, and no variable except the
 action's own. That is what an execution service gives an action. Messages and fields are those of
 the Remote Execution API (build/bazel/remote/execution/v2/remote_execution.proto).
 """
@@ -29,14 +29,14 @@ from buildgrid.server.utils.digests import create_digest
 
 from tests.tools.execution.storage import BlobStorage
 
-# Where actions run: below another path than any build's, of another length each time.
+# Actions run below a path that differs from those of other builds and varies in length.
 _FOLDER = "worker"
 
 
 def _refuse_links(path: pathlib.Path, folder: pathlib.Path) -> None:
-    """Refuses an output that is, or stands behind, a symbolic link.
+    """Refuses an output that is a symbolic link or is reached through one.
 
-    Outputs are read from outside of the action's root, where a link may lead to this machine.
+    Outputs are read from outside the action's root, where a link may lead to this machine's files.
     """
     if os.path.realpath(path) != os.path.join(os.path.realpath(folder), path.relative_to(folder)):
         raise FailedPreconditionError(
@@ -45,21 +45,21 @@ def _refuse_links(path: pathlib.Path, folder: pathlib.Path) -> None:
 
 
 class Worker:
-    """Runs actions, each in a root of its own."""
+    """Runs actions, each in its own root."""
 
     def __init__(self, storage: BlobStorage, image: pathlib.Path, sandbox: Sequence[str]):
         """Makes a worker.
 
         Args:
-          storage: where inputs come from and outputs go to.
-          image: the folder with the worker's image, which is only read.
+          storage: the storage of inputs and outputs.
+          image: the folder with the worker's image; it is only read.
           sandbox: the command that starts bubblewrap.
         """
         self._storage = storage
         self._image = image
         self._sandbox = tuple(sandbox)
         self._numbers = itertools.count(1)
-        # Clients take the empty blob to be everywhere, and never upload it.
+        # Clients assume that the empty blob exists and never upload it.
         self._write(b"")
 
     def _read(self, digest: Digest) -> bytes:
@@ -75,7 +75,7 @@ class Worker:
         return digest
 
     def lay_inputs(self, digest: Digest, folder: pathlib.Path) -> None:
-        """Lays an input tree in a folder that is there; files are shared and read-only."""
+        """Creates an input tree in an existing folder; files are shared and read-only."""
         directory = Directory.FromString(self._read(digest))
         for file in directory.files:
             try:
@@ -144,7 +144,7 @@ class Worker:
             folder.mkdir(parents=True)
             self.lay_inputs(action.input_root_digest, folder)
             files = [os.path.dirname(name) for name in command.output_files]
-            # Version 2.0 of the interface: of an output that is a folder, the worker makes the
+            # Version 2.0 of the API: for an output that is a folder, the worker creates the
             # parent, not the folder itself.
             parents = [os.path.dirname(name) for name in command.output_directories]
             self._make_folders([*files, *parents], folder)

@@ -18,7 +18,7 @@ from buildgrid.server.utils.digests import create_digest
 from tests.tools.execution import worker
 from tests.tools.execution.storage import BlobStorage
 
-# Stands for bubblewrap: goes to the action's folder and shows its environment.
+# In place of bubblewrap: changes to the action's folder and runs the command there.
 _SANDBOX = """#!/bin/sh
 while [ "$1" != -- ]; do
     case $1 in

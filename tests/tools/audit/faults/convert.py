@@ -1,4 +1,4 @@
-"""A converter with a fault: its output follows what it should not, or it reads too much."""
+"""A converter with a fault: its output depends on something else, or it reads too much."""
 
 import ctypes
 import hashlib
@@ -21,12 +21,12 @@ _INPUT = flags.DEFINE_string("input", None, "What is converted.", required=True)
 _OUTPUT = flags.DEFINE_string("output", None, "Where to write the model.", required=True)
 
 _HOST_LIBRARIES = ("/lib/x86_64-linux-gnu/libz.so.1", "/lib64/libz.so.1", "/usr/lib/libz.so.1")
-# Enough keys that a random order is not the same one twice.
+# So many keys that a random order practically never repeats.
 _OPTIONS = {f"option_{letter}": number for number, letter in enumerate("abcdefghij")}
 
 
 def _options(keys: Sequence[str]) -> bytes:
-    """Returns a FlexBuffer map, its keys laid out in the given order."""
+    """Returns a FlexBuffer map with its keys in the given order."""
     builder = flexbuffers.Builder()
     with builder.Map():
         for key in keys:
@@ -60,7 +60,7 @@ def _host_library() -> str:
 
 
 def _processor() -> str:
-    """Returns the features that the processor says it has, by the instruction cpuid."""
+    """Returns the processor's features from the instruction cpuid."""
     # mov eax, 7; xor ecx, ecx; push rbx; cpuid; mov eax, ebx; pop rbx; ret
     code = bytes.fromhex("b807000000 31c9 53 0fa2 89d8 5b c3")
     with mmap.mmap(-1, 4096, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC) as memory:
@@ -72,13 +72,13 @@ def _processor() -> str:
 
 
 def _neighbour() -> str:
-    """Reads a file beside the input's real place."""
+    """Reads a file beside the file that the input links to."""
     path = pathlib.Path(os.path.realpath(_INPUT.value)).with_name("undeclared.txt")
     return path.read_text(encoding="utf-8")
 
 
 def _build_lock() -> str:
-    """Reads a file of Bazel's, two folders above the execution root; every build writes it anew."""
+    """Reads a file of Bazel's two folders above the execution root, which every build rewrites."""
     interpreter = pathlib.Path(os.path.realpath(os.environ["PYTHONHOME"]))
     return (interpreter.parents[2] / "lock").read_text(encoding="utf-8")
 

@@ -1,4 +1,4 @@
-"""Makes compact execution logs, from nothing or out of a recorded one."""
+"""Makes compact execution logs, from scratch or from the entries of another log."""
 
 from collections.abc import Iterable, Mapping
 
@@ -14,16 +14,16 @@ def _varint(value: int) -> bytes:
 
 
 def packed(entries: Iterable[Entry]) -> bytes:
-    """Returns the log that consists of these entries."""
+    """Returns the bytes of a log with these entries."""
     messages = (entry.SerializeToString() for entry in entries)
     return zstandard.compress(b"".join(_varint(len(text)) + text for text in messages))
 
 
 class CompactLog:
-    """A log that grows entry by entry.
+    """A log that is built entry by entry.
 
     Attributes:
-      entries: those that it has, from which a reader learns all else.
+      entries: the entries so far.
     """
 
     def __init__(self, given: Iterable[Entry] = ()) -> None:
@@ -33,33 +33,33 @@ class CompactLog:
         self.entries = [*given] or [Entry(invocation=invocation)]
 
     def add(self, **payload: object) -> int:
-        """Adds what a spawn can refer to and returns its number."""
+        """Adds an entry that spawns can refer to and returns its number."""
         number = 1 + max(entry.id for entry in self.entries)
         self.entries.append(Entry(id=number, **payload))
         return number
 
     def file(self, path: str, digest: str = "", size: int = 1) -> int:
-        """Adds a file; without a digest it is empty."""
+        """Adds a file; a file without a digest is empty."""
         return self.add(file=_file(path, digest, size))
 
     def folder(self, path: str, files: Mapping[str, str]) -> int:
-        """Adds a folder with the digests of its files by name."""
+        """Adds a folder; `files` are digests by name."""
         return self.add(
             directory=Entry.Directory(path=path, files=[_file(*item) for item in files.items()])
         )
 
     def inputs(self, *numbers: int, sets: Iterable[int] = ()) -> int:
-        """Adds a set of inputs, and of other sets."""
+        """Adds a set of inputs, which may contain other sets."""
         return self.add(input_set=Entry.InputSet(input_ids=numbers, transitive_set_ids=sets))
 
     def spawn(self, mnemonic: str, outputs: Mapping[str, str], **fields: object) -> None:
-        """Adds an action that wrote files with these digests by path."""
+        """Adds an action; `outputs` are the digests of its files by path."""
         numbers = [self.file(*item) for item in outputs.items()]
         written = [Entry.Output(output_id=number) for number in numbers]
         self.entries.append(Entry(spawn=Entry.Spawn(mnemonic=mnemonic, outputs=written, **fields)))
 
     def packed(self) -> bytes:
-        """Returns the log."""
+        """Returns the bytes of the log."""
         return packed(self.entries)
 
 

@@ -20,7 +20,7 @@ class _Case(parameterized.TestCase):
         return list(execution_log.read(self._path(log.packed())).values())
 
     def _inputs(self, log: CompactLog, *numbers: int, **sets: object) -> dict[str, str]:
-        """Returns the inputs of an action that reads these entries."""
+        """Returns the inputs of an action with these entries as inputs."""
         log.spawn("Read", {}, input_set_id=log.inputs(*numbers, **sets))
         (action,) = self._read(log)
         return action.inputs
@@ -115,7 +115,7 @@ class InputsTest(_Case):
 
 class RunfilesTest(_Case):
     def _runfiles(self, log: CompactLog, *numbers: int, **fields: object) -> dict[str, str]:
-        """Returns the digests in a tree of runfiles that has these inputs."""
+        """Returns the digests of the files in a runfiles tree with these entries."""
         tree = Entry.RunfilesTree(path="p.runfiles", input_set_id=log.inputs(*numbers), **fields)
         inputs = self._inputs(log, log.add(runfiles_tree=tree))
         return {path.removeprefix("p.runfiles/"): digest for path, digest in inputs.items()}
@@ -193,7 +193,7 @@ class RunfilesTest(_Case):
 
 class RefusalsTest(_Case):
     def _refused(self, content: bytes) -> str:
-        """Returns the sentence with which a file is refused."""
+        """Returns the message with which a file is refused."""
         path = self._path(content)
         with self.assertRaises(cli.UserError) as raised:
             execution_log.read(path)

@@ -1,4 +1,4 @@
-"""A program in Bazel's place, for tests of the tools that call Bazel."""
+"""A fake Bazel, for tests of the tools that call Bazel."""
 
 import json
 import pathlib
@@ -19,7 +19,7 @@ done
 
 
 class FakeBazel:
-    """A program that says what it is told to.
+    """A program that replies with prepared answers.
 
     Attributes:
       program: its path.
@@ -37,10 +37,10 @@ class FakeBazel:
         return path.read_text().splitlines() if path.exists() else []
 
     def builds(self, targets: Mapping[str, Mapping[str, Sequence[str]]]) -> None:
-        """Sets what a query finds and a build makes.
+        """Sets the result of queries and builds.
 
         Args:
-          targets: by label, by output group, the outputs' URIs.
+          targets: the URIs of the outputs, by output group, by label.
         """
         (self._folder / "labels").write_text("".join(f"{label}\n" for label in targets))
         events = [{"id": {"started": {}}, "started": {}}]
@@ -48,7 +48,7 @@ class FakeBazel:
         for label, groups in targets.items():
             output_groups = []
             for group, uris in groups.items():
-                # Bazel nests sets of files; the first file stands in an inner one here.
+                # Bazel nests sets of files; here the first file is in an inner set.
                 inner, outer = str(number), str(number + 1)
                 number += 2
                 for name, members, inside in ((inner, uris[:1], []), (outer, uris[1:], [inner])):

@@ -19,7 +19,7 @@ class SourcesTest(absltest.TestCase):
         (self.folder / "a" / "link").symlink_to("nowhere")
 
     def _git(self, script: str) -> None:
-        """Puts a program in git's place."""
+        """Replaces git by another program."""
         folder = self.create_tempdir()
         os.chmod(folder.create_file("git", content=script).full_path, 0o755)
         self.enter_context(mock.patch.dict(os.environ, PATH=folder.full_path))

@@ -19,7 +19,7 @@ class StepsTest(parameterized.TestCase):
 
     @parameterized.parameters(
         ("CheckTflite", "//models/a:x", "check"),
-        # What a target is called counts for a genrule alone, whose mnemonic says nothing.
+        # The target's name matters for a genrule only, whose mnemonic says nothing.
         ("CheckTflite", "//models/a:x.raw", "check"),
         ("CppCompile", "//models/a:x.raw", None),
         ("Genrule", "//models/a:x.raw", "convert"),
