@@ -31,8 +31,8 @@ _BUILDS = flags.DEFINE_integer("builds", 2, "How many rounds, the plain one incl
 _EMULATE = flags.DEFINE_string(
     "emulate",
     "smallest",
-    "What is built on an emulated processor too: smallest (the target that writes the fewest bytes "
-    "on its way), all, none, or a list of targets.",
+    "What to build on an emulated processor too: smallest (the target whose actions write the "
+    "fewest bytes), all, none, or a list of targets.",
 )
 _CPU_MODEL = flags.DEFINE_string(
     "cpu_model", "Haswell", "The emulated processor; `qemu-x86_64 -cpu help` lists them."
@@ -40,14 +40,14 @@ _CPU_MODEL = flags.DEFINE_string(
 _DIRECTORY = flags.DEFINE_string(
     "directory",
     None,
-    "Where the rounds go, some 5 GB each, two at a time; called again with the same folder, an "
-    "interrupted audit goes on. A temporary folder, removed at the end, if not given.",
+    "The folder for the rounds, about 5 GB each, two at a time. Called again with the same folder, "
+    "an interrupted audit continues. If not given, a temporary folder that is removed at the end.",
 )
 _REPOSITORY_CACHE = flags.DEFINE_string(
-    "repository_cache", None, "Where downloads are kept; Bazel's own place if not given."
+    "repository_cache", None, "The repository cache; Bazel's own if not given."
 )
 _OPTIONS = flags.DEFINE_multi_string(
-    "build_option", [], "An option of every build, as in --build_option=--config=released."
+    "build_option", [], "An option for every build, such as --build_option=--config=released."
 )
 _JSON = flags.DEFINE_string("json", None, "Where to write the report for programs.")
 _HTML = flags.DEFINE_string("html", None, "Where to write the report for people.")
@@ -62,7 +62,7 @@ def expand(patterns: Sequence[str]) -> list[str]:
       cli.UserError: there is no target, or Bazel does not know one of them.
     """
     if not patterns:
-        raise cli.UserError("no target is given; name some, as in //models:mobiledet_qat.")
+        raise cli.UserError("no target is given; name one, such as //models:mobiledet_qat.")
     words = " ".join(f'"{pattern}"' for pattern in patterns)
     groups = client.ask(*_QUERY, f'kind("^filegroup rule", set({words}))')
     rules = client.ask(*_QUERY, f'kind("rule$", set({words}))')
@@ -100,7 +100,8 @@ def emulated_targets(choice: str, targets: Sequence[str]) -> list[str] | None:
     unknown = sorted(set(named) - set(targets))
     if unknown:
         raise cli.UserError(
-            f"--emulate: {unknown[0]} is none of the targets; say smallest, all, none or targets."
+            f"--emulate: {unknown[0]} is not one of the targets; give smallest, all, none or "
+            "some of them."
         )
     return named
 
@@ -294,8 +295,8 @@ def main(argv: Sequence[str]) -> None:
         with client.output_folder(_DIRECTORY.value, "audit-") as directory:
             if directory.is_relative_to(cli.workspace()):
                 raise cli.UserError(
-                    f"--directory={directory} is in the workspace, whose files must stay as they "
-                    "are during an audit; name a folder outside."
+                    f"--directory={directory} is in the workspace, whose files must not change "
+                    "during an audit; name a folder outside."
                 )
             audit = Audit(targets, emulate, cache, directory, console)
             audit_report = audit.run()
@@ -303,7 +304,7 @@ def main(argv: Sequence[str]) -> None:
             # Before the rounds are removed, so that a failure there does not lose the result.
             publish(audit_report, paths, console)
     except KeyboardInterrupt as error:
-        kept = "with the same --directory, it goes on" if _DIRECTORY.value else "nothing was kept"
+        kept = "with the same --directory, it continues" if _DIRECTORY.value else "nothing was kept"
         raise cli.UserError(f"the audit was interrupted; {kept}.") from error
     if changed:
         raise cli.UserError("a source file changed during the audit; call it again.")

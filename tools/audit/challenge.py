@@ -27,11 +27,11 @@ from tools.lib.meaning import comparison, files, terminal
 from tools.lib.tflite_file import reader
 
 _REQUIRE = flags.DEFINE_enum(
-    "require", "meaning", ["bytes", "canonical", "meaning"], "What has to be the same."
+    "require", "meaning", ["bytes", "canonical", "meaning"], "What must be the same."
 )
 _JSON = flags.DEFINE_bool("json", False, "Prints JSON instead of text.")
 _BAZEL_FLAGS = flags.DEFINE_multi_string(
-    "bazel_flag", [], "An option for `bazel build`, as --bazel_flag=--config=released."
+    "bazel_flag", [], "An option for `bazel build`, such as --bazel_flag=--config=released."
 )
 _LOCK = flags.DEFINE_string(
     "lock", "models/published.lock.json", "The lock of published files, as `bazel run` sees it."
@@ -144,7 +144,10 @@ def _challenge(
         return holds
     print(f"{path}: md5 {digests.md5}, {digests.size:,} bytes: {_known(row)}")
     if ours[0].synthetic:
-        print(f"{ours[0].name}: the weights are seeded (synthetic), those of the published not.")
+        print(
+            f"{ours[0].name}: the weights are seeded (synthetic), those of the published file "
+            "are not."
+        )
     terminal.show(Console(), result, comparison.DEFAULT_LIMIT)
     return holds
 
@@ -206,7 +209,7 @@ def main(argv: Sequence[str]) -> None:
     options = [argument for argument in argv[1:] if argument.startswith("-")]
     if len(operands) not in (1, 2):
         raise cli.UserError(
-            f"a published file and a target are compared, not {len(operands)} things; "
+            f"this compares a published file and a target, but {len(operands)} are given; "
             "give [PUBLISHED.tflite] //models:x [-- BAZEL_OPTIONS]."
         )
     *paths, target = operands

@@ -85,7 +85,7 @@ def read(path: pathlib.Path) -> Record:
         return Record(**document | {"actions": actions, "leaks": leaks})
     except (ValueError, KeyError, TypeError) as error:
         raise cli.UserError(
-            f"{path}: is no record of a build ({error!r}); remove it and call the audit again."
+            f"{path}: is not a record of a build ({error!r}); remove it and call the audit again."
         ) from error
 
 

@@ -56,7 +56,7 @@ def earlier_folder() -> pathlib.Path | None:
     folder = pathlib.Path(cli.callers_path(_PREVIOUS.value))
     if not _PREVIOUS.value or not folder.is_dir():
         raise cli.UserError(
-            f"--previous={_PREVIOUS.value}: is no folder; give the one with the earlier files."
+            f"--previous={_PREVIOUS.value}: is not a folder; give the one with the earlier files."
         )
     return folder
 
@@ -144,7 +144,7 @@ def explain(
         digest = hashlib.sha256(earlier).hexdigest()
         if digest != lock[key].sha256:
             yield (
-                f"{key}: the earlier file that was found has sha256 {digest}, not the lock's "
+                f"{key}: the earlier file has sha256 {digest}, not the lock's "
                 f"{lock[key].sha256}, so it explains nothing."
             )
         else:

@@ -89,8 +89,8 @@ class Directory:
             os.setuid(owner.st_uid)
         except OSError as error:
             raise cli.UserError(
-                f"{self.root}: belongs to user {owner.st_uid}, whom this program cannot become:"
-                f" {error.strerror}; start it as that user."
+                f"{self.root}: belongs to user {owner.st_uid}, and this program cannot become that"
+                f" user: {error.strerror}; start it as that user."
             ) from error
 
     def make(self) -> None:
@@ -109,7 +109,7 @@ class Directory:
         except OSError as error:
             raise cli.UserError(
                 f"{error.filename or self.root}: cannot be made: {error.strerror}; name a folder"
-                " that you may write."
+                " that you can write to."
             ) from error
 
     def _refuse_foreign(self) -> None:
@@ -118,14 +118,14 @@ class Directory:
             present = {entry.name: entry for entry in entries}
         if present and not present.keys() >= set(KINDS):
             raise cli.UserError(
-                f"{self.root}: there are files in this folder and it is no cache, which has `ac`"
-                " and `cas`; name an empty folder or a cache."
+                f"{self.root}: this folder has files in it, but is not a cache, which has `ac` and"
+                " `cas`; name an empty folder or a cache."
             )
         for name in _PARTS:
             if name in present and not present[name].is_dir(follow_symlinks=False):
                 raise cli.UserError(
-                    f"{self.root / name}: this is no folder, and a cache's part has to be one, not"
-                    " a symbolic link to one either; move it away, or name another folder."
+                    f"{self.root / name}: this is not a folder, and a cache's parts must be"
+                    " folders, not symbolic links; move it away, or name another folder."
                 )
 
     @contextlib.contextmanager
@@ -143,7 +143,7 @@ class Directory:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
                 raise cli.UserError(
-                    f"{self.root}: another server has this folder; stop it or name another folder."
+                    f"{self.root}: another server uses this folder; stop it or name another folder."
                 ) from error
             for leftover in self.temporary.iterdir():
                 if leftover.is_dir():

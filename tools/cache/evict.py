@@ -16,13 +16,15 @@ from tools.cache.directory import Directory
 from tools.lib.cli import cli
 
 _DIRECTORY = flags.DEFINE_string("directory", None, "The cache's folder.")
-_MAX_SIZE = flags.DEFINE_string("max_size", None, "What it may take, as in 500M or 20G.")
+_MAX_SIZE = flags.DEFINE_string(
+    "max_size", None, "The largest size of the cache, such as 500M or 20G."
+)
 
 
 def main(argv: Sequence[str]) -> None:
     del argv
     if not _DIRECTORY.value or not _MAX_SIZE.value:
-        raise cli.UserError("give --directory and --max_size.")
+        raise cli.UserError("--directory or --max_size is missing; give both.")
     size = settings.size(_MAX_SIZE.value)
     path = settings.absolute(_DIRECTORY.value)
     try:
@@ -30,7 +32,7 @@ def main(argv: Sequence[str]) -> None:
     except OSError as error:
         raise cli.UserError(
             f"{error.filename or path}: {error.strerror}; name the folder of a cache, and evict as"
-            " the user whom it belongs to."
+            " the user who owns it."
         ) from error
 
 

@@ -127,7 +127,7 @@ def start(settings: settings_lib.Settings, runtime: pathlib.Path) -> subprocess.
             process.wait()
             raise cli.UserError(
                 f"nginx does not listen on {settings.endpoint} after {_SECONDS_TO_START:.0f}"
-                f" seconds; its words are in {output}."
+                f" seconds; its output is in {output}."
             )
         time.sleep(0.02)
 

@@ -105,7 +105,7 @@ class Rebuilding:
         caches = cache_options([json.loads(line) for line in lines])
         if not caches:
             raise cli.UserError(
-                "no cache is set; name one, as in --build_option=--config=remote-cache."
+                "no cache is configured; name one, such as --build_option=--config=remote-cache."
             )
         if set(caches) == {"--disk_cache"}:
             return "disk cache"
@@ -132,7 +132,7 @@ class Rebuilding:
         words = " ".join(f'"{target}"' for target in targets)
         query = f'outputs("{paths}", deps(set({words})))'
         if "\n" in paths or '"' in paths:
-            raise cli.UserError(f"{paths}: such a path cannot be asked for.")
+            raise cli.UserError(f"{paths}: Bazel cannot be asked about such a path.")
         result = self._run("aquery", [*self._options, "--output=text"], [query])
         if result.returncode:
             raise cli.UserError(f"the sampled actions cannot be located: {self._reason()}")
@@ -150,7 +150,7 @@ class Rebuilding:
         result = self._run("info", self._options, ["execution_root", "bazel-bin"])
         folders = dict(line.split(": ", 1) for line in result.stdout.splitlines() if ": " in line)
         if len(folders) != 2:
-            raise cli.UserError(f"Bazel does not tell its folders: {self._reason()}")
+            raise cli.UserError(f"Bazel does not name its folders: {self._reason()}")
         root = folders["execution_root"]
         return pathlib.Path(root), os.path.relpath(folders["bazel-bin"], root)
 
@@ -228,7 +228,7 @@ class Rebuilding:
     def _tail(self) -> str:
         """Returns the end of Bazel's last output."""
         lines = self._output.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-        return "\n".join(["Bazel says:", *lines[-_LAST_LINES:]])
+        return "\n".join(["Bazel's output:", *lines[-_LAST_LINES:]])
 
     def complaint(self) -> str:
         """Returns the first problem that Bazel reported in its last call, "" if there was none."""

@@ -19,31 +19,37 @@ from tools.cache import eviction, nginx, settings, users
 from tools.cache.directory import Directory
 from tools.lib.cli import cli
 
-_DIRECTORY = flags.DEFINE_string("directory", None, "Where the cache is; made if it is missing.")
+_DIRECTORY = flags.DEFINE_string(
+    "directory", None, "The folder of the cache; created if necessary."
+)
 _ADDRESS = flags.DEFINE_string("address", "127.0.0.1", "The IP address to listen on.")
 _PORT = flags.DEFINE_integer("port", 8980, "The port to listen on.")
 _READERS = flags.DEFINE_enum("readers", "anonymous", settings.READERS, "Who may read.")
 _WRITERS = flags.DEFINE_enum("writers", "authenticated", settings.WRITERS, "Who may write.")
 _USERS = flags.DEFINE_string("users", None, "A file with lines `ROLE NAME PASSWORD`.")
 _CERTIFICATE = flags.DEFINE_string(
-    "tls_certificate", None, "The server's certificate and those above it, as PEM; switches TLS on."
+    "tls_certificate", None, "The server's certificate chain as PEM; switches TLS on."
 )
 _KEY = flags.DEFINE_string("tls_key", None, "The certificate's private key, as PEM.")
 _WITHOUT_TLS = flags.DEFINE_bool(
-    "without_tls", False, "Takes passwords in clear on an address that other machines reach."
+    "without_tls",
+    False,
+    "Allows unencrypted passwords on an address that other machines can reach.",
 )
 _MAX_SIZE = flags.DEFINE_string(
-    "max_size", None, "What the cache may take, as in 20G; what was used longest ago goes."
+    "max_size",
+    None,
+    "The largest size of the cache, such as 20G; the least recently used entries are removed.",
 )
 _EVICT_EVERY = flags.DEFINE_float(
-    "evict_every", 300, "Seconds between two looks at that.", lower_bound=0.1
+    "evict_every", 300, "Seconds between two checks of the size.", lower_bound=0.1
 )
 _NGINX = flags.DEFINE_string("nginx", None, "The packaged nginx; the BUILD file names it.")
 
 
 def _settings() -> settings.Settings:
     if not _DIRECTORY.value:
-        raise cli.UserError("give --directory, the folder that the cache is in.")
+        raise cli.UserError("--directory is missing: name the folder of the cache.")
 
     def optional(path: str | None) -> str | None:
         return settings.absolute(path) if path else None
@@ -69,9 +75,8 @@ def _refuse_unreadable(chosen: settings.Settings) -> None:
     for path in (chosen.certificate, chosen.key, *program):
         if path and not os.access(path, os.R_OK):
             raise cli.UserError(
-                f"{path}: user {os.getuid()}, whom {chosen.directory.root} belongs to and as whom"
-                " the server works, cannot read this; let that user read it, or name a folder of"
-                " root's."
+                f"{path}: user {os.getuid()}, who owns {chosen.directory.root} and runs the"
+                " server, cannot read this; let that user read it, or name a folder that root owns."
             )
 
 
@@ -90,7 +95,7 @@ def _evicting(directory: Directory, max_size: int | None) -> Iterator[None]:
             except OSError as error:
                 # The next round may succeed, and the server goes on.
                 print(
-                    f"ERROR: eviction broke off: {error}; it is tried again every"
+                    f"ERROR: eviction failed: {error}; it is tried again every"
                     f" {_EVICT_EVERY.value:g} seconds.",
                     file=sys.stderr,
                     flush=True,
@@ -120,7 +125,7 @@ def _serve(chosen: settings.Settings) -> None:
         while not stopped.wait(0.2):
             if process.poll() is not None:
                 raise cli.UserError(
-                    f"nginx ended with {process.returncode} by itself; its words are in"
+                    f"nginx ended with {process.returncode} unexpectedly; its output is in"
                     f" {chosen.directory.logs}."
                 )
             nginx.rotate_logs(process, chosen.directory)

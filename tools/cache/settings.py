@@ -64,53 +64,54 @@ def check(settings: Settings, without_tls: bool) -> None:
         address = ipaddress.ip_address(settings.address)
     except ValueError as error:
         raise cli.UserError(
-            f"--address={settings.address}: this is no IP address; 0.0.0.0 is every one of this"
-            " machine."
+            f"--address={settings.address}: this is not an IP address; 0.0.0.0 stands for all"
+            " addresses of this machine."
         ) from error
     if not _PATH.fullmatch(str(settings.directory.root)):
         raise cli.UserError(
             f"--directory={settings.directory.root}: nginx's configuration cannot name this"
-            " folder; take one whose path is of letters, digits and any of `._/+@=,:% -`."
+            " folder; use a path of letters, digits and `._/+@=,:% -` only."
         )
     if bool(settings.certificate) != bool(settings.key):
-        raise cli.UserError("--tls_certificate and --tls_key are of use together only; give both.")
+        raise cli.UserError("--tls_certificate and --tls_key are used only together; give both.")
     for flag, path in (("certificate", settings.certificate), ("key", settings.key)):
         if path:
             cli.read_file(path, f"TLS {flag}")
             if not _PATH.fullmatch(path):
                 raise cli.UserError(
-                    f"--tls_{flag}={path}: nginx's configuration cannot name this path; take"
-                    " one of letters, digits and any of `._/+@=,:% -`."
+                    f"--tls_{flag}={path}: nginx's configuration cannot name this path; use"
+                    " one of letters, digits and `._/+@=,:% -` only."
                 )
     protected = "authenticated" in (settings.readers, settings.writers)
     if protected and not settings.users:
         raise cli.UserError(
-            "there is nobody who could log in: name a file with --users, or, for a trial on this"
+            "nobody could log in: name a file with --users, or, for a trial on this"
             " machine, give --writers=anonymous."
         )
     if settings.users and not protected:
         raise cli.UserError(
-            "--users is given, but neither readers nor writers have to be authenticated; leave it"
+            "--users is given, but neither readers nor writers need to authenticate; leave it"
             " out, or give --writers=authenticated or --readers=authenticated."
         )
     if settings.readers == "authenticated" and settings.writers == "anonymous":
         raise cli.UserError(
-            "--readers=authenticated asks for a password whom --writers=anonymous asks for none;"
+            "--readers=authenticated needs a password, but --writers=anonymous does not;"
             " give --writers=authenticated or --readers=anonymous."
         )
     if settings.writers == "authenticated" and not writers_of(settings.users):
-        raise cli.UserError("no line of --users names a writer; or give --writers=nobody.")
+        raise cli.UserError("no line of --users names a writer; add one, or give --writers=nobody.")
     if address.is_loopback:
         return
     if settings.writers == "anonymous":
         raise cli.UserError(
-            f"--address={settings.address}: other machines reach it, and whoever writes into a"
-            " cache decides what others build; --writers=anonymous is for a loopback address."
+            f"--address={settings.address}: other machines can reach it, and whoever writes to"
+            " a cache decides what others build; use --writers=anonymous only on a loopback"
+            " address."
         )
     if settings.users and not settings.certificate and not without_tls:
         raise cli.UserError(
-            f"--address={settings.address}: passwords would go over the network in clear; give"
-            " --tls_certificate and --tls_key, or --without_tls where a proxy in front has TLS."
+            f"--address={settings.address}: passwords would cross the network unencrypted; give"
+            " --tls_certificate and --tls_key, or --without_tls if a proxy in front has TLS."
         )
 
 
@@ -130,7 +131,7 @@ def size(text: str) -> int:
     """
     match = re.fullmatch(r"(\d+)([KMGT]?)", text)
     if not match or not int(match[1]):
-        raise cli.UserError(f"--max_size={text}: this is no size; it is given as in 500M or 20G.")
+        raise cli.UserError(f"--max_size={text}: this is not a size; give one such as 500M or 20G.")
     return int(match[1]) * _UNITS[match[2]]
 
 

@@ -55,22 +55,22 @@ def parse(text: str, path: str) -> list[User]:
         if len(words) != 3 or words[0] not in ROLES or not _NAME.fullmatch(words[1]):
             raise cli.UserError(
                 f"{path}: line {number} is not `writer NAME PASSWORD` or `reader NAME PASSWORD`,"
-                " where a name is of letters, digits, dots, dashes and underscores."
+                " where a name has only letters, digits, dots, dashes and underscores."
             )
         user = User(*words)
         if user.name in users_by_name:
             raise cli.UserError(
-                f"{path}: line {number} names {user.name} a second time; a user has one line."
+                f"{path}: line {number} names {user.name} a second time; give each user one line."
             )
         if len(user.password.encode()) < _LEAST_PASSWORD:
             raise cli.UserError(
-                f"{path}: line {number}: the password of {user.name} has less than"
+                f"{path}: line {number}: the password of {user.name} has fewer than"
                 f" {_LEAST_PASSWORD} bytes; `openssl rand -hex 16` makes a good one."
             )
         users_by_name[user.name] = user
     if not users_by_name:
         raise cli.UserError(
-            f"{path}: there is no user in this file; give each a line `ROLE NAME PASSWORD`."
+            f"{path}: this file has no user; give each user a line `ROLE NAME PASSWORD`."
         )
     return list(users_by_name.values())
 
@@ -83,12 +83,14 @@ def read(path: str) -> list[User]:
     """
     content = cli.read_file(path, "list of users")
     if os.stat(path).st_mode & 0o077:
-        raise cli.UserError(f"{path}: others may read these passwords; call `chmod 600` on it.")
+        raise cli.UserError(
+            f"{path}: other users can read these passwords; call `chmod 600` on it."
+        )
     try:
         return parse(content.decode("utf-8"), path)
     except UnicodeDecodeError as error:
         raise cli.UserError(
-            f"{path}: this is not text in UTF-8; write it as lines of `writer NAME PASSWORD`."
+            f"{path}: this is not UTF-8 text; write lines of `ROLE NAME PASSWORD`."
         ) from error
 
 

@@ -191,7 +191,7 @@ def _run(targets: Sequence[str], directory: pathlib.Path, console: Console) -> i
     rebuilder = rebuilding.Rebuilding(directory, _OPTIONS.value)
     try:
         kind = rebuilder.choose_cache()
-        console.print(f"looking up what of {' '.join(targets)} the {kind} has")
+        console.print(f"looking up the actions of {' '.join(targets)} in the {kind}")
         looked_up = rebuilder.look_up(targets).spawns
         complaint = rebuilder.complaint()
         root, folder = rebuilder.places()
@@ -235,7 +235,7 @@ def main(argv: Sequence[str]) -> None:
                 )
             code = _run(argv[1:] or _TARGETS, directory, console)
     except KeyboardInterrupt as error:
-        raise cli.UserError("the watch was interrupted before it was done.") from error
+        raise cli.UserError("the check was interrupted before it was done.") from error
     if code:
         sys.exit(code)
 

@@ -72,7 +72,9 @@ class EmulationTest(_AuditTest):
     def test_a_target_that_is_not_audited_is_refused_before_anything_is_built(self):
         with mock.patch.object(audit, "expand", side_effect=[["//models:a"], ["//models:b"]]):
             (self.folder / "calls").touch()
-            self.assertIn("//models:b is none of the targets", self._refused(emulate="//models:b"))
+            self.assertIn(
+                "//models:b is not one of the targets", self._refused(emulate="//models:b")
+            )
 
     def test_a_target_that_bazel_does_not_know_is_refused_before_anything_is_built(self):
         self.assertIn("bazel query failed", self._refused(emulate="//models:broken"))

@@ -101,7 +101,7 @@ class ChallengeTest(absltest.TestCase):
 
     def test_mistakes(self):
         for names, message in (
-            ((), "a published file and a target are compared, not 0 things"),
+            ((), "this compares a published file and a target, but 0 are given"),
             (("missing.tflite", "other.tflite"), "the published .tflite cannot be read: No such"),
             (("published.tflite", "lock.json"), "lock.json: not a .tflite"),
             (("other.tflite",), "has no published file of other; give PUBLISHED.tflite too"),

@@ -132,9 +132,7 @@ def main(argv: Sequence[str]) -> None:
     for line in mistakes:
         print(line)
     if mistakes:
-        raise cli.UserError(
-            f"the audit missed or mistook {len(mistakes)} thing(s); they are above."
-        )
+        raise cli.UserError(f"the audit made {len(mistakes)} mistake(s); they are above.")
     print(f"{len(EXPECTED)} planted faults were found and named; the sound target was not accused.")
 
 

@@ -93,7 +93,7 @@ class RecordTest(absltest.TestCase):
 
     def test_a_damaged_one_is_refused(self):
         path = _write(self.folder / "record.json", "{}")
-        with self.assertRaisesRegex(cli.UserError, "is no record of a build"):
+        with self.assertRaisesRegex(cli.UserError, "is not a record of a build"):
             record.read(path)
 
     def test_what_two_targets_share_counts_once(self):

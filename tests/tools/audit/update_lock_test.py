@@ -154,7 +154,9 @@ class UpdateLockTest(absltest.TestCase):
         self.lock.write_text(before)
         self.builds(self.later)
         for folder in ("missing", ""):
-            with self.assertRaisesRegex(cli.UserError, f"^--previous={folder}: is no folder; give"):
+            with self.assertRaisesRegex(
+                cli.UserError, f"^--previous={folder}: is not a folder; give"
+            ):
                 self.run_it(previous=folder)
         self.assertEqual(self.bazel.calls(), [])
         self.assertEqual(self.lock.read_text(), before)

@@ -62,7 +62,7 @@ class DirectoryTest(parameterized.TestCase):
         self.directory.make()
         (self.root / name).rmdir()
         (self.root / name).symlink_to(elsewhere)
-        with self.assertRaisesRegex(cli.UserError, f"{name}: this is no folder"):
+        with self.assertRaisesRegex(cli.UserError, f"{name}: this is not a folder"):
             self.directory.make()
         self.assertEqual(elsewhere.stat().st_mode & 0o777, 0o755)
         self.assertTrue((elsewhere / "file").exists())

@@ -51,7 +51,7 @@ def evicting(trial: Trial) -> str:
         expect(server.stop() == 0, "the server did not end well")
     evictions = [line for line in trial.log().splitlines() if " bytes are left." in line]
     expect(bool(evictions), "the server said nothing of what went")
-    expect("eviction broke off" not in trial.log(), trial.log()[-2000:])
+    expect("eviction failed" not in trial.log(), trial.log()[-2000:])
     return f"{seen(outcome)}; {len(evictions)} rounds; {evictions[-1]}"
 
 

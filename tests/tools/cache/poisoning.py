@@ -127,17 +127,15 @@ def main(argv: Sequence[str]) -> None:
             state = cache.state()
             mistakes += [f"poisoned: {line}" for line in complaints(*watch(), ["poisoned"])]
             if cache.state() != state:
-                mistakes.append("the watch changed the cache")
+                mistakes.append("`verify` changed the cache")
         finally:
             client.call([f"--output_base={directory / 'output_base'}", "shutdown"])
             client.remove(directory)
     for line in mistakes:
         print(line)
     if mistakes:
-        raise cli.UserError(
-            f"the watch missed or mistook {len(mistakes)} thing(s); they are above."
-        )
-    print("The poisoned entry was found and named; what is sound or evicted was not accused.")
+        raise cli.UserError(f"`verify` made {len(mistakes)} mistake(s); they are above.")
+    print("The poisoned entry was found and named; sound and evicted ones were not accused.")
 
 
 if __name__ == "__main__":

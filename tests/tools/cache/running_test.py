@@ -88,7 +88,7 @@ class RunningTest(absltest.TestCase):
             path = self.directory.path("cas", _DIGEST)
             away = self.folder / "away"
             (self.directory.root / "cas").rename(away)
-            self.wait_for(lambda: "ERROR: eviction broke off: " in self.log(), "nothing said")
+            self.wait_for(lambda: "ERROR: eviction failed: " in self.log(), "nothing said")
             away.rename(self.directory.root / "cas")
             path.parent.mkdir(exist_ok=True)
             path.write_bytes(_CONTENT)

@@ -99,9 +99,7 @@ def main(argv: Sequence[str]) -> None:
     for line in complaints:
         print(line)
     if complaints:
-        raise cli.UserError(
-            f"{len(complaints)} thing(s) are not as they have to be; they are above."
-        )
+        raise cli.UserError(f"{len(complaints)} thing(s) are wrong; they are above.")
     print(f"{len(first.models)} models came out of the cache, the same bytes, with nothing run.")
 
 

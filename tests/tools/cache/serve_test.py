@@ -20,11 +20,11 @@ def _run(program, *arguments):
 
 class ServeTest(parameterized.TestCase):
     @parameterized.parameters(
-        ((), "give --directory"),
+        ((), "--directory is missing"),
         (("--directory=/nowhere/x", "--users=/nowhere/y"), "/nowhere/y"),
         (("--directory=/x", "--writers=nobody", "--max_size=9"), "--nginx"),
-        (("--directory=/x", "--writers=nobody", "--max_size=G"), "no size"),
-        (("--directory=/dev/null/x", "--writers=nobody"), "you may write"),
+        (("--directory=/x", "--writers=nobody", "--max_size=G"), "not a size"),
+        (("--directory=/dev/null/x", "--writers=nobody"), "you can write to"),
         (("--directory=/", "--writers=nobody"), "name an empty folder"),
         (("--directory=/x", "elsewhere"), "unexpected argument"),
     )
@@ -36,9 +36,9 @@ class ServeTest(parameterized.TestCase):
         self.assertRegex(ended.stderr, f"^ERROR: .*{complaint}.*\n$")
 
     @parameterized.parameters(
-        ((), "give --directory and --max_size"),
+        ((), "--directory or --max_size is missing"),
         (("--directory=/nowhere", "--max_size=1G"), "/nowhere/ac: No such.*name the folder of a"),
-        (("--directory=/nowhere", "--max_size=1X"), "no size"),
+        (("--directory=/nowhere", "--max_size=1X"), "not a size"),
     )
     def test_evict(self, arguments, complaint):
         ended = _run(_EVICT, *arguments)

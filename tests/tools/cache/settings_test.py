@@ -45,8 +45,8 @@ class SettingsTest(parameterized.TestCase):
         ({"writers": "anonymous"}, "neither readers nor writers"),
         ({"writers": "anonymous", "readers": "authenticated"}, "or --readers=anonymous"),
         ({"writers": "anonymous", "users": (), "address": "0.0.0.0"}, "loopback"),
-        ({"address": "192.0.2.1"}, "in clear"),
-        ({"address": "::"}, "in clear"),
+        ({"address": "192.0.2.1"}, "unencrypted"),
+        ({"address": "::"}, "unencrypted"),
     )
     def test_what_does_not_fit_is_refused(self, changes, complaint):
         with self.assertRaisesRegex(cli.UserError, complaint):
