@@ -6,8 +6,8 @@ Bazel's spawn.proto describes the entries; Bazel's own reader is its class Spawn
 import hashlib
 import posixpath
 import re
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
 
 import spawn_pb2
 
@@ -15,7 +15,6 @@ import spawn_pb2
 _EMPTY = hashlib.sha256().hexdigest()
 # The repository of a source or generated file, and its path in the repository.
 _IN_REPOSITORY = re.compile(r"(?:bazel-out/[^/]+/[^/]+/)?(?:external/([^/]+)/)?(.+)", re.DOTALL)
-_Set = spawn_pb2.ExecLogEntry.InputSet | spawn_pb2.ExecLogEntry.SymlinkEntrySet
 
 
 class File(NamedTuple):
@@ -52,6 +51,21 @@ def _single(file: File) -> Artifact:
     return Artifact(file.path, (file,))
 
 
+def _postorder(sets: Mapping[int, Any], number: int) -> Iterator[Any]:
+    """Yields a set and the sets in it, each once: nested sets first, from left to right."""
+    pending = [(number, False)] if number else []
+    seen = set()
+    while pending:
+        number, is_next = pending.pop()
+        if is_next:
+            yield sets[number]
+        elif number not in seen:
+            seen.add(number)
+            pending.append((number, True))
+            nested = sets[number].transitive_set_ids
+            pending += [(inner, False) for inner in reversed(nested)]
+
+
 _NO_TARGET = _single(File("", _EMPTY, 0))
 
 
@@ -65,7 +79,8 @@ class Entries:
     def __init__(self, workspace: str) -> None:
         self._workspace = workspace
         self._artifacts: dict[int, Artifact] = {}
-        self._sets: dict[int, _Set] = {}
+        self._input_sets: dict[int, spawn_pb2.ExecLogEntry.InputSet] = {}
+        self._symlink_sets: dict[int, spawn_pb2.ExecLogEntry.SymlinkEntrySet] = {}
 
     def add(self, entry: spawn_pb2.ExecLogEntry) -> None:
         """Stores an entry, if spawns can refer to it.
@@ -74,8 +89,13 @@ class Entries:
           KeyError: the entry refers to one that has not been read.
         """
         kind = entry.WhichOneof("type")
-        if kind in ("input_set", "symlink_entry_set"):
-            self._sets[entry.id] = getattr(entry, kind)
+        if not entry.id:
+            # Nothing can refer to it.
+            return
+        if kind == "input_set":
+            self._input_sets[entry.id] = entry.input_set
+        elif kind == "symlink_entry_set":
+            self._symlink_sets[entry.id] = entry.symlink_entry_set
         elif kind == "file":
             self._artifacts[entry.id] = _single(_file(entry.file.path, entry.file.digest))
         elif kind == "directory":
@@ -104,28 +124,14 @@ class Entries:
         Raises:
           KeyError: there is no set with this number.
         """
-        for members in self._postorder(number):
+        for members in _postorder(self._input_sets, number):
             yield from (self._artifacts[member] for member in members.input_ids)
 
     def _symlinks(self, number: int) -> Iterator[tuple[str, Artifact]]:
         """Yields the place and the target of each symlink in runfiles."""
-        for members in self._postorder(number):
+        for members in _postorder(self._symlink_sets, number):
             for place, target in members.direct_entries.items():
                 yield place, self._artifacts[target] if target else _NO_TARGET
-
-    def _postorder(self, number: int) -> Iterator[_Set]:
-        """Yields a set and the sets in it, each once: nested sets first, from left to right."""
-        pending = [(number, False)] if number else []
-        seen = set()
-        while pending:
-            number, is_next = pending.pop()
-            if is_next:
-                yield self._sets[number]
-            elif number not in seen:
-                seen.add(number)
-                pending.append((number, True))
-                inner = self._sets[number].transitive_set_ids
-                pending += [(contained, False) for contained in reversed(inner)]
 
     def _runfiles(self, tree: spawn_pb2.ExecLogEntry.RunfilesTree) -> Artifact:
         """Returns a runfiles tree as a folder; a later file replaces one in the same place."""

@@ -226,6 +226,8 @@ class RefusalsTest(_Case):
     def test_what_is_no_log_is_refused(self):
         dangling = CompactLog()
         dangling.spawn("Make", {}, input_set_id=77)
+        mistaken = CompactLog()
+        mistaken.spawn("Make", {}, input_set_id=mistaken.file("a", "1"))
         headless = CompactLog()
         headless.spawn("Make", {"a": "1"})
         sound = headless.packed()
@@ -238,6 +240,7 @@ class RefusalsTest(_Case):
             "with more behind it": sound + b"more",
             "no first entry": packed(headless.entries[1:]),
             "refers to what is not there": dangling.packed(),
+            "refers to a file as a set": mistaken.packed(),
         }.items():
             with self.subTest(name):
                 self.assertIn("is not a compact execution log", self._refused(content))
