@@ -18,8 +18,8 @@ from absl import flags
 
 from tools.lib.bazel import building, client
 from tools.lib.cli import cli
-from tools.lib.lock import made_models, models_lock
-from tools.lib.lock.made_models import Made
+from tools.lib.lock import built_models, models_lock
+from tools.lib.lock.built_models import BuiltModel
 from tools.lib.meaning import comparison
 
 _BAZEL_FLAG = flags.DEFINE_multi_string(
@@ -84,7 +84,7 @@ def _git(*arguments: str) -> None:
 
 
 def earlier_from_revision(
-    revision: str, models: Mapping[models_lock.Key, Made]
+    revision: str, models: Mapping[models_lock.Key, BuiltModel]
 ) -> Iterator[tuple[models_lock.Key, bytes]]:
     """Yields the models that a git revision builds.
 
@@ -124,7 +124,7 @@ def earlier_from_revision(
 
 def explain(
     lock: models_lock.Lock,
-    changed: Mapping[models_lock.Key, Made],
+    changed: Mapping[models_lock.Key, BuiltModel],
     folder: pathlib.Path | None,
 ) -> Iterator[str]:
     """Yields what changed in meaning, model by model.
@@ -174,8 +174,8 @@ def main(argv: Sequence[str]) -> None:
     # HEAD always exists where git does; without git, new rows can still be added.
     if not folder and _AGAINST.value not in ("", _AGAINST.default):
         check_revision(_AGAINST.value)
-    models = made_models.make(building.models(argv[1:] or _ALL), _BAZEL_FLAG.value)
-    rows = {key: made_models.row(key, made) for key, made in models.items()}
+    models = built_models.build(building.models(argv[1:] or _ALL), _BAZEL_FLAG.value)
+    rows = {key: built_models.row(key, made) for key, made in models.items()}
     changed = {key: models[key] for key, row in rows.items() if key in lock and lock[key] != row}
     for key in sorted(rows.keys() - lock.keys()):
         print(f"{key}: new, sha256 {rows[key].sha256}")

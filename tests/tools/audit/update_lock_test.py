@@ -90,7 +90,7 @@ class UpdateLockTest(absltest.TestCase):
         self.lock.write_text(models_lock.text({}))
         self.builds(self.earlier)
         self.bazel.builds({_LABEL: {"default": [(self.outputs / "default").as_uri()]}})
-        with self.assertRaisesRegex(cli.UserError, f"^{_LABEL}: is no model; give labels of"):
+        with self.assertRaisesRegex(cli.UserError, f"^{_LABEL}: not a model; give labels of"):
             self.run_it("//models:mobiledet")
 
     def test_what_changed_is_said_in_meaning(self):

@@ -20,7 +20,7 @@ from absl import flags
 
 from tools.lib.bazel import client, execution_log
 from tools.lib.cli import cli
-from tools.lib.lock import made_models, models_lock
+from tools.lib.lock import built_models, models_lock
 
 _SERVICE = flags.DEFINE_string("service", None, "The service; the BUILD file names it.")
 _IMAGE = flags.DEFINE_string("image", None, "The worker's image; the BUILD file names it.")
@@ -63,20 +63,20 @@ def _service(directory: pathlib.Path) -> Iterator[str]:
 
 
 def complaints(
-    models: Mapping[models_lock.Key, made_models.Made], lock: models_lock.Lock
+    models: Mapping[models_lock.Key, built_models.BuiltModel], lock: models_lock.Lock
 ) -> list[str]:
     """Returns what differs between the lock and the models that were built."""
     return [
         f"{key}: {line}"
         for key, made in models.items()
-        for line in models_lock.differences(lock[key], made_models.row(key, made))
+        for line in models_lock.differences(lock[key], built_models.row(key, made))
     ]
 
 
 def _build_models(
     targets: Sequence[str], startup: Sequence[str], options: Sequence[str], log: pathlib.Path
 ) -> list[str]:
-    built = made_models.make(
+    built = built_models.build(
         targets, [*options, f"--execution_log_compact_file={log}"], ["provenance"], startup
     )
     lock_path = pathlib.Path(cli.workspace(), models_lock.PATH)

@@ -1,6 +1,6 @@
-"""`models/models.lock.json`: what the file of each model is, so that a change of it is seen.
+"""`models/models.lock.json`: the digest and size of each model's file, so that changes are noticed.
 
-A row stands for a model, the kind of its weights and the TensorFlow that converted it.
+There is a row for each model, kind of weights and TensorFlow version.
 """
 
 import dataclasses
@@ -20,12 +20,12 @@ _HEADER = "Written by: bazel run //tools/audit:update_lock"
 
 @dataclasses.dataclass(frozen=True, order=True)
 class Key:
-    """The part of a model's identity that decides which row is its own.
+    """The part of a model's identity that selects its row.
 
     Attributes:
-      name: as `Identity.name`.
-      weights: as `Identity.weights`.
-      tensorflow: as `Identity.tensorflow`.
+      name: see `Identity.name`.
+      weights: see `Identity.weights`.
+      tensorflow: see `Identity.tensorflow`.
     """
 
     name: str
@@ -43,9 +43,9 @@ class Row:
     Attributes:
       sha256: of the canonical .tflite.
       size: of the canonical .tflite, in bytes.
-      raw_sha256: of what the converter wrote; None where that need not be the same each time.
-      minimum_runtime: the least TensorFlow Lite that runs it, as its metadata say; None when they
-        do not.
+      raw_sha256: of the converter's file; None if that file may differ from run to run.
+      minimum_runtime: the oldest TensorFlow Lite that runs it, from its metadata; None if they do
+        not state one.
     """
 
     sha256: str
@@ -63,7 +63,7 @@ def row(model: bytes, raw: bytes, tensorflow: str) -> Row:
     Args:
       model: the canonical .tflite.
       raw: the .tflite as the converter wrote it.
-      tensorflow: the version that converted.
+      tensorflow: the version of the converter's TensorFlow.
 
     Raises:
       cli.UserError: the model cannot be read.
@@ -78,7 +78,7 @@ def row(model: bytes, raw: bytes, tensorflow: str) -> Row:
 
 
 def key(identity: Identity) -> Key:
-    """Returns where the row of a model stands."""
+    """Returns the key of a model's row."""
     return Key(identity.name, identity.weights, identity.tensorflow)
 
 
@@ -86,7 +86,7 @@ def parse(content: bytes, path: str) -> Lock:
     """Reads a lock.
 
     Raises:
-      cli.UserError: it is no JSON, or not of a lock's form.
+      cli.UserError: the content is not JSON, or does not have the form of a lock.
     """
     lock = {}
     try:
@@ -102,7 +102,7 @@ def parse(content: bytes, path: str) -> Lock:
 
 
 def text(lock: Mapping[Key, Row]) -> str:
-    """Returns a lock as text, rows in order, a field a line, for reviews to show what changed."""
+    """Returns a lock as JSON: sorted, with one field per line, so that diffs are easy to read."""
     models: dict[str, Any] = {}
     for place, value in sorted(lock.items()):
         kinds = models.setdefault(place.name, {})
@@ -110,10 +110,10 @@ def text(lock: Mapping[Key, Row]) -> str:
     return json.dumps({"": _HEADER, "models": models}, indent=2) + "\n"
 
 
-def differences(expected: Row, found: Row) -> list[str]:
-    """Returns a line for each field that differs; none when all agree."""
+def differences(expected: Row, actual: Row) -> list[str]:
+    """Returns a line for each field that differs; an empty list if none does."""
     return [
         f"{field.name.replace('_', ' ')}: {old} in the lock, {new} built"
         for field in dataclasses.fields(Row)
-        if (old := getattr(expected, field.name)) != (new := getattr(found, field.name))
+        if (old := getattr(expected, field.name)) != (new := getattr(actual, field.name))
     ]

@@ -1,4 +1,4 @@
-"""Builds models and tells of each what a row of `models/models.lock.json` says."""
+"""Builds models and computes their rows of `models/models.lock.json`."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -10,13 +10,13 @@ from tools.lib.lock import models_lock
 
 
 @dataclasses.dataclass(frozen=True)
-class Made:
+class BuiltModel:
     """A model that was built.
 
     Attributes:
-      label: its target.
-      model: the canonical file's path.
-      raw: the path of the converter's own file.
+      label: its target's label.
+      model: the path of the canonical file.
+      raw: the path of the converter's file.
     """
 
     label: str
@@ -24,22 +24,25 @@ class Made:
     raw: str
 
 
-def make(
+def build(
     targets: Sequence[str],
     options: Sequence[str],
     groups: Sequence[str] = (),
     startup_options: Sequence[str] = (),
-) -> dict[models_lock.Key, Made]:
+) -> dict[models_lock.Key, BuiltModel]:
     """Builds models.
 
     Args:
       targets: labels or patterns.
       options: further options for `bazel build`.
-      groups: output groups that are built too.
-      startup_options: Bazel's startup options besides those of --bazel.
+      groups: further output groups to build.
+      startup_options: startup options for Bazel, in addition to those of --bazel.
+
+    Returns:
+      The models by their keys in the lock.
 
     Raises:
-      cli.UserError: the build failed, or a target is no model.
+      cli.UserError: the build failed, or a target is not a model.
     """
     models = {}
     for built in building.build_all(
@@ -47,17 +50,17 @@ def make(
     ):
         written = identity.of_target(built.files)
         if written is None:
-            raise cli.UserError(f"{built.label}: is no model; give labels of `tflite_model`.")
-        models[models_lock.key(written)] = Made(
+            raise cli.UserError(f"{built.label}: not a model; give labels of `tflite_model`.")
+        models[models_lock.key(written)] = BuiltModel(
             built.label, built.files["default"][0], built.files["raw"][0]
         )
     return models
 
 
-def row(key: models_lock.Key, made: Made) -> models_lock.Row:
-    """Returns the row of a model that was built."""
+def row(key: models_lock.Key, built: BuiltModel) -> models_lock.Row:
+    """Returns a built model's row in the lock."""
     return models_lock.row(
-        cli.read_file(made.model, "model"),
-        cli.read_file(made.raw, "converted model"),
+        cli.read_file(built.model, "model"),
+        cli.read_file(built.raw, "converted model"),
         key.tensorflow,
     )
