@@ -84,7 +84,9 @@ def find(target: str, options: Sequence[str]) -> list[Ours]:
     """
     if not is_label(target):
         content = _read(target, ".tflite", target)
-        return [_ours(target, content, statement.beside(cli.callers_path(target), content))]
+        return [
+            _ours(target, content, statement.stated_identity(cli.callers_path(target), content))
+        ]
     built = building.build(target, options, groups=[identity.GROUP, "raw"])
     paths = {
         group: [path for path in built.files.get(group, ()) if path.endswith(".tflite")]

@@ -95,7 +95,7 @@ class AuthenticateTest(absltest.TestCase):
                 header, first = tiny_checkpoint.signature(self.genuine).splitlines()[:2]
                 line = first.rsplit("\t", 1)[0].rsplit("\t", 1)[0] + "\t" + text
                 self.signature = self._signature(f"{header}\n{line}\n")
-                self._assert_refused(r"genuine\.tsv:2: is no line of a signature", self.genuine)
+                self._assert_refused(r"genuine\.tsv:2: not a line of a signature", self.genuine)
 
 
 if __name__ == "__main__":

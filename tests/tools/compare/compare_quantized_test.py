@@ -124,7 +124,7 @@ class CompareTest(parameterized.TestCase):
             (both, {"plot": "errors.png"}, "--plot=errors.png: give a file that ends in"),
             (both, {"plot": "no/folder.svg"}, "no/folder.svg: cannot be written"),
             (both, {"images": ["nothing"]}, "nothing: there is no such picture or folder"),
-            (both, {"images": ["text.png"]}, "text.png: is in no format that is known"),
+            (both, {"images": ["text.png"]}, "text.png: has no known picture format"),
         ):
             with self.subTest(f"{arguments} {flags}"):
                 with self.assertRaisesRegex(cli.UserError, message):

@@ -80,7 +80,7 @@ class DetectTest(absltest.TestCase):
                 [self._path("in"), self._path("more/c.png")],
                 output=self._path("out"),
             )
-        self.assertIn("b.jpg: is in no format that is known", self.stderr.getvalue())
+        self.assertIn("b.jpg: has no known picture format", self.stderr.getvalue())
         self.assertCountEqual(os.listdir(self._path("out")), ["a.png", "c.png", "c-2.png"])
 
     def test_a_seeded_classifier_says_so_on_the_picture_and_on_the_terminal(self):
@@ -168,7 +168,7 @@ class DetectTest(absltest.TestCase):
             ),
             ("detector.tflite", image * 2, {}, "out.png: 2 pictures need a folder"),
             ("detector.tflite", image, {"output": "/nowhere/out.png"}, "cannot be written"),
-            ("detector.tflite", [self._path("sum.tflite")], {}, "in no format that is known"),
+            ("detector.tflite", [self._path("sum.tflite")], {}, "has no known picture format"),
         ]:
             with self.subTest(message), self.assertRaisesRegex(cli.UserError, message):
                 self._run(model, images, **{"output": output, **flags})

@@ -41,7 +41,7 @@ class ModelsTest(parameterized.TestCase):
         path = _FILES[f"{model}.tflite"]
         written = identity.read(str(_FILES[f"{model}.identity.json"]))
         self.assertEqual((written.name, written.weights), (model, identity.SEEDED))
-        self.assertEqual(statement.beside(str(path), path.read_bytes()), written)
+        self.assertEqual(statement.stated_identity(str(path), path.read_bytes()), written)
 
     @parameterized.parameters(*_MODELS)
     def test_the_bill_of_materials_is_valid_and_of_this_model(self, model):

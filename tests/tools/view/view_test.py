@@ -78,7 +78,7 @@ class ViewTest(parameterized.TestCase):
         with self._viewing() as port:
             result = program.run(_PROGRAM, "--nobrowse", f"--port={port}", "net.tflite")
             self.assertEqual((result.returncode, result.stdout), (1, ""))
-            self.assertRegex(result.stderr, f"^ERROR: --port={port}: cannot be listened on: .*\n$")
+            self.assertRegex(result.stderr, f"^ERROR: --port={port}: cannot be opened: .*\n$")
 
     def test_mistakes(self):
         (self.folder / "empty").write_bytes(b"")

@@ -1,4 +1,4 @@
-"""Reads TensorFlow checkpoints and holds them against what a graph needs."""
+"""Reads TensorFlow checkpoints and compares them with what a graph needs."""
 
 import glob
 import math
@@ -15,7 +15,7 @@ _MOVING_AVERAGE = "/ExponentialMovingAverage"
 
 
 class Variable(NamedTuple):
-    """What a checkpoint stores of a variable besides its value: dtype name and shape."""
+    """A variable's dtype name and shape."""
 
     dtype: str
     shape: tuple[int, ...]
@@ -28,7 +28,7 @@ def open_checkpoint(prefix: str) -> tf.train.NewCheckpointReader:
     """Opens the checkpoint PREFIX.index, PREFIX.data-*.
 
     Raises:
-      UserError: a file is missing, or one of them is truncated.
+      UserError: a file is missing or truncated.
     """
     shards = sorted(glob.glob(glob.escape(prefix) + ".data-?????-of-?????"))
     if not os.path.exists(f"{prefix}.index"):
@@ -39,7 +39,7 @@ def open_checkpoint(prefix: str) -> tf.train.NewCheckpointReader:
         reader = tf.train.NewCheckpointReader(prefix)
     except (tf.errors.OpError, RuntimeError) as error:
         raise cli.UserError(
-            f"{prefix}.index: is truncated or no checkpoint index: {cli.first_line(error)}."
+            f"{prefix}.index: is truncated or not a checkpoint index: {cli.first_line(error)}."
         ) from error
     needed = sum(
         math.prod(variable.shape) * tf.as_dtype(variable.dtype).size
@@ -48,8 +48,8 @@ def open_checkpoint(prefix: str) -> tf.train.NewCheckpointReader:
     stored = sum(os.path.getsize(shard) for shard in shards)
     if stored < needed:
         raise cli.UserError(
-            f"{shards[0]}: is truncated: the index counts {needed} bytes of variables, but"
-            f" {stored} are there."
+            f"{shards[0]}: is truncated: the index lists {needed} bytes of variables, but the data"
+            f" files have {stored}."
         )
     return reader
 
@@ -63,31 +63,31 @@ def variables(reader: tf.train.NewCheckpointReader) -> dict[str, Variable]:
 
 def graph_variables(graph: tf.Graph) -> dict[str, Variable]:
     """Returns dtype and shape of every global variable of a graph by name."""
-    found = graph.get_collection(tf.GraphKeys.GLOBAL_VARIABLES)
+    global_variables = graph.get_collection(tf.GraphKeys.GLOBAL_VARIABLES)
     return {
         variable.op.name: Variable(variable.dtype.base_dtype.name, tuple(variable.shape.as_list()))
-        for variable in found
+        for variable in global_variables
     }
 
 
 def check_restorable(prefix: str, needed: Mapping[str, Variable]) -> None:
-    """Raises UserError unless the checkpoint holds every needed variable in the needed shape.
+    """Raises UserError unless the checkpoint has every needed variable, in its dtype and shape.
 
     Args:
       prefix: the checkpoint.
-      needed: what the graph is going to restore. The checkpoint may hold more.
+      needed: the variables that the graph restores, by name. The checkpoint may have more.
     """
     stored = variables(open_checkpoint(prefix))
     for name in sorted(needed):
         if name not in stored:
             raise cli.UserError(
-                f"{prefix}: holds no variable {name}, which the graph needs as {needed[name]}; do"
-                " graph and checkpoint belong together?"
+                f"{prefix}: has no variable {name}, which the graph needs as {needed[name]}; do the"
+                " graph and the checkpoint belong together?"
             )
         if stored[name] != needed[name]:
             raise cli.UserError(
                 f"{prefix}: the variable {name} is {stored[name]}, but the graph needs"
-                f" {needed[name]}; do graph and checkpoint belong together?"
+                f" {needed[name]}; do the graph and the checkpoint belong together?"
             )
 
 
@@ -99,11 +99,14 @@ def read_values(
     Args:
       prefix: the checkpoint.
       needed: dtype and shape of every variable by name.
-      averaged: whether to take a variable's moving average where the checkpoint has one, as slim
-        does when it evaluates or exports what was trained with `--moving_average_decay`.
+      averaged: whether to read a variable's moving average where the checkpoint has one, as slim
+        does when it evaluates or exports a model trained with `--moving_average_decay`.
+
+    Returns:
+      Arrays by name, in the needed dtypes and shapes.
 
     Raises:
-      UserError: the checkpoint does not hold them as needed, or is damaged.
+      UserError: the checkpoint does not have them as needed, or is damaged.
     """
     reader = open_checkpoint(prefix)
     sources = {

@@ -1,4 +1,4 @@
-"""The variables of a genuine checkpoint, and whether a model has the same ones."""
+"""The variables of a genuine checkpoint, and whether a model has the same variables."""
 
 import csv
 import io
@@ -11,15 +11,15 @@ from tools.lib.cli import cli
 
 _COLUMNS = ["tensor", "dtype", "shape", "offset", "size", "masked_crc32c_hex"]
 _DIFFERENCES_SHOWN = 3
-# What optimizers, moving averages, contrib.quantize, Keras and tfmot keep beside a model's own
-# variables: slots, known by the end of their names or a folder in them, counters and metrics.
+# Variables that optimizers, moving averages, contrib.quantize, Keras and tfmot add to a model's
+# own: slots (recognised by the end of the name or by a folder in it), counters and metrics.
 _TRAINING = re.compile(
     r".*/(?:Momentum|RMSProp(?:_1)?|Adam(?:_1)?|ExponentialMovingAverage|biased|local_step)"
     r"|beta[12]_power|fake_quantization_step"
     r"|.*/\.OPTIMIZER_SLOT/.*|(?:optimizer|keras_api/metrics)/.*"
     r"|.*/optimizer_step/\.ATTRIBUTES/VARIABLE_VALUE"
 )
-# A model may have the step; nothing that it computes depends on it.
+# A model may have the training step; nothing that it computes depends on it.
 _STEP = "global_step"
 
 
@@ -28,9 +28,9 @@ class Tensor(NamedTuple):
 
     Attributes:
       variable: dtype and shape.
-      offset: bytes before it in the data file.
-      size: its bytes.
-      masked_crc32c: the checksum that the checkpoint's index keeps of them.
+      offset: where it starts in the data file, in bytes.
+      size: its size in bytes.
+      masked_crc32c: its checksum in the checkpoint's index.
     """
 
     variable: Variable
@@ -42,13 +42,16 @@ class Tensor(NamedTuple):
 def read(path: str) -> dict[str, Tensor]:
     """Reads a signature: one line per variable, tab-separated, shape as "3,3,96,1".
 
+    Returns:
+      The lines by variable name.
+
     Raises:
       UserError: the file cannot be read or has another form.
     """
     text = cli.read_file(path, "checkpoint signature").decode("utf-8", "replace")
     rows = csv.reader(io.StringIO(text), delimiter="\t")
     if next(rows) != _COLUMNS:
-        raise cli.UserError(f"{path}:1: a signature has the columns {', '.join(_COLUMNS)}.")
+        raise cli.UserError(f"{path}:1: a signature must have the columns {', '.join(_COLUMNS)}.")
     signature = {}
     for row in rows:
         try:
@@ -56,39 +59,41 @@ def read(path: str) -> dict[str, Tensor]:
             variable = Variable(dtype, tuple(int(n) for n in shape.split(",") if n))
             signature[name] = Tensor(variable, int(offset), int(size), int(crc, 16))
         except ValueError as error:
-            raise cli.UserError(f"{path}:{rows.line_num}: is no line of a signature.") from error
+            raise cli.UserError(f"{path}:{rows.line_num}: not a line of a signature.") from error
     return signature
 
 
 def inference_variables(signature: Mapping[str, Tensor]) -> dict[str, Variable]:
-    """Returns the variables that an inference graph has, by name: all but what training adds."""
+    """Returns an inference graph's variables by name: all except those that training adds."""
     return {
         name: tensor.variable for name, tensor in signature.items() if not _TRAINING.fullmatch(name)
     }
 
 
-def check_equal(found: Mapping[str, Variable], signature: Mapping[str, Tensor], path: str) -> None:
-    """Raises UserError that names the first differences unless both hold the same variables.
+def check_equal(
+    model_variables: Mapping[str, Variable], signature: Mapping[str, Tensor], path: str
+) -> None:
+    """Raises UserError, which names the first differences, unless both have the same variables.
 
-    What only training needs is left out of the comparison; so is the training step, unless the
-    model has it.
+    The comparison ignores variables that only training needs. It ignores the training step too,
+    unless the model has it.
 
     Args:
-      found: the model's variables.
+      model_variables: the model's variables.
       signature: the genuine checkpoint's.
-      path: the signature's file, for the message.
+      path: the signature's file, for messages.
     """
     genuine = inference_variables(signature)
-    if _STEP not in found:
+    if _STEP not in model_variables:
         genuine.pop(_STEP, None)
     differences = []
-    for name in sorted(found.keys() | genuine.keys()):
-        if found.get(name) != genuine.get(name):
-            there, here = genuine.get(name, "absent"), found.get(name, "absent")
+    for name in sorted(model_variables.keys() | genuine.keys()):
+        if model_variables.get(name) != genuine.get(name):
+            there, here = genuine.get(name, "absent"), model_variables.get(name, "absent")
             differences.append(f"{name} is {here} instead of {there}")
     if differences:
         shown = "; ".join(differences[:_DIFFERENCES_SHOWN])
         raise cli.UserError(
-            f"{path}: the model has other variables than the genuine checkpoint, in"
+            f"{path}: the model's variables differ from the genuine checkpoint's in"
             f" {len(differences)} places: {shown}."
         )

@@ -1,9 +1,9 @@
-"""What every command line tool of the project shares: how it starts, how it ends, how it writes.
+"""Start, end, input and output of the project's command line tools.
 
 A mistake that a person can make raises `UserError` with one sentence that says what is wrong,
 where, and what to do. `run` prints that sentence, without a traceback, and exits with 1.
-`output_file` gives an output its name only when it is complete, so that a failed tool leaves
-nothing partial behind.
+`output_file` gives an output its name only when it is complete, so a failed tool leaves no partial
+file behind.
 """
 
 import contextlib
@@ -19,18 +19,18 @@ from absl import app, flags
 
 
 class UserError(Exception):
-    """A mistake in what a person gave: its text is one sentence, shown without a traceback."""
+    """A person's mistake. Its text is one sentence, shown without a traceback."""
 
 
 def run(main: Callable[[Sequence[str]], Any], positional: int | None = 0, trouble: int = 1) -> None:
     """Runs `main` under absl.app; a `UserError` ends the process with its sentence.
 
     Args:
-      main: takes what is left of argv after absl's flags, argv[0] first.
-      positional: how many arguments may be left besides argv[0]; None for any number. One more is
-        a `UserError`: it is a flag without its dashes more often than not.
-      trouble: the exit code when something went wrong. A program whose 1 is an answer, as that of
-        `diff`, has another.
+      main: takes argv[0] and the arguments that are not absl's flags.
+      positional: how many arguments may follow argv[0]; None for any number. More are a
+        `UserError`, since most are flags without their dashes.
+      trouble: the exit code for an error. A program that uses 1 as an answer, as `diff` does, needs
+        another.
     """
 
     def parsed(argv: Sequence[str]) -> Sequence[str]:
@@ -58,30 +58,30 @@ def run(main: Callable[[Sequence[str]], Any], positional: int | None = 0, troubl
 
 
 def first_line(error: BaseException) -> str:
-    """Returns the first line of what an error says, without a full stop."""
+    """Returns the first line of an error's message, without a full stop."""
     text = str(getattr(error, "message", None) or error) or type(error).__name__
     return text.splitlines()[0].rstrip(".")
 
 
 def workspace() -> str:
-    """Returns the folder of the workspace in which a person called `bazel run`.
+    """Returns the path of the workspace in which a person called `bazel run`.
 
     Raises:
-      UserError: the program was started in another way.
+      UserError: `bazel run` did not start the program.
     """
-    found = os.environ.get("BUILD_WORKSPACE_DIRECTORY")
-    if not found:
+    folder = os.environ.get("BUILD_WORKSPACE_DIRECTORY")
+    if not folder:
         raise UserError("the workspace is not known; start this program with `bazel run`.")
-    return found
+    return folder
 
 
 def callers_path(path: str) -> str:
-    """Returns a path that a person gave, as seen from where `bazel run` starts a program."""
+    """Resolves a path from a command line against the folder in which `bazel run` was called."""
     return os.path.join(os.environ.get("BUILD_WORKING_DIRECTORY", ""), path)
 
 
 class _Output(io.FileIO):
-    """A file whose failed writes name the output that it is going to be."""
+    """A temporary file whose write errors name the final output."""
 
     def __init__(self, descriptor: int, path: str) -> None:
         super().__init__(descriptor, "wb")
@@ -106,11 +106,14 @@ def _named(path: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def output_file(path: str, mode: str = "wb") -> Iterator[IO[Any]]:
-    """Opens a temporary sibling of `path`; renames it to `path` when the block ends well.
+    """Opens a temporary file in `path`'s folder; renames it to `path` if the block succeeds.
 
     Args:
       path: the file to write. Its directory must exist.
-      mode: "wb" for bytes, "w" for UTF-8 text with "\\n" line ends.
+      mode: "wb" for bytes, "w" for UTF-8 text with "\\n" at line ends.
+
+    Yields:
+      The open stream.
 
     Raises:
       UserError: its directory cannot be written, the disk is full, or `path` is a folder.
@@ -136,11 +139,11 @@ def output_file(path: str, mode: str = "wb") -> Iterator[IO[Any]]:
 
 
 def read_file(path: str, what: str) -> bytes:
-    """Reads a whole input file.
+    """Reads an input file.
 
     Args:
       path: the file.
-      what: what the file is, for the message, as in "pipeline config".
+      what: what the file is, for messages, such as "pipeline config".
 
     Raises:
       UserError: it is missing, unreadable or empty.

@@ -4,14 +4,14 @@ import socket
 
 
 def free() -> int:
-    """Returns a port of this machine that nothing listens on at the moment."""
+    """Returns a TCP port of this machine that is free at the moment."""
     with socket.create_server(("127.0.0.1", 0)) as trial:
         return trial.getsockname()[1]
 
 
 def listens(address: str, port: int) -> bool:
-    """Returns whether a server takes connections."""
-    # Every address of the machine is listened on, but none can be called by that name.
+    """Returns whether a server accepts connections at an address and port."""
+    # These wildcards stand for every address of the machine; a client needs a real one.
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address, address)
     try:
         socket.create_connection((host, port), timeout=1).close()

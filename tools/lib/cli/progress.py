@@ -1,4 +1,4 @@
-"""Shows how far something long has come, in bytes, to whoever reads stderr."""
+"""Shows the progress of a long operation on stderr, in bytes."""
 
 import sys
 import time
@@ -18,16 +18,16 @@ class Progress(Protocol):
     def __exit__(self, *exception: object) -> None: ...
 
     def update(self, count: int) -> object:
-        """Is told that so many more bytes are done."""
+        """Adds `count` bytes to those that are done."""
 
 
 class _Lines:
-    """Progress for a log: a line now and then, and one at the end."""
+    """Progress for a log: a line every `_LOG_INTERVAL` seconds, and one at the end."""
 
     def __init__(self, total: int | None) -> None:
         self._total = "" if total is None else f" of {total / 1e6:.1f}"
         self._done = 0
-        self._since = time.monotonic()
+        self._printed = time.monotonic()
 
     def __enter__(self) -> "_Lines":
         return self
@@ -37,8 +37,8 @@ class _Lines:
 
     def update(self, count: int) -> None:
         self._done += count
-        if time.monotonic() - self._since >= _LOG_INTERVAL:
-            self._since = time.monotonic()
+        if time.monotonic() - self._printed >= _LOG_INTERVAL:
+            self._printed = time.monotonic()
             self._print()
 
     def _print(self) -> None:
@@ -46,10 +46,10 @@ class _Lines:
 
 
 def of_bytes(total: int | None) -> Progress:
-    """Returns a bar on a terminal, else lines now and then.
+    """Returns a progress bar for a terminal, or lines for a log.
 
     Args:
-      total: the bytes of the whole, if that is known.
+      total: the expected number of bytes; None if unknown.
     """
     if sys.stderr.isatty():
         return tqdm.tqdm(total=total, unit="B", unit_scale=True, file=sys.stderr)

@@ -1,7 +1,7 @@
-"""What a model is, as its own target writes it: `NAME.identity.json`, output group `identity`.
+"""A model's identity: `NAME.identity.json`, which its target writes (output group `identity`).
 
-Tools go by this and by nothing else: a .tflite's description is a text for people. The fields are
-those that tools/tflite/private/identity.bzl writes.
+Tools rely on this alone; a .tflite's description is text for people. The fields are those that
+tools/tflite/private/identity.bzl writes.
 """
 
 import dataclasses
@@ -23,13 +23,13 @@ class Identity:
     Attributes:
       name: its target's name, as in `mobiledet_qat`.
       weights: `SEEDED` or `RELEASED`.
-      preprocessing: what its input expects, one of `normalization.NAMES`; "" where its graph does
-        not say so.
-      tensorflow: the version that converted, as in `2.15.1`.
-      interpreter: the CPython on which it converted: `hermetic`, or which one of a machine.
+      preprocessing: what its input expects, one of `normalization.NAMES`; "" if its graph does not
+        name one.
+      tensorflow: the TensorFlow version that converted it, as in `2.15.1`.
+      interpreter: the CPython on which it was converted: `hermetic`, or one of the machine's.
 
     Raises:
-      ValueError: a field is no text, or says what nothing can be.
+      ValueError: a field is not a string or has an unknown value.
     """
 
     name: str
@@ -54,17 +54,17 @@ _FIELDS = frozenset(field.name for field in dataclasses.fields(Identity))
 
 def _identity(fields: Any) -> Identity:
     if not isinstance(fields, dict):
-        raise ValueError("it is no JSON object")
+        raise ValueError("it is not a JSON object")
     if fields.keys() != _FIELDS:
         raise ValueError(f"its fields are not {', '.join(sorted(_FIELDS))}")
     return Identity(**fields)
 
 
 def read(path: str) -> Identity:
-    """Reads the file that a `tflite_model` writes beside its model.
+    """Reads the identity file that a `tflite_model` writes.
 
     Raises:
-      cli.UserError: it cannot be read, or is damaged or another file.
+      cli.UserError: the file cannot be read, or is not an identity.
     """
     content = cli.read_file(path, "identity")
     try:
@@ -76,13 +76,13 @@ def read(path: str) -> Identity:
 
 
 def of_target(files: Mapping[str, Sequence[str]]) -> Identity | None:
-    """Returns the identity that a target wrote; None if it is no `tflite_model`.
+    """Returns the identity that a target wrote; None if the target is not a `tflite_model`.
 
     Args:
-      files: the paths that it made, by output group, `GROUP` among those that were asked for.
+      files: the target's output paths by output group; `GROUP` must have been requested.
 
     Raises:
-      cli.UserError: as of `read`.
+      cli.UserError: see `read`.
     """
     paths = files.get(GROUP, ())
     return read(paths[0]) if paths else None

@@ -1,8 +1,8 @@
-"""What a model is, out of the provenance statement that lies beside its file.
+"""A model's identity, from the provenance statement next to its file.
 
-A file that a person gives was built by nobody knows whom: it is foreign, unless
-`x.provenance.json` lies beside `x.tflite` and names its sha256. tools/steps/provenance writes such
-a statement; tools/provenance verifies one and its signature, which is not done here.
+A file that a person gives is foreign, unless `x.provenance.json` lies next to `x.tflite` and names
+its sha256. tools/steps/provenance writes such a statement. This module does not verify it or its
+signature; tools/provenance does.
 """
 
 import hashlib
@@ -21,8 +21,8 @@ BUILD_TYPE = "urn:reproducible-tflite:build:tflite-model:v1"
 _ENDING = ".provenance.json"
 
 
-def _is_of(statement: Any, sha256: str) -> bool:
-    """Whether a statement says of a file how this project built it."""
+def _describes(statement: Any, sha256: str) -> bool:
+    """Returns whether a statement says how this project built the file with this digest."""
     digests = [subject["digest"].get("sha256") for subject in statement["subject"]]
     types = statement["_type"], statement["predicateType"]
     if sha256 not in digests or types != (STATEMENT_TYPE, PREDICATE_TYPE):
@@ -43,46 +43,47 @@ def _identity(statement: Any) -> Identity:
 
 
 def identity(content: bytes, sha256: str, source: str) -> Identity | None:
-    """Returns what a statement says that a file is; None if it is one of other files.
+    """Returns a file's identity from a statement; None if the statement describes other files.
 
     Args:
       content: the statement.
-      sha256: the file's, in hexadecimal.
-      source: where the statement is, for messages.
+      sha256: the file's digest, in hexadecimal.
+      source: the statement's path, for messages.
 
     Raises:
-      cli.UserError: it is damaged, or no statement at all.
+      cli.UserError: the statement is damaged, or is not one.
     """
     try:
         statement = json.loads(content)
-        return _identity(statement) if _is_of(statement, sha256) else None
+        return _identity(statement) if _describes(statement, sha256) else None
     except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
         raise cli.UserError(
             f"{source}: not a provenance statement ({type(error).__name__}:"
-            f" {cli.first_line(error)}); put the model's own there, or take this one away."
+            f" {cli.first_line(error)}); put the model's own there, or remove this file."
         ) from error
 
 
-def beside(path: str, content: bytes) -> Identity | None:
-    """Returns what the statement beside a file says that it is; None for a foreign file.
+def stated_identity(path: str, content: bytes) -> Identity | None:
+    """Returns a file's identity from the statement next to it; None for a foreign file.
 
-    Says so on stderr when a statement lies there that is one of other files.
+    Prints a note on stderr if that statement describes other files.
 
     Args:
       path: the .tflite.
-      content: what is in it.
+      content: its bytes.
 
     Raises:
-      cli.UserError: as of `identity`, or the statement cannot be read.
+      cli.UserError: see `identity`; or the statement cannot be read.
     """
-    place = path.removesuffix(".tflite") + _ENDING
-    if not os.path.exists(place):
+    statement_path = path.removesuffix(".tflite") + _ENDING
+    if not os.path.exists(statement_path):
         return None
     sha256 = hashlib.sha256(content).hexdigest()
-    stated = identity(cli.read_file(place, "provenance statement"), sha256, place)
+    stated = identity(cli.read_file(statement_path, "provenance statement"), sha256, statement_path)
     if stated is None:
         print(
-            f"NOTE: {place} does not speak of {path} as it is now, which counts as foreign.",
+            f"NOTE: {statement_path} does not describe {path} as it is now; the file counts as"
+            " foreign.",
             file=sys.stderr,
         )
     return stated

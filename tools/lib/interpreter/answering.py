@@ -1,8 +1,8 @@
 """Questions about a text, answered by a model of the BERT family with SQuAD's heads.
 
-How a text is cut into windows and which span is taken is that of BERT's run_squad.py
-(google-research/bert): windows of the model's length with a stride of 128 tokens, the best sum of a
-start and an end logit among the 20 best of each, an answer of 30 tokens at most.
+Windows and answers are those of BERT's run_squad.py (google-research/bert): windows of the model's
+length with a stride of 128 tokens; the best sum of a start and an end logit among the 20 best of
+each; an answer of at most 30 tokens.
 """
 
 import dataclasses
@@ -15,7 +15,7 @@ import tokenizers
 from tools.lib.cli import cli
 from tools.lib.interpreter.interpreter import Interpreter, Port
 
-# BERT's English vocabulary in lower case, which MobileBERT has too.
+# BERT's English vocabulary in lower case; MobileBERT's is the same.
 VOCABULARY_URL = (
     "https://huggingface.co/bert-base-uncased/resolve/"
     "86b5e0934494bd15c9632b12f734a8a67f723594/vocab.txt"
@@ -33,9 +33,9 @@ class Answer:
     """A part of the context.
 
     Attributes:
-      start: its first character.
-      end: the character behind it; equal to `start` when there is no answer.
-      score: the sum of the two logits.
+      start: the index of its first character.
+      end: the index after its last character; equal to `start` if there is no answer.
+      score: the sum of its start and end logits.
     """
 
     start: int
@@ -45,7 +45,13 @@ class Answer:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Window:
-    """A question with a part of its context; `offsets` are characters, None outside the context."""
+    """A question with a part of its context.
+
+    Attributes:
+      ids: the tokens' numbers in the vocabulary.
+      segments: 0 for tokens of the question, 1 for those of the context.
+      offsets: each token's first character and the one after its last; None outside the context.
+    """
 
     ids: list[int]
     segments: list[int]
@@ -53,24 +59,27 @@ class _Window:
 
 
 def read_vocabulary(path: str | None) -> Mapping[str, int]:
-    """Reads a vocabulary, a token a line.
+    """Reads a vocabulary with one token per line.
 
     Args:
-      path: seen from where the person stands.
+      path: as a person gave it, see `cli.callers_path`; None if none was given.
+
+    Returns:
+      The tokens' numbers, from 0.
 
     Raises:
-      cli.UserError: none is given, or it cannot be read or lacks BERT's special tokens.
+      cli.UserError: no path is given; or the file cannot be read or lacks BERT's special tokens.
     """
     if not path:
         raise cli.UserError(
-            "the model's vocabulary is needed; give --vocabulary=FILE with BERT's vocab.txt"
+            "the model needs its vocabulary; give --vocabulary=FILE with BERT's vocab.txt"
             f" ({VOCABULARY_URL}, sha256 {VOCABULARY_SHA256})."
         )
     content = cli.read_file(cli.callers_path(path), "vocabulary")
     try:
         tokens = content.decode("utf-8").splitlines()
     except UnicodeDecodeError as error:
-        raise cli.UserError(f"{path}: the vocabulary is no UTF-8 text.") from error
+        raise cli.UserError(f"{path}: the vocabulary is not UTF-8 text.") from error
     numbers = {token: number for number, token in enumerate(tokens)}
     missing = [token for token in _SPECIAL if token not in numbers]
     if missing:
@@ -79,7 +88,7 @@ def read_vocabulary(path: str | None) -> Mapping[str, int]:
 
 
 def is_known(path: str) -> bool:
-    """Returns whether a vocabulary is the one that MobileBERT was trained with."""
+    """Returns whether a vocabulary file is the one that MobileBERT was trained with."""
     content = cli.read_file(cli.callers_path(path), "vocabulary")
     return hashlib.sha256(content).hexdigest() == VOCABULARY_SHA256
 
@@ -87,23 +96,23 @@ def is_known(path: str) -> bool:
 def best_span(
     start: np.ndarray, end: np.ndarray, allowed: np.ndarray
 ) -> tuple[int, int, float] | None:
-    """Returns the first and last token of the likeliest answer, and its score.
+    """Returns the first and last token of the likeliest answer, and its score; None without one.
 
     Args:
-      start: float [tokens], how likely the answer starts there.
-      end: likewise.
-      allowed: bool [tokens], where it may.
+      start: float [tokens], the logits of an answer that starts at each token.
+      end: float [tokens], the logits of an answer that ends at each token.
+      allowed: bool [tokens], whether an answer may contain the token.
     """
-    found = None
+    best = None
     places = np.flatnonzero(allowed)
     starts = places[np.argsort(-start[places], kind="stable")[:_CANDIDATES]]
     ends = places[np.argsort(-end[places], kind="stable")[:_CANDIDATES]]
     for first in starts:
         for last in ends:
             score = float(start[first] + end[last])
-            if 0 <= last - first < _LONGEST_ANSWER and (found is None or score > found[2]):
-                found = int(first), int(last), score
-    return found
+            if 0 <= last - first < _LONGEST_ANSWER and (best is None or score > best[2]):
+                best = int(first), int(last), score
+    return best
 
 
 def _named(ports: tuple[Port, ...], *words: str) -> int | None:
@@ -114,7 +123,7 @@ def _named(ports: tuple[Port, ...], *words: str) -> int | None:
 
 
 def _known_tokens(interpreter: Interpreter) -> int:
-    """How many tokens a model has embeddings of; 0 when that cannot be seen."""
+    """Returns how many tokens a model has embeddings for; 0 if unknown."""
     graph = interpreter.model.subgraphs[0]
     tables = [graph.tensors[op.inputs[0]] for op in graph.operators if op.name == "GATHER"]
     return max(
@@ -123,13 +132,17 @@ def _known_tokens(interpreter: Interpreter) -> int:
 
 
 class Answerer:
-    """A model that takes input_ids, input_mask, segment_ids and gives start and end logits."""
+    """A model that takes input_ids, input_mask, segment_ids and gives start and end logits.
+
+    Attributes:
+      length: how many tokens the model takes, padding included.
+    """
 
     def __init__(self, interpreter: Interpreter, vocabulary: Mapping[str, int]) -> None:
-        """Prepares the model.
+        """Checks the model and prepares the tokenizer.
 
         Raises:
-          cli.UserError: it is another kind of model, or knows fewer tokens than the vocabulary.
+          cli.UserError: the model has other inputs or outputs, or fewer tokens than the vocabulary.
         """
         ports = interpreter.inputs
         self._inputs = [
@@ -158,24 +171,26 @@ class Answerer:
 
     def _windows(self, question: str, context: str) -> Iterator[_Window]:
         cls, separator = self._vocabulary["[CLS]"], self._vocabulary["[SEP]"]
-        asked = self._tokenizer.encode(question, add_special_tokens=False).ids[:_LONGEST_QUESTION]
-        told = self._tokenizer.encode(context, add_special_tokens=False)
-        room = self.length - len(asked) - 3
+        question_ids = self._tokenizer.encode(question, add_special_tokens=False).ids[
+            :_LONGEST_QUESTION
+        ]
+        encoding = self._tokenizer.encode(context, add_special_tokens=False)
+        room = self.length - len(question_ids) - 3
         if room < 1:
             raise cli.UserError(
-                f"the question has {len(asked)} tokens and the model takes {self.length}; ask a"
-                " shorter one."
+                f"the question has {len(question_ids)} tokens and the model takes {self.length};"
+                " ask a shorter one."
             )
-        before = [cls, *asked, separator]
-        for start in range(0, max(1, len(told.ids)), min(_STRIDE, room)):
-            part = told.ids[start : start + room]
-            offsets = told.offsets[start : start + room]
+        prefix = [cls, *question_ids, separator]
+        for start in range(0, max(1, len(encoding.ids)), min(_STRIDE, room)):
+            part = encoding.ids[start : start + room]
+            offsets = encoding.offsets[start : start + room]
             yield _Window(
-                ids=[*before, *part, separator],
-                segments=[0] * len(before) + [1] * (len(part) + 1),
-                offsets=[*([None] * len(before)), *offsets, None],
+                ids=[*prefix, *part, separator],
+                segments=[0] * len(prefix) + [1] * (len(part) + 1),
+                offsets=[*([None] * len(prefix)), *offsets, None],
             )
-            if start + room >= len(told.ids):
+            if start + room >= len(encoding.ids):
                 return
 
     def _run(self, window: _Window) -> tuple[np.ndarray, np.ndarray]:
@@ -184,16 +199,16 @@ class Answerer:
         values = [np.zeros(0)] * 3
         for place, row in zip(self._inputs, rows, strict=True):
             values[place] = np.array([row + padded], self._interpreter.inputs[place].dtype)
-        given = self._interpreter.run(values)
+        outputs = self._interpreter.run(values)
         ports = self._interpreter.outputs
-        start, end = (ports[place].real(given[place]).ravel() for place in self._outputs)
+        start, end = (ports[place].real(outputs[place]).ravel() for place in self._outputs)
         return start, end
 
     def answer(self, question: str, context: str) -> Answer:
         """Returns the part of a context that answers a question.
 
         Raises:
-          cli.UserError: the question or the context is empty, or the question too long.
+          cli.UserError: the question or the context is empty, or the question is too long.
         """
         for what, text in (("question", question), ("context", context)):
             if not text.strip():

@@ -1,7 +1,7 @@
-"""Runs a .tflite in TensorFlow Lite's interpreter, also a foreign or hostile one.
+"""Runs any .tflite in TensorFlow Lite's interpreter, even a foreign or hostile one.
 
-The interpreter itself trusts a file and ends the process over a damaged one; so the file is read by
-`tools/inspect` first, and what it asks for is held against what a machine can give.
+The interpreter trusts its file: a damaged one can crash the process. So `tflite_file.reader` checks
+the file first, and a file that claims too much memory is refused.
 """
 
 import dataclasses
@@ -18,7 +18,7 @@ from tools.lib.tflite_file import reader
 
 # All tensors of the largest published model take less than 2 GB together.
 _MAXIMUM_BYTES = 16 << 30
-# Of what the interpreter raises; ValueError also for an input of another shape or type.
+# What the interpreter raises; ValueError also for an input of another shape or type.
 _ERRORS = (RuntimeError, ValueError, TypeError, MemoryError)
 
 
@@ -31,7 +31,7 @@ class Port:
       name: its tensor's name.
       shape: its shape.
       dtype: the type of its elements.
-      scale: how much a stored integer's step stands for; 0.0 for an unquantized tensor.
+      scale: the real number for a step of 1 in a stored integer; 0.0 for an unquantized tensor.
       zero_point: the stored integer that stands for 0.0.
     """
 
@@ -46,7 +46,10 @@ class Port:
         """Returns real numbers as the tensor stores them: rounded and clipped when quantized.
 
         Args:
-          values: real numbers of any shape.
+          values: real numbers, in any shape.
+
+        Returns:
+          An array of `dtype` in the same shape.
         """
         if not self.scale:
             return values.astype(self.dtype)
@@ -55,12 +58,12 @@ class Port:
         return np.clip(steps, limits.min, limits.max).astype(self.dtype)
 
     def real(self, stored: np.ndarray) -> np.ndarray:
-        """Returns the real numbers, float64, that stored ones stand for."""
+        """Returns the real numbers that stored ones stand for, float64 in the same shape."""
         return real(stored, self.scale, self.zero_point)
 
 
 def real(stored: np.ndarray, scale: float, zero_point: int) -> np.ndarray:
-    """Returns the real numbers, float64, that stored ones stand for; scale 0.0: themselves."""
+    """Returns (stored - zero_point) * scale, float64; for scale 0.0 the stored numbers."""
     values = stored.astype(np.float64)
     # A hostile file's scale may be infinite.
     with np.errstate(all="ignore"):
@@ -68,7 +71,7 @@ def real(stored: np.ndarray, scale: float, zero_point: int) -> np.ndarray:
 
 
 def _claimed_bytes(graph: inspected.Subgraph) -> int:
-    """What the tensors that are not in the file take when they are all there at once."""
+    """Returns the bytes of all tensors whose values are not in the file, if none share memory."""
     return sum(
         math.prod(max(length, 1) for length in tensor.shape)
         * inspected.DTYPES.get(tensor.dtype, np.dtype("u1")).itemsize
@@ -81,8 +84,8 @@ class Interpreter:
     """A model that can be run any number of times.
 
     Attributes:
-      model: what the file says.
-      source: the file's name.
+      model: the contents of the file.
+      source: the file's name, for messages.
       inputs: its inputs in the model's order.
       outputs: its outputs likewise.
     """
@@ -102,13 +105,13 @@ class Interpreter:
           content: the whole file, untrusted.
           source: its name, for messages.
           threads: how many threads compute.
-          xnnpack: whether XNNPACK's kernels are used where it has some.
-          model: what tools/inspect's reader made of the content, if it has been read already.
+          xnnpack: whether to use XNNPACK's kernels where it has some.
+          model: the result of `reader.read` on the content, if there is one already.
           delegates: as tf.lite.Interpreter takes them; they come before XNNPACK.
 
         Raises:
-          cli.UserError: it is no sound .tflite, claims more memory than 16 GiB, needs an operator
-            that the interpreter does not have, or cannot be prepared.
+          cli.UserError: the content is not a sound .tflite, claims more than 16 GiB of memory,
+            needs an operator that the interpreter lacks, or cannot be prepared.
         """
         self.source = source
         self.model = model or reader.read(content, source)
@@ -118,7 +121,7 @@ class Interpreter:
         if claimed > _MAXIMUM_BYTES:
             raise cli.UserError(
                 f"{source}: the model's tensors claim {claimed / (1 << 30):,.0f} GiB; the file is"
-                " damaged or is not meant to be run, give another one."
+                " damaged or not meant to be run, so give another one."
             )
         resolver = tf.lite.experimental.OpResolverType
         try:
@@ -142,15 +145,15 @@ class Interpreter:
         """Gives the model its inputs.
 
         Args:
-          values: an array for each input, by name or in the model's order, in its type and shape.
+          values: an array for each input, by name or in the model's order, of its type and shape.
 
         Raises:
-          cli.UserError: one is missing, or is of another type or shape.
+          cli.UserError: an array is missing, or has another type or shape.
         """
         if isinstance(values, Mapping):
             missing = [port.name for port in self.inputs if port.name not in values]
             if missing:
-                raise cli.UserError(f"{self.source}: nothing is given for {', '.join(missing)}.")
+                raise cli.UserError(f"{self.source}: no value is given for {', '.join(missing)}.")
             values = [values[port.name] for port in self.inputs]
         if len(values) != len(self.inputs):
             raise cli.UserError(
@@ -178,7 +181,7 @@ class Interpreter:
             ) from error
 
     def output_values(self) -> list[np.ndarray]:
-        """Returns copies of what the last run gave, in the model's order, as it is stored."""
+        """Returns copies of the last run's outputs, in the model's order, as they are stored."""
         return [self._interpreter.get_tensor(port.index) for port in self.outputs]
 
     def run(self, values: Mapping[str, np.ndarray] | Sequence[np.ndarray]) -> list[np.ndarray]:
@@ -190,14 +193,15 @@ class Interpreter:
     def tensor(self, index: int) -> np.ndarray:
         """Returns a copy of an input or output after the last run, as it is stored.
 
-        The memory of any other tensor may hold something else by then, also with TensorFlow Lite's
-        `experimental_preserve_all_tensors`: an operator that works in place writes over its input.
+        Other tensors are refused: their memory may hold other values after a run, even with
+        TensorFlow Lite's `experimental_preserve_all_tensors`, since an operator that works in place
+        overwrites its input.
 
         Args:
-          index: its number, as `inspected.Tensor.index`.
+          index: its number, as in `inspected.Tensor.index`.
 
         Raises:
-          cli.UserError: it is neither, or nothing is in it.
+          cli.UserError: the tensor is not an input or output, or has no values.
         """
         if index not in [port.index for port in (*self.inputs, *self.outputs)]:
             raise cli.UserError(
@@ -211,10 +215,10 @@ class Interpreter:
             ) from error
 
     def resize(self, shapes: Mapping[str, Sequence[int]]) -> None:
-        """Gives inputs other shapes and prepares the model anew.
+        """Changes the shapes of inputs and prepares the model again.
 
         Args:
-          shapes: by the inputs' names; those that are not named keep theirs.
+          shapes: new shapes by input name; inputs without an entry keep theirs.
 
         Raises:
           cli.UserError: there is no such input, or the model cannot take these shapes.

@@ -1,4 +1,4 @@
-"""What a person gives as a model: a label, which Bazel builds, or a file."""
+"""The model on a command line: a label, which Bazel builds, or a file."""
 
 import dataclasses
 import os
@@ -16,7 +16,9 @@ from tools.lib.tflite_file import model as inspected
 from tools.lib.tflite_file import reader
 
 _BUILD_OPTIONS = flags.DEFINE_multi_string(
-    "build_option", [], "An option for the build of a model given by its label: --config=released."
+    "build_option",
+    [],
+    "An option for the build of a model that is given by its label, as in --config=released.",
 )
 
 
@@ -25,13 +27,13 @@ class GivenModel:
     """A model that a person named.
 
     Attributes:
-      given: as the person named it, for messages.
-      label: the label of the target that was built, behind any alias; None for a file.
-      path: where the .tflite is.
-      content: the .tflite.
-      model: what it says.
-      identity: what it is, as its target or the statement beside it says; None for a foreign one.
-      groups: paths by output group, of the target's groups that were asked for.
+      given: the label or path as the person gave it, for messages.
+      label: the label of the built target, with aliases resolved; None for a file.
+      path: the path of the .tflite.
+      content: its bytes.
+      model: its contents, read.
+      identity: from its target or from the statement next to it; None for a foreign model.
+      groups: the paths of the requested output groups that the target has.
     """
 
     given: str
@@ -44,38 +46,38 @@ class GivenModel:
 
     @property
     def name(self) -> str:
-        """Its short name: that of the target, or the file's without ".tflite"."""
+        """Its short name: the target's, or the file's without ".tflite"."""
         if self.label:
             return self.label.rpartition(":")[2]
         return os.path.basename(self.path).removesuffix(".tflite")
 
     @property
     def weights(self) -> str:
-        """As `Identity.weights`; "" for a foreign model."""
+        """The kind of its weights, see `Identity.weights`; "" for a foreign model."""
         return self.identity.weights if self.identity else ""
 
     @property
     def preprocessing(self) -> str:
-        """As `Identity.preprocessing`; "" for a foreign model."""
+        """Its preprocessing, see `Identity.preprocessing`; "" for a foreign model."""
         return self.identity.preprocessing if self.identity else ""
 
 
 def is_label(given: str) -> bool:
-    """Returns whether a person means a target: `//package:name` or `@repository//package:name`."""
+    """Returns whether an argument is a label: `//package:name` or `@repository//package:name`."""
     return given.startswith("//") or re.match(r"@[^/]*//", given) is not None
 
 
 def resolve(given: str, groups: Sequence[str] = ()) -> GivenModel:
-    """Builds or finds a model, and reads it.
+    """Reads a model, which it builds first if a label is given.
 
     Args:
-      given: a label, built with the options of --build_option by the Bazel of --bazel; or a file,
-        seen from where the person stands.
-      groups: output groups that are built too, where a target has them.
+      given: a label, built with the options of --build_option by the Bazel of --bazel; or a path,
+        see `cli.callers_path`.
+      groups: output groups to build too, if the target has them.
 
     Raises:
-      cli.UserError: it cannot be built or read, makes no .tflite or several, or is not sound; or
-        what says what it is cannot be read.
+      cli.UserError: the model cannot be built or read, or is not sound; the target has no .tflite
+        or several; or the model's identity cannot be read.
     """
     if not given:
         raise cli.UserError("the model is empty; give //models:NAME or a .tflite file.")
@@ -85,7 +87,7 @@ def resolve(given: str, groups: Sequence[str] = ()) -> GivenModel:
     paths = [file for file in built.files.get("default", []) if file.endswith(".tflite")]
     if len(paths) != 1:
         raise cli.UserError(
-            f"{given}: makes {len(paths)} .tflite files; give the label of one model."
+            f"{given}: builds {len(paths)} .tflite files; give the label of one model."
         )
     return dataclasses.replace(
         of_file(paths[0], given, identity.of_target(built.files)),
@@ -95,10 +97,10 @@ def resolve(given: str, groups: Sequence[str] = ()) -> GivenModel:
 
 
 def runnable(model: GivenModel) -> GivenModel:
-    """Returns a model that is going to be run.
+    """Returns the model if it can be run.
 
     Raises:
-      cli.UserError: there is nothing in it that could be.
+      cli.UserError: it lacks operators, inputs or outputs.
     """
     graphs = model.model.subgraphs
     if not graphs or not graphs[0].operators or not graphs[0].inputs or not graphs[0].outputs:
@@ -109,20 +111,20 @@ def runnable(model: GivenModel) -> GivenModel:
 
 
 def of_file(path: str, given: str | None = None, known: Identity | None = None) -> GivenModel:
-    """Reads a .tflite, as `resolve`.
+    """Reads a .tflite, see `resolve`.
 
     Args:
-      path: the file, seen from where the person stands.
-      given: what messages call it, if that is not the path.
-      known: what it is; None and the statement beside it is asked.
+      path: the file, see `cli.callers_path`.
+      given: its name in messages; None for the path.
+      known: its identity; None to read the statement next to it.
     """
     content = files.read(path, "model")
-    place = cli.callers_path(path)
+    absolute_path = cli.callers_path(path)
     return GivenModel(
         given=given or path,
         label=None,
-        path=place,
+        path=absolute_path,
         content=content,
         model=reader.read(content, given or path),
-        identity=known or statement.beside(place, content),
+        identity=known or statement.stated_identity(absolute_path, content),
     )

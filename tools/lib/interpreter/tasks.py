@@ -1,4 +1,4 @@
-"""What a model is for, told from what it takes and gives."""
+"""A model's task, inferred from its inputs and outputs."""
 
 from tools.lib.cli import cli
 from tools.lib.tflite_file.model import Model, Operator, Tensor
@@ -14,7 +14,7 @@ POST_PROCESS = "TFLite_Detection_PostProcess"
 
 
 def post_processing(model: Model) -> Operator | None:
-    """Returns the operator that makes detections of encoded boxes, if a model has one."""
+    """Returns a model's operator that decodes boxes into detections; None without one."""
     for operator in model.subgraphs[0].operators:
         if operator.name == POST_PROCESS:
             return operator
@@ -25,9 +25,9 @@ def _is_picture(tensor: Tensor) -> bool:
     return len(tensor.shape) == 4 and tensor.shape[3] == 3
 
 
-def _of_one_output(taken: Tensor, given: Tensor) -> str | None:
-    shape = given.shape
-    if _is_picture(given) and (shape[1] > taken.shape[1] or -1 in given.shape_signature[1:3]):
+def _of_one_output(source: Tensor, output: Tensor) -> str | None:
+    shape = output.shape
+    if _is_picture(output) and (shape[1] > source.shape[1] or -1 in output.shape_signature[1:3]):
         return SUPER_RESOLUTION
     if len(shape) == 3 or len(shape) == 4 and min(shape[1:3]) > 1:
         return SEGMENTATION
@@ -38,10 +38,15 @@ def _of_one_output(taken: Tensor, given: Tensor) -> str | None:
 
 
 def of(model: Model, source: str) -> str:
-    """Returns what a model is for, one of `TASKS`.
+    """Returns a model's task, one of `TASKS`.
+
+    Args:
+      model: a model with at least one subgraph.
+      source: its name, for messages.
 
     Raises:
-      cli.UserError: it cannot be told, or the model gives boxes that nobody here can decode.
+      cli.UserError: the task cannot be inferred, or the model gives boxes encoded against anchors
+        that are not in it.
     """
     graph = model.subgraphs[0]
     inputs = [graph.tensors[index] for index in graph.inputs]
@@ -52,22 +57,22 @@ def of(model: Model, source: str) -> str:
         return QUESTION_ANSWERING
     if len(inputs) == 1 and _is_picture(inputs[0]):
         if len(outputs) == 1:
-            found = _of_one_output(inputs[0], outputs[0])
-            if found:
-                return found
+            task = _of_one_output(inputs[0], outputs[0])
+            if task:
+                return task
         if any(len(x.shape) in (3, 4) and x.shape[-1] == 4 for x in outputs):
             raise cli.UserError(
-                f"{source}: gives encoded boxes of all anchors, and the anchors are not in it; give"
-                f" a model that ends with {POST_PROCESS}."
+                f"{source}: gives encoded boxes without their anchors; give a model that ends with"
+                f" {POST_PROCESS}."
             )
     shapes = ", ".join(str(list(x.shape)) for x in outputs)
     raise cli.UserError(
-        f"{source}: what the model is for cannot be told from its outputs ({shapes}); give --task."
+        f"{source}: the model's task cannot be inferred from its outputs ({shapes}); give --task."
     )
 
 
 def class_count(task: str, model: Model) -> int:
-    """Returns how many classes a model tells apart; 0 when that is not said anywhere."""
+    """Returns how many classes a model distinguishes; 0 if the model does not show it."""
     graph = model.subgraphs[0]
     if task == DETECTION:
         operator = post_processing(model)
@@ -78,7 +83,7 @@ def class_count(task: str, model: Model) -> int:
         return 0
     if task == CLASSIFICATION:
         return output.shape[-1]
-    found = [operator for operator in graph.operators if operator.name == "ARG_MAX"]
-    if found:
-        return graph.tensors[found[-1].inputs[0]].shape[-1]
+    arg_max = [operator for operator in graph.operators if operator.name == "ARG_MAX"]
+    if arg_max:
+        return graph.tensors[arg_max[-1].inputs[0]].shape[-1]
     return output.shape[-1] if len(output.shape) == 4 else 0

@@ -1,6 +1,6 @@
-"""What models of pictures say, in words that do not depend on the model.
+"""The results of models that take a picture, in a form that does not depend on the model.
 
-Every class takes an `Interpreter` and the name of a preprocessing (tools/lib/preprocessing).
+Every model class takes an `Interpreter` and the name of a preprocessing (tools/lib/preprocessing).
 """
 
 import dataclasses
@@ -15,9 +15,9 @@ from tools.lib.interpreter import tasks
 from tools.lib.interpreter.interpreter import Interpreter
 from tools.lib.preprocessing import normalization, pictures
 
-# What a pixel of the enlarged picture depends on reaches fewer pixels to each side.
+# In pixels; more than the reach of a pixel of the enlarged picture to each side.
 _TILE_OVERLAP = 16
-# Height and width of the parts for a model that takes pictures of any size.
+# Height and width of the tiles for a model that takes pictures of any size.
 _TILE = (256, 256)
 
 
@@ -26,7 +26,7 @@ class Detection:
     """An object that a detector found.
 
     Attributes:
-      box: (top, left, bottom, right) as parts of the picture, 0 to 1.
+      box: (top, left, bottom, right), relative to the picture's size, 0 to 1.
       label: the class, counted from 0 and without the background.
       score: 0 to 1.
     """
@@ -37,7 +37,13 @@ class Detection:
 
 
 class _Vision:
-    """A model of one picture."""
+    """A model that takes one picture.
+
+    Attributes:
+      interpreter: runs the model.
+      height: of its input, in pixels.
+      width: of its input, in pixels.
+    """
 
     def __init__(self, interpreter: Interpreter, preprocessing: str) -> None:
         shapes = [list(port.shape) for port in interpreter.inputs]
@@ -62,7 +68,7 @@ class _Vision:
           pixels: uint8 [height, width, 3]. A uint8 model takes them as they are.
 
         Returns:
-          Its outputs in the model's order, as they are stored.
+          The outputs in the model's order, as they are stored.
         """
         stored = pixels
         if self._input.dtype != np.uint8:
@@ -70,23 +76,23 @@ class _Vision:
         return self.interpreter.run([stored[np.newaxis]])
 
     def run_for_one(self, pixels: np.ndarray, *ranks: int) -> np.ndarray:
-        """Runs the model, which has to give one output.
+        """Runs a model with one output and returns that output, as it is stored.
 
         Args:
           pixels: as for `run`.
-          *ranks: how many dimensions it may have; any number if not given.
+          *ranks: the allowed numbers of dimensions; none for any.
 
         Raises:
-          cli.UserError: it gives something else, so that it is for another task.
+          cli.UserError: the model has other outputs, so it is for another task.
         """
-        given = self.run(pixels)
-        if len(given) != 1 or ranks and given[0].ndim not in ranks:
-            shapes = ", ".join(str(list(output.shape)) for output in given)
+        outputs = self.run(pixels)
+        if len(outputs) != 1 or ranks and outputs[0].ndim not in ranks:
+            shapes = ", ".join(str(list(output.shape)) for output in outputs)
             raise cli.UserError(
-                f"{self.interpreter.source}: gives {shapes}, which is not what this task wants;"
-                " leave --task out, or give another."
+                f"{self.interpreter.source}: gives {shapes}, which does not fit this task; leave"
+                " --task out, or give another."
             )
-        return given[0]
+        return outputs[0]
 
 
 class Detector(_Vision):
@@ -104,30 +110,31 @@ class Detector(_Vision):
         places = {port.index: place for place, port in enumerate(interpreter.outputs)}
         if not isinstance(options, dict) or not set(operator.outputs) <= set(places):
             raise cli.UserError(
-                f"{interpreter.source}: does not give what a {tasks.POST_PROCESS} operator makes."
+                f"{interpreter.source}: does not give the outputs of a {tasks.POST_PROCESS}"
+                " operator."
             )
         self.options = options
         self.classes = int(options.get("num_classes", 0))
-        # Boxes, classes, scores and their number, whatever the order of the model's outputs.
+        # Where boxes, classes, scores and their number are among the model's outputs.
         self._places = [places[index] for index in operator.outputs]
 
     def detect(self, image: Image.Image) -> list[Detection]:
-        """Returns what is found in a picture, by falling score."""
+        """Returns the objects found in a picture, the highest score first."""
         outputs = self.run(pictures.stretched(image, self.height, self.width))
         boxes, labels, scores, count = (outputs[place][0] for place in self._places)
-        found = [
+        detections = [
             Detection(tuple(map(float, boxes[i])), int(labels[i]), float(scores[i]))
             for i in range(min(int(count), len(scores)))
             if np.isfinite(boxes[i]).all() and np.isfinite(scores[i])
         ]
-        return sorted(found, key=lambda detection: -detection.score)
+        return sorted(detections, key=lambda detection: -detection.score)
 
 
 class Classifier(_Vision):
     """A model that gives a probability, or a logit, for each class."""
 
     def probabilities(self, image: Image.Image) -> np.ndarray:
-        """Returns the classes' probabilities, float64 [classes]; those of logits by softmax."""
+        """Returns the classes' probabilities, float64 [classes]; logits go through a softmax."""
         output = self.run_for_one(pictures.central(image, self.height, self.width))
         values = self.interpreter.outputs[0].real(output).ravel()
         if "SOFTMAX" in self.interpreter.model.operator_counts():
@@ -146,7 +153,7 @@ class Segmenter(_Vision):
         labels = output[0]
         if labels.ndim == 3:
             labels = labels[..., 0] if labels.shape[2] == 1 else labels.argmax(axis=2)
-        # The classes' map may be smaller than the model's input.
+        # The output may be smaller than the model's input.
         rows = max(1, round(rows * labels.shape[0] / self.height))
         columns = max(1, round(columns * labels.shape[1] / self.width))
         part = Image.fromarray(labels[:rows, :columns].astype(np.uint8))
@@ -154,10 +161,10 @@ class Segmenter(_Vision):
 
 
 class Enlarger(_Vision):
-    """A model that gives a larger picture.
+    """A model that enlarges a picture.
 
     Attributes:
-      factor: how much longer the sides become.
+      factor: the ratio of the output's sides to the input's.
     """
 
     def __init__(self, interpreter: Interpreter, preprocessing: str) -> None:
@@ -165,21 +172,21 @@ class Enlarger(_Vision):
         signature = graph.tensors[graph.inputs[0]].shape_signature
         if len(signature) == 4 and -1 in signature[1:3]:
             interpreter.resize({interpreter.inputs[0].name: [1, *_TILE, signature[3]]})
-            # The shape of what it gives is known when it has run once.
+            # The output's shape is known only after a run.
             port = interpreter.inputs[0]
-            [given] = interpreter.run([np.zeros(port.shape, port.dtype)])
-            interpreter.outputs = (dataclasses.replace(interpreter.outputs[0], shape=given.shape),)
+            [output] = interpreter.run([np.zeros(port.shape, port.dtype)])
+            interpreter.outputs = (dataclasses.replace(interpreter.outputs[0], shape=output.shape),)
         super().__init__(interpreter, preprocessing)
         shape = interpreter.outputs[0].shape
         self.factor = shape[1] // self.height
         if shape != (1, self.height * self.factor, self.width * self.factor, 3) or not self.factor:
             raise cli.UserError(
-                f"{interpreter.source}: gives {list(shape)}, which is no enlarged picture of"
+                f"{interpreter.source}: gives {list(shape)}, which is not an enlarged picture of"
                 f" {list(self._input.shape)}."
             )
 
     def tiles(self, image: Image.Image) -> list[tuple[int, int]]:
-        """Returns the top left corners of the parts in which a picture is enlarged."""
+        """Returns the (top, left) corners of the tiles that `enlarge` takes, in pixels."""
         return [
             (top, left)
             for top in _starts(image.height, self.height)
@@ -187,11 +194,11 @@ class Enlarger(_Vision):
         ]
 
     def enlarge(self, image: Image.Image, done: Callable[[], object] = lambda: None) -> Image.Image:
-        """Returns the enlarged picture, made of overlapping parts of the model's size.
+        """Returns the enlarged picture, assembled from overlapping tiles of the model's size.
 
         Args:
-          image: the picture; what a smaller one lacks to the model's size repeats its edge.
-          done: called after each part.
+          image: the picture. One smaller than a tile is padded with its edge.
+          done: called after each tile.
         """
         pixels = np.asarray(image)
         lacking = [max(0, self.height - image.height), max(0, self.width - image.width)]
@@ -203,7 +210,7 @@ class Enlarger(_Vision):
             output = self.run_for_one(part, 4)
             values = self.interpreter.outputs[0].real(output[0])
             part = np.clip(np.rint(values), 0, 255).astype(np.uint8)
-            # A part's outer pixels, which know little of their surroundings, give way.
+            # A tile's outer pixels lack context, so those of its neighbour are kept.
             skipped = [
                 _overlap(size) // 2 * self.factor * (start > 0)
                 for start, size in ((top, self.height), (left, self.width))
@@ -221,7 +228,7 @@ def _overlap(size: int) -> int:
 
 
 def _starts(length: int, size: int) -> list[int]:
-    """Where parts of a size start that cover a length and overlap."""
+    """Returns where overlapping tiles of a size start to cover a length."""
     if length <= size:
         return [0]
     step = size - _overlap(size)

@@ -1,4 +1,4 @@
-"""Pairs the operators of two subgraphs, so that what changed can be named."""
+"""Pairs the operators of two subgraphs, so that a comparison can name what changed."""
 
 import bisect
 import collections
@@ -11,8 +11,8 @@ from tools.lib.meaning.meaning import Graph
 Pairs = list[tuple[int, int]]
 _Token = Callable[[Graph, int], Any]
 
-# Steps that a search for the longest common runs may begin with; it can take that many several
-# times over. Beyond this, only tokens that are unique on both sides are matched.
+# The limit for the initial steps of difflib's search, which may take several times as many. Beyond
+# it, only tokens that are unique on both sides are matched.
 _MAX_STEPS = 200_000
 
 
@@ -32,14 +32,14 @@ def _with_constants(graph: Graph, index: int) -> Any:
     return graph.local(graph.graph.operators[index])
 
 
-# From what only the same layer has to what many share.
+# From the most specific to the least.
 _TOKENS: Sequence[_Token] = (_with_constants, _structure, _name)
 
 
 def _equal_operators(
     left: Graph, right: Graph, a: Sequence[int], b: Sequence[int], token: _Token
 ) -> Pairs:
-    """Operators of equal tokens wherever they stand, where both sides have equally many of them."""
+    """Pairs operators of equal tokens anywhere, if both sides have the same number of them."""
     groups: tuple[dict, dict] = (collections.defaultdict(list), collections.defaultdict(list))
     for graph, indices, group in zip((left, right), (a, b), groups, strict=True):
         for index in indices:
@@ -53,13 +53,13 @@ def _equal_operators(
 
 
 def _unique_matches(a: Sequence[Any], b: Sequence[Any]) -> Pairs:
-    """The longest chain of tokens that both have once and in the same order."""
+    """Returns the longest chain of tokens that both have once and in the same order."""
     counts = (collections.Counter(a), collections.Counter(b))
     place = {token: j for j, token in enumerate(b) if counts[1][token] == 1}
     candidates = [
         (i, place[token]) for i, token in enumerate(a) if counts[0][token] == 1 and token in place
     ]
-    # The longest increasing subsequence: for each length, the chain whose end is least.
+    # The longest increasing subsequence: for each length, the chain with the lowest end.
     ends: list[int] = []
     chains: list[int] = []
     before: list[int | None] = []
@@ -77,7 +77,7 @@ def _unique_matches(a: Sequence[Any], b: Sequence[Any]) -> Pairs:
 
 
 def _matches(a: Sequence[Any], b: Sequence[Any]) -> Pairs:
-    """Places of equal tokens in both sequences, increasing in both."""
+    """Returns places of equal tokens in both sequences, increasing in both."""
     limit = min(len(a), len(b))
     head = next((i for i in range(limit) if a[i] != b[i]), limit)
     limit -= head
@@ -101,10 +101,10 @@ def _matches(a: Sequence[Any], b: Sequence[Any]) -> Pairs:
 
 
 def _aligned(left: Graph, right: Graph, a: list[int], b: list[int], level: int = 0) -> Pairs:
-    """Pairs two sequences of operators, by ever weaker tokens in the gaps that are left."""
+    """Pairs two sequences of operators, by weaker and weaker tokens in the remaining gaps."""
     if not a or not b:
         return []
-    # Layers one to one: each is what became of the other, also where weights changed places.
+    # With equal names throughout, layers correspond one to one, even if weights were swapped.
     if [_name(left, i) for i in a] == [_name(right, i) for i in b]:
         return list(zip(a, b, strict=True))
     if level == len(_TOKENS):
@@ -129,13 +129,13 @@ def pair_operators(left: Graph, right: Graph) -> Pairs:
     """Pairs operators of equal meaning, then the others along the canonical order of both.
 
     Returns:
-      (index in the left subgraph, index in the right one); each at most once. What is in no pair
-      was removed or added.
+      (index in the left subgraph, index in the right one); each at most once. Operators without a
+      pair were removed or added.
     """
     a, b = left.order, right.order
     pairs = _equal_operators(left, right, a, b, _computation)
     a, b = _without(a, b, pairs)
     pairs += _aligned(left, right, a, b)
-    # What is left may have moved.
+    # The remaining operators may have moved.
     a, b = _without(left.order, right.order, pairs)
     return sorted(pairs + _equal_operators(left, right, a, b, _with_constants))

@@ -1,8 +1,8 @@
-"""Holds two .tflite files against each other: what they mean, not how they are laid out.
+"""Compares two .tflite files by their meaning, not by their layout.
 
-The verdict comes from digests of what the models compute (meaning.py). What differs is found by
-pairing the operators (alignment.py), and the tensors by the operators that they belong to, so that
-names and numbers do not matter.
+The verdict comes from digests of what the models compute (meaning.py). To find the differences,
+operators are paired (alignment.py), and tensors by their operators, so names and numbers do not
+matter.
 """
 
 import dataclasses
@@ -26,10 +26,10 @@ SAME_BYTES = "same bytes"
 SAME_CANONICAL_BYTES = "same canonical bytes"
 SAME_MEANING = "same meaning"
 DIFFERENT = "different"
-# From the strictest to none.
+# From the strictest kind of equality to none.
 VERDICTS = (SAME_BYTES, SAME_CANONICAL_BYTES, SAME_MEANING, DIFFERENT)
 
-# The canonical form does not depend on these, but on all else.
+# Kinds of differences that the canonical form removes; it keeps all others.
 _NOT_CANONICAL = ("layout", "trailing bytes")
 DEFAULT_LIMIT = text.DEFAULT_LIMIT
 
@@ -38,13 +38,13 @@ _MINIMUM_RUNTIME = "min_runtime_version"
 
 @dataclasses.dataclass(frozen=True)
 class Comparison:
-    """How two .tflite files compare.
+    """The result of a comparison of two .tflite files.
 
     Attributes:
       verdict: one of `VERDICTS`. "same meaning": the same operators with the same options on the
         same values, weights, quantization, inputs, outputs and signatures.
-      differences: all that differs, what changes the meaning first.
-      names: what the files are called.
+      differences: all differences; those that change the meaning come first.
+      names: the files' names.
     """
 
     verdict: str
@@ -55,7 +55,7 @@ class Comparison:
         """Returns the verdict and aligned columns of differences.
 
         Args:
-          limit: how many differences of one kind are listed; None for all.
+          limit: the maximum number of listed differences per kind; None for all.
         """
         return text.render(self.verdict, self.names, self.differences, limit)
 
@@ -71,7 +71,7 @@ class Comparison:
 
 
 def _finite(value: Any) -> Any:
-    """JSON has no infinities."""
+    """Returns a value with infinities and NaN, which JSON lacks, as strings."""
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
     if isinstance(value, Mapping):
@@ -82,7 +82,7 @@ def _finite(value: Any) -> Any:
 
 
 def _described(data: np.ndarray) -> str | None:
-    """Bytes as the versions that they name and a digest of the whole; None for none."""
+    """Returns the versions that bytes mention and a digest of them; None for no bytes."""
     if not data.size:
         return None
     content = data.tobytes()
@@ -98,9 +98,9 @@ def _metadata(model: Model) -> dict[str, str]:
     }
 
 
-def _whole_model(left: Model, right: Model) -> list[Difference]:
-    """Differences outside the subgraphs; none of them changes the meaning."""
-    found = []
+def _model_differences(left: Model, right: Model) -> list[Difference]:
+    """Returns the differences outside the subgraphs; none of them changes the meaning."""
+    differences = []
     for kind, a, b in (
         ("schema version", left.version, right.version),
         ("description", left.description, right.description),
@@ -108,17 +108,17 @@ def _whole_model(left: Model, right: Model) -> list[Difference]:
         ("trailing bytes", _described(left.trailing), _described(right.trailing)),
     ):
         if a != b:
-            found.append(Difference(kind, "model", a, b))
+            differences.append(Difference(kind, "model", a, b))
     entries = (_metadata(left), _metadata(right))
     for name in sorted(entries[0].keys() | entries[1].keys()):
         a, b = (part.get(name) for part in entries)
         if a != b:
-            found.append(Difference("metadata", name, a, b))
-    return found
+            differences.append(Difference("metadata", name, a, b))
+    return differences
 
 
 def _same_canonical(models: tuple[Model, Model], contents: tuple[bytes, bytes]) -> bool:
-    """Whether two models of one meaning have the same canonical form."""
+    """Returns whether two models of the same meaning have the same canonical form."""
     names = [
         sorted(tensor.name for graph in model.subgraphs for tensor in graph.tensors)
         for model in models
@@ -132,7 +132,7 @@ def _same_canonical(models: tuple[Model, Model], contents: tuple[bytes, bytes]) 
             for model, content in zip(models, contents, strict=True)
         )
     except cli.UserError:
-        # One has something that the canonical form cannot keep.
+        # The canonical form cannot keep something in one of them.
         return False
     return left == right
 
@@ -140,13 +140,13 @@ def _same_canonical(models: tuple[Model, Model], contents: tuple[bytes, bytes]) 
 def compare(
     left: bytes, right: bytes, left_name: str = "left", right_name: str = "right"
 ) -> Comparison:
-    """Compares two .tflite files, untrusted.
+    """Compares two untrusted .tflite files.
 
     Args:
-      left: the whole first file.
-      right: the whole second file.
-      left_name: what it is called in the result and in messages.
-      right_name: the same of the second.
+      left: the content of the first file.
+      right: the content of the second file.
+      left_name: the first file's name, for the result and for messages.
+      right_name: the second file's name.
 
     Raises:
       cli.UserError: see `reader.read`.
@@ -155,18 +155,18 @@ def compare(
     models = (reader.read(left, left_name), reader.read(right, right_name))
     if left == right:
         return result(SAME_BYTES, ())
-    same, found = graphs.compare(*models)
-    beside = _whole_model(*models)
+    same, differences = graphs.compare(*models)
+    outer = _model_differences(*models)
     if not same:
         verdict = DIFFERENT
-    elif all(part.kind in _NOT_CANONICAL for part in beside) and _same_canonical(
+    elif all(part.kind in _NOT_CANONICAL for part in outer) and _same_canonical(
         models, (left, right)
     ):
         verdict = SAME_CANONICAL_BYTES
-        # Operators that are alike may have been paired crosswise.
-        found = [part for part in found if part.kind in _NOT_CANONICAL]
+        # Identical operators may have been paired crosswise.
+        differences = [part for part in differences if part.kind in _NOT_CANONICAL]
     else:
         verdict = SAME_MEANING
-    found = [*found, *beside]
-    found = found or [Difference("layout", "file", len(left), len(right), "bytes")]
-    return result(verdict, tuple(sorted(found, key=lambda item: not item.changes_meaning)))
+    differences = [*differences, *outer]
+    differences = differences or [Difference("layout", "file", len(left), len(right), "bytes")]
+    return result(verdict, tuple(sorted(differences, key=lambda item: not item.changes_meaning)))

@@ -1,12 +1,12 @@
-"""One thing in which two models differ."""
+"""A difference between two models."""
 
 import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-# What may differ between models of one meaning. An operator's version says which runtime knows its
-# options, not what it does (schema.fbs); a range is what a converter noted, and the runtime reads
-# scales instead; an axis counts only with several scales.
+# Kinds of differences that do not change the meaning. An operator's version states which runtime
+# knows its options, not what it does (schema.fbs). A range is a converter's note; the runtime reads
+# the scales. An axis matters only with several scales.
 HARMLESS_KINDS = (
     "name",
     "operator version",
@@ -26,16 +26,16 @@ HARMLESS_KINDS = (
 
 @dataclasses.dataclass(frozen=True)
 class Difference:
-    """One thing in which two models differ.
+    """A difference between two models.
 
     Attributes:
-      kind: what differs, as "weights", "quantization", "options" or one of `HARMLESS_KINDS`.
-      where: the place, as "CONV_2D 3 weights"; operators are numbered as in the left file, added
-        ones as in the right.
-      left: what is there in the left file; None when nothing is.
-      right: the same of the right file.
-      detail: more about it, for people.
-      figures: more about it, for programs: of weights, the fields of `weights.WeightDifference`.
+      kind: what differs, such as "weights", "quantization", "options" or one of `HARMLESS_KINDS`.
+      where: the place, such as "CONV_2D 3 weights". Operators have their numbers in the left file,
+        added ones those in the right file.
+      left: the value in the left file; None without one.
+      right: the value in the right file; None without one.
+      detail: details for people.
+      figures: details for programs; for weights, the fields of `weights.WeightDifference`.
     """
 
     kind: str
@@ -47,7 +47,7 @@ class Difference:
 
     @property
     def changes_meaning(self) -> bool:
-        """Whether models that differ in this do not mean the same."""
+        """Whether the models have different meanings because of this difference."""
         return self.kind not in HARMLESS_KINDS
 
     def to_dict(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What differs between two files: which bytes and, in a .tflite, which fields."""
+"""The differences between two files: bytes and, in a .tflite, fields."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -20,9 +20,9 @@ class Bytes:
     """A run of bytes that differ.
 
     Attributes:
-      offset: where it begins in both files.
-      left: the left file's bytes as hexadecimal digits; only the first of a long run.
-      right: the right file's.
+      offset: where it starts in both files, in bytes.
+      left: the left file's bytes in hexadecimal, at most the first `_MOST_BYTES`.
+      right: the right file's bytes, likewise.
     """
 
     offset: int
@@ -31,8 +31,16 @@ class Bytes:
 
 
 def runs(left: bytes, right: bytes, most: int = 8) -> list[Bytes]:
-    """Returns the first runs of bytes that differ, near ones joined; a missing tail is one too."""
-    found: list[list[int]] = []
+    """Returns the first runs of bytes that differ; nearby runs are joined.
+
+    If one file is longer, its tail is a run too.
+
+    Args:
+      left: the left file.
+      right: the right file.
+      most: the maximum number of runs.
+    """
+    bounds: list[list[int]] = []
     common = min(len(left), len(right))
     for start in range(0, common, _BLOCK):
         end = min(start + _BLOCK, common)
@@ -41,34 +49,34 @@ def runs(left: bytes, right: bytes, most: int = 8) -> list[Bytes]:
         for position in range(start, end):
             if left[position] == right[position]:
                 continue
-            if found and position - found[-1][1] <= _NEAR:
-                found[-1][1] = position + 1
-            elif len(found) == most:
+            if bounds and position - bounds[-1][1] <= _NEAR:
+                bounds[-1][1] = position + 1
+            elif len(bounds) == most:
                 break
             else:
-                found.append([position, position + 1])
-        if len(found) == most:
+                bounds.append([position, position + 1])
+        if len(bounds) == most:
             break
-    if len(left) != len(right) and len(found) < most:
-        found.append([common, max(len(left), len(right))])
+    if len(left) != len(right) and len(bounds) < most:
+        bounds.append([common, max(len(left), len(right))])
 
     def digits(content: bytes, start: int, end: int) -> str:
         return content[start : min(end, start + _MOST_BYTES)].hex(" ")
 
     return [
-        Bytes(start, digits(left, start, end), digits(right, start, end)) for start, end in found
+        Bytes(start, digits(left, start, end), digits(right, start, end)) for start, end in bounds
     ]
 
 
 @dataclasses.dataclass(frozen=True)
 class File:
-    """Two forms of one output.
+    """The differences between two versions of an output.
 
     Attributes:
-      path: the output.
-      sizes: its bytes in both rounds.
+      path: the output's path.
+      sizes: both sizes, in bytes.
       runs: the first runs of bytes that differ.
-      fields: what differs in a .tflite, in words.
+      fields: the differences in a .tflite, in words.
     """
 
     path: str
@@ -78,21 +86,21 @@ class File:
 
 
 def _custom_options(content: bytes) -> dict[str, bytes]:
-    """Returns the custom options of every operator that has some, by the operator's place."""
+    """Returns the custom options of every operator that has any, by the operator's place."""
     model = tflite.ModelT.InitFromPackedBuf(content)
-    found = {}
+    options = {}
     for number, graph in enumerate(model.subgraphs or []):
         for index, operator in enumerate(graph.operators or []):
             if operator.customOptions is not None:
                 code = model.operatorCodes[operator.opcodeIndex]
                 name = (code.customCode or b"operator").decode("utf-8", "replace")
                 place = f"{name} {index}" + (f" of subgraph {number}" if number else "")
-                found[place] = bytes(operator.customOptions)
-    return found
+                options[place] = bytes(operator.customOptions)
+    return options
 
 
 def _key_orders(left: bytes, right: bytes) -> list[str]:
-    """Returns the operators whose custom options are one map with its keys in another order."""
+    """Returns a line for each operator whose custom options differ only in the order of keys."""
     ours, theirs = _custom_options(left), _custom_options(right)
     return [
         f"{place}: custom options: the same map, its keys laid out in another order"
@@ -103,7 +111,7 @@ def _key_orders(left: bytes, right: bytes) -> list[str]:
 
 
 def fields(left: bytes, right: bytes) -> list[str]:
-    """Returns in words what differs between two .tflite files; none if one of them is no model."""
+    """Returns the differences of two .tflite files in words; none if either is not a model."""
     try:
         differences = comparison.compare(left, right).differences
     except cli.UserError:
@@ -115,19 +123,25 @@ def fields(left: bytes, right: bytes) -> list[str]:
 
 
 def compare(path: str, left: bytes, right: bytes) -> File:
-    """Compares two forms of one output."""
+    """Compares two versions of an output.
+
+    Args:
+      path: the output's path; fields are compared if it ends with ".tflite".
+      left: the first version.
+      right: the second version.
+    """
     in_words = fields(left, right) if path.endswith(".tflite") else []
     return File(path, (len(left), len(right)), tuple(runs(left, right)), tuple(in_words))
 
 
 def lines(file: Mapping[str, Any]) -> list[str]:
-    """Returns in lines how two forms of an output differ.
+    """Returns the differences of an output's versions as lines of text.
 
     Args:
-      file: a mapping of `File`.
+      file: a `File` as a mapping.
     """
-    said = [f"{file['path']}: {file['sizes'][0]} and {file['sizes'][1]} bytes"]
-    said += [f"  {field}" for field in file["fields"]]
+    texts = [f"{file['path']}: {file['sizes'][0]} and {file['sizes'][1]} bytes"]
+    texts += [f"  {field}" for field in file["fields"]]
     for run in file["runs"][:3]:
-        said.append(f"  from byte {run['offset']}: {run['left']} | {run['right']}")
-    return said
+        texts.append(f"  from byte {run['offset']}: {run['left']} | {run['right']}")
+    return texts

@@ -1,4 +1,4 @@
-"""Finds what differs between the subgraphs and signatures of two models."""
+"""Finds the differences between the subgraphs and signatures of two models."""
 
 import collections
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,7 +12,7 @@ from tools.lib.meaning.difference import Difference
 from tools.lib.meaning.meaning import Graph
 from tools.lib.tflite_file.model import Model, Operator, Quantization, Signature, Tensor
 
-# What the inputs of these operators are called; others are numbered.
+# The names of these operators' inputs; inputs of other operators are numbered.
 _OPERANDS = {
     "CONV_2D": ("input", "weights", "bias"),
     "CONV_3D": ("input", "weights", "bias"),
@@ -49,17 +49,17 @@ def _shown_option(value: Any) -> Any:
 
 
 class _Pair:
-    """Two subgraphs held against each other, and what was found."""
+    """The comparison of two subgraphs."""
 
     def __init__(self, left: Graph, right: Graph) -> None:
         self.left, self.right = left, right
-        self.found: list[Difference] = []
+        self.differences: list[Difference] = []
         self.operators = dict(pair_operators(left, right))
         self.tensors: dict[int, int] = {}
         self.seen: set[tuple[str, int, int]] = set()
 
     def add(self, kind: str, where: str, left: Any, right: Any, detail: str = "") -> None:
-        self.found.append(Difference(kind, where, left, right, detail))
+        self.differences.append(Difference(kind, where, left, right, detail))
 
     def compare(self) -> list[Difference]:
         """Returns the differences, in the order of the left subgraph."""
@@ -73,7 +73,7 @@ class _Pair:
         self.interface("output", a.outputs, b.outputs)
         self.effects()
         self.layout()
-        return self.found
+        return self.differences
 
     def changed_operators(self) -> None:
         paired = set(self.operators.values())
@@ -85,7 +85,7 @@ class _Pair:
                 self.add("operator added", _place(operator), *self.written(None, operator))
 
     def written(self, left: Operator | None, right: Operator | None) -> tuple[str | None, ...]:
-        """The names of what two operators write."""
+        """Returns the names of the tensors that two operators write."""
 
         def names(graph: Graph, operator: Operator | None) -> str | None:
             if operator is None:
@@ -161,20 +161,20 @@ class _Pair:
                 self.add("custom options", where, *sizes, "not both a FlexBuffer with a map")
 
     def source(self, graph: Graph, index: int) -> str:
-        """Where a tensor's value comes from, in words."""
+        """Returns where a tensor's value comes from, in words."""
         if index < 0:
             return "nothing"
         name = graph.graph.tensors[index].name
         if index in graph.producer:
             position, output = graph.producer[index]
-            made = graph.graph.operators[position]
-            return f"output {output} of {_place(made)} ({name})"
+            producer = graph.graph.operators[position]
+            return f"output {output} of {_place(producer)} ({name})"
         if index in graph.positions[0]:
             return f"input {graph.positions[0][index]} ({name})"
         return f"{'constant' if graph.is_constant(index) else 'tensor'} ({name})"
 
     def operand(self, where: str, i: int, j: int) -> None:
-        """Compares where two operands come from; constants also by what they hold."""
+        """Compares the sources of two operands, and the values of constants."""
         if i < 0 and j < 0:
             return
         left, right = self.left, self.right
@@ -192,7 +192,10 @@ class _Pair:
         self.add("operands", where, self.source(left, i), self.source(right, j))
 
     def first_time(self, what: str, i: int, j: int) -> bool:
-        """Whether two tensors were not yet looked at in this way; shared ones come again."""
+        """Returns whether two tensors are compared in this way for the first time.
+
+        Operators share tensors, so a pair may come up again.
+        """
         key = (what, i, j)
         fresh = key not in self.seen
         self.seen.add(key)
@@ -206,14 +209,16 @@ class _Pair:
         if (a.dtype, x.size) != (b.dtype, y.size):
             self.add("weights", where, f"{x.size} values", f"{y.size} values", a.name)
             return
-        found = weights.compare(a.dtype, x, y)
-        if found:
-            self.found.append(
-                Difference("weights", where, *found.values, found.text(), found.figures())
+        difference = weights.compare(a.dtype, x, y)
+        if difference:
+            self.differences.append(
+                Difference(
+                    "weights", where, *difference.values, difference.text(), difference.figures()
+                )
             )
 
     def tensor(self, where: str, i: int, j: int) -> None:
-        """Compares what two tensors of one role are, once for each pair."""
+        """Compares the properties of two tensors of the same role, once per pair."""
         if not self.first_time("tensor", i, j):
             return
         self.tensors.setdefault(i, j)
@@ -242,7 +247,7 @@ class _Pair:
         if meaning.digest(meaning.quantization(a.quantization)) != meaning.digest(
             meaning.quantization(b.quantization)
         ):
-            before = len(self.found)
+            before = len(self.differences)
             x, y = a.quantization or _NONE, b.quantization or _NONE
             for field in ("scale", "zero_point"):
                 values = (getattr(x, field), getattr(y, field))
@@ -250,7 +255,7 @@ class _Pair:
                     self.add("quantization", where, *map(_numbers, values), field.replace("_", " "))
             if x.axis != y.axis:
                 self.add("quantization", where, x.axis, y.axis, "axis")
-            if len(self.found) == before:
+            if len(self.differences) == before:
                 self.add("quantization", where, *(str(q.details)[:200] for q in (x, y)), "details")
         elif a.quantization or b.quantization:
             x, y = a.quantization or _NONE, b.quantization or _NONE
@@ -262,7 +267,7 @@ class _Pair:
                     self.add("range", where, *map(_numbers, values), field)
 
     def effects(self) -> None:
-        """Compares the order of what has effects beyond its outputs."""
+        """Compares the order of operators that have effects beyond their outputs."""
         expected = [self.operators[i] for i in self.left.pinned if i in self.operators]
         kept = set(expected)
         actual = [j for j in self.right.pinned if j in kept]
@@ -274,7 +279,7 @@ class _Pair:
             self.add("order", "operators with effects", *names, "numbered as in the right file")
 
     def layout(self) -> None:
-        """Tells of another order of operators, other numbers of tensors and other sharing."""
+        """Compares the order of operators, the numbers of tensors, and the sharing of buffers."""
         where = f"subgraph {self.left.graph.index}"
         order = list(self.operators.values())
         if order != sorted(order):
@@ -303,7 +308,7 @@ _NONE = Quantization(_NO_VALUES, _NO_VALUES, 0, _NO_VALUES, _NO_VALUES, None)
 
 
 def _pair_subgraphs(left: Sequence[Graph], right: Sequence[Graph]) -> dict[int, int]:
-    """The first with the first, others with what computes the same, then in order."""
+    """Pairs the main subgraphs, then others that compute the same, then the rest in order."""
     pairs = {0: 0} if left and right else {}
     equal = collections.defaultdict(collections.deque)
     for j in range(1, len(right)):
@@ -317,7 +322,7 @@ def _pair_subgraphs(left: Sequence[Graph], right: Sequence[Graph]) -> dict[int, 
 
 
 def _arguments(graph: Graph, signature: Signature) -> dict[str, dict[str, str]]:
-    """What the arguments of a signature are called, by role: "input 0", or a value's digest."""
+    """Returns a signature's arguments by role and name: as "input 0", or as a value's digest."""
 
     def place(role: str, places: Mapping[int, int], index: int) -> str:
         if index in places:
@@ -373,21 +378,23 @@ def compare(left: Model, right: Model) -> tuple[bool, list[Difference]]:
     """Compares what two models compute.
 
     Returns:
-      Whether they compute the same, and all that differs in subgraphs and signatures.
+      Whether they compute the same, and all differences in subgraphs and signatures.
     """
     graphs = (meaning.graphs(left), meaning.graphs(right))
     subgraphs = _pair_subgraphs(*graphs)
-    found = []
+    differences = []
     for i, j in subgraphs.items():
-        found += _Pair(graphs[0][i], graphs[1][j]).compare()
+        differences += _Pair(graphs[0][i], graphs[1][j]).compare()
     if len(graphs[0]) != len(graphs[1]):
-        found.append(Difference("subgraphs", "model", len(graphs[0]), len(graphs[1])))
+        differences.append(Difference("subgraphs", "model", len(graphs[0]), len(graphs[1])))
     if any(i != j for i, j in subgraphs.items()):
-        found.append(Difference("layout", "model", None, None, "subgraphs numbered otherwise"))
-    found += _signatures(left, right, graphs, subgraphs)
+        differences.append(
+            Difference("layout", "model", None, None, "subgraphs numbered otherwise")
+        )
+    differences += _signatures(left, right, graphs, subgraphs)
     same = all(graphs[0][i].summary == graphs[1][j].summary for i, j in subgraphs.items())
-    changes = any(difference.changes_meaning for difference in found)
+    changes = any(difference.changes_meaning for difference in differences)
     if not same and not changes:
-        # The digests decide; this tells of what the pairing of operators cannot.
-        found.append(Difference("graph", "model", None, None, "values meet in another way"))
-    return same and not changes, found
+        # The digests decide; the pairing of operators does not show this difference.
+        differences.append(Difference("graph", "model", None, None, "values meet in another way"))
+    return same and not changes, differences

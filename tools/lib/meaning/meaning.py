@@ -1,10 +1,10 @@
-"""What a model computes, as digests that say nothing of names, numbers and layout.
+"""Digests of what a model computes, independent of names, numbers and layout.
 
-An operator's digest is made of its name, its options and the digests of the values that it reads; a
-value's of the operator that makes it, or of its data. So two models compute the same in the same
-way exactly when the digests of their outputs, and of all their operators, are the same. Operators
-with effects, and tensors with more than one value in a run, are told apart by their order among
-themselves, which only the file knows (tools/lib/tflite_file/operators.py).
+An operator's digest covers its name, its options and the digests of the values that it reads; a
+value's digest covers the operator that computes it, or its data. So two models compute the same in
+the same way if and only if the digests of their outputs and of all their operators are equal.
+Operators with effects, and tensors with more than one value in a run, are distinguished by their
+order among themselves, which only the file states (tools/lib/tflite_file/operators.py).
 """
 
 import hashlib
@@ -19,12 +19,12 @@ from tools.lib.tflite_file.model import Model, Operator, Quantization, Subgraph,
 from tools.lib.tflite_file.references import is_subgraph_field
 
 _WITHOUT_OPERAND = -1
-# The one builtin option that is a FlexBuffer, whose keys may be laid out in any order.
+# The only builtin option that is a FlexBuffer, whose keys may be in any order.
 _FLEXBUFFER_OPTION = "composite_attributes"
 
 
 def _encoded(value: Any) -> Iterator[bytes]:
-    """The parts of an encoding in which different values never look the same."""
+    """Yields the parts of an injective encoding: different values have different encodings."""
     if isinstance(value, np.ndarray):
         yield f"a{value.dtype.str}{value.shape}:".encode()
         yield np.ascontiguousarray(value).data if value.size else b""
@@ -43,14 +43,14 @@ def _encoded(value: Any) -> Iterator[bytes]:
         text = value.encode("utf-8", "surrogateescape")
         yield b"s%d:" % len(text) + text
     elif isinstance(value, float):
-        # By its bits: not a number equals itself, and zeros have a sign.
+        # By its bits, so that NaN equals itself and the sign of zero counts.
         yield b"f" + struct.pack("<d", value)
     else:
         yield f"{type(value).__name__}{value!r};".encode()
 
 
 def digest(*values: Any) -> bytes:
-    """Returns a SHA-256 digest of values made of numbers, texts, arrays, lists and dicts."""
+    """Returns a SHA-256 digest of values: numbers, strings, bytes, arrays, lists and dicts."""
     state = hashlib.sha256()
     for part in _encoded(values):
         state.update(part)
@@ -58,7 +58,7 @@ def digest(*values: Any) -> bytes:
 
 
 def quantization(value: Quantization | None) -> Any:
-    """Returns what of a quantization counts; None when there is none."""
+    """Returns the parts of a quantization that affect the meaning; None if there are none."""
     if value is None or not (value.scale.size or value.details):
         return None
     axis = value.axis if value.scale.size > 1 else 0
@@ -66,18 +66,18 @@ def quantization(value: Quantization | None) -> Any:
 
 
 def options(operator: Operator) -> Any:
-    """Returns the builtin options that count: a table without fields is as good as none."""
+    """Returns the builtin options' type and fields; None if there are no fields."""
     if not operator.options:
         return None
-    found = dict(operator.options)
-    attributes = found.get(_FLEXBUFFER_OPTION)
+    fields = dict(operator.options)
+    attributes = fields.get(_FLEXBUFFER_OPTION)
     if isinstance(attributes, np.ndarray):
-        found[_FLEXBUFFER_OPTION] = flexbuffer.canonical_bytes(attributes.tobytes())
-    return operator.options_type, found
+        fields[_FLEXBUFFER_OPTION] = flexbuffer.canonical_bytes(attributes.tobytes())
+    return operator.options_type, fields
 
 
 def custom_options(operator: Operator) -> Any:
-    """Returns the custom options: decoded when they are a FlexBuffer, else their bytes."""
+    """Returns the custom options: decoded if they are a FlexBuffer, else their bytes."""
     decoded = operator.decoded_custom_options
     return operator.custom_options if decoded is None else {"flexbuffer": decoded}
 
@@ -90,17 +90,17 @@ def _first_places(indices: Sequence[int]) -> dict[int, int]:
 
 
 class Graph:
-    """A subgraph by what it computes.
+    """A subgraph with digests of what it computes.
 
     Attributes:
       graph: the subgraph.
       operators: the digest of every operator, by its index.
-      pinned: the indices of the operators that keep their order, in it.
-      order: the indices in an order that depends on the meaning alone.
-      producer: by tensor, the operator that writes it and which of its outputs it is; without
-        tensors that have several values.
-      positions: where a tensor stands among the inputs, and where among the outputs.
-      summary: the digest of the whole subgraph.
+      pinned: the indices of the operators that must keep their order, in that order.
+      order: the operators' indices, in an order that depends on the meaning only.
+      producer: by tensor, the operator that writes it and the number of that output; tensors with
+        several values are left out.
+      positions: the places of tensors among the inputs, and among the outputs.
+      summary: the digest of the subgraph.
     """
 
     def __init__(
@@ -155,7 +155,7 @@ class Graph:
         for tensor in touched:
             if tensor in self._state:
                 self._ranks.setdefault(tensor, len(self._ranks))
-        made = digest(
+        operator_digest = digest(
             self.local(operator, structure_only=True),
             [self.value(index) for index in operator.inputs],
             [self._ranks.get(index) for index in operator.outputs],
@@ -165,16 +165,16 @@ class Graph:
             self.pinned.append(operator.index)
         for position, tensor in enumerate(operator.outputs):
             if tensor >= 0 and tensor not in self._state:
-                self._values[tensor] = digest("output", position, made)
-        return made
+                self._values[tensor] = digest("output", position, operator_digest)
+        return operator_digest
 
     def summaries_of(self, numbers: Any) -> list[bytes]:
-        """Returns the digests of subgraphs that this one runs, of one or more numbers."""
+        """Returns the digests of subgraphs that this one runs, by one or more numbers."""
         listed = [] if numbers is None else np.atleast_1d(numbers).tolist()
         return [self._summaries.get(number, b"itself") for number in listed]
 
     def origin(self, index: int) -> Any:
-        """Returns where the value of a tensor that no single operator writes comes from."""
+        """Returns the source of a tensor that no operator writes, or more than one."""
         if index in self._state:
             return ("state", self._ranks.get(index), self._given.get(index))
         if index in self._given:
@@ -182,12 +182,12 @@ class Graph:
         return ("constant",) if self.is_constant(index) else ("nothing",)
 
     def is_constant(self, index: int) -> bool:
-        """Whether a tensor has its values from the file."""
+        """Returns whether a tensor's values are in the file."""
         tensor = self.graph.tensors[index]
         return index not in self._values and index not in self._state and tensor.data.size > 0
 
     def value(self, index: int) -> bytes:
-        """Returns the digest of what a tensor holds after the operators that were looked at."""
+        """Returns the digest of a tensor's value after the operators processed so far."""
         if index == _WITHOUT_OPERAND:
             return b"none"
         if index in self._state:
@@ -205,7 +205,7 @@ class Graph:
         return self._buffers[self.graph.tensors[index].buffer]
 
     def unused(self) -> list[bytes]:
-        """Returns the digests of the tensors that no operator has and no caller sees, in order."""
+        """Returns the sorted digests of the tensors that no operator and no caller uses."""
         used = {*self.graph.inputs, *self.graph.outputs}
         for operator in self.graph.operators:
             used.update(operator.inputs, operator.outputs, operator.intermediates)
@@ -213,7 +213,7 @@ class Graph:
         return sorted(digest(self.attributes(index), self.data(index)) for index in indices)
 
     def attributes(self, index: int) -> bytes:
-        """Returns the digest of a tensor's type, shape and quantization."""
+        """Returns the digest of a tensor's properties: type, shape, quantization and so on."""
         if index not in self._attributes:
             tensor = self.graph.tensors[index]
             self._attributes[index] = digest(
@@ -227,26 +227,30 @@ class Graph:
         return self._attributes[index]
 
     def interface(self, index: int) -> bytes:
-        """Returns the digest of what a caller sees of an input or output."""
+        """Returns the digest of an input or output as a caller sees it."""
         return digest(self.attributes(index), self.graph.tensors[index].shape_signature)
 
     def _quantization(self, tensor: Tensor) -> Any:
-        found = quantization(tensor.quantization)
-        if not found or not found[3] or found[3].get("kind") != "BlockwiseQuantization":
-            return found
+        parameters = quantization(tensor.quantization)
+        if (
+            not parameters
+            or not parameters[3]
+            or parameters[3].get("kind") != "BlockwiseQuantization"
+        ):
+            return parameters
         # It refers to constants by number.
-        details = dict(found[3])
+        details = dict(parameters[3])
         for name in ("scales", "zero_points"):
             if details[name] >= 0:
                 details[name] = self.data(details[name])
-        return (*found[:3], details)
+        return (*parameters[:3], details)
 
     def local(self, operator: Operator, structure_only: bool = False) -> bytes:
-        """Returns the digest of an operator by itself, whatever made the values that it reads.
+        """Returns the digest of an operator by itself, without the sources of its inputs.
 
         Args:
           operator: one of the subgraph's.
-          structure_only: leaves out the operands, also the constants among them.
+          structure_only: whether to leave out all operands, constants too.
         """
         tensors = [] if structure_only else operator.inputs
         return digest(
@@ -263,21 +267,21 @@ class Graph:
         )
 
     def options(self, operator: Operator) -> Any:
-        """Returns `options`, with what a subgraph computes for its number."""
-        found = options(operator)
-        if not found or not operator.subgraphs:
-            return found
+        """Returns `options`, with the numbers of subgraphs replaced by their digests."""
+        typed_options = options(operator)
+        if not typed_options or not operator.subgraphs:
+            return typed_options
         return (
-            found[0],
+            typed_options[0],
             {
                 name: self.summaries_of(value) if is_subgraph_field(name) else value
-                for name, value in found[1].items()
+                for name, value in typed_options[1].items()
             },
         )
 
 
 def _callees_first(model: Model) -> Iterator[int]:
-    """The numbers of all subgraphs, those that others run before those that run them."""
+    """Yields the numbers of all subgraphs, callees before their callers."""
     entered: set[int] = set()
     for root in range(len(model.subgraphs)):
         pending = [(root, False)]
@@ -293,11 +297,11 @@ def _callees_first(model: Model) -> Iterator[int]:
 
 
 def graphs(model: Model) -> list[Graph]:
-    """Returns the subgraphs of a model by what they compute, in the file's order."""
+    """Returns a model's subgraphs with their digests, in the file's order."""
     buffers = {index: digest(data) for index, data in enumerate(model.buffers)}
     summaries: dict[int, bytes] = {}
-    found: dict[int, Graph] = {}
+    by_number: dict[int, Graph] = {}
     for index in _callees_first(model):
-        found[index] = Graph(model.subgraphs[index], buffers, summaries)
-        summaries[index] = found[index].summary
-    return [found[index] for index in range(len(model.subgraphs))]
+        by_number[index] = Graph(model.subgraphs[index], buffers, summaries)
+        summaries[index] = by_number[index].summary
+    return [by_number[index] for index in range(len(model.subgraphs))]

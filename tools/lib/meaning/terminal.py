@@ -16,9 +16,9 @@ def show(console: Console, comparison: Comparison, limit: int | None) -> None:
     """Prints a comparison.
 
     Args:
-      console: where to; a table is drawn when it is a terminal.
-      comparison: what to show.
-      limit: how many differences of one kind are listed; None for all.
+      console: the output; a table is drawn if it is a terminal.
+      comparison: the comparison to show.
+      limit: the maximum number of listed differences per kind; None for all.
     """
     if not console.is_terminal:
         sys.stdout.write(comparison.text(limit))

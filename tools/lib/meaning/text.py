@@ -1,4 +1,4 @@
-"""Differences as text for people: aligned columns."""
+"""Formats differences as text in aligned columns."""
 
 import collections
 import os
@@ -14,7 +14,7 @@ _WIDTHS = (22, 36, _SIDE, _SIDE, None)
 
 
 def _cut(cell: str, width: int | None, start: int = 0) -> str:
-    """The cell from a character on, with dots for what is left out at either end."""
+    """Returns a cell from a character on, with dots where text is left out at either end."""
     before, rest = "..." if start else "", cell[start:]
     if width is None or len(before + rest) <= width:
         return before + rest
@@ -22,23 +22,29 @@ def _cut(cell: str, width: int | None, start: int = 0) -> str:
 
 
 def _start(left: str, right: str) -> int:
-    """Where to begin with two cells, so that the first character that differs is seen."""
+    """Returns where two cells should start, so that their first difference is visible."""
     common = len(os.path.commonprefix((left, right)))
     longer = max(len(left), len(right))
     if left == right or longer <= _SIDE or common < _SIDE // 2:
         return 0
-    # As much from before it as fits, if it is near the end.
+    # Near the end, show as much of the text before the difference as fits.
     return min(common - _SIDE // 3, longer - (_SIDE - len("...")))
 
 
 def _fitted(row: tuple[str, ...]) -> list[str]:
-    """The cells of a row, each within its width, the left and the right from the same place on."""
+    """Returns a row's cells cut to their widths; left and right start at the same character."""
     start = _start(*row[2:4])
     return list(map(_cut, row, _WIDTHS, (0, 0, start, start, 0)))
 
 
 def rows(differences: Sequence[Difference], limit: int | None) -> Iterator[tuple[str, ...]]:
-    """Yields the cells of `COLUMNS`, at most `limit` rows of a kind and then how many more."""
+    """Yields rows of the cells of `COLUMNS`.
+
+    Args:
+      differences: in the order of the rows.
+      limit: the maximum number of rows per kind, before a row with the number of the others; None
+        for all.
+    """
     counts = collections.Counter(difference.kind for difference in differences)
     listed: collections.Counter[str] = collections.Counter()
     for difference in differences:
@@ -53,7 +59,7 @@ def rows(differences: Sequence[Difference], limit: int | None) -> Iterator[tuple
 
 
 def summary(verdict: str, differences: Sequence[Difference]) -> str:
-    """Returns the verdict with how many differences there are of which kind."""
+    """Returns the verdict with the number of differences of each kind."""
     counts = collections.Counter(difference.kind for difference in differences)
     kinds = ", ".join(f"{kind} ({count})" for kind, count in counts.items())
     return f"{verdict}: {kinds}" if kinds else verdict
@@ -62,7 +68,7 @@ def summary(verdict: str, differences: Sequence[Difference]) -> str:
 def render(
     verdict: str, names: tuple[str, str], differences: Sequence[Difference], limit: int | None
 ) -> str:
-    """Returns the verdict, then a line for each difference, its columns aligned."""
+    """Returns the names, the verdict and aligned columns of the differences; see `rows`."""
     lines = [f"left:  {names[0]}", f"right: {names[1]}", summary(verdict, differences)]
     cells = [COLUMNS, *rows(differences, limit)]
     if len(cells) > 1:

@@ -1,4 +1,4 @@
-"""How far the values of two constants are apart."""
+"""Measures how far apart the values of two constants are."""
 
 import collections
 import dataclasses
@@ -10,7 +10,7 @@ import numpy as np
 
 from tools.lib.tflite_file.model import DTYPES
 
-# Elements that are looked at in one go: bounds the memory for models of any size.
+# Elements compared at a time; bounds the memory for models of any size.
 _CHUNK = 1 << 20
 
 
@@ -19,15 +19,15 @@ class WeightDifference:
     """How two arrays of one type and size differ.
 
     Attributes:
-      count: how many elements differ, by their bits.
-      total: how many elements there are.
-      unit: "ulp" for floating point, "step" for stored integers, "byte" for what has no elements.
-      histogram: how many elements are apart by how many units: by "1", "2", "3-4", "5-8" and so
-        on; "0" is a zero's sign, "nan" where one of both is not a number.
+      count: the number of elements with different bits.
+      total: the number of all elements.
+      unit: "ulp" for floating point, "step" for stored integers, "byte" for untyped bytes.
+      histogram: the number of differing elements by their distance in units: "1", "2", "3-4", "5-8"
+        and so on; "0" for zeros of different sign, "nan" if either is NaN.
       maximum: the largest absolute difference of two numbers.
       mean: the mean absolute difference over all elements.
-      first: the place of the first element that differs.
-      values: that element in both.
+      first: the index of the first element that differs.
+      values: that element in both arrays.
     """
 
     count: int
@@ -40,7 +40,7 @@ class WeightDifference:
     values: tuple[float, float]
 
     def text(self) -> str:
-        """Returns one line for people, as "2 of 864 values differ by 1 ulp"."""
+        """Returns a line for people, such as "2 of 864 values differ by 1 ulp"."""
         steps = [name for name in self.histogram if name != "nan"]
         if len(self.histogram) == 1 and steps:
             apart = f"by {steps[0]} {self.unit}"
@@ -54,12 +54,12 @@ class WeightDifference:
         )
 
     def figures(self) -> dict[str, Any]:
-        """Returns the same for JSON."""
+        """Returns the fields for JSON."""
         return dataclasses.asdict(self)
 
 
 def _ordered(bits: np.ndarray) -> np.ndarray:
-    """Numbers of which neighbouring floats have neighbouring ones, and both zeros the same."""
+    """Maps the bits of floats to integers so that neighbours stay neighbours; both zeros agree."""
     sign = np.uint64(1 << (8 * bits.dtype.itemsize - 1))
     wide = bits.astype(np.uint64)
     middle = np.uint64(1 << 63)
@@ -68,7 +68,7 @@ def _ordered(bits: np.ndarray) -> np.ndarray:
 
 
 def _distance(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """|a - b| of two arrays of integers, as uint64, in which it always fits."""
+    """Returns |a - b| of two arrays of integers as uint64, which never overflows."""
     if a.dtype != np.uint64:
         a, b = a.astype(np.int64), b.astype(np.int64)
     return np.where(a > b, a.view(np.uint64) - b.view(np.uint64), (b - a).view(np.uint64))
@@ -77,13 +77,13 @@ def _distance(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 def _numbers(dtype: str, values: np.ndarray) -> np.ndarray:
     if dtype == "BFLOAT16":
         values = (values.astype(np.uint32) << 16).view(np.float32)
-    # Signalling not-a-numbers, which any bytes may be, would warn.
+    # Signalling NaNs would warn.
     with np.errstate(invalid="ignore"):
         return values.astype(np.float64)
 
 
 def _buckets(units: np.ndarray) -> np.ndarray:
-    """0, 1 and 2 as they are; then 3 for 3-4, 4 for 5-8 and so on."""
+    """Returns bucket numbers: 0, 1 and 2 for themselves, 3 for 3-4, 4 for 5-8 and so on."""
     large = np.ceil(np.log2(np.maximum(units, 1).astype(np.float64))).astype(np.int64) + 1
     return np.where(units < 3, units.astype(np.int64), large)
 
@@ -102,12 +102,12 @@ def compare(dtype: str, left: np.ndarray, right: np.ndarray) -> WeightDifference
     """Compares two arrays of one type.
 
     Args:
-      dtype: the tensors' type, as "FLOAT32".
-      left: the elements, as `Tensor.values` gives them.
-      right: as many.
+      dtype: the tensors' type, such as "FLOAT32".
+      left: the elements, as `Tensor.values` returns them.
+      right: the same number of elements.
 
     Returns:
-      How they differ, or None when they have the same bits.
+      The difference; None if all bits are equal.
     """
     shape = left.shape
     a, b = np.ascontiguousarray(left).ravel(), np.ascontiguousarray(right).ravel()

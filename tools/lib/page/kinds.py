@@ -2,7 +2,7 @@
 
 import re
 
-# By name, the first that matches; the order is that of the legends and of the colours in page.css.
+# The first pattern that matches decides. The order is that of legends and of colours in page.css.
 _KINDS = (
     ("convolution", r"CONV_2D|TRANSPOSE_CONV|CONV_3D|Convolution2DTransposeBias"),
     ("depthwise convolution", r"DEPTHWISE_CONV_2D"),
@@ -31,5 +31,5 @@ def of(operator: str) -> str:
 
 
 def number(kind: str) -> int:
-    """Returns a group's place in `NAMES`, which is its colour's in page.css."""
+    """Returns a group's index in `NAMES`, which is also the number of its colour in page.css."""
     return NAMES.index(kind)

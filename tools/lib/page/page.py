@@ -1,4 +1,4 @@
-"""Makes self-contained pages: no request, no style or script but their own, all text escaped."""
+"""Renders self-contained pages: no requests, only their own style and script, all text escaped."""
 
 import base64
 import hashlib
@@ -31,8 +31,8 @@ def _source_hash(content: str) -> str:
 def policy(style: str, script: str) -> str:
     """Returns the Content-Security-Policy of a page with one style and one script.
 
-    Only these two texts count, by their digests. A style or handler that an attribute would smuggle
-    in does not, and nothing can be fetched or sent.
+    The browser accepts only these two texts, by their digests. It ignores styles and handlers in
+    attributes, and fetches and sends nothing.
     """
     return (
         f"default-src 'none'; style-src {_source_hash(style)}; script-src {_source_hash(script)};"
@@ -55,10 +55,10 @@ def render(
 
     Args:
       template: the file of a Jinja template that extends "page.html.tpl".
-      folder: where it and the following files are.
-      styles: files with styles beside page.css.
-      scripts: files with scripts beside page.js.
-      **values: what the template speaks of; text is escaped.
+      folder: the folder of the template, styles and scripts.
+      styles: files with styles to add to page.css.
+      scripts: files with scripts to add to page.js.
+      **values: the template's variables; text is escaped.
     """
     style = _joined([_HERE / "page.css", *(folder / name for name in styles)])
     script = _joined([_HERE / "page.js", *(folder / name for name in scripts)])
@@ -73,7 +73,7 @@ def render(
     for convert in _FILTERS:
         environment.filters[convert.__name__] = convert
     return environment.get_template(template).render(
-        # The project's own text, which ends neither element.
+        # The project's own text, which contains no end tag of either element.
         policy=policy(style, script),
         style=markupsafe.Markup(style),
         script=markupsafe.Markup(script),

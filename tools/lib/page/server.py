@@ -1,4 +1,4 @@
-"""Serves pages to this machine alone, until a person ends it."""
+"""Serves pages to this machine only, until it is interrupted."""
 
 import contextlib
 import dataclasses
@@ -39,11 +39,11 @@ _HEADERS = {
 
 @dataclasses.dataclass(frozen=True)
 class Page:
-    """What is served at one address.
+    """A page at one address.
 
     Attributes:
       type: its media type.
-      read: gives its bytes, anew for each request.
+      read: returns its bytes; called for each request.
     """
 
     type: str
@@ -51,7 +51,7 @@ class Page:
 
 
 def files(folder: pathlib.Path, suffixes: Collection[str] = tuple(_TYPES)) -> dict[str, Page]:
-    """Returns the files of a folder that have one of these endings, by their addresses."""
+    """Returns a folder's files with one of these suffixes, by their addresses."""
     return {
         f"/{path.name}": Page(_TYPES[path.suffix], path.read_bytes)
         for path in sorted(folder.iterdir())
@@ -60,17 +60,17 @@ def files(folder: pathlib.Path, suffixes: Collection[str] = tuple(_TYPES)) -> di
 
 
 def hosts(port: int) -> frozenset[str]:
-    """Returns the names of the server under which a browser on this machine asks.
+    """Returns the Host headers that a browser on this machine sends.
 
-    A page of another site may have a name of its own lead here; that is none of them.
+    Other names are refused: another site's name may resolve to this server (DNS rebinding).
     """
-    # A browser leaves out the port that HTTP has anyway.
+    # A browser leaves out HTTP's default port.
     ports = ("", ":80") if port == http.client.HTTP_PORT else (f":{port}",)
     return frozenset(name + part for name in (_LOOPBACK, "localhost") for part in ports)
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):
-    """Answers GET and HEAD with the pages that it was given, and nothing else."""
+    """Answers GET and HEAD requests for the given pages only."""
 
     server_version = "pages"
     sys_version = ""
@@ -101,44 +101,44 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     do_HEAD = do_GET
 
     def end_headers(self) -> None:
-        """Adds the headers that every answer has, errors among them."""
+        """Adds the headers that every response has, errors included."""
         for name, value in self._always.items():
             self.send_header(name, value)
         super().end_headers()
 
     def log_message(self, *arguments: object) -> None:
-        """Says nothing; a person looks at the browser."""
+        """Logs nothing."""
 
 
 def make(
     pages: Mapping[str, Page], port: int, headers: Mapping[str, str]
 ) -> http.server.ThreadingHTTPServer:
-    """Returns a server on the loopback interface that is not started yet.
+    """Returns a server on the loopback interface, not started yet.
 
     Args:
       pages: by their addresses; "/" is "/index.html".
       port: 0 for any that is free.
-      headers: what every answer has beside those that all servers give.
+      headers: headers that every response gets in addition to the common ones.
 
     Raises:
-      cli.UserError: the port is taken, or only for the superuser.
+      cli.UserError: the port is in use or reserved for the superuser.
     """
     handler = functools.partial(_Handler, pages, headers)
     try:
         return http.server.ThreadingHTTPServer((_LOOPBACK, port), handler)
     except OSError as error:
         raise cli.UserError(
-            f"--port={port}: cannot be listened on: {error.strerror}; give another, or none."
+            f"--port={port}: cannot be opened: {error.strerror}; give another port, or none."
         ) from error
 
 
 def show(what: str, pages: Mapping[str, Page], headers: Mapping[str, str]) -> None:
-    """Serves pages at --port until the program is interrupted; says where, and opens a browser.
+    """Serves pages at --port until it is interrupted; prints the address and opens a browser.
 
     Args:
-      what: what the pages show, for the line that says where.
-      pages: as `make` takes them.
-      headers: likewise.
+      what: what the pages show, for the printed line.
+      pages: see `make`.
+      headers: see `make`.
     """
     serving = make(pages, _PORT.value, headers)
     address = f"http://{_LOOPBACK}:{serving.server_port}/"

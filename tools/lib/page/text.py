@@ -1,4 +1,4 @@
-"""Numbers as a page shows them. No locale has a say."""
+"""Formats numbers and names for pages, independently of the locale."""
 
 import re
 
@@ -11,7 +11,7 @@ def integer(value: int) -> str:
 
 
 def _scaled(value: int, units: tuple[str, ...]) -> str:
-    """Returns a number in the first unit in which it has at most three digits before the point."""
+    """Returns a number in the smallest unit that leaves at most three digits before the point."""
     scaled = float(value)
     unit = 0
     while scaled >= 999.5 and unit + 1 < len(units):
@@ -21,7 +21,7 @@ def _scaled(value: int, units: tuple[str, ...]) -> str:
 
 
 def size(value: int) -> str:
-    """Returns bytes in the decimal unit that fits, three digits: 16567808 as "16.6 MB"."""
+    """Returns bytes with a decimal unit and three digits: 16567808 as "16.6 MB"."""
     return _scaled(value, ("bytes", "kB", "MB", "GB"))
 
 
@@ -43,7 +43,7 @@ def real(value: float) -> str:
 
 
 def share(value: float) -> str:
-    """Returns 0.0123 as "1.23 %"; what is there but too small to show as "< 0.01 %"."""
+    """Returns 0.0123 as "1.23 %"; a positive share that would round to zero as "< 0.01 %"."""
     if 0 < value < 0.00005:
         return "< 0.01 %"
     return f"{value * 100:.2f} %"
@@ -52,7 +52,7 @@ def share(value: float) -> str:
 def shape(lengths: tuple[int, ...] | list[int]) -> str:
     """Returns [1, 320, 320, 3] as "1 × 320 × 320 × 3".
 
-    A file has no lengths for a scalar, nor for what a custom operator decides when it runs.
+    The shape is empty for a scalar, and for a tensor that a custom operator sizes when it runs.
     """
     return (
         "\N{NO-BREAK SPACE}×\N{NO-BREAK SPACE}".join(
@@ -63,12 +63,12 @@ def shape(lengths: tuple[int, ...] | list[int]) -> str:
 
 
 def layer(name: str) -> str:
-    """Returns the first of the names that a converter joins when it makes one layer of several."""
+    """Returns the first of the names that a converter joined for a fused layer, and their count."""
     first, *others = name.split(";")
     return f"{first} (+{len(others)})" if others and first else name
 
 
 def breakable(name: str) -> markupsafe.Markup:
-    """Returns a name, escaped, that may break behind slashes, underscores, colons, semicolons."""
+    """Returns a name, escaped, with line breaks allowed after "/", "_", ":" and ";"."""
     escaped = markupsafe.escape(name)
     return markupsafe.Markup(re.sub(r"(?<=[/_;:])(?=\w)", "<wbr>", str(escaped)))

@@ -1,7 +1,7 @@
-"""How a model wants its pixels, for calibration, tests and evaluation.
+"""Normalizes pixels for a model: for calibration, tests and evaluation.
 
-A model's graph names its preprocessing once (`FrozenGraphInfo.preprocessing`); whoever feeds the
-model, or its .tflite, looks into the table of preprocessings.bzl for what that means.
+A model's graph names its preprocessing (`FrozenGraphInfo.preprocessing`); the table of
+preprocessings.bzl defines it.
 """
 
 import ast
@@ -13,20 +13,20 @@ import numpy as np
 
 
 def _table() -> Mapping[str, Mapping[str, Any]]:
-    """Reads what stands behind PREPROCESSINGS; Starlark's literals are Python's."""
+    """Reads the value of PREPROCESSINGS; its Starlark literals are also Python literals."""
     text = pathlib.Path(__file__).with_name("preprocessings.bzl").read_text(encoding="utf-8")
     _, assignment = ast.parse(text).body
     return ast.literal_eval(assignment.value)
 
 
 _PREPROCESSINGS = _table()
-# Mean and deviation, of all channels or of each.
+# (mean, deviation) by name; each is a scalar or has a value per channel.
 NORMALIZATIONS = {
     name: tuple(np.multiply(row[key], row.get("unit", 1.0)) for key in ("mean", "deviation"))
     for name, row in _PREPROCESSINGS.items()
     if "mean" in row
 }
-# The one whose inputs are no pictures.
+# The preprocessing of models that take no pictures.
 TOKENS = "tokens"
 NAMES = tuple(_PREPROCESSINGS)
 # For people, a sentence each.

@@ -1,4 +1,4 @@
-"""Photographs as a model's input, the same bytes on every machine."""
+"""Photographs as a model's input, with the same bytes on every machine."""
 
 from collections.abc import Iterator, Sequence
 
@@ -14,7 +14,7 @@ _LEAST_CROP = 0.4
 
 
 def read(paths: Sequence[str], height: int, width: int) -> np.ndarray:
-    """Reads photographs and resizes each to the model's input, as the genuine resizer stretches it.
+    """Reads photographs and stretches each to the model's input size, as the genuine resizer does.
 
     Args:
       paths: PNG or JPEG files.
@@ -22,8 +22,8 @@ def read(paths: Sequence[str], height: int, width: int) -> np.ndarray:
       width: pixels.
 
     Returns:
-      uint8 [photographs, height, width, 3], RGB. Pillow resizes with fixed-point coefficients,
-      so no CPU rounds otherwise.
+      uint8 [photographs, height, width, 3], RGB. Pillow resizes with fixed-point coefficients, so
+      every CPU rounds alike.
 
     Raises:
       UserError: no file is given, or one cannot be read.
@@ -32,13 +32,14 @@ def read(paths: Sequence[str], height: int, width: int) -> np.ndarray:
 
 
 def crops(paths: Sequence[str], count: int, height: int, width: int) -> np.ndarray:
-    """Makes many pictures of a few photographs: whole ones first, then crops, each second mirrored.
+    """Makes many pictures from a few photographs: first all uncropped, then crops.
 
-    The photographs take turns. Where a crop lies and how large it is follows from its number alone.
+    The photographs take turns; pictures with odd numbers among the crops are mirrored. The size and
+    place of a crop depend on its number only.
 
     Args:
       paths: PNG or JPEG files.
-      count: how many pictures to make, at least 1.
+      count: the number of pictures, at least 1.
       height: pixels of each.
       width: pixels of each.
 
@@ -54,12 +55,14 @@ def crops(paths: Sequence[str], count: int, height: int, width: int) -> np.ndarr
     )
 
 
-def _picture(image: Image.Image, number: int, whole: bool, height: int, width: int) -> np.ndarray:
-    if whole:
+def _picture(
+    image: Image.Image, number: int, uncropped: bool, height: int, width: int
+) -> np.ndarray:
+    if uncropped:
         return pictures.stretched(image, height, width)
     scale, left, top = (weights.uniform(number, "crop", [3]) + 1) / 2
     side = _LEAST_CROP + (1 - _LEAST_CROP) * scale
-    # The crop has the input's proportions, so that nothing in it is stretched.
+    # The crop has the input's aspect ratio, so nothing in it is distorted.
     unit = min(image.width / width, image.height / height)
     size = (max(1, int(side * unit * width)), max(1, int(side * unit * height)))
     x, y = int(left * (image.width - size[0])), int(top * (image.height - size[1]))

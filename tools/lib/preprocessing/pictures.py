@@ -1,4 +1,4 @@
-"""Any picture that a person may have, as the upright RGB picture that a model expects."""
+"""Reads any picture as the upright RGB picture that a model expects."""
 
 import os
 import struct
@@ -9,7 +9,7 @@ from PIL import Image, ImageOps
 
 from tools.lib.cli import cli
 
-# As many as a camera gives; a PNG of a few kB can claim a thousand times that.
+# More than cameras have. A PNG of a few kB can claim a thousand times as many.
 MAXIMUM_PIXELS = 200_000_000
 SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp")
 _TRANSPARENT = ("LA", "La", "PA", "RGBA", "RGBa")
@@ -19,8 +19,8 @@ _GREY = 128
 def read(path: str) -> Image.Image:
     """Reads a picture.
 
-    It is turned as its EXIF orientation says, transparency becomes white, 16 bits of grey become 8,
-    and of several frames the first is taken.
+    The picture is rotated to its EXIF orientation, transparency becomes white, 16-bit grey becomes
+    8-bit, and only the first frame is kept.
 
     Args:
       path: a file in one of Pillow's formats.
@@ -29,7 +29,7 @@ def read(path: str) -> Image.Image:
       The picture in mode "RGB".
 
     Raises:
-      cli.UserError: it is missing, damaged, truncated or no picture, or has more than
+      cli.UserError: the file is missing, damaged, truncated or not a picture, or has more than
         `MAXIMUM_PIXELS`.
     """
     try:
@@ -42,12 +42,12 @@ def read(path: str) -> Image.Image:
     except Image.DecompressionBombError as error:
         raise _too_large(path) from error
     except Image.UnidentifiedImageError as error:
-        what = "is empty" if os.path.getsize(path) == 0 else "is in no format that is known"
+        what = "is empty" if os.path.getsize(path) == 0 else "has no known picture format"
         raise cli.UserError(f"{path}: {what}; give a PNG or JPEG file.") from error
     except OSError as error:
         reason = error.strerror or cli.first_line(error)
         raise cli.UserError(f"{path}: the picture cannot be read: {reason}.") from error
-    # Pillow's readers of damaged files raise what they stumble over.
+    # Pillow raises many kinds of exceptions for damaged files.
     except (
         ArithmeticError,
         AttributeError,
@@ -81,7 +81,7 @@ def _rgb(image: Image.Image) -> Image.Image:
 
 
 def _eight_bits(values: np.ndarray) -> np.ndarray:
-    """Grey values of more than 8 bits as uint8; which scale they have shows in the largest."""
+    """Returns grey values of more than 8 bits as uint8; the largest value shows their scale."""
     largest = float(values.max(initial=0))
     scale = 255 if largest <= 1 and values.dtype.kind == "f" else 1
     if largest > 255:
@@ -90,7 +90,12 @@ def _eight_bits(values: np.ndarray) -> np.ndarray:
 
 
 def stretched(image: Image.Image, height: int, width: int) -> np.ndarray:
-    """Returns the whole picture in another size, as the Object Detection API's resizer makes it.
+    """Returns the uncropped picture in another size, as the Object Detection API resizes it.
+
+    Args:
+      image: the picture.
+      height: pixels.
+      width: pixels.
 
     Returns:
       uint8 [height, width, 3].
@@ -99,13 +104,13 @@ def stretched(image: Image.Image, height: int, width: int) -> np.ndarray:
 
 
 def central(image: Image.Image, height: int, width: int, fraction: float = 0.875) -> np.ndarray:
-    """Returns the middle of a picture, as classifiers of ImageNet are evaluated.
+    """Returns the centre of a picture, as in the evaluation of ImageNet's classifiers.
 
     Args:
       image: the picture.
       height: pixels.
       width: pixels.
-      fraction: the part of both sides that is kept; slim's and MLPerf Mobile's is 0.875.
+      fraction: the share of each side that is kept; 0.875 in slim and MLPerf Mobile.
 
     Returns:
       uint8 [height, width, 3].
@@ -116,11 +121,15 @@ def central(image: Image.Image, height: int, width: int, fraction: float = 0.875
 
 
 def fitted(image: Image.Image, height: int, width: int) -> tuple[np.ndarray, tuple[int, int]]:
-    """Returns the picture in its own proportions at the top left, as DeepLab is run.
+    """Returns the picture at the top left of a grey canvas, with its aspect ratio, as for DeepLab.
+
+    Args:
+      image: the picture.
+      height: of the canvas, in pixels.
+      width: of the canvas, in pixels.
 
     Returns:
-      uint8 [height, width, 3], grey where the picture does not reach; and how many rows and columns
-      of it are the picture.
+      uint8 [height, width, 3]; and how many of its rows and columns the picture covers.
     """
     scale = min(height / image.height, width / image.width)
     rows = min(height, max(1, round(image.height * scale)))
@@ -131,26 +140,26 @@ def fitted(image: Image.Image, height: int, width: int) -> tuple[np.ndarray, tup
 
 
 def listed(given: list[str]) -> list[str]:
-    """Returns the pictures that a person named, those of a folder by name.
+    """Returns the paths of pictures, those in a folder sorted by name.
 
     Args:
-      given: files and folders, seen from where the person stands.
+      given: files and folders, see `cli.callers_path`.
 
     Raises:
-      cli.UserError: nothing is given, something is not there, or a folder has no pictures.
+      cli.UserError: nothing is given, a path does not exist, or a folder has no pictures.
     """
-    found = []
+    paths = []
     for name in given:
         path = cli.callers_path(name)
         if not os.path.isdir(path):
             if not os.path.exists(path):
                 raise cli.UserError(f"{name}: there is no such picture or folder.")
-            found.append(path)
+            paths.append(path)
             continue
         inside = sorted(entry for entry in os.listdir(path) if entry.lower().endswith(SUFFIXES))
         if not inside:
             raise cli.UserError(f"{name}: the folder has no pictures ({', '.join(SUFFIXES)}).")
-        found += [os.path.join(path, entry) for entry in inside]
-    if not found:
+        paths += [os.path.join(path, entry) for entry in inside]
+    if not paths:
         raise cli.UserError("no picture is given; give --image=FILE or a folder.")
-    return found
+    return paths

@@ -1,10 +1,10 @@
-"""What is done to a photograph's pixels before a model sees them: the one table, for rules and for programs.
+"""How a model's input is computed from pixels: the table for rules and programs.
 
-Here stand literals alone, for Python reads them out of this file (normalization.py).
+Use literals only: Python parses this file too (normalization.py).
 """
 
-# Of RGB values from 0 to 255 a model wants (pixel - mean) / deviation; each is one number for all channels or one for
-# each, in multiples of `unit`, which is 1 where it is not said. "meaning" is what a card tells people.
+# A model's input is (pixel - mean) / deviation, for RGB values from 0 to 255. Mean and deviation have one number for all
+# channels or one per channel, in multiples of `unit` (default 1). "meaning" is the text in a card.
 PREPROCESSINGS = {
     # As the Object Detection API's MobileNets and slim's inception preprocessing do.
     "minus_one_to_one": {"mean": 127.5, "deviation": 127.5, "meaning": "From −1 to 1: pixel ÷ 127.5 − 1."},
@@ -23,6 +23,6 @@ PREPROCESSINGS = {
         "deviation": [0.229, 0.224, 0.225],
         "meaning": "By 255, then less ImageNet’s mean by its deviation, channel by channel.",
     },
-    # The inputs are no pictures: they are given to the model as they are.
+    # The inputs are not pictures; the model takes them as they are.
     "tokens": {"meaning": "Token numbers of BERT’s vocabulary, a mask, and segment numbers; no pictures."},
 }

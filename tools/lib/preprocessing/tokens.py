@@ -1,9 +1,9 @@
 """Synthetic inputs for models of the BERT family, the same on every machine.
 
-They are laid out as SQuAD's examples are for BERT (Devlin et al., "BERT: pre-training of deep
-bidirectional transformers", 2019, section 4.2): [CLS] question [SEP] context [SEP] padding, with 1
-as the segment of context and of the separator behind it. Their words are random: no package
-registry has the text of SQuAD.
+Their layout is that of SQuAD's examples for BERT (Devlin et al., "BERT: pre-training of deep
+bidirectional transformers", 2019, section 4.2): [CLS] question [SEP] context [SEP] padding. The
+context and the separator after it are segment 1. The words are random, since no package registry
+has the text of SQuAD.
 """
 
 from collections.abc import Iterator
@@ -19,21 +19,21 @@ SEPARATOR = 102
 FIRST_WORD = 999
 
 _SPECIAL_TOKENS = 3
-# Least and largest number of words. A context goes up to the end of the sequence.
+# The least and the largest number of words. A context may fill the rest of the sequence.
 _QUESTION = (5, 30)
 _LEAST_CONTEXT = 30
 LEAST_LENGTH = _QUESTION[1] + _LEAST_CONTEXT + _SPECIAL_TOKENS
-# A word is the first of so many drawn: the vocabulary starts with what is frequent.
+# A word is the lowest of this many draws: the vocabulary starts with frequent words.
 _DRAWS = 3
 
 
 def samples(count: int, length: int, vocabulary: int, seed: int) -> Iterator[dict[str, np.ndarray]]:
-    """Yields inputs of various lengths, each a function of seed and number alone.
+    """Yields inputs of various lengths; each depends on the seed and its number only.
 
     Args:
-      count: how many.
-      length: how many tokens each has, padding included; at least LEAST_LENGTH.
-      vocabulary: how many tokens there are; more than FIRST_WORD.
+      count: the number of inputs.
+      length: the tokens of each, padding included; at least LEAST_LENGTH.
+      vocabulary: the number of tokens in the vocabulary; more than FIRST_WORD.
       seed: of the generator.
 
     Yields:

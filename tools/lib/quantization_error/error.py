@@ -1,4 +1,4 @@
-"""The error of what a quantized network gives: that less what its float sibling gives."""
+"""The error of a quantized network: its values minus those of its float sibling."""
 
 import dataclasses
 import math
@@ -8,16 +8,16 @@ import numpy as np
 
 @dataclasses.dataclass
 class Error:
-    """An error over all arrays that were added, in float64.
+    """The error over all arrays added so far, in float64.
 
     Attributes:
-      elements: how many values were compared.
-      signal: the sum of the squares of what the float network gave.
+      elements: the number of compared values.
+      signal: the sum of the squares of the float network's values.
       total: the sum of the errors.
-      squares: the sum of their squares.
-      largest: the greatest absolute error.
-      minimum: the least value that the float network gave.
-      maximum: the greatest.
+      squares: the sum of the squares of the errors.
+      largest: the largest absolute error.
+      minimum: the float network's smallest value.
+      maximum: the float network's largest value.
     """
 
     elements: int = 0
@@ -29,11 +29,11 @@ class Error:
     maximum: float = -math.inf
 
     def add(self, values: np.ndarray, reference: np.ndarray) -> "Error":
-        """Adds the error of one array, and returns itself.
+        """Adds the error of one array and returns the object itself.
 
         Args:
-          values: real numbers that the quantized network gave, float64.
-          reference: what the float network gave, in the same shape.
+          values: the quantized network's real numbers, float64.
+          reference: the float network's values, in the same shape.
         """
         reference = reference.astype(np.float64)
         with np.errstate(all="ignore"):
@@ -49,6 +49,6 @@ class Error:
 
     @property
     def decibels(self) -> float:
-        """The ratio of signal and error; infinite without an error."""
+        """The signal-to-error ratio in dB; infinite without an error."""
         ratio = self.signal / self.squares if self.squares else math.inf
         return 10 * math.log10(ratio) if ratio > 0 else -math.inf

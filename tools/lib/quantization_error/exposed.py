@@ -1,8 +1,8 @@
-"""Makes a model give what lies between its layers, and runs it.
+"""Turns inner tensors of a model into outputs, and runs it.
 
-TensorFlow Lite's own way, `experimental_preserve_all_tensors`, does not do: an operator that works
-in place, as ADD on floats in 2.15.1, still writes over its input, which then holds the sum. What is
-an output of the model is kept as it was.
+TensorFlow Lite's own `experimental_preserve_all_tensors` is not enough: an operator that works in
+place, such as ADD on floats in 2.15.1, still overwrites its input. Outputs of the model keep their
+values.
 """
 
 import struct
@@ -14,38 +14,38 @@ from tools.lib.cli import cli
 from tools.lib.interpreter.interpreter import Interpreter, real
 from tools.lib.tflite_file.schema import tflite
 
-# Where a subgraph's table says where its list of outputs lies (schema.fbs: field 2).
+# Where a subgraph's vtable has the offset of its outputs (schema.fbs: field 2).
 _OUTPUTS = 4 + 2 * 2
 
 
 def with_outputs(content: bytes, source: str, tensors: Sequence[int]) -> bytes:
-    """Returns a model with further outputs behind those that it has; all else stays in its place.
+    """Returns a model with further outputs after its own; everything else keeps its place.
 
     Args:
-      content: a file that `reader.read` found sound.
+      content: a .tflite that `reader.read` accepts.
       source: its name, for messages.
       tensors: tensors of the first subgraph, by number.
 
     Raises:
-      cli.UserError: it has no outputs.
+      cli.UserError: the model has no outputs.
     """
     graph = tflite.Model.GetRootAs(content).Subgraphs(0)
     if graph.OutputsIsNone():
         raise cli.UserError(f"{source}: the model has no outputs; there is nothing to compare.")
     outputs = list(dict.fromkeys([*graph.OutputsAsNumpy().tolist(), *tensors]))
-    made = bytearray(content)
-    # A list is found by its distance, so it may as well lie behind everything else.
-    made += bytes(-len(made) % 4)
+    extended = bytearray(content)
+    # A vector's offset is relative, so the new list can lie at the end of the file.
+    extended += bytes(-len(extended) % 4)
     field = graph._tab.Pos + graph._tab.Offset(_OUTPUTS)
-    struct.pack_into("<I", made, field, len(made) - field)
-    return bytes(made) + struct.pack(f"<I{len(outputs)}i", len(outputs), *outputs)
+    struct.pack_into("<I", extended, field, len(extended) - field)
+    return bytes(extended) + struct.pack(f"<I{len(outputs)}i", len(outputs), *outputs)
 
 
 class Network:
-    """A model that can be looked into after a run: on one thread, with TensorFlow Lite's kernels.
+    """A model whose inner values are kept; one thread, TensorFlow Lite's own kernels.
 
     Attributes:
-      inputs: its inputs in the model's order.
+      inputs: its inputs, in the model's order.
     """
 
     def __init__(self, content: bytes, source: str, tensors: Sequence[int]) -> None:
@@ -55,17 +55,17 @@ class Network:
         self.inputs = self._interpreter.inputs
 
     def run(self, values: Sequence[np.ndarray]) -> None:
-        """Runs it on real numbers, an array for each input; a quantized input rounds them."""
+        """Runs the model on real numbers, an array per input; quantized inputs round them."""
         self._interpreter.set_inputs(
             [port.stored(value) for port, value in zip(self.inputs, values, strict=True)]
         )
         self._interpreter.invoke()
 
     def stored(self, index: int) -> np.ndarray:
-        """Returns what the last run left in an output or one of `tensors`, as it is stored."""
+        """Returns the last run's value of an output or one of `tensors`, as it is stored."""
         return self._interpreter.tensor(index)
 
     def real(self, index: int) -> np.ndarray:
-        """Returns the real numbers, float64, that `stored` stands for."""
+        """Returns the last run's value as real numbers, float64; see `stored`."""
         tensor = self._interpreter.model.subgraphs[0].tensors[index]
         return real(self.stored(index), *tensor.scaling)

@@ -1,10 +1,10 @@
 """The canonical bytes of a .tflite: one byte form per meaning.
 
-Kept: every operator, tensor, value, name, shape, quantization, sparsity, signature, subgraph and
-metadata entry. Made a function of the meaning: the order of operators (see operators.py), tensors,
-buffers, operator codes, metadata and signature entries, and of the keys in custom options (see
-flexbuffer.py). Dropped: what nothing refers to (buffers, operator codes) and second copies of equal
-buffers. The raw file's tables are those of tensorflow/lite/schema/schema.fbs.
+It keeps every operator, tensor, value, name, shape, quantization, sparsity, signature, subgraph and
+metadata entry. It orders operators (see operators.py), tensors, buffers, operator codes, metadata
+and signature entries, and the keys in custom options (see flexbuffer.py) by the meaning alone. It
+drops unreferenced buffers and operator codes, and second copies of equal buffers. The tables are
+those of tensorflow/lite/schema/schema.fbs.
 """
 
 import copy
@@ -27,17 +27,17 @@ from tools.lib.tflite_file.schema import (
     tflite,
 )
 
-# The schema asks for this alignment of Buffer.data and CustomQuantization.custom (force_align);
-# interpreters read tensors in place and rely on it.
+# The schema's alignment of Buffer.data and CustomQuantization.custom (force_align). Interpreters
+# read tensors in place and rely on it.
 _DATA_ALIGNMENT = 16
 
-# Metadata whose content counts operators or tensors by their position in the file.
+# Metadata whose content refers to operators or tensors by their position in the file.
 _OPERATOR_POSITIONS = b"model_control_dependencies"
 _TENSOR_POSITIONS = b"OfflineMemoryAllocation"
 
 
 class _Builder(flatbuffers.Builder):
-    """A builder that aligns byte vectors as the schema asks; the generated Python code does not."""
+    """A builder that aligns byte vectors as the schema requires; the generated code does not."""
 
     def CreateNumpyVector(self, x: np.ndarray) -> int:
         if x.dtype == np.uint8:
@@ -61,8 +61,8 @@ def _refuse_unkeepable(model: Any, source: str) -> None:
     if any(buffer.offset or buffer.size for buffer in model.buffers or []):
         raise refuse("has buffers outside of its flatbuffer")
     if model.buffers and len(_data(model.buffers[0])):
-        # The runtime takes no tensor's data from there, whatever the buffer holds.
-        raise refuse("has data in buffer 0, where none belong")
+        # The runtime never reads a tensor's data from buffer 0.
+        raise refuse("has data in buffer 0 instead of none")
     if any(entry.name == _TENSOR_POSITIONS for entry in model.metadata or []):
         raise refuse(f"has metadata {_TENSOR_POSITIONS.decode()} about the positions of tensors")
     for graph in model.subgraphs:
@@ -80,7 +80,7 @@ def _data(buffer: Any) -> bytes | memoryview:
 
 
 def _content(table: Any, **replaced: Any) -> bytes:
-    """A table on its own, with fields replaced that count positions in the file."""
+    """Packs a table by itself, with replacements for fields that are positions in the file."""
     table = copy.copy(table)
     for field, value in replaced.items():
         setattr(table, field, value)
@@ -90,7 +90,7 @@ def _content(table: Any, **replaced: Any) -> bytes:
 
 
 def _operator_key(op: Any, code: Any, tensors: Sequence[Any]) -> tuple[Any, ...]:
-    """All of an operator, tensors by their names."""
+    """Returns everything about an operator as a sort key, with tensors by their names."""
     used = [listed(indices) for indices in (op.outputs, op.inputs, op.intermediates)]
     names = [[tensors[index].name or b"" for index in part if index >= 0] for part in used]
     omitted = [[index < 0 for index in part] for part in used]
@@ -111,7 +111,7 @@ def _order_operators(model: Any) -> None:
             inputs = [tensor for tensor in listed(op.inputs) if tensor >= 0]
             outputs = [tensor for tensor in listed(op.outputs) if tensor >= 0]
             code = model.operatorCodes[op.opcodeIndex]
-            # Only operators that nothing needs are sorted.
+            # Only unneeded operators are sorted by key.
             key = _operator_key(op, code, tensors) if read.isdisjoint(outputs) else ()
             pinned = builtin_name(code) in operators.PINNED
             nodes.append(operators.Operator(inputs, outputs, pinned, key))
@@ -189,9 +189,10 @@ def _order_operator_codes(model: Any) -> None:
 
 
 def _share_buffers(model: Any) -> None:
-    """Numbers buffers by first use. By the schema buffer 0 has no data; it serves all such ones.
+    """Numbers buffers by first use and merges equal ones.
 
-    Data of no bytes are data: they make a tensor of no elements (axes, a shape) a constant.
+    Buffer 0 has no data, by the schema; it replaces all buffers without data. Data of zero bytes
+    are data, though: they make a tensor without elements (axes, a shape) a constant.
     """
     old = model.buffers or []
     new = [tflite.BufferT()]
@@ -200,7 +201,7 @@ def _share_buffers(model: Any) -> None:
     def number(index: int, own: bool = False) -> int:
         if index == 0 or old[index].data is None:
             return 0
-        # What a run writes to must not become shared by tensors that did not share it.
+        # Tensors that a run writes to must not start to share a buffer.
         key = ("own", index) if own else hashlib.sha256(old[index].data).digest()
         if key not in numbers:
             numbers[key] = len(new)
@@ -245,9 +246,9 @@ def _sort_by_name(owner: Any, field: str) -> None:
 
 
 def canonical_bytes(content: bytes, source: str, description: str | None = None) -> bytes:
-    """The canonical form of a .tflite. Applied to its own result, it changes nothing.
+    """Returns the canonical form of a .tflite. The function is idempotent.
 
-    Operators keep the file's order where the file itself says that it matters, in the metadata
+    Operators keep their order if the file states that it matters, in the metadata
     "model_control_dependencies". The content of other metadata is kept byte for byte.
 
     Args:
@@ -256,8 +257,8 @@ def canonical_bytes(content: bytes, source: str, description: str | None = None)
       description: replaces the model's description; None keeps it.
 
     Raises:
-      cli.UserError: see `structure.check`; or an index points at nothing, or the model holds
-        something that cannot be kept.
+      cli.UserError: see `structure.check` and `references.check`; or the model has something that
+        the canonical form cannot keep.
     """
     structure.check(content, source)
     model = tflite.ModelT.InitFromPackedBuf(content)
@@ -276,9 +277,9 @@ def canonical_bytes(content: bytes, source: str, description: str | None = None)
     if description is not None:
         model.description = description
     try:
-        # The builder starts at about the final size: growing copies everything.
+        # The builder starts at about the final size, since each growth copies everything.
         builder = _Builder(len(content) + 4096)
         builder.Finish(model.Pack(builder), file_identifier=FILE_IDENTIFIER)
     except flatbuffers.builder.BuilderSizeError as error:
-        raise cli.UserError(f"{source}: the model is larger than 2 GB, the limit.") from error
+        raise cli.UserError(f"{source}: the model is larger than the limit of 2 GB.") from error
     return bytes(builder.Output())

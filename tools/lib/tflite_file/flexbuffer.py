@@ -1,9 +1,9 @@
-"""One byte form for a FlexBuffer with maps.
+"""The canonical bytes of a FlexBuffer with maps.
 
-FlexBuffers lets its writer lay out a map's keys in any order; TensorFlow's converter does it in
-the order of a hash map, which differs from run to run. Reading is strict here, other than in
-`flatbuffers.flexbuffers`: an operator's custom options need not be a FlexBuffer at all, and what
-only looks like one must stay as it is. The format: https://flatbuffers.dev/flexbuffers/.
+A FlexBuffer's writer may lay out a map's keys in any order. TensorFlow's converter uses the order
+of a hash map, which differs from run to run. Unlike `flatbuffers.flexbuffers`, this reader is
+strict: an operator's custom options need not be a FlexBuffer, and bytes that only look like one
+must not change. The format: https://flatbuffers.dev/flexbuffers/.
 """
 
 import array
@@ -24,15 +24,15 @@ _INDIRECT = {
     Type.INDIRECT_FLOAT: Type.FLOAT,
 }
 _MAX_DEPTH = 64
-# Reading and writing take at most (values x bytes) steps; beyond this, nothing is rewritten.
+# Reading and writing take at most (values x bytes) steps; options beyond this are not rewritten.
 _MAX_WORK = 1 << 30
-# A text may be referred to more than once but is written once for each; what is rewritten stays
-# below this multiple of the options' size.
+# A text with several references is written once for each. Rewritten options stay below this
+# multiple of their size.
 _MAX_EXPANSION = 8
 
 
 class _NotAFlexBuffer(ValueError):
-    """The bytes are not a FlexBuffer that can be rewritten without a change of meaning."""
+    """The bytes are not a FlexBuffer, or cannot be rewritten without a change of meaning."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,8 +42,8 @@ class _Value:
     Attributes:
       kind: its FlexBuffers type.
       payload: bool, int, float as 8 bytes (so that equality means equal bits), bytes, or a tuple of
-        `_Value`; for a map, of (key, value) pairs; for a vector of numbers, its packed bytes.
-      width: bytes of one element of a vector of numbers, which its readers may rely on; else 0.
+        `_Value`; for a map, (key, value) pairs; for a vector of numbers, its packed bytes.
+      width: bytes per element of a vector of numbers, which its readers may rely on; else 0.
     """
 
     kind: Type
@@ -52,7 +52,7 @@ class _Value:
 
 
 class _Reader:
-    """Decodes one FlexBuffer and notes which of its bytes mean something."""
+    """Decodes a FlexBuffer and records which of its bytes are used."""
 
     def __init__(self, data: bytes) -> None:
         self.data = data
@@ -74,7 +74,7 @@ class _Reader:
         return struct.unpack(formats[width], self.take(position, width))[0]
 
     def target(self, position: int, width: int) -> int:
-        """Where the offset at `position` leads; it is 0 before an empty vector that ends there."""
+        """Returns the target of the offset at `position`; 0 is valid before an empty vector."""
         return position - self.number(_UNSIGNED, position, width)
 
     def root(self) -> _Value:
@@ -84,7 +84,7 @@ class _Reader:
         return self.value(len(self.data) - 2 - width, width, packed_type, 0)
 
     def count(self, values: int) -> None:
-        """Bounds what may be decoded: each value takes a byte, unless referred to twice."""
+        """Limits the number of decoded values: each takes a byte, unless referred to twice."""
         self.values += values
         if self.values > len(self.data) or self.values * len(self.data) > _MAX_WORK:
             raise _NotAFlexBuffer
@@ -125,7 +125,7 @@ class _Reader:
         return self.number(_UNSIGNED, start - width, width)
 
     def key(self, start: int) -> bytes:
-        # The writer shares equal keys, so one that many maps refer to costs nothing more.
+        # The writer shares equal keys, so further references to a key are free.
         if start not in self.keys:
             end = self.data.find(b"\0", start) if start >= 0 else -1
             if end < 0:
@@ -142,7 +142,7 @@ class _Reader:
             try:
                 content.decode("utf-8")
             except UnicodeDecodeError as error:
-                # Legal, but the writer takes nothing else.
+                # Legal in a FlexBuffer, but the writer takes only UTF-8.
                 raise _NotAFlexBuffer from error
         return content
 
@@ -164,7 +164,7 @@ class _Reader:
             self.key(self.target(keys_start + i * keys_width, keys_width))
             for i in range(len(values))
         ]
-        # Readers look keys up by bisection, so an unsorted map has no meaning that could be kept.
+        # Readers look up keys by bisection, so an unsorted map has no defined meaning.
         if any(left >= right for left, right in zip(keys, keys[1:], strict=False)):
             raise _NotAFlexBuffer
         return _Value(Type.MAP, tuple(zip(keys, values, strict=True)))
@@ -219,7 +219,7 @@ def _write_numbers(builder: flexbuffers.Builder, value: _Value) -> None:
 
 
 def _float_width(payload: bytes) -> int:
-    """4 where a float32 holds the float64 in `payload` exactly, else 8."""
+    """Returns 4 if a float32 holds the float64 in `payload` exactly, else 8."""
     value = struct.unpack("<d", payload)[0]
     try:
         narrow = struct.unpack("<f", struct.pack("<f", value))[0]
@@ -285,23 +285,23 @@ def _plain(value: _Value) -> Any:
 
 
 def loads(data: bytes) -> Any:
-    """Decodes a FlexBuffer into Python's own values, maps as dicts in the order of their keys.
+    """Decodes a FlexBuffer into Python's own values; maps become dicts in the order of their keys.
 
     Args:
       data: the options of a custom operator, untrusted.
 
     Raises:
-      ValueError: they are not a FlexBuffer, or not one whose every byte has a meaning.
+      ValueError: the data are not a FlexBuffer, or have bytes without a meaning.
     """
     return _plain(_decode(data))
 
 
 def canonical_bytes(data: bytes) -> bytes:
-    """The canonical form of custom options.
+    """Returns the canonical form of custom options.
 
-    Every value keeps its type, vectors of numbers also their element width; keys are laid out in
-    sorted order. Bytes that are not a FlexBuffer with a map in it, or that cannot be written back
-    without a change (a text that is not UTF-8, a deprecated type), are returned as they are.
+    Every value keeps its type, and vectors of numbers their element width; keys are sorted. Bytes
+    that are not a FlexBuffer with a map, or that cannot be written back without a change (text that
+    is not UTF-8, a deprecated type), are returned unchanged.
 
     Args:
       data: the options of a custom operator, untrusted.

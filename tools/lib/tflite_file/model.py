@@ -1,4 +1,4 @@
-"""What a .tflite says, as dataclasses. `reader.read` makes them."""
+"""The contents of a .tflite as dataclasses; `reader.read` returns them."""
 
 import dataclasses
 import functools
@@ -11,8 +11,8 @@ import numpy as np
 from tools.lib.tflite_file import flexbuffer
 from tools.lib.tflite_file.references import subgraph_numbers
 
-# Elements in the byte order of the file. bfloat16 as its bits; text, resources and variants have
-# no elements of a fixed size.
+# Elements in the file's byte order. bfloat16 is read as its bits; strings, resources and variants
+# have no elements of a fixed size.
 DTYPES = {
     "BFLOAT16": np.dtype("<u2"),
     "BOOL": np.dtype("u1"),
@@ -31,21 +31,21 @@ DTYPES = {
     "UINT8": np.dtype("u1"),
 }
 FLOATING = frozenset({"BFLOAT16", "FLOAT16", "FLOAT32", "FLOAT64"})
-# Decoding takes a Python step for each byte; options that people write stay far below.
+# In bytes. Decoding takes a Python step per byte; genuine options are far smaller.
 _MAX_DECODED_OPTIONS = 64 * 1024
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Quantization:
-    """How a tensor's stored integers stand for real numbers: (stored - zero_point) * scale.
+    """A tensor's quantization: real numbers are (stored - zero_point) * scale.
 
     Attributes:
-      scale: float32 [1] for the whole tensor, [n] along `axis`, or [0] without quantization.
-      zero_point: int64 of the same shape.
-      axis: the dimension that `scale` and `zero_point` go along when they are several.
-      minimum: float32, the range that a converter noted; the runtime does not read it.
-      maximum: as `minimum`.
-      details: another scheme's parameters (custom or blockwise) with its "kind"; else None.
+      scale: float32 [1] per tensor, [n] per channel along `axis`, or [0] without quantization.
+      zero_point: int64 in the same shape.
+      axis: the dimension of the channels if there are several scales.
+      minimum: float32, the lower end of the range noted by a converter; the runtime ignores it.
+      maximum: float32, the upper end.
+      details: the parameters of another scheme (custom or blockwise) with its "kind"; else None.
     """
 
     scale: np.ndarray
@@ -63,15 +63,15 @@ class Tensor:
     Attributes:
       index: its number in the subgraph.
       name: its name.
-      dtype: its type, as "FLOAT32".
+      dtype: its type, such as "FLOAT32".
       shape: its shape.
-      shape_signature: its shape with -1 for what is not fixed; equal to `shape` when all is.
-      role: "input", "output", "variable", "constant", "unused", or "inner" for what is computed.
+      shape_signature: its shape with -1 for dimensions of any length; equal to `shape` without any.
+      role: "input", "output", "variable", "constant", "unused", or "inner" for computed tensors.
       buffer: the number of its buffer.
-      data: its bytes, a view into the file; empty unless the file has its values.
+      data: its bytes, a view into the file; empty unless its values are in the file.
       is_variable: whether it keeps its value from run to run.
-      quantization: None when the file has nothing about it.
-      sparsity: how a sparse constant is stored, else None.
+      quantization: None if the file states none.
+      sparsity: the storage of a sparse constant, else None.
       variants: the types inside a variant tensor.
     """
 
@@ -90,19 +90,20 @@ class Tensor:
 
     @property
     def scaling(self) -> tuple[float, int]:
-        """Its scale and zero point where one of each says it all; 0.0 and 0 elsewhere."""
-        found = self.quantization
-        if found is None or found.scale.size != 1 or self.dtype in FLOATING:
+        """Its scale and zero point if it is quantized per tensor; otherwise 0.0 and 0."""
+        quantization = self.quantization
+        if quantization is None or quantization.scale.size != 1 or self.dtype in FLOATING:
             return 0.0, 0
-        # As the runtime takes a zero point that is not there.
-        return float(found.scale[0]), int(found.zero_point[0]) if found.zero_point.size else 0
+        # Like the runtime, take a missing zero point for 0.
+        zero_point = int(quantization.zero_point[0]) if quantization.zero_point.size else 0
+        return float(quantization.scale[0]), zero_point
 
     def values(self) -> np.ndarray:
-        """Returns the stored elements, a view of `data` but for 4-bit ones.
+        """Returns the stored elements: a view of `data`, except for 4-bit elements.
 
         Returns:
-          In the tensor's shape when the sizes agree, else flat (sparse constants); uint8 bytes
-          when the elements have no fixed size (text) or do not fill the data.
+          An array in the tensor's shape; flat if the sizes disagree (sparse constants); uint8 bytes
+          if the elements have no fixed size (strings) or do not fill the data.
         """
         if self.dtype == "INT4":
             return _shaped(_unpack_int4(self.data), self.shape)
@@ -117,16 +118,16 @@ class Operator:
     """An operator.
 
     Attributes:
-      index: its place in the order in which the subgraph runs.
+      index: its position in the subgraph's order of execution.
       name: "CONV_2D", or a custom operator's own name.
-      builtin: the builtin operator's name; "CUSTOM" for a custom one.
-      version: the least version of the operator that has what it needs.
-      inputs: its tensors' indices, -1 for one that it goes without.
-      outputs: the same of what it writes.
-      intermediates: the same of what it keeps for itself.
-      options_type: the table of `options`, as "Conv2DOptions"; "" without options.
-      options: the builtin options by their names in the schema, enumerations as text.
-      custom_options: a custom operator's options as they stand in the file, uint8.
+      builtin: the builtin operator's name; "CUSTOM" for a custom operator.
+      version: the oldest version of the operator with the features that are used.
+      inputs: the indices of its input tensors, -1 for an omitted one.
+      outputs: the indices of its output tensors.
+      intermediates: the indices of its internal tensors.
+      options_type: the table of `options`, such as "Conv2DOptions"; "" without options.
+      options: the builtin options by their names in the schema, with enumerations as text.
+      custom_options: a custom operator's options, uint8, as they are in the file.
     """
 
     index: int
@@ -142,7 +143,7 @@ class Operator:
 
     @functools.cached_property
     def decoded_custom_options(self) -> Any:
-        """The custom options when they are a FlexBuffer, most often a dict; else None."""
+        """The custom options if they are a FlexBuffer, usually a dict; else None."""
         if not 0 < self.custom_options.size <= _MAX_DECODED_OPTIONS:
             return None
         try:
@@ -158,7 +159,7 @@ class Operator:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Subgraph:
-    """A subgraph: its tensors and the operators in the order in which they run."""
+    """A subgraph: its tensors, and its operators in the order of execution."""
 
     index: int
     name: str
@@ -170,7 +171,7 @@ class Subgraph:
 
 @dataclasses.dataclass(frozen=True)
 class Signature:
-    """A named way to call a subgraph: tensor indices by argument names."""
+    """A named interface of a subgraph: tensor indices by argument names."""
 
     key: str
     subgraph: int
@@ -194,13 +195,13 @@ class Model:
       source: the file's name.
       size: its size in bytes.
       version: the schema's version.
-      description: what its writer said of it.
-      subgraphs: the first is what runs when no signature is named.
+      description: its writer's description.
+      subgraphs: the first runs if no signature is named.
       signatures: in the file's order.
       metadata: in the file's order.
       buffers: the bytes of every buffer, views into the file.
-      minimum_runtime: the least TensorFlow Lite that runs it, as the metadata say; else None.
-      trailing: the bytes behind the flatbuffer and its buffers (a zip archive, as a rule).
+      minimum_runtime: the oldest TensorFlow Lite that runs it, from its metadata, if stated there.
+      trailing: the bytes after the flatbuffer and its buffers (usually a zip archive).
     """
 
     source: str
@@ -215,7 +216,7 @@ class Model:
     trailing: np.ndarray
 
     def operator_counts(self) -> dict[str, int]:
-        """Returns how often each operator occurs in all subgraphs, by name, sorted."""
+        """Returns the number of operators in all subgraphs by name, sorted by name."""
         counts: dict[str, int] = {}
         for graph in self.subgraphs:
             for operator in graph.operators:
@@ -229,11 +230,11 @@ def _shaped(values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     try:
         return values.reshape(shape)
     except ValueError:
-        # More axes than NumPy knows, or an axis of zero beside others that are too long for it.
+        # More axes than NumPy supports, or a zero next to axes that are too long for it.
         return values
 
 
 def _unpack_int4(data: np.ndarray) -> np.ndarray:
-    """Two elements a byte, the first in the lower half; int8. An odd count leaves one too many."""
+    """Returns int8 elements: two per byte, lower half first. An odd count leaves an extra one."""
     halves = np.stack([data << 4, data & 0xF0], axis=-1).ravel().view(np.int8)
     return halves >> 4

@@ -1,7 +1,7 @@
 """The canonical order of a subgraph's operators.
 
-TensorFlow Lite runs operators in the order of the file, and a converter may choose any order in
-which every operator comes after those that it reads from. TensorFlow 1.15 lets a hash map choose.
+TensorFlow Lite runs operators in the file's order. A converter may choose any order in which every
+operator comes after those that it reads from; TensorFlow 1.15 uses the order of a hash map.
 """
 
 import dataclasses
@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
-# Operators with effects beyond their outputs, or whose effects the file does not tell (subgraphs).
+# Operators with effects beyond their outputs, or with unknown effects (those that run subgraphs).
 PINNED = frozenset(
     (
         "ASSIGN_VARIABLE CALL CALL_ONCE CUSTOM DELEGATE HASHTABLE HASHTABLE_FIND HASHTABLE_IMPORT "
@@ -22,13 +22,13 @@ PINNED = frozenset(
 
 @dataclasses.dataclass(frozen=True)
 class Operator:
-    """What the order depends on.
+    """The properties of an operator that the order depends on.
 
     Attributes:
-      inputs: tensors read, in the operator's own order, without omitted ones.
-      outputs: tensors written.
-      pinned: it has effects beyond its outputs, so it keeps its place among the other pinned ones.
-      key: sorts operators that nothing depends on; made of names, never of indices.
+      inputs: the tensors it reads, in its own order, without omitted ones.
+      outputs: the tensors it writes.
+      pinned: whether it has effects beyond its outputs and must keep its place among the pinned.
+      key: sorts operators that nothing depends on; built from names, never from indices.
     """
 
     inputs: Sequence[int]
@@ -38,7 +38,7 @@ class Operator:
 
 
 def state_tensors(operators: Sequence[Operator], graph_inputs: Iterable[int]) -> set[int]:
-    """Tensors with more than one value in a run: written twice, or read or given before written."""
+    """Returns tensors with several values in a run: written twice, or read or given before that."""
     writes = Counter(tensor for operator in operators for tensor in operator.outputs)
     state = {tensor for tensor, count in writes.items() if count > 1}
     seen = set(graph_inputs)
@@ -54,13 +54,13 @@ def canonical_order(
     graph_outputs: Sequence[int],
     variables: Collection[int],
 ) -> list[int]:
-    """A valid order that depends on the graph alone, not on the order in which operators are given.
+    """Returns a valid order that depends on the graph alone, not on the given order of operators.
 
     It is the depth-first post-order from the graph's outputs, through each operator's inputs in
-    turn: an operator comes right after what it needs, a weight's DEQUANTIZE right before the first
-    operator that reads the weight. Operators with effects, and those that touch a tensor with more
-    than one value in a run, keep their order among themselves: only the file knows it. Operators
-    that no output needs come last, by key; ties keep the given order.
+    turn. So an operator comes right after its producers, and a weight's DEQUANTIZE right before the
+    first operator that reads the weight. Operators with effects, and those that touch a tensor with
+    several values in a run, keep their order among themselves, which only the file states.
+    Operators that no output needs come last, by key; ties keep the given order.
 
     Args:
       operators: in a valid order, as in a file.

@@ -1,8 +1,8 @@
-"""Reads any .tflite into dataclasses: safely, and without copying what it holds.
+"""Reads any .tflite into dataclasses, safely and without copying its data.
 
-The structure is checked before anything is followed (tools/lib/tflite_file/structure.py), so a file
-that is truncated, damaged or made to hurt ends in a `cli.UserError`. Unlike the canonical writer,
-this also reads what cannot be rewritten: data beyond the flatbuffer, and archives behind it.
+The structure is checked before any offset is followed (tools/lib/tflite_file/structure.py), so a
+truncated, damaged or hostile file raises a `cli.UserError`. Unlike the canonical writer, the reader
+accepts parts that cannot be rewritten: data outside the flatbuffer, and archives after it.
 """
 
 import re
@@ -27,11 +27,11 @@ from tools.lib.tflite_file.references import listed
 from tools.lib.tflite_file.schema import builtin_name, operator_name, tflite
 
 _MINIMUM_RUNTIME = "min_runtime_version"
-# Buffers outside the flatbuffer may overlap; together they may claim this many times the file.
+# Buffers outside the flatbuffer may overlap; their total may be this multiple of the file's size.
 _MAX_EXPANSION = 4
 _EMPTY = np.zeros(0, np.uint8)
 
-# Which enumeration an option is of. Others are numbers, truth values or lists of such.
+# The enumerations of options. Other options are numbers, booleans or lists of these.
 _ENUMERATIONS = {
     "fused_activation_function": tflite.ActivationFunctionType,
     "in_data_type": tflite.TensorType,
@@ -43,7 +43,7 @@ _ENUMERATIONS = {
     "padding": tflite.Padding,
     "quantized_bias_type": tflite.TensorType,
 }
-# Names that mean something else in another table.
+# The enumerations of options whose names have other meanings in other tables.
 _TABLE_ENUMERATIONS = {
     ("FullyConnectedOptions", "weights_format"): tflite.FullyConnectedOptionsWeightsFormat,
     ("LSHProjectionOptions", "type"): tflite.LSHProjectionType,
@@ -61,7 +61,7 @@ def _snake(name: str) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """An unpacked value without the schema's classes; vectors of numbers stay arrays."""
+    """Returns an unpacked value without the schema's classes; vectors of numbers stay arrays."""
     if isinstance(value, bytes):
         return _text(value)
     if isinstance(value, list):
@@ -72,7 +72,7 @@ def _plain(value: Any) -> Any:
 
 
 def _fields(table: Any) -> dict[str, Any]:
-    """The fields of an unpacked table by name, with its "kind" if it is one of a union."""
+    """Returns the fields of an unpacked table by name."""
     return {_snake(name): _plain(value) for name, value in sorted(vars(table).items())}
 
 
@@ -90,7 +90,7 @@ def _outside(content: bytes, source: str, offset: int, size: int, what: str) -> 
 
 
 class _Reader:
-    """One reading of a file; counts what its parts outside the flatbuffer claim."""
+    """Reads a file and counts the bytes of its parts outside the flatbuffer."""
 
     def __init__(self, content: bytes, source: str) -> None:
         self.content = content
@@ -106,23 +106,23 @@ class _Reader:
         references.check(self.model, source)
 
     def bytes_of(self, data: Any, offset: int, size: int, what: str) -> np.ndarray:
-        """The bytes of a vector, or of what an offset from the file's start stands in for.
+        """Returns the bytes of a vector, or those at an offset from the file's start.
 
-        As in the runtime, offsets and sizes up to 1 are placeholders and mean that there is none.
+        As in the runtime, offsets and sizes up to 1 are placeholders for "no data".
         """
         if data is not None and len(data):
             return np.asarray(data, np.uint8)
         if offset <= 1 or size <= 1:
             return _EMPTY
         self.claimed += size
-        found = _outside(self.content, self.source, offset, size, what)
+        view = _outside(self.content, self.source, offset, size, what)
         if self.claimed > _MAX_EXPANSION * len(self.content):
             raise cli.UserError(
                 f"{self.source}: not a sound .tflite: data are referred to again and again; "
                 "get it again."
             )
         self.end = max(self.end, offset + size)
-        return found
+        return view
 
     def buffers(self) -> tuple[np.ndarray, ...]:
         return tuple(
@@ -226,7 +226,7 @@ def _roles(graph: Any, operators: tuple[Operator, ...], buffers: tuple[np.ndarra
             roles[index] = "constant"
         if tensor.isVariable:
             roles[index] = "variable"
-    # A tensor may be both; that it is given from outside says more.
+    # A tensor may be both an input and an output; "input" takes precedence.
     for role, indices in (("output", graph.outputs), ("input", graph.inputs)):
         for index in listed(indices):
             roles[index] = role
@@ -268,8 +268,8 @@ def read(content: bytes, source: str) -> Model:
       source: its name, for messages.
 
     Raises:
-      cli.UserError: it is not a .tflite, is truncated or damaged, claims more than it can hold, or
-        has something that the schema does not know.
+      cli.UserError: the file is not a .tflite, is truncated or damaged, claims more data than it
+        can hold, or has something that the schema does not know.
     """
     reader = _Reader(content, source)
     model = reader.model

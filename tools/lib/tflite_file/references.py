@@ -1,4 +1,4 @@
-"""Checks the indices in an unpacked .tflite: of buffers, tensors, operator codes and subgraphs."""
+"""Checks the indices of buffers, tensors, operator codes and subgraphs in an unpacked .tflite."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,34 +10,34 @@ from tools.lib.tflite_file.schema import tflite
 
 
 def listed(values: Any) -> list[int]:
-    """Returns a vector of indices as a list; an absent one is empty."""
+    """Returns a vector of indices as a list; an absent vector is empty."""
     return [] if values is None else [int(value) for value in values]
 
 
 def is_subgraph_field(name: str) -> bool:
-    """Whether a builtin option, in either spelling, is the number of a subgraph, or several."""
+    """Returns whether a builtin option, in either spelling, holds numbers of subgraphs."""
     joined = name.replace("_", "").lower()
     return joined == "subgraph" or joined.endswith(("subgraphindex", "subgraphindices"))
 
 
 def subgraph_numbers(options: Mapping[str, Any]) -> list[int]:
-    """Returns the numbers in builtin options that are of subgraphs; negative ones mean none."""
-    found: list[int] = []
+    """Returns the numbers of subgraphs in builtin options; negative numbers mean none."""
+    numbers: list[int] = []
     for name, value in options.items():
         if is_subgraph_field(name) and value is not None:
-            found += np.atleast_1d(value).tolist()
-    return found
+            numbers += np.atleast_1d(value).tolist()
+    return numbers
 
 
 def check(model: Any, source: str) -> None:
-    """Every index must point at something: the runtime would crash on what a rewrite would hide.
+    """Checks that every index is in range. The runtime crashes on others; a rewrite hides them.
 
     Args:
       model: a ModelT.
       source: the file's name, for messages.
 
     Raises:
-      cli.UserError: an index points at nothing.
+      cli.UserError: an index is out of range.
     """
 
     def inside(indices: Sequence[int], lowest: int, count: int, what: str) -> None:

@@ -1,7 +1,7 @@
-"""What is in a .tflite, as plain data; report.schema.json says the form.
+"""The contents of a .tflite as plain data, in the form of report.schema.json.
 
-The report of a file is a value like the file: it holds no path, no time and nothing of the machine,
-and its text is the same wherever it is made.
+A report depends only on its inputs: it has no path, no time and nothing about the machine, and its
+text is the same everywhere.
 """
 
 import collections
@@ -15,21 +15,21 @@ import numpy as np
 
 from tools.lib.tflite_file.model import FLOATING, Model, Operator, Quantization, Subgraph, Tensor
 
-# Of the form; a change that a reader could stumble over raises it.
+# The version of the form; incompatible changes increase it.
 VERSION = 1
 
 _FLOAT32 = np.finfo(np.float32)
-# Longer lines are broken up, but for lists of numbers.
+# Longer lines are broken up, except lists of numbers.
 _LINE = 100
 
 _Json = Any
 
 
 def number(value: float) -> float | str:
-    """Returns a float as JSON can hold it, with the fewest digits that give it back.
+    """Returns a float for JSON with the fewest digits that identify it.
 
-    Of a float that a float32 holds exactly, those that give the float32 back: 0.6 where the file
-    has 0.6000000238418579. What is not finite becomes "NaN", "Infinity" or "-Infinity".
+    A float that a float32 holds exactly gets the fewest digits that identify the float32: 0.6 for
+    0.6000000238418579. Others than finite ones become "NaN", "Infinity" or "-Infinity".
     """
     value = float(value)
     if math.isnan(value):
@@ -47,7 +47,7 @@ def _numbers(values: np.ndarray) -> list[float | str]:
 
 
 def _plain(value: Any) -> _Json:
-    """A decoded value (an operator's options) as JSON can hold it; maps are sorted by key."""
+    """Returns a decoded value (an operator's options) for JSON; maps are sorted by key."""
     if isinstance(value, Mapping):
         return {str(key): _plain(value[key]) for key in sorted(value)}
     if isinstance(value, np.ndarray):
@@ -65,52 +65,57 @@ def _undecoded(data: np.ndarray) -> _Json:
     return {"bytes": data.size, "sha256": hashlib.sha256(data.tobytes()).hexdigest()}
 
 
-def _quantization(found: Quantization | None) -> _Json:
-    """What the file says of how a tensor's integers stand for real numbers; None for nothing."""
-    if found is None:
+def _quantization(quantization: Quantization | None) -> _Json:
+    """Returns a tensor's quantization; None if the file states none."""
+    if quantization is None:
         return None
-    parts = (found.scale, found.zero_point, found.minimum, found.maximum)
-    if not found.details and not any(part.size for part in parts):
+    parts = (
+        quantization.scale,
+        quantization.zero_point,
+        quantization.minimum,
+        quantization.maximum,
+    )
+    if not quantization.details and not any(part.size for part in parts):
         return None
-    if found.details:
+    if quantization.details:
         kind = "custom"
-    elif found.scale.size > 1:
+    elif quantization.scale.size > 1:
         kind = "per_channel"
     else:
-        kind = "per_tensor" if found.scale.size else "range_only"
+        kind = "per_tensor" if quantization.scale.size else "range_only"
     return {
         "kind": kind,
-        "scale": _numbers(found.scale),
-        "zero_point": found.zero_point.tolist(),
-        "axis": found.axis if found.scale.size > 1 else None,
-        "minimum": _numbers(found.minimum),
-        "maximum": _numbers(found.maximum),
-        "details": _plain(found.details),
+        "scale": _numbers(quantization.scale),
+        "zero_point": quantization.zero_point.tolist(),
+        "axis": quantization.axis if quantization.scale.size > 1 else None,
+        "minimum": _numbers(quantization.minimum),
+        "maximum": _numbers(quantization.maximum),
+        "details": _plain(quantization.details),
     }
 
 
 def is_quantized(tensor: Tensor) -> bool:
-    """Whether a tensor's integers stand for real numbers."""
-    found = tensor.quantization
+    """Returns whether a tensor's integers stand for real numbers."""
+    quantization = tensor.quantization
     return (
         tensor.dtype not in FLOATING
-        and found is not None
-        and (found.scale.size > 0 or found.details is not None)
+        and quantization is not None
+        and (quantization.scale.size > 0 or quantization.details is not None)
     )
 
 
 def is_parameter(tensor: Tensor) -> bool:
-    """Whether a tensor is a constant that stands for real numbers: a weight, a bias, an anchor."""
+    """Returns whether a tensor is a constant of real numbers: a weight, a bias, an anchor."""
     return tensor.data.size > 0 and (tensor.dtype in FLOATING or is_quantized(tensor))
 
 
 def _elements(tensor: Tensor) -> int:
-    # Sparse constants hold fewer values than their shape has places.
+    # Sparse constants have fewer values than their shape has elements.
     return min(tensor.values().size, math.prod(tensor.shape))
 
 
 def _end(tensor: Tensor) -> _Json:
-    """An input or output, as its caller sees it."""
+    """Returns an input or output as its caller sees it."""
     return {
         "tensor": tensor.index,
         "name": tensor.name,
@@ -145,7 +150,7 @@ def _custom_options(operator: Operator) -> _Json:
 
 
 def _layer(graph: Subgraph, operator: Operator) -> str:
-    """What a layer is called: the name of the first tensor that its operator writes."""
+    """Returns a layer's name: that of the first tensor its operator writes."""
     return next((graph.tensors[index].name for index in operator.outputs if index >= 0), "")
 
 
@@ -156,11 +161,11 @@ class _Constants:
         self._seen: set[int] = set()
 
     def take(self, tensors: Sequence[Tensor]) -> dict[str, int]:
-        """Counts those of the tensors whose buffers were not counted yet.
+        """Counts the tensors whose buffers have not been counted yet.
 
         Returns:
-          Bytes, and how many of them stand for real numbers ("parameters") by integers
-          ("quantized"), and how many parameters these are.
+          The bytes of all constants, of those that stand for real numbers ("parameters"), and of
+          those that do so by integers ("quantized"); and the number of parameters.
         """
         counts = collections.Counter(
             constant_bytes=0, parameter_bytes=0, quantized_bytes=0, parameters=0
@@ -204,7 +209,7 @@ def _subgraph(graph: Subgraph, constants: _Constants) -> _Json:
 
 
 def operator_counts(model: Model) -> list[dict[str, Any]]:
-    """Returns how often each version of each operator occurs, sorted by name and version."""
+    """Returns the number of operators by name and version, sorted by both."""
     counts = collections.Counter(
         (operator.name, operator.version, operator.builtin == "CUSTOM")
         for graph in model.subgraphs
@@ -217,16 +222,16 @@ def operator_counts(model: Model) -> list[dict[str, Any]]:
 
 
 def arithmetic(model: Model) -> str:
-    """Says in which numbers a model computes.
+    """Returns the kind of a model's arithmetic.
 
     Returns:
       "integer"; "mixed", for integers and floating point; "dynamic_range", for floating point with
-      quantized weights; "float16", for such weights in that type; or "float".
+      quantized weights; "float16", for floating point with float16 weights; or "float".
     """
     computed, weights = set(), set()
     for graph in model.subgraphs:
         for operator in graph.operators:
-            # What is only widened or narrowed at the ends is no computation in that type.
+            # Conversions are not computations in their type.
             if operator.name == "DEQUANTIZE":
                 continue
             for index in operator.outputs:
@@ -270,7 +275,7 @@ def _totals(model: Model, subgraphs: Sequence[_Json], unread: Mapping[str, int])
         "metadata_bytes": metadata,
         "custom_option_bytes": options,
         "trailing_bytes": model.trailing.size,
-        # Buffers may overlap, so that together they claim more than the file.
+        # Buffers may overlap, so their total may exceed the file's size.
         "structure_bytes": max(0, model.size - others),
     }
 
@@ -297,17 +302,17 @@ def build(
     """Returns the report that report.schema.json describes.
 
     Args:
-      model: what `reader.read` made of the file.
-      content: the file.
+      model: the result of `reader.read` on the file.
+      content: the file's bytes.
       name: the file's name, without its folder.
-      facts: what the build knows of how the file was made; None for a file by itself.
-      weights: of a file by itself, the kind of its weights; None for a foreign one.
+      facts: the build's facts about the file; None outside of a build.
+      weights: the kind of weights if there are no facts; None for a foreign file.
     """
     constants = _Constants()
     subgraphs = [_subgraph(graph, constants) for graph in model.subgraphs]
     unread = constants.take([tensor for graph in model.subgraphs for tensor in graph.tensors])
     totals = _totals(model, subgraphs, unread)
-    # What runs when no signature is named; a damaged model may have no subgraph at all.
+    # The subgraph that runs if no signature is named; a damaged model may have none.
     main = model.subgraphs[0] if model.subgraphs else None
     return {
         "version": VERSION,
@@ -331,7 +336,7 @@ def build(
 
 
 def _text(value: _Json, indent: int) -> str:
-    """JSON of which every part that fits into a line is one line."""
+    """Returns JSON in which every part that fits on a line is on one line."""
     line = json.dumps(value)
     parts = list(value.values()) if isinstance(value, dict) else value
     nested = isinstance(value, (dict, list)) and any(isinstance(p, (dict, list)) for p in parts)
@@ -349,5 +354,5 @@ def _text(value: _Json, indent: int) -> str:
 
 
 def text(report: Mapping[str, Any]) -> str:
-    """Returns a report as JSON: ASCII, of which every part that fits into a line is one line."""
+    """Returns a report as ASCII JSON in which every part that fits on a line is on one line."""
     return _text(dict(report), 0) + "\n"

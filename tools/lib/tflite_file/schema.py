@@ -1,9 +1,9 @@
-"""The TensorFlow Lite schema: the one place that decides where its Python classes come from.
+"""The TensorFlow Lite schema: the single source of its Python classes.
 
-They come from the `ai-edge-litert` package, not from TensorFlow: importing it imports nothing else,
+They come from the `ai-edge-litert` package, not from TensorFlow. Importing it imports nothing else,
 so a tool that reads a .tflite starts in a quarter of a second and needs only flatbuffers and numpy.
-Its release 1.2.0 knows every table, field and operator that TensorFlow 1.15.5, 2.15.1 and 2.17.1
-can write. Releases from 1.3.0 on need more packages; the newest load a shared library on import.
+Release 1.2.0 knows every table, field and operator that TensorFlow 1.15.5, 2.15.1 and 2.17.1 can
+write. Releases from 1.3.0 on need more packages; the newest load a shared library on import.
 """
 
 from typing import Any
@@ -21,18 +21,18 @@ BUILTIN_OPERATORS = frozenset(_BUILTIN_NAMES.values())
 
 
 def builtin_code(code: Any) -> int:
-    """Returns which builtin operator an OperatorCodeT means."""
-    # The wider field came with schema version 3a; before, and below 127, the old one counts.
+    """Returns the number of the builtin operator of an OperatorCodeT."""
+    # Schema version 3a added the wider field; numbers below 127 are in the deprecated one.
     return max(code.builtinCode, code.deprecatedBuiltinCode)
 
 
 def builtin_name(code: Any) -> str:
-    """Returns the name of the builtin operator of an OperatorCodeT, as "CONV_2D" or "CUSTOM"."""
+    """Returns the name of an OperatorCodeT's builtin operator, such as "CONV_2D" or "CUSTOM"."""
     number = builtin_code(code)
     return _BUILTIN_NAMES.get(number, f"BUILTIN_{number}")
 
 
 def operator_name(code: Any) -> str:
-    """Returns the name of the operator of an OperatorCodeT; a custom one has its own."""
+    """Returns an OperatorCodeT's operator name; a custom operator has its own."""
     custom = code.customCode
     return custom.decode("utf-8", "backslashreplace") if custom else builtin_name(code)

@@ -1,9 +1,9 @@
 """Checks the bytes of a .tflite before anything else reads them.
 
-The generated classes of the schema follow every offset without a question and skip every field
-that they do not know. This check walks the whole file first, so that afterwards (1) no offset leads
-out of the file, (2) unpacking cannot take more than a small multiple of the file's size, whatever
-the file claims, and (3) the schema knows all that is in the file, so nothing gets lost unseen.
+The schema's generated classes follow every offset without checks and skip unknown fields. This
+check walks the file first. Afterwards, (1) no offset leads out of the file, (2) unpacking takes no
+more memory than a small multiple of the file's size, and (3) the schema knows everything in the
+file, so nothing is lost unnoticed.
 
 The wire format is described at https://flatbuffers.dev/internals/.
 """
@@ -20,8 +20,8 @@ from flatbuffers import number_types
 from tools.lib.cli import cli
 from tools.lib.tflite_file.schema import FILE_IDENTIFIER, tflite
 
-# Which fields refer to tables. Every other field holds numbers or text, as the schema's own
-# constructor functions tell. A field missing here would be read as text: the tests look for that.
+# The fields that refer to tables. All other fields are numbers or text, as the schema's constructor
+# functions show. A field missing here would be read as text, which the tests detect.
 CHILD_TABLES: Mapping[tuple[str, str], str] = {
     ("Model", "OperatorCodes"): "OperatorCode",
     ("Model", "Subgraphs"): "SubGraph",
@@ -38,7 +38,7 @@ CHILD_TABLES: Mapping[tuple[str, str], str] = {
     ("SignatureDef", "Inputs"): "TensorMap",
     ("SignatureDef", "Outputs"): "TensorMap",
 }
-# Which fields are unions, and the enumeration whose names are the tables that may stand there.
+# The fields that are unions, with the enumerations whose names are the possible tables.
 CHILD_UNIONS: Mapping[tuple[str, str], str] = {
     ("Operator", "BuiltinOptions"): "BuiltinOptions",
     ("Operator", "BuiltinOptions2"): "BuiltinOptions2",
@@ -47,14 +47,14 @@ CHILD_UNIONS: Mapping[tuple[str, str], str] = {
     ("DimensionMetadata", "ArrayIndices"): "SparseIndexVector",
 }
 
-# Parts of a file may be referred to more than once. These bound what is reached that way: the
-# bytes, as a multiple of the file's size (real files stay near 1), and the tables (the limit
-# that TensorFlow Lite's verifier has by default).
+# Parts of a file may be referred to more than once. These limit the bytes reached in total, as a
+# multiple of the file's size (near 1 in real files), and the number of tables (the default limit of
+# TensorFlow Lite's verifier).
 _MAX_EXPANSION = 4
 _MAX_TABLES = 1_000_000
 
-# Some writers leave a table at the end that nothing refers to (8 bytes in a published detector), so
-# a little may follow the model; but not a zip archive, however small.
+# Some writers leave an unreferenced table at the end (8 bytes in a published detector), so a few
+# bytes may follow the model; but no zip archive, however small.
 _MAX_LEFTOVER = 64
 _ZIP_END = b"PK\5\6"
 
@@ -68,10 +68,10 @@ class Field:
     """One field of a table.
 
     Attributes:
-      name: as the schema's accessor spells it, e.g. "OpcodeIndex".
-      size: bytes that it takes inside the table.
+      name: in the spelling of the schema's accessor, such as "OpcodeIndex".
+      size: its bytes inside the table.
       is_offset: whether those bytes are an offset to text, a vector or a table.
-      element_size: bytes of one element when it is a vector, else None.
+      element_size: bytes per element of a vector, else None.
     """
 
     name: str
@@ -81,7 +81,7 @@ class Field:
 
 
 class _Recorder:
-    """Stands in for a flatbuffers.Builder and notes what a constructor function asks of it."""
+    """Stands in for a flatbuffers.Builder and records the calls of a constructor function."""
 
     def __init__(self) -> None:
         self.slot = -1
@@ -104,7 +104,7 @@ class _Recorder:
 
 @functools.cache
 def layout(table: str) -> Mapping[int, Field]:
-    """The fields of a table of the schema by slot, as its generated constructors tell them."""
+    """Returns the fields of a schema table by slot, derived from its generated constructors."""
     fields = {}
     for function in dir(tflite):
         name = function.removeprefix(f"{table}Add")
@@ -129,7 +129,7 @@ def _union_members(enumeration: str) -> Mapping[int, str]:
 
 
 class _Walk:
-    """One walk over a file. Positions are byte offsets from its start."""
+    """A walk over a file. Positions are byte offsets from its start."""
 
     def __init__(self, content: bytes, source: str) -> None:
         self.content = content
@@ -159,7 +159,7 @@ class _Walk:
         self.end = max(self.end, position + length)
         self.budget -= length
         if self.budget < 0:
-            raise self.damaged(position, "data is referred to again and again")
+            raise self.damaged(position, "the same data is referred to again and again")
 
     def count_tables(self, count: int, position: int, what: str) -> None:
         self.tables += count
@@ -175,7 +175,7 @@ class _Walk:
         return position + self.number(_U32, position, f"the offset of {what}")
 
     def fields(self, position: int, table: str) -> list[tuple[Field, int]]:
-        """The fields that are set in the table at `position`, each with its position."""
+        """Returns the fields that are set in the table at `position`, with their positions."""
         self.take(position, _I32.size, f"a {table}")
         vtable = position - self.number(_I32, position, f"a {table}")
         present = self.vtables.get((vtable, table))
@@ -228,7 +228,7 @@ class _Walk:
             else:
                 length = self.number(_U32, start, f"the length of {what}")
                 width = field.element_size or 1
-                # Text carries a NUL behind it, which its length does not count.
+                # A NUL follows text; its length does not include it.
                 terminator = 1 if field.element_size is None else 0
                 self.take(start, 4 + length * width + terminator, what)
                 if child is not None:
@@ -239,18 +239,18 @@ class _Walk:
 
 
 def verify(content: bytes, source: str) -> int:
-    """Checks that the flatbuffer of a .tflite is well formed and that the schema knows all of it.
+    """Checks that a .tflite's flatbuffer is well formed and that the schema knows all of it.
 
     Args:
       content: the whole file.
       source: its name, for messages.
 
     Returns:
-      Where the flatbuffer ends, in bytes from the start. What follows it is not looked at.
+      The end of the flatbuffer, in bytes from the start. Bytes after it are not checked.
 
     Raises:
-      cli.UserError: it is not a .tflite, leads out of itself, refers to more data than it can hold,
-        or has fields or kinds that the schema does not know.
+      cli.UserError: the file is not a .tflite, has an offset that leads out of it, refers to more
+        data than it can hold, or has fields or kinds that the schema does not know.
     """
     if len(content) < 8 or content[4:8] != FILE_IDENTIFIER:
         raise cli.UserError(
@@ -265,7 +265,7 @@ def verify(content: bytes, source: str) -> int:
 
 
 def check(content: bytes, source: str) -> None:
-    """Checks that a .tflite is well formed and holds nothing that the canonical form would lose.
+    """Checks that a .tflite is well formed and that the canonical form loses nothing.
 
     Args:
       content: the whole file.
@@ -277,6 +277,6 @@ def check(content: bytes, source: str) -> None:
     trailing = content[verify(content, source) :].rstrip(b"\0")
     if len(trailing) > _MAX_LEFTOVER or _ZIP_END in trailing:
         raise cli.UserError(
-            f"{source}: {len(trailing)} bytes follow the model (files packed behind it, as TFLite "
-            "metadata does it?), which this tool cannot keep; take them out first."
+            f"{source}: {len(trailing)} bytes follow the model (perhaps files that TFLite metadata "
+            "packed after it), which this tool cannot keep; remove them first."
         )

@@ -1,4 +1,4 @@
-"""Rounds what was measured by running a network, so coarsely that every CPU gets the same."""
+"""Rounds values measured by running a network, so coarsely that all CPUs agree."""
 
 from collections.abc import Callable
 
@@ -6,7 +6,12 @@ import numpy as np
 
 
 def grid(magnitude: np.ndarray, bits: int) -> np.ndarray:
-    """Returns the step, a power of two, that keeps `bits` bits of `magnitude`; 0 for 0."""
+    """Returns the step, a power of two, that keeps `bits` bits of `magnitude`; 0 for 0.
+
+    Args:
+      magnitude: absolute values, in any shape.
+      bits: how many significant bits are kept.
+    """
     exponent = np.frexp(magnitude)[1]
     return np.where(magnitude == 0, 0.0, np.ldexp(1.0, exponent - bits))
 
@@ -14,13 +19,19 @@ def grid(magnitude: np.ndarray, bits: int) -> np.ndarray:
 def to_grid(
     values: np.ndarray, step: np.ndarray, rounding: Callable[..., np.ndarray] = np.rint
 ) -> np.ndarray:
-    """Rounds to multiples of `step`, a power of two, so exactly; a step of 0 gives 0."""
+    """Rounds to multiples of `step`, which is exact for powers of two; a step of 0 gives 0.
+
+    Args:
+      values: in any shape.
+      step: powers of two or zeros, broadcast to `values`.
+      rounding: rounds to integers.
+    """
     safe = np.where(step == 0, 1.0, step)
     return np.where(step == 0, 0.0, rounding(values / safe) * safe)
 
 
 def quantization_range(minimum: float, maximum: float, bits: int) -> tuple[np.float32, np.float32]:
-    """Turns measured extremes into a range to store: rounded outwards, holding zero, not empty.
+    """Returns the range to store for measured extremes: rounded outwards, with zero, not empty.
 
     TensorFlow Lite needs zero to be representable exactly (Jacob et al., 2018, section 2.1).
 
@@ -28,6 +39,9 @@ def quantization_range(minimum: float, maximum: float, bits: int) -> tuple[np.fl
       minimum: the least value seen.
       maximum: the largest value seen.
       bits: how many significant bits of the larger magnitude are kept.
+
+    Returns:
+      The minimum and the maximum.
     """
     minimum, maximum = min(float(minimum), 0.0), max(float(maximum), 0.0)
     if minimum == maximum:

@@ -22,12 +22,12 @@ class CheckpointTest(absltest.TestCase):
         with open(self.prefix + suffix, "r+b") as stream:
             stream.truncate(size)
 
-    def test_what_the_graph_needs_may_be_a_part(self):
+    def test_the_checkpoint_may_have_more_than_the_graph_needs(self):
         checkpoint.check_restorable(self.prefix, {"a/weights": Variable("float32", (3, 4))})
 
     def test_a_missing_variable_is_named(self):
         with self.assertRaisesRegex(
-            cli.UserError, "holds no variable b/beta, which the graph needs as float32.7."
+            cli.UserError, "has no variable b/beta, which the graph needs as float32.7."
         ):
             checkpoint.check_restorable(self.prefix, {"b/beta": Variable("float32", (7,))})
 
@@ -47,9 +47,9 @@ class CheckpointTest(absltest.TestCase):
         needed = dict.fromkeys(("b", "a"), Variable("float32", (2,)))
         for averaged, a in ((False, 1), (True, 2)):
             with self.subTest(averaged):
-                found = checkpoint.read_values(self.prefix, needed, averaged)
-                np.testing.assert_array_equal(found["a"], [a, a])
-                np.testing.assert_array_equal(found["b"], [3, 3])
+                restored = checkpoint.read_values(self.prefix, needed, averaged)
+                np.testing.assert_array_equal(restored["a"], [a, a])
+                np.testing.assert_array_equal(restored["b"], [3, 3])
 
     def test_a_moving_average_needs_the_variables_shape(self):
         average = "a/ExponentialMovingAverage"
@@ -69,10 +69,11 @@ class CheckpointTest(absltest.TestCase):
             ):
                 checkpoint.open_checkpoint(self.prefix)
 
-    def test_truncated_data_is_told_from_its_size(self):
+    def test_truncated_data_is_recognised_by_its_size(self):
         self._truncate(".data-00000-of-00001", 50)
         with self.assertRaisesRegex(
-            cli.UserError, "00001: is truncated: the index counts 56 bytes of variables, but 50 are"
+            cli.UserError,
+            "00001: is truncated: the index lists 56 bytes of variables, but the",
         ):
             checkpoint.open_checkpoint(self.prefix)
 
@@ -81,11 +82,11 @@ class CheckpointTest(absltest.TestCase):
             self._truncate(".index", size)
             with (
                 self.subTest(size),
-                self.assertRaisesRegex(cli.UserError, "index: is truncated or no checkpoint index"),
+                self.assertRaisesRegex(cli.UserError, "index: is truncated or not a checkpoint"),
             ):
                 checkpoint.open_checkpoint(self.prefix)
 
-    def test_damaged_data_is_told_when_read(self):
+    def test_damaged_data_is_reported_when_read(self):
         with open(self.prefix + ".data-00000-of-00001", "r+b") as stream:
             stream.write(b"\xff")
         needed = {"a/weights": Variable("float32", (3, 4))}

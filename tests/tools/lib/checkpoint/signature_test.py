@@ -51,16 +51,16 @@ class SignatureTest(absltest.TestCase):
 
     def test_another_file_is_refused_with_its_line(self):
         path = self._file("name\tdtype\n")
-        with self.assertRaisesRegex(cli.UserError, f"{path}:1: a signature has the columns tensor"):
+        with self.assertRaisesRegex(cli.UserError, f"{path}:1: a signature must have the columns"):
             signature.read(path)
         good = "a\tfloat32\t3\t0\t12\tab\n"
         for line in ("b\tfloat32\tthree\t0\t12\tab", "b\tfloat32\t3", "b\tfloat32\t3\t0\t12\txy"):
             with self.subTest(line):
                 path = self._file(_HEADER + good + line + "\n")
-                with self.assertRaisesRegex(cli.UserError, f"{path}:3: is no line of a signature"):
+                with self.assertRaisesRegex(cli.UserError, f"{path}:3: not a line of a signature"):
                     signature.read(path)
 
-    def test_what_only_training_needs_is_left_out(self):
+    def test_variables_of_training_are_left_out(self):
         training = (
             "a/weights/Momentum",
             "a/weights/RMSProp",
@@ -104,17 +104,17 @@ class SignatureTest(absltest.TestCase):
 
     def test_the_first_differences_are_named(self):
         genuine = _signature(**dict.fromkeys("abcd", _KERNEL))
-        found = {
+        model = {
             "b": Variable("float32", (4, 2)),
             "c": Variable("int64", (3,)),
             "d": _KERNEL,
             "e": Variable("float32", ()),
         }
         with self.assertRaises(cli.UserError) as caught:
-            signature.check_equal(found, genuine, "s.tsv")
+            signature.check_equal(model, genuine, "s.tsv")
         self.assertEqual(
             str(caught.exception),
-            "s.tsv: the model has other variables than the genuine checkpoint, in 4 places: a is"
+            "s.tsv: the model's variables differ from the genuine checkpoint's in 4 places: a is"
             " absent instead of float32[3]; b is float32[4,2] instead of float32[3]; c is int64[3]"
             " instead of float32[3].",
         )

@@ -28,7 +28,7 @@ class IdentityTest(parameterized.TestCase):
         )
 
     @parameterized.parameters("", "identity", "imagenet_mean_std", "tokens")
-    def test_what_an_input_may_expect(self, preprocessing):
+    def test_known_preprocessings_are_accepted(self, preprocessing):
         content = json.dumps({**_FIELDS, "preprocessing": preprocessing}).encode()
         self.assertEqual(identity.read(self._write(content)).preprocessing, preprocessing)
 
@@ -43,14 +43,14 @@ class IdentityTest(parameterized.TestCase):
             "its fields are not interpreter, name, preprocessing, tensorflow, weights",
         ),
     )
-    def test_a_field_that_is_damaged_is_named(self, change, reason):
+    def test_a_damaged_field_is_named(self, change, reason):
         path = self._write(json.dumps({**_FIELDS, **change}).encode())
         message = f"^{path}: not a model's identity: {reason}.*; build the model again.$"
         with self.assertRaisesRegex(cli.UserError, message):
             identity.read(path)
 
     @parameterized.parameters(*_FIELDS)
-    def test_a_field_that_is_missing(self, name):
+    def test_a_missing_field_is_refused(self, name):
         fields = {key: value for key, value in _FIELDS.items() if key != name}
         with self.assertRaisesRegex(cli.UserError, "not a model's identity: its fields are not"):
             identity.read(self._write(json.dumps(fields).encode()))
@@ -60,13 +60,13 @@ class IdentityTest(parameterized.TestCase):
         ("cut", b"{", "not a model's identity: "),
         ("binary", b"\xff", "not a model's identity: "),
         ("deep", b"[" * 100000, "not a model's identity: "),
-        ("list", b'["name"]', "not a model's identity: it is no JSON object"),
+        ("list", b'["name"]', "not a model's identity: it is not a JSON object"),
     )
-    def test_what_is_no_identity(self, content, message):
+    def test_other_files_are_refused(self, content, message):
         with self.assertRaisesRegex(cli.UserError, message):
             identity.read(self._write(content))
 
-    def test_what_a_target_wrote(self):
+    def test_the_identity_of_a_target(self):
         path = self._write(json.dumps(_FIELDS).encode())
         self.assertEqual(identity.of_target({"identity": [path]}), identity.Identity(**_FIELDS))
         for files in ({}, {"identity": []}, {"default": [path]}):

@@ -19,31 +19,32 @@ class StatementTest(parameterized.TestCase):
         self.model = pathlib.Path(self.create_tempdir().full_path, "net.tflite")
         self.model.write_bytes(_CONTENT)
 
-    def _beside(self, content: bytes = _CONTENT) -> identity.Identity | None:
-        """Returns what the statement says; keeps what is noted."""
+    def _stated(self, content: bytes = _CONTENT) -> identity.Identity | None:
+        """Returns the stated identity; keeps the note on stderr in `self.note`."""
         with contextlib.redirect_stderr(io.StringIO()) as stderr:
-            stated = statement.beside(str(self.model), content)
-        self.noted = stderr.getvalue()
+            stated = statement.stated_identity(str(self.model), content)
+        self.note = stderr.getvalue()
         return stated
 
-    def test_what_the_build_writes_is_read(self):
+    def test_a_statement_of_the_build_is_read(self):
         statements.write(self.model, "released", "zero_to_one")
         self.assertEqual(
-            self._beside(),
+            self._stated(),
             identity.Identity("net", "released", "zero_to_one", "2.15.1", "hermetic"),
         )
-        self.assertEqual(self.noted, "")
+        self.assertEqual(self.note, "")
 
     def test_a_bare_file_is_foreign(self):
-        self.assertIsNone(self._beside())
-        self.assertEqual(self.noted, "")
+        self.assertIsNone(self._stated())
+        self.assertEqual(self.note, "")
 
     def test_a_statement_of_another_file_is_noted(self):
         path = statements.write(self.model)
-        self.assertIsNone(self._beside(b"another model"))
+        self.assertIsNone(self._stated(b"another model"))
         self.assertEqual(
-            self.noted,
-            f"NOTE: {path} does not speak of {self.model} as it is now, which counts as foreign.\n",
+            self.note,
+            f"NOTE: {path} does not describe {self.model} as it is now; the file counts as"
+            " foreign.\n",
         )
 
     def _changed(self, change: Any) -> None:
@@ -59,10 +60,10 @@ class StatementTest(parameterized.TestCase):
         lambda document: document["subject"][0].update(digest={"sha512": "0"}),
         lambda document: document.update(subject=[]),
     )
-    def test_a_statement_of_others_says_nothing(self, change):
+    def test_a_statement_about_something_else_is_noted(self, change):
         self._changed(change)
-        self.assertIsNone(self._beside())
-        self.assertStartsWith(self.noted, "NOTE: ")
+        self.assertIsNone(self._stated())
+        self.assertStartsWith(self.note, "NOTE: ")
 
     @parameterized.parameters(
         (lambda document: document.pop("subject"), "KeyError: 'subject'"),
@@ -89,7 +90,7 @@ class StatementTest(parameterized.TestCase):
     def test_a_damaged_statement_is_refused(self, change, reason):
         self._changed(change)
         with self.assertRaisesRegex(cli.UserError, f"not a provenance statement \\({reason}.*put"):
-            self._beside()
+            self._stated()
 
     @parameterized.named_parameters(
         ("empty", b"", "the provenance statement is empty"),
@@ -98,10 +99,10 @@ class StatementTest(parameterized.TestCase):
         ("list", b"[]", "not a provenance statement"),
         ("deep", b"[" * 100000, "not a provenance statement"),
     )
-    def test_what_is_no_statement_is_refused(self, content, message):
+    def test_other_files_are_refused(self, content, message):
         self.model.with_suffix(".provenance.json").write_bytes(content)
         with self.assertRaisesRegex(cli.UserError, f"net.provenance.json: {message}"):
-            self._beside()
+            self._stated()
 
 
 if __name__ == "__main__":

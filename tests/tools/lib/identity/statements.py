@@ -8,7 +8,7 @@ from tools.steps.provenance import statement
 
 
 def write(model: pathlib.Path, weights: str = "seeded", preprocessing: str = "") -> pathlib.Path:
-    """Writes the statement of a .tflite beside it and returns the statement's path."""
+    """Writes a .tflite's statement next to it and returns the statement's path."""
     request = {
         "bazel": {"version": "7.7.1", "sha256": "e" * 64},
         "benchmark_only": False,

@@ -11,7 +11,7 @@ from tools.lib.interpreter import answering, interpreter
 
 _WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "who", "wrote", "it", "?", "ada", "did", ",", "so"]
 _VOCABULARY = {word: number for number, word in enumerate(_WORDS)}
-# The model's start and end logits are both what a token's number is worth here.
+# The model gives each token's worth as its start and its end logit.
 _ADA = 8
 
 
@@ -27,15 +27,15 @@ def _answerer(length: int = 16) -> answering.Answerer:
 class AnsweringTest(parameterized.TestCase):
     def test_the_answer_is_a_part_of_the_context(self):
         context = "So, ÁDA did so"
-        found = _answerer().answer("Who wrote it?", context)
-        self.assertEqual(context[found.start : found.end], "ÁDA")
-        self.assertEqual(found.score, 10)
+        answer = _answerer().answer("Who wrote it?", context)
+        self.assertEqual(context[answer.start : answer.end], "ÁDA")
+        self.assertEqual(answer.score, 10)
 
     @parameterized.parameters(0, 30, 200)
     def test_a_context_longer_than_the_model_takes(self, before):
         context = "so " * before + "Ada" + " did" * 40
-        found = _answerer().answer("Who?", context)
-        self.assertEqual((found.start, found.end), (3 * before, 3 * before + 3))
+        answer = _answerer().answer("Who?", context)
+        self.assertEqual((answer.start, answer.end), (3 * before, 3 * before + 3))
 
     def test_best_span(self):
         start = np.array([9, 0, 3, 1, 2.0])
@@ -55,7 +55,7 @@ class AnsweringTest(parameterized.TestCase):
         ("Who?", " ", "the context is empty"),
         ("who " * 20, "Ada", "has 20 tokens and the model takes 16"),
     )
-    def test_what_cannot_be_asked(self, question, context, message):
+    def test_bad_questions_are_refused(self, question, context, message):
         with self.assertRaisesRegex(cli.UserError, message):
             _answerer().answer(question, context)
 
@@ -86,10 +86,10 @@ class VocabularyTest(absltest.TestCase):
         with absltest.mock.patch.object(answering, "VOCABULARY_SHA256", known):
             self.assertTrue(answering.is_known(self._file(content)))
 
-    def test_what_is_no_vocabulary(self):
+    def test_other_files_are_refused(self):
         for path, message in [
             (None, "give --vocabulary=FILE with BERT's vocab.txt"),
-            (self._file(b"\xff\xfe"), "is no UTF-8 text"),
+            (self._file(b"\xff\xfe"), "is not UTF-8 text"),
             (self._file(b"a\nb\n"), r"lacks \[PAD\], \[UNK\], \[CLS\], \[SEP\]"),
             (self._file(b""), "is empty"),
         ]:

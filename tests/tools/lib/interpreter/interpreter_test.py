@@ -61,7 +61,7 @@ class InterpreterTest(parameterized.TestCase):
 
     @parameterized.parameters(
         ([_A], "takes 2 inputs, but 1 are given"),
-        ({"a": _A}, "nothing is given for b"),
+        ({"a": _A}, "no value is given for b"),
         ([_A, _B.astype(np.float64)], r"b takes float32 \[1, 4\], but float64 \[1, 4\] is given"),
         ([_A, _B[:, :3]], r"b takes float32 \[1, 4\], but float32 \[1, 3\] is given"),
     )
@@ -69,7 +69,7 @@ class InterpreterTest(parameterized.TestCase):
         with self.assertRaisesRegex(cli.UserError, f"^x.tflite: {message}"):
             _load(networks.doubled_sum()).run(values)
 
-    def test_what_cannot_be_run(self):
+    def test_models_that_cannot_run_are_refused(self):
         for content, message in [
             (b"no model", "^x.tflite: "),
             (networks.doubled_sum()[:-100], "^x.tflite: "),

@@ -38,23 +38,23 @@ class ModelArgumentTest(parameterized.TestCase):
         path.write_bytes(content)
         return path
 
-    def test_a_file_is_seen_from_where_the_person_stands(self):
+    def test_a_path_is_relative_to_the_callers_folder(self):
         self._write("net.tflite", networks.doubled_sum())
-        found = model_argument.resolve("net.tflite")
-        self.assertEqual((found.given, found.name, found.label), ("net.tflite", "net", None))
-        self.assertEqual(found.path, str(self.folder / "net.tflite"))
-        self.assertEqual(found.content, networks.doubled_sum())
+        model = model_argument.resolve("net.tflite")
+        self.assertEqual((model.given, model.name, model.label), ("net.tflite", "net", None))
+        self.assertEqual(model.path, str(self.folder / "net.tflite"))
+        self.assertEqual(model.content, networks.doubled_sum())
 
-    def _assert_identity(self, found: model_argument.GivenModel, *expected: str) -> None:
-        self.assertEqual((found.weights, found.preprocessing), expected)
+    def _assert_identity(self, model: model_argument.GivenModel, *expected: str) -> None:
+        self.assertEqual((model.weights, model.preprocessing), expected)
 
     def test_a_bare_file_is_foreign_whatever_its_description_says(self):
         self._write("net.tflite", networks.doubled_sum(_DESCRIPTION))
-        found = model_argument.resolve("net.tflite")
-        self.assertIsNone(found.identity)
-        self._assert_identity(found, "", "")
+        model = model_argument.resolve("net.tflite")
+        self.assertIsNone(model.identity)
+        self._assert_identity(model, "", "")
 
-    def test_a_file_is_what_the_statement_beside_it_says(self):
+    def test_a_file_has_the_identity_of_the_statement_next_to_it(self):
         path = self._write("net.tflite", networks.doubled_sum())
         statements.write(path, "released", "imagenet_mean")
         self._assert_identity(model_argument.resolve("net.tflite"), "released", "imagenet_mean")
@@ -67,7 +67,7 @@ class ModelArgumentTest(parameterized.TestCase):
         self._write("net.tflite", networks.doubled_sum(length=5))
         with contextlib.redirect_stderr(io.StringIO()) as stderr:
             self._assert_identity(model_argument.resolve("net.tflite"), "", "")
-        self.assertRegex(stderr.getvalue(), "^NOTE: .*net.provenance.json does not speak of .*\n$")
+        self.assertRegex(stderr.getvalue(), "^NOTE: .*net.provenance.json does not describe .*\n$")
 
     def test_a_statement_that_is_no_json_is_refused(self):
         self._write("net.tflite", networks.doubled_sum())
@@ -83,16 +83,16 @@ class ModelArgumentTest(parameterized.TestCase):
         log = self._write("net.log", b"")
         self.bazel.builds({"//models/a:net": {"default": [path.as_uri(), log.as_uri()]}})
         with flagsaver.flagsaver(build_option=["--config=released"]):
-            found = model_argument.resolve("//models:net")
-        self.assertEqual((found.given, found.name), ("//models:net", "net"))
-        self.assertEqual((found.label, found.path), ("//models/a:net", str(path)))
-        # Such a target is no `tflite_model`.
-        self._assert_identity(found, "", "")
+            model = model_argument.resolve("//models:net")
+        self.assertEqual((model.given, model.name), ("//models:net", "net"))
+        self.assertEqual((model.label, model.path), ("//models/a:net", str(path)))
+        # The target is not a `tflite_model`.
+        self._assert_identity(model, "", "")
         [call] = self.bazel.calls()
         self.assertIn(" build --config=released ", call)
         self.assertIn(" --output_groups=+identity ", call)
 
-    def test_a_label_is_what_its_target_writes(self):
+    def test_a_label_has_the_identity_that_its_target_writes(self):
         path = self._write("net.tflite", networks.doubled_sum(_DESCRIPTION))
         # Left there by an earlier build.
         self._write("net.provenance.json", b"{")
@@ -100,12 +100,12 @@ class ModelArgumentTest(parameterized.TestCase):
         content = json.dumps(dataclasses.asdict(written)).encode()
         identity, report = self._write("net.identity.json", content), self._write("report", b"r")
         self._builds(default=path, identity=identity, report=report)
-        found = model_argument.resolve("//models:net", ["report", "other"])
-        self.assertEqual(found.identity, written)
-        self._assert_identity(found, "released", "identity")
-        self.assertEqual(found.groups, {"report": [str(report)]})
+        model = model_argument.resolve("//models:net", ["report", "other"])
+        self.assertEqual(model.identity, written)
+        self._assert_identity(model, "released", "identity")
+        self.assertEqual(model.groups, {"report": [str(report)]})
 
-    def test_an_identity_that_is_damaged_is_refused(self):
+    def test_a_damaged_identity_is_refused(self):
         path = self._write("net.tflite", networks.doubled_sum())
         self._builds(default=path, identity=self._write("net.identity.json", b'{"name": "net"}'))
         with self.assertRaisesRegex(cli.UserError, "net.identity.json: not a model's identity: "):
@@ -117,7 +117,7 @@ class ModelArgumentTest(parameterized.TestCase):
     def test_labels_and_files(self, given, label):
         self.assertEqual(model_argument.is_label(given), label)
 
-    def test_what_is_no_model(self):
+    def test_other_files_are_refused(self):
         self._write("empty.tflite", b"")
         self._write("cut.tflite", networks.doubled_sum()[:-100])
         self._write("text.tflite", b"<html>not found</html>")
@@ -131,7 +131,7 @@ class ModelArgumentTest(parameterized.TestCase):
             "empty.tflite": "empty.tflite: the model is empty",
             "cut.tflite": "^cut.tflite: ",
             "text.tflite": "^text.tflite: ",
-            "large.tflite": "large.tflite: has 2,147,483,648 bytes; a .tflite has less than 2 GiB",
+            "large.tflite": "large.tflite: has 2,147,483,648 bytes, but a .tflite has less",
             "//broken": "^//broken: cannot be built",
         }.items():
             with self.subTest(given), self.assertRaisesRegex(cli.UserError, message):
@@ -144,9 +144,9 @@ class ModelArgumentTest(parameterized.TestCase):
         with self.assertRaisesRegex(cli.UserError, "sum.tflite: the model lacks operators"):
             model_argument.runnable(dataclasses.replace(given, model=empty))
 
-    def test_a_label_of_no_model(self):
+    def test_a_label_of_another_target_is_refused(self):
         self.bazel.builds({"//tools/lib/cli": {"default": [self._write("cli.py", b"").as_uri()]}})
-        with self.assertRaisesRegex(cli.UserError, "^//tools/lib/cli: makes 0 .tflite files"):
+        with self.assertRaisesRegex(cli.UserError, "^//tools/lib/cli: builds 0 .tflite files"):
             model_argument.resolve("//tools/lib/cli")
 
 

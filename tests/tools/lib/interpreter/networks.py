@@ -106,8 +106,8 @@ def detector(scores: list[list[float]], anchors: list[list[float]], side: int = 
     picture = maker.tensor("picture", [1, side, side, 3], kind=tflite.TensorType.UINT8)
     _quantized(maker, picture, 1 / 128, 128)
     boxes = _float_constant(maker, "boxes", np.zeros((1, len(anchors), 4)))
-    said = _float_constant(maker, "scores", np.array([scores]))
-    _post_process(maker, boxes, said, anchors, 3)
+    score_table = _float_constant(maker, "scores", np.array([scores]))
+    _post_process(maker, boxes, score_table, anchors, 3)
     maker.graph.inputs = np.array([picture], np.int32)
     return models.pack(maker.model)
 
@@ -193,14 +193,14 @@ def ranked_classes(classes: int, best: list[int]) -> bytes:
     picture = maker.tensor("picture", [1, 8, 8, 3])
     scores = np.zeros((1, classes), np.float32)
     scores[0, best] = np.arange(len(best), 0, -1)
-    said = _float_constant(maker, "scores", scores)
+    score_table = _float_constant(maker, "scores", scores)
     axes = maker.tensor("axes", [3], np.array([1, 2, 3], np.int32), tflite.TensorType.INT32)
     mean, nothing = maker.tensor("mean", [1]), maker.tensor("nothing", [1])
     result = maker.tensor("result", [1, classes])
     for code, name, inputs, output in (
         (tflite.BuiltinOperator.MEAN, "Reducer", [picture, axes], mean),
         (tflite.BuiltinOperator.SUB, "Sub", [mean, mean], nothing),
-        (tflite.BuiltinOperator.ADD, "Add", [said, nothing], result),
+        (tflite.BuiltinOperator.ADD, "Add", [score_table, nothing], result),
     ):
         operator = maker.operator(code, inputs, [output])
         operator.builtinOptionsType = getattr(tflite.BuiltinOptions, f"{name}Options")
@@ -215,10 +215,10 @@ def encoded_boxes(side: int = 8) -> bytes:
     maker = models.Maker()
     picture = maker.tensor("picture", [1, side, side, 3])
     shape = [1, side * side * 3 // 4, 4]
-    wanted = maker.tensor("shape", [3], np.array(shape, np.int32), tflite.TensorType.INT32)
+    new_shape = maker.tensor("shape", [3], np.array(shape, np.int32), tflite.TensorType.INT32)
     results = [maker.tensor(name, shape) for name in ("boxes", "more")]
     for result in results:
-        operator = maker.operator(tflite.BuiltinOperator.RESHAPE, [picture, wanted], [result])
+        operator = maker.operator(tflite.BuiltinOperator.RESHAPE, [picture, new_shape], [result])
         operator.builtinOptionsType = tflite.BuiltinOptions.ReshapeOptions
         operator.builtinOptions = tflite.ReshapeOptionsT()
     maker.graph.inputs = np.array([picture], np.int32)
@@ -241,14 +241,14 @@ def question_answering(length: int = 16, worth: np.ndarray | None = None) -> byt
         for name in ("input_ids", "input_mask", "segment_ids")
     ]
     embeddings = _float_constant(maker, "embeddings", table)
-    wanted = maker.tensor("shape", [2], np.array(shape, np.int32), tflite.TensorType.INT32)
+    new_shape = maker.tensor("shape", [2], np.array(shape, np.int32), tflite.TensorType.INT32)
     looked_up = maker.tensor("looked_up", [*shape, 1])
     gather = maker.operator(tflite.BuiltinOperator.GATHER, [embeddings, inputs[0]], [looked_up])
     gather.builtinOptionsType = tflite.BuiltinOptions.GatherOptions
     gather.builtinOptions = tflite.GatherOptionsT()
     results = [maker.tensor(name, shape) for name in ("end_logits", "start_logits")]
     for result in results:
-        reshape = maker.operator(tflite.BuiltinOperator.RESHAPE, [looked_up, wanted], [result])
+        reshape = maker.operator(tflite.BuiltinOperator.RESHAPE, [looked_up, new_shape], [result])
         reshape.builtinOptionsType = tflite.BuiltinOptions.ReshapeOptions
         reshape.builtinOptions = tflite.ReshapeOptionsT()
     maker.graph.inputs = np.array(inputs, np.int32)

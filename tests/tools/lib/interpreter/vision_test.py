@@ -25,7 +25,7 @@ def _noise(width: int, height: int) -> Image.Image:
 
 
 class TasksTest(parameterized.TestCase):
-    def test_told_from_outputs(self):
+    def test_inferred_from_outputs(self):
         for content, expected in [
             (_detector(), tasks.DETECTION),
             (networks.mean_colour(), tasks.CLASSIFICATION),
@@ -36,10 +36,10 @@ class TasksTest(parameterized.TestCase):
             with self.subTest(expected):
                 self.assertEqual(tasks.of(reader.read(content, "m"), "m"), expected)
 
-    def test_what_cannot_be_told(self):
+    def test_unknown_tasks_are_refused(self):
         for content, message in [
-            (networks.doubled_sum(), r"cannot be told from its outputs \(\[1, 4\]\); give --task"),
-            (networks.encoded_boxes(), "gives encoded boxes of all anchors"),
+            (networks.doubled_sum(), r"cannot be inferred from its outputs \(\[1, 4\]\); give --"),
+            (networks.encoded_boxes(), "gives encoded boxes without their anchors"),
         ]:
             with self.subTest(message), self.assertRaisesRegex(cli.UserError, f"^m: .*{message}"):
                 tasks.of(reader.read(content, "m"), "m")
@@ -56,31 +56,33 @@ class TasksTest(parameterized.TestCase):
 
 class VisionTest(parameterized.TestCase):
     def test_detections(self):
-        found = vision.Detector(_load(_detector()), "identity").detect(_noise(30, 20))
-        self.assertEqual([x.label for x in found], [0, 1])
-        np.testing.assert_allclose([x.score for x in found], [0.9, 0.6])
-        np.testing.assert_allclose(found[0].box, [0.15, 0.65, 0.35, 0.85], atol=1e-6)
-        np.testing.assert_allclose(found[1].box, [0.25, 0.25, 0.75, 0.75], atol=1e-6)
+        detections = vision.Detector(_load(_detector()), "identity").detect(_noise(30, 20))
+        self.assertEqual([x.label for x in detections], [0, 1])
+        np.testing.assert_allclose([x.score for x in detections], [0.9, 0.6])
+        np.testing.assert_allclose(detections[0].box, [0.15, 0.65, 0.35, 0.85], atol=1e-6)
+        np.testing.assert_allclose(detections[1].box, [0.25, 0.25, 0.75, 0.75], atol=1e-6)
 
     def test_outputs_in_another_order(self):
         model = models.unpack(_detector())
         model.subgraphs[0].outputs = model.subgraphs[0].outputs[::-1]
-        found = vision.Detector(_load(models.pack(model)), "identity").detect(_noise(8, 8))
-        self.assertEqual([x.label for x in found], [0, 1])
+        detections = vision.Detector(_load(models.pack(model)), "identity").detect(_noise(8, 8))
+        self.assertEqual([x.label for x in detections], [0, 1])
 
     def test_probabilities_of_logits(self):
         classifier = vision.Classifier(_load(networks.mean_colour()), "zero_to_one")
-        found = classifier.probabilities(Image.new("RGB", (20, 30), (255, 0, 0)))
-        np.testing.assert_allclose(found, np.exp([1, 0, 0]) / np.exp([1, 0, 0]).sum(), rtol=1e-5)
+        probabilities = classifier.probabilities(Image.new("RGB", (20, 30), (255, 0, 0)))
+        np.testing.assert_allclose(
+            probabilities, np.exp([1, 0, 0]) / np.exp([1, 0, 0]).sum(), rtol=1e-5
+        )
 
     def test_segments_lie_where_the_picture_is(self):
         image = Image.new("RGB", (32, 16), (0, 255, 0))
         image.paste((0, 0, 255), (16, 0, 32, 16))
         segmenter = vision.Segmenter(_load(networks.channel_scores()), "identity")
-        found = segmenter.segment(image)
-        self.assertEqual(found.shape, (16, 32))
-        self.assertEqual(set(found[:, :14].ravel()), {1})
-        self.assertEqual(set(found[:, 18:].ravel()), {2})
+        classes = segmenter.segment(image)
+        self.assertEqual(classes.shape, (16, 32))
+        self.assertEqual(set(classes[:, :14].ravel()), {1})
+        self.assertEqual(set(classes[:, 18:].ravel()), {2})
 
     @parameterized.parameters((5, 3), (40, 40), (41, 100), (150, 40), (50, 30, 8), (9, 7, 1))
     def test_parts_make_one_enlarged_picture(self, width, height, side=40):
@@ -101,16 +103,16 @@ class VisionTest(parameterized.TestCase):
         expected = image.resize((600, 40), Image.Resampling.NEAREST)
         np.testing.assert_array_equal(np.asarray(large), np.asarray(expected))
 
-    def test_what_does_not_fit(self):
+    def test_models_of_other_tasks_are_refused(self):
         for make, content, preprocessing, message in [
             (vision.Detector, networks.doubled_sum(), "identity", r"takes \[\[1, 4\], \[1, 4\]\]"),
             (
                 vision.Detector,
                 networks.mean_colour(),
                 "identity",
-                "does not give what a TFLite_Det",
+                "does not give the outputs of a TFLite_Det",
             ),
-            (vision.Enlarger, networks.mean_colour(), "identity", "is no enlarged picture"),
+            (vision.Enlarger, networks.mean_colour(), "identity", "is not an enlarged picture"),
             (vision.Classifier, networks.mean_colour(), "tokens", "'tokens' is none of"),
         ]:
             with self.subTest(message), self.assertRaisesRegex(cli.UserError, f"^m: .*{message}"):

@@ -27,36 +27,36 @@ def _compare(left, right) -> comparison.Comparison:
     return comparison.compare(*packed)
 
 
-def _changes(found: comparison.Comparison) -> list[tuple]:
-    return [(d.kind, d.where, d.left, d.right) for d in found.differences if d.changes_meaning]
+def _changes(compared: comparison.Comparison) -> list[tuple]:
+    return [(d.kind, d.where, d.left, d.right) for d in compared.differences if d.changes_meaning]
 
 
 class SameMeaningTest(parameterized.TestCase):
-    def _assert_same(self, found, *kinds):
-        self.assertEqual(found.verdict, "same meaning", found.text())
-        self.assertEqual(_changes(found), [])
-        self.assertContainsSubset(kinds, {d.kind for d in found.differences})
+    def _assert_same(self, compared, *kinds):
+        self.assertEqual(compared.verdict, "same meaning", compared.text())
+        self.assertEqual(_changes(compared), [])
+        self.assertContainsSubset(kinds, {d.kind for d in compared.differences})
 
     def test_the_same_file(self):
-        found = _compare(models.layered(), models.layered())
-        self.assertEqual((found.verdict, found.differences), ("same bytes", ()))
+        compared = _compare(models.layered(), models.layered())
+        self.assertEqual((compared.verdict, compared.differences), ("same bytes", ()))
 
     @parameterized.parameters(models.layered, models.detector, networks.layers)
     def test_another_layout(self, make):
         for seed in range(5):
-            found = _compare(make(), layouts.relaid(make(), seed))
-            self.assertEqual(found.verdict, "same canonical bytes", found.text())
-            self.assertEqual({d.kind for d in found.differences}, {"layout"})
+            compared = _compare(make(), layouts.relaid(make(), seed))
+            self.assertEqual(compared.verdict, "same canonical bytes", compared.text())
+            self.assertEqual({d.kind for d in compared.differences}, {"layout"})
 
     def test_other_names(self):
         renamed = models.layered()
         for index, tensor in enumerate(renamed.subgraphs[0].tensors):
             tensor.name = f"renamed{index}"
         renamed.subgraphs[0].name = "renamed"
-        found = _compare(models.layered(), renamed)
-        self._assert_same(found, "name")
+        compared = _compare(models.layered(), renamed)
+        self._assert_same(compared, "name")
         self.assertIn(
-            ("input 0", "x", "renamed0"), [(d.where, d.left, d.right) for d in found.differences]
+            ("input 0", "x", "renamed0"), [(d.where, d.left, d.right) for d in compared.differences]
         )
 
     def test_buffers_shared_or_not(self):
@@ -64,9 +64,11 @@ class SameMeaningTest(parameterized.TestCase):
         tensors = {t.name: t for t in shared.subgraphs[0].tensors}
         tensors["right2_half"].buffer = tensors["left_half"].buffer
         for pair in ((shared, models.layered()), (models.layered(), shared)):
-            found = _compare(*pair)
-            self.assertEqual(found.verdict, "same canonical bytes", found.text())
-            self.assertIn("equal buffers shared otherwise", [d.detail for d in found.differences])
+            compared = _compare(*pair)
+            self.assertEqual(compared.verdict, "same canonical bytes", compared.text())
+            self.assertIn(
+                "equal buffers shared otherwise", [d.detail for d in compared.differences]
+            )
 
     def test_tensors_of_equal_data_shared_or_not(self):
         model = models.layered()
@@ -80,8 +82,8 @@ class SameMeaningTest(parameterized.TestCase):
         model = models.layered()
         model.description, model.metadata[0].name = "other", "third"
         model.operatorCodes[0].version = 2
-        found = _compare(models.layered(), model)
-        self._assert_same(found, "description", "metadata", "operator version")
+        compared = _compare(models.layered(), model)
+        self._assert_same(compared, "description", "metadata", "operator version")
 
     def test_ranges_that_nobody_reads(self):
         model = networks.layers()
@@ -104,9 +106,9 @@ class SameMeaningTest(parameterized.TestCase):
 
     def test_a_few_bytes_behind_the_model(self):
         content = models.pack(models.layered())
-        found = _compare(content, content + b"\6\0\0\0")
-        self.assertEqual(found.verdict, "same canonical bytes")
-        self.assertEqual([d.kind for d in found.differences], ["trailing bytes"])
+        compared = _compare(content, content + b"\6\0\0\0")
+        self.assertEqual(compared.verdict, "same canonical bytes")
+        self.assertEqual([d.kind for d in compared.differences], ["trailing bytes"])
 
     def test_keys_of_custom_options_in_another_order(self):
         model = models.detector()
@@ -115,8 +117,8 @@ class SameMeaningTest(parameterized.TestCase):
         self.assertEqual(_compare(models.detector(), model).verdict, "same canonical bytes")
 
     def test_subgraphs_in_another_order(self):
-        found = _compare(networks.branching(False), networks.branching(True))
-        self._assert_same(found, "layout")
+        compared = _compare(networks.branching(False), networks.branching(True))
+        self._assert_same(compared, "layout")
 
     @_PROPERTY
     @given(st.integers(0, 10_000), st.integers(0, 10_000))
@@ -125,8 +127,8 @@ class SameMeaningTest(parameterized.TestCase):
         rng = random.Random(permutation)
         for number, tensor in enumerate(rng.sample(right.subgraphs[0].tensors, 5)):
             tensor.name = f"renamed{number}"
-        found = _compare(left, layouts.relaid(right, permutation))
-        self._assert_same(found)
+        compared = _compare(left, layouts.relaid(right, permutation))
+        self._assert_same(compared)
         again = layouts.relaid(right, permutation)
         backwards = comparison.compare(again, models.pack(left))
         self._assert_same(backwards)
@@ -139,17 +141,17 @@ class SameMeaningTest(parameterized.TestCase):
             for number, graph in enumerate(model.subgraphs):
                 for index, tensor in enumerate(graph.tensors):
                     tensor.name = f"renamed {number} {index}"
-        found = comparison.compare(left, layouts.relaid(model, seed))
-        self.assertEqual(_changes(found), [])
-        self.assertIn(found.verdict, comparison.VERDICTS[: 3 if renamed else 2], found.text())
+        compared = comparison.compare(left, layouts.relaid(model, seed))
+        self.assertEqual(_changes(compared), [])
+        self.assertIn(compared.verdict, comparison.VERDICTS[: 3 if renamed else 2], compared.text())
 
 
 class DifferentTest(parameterized.TestCase):
     def _assert_different(self, left, right, *expected):
-        found = _compare(left, right)
-        self.assertEqual(found.verdict, "different")
-        self.assertEqual(_changes(found), list(expected), found.text())
-        return found
+        compared = _compare(left, right)
+        self.assertEqual(compared.verdict, "different")
+        self.assertEqual(_changes(compared), list(expected), compared.text())
+        return compared
 
     def test_a_weight(self):
         model = networks.layers()
@@ -158,8 +160,8 @@ class DifferentTest(parameterized.TestCase):
         data[5] = np.nextafter(data[5], np.float32(9))
         data[7] = np.nextafter(data[7], np.float32(-9))
         model.buffers[weights.buffer].data = data.view(np.uint8)
-        found = _compare(networks.layers(), model)
-        (difference,) = found.differences
+        compared = _compare(networks.layers(), model)
+        (difference,) = compared.differences
         self.assertEqual((difference.kind, difference.where), ("weights", "CONV_2D 1 weights"))
         self.assertStartsWith(difference.detail, "2 of 16 values differ by 1 ulp; largest")
         self.assertEqual(difference.figures["histogram"], {"1": 2})
@@ -169,10 +171,10 @@ class DifferentTest(parameterized.TestCase):
         model = networks.layers()
         a, b = networks.tensor(model, "kernel1"), networks.tensor(model, "kernel2")
         a.buffer, b.buffer = b.buffer, a.buffer
-        found = _compare(networks.layers(), model)
-        self.assertEqual(found.verdict, "different")
+        compared = _compare(networks.layers(), model)
+        self.assertEqual(compared.verdict, "different")
         self.assertEqual(
-            [d.where for d in found.differences if d.kind == "weights"],
+            [d.where for d in compared.differences if d.kind == "weights"],
             ["CONV_2D 1 weights", "CONV_2D 2 weights"],
         )
 
@@ -199,12 +201,12 @@ class DifferentTest(parameterized.TestCase):
         model = models.detector()
         options = models.POST_PROCESS_OPTIONS | {"max_detections": 4}
         model.subgraphs[0].operators[0].customOptions = models.options(options)
-        found = self._assert_different(
+        compared = self._assert_different(
             models.detector(),
             model,
             ("custom options", "TFLite_Detection_PostProcess 0", 3, 4),
         )
-        self.assertEqual(found.differences[0].detail, "max_detections")
+        self.assertEqual(compared.differences[0].detail, "max_detections")
 
     def test_inputs_or_outputs_in_another_order(self):
         for field in ("inputs", "outputs"):
@@ -214,18 +216,18 @@ class DifferentTest(parameterized.TestCase):
             model.signatureDefs = None
             plain = models.layered()
             plain.signatureDefs = None
-            found = _compare(plain, model)
-            self.assertEqual(found.verdict, "different", field)
-            self.assertIn("operands", [d.kind for d in found.differences])
+            compared = _compare(plain, model)
+            self.assertEqual(compared.verdict, "different", field)
+            self.assertIn("operands", [d.kind for d in compared.differences])
 
     def test_an_operand_in_the_others_place(self):
         model = models.layered()
         graph = model.subgraphs[0]
         graph.operators[-2].inputs = graph.operators[-2].inputs[::-1]
-        found = _compare(models.layered(), model)
-        self.assertEqual(found.verdict, "different")
+        compared = _compare(models.layered(), model)
+        self.assertEqual(compared.verdict, "different")
         self.assertEqual(
-            [d.where for d in found.differences if d.changes_meaning],
+            [d.where for d in compared.differences if d.changes_meaning],
             ["ADD 6 input 0", "ADD 6 input 1"],
         )
 
@@ -246,9 +248,9 @@ class DifferentTest(parameterized.TestCase):
 
     def test_an_added_operator(self):
         left, right = networks.layers(), networks.layers(rectified=True)
-        found = _compare(left, right)
+        compared = _compare(left, right)
         self.assertEqual(
-            _changes(found),
+            _changes(compared),
             [
                 ("operator added", "RELU 2", None, "rectified"),
                 (
@@ -278,9 +280,9 @@ class DifferentTest(parameterized.TestCase):
     def test_what_a_subgraph_computes(self):
         changed = networks.branching(False)
         changed.subgraphs[1].operators[0].builtinOptions.fusedActivationFunction = 1
-        found = _compare(networks.branching(False), changed)
-        self.assertEqual(found.verdict, "different")
-        self.assertIn(("options", "ADD 0", "NONE", "RELU"), _changes(found))
+        compared = _compare(networks.branching(False), changed)
+        self.assertEqual(compared.verdict, "different")
+        self.assertIn(("options", "ADD 0", "NONE", "RELU"), _changes(compared))
 
     @_PROPERTY
     @given(st.integers(0, 10_000), st.integers(0, 10_000))
@@ -294,9 +296,9 @@ class DifferentTest(parameterized.TestCase):
         data[4 * place + rng.randrange(4)] ^= 1 << rng.randrange(8)
         right.buffers[chosen.buffer].data = data
         name = chosen.name
-        found = _compare(left, layouts.relaid(right, choice))
-        self.assertEqual(found.verdict, "different", found.text())
-        (difference,) = [d for d in found.differences if d.changes_meaning]
+        compared = _compare(left, layouts.relaid(right, choice))
+        self.assertEqual(compared.verdict, "different", compared.text())
+        (difference,) = [d for d in compared.differences if d.changes_meaning]
         self.assertEqual(difference.kind, "weights")
         self.assertEqual(difference.figures["count"], 1)
         index = np.ravel_multi_index(difference.figures["first"], chosen.shape)
@@ -365,8 +367,8 @@ class ComparisonTest(parameterized.TestCase):
 
     def test_thousands_of_equal_operators_take_seconds(self):
         left, right = networks.chain(4000), networks.chain(4100)
-        found = _compare(left, right)
-        self.assertLen([d for d in found.differences if d.kind == "operator added"], 100)
+        compared = _compare(left, right)
+        self.assertLen([d for d in compared.differences if d.kind == "operator added"], 100)
 
 
 if __name__ == "__main__":

@@ -39,8 +39,8 @@ class RunsTest(absltest.TestCase):
 
     def test_no_more_than_asked_for(self):
         left, right = bytes(1000), bytes(255 * (position % 20 == 0) for position in range(1000))
-        found = differing.runs(left, right, most=3)
-        self.assertEqual([run.offset for run in found], [0, 20, 40])
+        runs = differing.runs(left, right, most=3)
+        self.assertEqual([run.offset for run in runs], [0, 20, 40])
 
 
 class FieldsTest(absltest.TestCase):
@@ -49,19 +49,19 @@ class FieldsTest(absltest.TestCase):
         self.assertRegex(field, "Mine 0: custom options: .*keys laid out in another order")
 
     def test_other_values_are_not_called_another_order(self):
-        found = differing.compare("m.tflite", _model("abc"), _model("abd"))
-        self.assertNotEmpty(found.runs)
-        self.assertNotIn("another order", " ".join(found.fields))
+        file = differing.compare("m.tflite", _model("abc"), _model("abd"))
+        self.assertNotEmpty(file.runs)
+        self.assertNotIn("another order", " ".join(file.fields))
 
     def test_other_fields_are_named_too(self):
-        found = differing.compare("m.tflite", _model("abc"), _model("abc", "e"))
-        self.assertIn("description of model: d | e", found.fields)
+        file = differing.compare("m.tflite", _model("abc"), _model("abc", "e"))
+        self.assertIn("description of model: d | e", file.fields)
 
-    def test_what_is_no_model_is_compared_by_bytes(self):
+    def test_other_files_are_compared_by_bytes(self):
         for left, right in ((b"a", b"b"), (b"....TFL3", b"....TFL3?"), (b"", _model("a"))):
-            found = differing.compare("m.tflite", left, right)
-            self.assertEmpty(found.fields)
-            self.assertNotEmpty(found.runs)
+            file = differing.compare("m.tflite", left, right)
+            self.assertEmpty(file.fields)
+            self.assertNotEmpty(file.runs)
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ class FilesTest(absltest.TestCase):
     def test_a_large_file_is_refused_unread(self):
         for start, message in (
             (b"", "x.tflite: not a .tflite: bytes 4 to 7 are"),
-            (self.content, "x.tflite: has 3,221,225,472 bytes; a .tflite has less than 2 GiB"),
+            (self.content, "x.tflite: has 3,221,225,472 bytes, but a .tflite has less than 2"),
         ):
             self._write(start, 3 << 30)
             with mock.patch.object(cli, "read_file") as read_file:
@@ -35,7 +35,7 @@ class FilesTest(absltest.TestCase):
                     files.read(self.path, ".tflite")
             read_file.assert_not_called()
 
-    def test_what_is_no_model_is_said(self):
+    def test_other_files_are_refused(self):
         for content, message in (
             (b"", "x.tflite: the .tflite is empty"),
             (b"abc", "x.tflite: not a .tflite"),

@@ -1,4 +1,4 @@
-"""Small models of which the tests change one thing."""
+"""Small models, in which tests make single changes."""
 
 import random
 
@@ -14,15 +14,18 @@ _Options = tflite.BuiltinOptions
 def quantization(
     scale: list[float], zero_point: list[int], axis: int = 0
 ) -> tflite.QuantizationParametersT:
-    made = tflite.QuantizationParametersT()
-    made.scale, made.zeroPoint = np.array(scale, np.float32), np.array(zero_point, np.int64)
-    made.quantizedDimension = axis
-    return made
+    parameters = tflite.QuantizationParametersT()
+    parameters.scale, parameters.zeroPoint = (
+        np.array(scale, np.float32),
+        np.array(zero_point, np.int64),
+    )
+    parameters.quantizedDimension = axis
+    return parameters
 
 
 def tensor(model: tflite.ModelT, name: str) -> tflite.TensorT:
-    (found,) = [tensor for tensor in model.subgraphs[0].tensors if tensor.name == name]
-    return found
+    (named,) = [tensor for tensor in model.subgraphs[0].tensors if tensor.name == name]
+    return named
 
 
 def layers(rectified: bool = False) -> tflite.ModelT:
@@ -48,7 +51,7 @@ def layers(rectified: bool = False) -> tflite.ModelT:
 
 
 def chain(length: int) -> tflite.ModelT:
-    """As many rectifiers, one after the other."""
+    """A chain of `length` rectifiers."""
     maker = models.Maker()
     tensors = [maker.tensor(f"t{index}", [4]) for index in range(length + 1)]
     for source, target in zip(tensors, tensors[1:], strict=False):
@@ -96,8 +99,8 @@ def branching(swapped: bool) -> tflite.ModelT:
         # All subgraphs share the model's operator codes and its empty buffer.
         maker.model.operatorCodes += body.model.operatorCodes
         operator.opcodeIndex = len(maker.model.operatorCodes) - 1
-        for made in body.graph.tensors:
-            made.buffer = 0
+        for inner in body.graph.tensors:
+            inner.buffer = 0
         bodies.append(body.graph)
     maker.model.subgraphs += bodies[::-1] if swapped else bodies
     return maker.model

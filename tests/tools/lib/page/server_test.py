@@ -93,7 +93,7 @@ class ServerTest(parameterized.TestCase):
         self.assertEqual(self.server.server_address[0], "127.0.0.1")
 
     def test_a_port_that_is_taken(self):
-        with self.assertRaisesRegex(cli.UserError, f"--port={self.port}: cannot be listened on"):
+        with self.assertRaisesRegex(cli.UserError, f"--port={self.port}: cannot be opened"):
             server.make({}, self.port, {})
 
 

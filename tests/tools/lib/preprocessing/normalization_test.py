@@ -14,11 +14,11 @@ class NormalizationTest(parameterized.TestCase):
     )
     def test_ends_of_the_range(self, name, black, white):
         pixels = np.array([[0, 0, 0], [255, 255, 255]], np.uint8)
-        found = normalization.normalize(pixels, name)
-        self.assertEqual(found.dtype, np.float64)
-        np.testing.assert_allclose(found, [black, white], atol=1e-4)
+        normalized = normalization.normalize(pixels, name)
+        self.assertEqual(normalized.dtype, np.float64)
+        np.testing.assert_allclose(normalized, [black, white], atol=1e-4)
 
-    def test_every_preprocessing_is_told_to_people(self):
+    def test_every_preprocessing_has_a_meaning_for_people(self):
         self.assertEqual(set(normalization.NAMES), {*normalization.NORMALIZATIONS, "tokens"})
         for name in normalization.NAMES:
             self.assertEndsWith(normalization.MEANINGS[name], ".")

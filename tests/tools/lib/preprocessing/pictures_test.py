@@ -23,7 +23,7 @@ def _two_halves() -> Image.Image:
 
 
 def _claiming(width: int, height: int) -> bytes:
-    """A PNG of some bytes that says it is so large."""
+    """Returns a PNG of a few bytes that claims this size."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         body = kind + data
@@ -84,9 +84,9 @@ class PicturesTest(parameterized.TestCase):
         image = Image.new("P", (2, 2), 0)
         image.putpalette([255, 0, 0, 0, 0, 255])
         image.putpixel((1, 1), 1)
-        found = pictures.read(self._saved(image, "x.gif", transparency=1))
-        self.assertEqual(found.getpixel((0, 0)), _RED)
-        self.assertEqual(found.getpixel((1, 1)), (255, 255, 255))
+        picture = pictures.read(self._saved(image, "x.gif", transparency=1))
+        self.assertEqual(picture.getpixel((0, 0)), _RED)
+        self.assertEqual(picture.getpixel((1, 1)), (255, 255, 255))
 
     def test_cmyk_and_real_numbers(self):
         cyan = pictures.read(self._saved(Image.new("CMYK", (8, 8), (255, 0, 0, 0)), "x.jpg"))
@@ -96,19 +96,19 @@ class PicturesTest(parameterized.TestCase):
         half = Image.fromarray(np.full((2, 2), 0.5, np.float32))
         self.assertEqual(pictures.read(self._saved(half, "x.tiff")).getpixel((0, 0)), (128,) * 3)
 
-    def test_what_is_no_picture(self):
+    def test_other_files_are_refused(self):
         buffer = io.BytesIO()
         Image.fromarray(np.random.default_rng(1).integers(0, 255, (64, 64, 3), np.uint8)).save(
             buffer, "PNG"
         )
-        whole = buffer.getvalue()
+        png = buffer.getvalue()
         turned = io.BytesIO()
         Image.new("RGB", (4, 4)).save(turned, "PNG", exif=b"MM\0*")
         (self.folder / "folder.png").mkdir()
         for name, content, message in [
             ("empty.png", b"", "is empty; give a PNG"),
-            ("text.png", b"<html>", "is in no format that is known"),
-            ("cut.png", whole[: len(whole) // 2], "cannot be read|is damaged"),
+            ("text.png", b"<html>", "has no known picture format"),
+            ("cut.png", png[: len(png) // 2], "cannot be read|is damaged"),
             ("exif.png", turned.getvalue(), "is damaged"),
             ("bomb.png", _claiming(30_000, 30_000), "has more than 200 million pixels"),
             ("large.png", _claiming(16_000, 16_000), "has more than 200 million pixels"),
@@ -124,7 +124,7 @@ class PicturesTest(parameterized.TestCase):
         image.paste(_RED, (5, 3, 75, 38))
         cut = pictures.central(image, 20, 20)
         self.assertEqual(cut.shape, (20, 20, 3))
-        # What is beyond the middle 87.5 % is not seen.
+        # Pixels outside the central 87.5 % are cut off.
         np.testing.assert_array_equal(cut[10, 10], _RED)
         self.assertGreater(cut[..., 0].min(), 100)
 
@@ -134,12 +134,12 @@ class PicturesTest(parameterized.TestCase):
         np.testing.assert_array_equal(pixels[:10], np.broadcast_to(_RED, (10, 20, 3)))
         np.testing.assert_array_equal(pixels[10:], np.full((10, 20, 3), 128))
 
-    def test_what_a_person_names(self):
+    def test_files_and_folders_are_listed(self):
         for name in ("b.PNG", "a.jpg", "notes.txt"):
             self._written(name, b"")
         with mock.patch.dict(os.environ, {"BUILD_WORKING_DIRECTORY": str(self.folder)}):
-            found = pictures.listed(["."])
-            self.assertEqual([os.path.basename(path) for path in found], ["a.jpg", "b.PNG"])
+            paths = pictures.listed(["."])
+            self.assertEqual([os.path.basename(path) for path in paths], ["a.jpg", "b.PNG"])
             self.assertLen(pictures.listed(["a.jpg", "b.PNG"]), 2)
             (self.folder / "none").mkdir()
             for given, message in [

@@ -39,7 +39,7 @@ class TokensTest(absltest.TestCase):
         words = np.concatenate(
             [sample["input_ids"][sample["input_ids"] > 999] for sample in samples]
         )
-        # What is frequent in English comes first in the vocabulary.
+        # Frequent English words come first in the vocabulary.
         self.assertLess(np.median(words), _VOCABULARY / 4)
         self.assertGreater(words.max(), 0.9 * _VOCABULARY)
 

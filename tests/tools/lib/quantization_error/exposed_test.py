@@ -9,7 +9,7 @@ from tools.lib.tflite_file import reader
 
 
 class ExposedTest(absltest.TestCase):
-    def test_what_is_computed_in_place_is_still_there(self):
+    def test_tensors_computed_in_place_keep_their_values(self):
         content = siblings.floats()
         graph = reader.read(content, "x").subgraphs[0]
         (first,) = [tensor.index for tensor in graph.tensors if tensor.name == "first"]
@@ -29,11 +29,11 @@ class ExposedTest(absltest.TestCase):
 
     def test_everything_else_stays(self):
         content = siblings.integers() + b"PK\5\6" + bytes(18)
-        made = exposed.with_outputs(content, "x", [1, 2, 1])
-        before, after = (reader.read(part, "x") for part in (content, made))
+        extended = exposed.with_outputs(content, "x", [1, 2, 1])
+        before, after = (reader.read(part, "x") for part in (content, extended))
         self.assertEqual(after.subgraphs[0].outputs, (*before.subgraphs[0].outputs, 1, 2))
         self.assertEqual(after.operator_counts(), before.operator_counts())
-        differing = [i for i, (a, b) in enumerate(zip(content, made, strict=False)) if a != b]
+        differing = [i for i, (a, b) in enumerate(zip(content, extended, strict=False)) if a != b]
         self.assertLessEqual(len(differing), 4)
 
     def test_a_model_without_outputs(self):

@@ -28,7 +28,7 @@ def floats(shape: list[int] = SHAPE) -> bytes:
 
 
 def integers(names: tuple[str, str] = ("first", "second;first")) -> bytes:
-    """The same in uint8, with names of one's own; "first" is clipped at 1.0."""
+    """The same in uint8 with other names; "first" is clipped at 1.0."""
     maker = models.Maker()
     scales = {"x": (1 / 127.5, 128), names[0]: (2 / 255, 128), names[1]: (4 / 255, 128)}
     x, first, second = (maker.tensor(name, SHAPE, kind=tflite.TensorType.UINT8) for name in scales)

@@ -1,4 +1,4 @@
-"""What every property test of readers and writers keeps to; CI runs the same each time."""
+"""Limits for the property tests of readers and writers, and reproducible settings."""
 
 import resource
 
@@ -8,12 +8,12 @@ _MEMORY = 4 << 30
 
 
 def bound_memory() -> None:
-    """Makes what would take the machine's memory fail instead, in this process."""
+    """Limits this process's memory, so that excessive allocations fail."""
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
 
 
 def examples(count: int) -> settings:
-    """Returns settings for as many examples, the same ones in every run."""
+    """Returns settings for a number of examples, which are the same in every run."""
     return settings(
         max_examples=count,
         deadline=None,

@@ -51,11 +51,11 @@ class PropertyTest(absltest.TestCase):
 
 
 def _outputs(content):
-    """What the interpreter makes of one input, in the order of the outputs."""
+    """Returns the interpreter's outputs for one input, in the model's order."""
     runner = interpreter.Interpreter(
         model_content=content,
         num_threads=1,
-        # XNNPACK ends the process on some of these graphs, before and after.
+        # XNNPACK crashes on some of these graphs, raw and canonical ones alike.
         experimental_op_resolver_type=_WITHOUT_DELEGATES,
     )
     runner.allocate_tensors()

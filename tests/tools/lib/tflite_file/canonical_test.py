@@ -20,7 +20,7 @@ def _canonical(model, description=None):
 
 
 def _outputs(content, seed):
-    """What the interpreter makes of random input, by name."""
+    """Returns the interpreter's outputs for random input, by name."""
     runner = interpreter.Interpreter(model_content=content, num_threads=1)
     runner.allocate_tensors()
     numbers = np.random.default_rng(seed)
@@ -142,7 +142,7 @@ class CanonicalFormTest(parameterized.TestCase):
         graph = model.subgraphs[0]
         self.assertEqual(
             _names(model),
-            # Weights right before they are used, what nothing needs at the end.
+            # Weights come right before their use, unneeded operators at the end.
             [
                 "left_wide",
                 "left",
@@ -157,7 +157,7 @@ class CanonicalFormTest(parameterized.TestCase):
         codes = [code.builtinCode for code in model.operatorCodes]
         self.assertEqual(codes, [_Op.DEQUANTIZE, _Op.FULLY_CONNECTED, _Op.ADD, _Op.NEG])
         self.assertEqual(graph.tensors[-1].name, b"alone")
-        # Empty; two weights (one of them shared); the tensor on its own; two of metadata.
+        # Empty; two weights (one of them shared); the unused tensor; two of metadata.
         self.assertIsNone(model.buffers[0].data)
         self.assertLen(model.buffers, 6)
 
@@ -216,7 +216,7 @@ class CanonicalFormTest(parameterized.TestCase):
         self.assertNotEqual(tensors[0].buffer, tensors[1].buffer)
 
     def test_constants_of_no_elements_stay_constants(self):
-        # Reducing along no axes; were the axes no constant, the output's shape would not be known.
+        # Reduction along no axes. The output's shape is known only if the axes are a constant.
         maker = models.Maker()
         x, y = maker.tensor("x", [2]), maker.tensor("y", [2])
         axes = maker.tensor("axes", [0], np.array([], np.int32), tflite.TensorType.INT32)
@@ -230,7 +230,7 @@ class CanonicalFormTest(parameterized.TestCase):
                 experimental_op_resolver_type=_WITHOUT_DELEGATES,
             )
             runner.allocate_tensors()
-            # A ValueError, if it has no memory until the model runs.
+            # A ValueError if the tensor has no memory until the model runs.
             runner.get_tensor(runner.get_output_details()[0]["index"])
 
     def test_minus_zero_is_kept(self):
@@ -274,7 +274,7 @@ class CanonicalFormTest(parameterized.TestCase):
         model.signatureDefs = [signature] * 20_000
         start = time.process_time()
         self.assertEqual(models.unpack(_canonical(model)).signatureDefs[-1].subgraphIndex, 1)
-        # Ten times as long, if every subgraph looked through all signatures.
+        # This would take ten times as long if every subgraph looked through all signatures.
         self.assertLess(time.process_time() - start, 20)
 
 
@@ -304,7 +304,7 @@ class RefusalTest(parameterized.TestCase):
     def test_data_in_the_buffer_that_stands_for_none(self):
         model = models.layered()
         model.buffers[0].data = np.array([1], np.uint8)
-        self._assert_refused(model, "the model has data in buffer 0, where none belong, which")
+        self._assert_refused(model, "the model has data in buffer 0 instead of none, which")
 
     def test_metadata_about_positions_of_tensors(self):
         model = models.layered()

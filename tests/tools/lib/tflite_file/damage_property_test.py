@@ -25,7 +25,7 @@ def _survive(content):
 
 
 def _dangerous(position, size):
-    """Offsets and lengths that lead back, to themselves, to the ends, and out of the file."""
+    """Returns offsets and lengths that lead back, to themselves, to the ends or out of the file."""
     numbers = [0, 1, 4, size - position, size, (1 << 31) - 1, 1 << 31, (1 << 32) - 4]
     return [struct.pack("<I", number) for number in numbers]
 
@@ -76,7 +76,7 @@ class DamageTest(parameterized.TestCase):
 
 class HostileTest(absltest.TestCase):
     def test_field_lists_that_overlap(self):
-        # Every pair of bytes is tried as the distance to the list of fields of the root.
+        # Try every pair of bytes as the distance to the root's vtable.
         content = _tiny()
         (root,) = struct.unpack_from("<I", content)
         for distance in range(-root, len(content) - root, 2):
@@ -129,7 +129,7 @@ class HostileTest(absltest.TestCase):
         model.buffers = [tflite.BufferT(), tflite.BufferT()]
         start = time.process_time()
         _survive(models.pack(model))
-        # Two ways at each of 1000 steps: it ends only if no way is gone twice.
+        # 1000 steps with two branches each: this ends only if no subgraph is visited twice.
         self.assertLess(time.process_time() - start, 60)
 
 

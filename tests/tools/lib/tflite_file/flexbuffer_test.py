@@ -13,7 +13,7 @@ from tools.lib.tflite_file import flexbuffer
 
 
 def _comparable(value):
-    """A decoded value in a form in which equal means equal bits."""
+    """Returns a decoded value in a form whose equality means equal bits."""
     if isinstance(value, dict):
         return {key: _comparable(item) for key, item in value.items()}
     if isinstance(value, list):
@@ -90,7 +90,7 @@ class FlexbufferTest(parameterized.TestCase):
         ("nothing", b""),
         ("a struct", struct.pack("<iif", 3, 1, 0.5)),
         ("a number", _dump(5)),
-        # As a TensorFlow operator inside a .tflite has it: its name and its NodeDef.
+        # The options of a TensorFlow operator inside a .tflite: its name and its NodeDef.
         ("a vector without a map", _dump(["Op", "definition"])),
         ("a map with junk behind its values", b"\7\7" + _dump({"b": 1, "a": 2})),
         ("a map that is cut off", _dump({"b": 1, "a": 2})[1:]),
@@ -124,7 +124,7 @@ class FlexbufferTest(parameterized.TestCase):
         self.assertEqual(flexbuffer.canonical_bytes(data), data)
 
     def test_long_texts_that_many_values_share(self):
-        # 400 times one text of 3000 bytes: written anew, 5 kB would become 1.2 MB.
+        # 400 references to a text of 3000 bytes: rewriting would turn 5 kB into 1.2 MB.
         builder = flexbuffers.Builder(share_strings=True)
         with builder.Map():
             builder.Key("a")

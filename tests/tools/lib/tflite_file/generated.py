@@ -1,4 +1,4 @@
-"""Strategies for whole models: valid by the schema, seldom by any runtime."""
+"""Strategies for complete models: valid by the schema, rarely for a runtime."""
 
 import array
 
@@ -18,7 +18,7 @@ _KEYS = st.text("abcdefgh_", max_size=12)
 _NUMBERS = (
     st.booleans()
     | st.integers(-(2**63), 2**63 - 1)
-    # Not the largest: the package's writer fails on what no float32 can hold.
+    # Not the largest: the package's writer fails for values beyond float32.
     | st.floats(-1e38, 1e38)
     | st.floats(width=32, allow_nan=False)
 )
@@ -35,7 +35,7 @@ _VALUES = st.recursive(
 )
 FLEXBUFFER_MAPS = st.dictionaries(_KEYS, _VALUES, max_size=8)
 
-# Operators with nothing but their outputs, and such whose place among each other must stay.
+# Operators without other effects than their outputs, and operators that must keep their order.
 PURE = [_Op.ADD, _Op.MUL, _Op.CONV_2D, _Op.CONCATENATION, _Op.LEAKY_RELU, _Op.STABLEHLO_ADD]
 EFFECTS = [_Op.CUSTOM, _Op.WHILE, _Op.CALL_ONCE, _Op.ASSIGN_VARIABLE, _Op.STABLEHLO_COMPOSITE]
 
@@ -48,11 +48,11 @@ def _members(enumeration: type) -> list[str]:
 
 @st.composite
 def _table(draw, table: str):
-    """A table without tables inside, any of its fields set."""
-    made = getattr(tflite, f"{table}T")()
+    """A table without tables inside, with any of its fields set."""
+    instance = getattr(tflite, f"{table}T")()
     for field in structure.layout(table).values():
         attribute = field.name[0].lower() + field.name[1:]
-        default = getattr(made, attribute)
+        default = getattr(instance, attribute)
         if field.element_size is not None:
             values = st.none() | st.lists(st.integers(0, 127), max_size=3)
             value = draw(values)
@@ -66,8 +66,8 @@ def _table(draw, table: str):
             value = draw(_FLOATS)
         else:
             value = draw(st.integers(0, 127))
-        setattr(made, attribute, value)
-    return made
+        setattr(instance, attribute, value)
+    return instance
 
 
 def _vector(elements: st.SearchStrategy, dtype: type, max_size: int = 4) -> st.SearchStrategy:
@@ -77,25 +77,28 @@ def _vector(elements: st.SearchStrategy, dtype: type, max_size: int = 4) -> st.S
 
 @st.composite
 def _quantization(draw):
-    made = tflite.QuantizationParametersT()
+    parameters = tflite.QuantizationParametersT()
     channels = draw(st.integers(0, 4))
-    made.scale = draw(_vector(_FLOATS, np.float32, channels))
-    made.zeroPoint = draw(_vector(st.integers(-128, 127), np.int64, channels))
-    made.min, made.max = draw(_vector(_FLOATS, np.float32)), draw(_vector(_FLOATS, np.float32))
-    made.quantizedDimension = draw(st.integers(-1, 3))
+    parameters.scale = draw(_vector(_FLOATS, np.float32, channels))
+    parameters.zeroPoint = draw(_vector(st.integers(-128, 127), np.int64, channels))
+    parameters.min, parameters.max = (
+        draw(_vector(_FLOATS, np.float32)),
+        draw(_vector(_FLOATS, np.float32)),
+    )
+    parameters.quantizedDimension = draw(st.integers(-1, 3))
     if draw(st.booleans()):
-        made.detailsType = tflite.QuantizationDetails.CustomQuantization
-        made.details = tflite.CustomQuantizationT()
-        made.details.custom = draw(_vector(st.integers(0, 255), np.uint8))
-    return made
+        parameters.detailsType = tflite.QuantizationDetails.CustomQuantization
+        parameters.details = tflite.CustomQuantizationT()
+        parameters.details.custom = draw(_vector(st.integers(0, 255), np.uint8))
+    return parameters
 
 
 @st.composite
 def _sparsity(draw):
-    made = tflite.SparsityParametersT()
-    made.traversalOrder = draw(_vector(_INT32, np.int32))
-    made.blockMap = draw(_vector(_INT32, np.int32))
-    made.dimMetadata = []
+    parameters = tflite.SparsityParametersT()
+    parameters.traversalOrder = draw(_vector(_INT32, np.int32))
+    parameters.blockMap = draw(_vector(_INT32, np.int32))
+    parameters.dimMetadata = []
     for _ in range(draw(st.integers(0, 2))):
         dimension = draw(_table("DimensionMetadata").map(_without_unions))
         for field in ("arraySegments", "arrayIndices"):
@@ -109,8 +112,8 @@ def _sparsity(draw):
             )
             setattr(dimension, f"{field}Type", kind)
             setattr(dimension, field, vector)
-        made.dimMetadata.append(dimension)
-    return made
+        parameters.dimMetadata.append(dimension)
+    return parameters
 
 
 def _without_unions(dimension):
@@ -122,58 +125,58 @@ def _without_unions(dimension):
 
 @st.composite
 def _variant(draw):
-    made = tflite.VariantSubTypeT()
-    made.shape = draw(_vector(_INT32, np.int32))
-    made.type, made.hasRank = draw(st.integers(0, 18)), draw(st.booleans())
-    return made
+    variant = tflite.VariantSubTypeT()
+    variant.shape = draw(_vector(_INT32, np.int32))
+    variant.type, variant.hasRank = draw(st.integers(0, 18)), draw(st.booleans())
+    return variant
 
 
 @st.composite
 def _tensor(draw, name, buffers: int):
-    made = tflite.TensorT()
-    made.name, made.buffer = name, draw(st.integers(0, buffers - 1))
-    made.shape = draw(_vector(st.integers(-1, 5), np.int32))
-    made.shapeSignature = draw(_vector(st.integers(-1, 5), np.int32))
-    made.type = draw(st.integers(0, 18))
-    made.isVariable = draw(st.integers(0, 9)) == 9
-    made.hasRank = draw(st.booleans())
-    made.quantization = draw(st.none() | _quantization())
-    made.sparsity = draw(st.none() | st.none() | _sparsity())
-    made.variantTensors = draw(st.none() | st.none() | st.lists(_variant(), max_size=2))
-    return made
+    tensor = tflite.TensorT()
+    tensor.name, tensor.buffer = name, draw(st.integers(0, buffers - 1))
+    tensor.shape = draw(_vector(st.integers(-1, 5), np.int32))
+    tensor.shapeSignature = draw(_vector(st.integers(-1, 5), np.int32))
+    tensor.type = draw(st.integers(0, 18))
+    tensor.isVariable = draw(st.integers(0, 9)) == 9
+    tensor.hasRank = draw(st.booleans())
+    tensor.quantization = draw(st.none() | _quantization())
+    tensor.sparsity = draw(st.none() | st.none() | _sparsity())
+    tensor.variantTensors = draw(st.none() | st.none() | st.lists(_variant(), max_size=2))
+    return tensor
 
 
 def custom_options(value: dict[str, object]) -> np.ndarray:
-    """A FlexBuffer map, every map's keys laid out in the order of the dictionary."""
+    """Returns a FlexBuffer map, with the keys of every map in the order of the dictionary."""
     return np.frombuffer(bytes(flexbuffers.Dumps(value)), np.uint8)
 
 
 @st.composite
 def _operator(draw, codes: list[int]):
-    made = tflite.OperatorT()
-    made.opcodeIndex = draw(st.integers(0, len(codes) - 1))
+    op = tflite.OperatorT()
+    op.opcodeIndex = draw(st.integers(0, len(codes) - 1))
     if draw(st.booleans()):
         name = draw(st.sampled_from(_members(tflite.BuiltinOptions)))
-        made.builtinOptionsType = getattr(tflite.BuiltinOptions, name)
-        made.builtinOptions = draw(_table(name))
+        op.builtinOptionsType = getattr(tflite.BuiltinOptions, name)
+        op.builtinOptions = draw(_table(name))
     elif draw(st.booleans()):
         name = draw(st.sampled_from(_members(tflite.BuiltinOptions2)))
-        made.builtinOptions2Type = getattr(tflite.BuiltinOptions2, name)
-        made.builtinOptions2 = draw(_table(name))
-    if codes[made.opcodeIndex] == _Op.CUSTOM:
-        # Kept beside what is packed, so that a test can lay it out in another way.
-        made.options_value = draw(st.none() | FLEXBUFFER_MAPS)
-        if made.options_value is not None:
-            made.customOptions = custom_options(made.options_value)
+        op.builtinOptions2Type = getattr(tflite.BuiltinOptions2, name)
+        op.builtinOptions2 = draw(_table(name))
+    if codes[op.opcodeIndex] == _Op.CUSTOM:
+        # Kept in addition to the packed form, so that a test can lay it out differently.
+        op.options_value = draw(st.none() | FLEXBUFFER_MAPS)
+        if op.options_value is not None:
+            op.customOptions = custom_options(op.options_value)
         else:
-            made.customOptions = draw(_vector(st.integers(0, 255), np.uint8, 9))
-    made.mutatingVariableInputs = draw(_vector(st.booleans(), np.bool_))
-    made.debugMetadataIndex = draw(st.integers(-1, 3))
-    return made
+            op.customOptions = draw(_vector(st.integers(0, 255), np.uint8, 9))
+    op.mutatingVariableInputs = draw(_vector(st.booleans(), np.bool_))
+    op.debugMetadataIndex = draw(st.integers(-1, 3))
+    return op
 
 
 def _run_only(graphs: list[tflite.SubGraphT]) -> None:
-    """Makes operators run none but these subgraphs; they may still run each other in circles."""
+    """Restricts operators to these subgraphs, which may still call each other in circles."""
     for op in (op for graph in graphs for op in graph.operators or []):
         for options in (op.builtinOptions, op.builtinOptions2):
             for field, value in vars(options).items() if options is not None else ():
@@ -189,37 +192,37 @@ def _indices(elements: st.SearchStrategy, max_size: int) -> st.SearchStrategy:
 def _subgraph(draw, codes: list[int], buffers: int, names: st.SearchStrategy, wild: bool):
     """A subgraph; unless `wild`, operators are in an order in which each tensor is written once,
     before anything reads it."""
-    made = tflite.SubGraphT()
-    made.name = draw(_TEXTS)
+    graph = tflite.SubGraphT()
+    graph.name = draw(_TEXTS)
     count = draw(st.integers(0, 9))
     labels = draw(st.lists(names, min_size=count, max_size=count))
     if not wild:
         labels = [f"{label}/{position}" for position, label in enumerate(labels)]
-    made.tensors = [draw(_tensor(label, buffers)) for label in labels]
-    made.operators = draw(st.lists(_operator(codes), max_size=7)) if count or wild else []
-    made.inputs = np.array([], np.int32)
+    graph.tensors = [draw(_tensor(label, buffers)) for label in labels]
+    graph.operators = draw(st.lists(_operator(codes), max_size=7)) if count or wild else []
+    graph.inputs = np.array([], np.int32)
     if count:
-        made.inputs = draw(_indices(st.integers(0, count - 1), 2))
-        made.outputs = draw(_indices(st.integers(0, count - 1), 3))
+        graph.inputs = draw(_indices(st.integers(0, count - 1), 2))
+        graph.outputs = draw(_indices(st.integers(0, count - 1), 3))
     anything = st.integers(-1, count - 1)
-    read = {int(index) for index in made.inputs}
-    for op in made.operators:
+    read = {int(index) for index in graph.inputs}
+    for op in graph.operators:
         op.inputs = draw(_indices(anything, 3))
         op.intermediates = draw(st.none() | _indices(anything, 2))
         read.update(map(int, op.inputs))
         fresh = sorted({*range(-1, count)} - read) or [-1]
         writable = anything if wild else st.sampled_from(fresh)
-        op.outputs = draw(_indices(writable, 2).map(lambda found: _once(found, wild)))
+        op.outputs = draw(_indices(writable, 2).map(lambda indices: _once(indices, wild)))
         if not wild:
             read.update(int(index) for index in op.outputs if index >= 0)
     if wild:
         for field in draw(st.sets(st.sampled_from(["inputs", "outputs", "operators", "tensors"]))):
-            if not (field == "tensors" and (count or made.operators)):
-                setattr(made, field, None)
-        for op in made.operators or []:
+            if not (field == "tensors" and (count or graph.operators)):
+                setattr(graph, field, None)
+        for op in graph.operators or []:
             if draw(st.integers(0, 5)) == 0:
                 op.inputs = None
-    return made
+    return graph
 
 
 def _once(indices: np.ndarray, wild: bool) -> np.ndarray:
@@ -228,18 +231,18 @@ def _once(indices: np.ndarray, wild: bool) -> np.ndarray:
 
 @st.composite
 def _signature(draw, graphs: list[tflite.SubGraphT]):
-    made = tflite.SignatureDefT()
-    made.signatureKey = draw(_TEXTS)
-    made.subgraphIndex = draw(st.integers(0, len(graphs) - 1))
-    count = len(graphs[made.subgraphIndex].tensors or [])
+    signature = tflite.SignatureDefT()
+    signature.signatureKey = draw(_TEXTS)
+    signature.subgraphIndex = draw(st.integers(0, len(graphs) - 1))
+    count = len(graphs[signature.subgraphIndex].tensors or [])
     for field in ("inputs", "outputs"):
         entries = []
         for name in draw(st.lists(st.text(max_size=4), unique=True, max_size=3 if count else 0)):
             entry = tflite.TensorMapT()
             entry.name, entry.tensorIndex = name, draw(st.integers(0, count - 1))
             entries.append(entry)
-        setattr(made, field, entries)
-    return made
+        setattr(signature, field, entries)
+    return signature
 
 
 @st.composite
@@ -252,33 +255,33 @@ def models(draw, wild: bool = True):
         operators' inputs, or by nothing, and vectors may be missing. Otherwise the order of the
         file is one of several that mean the same.
     """
-    made = tflite.ModelT()
-    made.version, made.description = VERSION, draw(_TEXTS)
+    model = tflite.ModelT()
+    model.version, model.description = VERSION, draw(_TEXTS)
     data = draw(st.lists(st.none() | st.binary(max_size=6), max_size=6))
-    made.buffers = []
+    model.buffers = []
     for content in [None, *data]:
         buffer = tflite.BufferT()
         buffer.data = None if content is None else np.frombuffer(content, np.uint8)
-        made.buffers.append(buffer)
+        model.buffers.append(buffer)
     codes = draw(st.lists(st.sampled_from(PURE + EFFECTS), min_size=1, max_size=4))
-    made.operatorCodes = []
+    model.operatorCodes = []
     for code in codes:
         entry = tflite.OperatorCodeT()
         entry.builtinCode, entry.deprecatedBuiltinCode = code, min(code, 127)
         entry.version = draw(st.integers(1, 3))
         entry.customCode = draw(_TEXTS) if code == _Op.CUSTOM else None
-        made.operatorCodes.append(entry)
+        model.operatorCodes.append(entry)
     names = _TEXTS if wild else st.text(max_size=4)
-    graph = _subgraph(codes, len(made.buffers), names, wild)
-    made.subgraphs = draw(st.lists(graph, min_size=1, max_size=3))
-    _run_only(made.subgraphs)
-    made.signatureDefs = draw(st.none() | st.lists(_signature(made.subgraphs), max_size=2))
+    graph = _subgraph(codes, len(model.buffers), names, wild)
+    model.subgraphs = draw(st.lists(graph, min_size=1, max_size=3))
+    _run_only(model.subgraphs)
+    model.signatureDefs = draw(st.none() | st.lists(_signature(model.subgraphs), max_size=2))
     titles = draw(st.none() | st.lists(st.text(max_size=4), unique=not wild, max_size=3))
     if titles is not None:
-        made.metadata = []
+        model.metadata = []
         for title in titles:
             entry = tflite.MetadataT()
-            entry.name, entry.buffer = title, draw(st.integers(0, len(made.buffers) - 1))
-            made.metadata.append(entry)
-    made.metadataBuffer = draw(_vector(st.integers(0, len(made.buffers) - 1), np.int32))
-    return made
+            entry.name, entry.buffer = title, draw(st.integers(0, len(model.buffers) - 1))
+            model.metadata.append(entry)
+    model.metadataBuffer = draw(_vector(st.integers(0, len(model.buffers) - 1), np.int32))
+    return model

@@ -1,4 +1,4 @@
-"""The same model as another writer could have laid it out."""
+"""Lays the same model out as another writer could."""
 
 import random
 from typing import Any
@@ -18,7 +18,7 @@ def _touched(indices: Any) -> list[int]:
 
 
 def _shuffle_operators(model: tflite.ModelT, graph: tflite.SubGraphT, rng: random.Random) -> None:
-    """Another order in which inputs come first and what has effects stays in its own order."""
+    """Returns another order, valid for inputs and for operators with effects."""
     waiting, order = list(graph.operators), []
     variables = {index for index, tensor in enumerate(graph.tensors) if tensor.isVariable}
     # An input of the graph that an operator overwrites has two values.
@@ -65,7 +65,7 @@ def _shuffle_tensors(model: tflite.ModelT, position: int, rng: random.Random) ->
 
 
 def _shuffle_codes(model: tflite.ModelT, rng: random.Random) -> None:
-    """Operator codes in another order, some of them twice."""
+    """Puts operator codes in another order, some of them twice."""
     model.operatorCodes = model.operatorCodes + rng.choices(model.operatorCodes, k=2)
     place = _shuffled(len(model.operatorCodes), rng)
     codes = dict(zip(place, model.operatorCodes, strict=True))
@@ -76,7 +76,7 @@ def _shuffle_codes(model: tflite.ModelT, rng: random.Random) -> None:
 
 
 def _shuffle_buffers(model: tflite.ModelT, rng: random.Random) -> None:
-    """Buffers in another order; what does not change in a run gets or shares copies of them."""
+    """Puts buffers in another order; those that no run changes may be copied or shared."""
     count = len(model.buffers)
     model.buffers = model.buffers + model.buffers[1:]
     place = [0, *(1 + index for index in _shuffled(len(model.buffers) - 1, rng))]
@@ -96,7 +96,7 @@ def _shuffle_buffers(model: tflite.ModelT, rng: random.Random) -> None:
 
 
 def reordered(value: Any, rng: random.Random) -> Any:
-    """An equal value of a FlexBuffer, the keys of its maps in another order."""
+    """Returns an equal FlexBuffer value with the keys of its maps in another order."""
     if isinstance(value, dict):
         keys = rng.sample(list(value), len(value))
         return {key: reordered(value[key], rng) for key in keys}
@@ -112,7 +112,7 @@ def _shuffle_options(graph: tflite.SubGraphT, rng: random.Random) -> None:
 
 
 def relaid(model: tflite.ModelT, seed: int) -> bytes:
-    """A file of equal meaning, as far as possible in another order. Changes `model`.
+    """Returns a file of equal meaning, with as much as possible in another order. Changes `model`.
 
     Args:
       model: every tensor is written once, before anything reads it, or touched only by operators

@@ -1,4 +1,4 @@
-"""What a model means, in a form in which equal means equal, however its file is laid out.
+"""The meaning of a model in a comparable form, independent of the file's layout.
 
 But for reading FlexBuffers it is written without the canonical writer's code, so that the two can
 be held against each other: operators are run in the file's order, on names of values instead of
@@ -17,12 +17,12 @@ from tools.lib.tflite_file.schema import tflite
 
 _FLEXBUFFERS = tflite.CustomOptionsFormat.FLEXBUFFERS
 
-# Positions in the file, which a reader resolves and no meaning depends on.
+# Positions in the file: a reader resolves them, and no meaning depends on them.
 _POSITIONS = {"buffer", "opcodeIndex", "inputs", "outputs", "intermediates", "tensorIndex"}
 
 
 def content(value: Any) -> Any:
-    """A table of the object API, or what is in one, as plain values: floats by their bits."""
+    """Returns a table of the object API, or part of it, as plain values; floats by their bits."""
     if isinstance(value, np.ndarray):
         return value.tobytes()
     if isinstance(value, list):
@@ -46,7 +46,7 @@ def _code(model: tflite.ModelT, op: tflite.OperatorT) -> tuple[Any, ...]:
 
 def _data(model: tflite.ModelT, index: int) -> bytes | None:
     data = model.buffers[index].data
-    # The runtime knows buffer 0 as "no data".
+    # For the runtime, buffer 0 means "no data".
     return None if data is None or index == 0 else bytes(data)
 
 
@@ -55,7 +55,7 @@ def _some(indices: Any) -> list[int]:
 
 
 def _decoded(options: Any) -> Any:
-    """A FlexBuffer's values, maps in the order of their keys; any other bytes as they are."""
+    """Returns a FlexBuffer's values with maps sorted by key; other bytes unchanged."""
     try:
         return repr(flexbuffer.loads(bytes(options)))
     except ValueError:
@@ -63,7 +63,7 @@ def _decoded(options: Any) -> Any:
 
 
 def _options(op: tflite.OperatorT) -> Any:
-    """An operator's own fields."""
+    """Returns an operator's own fields."""
     op = copy.copy(op)
     if op.customOptions is not None and op.customOptionsFormat == _FLEXBUFFERS:
         op.customOptions = _decoded(op.customOptions)
@@ -84,14 +84,14 @@ def _subgraph(model: tflite.ModelT, position: int) -> Any:
     results = Counter()
     for op in graph.operators or []:
         code = _code(model, op)
-        made = (code, _options(op), *([values[i] for i in _some(op.inputs)],))
-        made += ([tensors[i] if i >= 0 else "" for i in _some(op.intermediates)],)
-        made += (op.inputs is None, op.outputs is None, op.intermediates is None)
-        made += ([tensors[i] if i >= 0 else "" for i in _some(op.outputs)],)
-        results[_digest(made)] += 1
+        computation = (code, _options(op), *([values[i] for i in _some(op.inputs)],))
+        computation += ([tensors[i] if i >= 0 else "" for i in _some(op.intermediates)],)
+        computation += (op.inputs is None, op.outputs is None, op.intermediates is None)
+        computation += ([tensors[i] if i >= 0 else "" for i in _some(op.outputs)],)
+        results[_digest(computation)] += 1
         for place, index in enumerate(_some(op.outputs)):
             if index >= 0:
-                values[index] = _digest((made, place))
+                values[index] = _digest((computation, place))
     return {
         "name": graph.name,
         "debug": graph.debugMetadataIndex,
@@ -111,13 +111,13 @@ def _subgraph(model: tflite.ModelT, position: int) -> Any:
             for signature in model.signatureDefs or []
             if signature.subgraphIndex == position
         ],
-        # What a run writes to, and what shares its memory with what.
+        # Variables, and which tensors share memory.
         "state": Counter(tensors[i] for i, t in enumerate(graph.tensors or []) if t.isVariable),
     }
 
 
 def meaning(model: tflite.ModelT) -> Any:
-    """All that a reader of the file can tell but its layout.
+    """Returns everything that a reader of the file can learn except its layout.
 
     Args:
       model: every index in it points at something.

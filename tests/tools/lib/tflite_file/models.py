@@ -21,7 +21,7 @@ def unpack(content: bytes) -> tflite.ModelT:
 
 
 class Maker:
-    """Collects the parts of a model with one subgraph; every tensor gets a buffer of its own."""
+    """Collects the parts of a model with one subgraph; every tensor gets its own buffer."""
 
     def __init__(self) -> None:
         self.graph = tflite.SubGraphT()
@@ -71,12 +71,12 @@ class Maker:
 
     def signature(self, key: str, inputs: dict[str, int], outputs: dict[str, int]) -> None:
         def entries(tensors: dict[str, int]) -> list[tflite.TensorMapT]:
-            made = []
+            maps = []
             for name, index in tensors.items():
                 entry = tflite.TensorMapT()
                 entry.name, entry.tensorIndex = name, index
-                made.append(entry)
-            return made
+                maps.append(entry)
+            return maps
 
         signature = tflite.SignatureDefT()
         signature.signatureKey, signature.subgraphIndex = key, 0
@@ -139,7 +139,7 @@ POST_PROCESS_OPTIONS = {
 
 
 def options(values: dict[str, object]) -> np.ndarray:
-    """A FlexBuffer map, its keys laid out in the order of `values`."""
+    """Returns a FlexBuffer map with its keys in the order of `values`."""
     builder = flexbuffers.Builder()
     builder.MapFromElements(values)
     return np.frombuffer(bytes(builder.Finish()), np.uint8)

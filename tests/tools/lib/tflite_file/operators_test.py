@@ -13,19 +13,19 @@ def _operator(inputs, outputs, pinned=False):
 def _graphs(draw):
     """Operators in a valid order; operator i writes tensor 100 + i and reads earlier ones."""
     count = draw(st.integers(1, 12))
-    made = [
+    nodes = [
         _operator(
             draw(st.lists(st.sampled_from([0, 1, *range(100, 100 + i)]), max_size=3)), [100 + i]
         )
         for i in range(count)
     ]
     outputs = draw(st.lists(st.integers(100, 99 + count), unique=True, max_size=3))
-    return made, outputs
+    return nodes, outputs
 
 
-def _valid_order(made, data):
-    """Another order of the same operators in which inputs come first."""
-    order, waiting = [], list(made)
+def _valid_order(nodes, data):
+    """Returns another order of the same operators in which inputs come first."""
+    order, waiting = [], list(nodes)
     while waiting:
         missing = {operator.outputs[0] for operator in waiting}
         ready = [operator for operator in waiting if missing.isdisjoint(operator.inputs)]
@@ -39,14 +39,14 @@ class CanonicalOrderTest(absltest.TestCase):
     @settings(max_examples=100, deadline=None, derandomize=True, database=None)
     @given(_graphs(), st.data())
     def test_order_is_valid_and_depends_on_the_graph_alone(self, graph, data):
-        made, outputs = graph
-        order = [made[i] for i in operators.canonical_order(made, [0, 1], outputs, [])]
-        self.assertCountEqual(order, made)
+        nodes, outputs = graph
+        order = [nodes[i] for i in operators.canonical_order(nodes, [0, 1], outputs, [])]
+        self.assertCountEqual(order, nodes)
         done = {0, 1}
         for operator in order:
             self.assertContainsSubset(operator.inputs, done)
             done.update(operator.outputs)
-        other = _valid_order(made, data)
+        other = _valid_order(nodes, data)
         again = [other[i] for i in operators.canonical_order(other, [0, 1], outputs, [])]
         self.assertEqual(again, order)
 

@@ -17,13 +17,13 @@ def _read(model: tflite.ModelT) -> inspected.Model:
 
 
 def _outside(content: bytes) -> tuple[bytes, bytes]:
-    """The layered model with one weight behind the flatbuffer; and that weight."""
+    """Returns the layered model with a weight behind the flatbuffer; and that weight."""
     model = models.unpack(content)
     (tensor,) = [t for t in model.subgraphs[0].tensors if t.name == b"left_half"]
     buffer = model.buffers[tensor.buffer]
     data = bytes(buffer.data)
     buffer.data, buffer.offset, buffer.size = None, 2, len(data)
-    # The offset is as long whatever it is, so it is known after packing once.
+    # The offset's size does not depend on its value, so packing once is enough to compute it.
     buffer.offset = len(models.pack(model))
     return models.pack(model) + data, data
 
@@ -53,7 +53,7 @@ class ReaderTest(parameterized.TestCase):
         self.assertEqual(total.quantization.scale.tolist(), [0.5])
         self.assertEqual(total.quantization.zero_point.tolist(), [3])
         self.assertEqual(dataclasses.replace(total, dtype="INT8").scaling, (0.5, 3))
-        # A float stands for itself, whatever else the file says.
+        # A float has no scaling, whatever the file says.
         self.assertEqual((total.dtype, total.scaling), ("FLOAT32", (0.0, 0)))
         (signature,) = model.signatures
         self.assertEqual((signature.key, signature.inputs), ("serve", {"b": 1, "a": 0}))

@@ -22,9 +22,9 @@ def _schema() -> dict:
 
 def _report(model: tflite.ModelT | bytes, **facts: object) -> dict:
     content = model if isinstance(model, bytes) else models.pack(model)
-    made = report.build(reader.read(content, "x.tflite"), content, "x.tflite", facts or None)
-    # As whoever reads the file gets it.
-    return json.loads(report.text(made))
+    built = report.build(reader.read(content, "x.tflite"), content, "x.tflite", facts or None)
+    # As a reader of the file sees it.
+    return json.loads(report.text(built))
 
 
 def _assert_valid(value: dict) -> None:
@@ -61,51 +61,53 @@ class ReportTest(parameterized.TestCase):
     )
     def test_it_has_the_published_form(self, make):
         jsonschema.Draft202012Validator.check_schema(_schema())
-        found = _report(make())
-        _assert_valid(found)
+        document = _report(make())
+        _assert_valid(document)
         with self.assertRaises(jsonschema.ValidationError):
-            _assert_valid({**found, "more": 1})
+            _assert_valid({**document, "more": 1})
 
-    def test_a_whole_model(self):
-        found = _report(models.layered())
-        self.assertEqual((found["name"], found["description"]), ("x.tflite", "made for a test"))
-        self.assertEqual([end["name"] for end in found["inputs"]], ["x", "y"])
-        self.assertEqual(found["outputs"][0]["quantization"]["scale"], [0.5])
+    def test_a_complete_model(self):
+        document = _report(models.layered())
         self.assertEqual(
-            found["operator_counts"][1],
+            (document["name"], document["description"]), ("x.tflite", "made for a test")
+        )
+        self.assertEqual([end["name"] for end in document["inputs"]], ["x", "y"])
+        self.assertEqual(document["outputs"][0]["quantization"]["scale"], [0.5])
+        self.assertEqual(
+            document["operator_counts"][1],
             {"name": "DEQUANTIZE", "version": 1, "is_custom": False, "count": 3},
         )
-        self.assertEqual(found["signatures"][0]["inputs"], {"a": 0, "b": 1})
+        self.assertEqual(document["signatures"][0]["inputs"], {"a": 0, "b": 1})
         self.assertEqual(
-            found["metadata"], [{"name": "second", "bytes": 2}, {"name": "first", "bytes": 1}]
+            document["metadata"], [{"name": "second", "bytes": 2}, {"name": "first", "bytes": 1}]
         )
-        self.assertEqual((found["arithmetic"], found["weights"]), ("float16", None))
-        self.assertIsNone(found["build"])
+        self.assertEqual((document["arithmetic"], document["weights"]), ("float16", None))
+        self.assertIsNone(document["build"])
 
-    def test_constants_count_once_for_who_reads_them_first(self):
-        found = _report(_integers())
-        (graph,) = found["subgraphs"]
+    def test_constants_count_once_for_their_first_reader(self):
+        document = _report(_integers())
+        (graph,) = document["subgraphs"]
         counts = [
             (part["layer"], part["constant_bytes"], part["parameter_bytes"], part["parameters"])
             for part in graph["operators"]
         ]
         self.assertEqual(counts, [("y", 12, 12, 6), ("z", 0, 0, 0), ("r", 8, 0, 0)])
-        totals = found["totals"]
+        totals = document["totals"]
         self.assertEqual((totals["constant_bytes"], totals["parameter_bytes"]), (20, 12))
         self.assertEqual((totals["quantized_bytes"], totals["quantized_share"]), (12, 1.0))
         self.assertEqual(totals["unread_constant_bytes"], 0)
-        self.assertEqual(found["arithmetic"], "integer")
+        self.assertEqual(document["arithmetic"], "integer")
         self.assertEqual(_report(models.layered())["totals"]["unread_constant_bytes"], 8)
 
     def test_the_parts_make_the_file(self):
         for make in (models.layered, models.detector, _integers):
             content = models.pack(make()) + b"PK\5\6" + bytes(18)
-            found = _report(content)
-            totals = found["totals"]
+            document = _report(content)
+            totals = document["totals"]
             parts = ("constant", "metadata", "custom_option", "trailing", "structure")
             self.assertEqual(sum(totals[f"{part}_bytes"] for part in parts), len(content))
-            self.assertEqual(found["size"], len(content))
-            # And what pads the model itself.
+            self.assertEqual(document["size"], len(content))
+            # And the padding of the model itself.
             self.assertBetween(totals["trailing_bytes"], 22, 22 + 7)
 
     def test_quantization_of_every_tensor(self):
@@ -131,9 +133,9 @@ class ReportTest(parameterized.TestCase):
         noted = tflite.QuantizationParametersT()
         noted.min, noted.max = [-np.inf], [np.nan]
         model.subgraphs[0].tensors[0].quantization = noted
-        found = _report(model)
-        _assert_valid(found)
-        quantization = found["inputs"][0]["quantization"]
+        document = _report(model)
+        _assert_valid(document)
+        quantization = document["inputs"][0]["quantization"]
         self.assertEqual(quantization["kind"], "range_only")
         self.assertEqual(
             (quantization["minimum"], quantization["maximum"]), (["-Infinity"], ["NaN"])
@@ -160,7 +162,7 @@ class ReportTest(parameterized.TestCase):
     def test_floats_have_the_fewest_digits(self, value, expected):
         self.assertEqual(repr(report.number(value)), repr(expected))
 
-    def test_the_kind_of_weights_is_what_is_known_of_the_file(self):
+    def test_the_kind_of_weights(self):
         model = models.layered()
         # For people.
         model.description = "seeded weights (synthetic, seed 7): not trained"
@@ -171,8 +173,8 @@ class ReportTest(parameterized.TestCase):
             (None, "released", "released"),
             ({"weights": "released"}, None, "released"),
         ):
-            made = report.build(read, content, "x", facts, weights)
-            self.assertEqual(made["weights"], expected)
+            built = report.build(read, content, "x", facts, weights)
+            self.assertEqual(built["weights"], expected)
 
     def test_dynamic_range(self):
         model = _integers()
@@ -186,9 +188,9 @@ class ReportTest(parameterized.TestCase):
         model = models.layered()
         model.subgraphs[0].tensors[0].name = "\xe9\x1b[2J\n"
         content = models.pack(model)
-        made = report.build(reader.read(content, "x"), content, "x")
-        self.assertTrue(report.text(made).isascii())
-        self.assertEqual(json.loads(report.text(made))["inputs"][0]["name"], "\xe9\x1b[2J\n")
+        built = report.build(reader.read(content, "x"), content, "x")
+        self.assertTrue(report.text(built).isascii())
+        self.assertEqual(json.loads(report.text(built))["inputs"][0]["name"], "\xe9\x1b[2J\n")
 
 
 class ProgramTest(absltest.TestCase):
@@ -219,9 +221,9 @@ class ProgramTest(absltest.TestCase):
             self.assertEqual((result.returncode, result.stderr), (0, ""))
             texts.append(path.read_bytes())
         self.assertEqual(texts[0], texts[1])
-        found = json.loads(texts[0])
-        _assert_valid(found)
-        self.assertEqual((found["name"], found["build"]), ("m.tflite", self._FACTS))
+        document = json.loads(texts[0])
+        _assert_valid(document)
+        self.assertEqual((document["name"], document["build"]), ("m.tflite", self._FACTS))
 
     def test_a_damaged_model_leaves_nothing(self):
         result, path = self._run("damaged", models.pack(models.detector())[:90])

@@ -37,15 +37,15 @@ def models(draw):
             op = maker.operator(_Op.RESHAPE, [source, target], [result])
         else:
             constants = st.just(None) | st.sampled_from(known)
-            other = draw(constants)
-            other = constant(f"{name}/c", _SHAPE) if other is None else other
-            op = maker.operator(getattr(_Op, kind.upper()), [source, other], [result])
+            operand = draw(constants)
+            operand = constant(f"{name}/c", _SHAPE) if operand is None else operand
+            op = maker.operator(getattr(_Op, kind.upper()), [source, operand], [result])
         op.builtinOptionsType = getattr(tflite.BuiltinOptions, f"{kind}Options")
         op.builtinOptions = getattr(tflite, f"{kind}OptionsT")()
         if kind == "Conv2D":
             op.builtinOptions.strideH = op.builtinOptions.strideW = 1
         known.append(result)
-    made = known[len(maker.graph.inputs) :]
-    outputs = draw(st.lists(st.sampled_from(made), min_size=1, max_size=3, unique=True))
+    computed = known[len(maker.graph.inputs) :]
+    outputs = draw(st.lists(st.sampled_from(computed), min_size=1, max_size=3, unique=True))
     maker.graph.outputs = np.array(outputs, np.int32)
     return maker.model

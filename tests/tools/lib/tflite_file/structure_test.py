@@ -16,7 +16,7 @@ def _tables():
 
 
 class _Future:
-    """A table as a newer schema could write it: with one field more than this one knows."""
+    """A table of a newer schema, with one field that the current schema does not know."""
 
     def __init__(self, known_fields):
         self.known_fields = known_fields
@@ -63,11 +63,11 @@ class StructureTest(absltest.TestCase):
                     elif field.element_size is not None:
                         self.assertTrue(hasattr(accessors, f"{field.name}AsNumpy"))
                     elif field.is_offset:
-                        # Text, if not listed as a table: then it takes a text, and gives it back.
-                        made = getattr(tflite, f"{table}T")()
-                        setattr(made, field.name[0].lower() + field.name[1:], "text")
+                        # A field that is not listed as a table must accept text and return it.
+                        instance = getattr(tflite, f"{table}T")()
+                        setattr(instance, field.name[0].lower() + field.name[1:], "text")
                         builder = flatbuffers.Builder()
-                        builder.Finish(made.Pack(builder))
+                        builder.Finish(instance.Pack(builder))
                         read = accessors.GetRootAs(bytes(builder.Output()))
                         self.assertEqual(getattr(read, field.name)(), b"text")
 

@@ -104,7 +104,7 @@ class ProgramTest(absltest.TestCase):
     def test_a_checkpoint_of_another_model_is_refused(self):
         for flags, message in (
             ({"classes": 6}, "the variable Logits/biases is float32\\[5\\], but the graph needs"),
-            ({"quantize": "true"}, "holds no variable .*_quant"),
+            ({"quantize": "true"}, "has no variable .*_quant"),
         ):
             result = self._export(checkpoint=self.float_prefix, **flags)
             self.assertEqual(result.returncode, 1)
@@ -127,7 +127,7 @@ class ProgramTest(absltest.TestCase):
         prefix, result = self._seed("refused", signature=signature)
         self.assertEqual(result.returncode, 1)
         self.assertRegex(
-            result.stderr, "^ERROR: .*other.tsv: the model has other variables than the genuine"
+            result.stderr, "^ERROR: .*other.tsv: the model's variables differ from the genuine"
         )
         self.assertEmpty(os.listdir(os.path.dirname(prefix)))
 

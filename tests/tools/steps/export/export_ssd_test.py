@@ -84,8 +84,8 @@ class ExportSsdTest(absltest.TestCase):
         checkpoint_writer.write(self.prefix, values)
         self._assert_refused(
             self._export(),
-            f"{self.prefix}: holds no variable {_KERNEL}, which the graph needs as"
-            r" float32\[1,1,96,12\]; do graph and checkpoint belong together\?",
+            f"{self.prefix}: has no variable {_KERNEL}, which the graph needs as"
+            r" float32\[1,1,96,12\]; do the graph and the checkpoint belong together\?",
         )
 
     def test_a_misshapen_variable(self):
@@ -95,7 +95,7 @@ class ExportSsdTest(absltest.TestCase):
         self._assert_refused(
             self._export(),
             rf"{self.prefix}: the variable {_KERNEL} is float32\[1,1,12,96\], but the graph needs"
-            r" float32\[1,1,96,12\]; do graph and checkpoint belong together\?",
+            r" float32\[1,1,96,12\]; do the graph and the checkpoint belong together\?",
         )
 
     def test_truncated_and_absent_checkpoints(self):
@@ -105,7 +105,7 @@ class ExportSsdTest(absltest.TestCase):
         checkpoint_writer.write(self.prefix, self.values)
         with open(self.prefix + ".data-00000-of-00001", "r+b") as stream:
             stream.truncate(1_000_000)
-        self._assert_refused(self._export(), ".*00001: is truncated: the index counts 16784388 .*")
+        self._assert_refused(self._export(), ".*00001: is truncated: the index lists 16784388 .*")
 
     def test_configs_that_cannot_be_built(self):
         checkpoint_writer.write(self.prefix, self.values)

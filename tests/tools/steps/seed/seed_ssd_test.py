@@ -109,7 +109,7 @@ class SeedSsdTest(absltest.TestCase):
         self.assertEqual(result.returncode, 1)
         self.assertRegex(
             result.stderr,
-            "^ERROR: .*uint8.tsv: the model has other variables than the genuine checkpoint, in 402"
+            "^ERROR: .*uint8.tsv: the model's variables differ from the genuine checkpoint's in 402"
             " places: BoxPredictor_0/BoxEncodingPredictor/act_quant/max is absent instead of",
         )
         self.assertEmpty(os.listdir(os.path.dirname(prefix)))
