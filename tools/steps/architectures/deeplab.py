@@ -1,7 +1,7 @@
 """DeepLab on MobileNet v2, as deeplab/export_model.py builds it.
 
-The genuine code has flags of its own for the parts of the network (deeplab/common.py), such as
---decoder_output_stride; they are flags of this program.
+The genuine code defines flags for the parts of the network (deeplab/common.py), such as
+--decoder_output_stride. They are flags of this program too.
 """
 
 import contrib_quantize
@@ -19,16 +19,15 @@ _CROP_SIZE = flags.DEFINE_integer(
 )
 _NUM_CLASSES = flags.DEFINE_integer("num_classes", 21, "How many classes there are.", lower_bound=1)
 _OUTPUT_STRIDE = flags.DEFINE_integer(
-    "output_stride", 16, "Pixels of the input for one of the encoder's output.", lower_bound=1
+    "output_stride", 16, "Ratio of the input's side to the encoder output's.", lower_bound=1
 )
 
-# The genuine exporter's input, before it scales the pixels, and the tensor where published graphs
-# are cut, after.
+# The genuine exporter's input, and the tensor of scaled pixels at which published graphs are cut.
 _PIXELS = "ImageTensor"
 _INPUT = "MobilenetV2/MobilenetV2/input"
 _OUTPUT = "ArgMax"
 _BACKBONE = "mobilenet_v2"
-# Gives the logits of a photograph a standard deviation of 3.5.
+# With it, a photograph's logits have a standard deviation of 3.5.
 _CLASSIFIER_GAIN = 4.0
 
 
@@ -38,17 +37,17 @@ def build(
     """Builds the inference graph.
 
     Args:
-      num_classes: how many classes it tells apart.
-      output_stride: how many pixels of the input make one of the encoder's output.
+      num_classes: the number of classes.
+      output_stride: the ratio of the input's side to the encoder output's.
       shape: batch, height and width of its input.
       quantize: whether contrib.quantize rewrites it.
 
     Returns:
-      A graph with the tensor `_INPUT`, float32 [batch, height, width, 3], -1 to 1, to be fed, and
-      the tensor `_OUTPUT`, int64 [batch, height, width], the classes.
+      A graph from the tensor `_INPUT`, float32 [batch, height, width, 3], -1 to 1, to the tensor
+      `_OUTPUT`, int64 [batch, height, width], the classes.
 
     Raises:
-      UserError: the network cannot be built so.
+      UserError: the network cannot be built with these options.
     """
     with tf.Graph().as_default() as graph:
         pixels = tf.placeholder(tf.float32, [*shape, 3], name=_PIXELS)
@@ -73,21 +72,21 @@ def build(
 
 
 def seeded_value(seed: int, name: str, shape: tuple[int, ...]) -> np.ndarray | None:
-    """Returns the classifier's kernel, None for other variables; as `GraphCode.seeded_value`."""
+    """Returns the classifier's kernel; None for other variables. See `GraphCode.seeded_value`."""
     if name != "logits/semantic/weights":
         return None
     return weights.contrasting_kernel(seed, name, shape, _CLASSIFIER_GAIN)
 
 
 def graph_code() -> program.GraphCode:
-    """Reads the flags.
+    """Returns the graph code for the flags.
 
     Raises:
-      UserError: they ask for another backbone.
+      UserError: the flags ask for another backbone.
     """
     if flags.FLAGS.model_variant != _BACKBONE:
         raise cli.UserError(
-            f"--model_variant={flags.FLAGS.model_variant}: only {_BACKBONE} is built here."
+            f"--model_variant={flags.FLAGS.model_variant}: is not supported; use {_BACKBONE}."
         )
     return program.GraphCode(
         source="DeepLab",

@@ -1,7 +1,7 @@
 """The default boxes of MLPerf's SSD-ResNet34 at 1200x1200.
 
-Liu et al., "SSD: single shot multibox detector" (2016), section 2.2, with the sizes that MLPerf
-inference's others/cloud/single_stage_detector trains on.
+Liu et al., "SSD: single shot multibox detector" (2016), section 2.2, with the sizes of MLPerf
+inference's others/cloud/single_stage_detector.
 """
 
 import dataclasses
@@ -17,11 +17,11 @@ class FeatureMap:
     """The boxes at the cells of one feature map.
 
     Attributes:
-      cells: cells in a row, and rows.
-      step: pixels of `SIZE` from one cell to the next. Rounded down where the cells do not divide
-        `SIZE`, so that the boxes then end a little before the picture does.
-      scale: side of the first square box, 1 being the picture's.
-      ratios: width by height of the boxes that are no squares; each comes upright too.
+      cells: the number of rows, and of cells in a row.
+      step: the distance of neighbouring cells in pixels of `SIZE`. It is rounded down if the cells
+        do not divide `SIZE`, so that the boxes end slightly before the picture does.
+      scale: the side of the first square box, relative to the picture's.
+      ratios: the aspect ratios of the other boxes; each is used upright too.
     """
 
     cells: int
@@ -31,7 +31,7 @@ class FeatureMap:
 
     @property
     def boxes(self) -> int:
-        """How many boxes a cell has."""
+        """The number of boxes per cell."""
         return 2 + 2 * len(self.ratios)
 
 
@@ -43,14 +43,14 @@ FEATURE_MAPS = (
     FeatureMap(3, 400, 0.69, (2,)),
     FeatureMap(3, 400, 0.87, (2,)),
 )
-# What would be the next feature map's scale; the last one's second square needs it.
+# The scale of a next feature map, for the second square of the last one.
 _LAST_SCALE = 1.05
 
 
 def default_boxes() -> np.ndarray:
-    """Returns all boxes: float32 [15130, 4], centre y, centre x, height, width, in parts of 1.
+    """Returns all boxes: float32 [15130, 4] of centre y, centre x, height, width, relative to 1.
 
-    Feature map by feature map, shape by shape, row by row. They are not clipped to the picture.
+    They are ordered by feature map, shape and row, and not clipped to the picture.
     """
     next_scales = [feature_map.scale for feature_map in FEATURE_MAPS[1:]] + [_LAST_SCALE]
     boxes = [_boxes(*pair) for pair in zip(FEATURE_MAPS, next_scales, strict=True)]

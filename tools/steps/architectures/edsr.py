@@ -1,9 +1,9 @@
 """EDSR, super resolution of photographs, as MLPerf Mobile builds it with tf.keras.
 
 Lim et al., "Enhanced deep residual networks for single image super-resolution" (CVPR Workshops
-2017) with few filters and blocks and without residual scaling. Layers and their names are those of
-the SavedModels in mlcommons/mobile_open, vision/edsr, and variables are named as those store them,
-so that their checkpoints fit this graph.
+2017), with few filters and blocks and without residual scaling. Layers and their names are those of
+the SavedModels in mlcommons/mobile_open, vision/edsr. Variables have the names that those store, so
+their checkpoints fit this graph.
 """
 
 import dataclasses
@@ -16,36 +16,37 @@ from absl import flags
 from tools.lib.values import weights
 from tools.steps.architectures import program
 
-_FILTERS = flags.DEFINE_integer("filters", 32, "How many maps a layer gives.", lower_bound=3)
-_BLOCKS = flags.DEFINE_integer("blocks", 5, "How many residual blocks there are.", lower_bound=1)
-_HEIGHT = flags.DEFINE_integer("height", 540, "Pixels of the input.", lower_bound=1)
-_WIDTH = flags.DEFINE_integer("width", 960, "Pixels of the input.", lower_bound=1)
+_FILTERS = flags.DEFINE_integer("filters", 32, "Output channels of a layer.", lower_bound=3)
+_BLOCKS = flags.DEFINE_integer("blocks", 5, "Number of residual blocks.", lower_bound=1)
+_HEIGHT = flags.DEFINE_integer("height", 540, "Height of the input in pixels.", lower_bound=1)
+_WIDTH = flags.DEFINE_integer("width", 960, "Width of the input in pixels.", lower_bound=1)
 
 INPUT = "input_1"
 OUTPUT = "Identity"
 SCALE = 2
 _KERNEL_SIZE = 3
 _WHITE = 255.0
-# 540x960 pixels would take 55 billion multiplications; a range does not depend on a picture's size.
+# 540x960 pixels would take 55 billion multiplications; ranges do not depend on the picture's size.
 _CALIBRATION_SIZE = (144, 256)
 
 _INPUT_LAYER = "quantize_layer"
 _HEAD = "conv2d"
 _TAIL = f"conv2d_1_scale_{SCALE}"
 
-# Ranges in the order in which tfmot's wrappers add them, and the number of all variables of a
-# quantized layer: a convolution's kernel and bias, ranges, and a step that only training reads.
+# Ranges in the order in which tfmot's wrappers add them.
 _RANGES = {
     "input": ("quantize_layer_min", "quantize_layer_max"),
     "conv": ("kernel_min", "kernel_max", "post_activation_min", "post_activation_max"),
     "add": ("output_min", "output_max"),
 }
+# The number of variables of a quantized layer: a convolution's kernel and bias, the ranges, and a
+# step that only training reads.
 _VARIABLES = {"input": 3, "conv": 7, "add": 3}
 
-# Seeded kernels let the picture pass: the head copies its colours to the first maps, the tail
-# interpolates them bilinearly. What the rest adds is random, by these parts of what He et al.
-# ("Delving deep into rectifiers", 2015) give a kernel: some gray levels, so that photographs
-# are 33 to 39 dB (PSNR) from what bicubic interpolation makes of them.
+# Seeded kernels pass the picture on: the head copies its colours to the first channels, the tail
+# interpolates them bilinearly. The rest is random, scaled by these factors from the kernels of He
+# et al. ("Delving deep into rectifiers", 2015). It adds a few grey levels: the PSNR of photographs
+# against bicubic interpolation is 33 to 39 dB.
 _HEAD_GAIN = 0.25
 _RESIDUAL_GAIN = 0.05
 _TAIL_GAIN = 0.01
@@ -53,7 +54,7 @@ _TAIL_GAIN = 0.01
 
 @dataclasses.dataclass(frozen=True)
 class Layer:
-    """A layer that has variables, some of them in a quantized model only.
+    """A layer with variables, some of which only a quantized model has.
 
     Attributes:
       name: its name in a float model.
@@ -72,29 +73,29 @@ def layers(blocks: int) -> list[Layer]:
     Args:
       blocks: the number of residual blocks.
     """
-    found = [Layer(_INPUT_LAYER, "input"), Layer(_HEAD, "conv")]
+    network = [Layer(_INPUT_LAYER, "input"), Layer(_HEAD, "conv")]
     for block in range(blocks):
-        found.append(Layer(f"conv2d_{2 * block + 1}", "conv"))
-        found.append(Layer(f"conv2d_{2 * block + 2}", "conv", residual=True))
-        found.append(Layer(f"add_{block}" if block else "add", "add"))
-    found.append(Layer(f"conv2d_{2 * blocks + 1}", "conv", residual=True))
-    found.append(Layer(f"add_{blocks}", "add"))
-    found.append(Layer(_TAIL, "conv"))
-    return found
+        network.append(Layer(f"conv2d_{2 * block + 1}", "conv"))
+        network.append(Layer(f"conv2d_{2 * block + 2}", "conv", residual=True))
+        network.append(Layer(f"add_{block}" if block else "add", "add"))
+    network.append(Layer(f"conv2d_{2 * blocks + 1}", "conv", residual=True))
+    network.append(Layer(f"add_{blocks}", "add"))
+    network.append(Layer(_TAIL, "conv"))
+    return network
 
 
 def stored_names(blocks: int, quantization_aware: bool) -> dict[str, str]:
     """Returns the names under which a SavedModel's checkpoint stores variables.
 
-    Keras numbers the layers that have variables. tfmot's wrappers do not track the kernel and the
-    bias of the layer inside, so those have numbers among all of the model's variables instead.
+    Keras numbers the layers that have variables. tfmot's wrappers do not track the inner layer's
+    kernel and bias, so these are numbered among all variables of the model instead.
 
     Args:
       blocks: the number of residual blocks.
-      quantization_aware: whether the model was made by tfmot's quantize_model.
+      quantization_aware: whether tfmot's quantize_model made the model.
 
     Returns:
-      The stored name by the model's own, as in "conv2d_1/kernel".
+      The stored names by the model's own, such as "conv2d_1/kernel".
     """
     names = {}
     number = index = 0
@@ -148,7 +149,7 @@ class _Graph:
         return self.quantized(result, name, "output")
 
     def quantized(self, source: tf.Tensor, name: str, ranges: str) -> tf.Tensor:
-        """Returns `source`, in a quantized model through a fake-quant op."""
+        """Returns `source`, through a fake-quant op if the model is quantized."""
         if not self._quantize:
             return source
         return tf.quantization.fake_quant_with_min_max_vars(
@@ -171,15 +172,15 @@ def build(
     """Builds the inference graph.
 
     Args:
-      filters: how many maps a layer gives.
+      filters: the number of output channels of a layer.
       blocks: the number of residual blocks.
-      names: what `stored_names` returned.
+      names: the result of `stored_names`.
       shape: batch, height and width of its input.
-      quantize: whether it has the fake-quant ops of tfmot's quantize_model.
+      quantize: whether to add the fake-quant ops of tfmot's quantize_model.
 
     Returns:
-      A graph with the placeholder `INPUT`, float32 [batch, height, width, 3], RGB, 0 to 255, and
-      the tensor `OUTPUT`, the same at `SCALE` times the height and width.
+      A graph from the placeholder `INPUT`, float32 [batch, height, width, 3], RGB, 0 to 255, to
+      the tensor `OUTPUT`, likewise with `SCALE` times the height and width.
     """
     with tf.Graph().as_default() as graph:
         builder = _Graph(names, quantize)
@@ -196,8 +197,8 @@ def build(
         with tf.name_scope("edsr/lambda/"):
             parts = tf.clip_by_value(parts, 0.0, _WHITE)
             if quantize:
-                # Training saw no range here, but clipping leaves no other than this, and without
-                # one the last layers would compute in floating point.
+                # Training recorded no range here, but clipping implies this one. Without it the
+                # last layers would compute in floating point.
                 parts = tf.quantization.fake_quant_with_min_max_args(parts, 0.0, _WHITE)
         picture = tf.depth_to_space(parts, SCALE, name="edsr/lambda_1/DepthToSpace")
         tf.identity(picture, name=OUTPUT)
@@ -227,7 +228,7 @@ def seeded_value(layer: Layer, kind: str, seed: int, shape: tuple[int, ...]) -> 
         kernel[:, :, :, :3] = 0
         kernel[1, 1, range(3), range(3)] = 1
     elif layer.name == _TAIL:
-        # How far half a pixel of the output is from the input's: a quarter of a pixel.
+        # Bilinear weights: an output pixel's centre is 1/4 pixel from its input pixel's.
         rows = np.array([[0.25, 0.75, 0.0], [0.0, 0.75, 0.25]])
         for part in range(SCALE**2):
             down, right = divmod(part, SCALE)
@@ -237,8 +238,8 @@ def seeded_value(layer: Layer, kind: str, seed: int, shape: tuple[int, ...]) -> 
 
 
 def graph_code() -> program.GraphCode:
-    """Reads the flags."""
-    # A float graph that a quantized one is seeded from has the names of the latter's variables.
+    """Returns the graph code for the flags."""
+    # The float graph from which a quantized one is seeded uses the quantized graph's names.
     names = stored_names(_BLOCKS.value, flags.FLAGS.quantize)
     sources = {
         names[f"{layer.name}/{kind}"]: (layer, kind)

@@ -1,7 +1,7 @@
-"""Layers of TensorFlow 1 inference graphs whose nodes have the names that `tf.layers` gave them.
+"""Layers of TensorFlow 1 inference graphs, with the node names of `tf.layers`.
 
-Variables are plain (VariableV2), as seeding and freezing need them, whatever TensorFlow's switches
-say. Their values come from a checkpoint, so they start as zeros.
+Variables are always plain ones (VariableV2), as seeding and freezing require. Their values come
+from a checkpoint, so they start as zeros.
 """
 
 from collections.abc import Sequence
@@ -18,16 +18,20 @@ def convolution(
     name: str | None = None,
     use_bias: bool = False,
 ) -> tf.Tensor:
-    """Adds SCOPE/Conv2D, and SCOPE/BiasAdd when `use_bias`.
+    """Adds SCOPE/Conv2D, and SCOPE/BiasAdd if `use_bias`.
 
     Args:
       inputs: [batch, height, width, channels].
-      filters: how many channels come out.
+      filters: the number of output channels.
       size: height and width of the kernel.
       stride: in both directions.
       padding: "SAME" or "VALID".
-      name: the scope; without one the first free of conv2d, conv2d_1, conv2d_2, ...
-      use_bias: whether a bias is added.
+      name: the scope; None for the first free of conv2d, conv2d_1, conv2d_2, ...
+      use_bias: whether to add a bias.
+
+    Returns:
+      float32 [batch, height, width, filters], with a smaller height and width for a stride or
+      padding "VALID".
     """
     with tf.variable_scope(name, "conv2d"):
         kernel = _variable("kernel", [size, size, inputs.shape[3], filters])
@@ -40,14 +44,17 @@ def batch_norm(inputs: tf.Tensor, epsilon: float, name: str | None = None) -> tf
 
     Args:
       inputs: [batch, height, width, channels].
-      epsilon: what is added to the variance.
-      name: the scope; without one the first free of batch_normalization, batch_normalization_1, ...
+      epsilon: added to the variance.
+      name: the scope; None for the first free of batch_normalization, batch_normalization_1, ...
+
+    Returns:
+      float32, in the shape of `inputs`.
     """
     with tf.variable_scope(name, "batch_normalization"):
         channels = [inputs.shape[3]]
         gamma, beta = _variable("gamma", channels), _variable("beta", channels)
         mean, variance = _variable("moving_mean", channels), _variable("moving_variance", channels)
-        # TensorFlow 1.15 and later call the op FusedBatchNormV3; graphs published before do not.
+        # TensorFlow 1.15 and later name the op FusedBatchNormV3; older published graphs do not.
         return tf.nn.fused_batch_norm(
             inputs, gamma, beta, mean, variance, epsilon, is_training=False, name="FusedBatchNorm"
         )[0]
@@ -58,8 +65,11 @@ def dense(inputs: tf.Tensor, units: int, name: str) -> tf.Tensor:
 
     Args:
       inputs: [batch, features].
-      units: how many features come out.
+      units: the number of output features.
       name: the scope.
+
+    Returns:
+      float32 [batch, units].
     """
     with tf.variable_scope(name):
         kernel = _variable("kernel", [inputs.shape[1], units])

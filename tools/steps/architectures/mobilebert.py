@@ -1,8 +1,8 @@
 """MobileBERT with SQuAD's heads, as google-research/mobilebert exports it.
 
 Sun et al., "MobileBERT: a compact task-agnostic BERT for resource-limited devices", 2020. The
-encoder is that of transformers (third_party/transformers) on variables that have the names of
-Google's checkpoints; the heads are those of create_model in google-research's run_squad.py.
+encoder comes from transformers (third_party/transformers), with the variable names of Google's
+checkpoints. The heads are those of create_model in google-research's run_squad.py.
 """
 
 import re
@@ -23,8 +23,8 @@ INPUTS = ("input_ids", "input_mask", "segment_ids")
 # In the order of the published files.
 OUTPUTS = ("end_logits", "start_logits")
 
-# From transformers' names to those of Google's checkpoints, as load_tf_weights_in_mobilebert in
-# transformers has it, but for the embeddings, which are PyTorch's there.
+# From transformers' names to those of Google's checkpoints, as in transformers'
+# load_tf_weights_in_mobilebert, except for the embeddings, which have PyTorch's names there.
 _RENAMED = (
     (r"_embeddings/(?:weight|embeddings)$", "_embeddings"),
     (r"/layer_\._", "/layer_"),
@@ -35,33 +35,33 @@ _RENAMED = (
 
 
 def checkpoint_name(name: str) -> str:
-    """Returns what Google's checkpoints call a variable of transformers' encoder."""
+    """Returns the name in Google's checkpoints of a variable of transformers' encoder."""
     for pattern, replacement in _RENAMED:
         name = re.sub(pattern, replacement, name)
     return name
 
 
 def _genuine_variable(next_creator: Any, **kwargs: Any) -> tf.Variable:
-    """Creates a Keras layer's variable as a plain one under its genuine name."""
+    """Creates a Keras layer's variable as a plain variable under its genuine name."""
     name = checkpoint_name(f"{tf.get_default_graph().get_name_scope()}/{kwargs['name']}")
     with tf.name_scope(None):
-        # With a slash behind it, a name is taken as it is even where it is also a scope's.
+        # The trailing slash keeps the name unchanged even if a scope has the same name.
         return next_creator(**kwargs | {"name": name + "/", "use_resource": False})
 
 
-# Keras would compile the layers' Python to graph code, at twice the time; nothing in it needs that.
+# Autograph would double the time, and nothing in the layers needs it.
 @tf.autograph.experimental.do_not_convert
 def build(config: configuration_mobilebert.MobileBertConfig, batch: int, length: int) -> tf.Graph:
     """Builds the inference graph.
 
     Args:
-      config: the encoder's sizes.
-      batch: how many sequences it takes at once.
-      length: how many tokens each has.
+      config: the encoder's configuration.
+      batch: the number of sequences.
+      length: the number of tokens in each.
 
     Returns:
-      A graph with the placeholders INPUTS and the nodes OUTPUTS, all [batch, length]: int32 and
-      float32. A token whose input_mask is 0 is padding.
+      A graph from the placeholders INPUTS, int32 [batch, length], to the nodes OUTPUTS, float32
+      [batch, length]. A token with an input_mask of 0 is padding.
     """
     with tf.Graph().as_default() as graph:
         ids, mask, segments = (tf.placeholder(tf.int32, [batch, length], n) for n in INPUTS)
@@ -83,17 +83,17 @@ def build(config: configuration_mobilebert.MobileBertConfig, batch: int, length:
 
 
 def graph_code() -> program.GraphCode:
-    """Returns the published model: uncased_L-24_H-128_B-512_A-4_F-4_OPT.
+    """Returns the graph code of the published model, uncased_L-24_H-128_B-512_A-4_F-4_OPT.
 
     Raises:
-      UserError: contrib.quantize shall rewrite it.
+      UserError: --quantize is given.
     """
     if flags.FLAGS.quantize:
         raise cli.UserError(
             "--quantize: contrib.quantize does not know MobileBERT's layers; quantize its graph"
             " with a representative dataset."
         )
-    # The configuration's defaults are that model's.
+    # The defaults are this model's configuration.
     config = configuration_mobilebert.MobileBertConfig()
     return program.GraphCode(
         source="MobileBERT",

@@ -1,7 +1,7 @@
-"""The program of a family of models: seeds a checkpoint of its graph, or exports it frozen.
+"""The program of a model family: writes a seeded checkpoint of its graph, or exports it frozen.
 
-A family's module describes its graph code as a `GraphCode` and ends with `run`. Both modes then
-build the same graph, so a checkpoint fits what is exported.
+A family's module describes its graph code as a `GraphCode` and calls `run`. Both modes build the
+same graph, so a seeded checkpoint fits the exported graph.
 """
 
 import dataclasses
@@ -28,13 +28,13 @@ _QUANTIZE = flags.DEFINE_bool("quantize", False, "Whether the graph has fake-qua
 _SEED = flags.DEFINE_integer("seed", None, "The weights' seed.", lower_bound=0)
 _PHOTOGRAPHS = flags.DEFINE_list("photographs", [], "PNG or JPEG files to calibrate on.")
 _PREPROCESSING = flags.DEFINE_enum(
-    "preprocessing", None, normalization.NAMES, "What is done to the photographs' pixels."
+    "preprocessing", None, normalization.NAMES, "The preprocessing of the photographs' pixels."
 )
 _SIGNATURE = flags.DEFINE_string(
     "signature", None, "The genuine checkpoint's variables, if they are published."
 )
 _FINE_TUNE_CHECKPOINT = flags.DEFINE_string(
-    "fine_tune_checkpoint", None, "Prefix of a float checkpoint to take all but the ranges from."
+    "fine_tune_checkpoint", None, "Prefix of a float checkpoint for all values except the ranges."
 )
 _CHECKPOINT = flags.DEFINE_string("checkpoint", None, "The prefix of the checkpoint to export.")
 
@@ -46,20 +46,20 @@ class GraphCode:
     """A family's graph code, with its options already read.
 
     Attributes:
-      source: what the graph is called in messages, as in "slim's mobilenet_v1".
-      build: (batch, height, width, quantize) to the inference graph: NHWC, plain variables,
-        placeholder `input` of float32 [batch, height, width, 3]; with fake-quant ops when
+      source: the graph's name in messages, such as "slim's mobilenet_v1".
+      build: returns the inference graph for (batch, height, width, quantize): NHWC, plain
+        variables, placeholder `input` of float32 [batch, height, width, 3]; with fake-quant ops if
         `quantize`, as contrib_quantize.create_eval_graph adds them. A graph of tokens has int32
-        placeholders [batch, width], and nothing to calibrate.
+        placeholders [batch, width] and is not calibrated.
       input: the placeholder's name; None for a graph of tokens.
       outputs: the names of the nodes to export.
       height: pixels of the exported input; 1 for tokens.
-      width: pixels of the exported input; how many tokens it has.
-      finish: turns the frozen graph into the one to write, for ops that TensorFlow does not know.
-      calibration_size: (height, width) at which batch norms and ranges are measured, where the
-        exported size would be too large for that and the variables do not depend on it.
-      global_step: the training step that the genuine checkpoint states; for graphs with one.
-      seeded_value: as `seeding.Seeding.seeded_value`.
+      width: pixels of the exported input; the number of tokens.
+      finish: turns the frozen graph into the written one, for ops that TensorFlow does not know.
+      calibration_size: (height, width) at which batch norms and ranges are measured, if the
+        exported size is too large and the variables do not depend on it.
+      global_step: the genuine checkpoint's training step, for graphs that have it.
+      seeded_value: see `seeding.Seeding.seeded_value`.
     """
 
     source: str
@@ -78,8 +78,8 @@ def seed(code: GraphCode) -> None:
     """Writes a checkpoint with seeded weights.
 
     Raises:
-      UserError: photographs cannot be read, the preprocessing is of another kind of input, or the
-        graph has other variables than the genuine one.
+      UserError: photographs cannot be read, the preprocessing is for another kind of input, or the
+        graph's variables differ from the genuine checkpoint's.
     """
     height, width = code.calibration_size or (code.height, code.width)
     name = _PREPROCESSING.value
@@ -113,10 +113,10 @@ def seed(code: GraphCode) -> None:
 
 
 def export(code: GraphCode) -> None:
-    """Writes the inference graph of one picture, with the checkpoint's variables as constants.
+    """Writes the inference graph for one picture, with the checkpoint's variables as constants.
 
-    Of a variable that has a moving average in the checkpoint, as in published ones of slim, the
-    average is what is exported.
+    For a variable with a moving average in the checkpoint, as in slim's published ones, the average
+    is exported.
 
     Raises:
       UserError: the checkpoint does not fit the graph, or is damaged.
@@ -141,7 +141,7 @@ def freeze(
     """
     with graph.as_default(), tf.Session() as session:
         variables = tf.global_variables()
-        # In one run: for each run of its own, a session looks through the whole graph.
+        # In a single run, since a session walks the graph for each run.
         session.run(
             [variable.initializer for variable in variables],
             {variable.initializer.inputs[1]: values[variable.op.name] for variable in variables},
@@ -155,7 +155,7 @@ def run(graph_code: Callable[[], GraphCode]) -> None:
     """Runs the program of a family.
 
     Args:
-      graph_code: called after the flags are read; raises UserError at a wrong option.
+      graph_code: called after the flags are read; raises UserError for wrong options.
     """
 
     def main(argv: Sequence[str]) -> None:

@@ -1,12 +1,12 @@
 """ResNet v1 with 50 layers, with the names of TensorFlow's official models.
 
-The published graph is MLPerf inference's resnet50_v1.pb (Zenodo 2535873), made from
-tensorflow/models official/resnet (later official/r1/resnet) with --resnet_version=1. No registry
-has that code, so the graph is written here from its architecture: He et al., "Deep residual
-learning for image recognition" (2015), table 1, with the official code's three choices. A block
-that halves the map does so in its 3x3 convolution, not in the 1x1 before it ("v1.5"); a strided
-convolution pads by its kernel's size alone, so that the map's size does not shift the pixels; and
-there is a class 0 for the background.
+The published graph is MLPerf inference's resnet50_v1.pb (Zenodo 2535873), made with
+tensorflow/models official/resnet (later official/r1/resnet) and --resnet_version=1. No registry has
+that code, so this module builds the architecture: He et al., "Deep residual learning for image
+recognition" (2015), table 1, with three choices of the official code. A block that halves the
+feature map does so in its 3x3 convolution, not in the 1x1 before it ("v1.5"). The padding of a
+strided convolution depends on its kernel only, so that the map's size does not shift the pixels.
+And class 0 is the background.
 """
 
 import numpy as np
@@ -18,11 +18,11 @@ from tools.lib.values import weights
 from tools.steps.architectures import layers, program
 
 _NUM_CLASSES = flags.DEFINE_integer(
-    "num_classes", 1001, "Classes with the background.", lower_bound=2
+    "num_classes", 1001, "Number of classes, background included.", lower_bound=2
 )
 
 INPUT = "input_tensor"
-# What the published graph ends in; a .tflite is usually cut before, at LOGITS.
+# The published graph's outputs; a .tflite usually ends before them, at LOGITS.
 OUTPUTS = ("ArgMax", "softmax_tensor")
 LOGITS = "resnet_model/dense/BiasAdd"
 SIZE = 224
@@ -31,7 +31,7 @@ _FILTERS = 64
 _BLOCKS = (3, 4, 6, 3)
 _EXPANSION = 4
 _EPSILON = 1e-5
-# Gives the likeliest of 1001 classes a probability from 0.03 to 0.34 in 24 photographs.
+# With it, the likeliest of 1001 classes has a probability of 0.03 to 0.34 for 24 photographs.
 _CLASSIFIER_GAIN = 8.0
 
 
@@ -39,13 +39,13 @@ def build(batch: int, height: int, width: int, num_classes: int) -> tf.Graph:
     """Builds the inference graph.
 
     Args:
-      batch: how many pictures it takes at once.
+      batch: the number of pictures.
       height: pixels.
       width: pixels.
-      num_classes: how many classes there are with the background.
+      num_classes: the number of classes, background included.
 
     Returns:
-      A graph from `INPUT`, float32 [batch, height, width, 3], RGB less ImageNet's mean, to
+      A graph from `INPUT`, float32 [batch, height, width, 3], RGB minus ImageNet's mean, to
       `OUTPUTS`: int64 [batch] and float32 [batch, num_classes].
     """
     with tf.Graph().as_default() as graph:
@@ -75,7 +75,7 @@ def _logits(pictures: tf.Tensor, num_classes: int) -> tf.Tensor:
 
 
 def _block(inputs: tf.Tensor, filters: int, stride: int, project: bool) -> tf.Tensor:
-    """Adds a bottleneck block, whose shortcut is a convolution when `project`.
+    """Adds a bottleneck block, whose shortcut is a convolution if `project`.
 
     Returns:
       [batch, height / stride, width / stride, 4 * filters].
@@ -91,7 +91,7 @@ def _block(inputs: tf.Tensor, filters: int, stride: int, project: bool) -> tf.Te
 
 
 def _convolution(inputs: tf.Tensor, filters: int, size: int, stride: int) -> tf.Tensor:
-    """Adds a convolution; a strided one pads (size - 1) / 2 pixels at each side by itself."""
+    """Adds a convolution; a strided one pads (size - 1) / 2 pixels on each side explicitly."""
     if stride == 1:
         return layers.convolution(inputs, filters, size)
     before = (size - 1) // 2
@@ -101,14 +101,14 @@ def _convolution(inputs: tf.Tensor, filters: int, size: int, stride: int) -> tf.
 
 
 def seeded_value(seed: int, name: str, shape: tuple[int, ...]) -> np.ndarray | None:
-    """Returns values of variables with a rule of their own, else None, for `GraphCode`."""
+    """Returns the classifier's kernel; None for other variables. See `GraphCode.seeded_value`."""
     if name != "resnet_model/dense/kernel":
         return None
     return weights.contrasting_kernel(seed, name, shape, _CLASSIFIER_GAIN)
 
 
 def graph_code() -> program.GraphCode:
-    """Reads the flags."""
+    """Returns the graph code for the flags."""
 
     def build_float(batch: int, height: int, width: int, quantize: bool) -> tf.Graph:
         if quantize:

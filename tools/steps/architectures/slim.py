@@ -19,14 +19,14 @@ _IMAGE_SIZE = flags.DEFINE_integer(
     "image_size", None, "Height and width in pixels; None is the network's own.", lower_bound=1
 )
 _NUM_CLASSES = flags.DEFINE_integer(
-    "num_classes", 1001, "ImageNet's 1000 and the background.", lower_bound=1
+    "num_classes", 1001, "Number of classes: ImageNet's 1000 and the background.", lower_bound=1
 )
 _OUTPUT_NODE_NAMES = flags.DEFINE_list(
     "output_node_names", None, "The nodes to export.", required=True
 )
 
 _INPUT = "input"
-# Gives the likeliest of 1001 classes a probability from 0.1 to 0.6 in five photographs.
+# With it, the likeliest of 1001 classes has a probability of 0.1 to 0.6 for five photographs.
 _CLASSIFIER_GAIN = 24.0
 
 
@@ -41,8 +41,8 @@ def build(
 
     Args:
       model_name: a key of `nets_factory.networks_map`.
-      num_classes: how many logits it gives.
-      output_node_names: nodes that it must have.
+      num_classes: the number of logits.
+      output_node_names: nodes that the graph must have.
       shape: batch, height and width of its input.
       quantize: whether contrib.quantize rewrites it.
 
@@ -51,7 +51,7 @@ def build(
       MobileNets.
 
     Raises:
-      UserError: the network does not take that input, or has no such output.
+      UserError: the network cannot take that input, or has no such output.
     """
     network = nets_factory.get_network_fn(model_name, num_classes, is_training=False)
     with tf.Graph().as_default() as graph:
@@ -73,14 +73,14 @@ def build(
 
 
 def seeded_value(seed: int, name: str, shape: tuple[int, ...]) -> np.ndarray | None:
-    """Returns the classifier's kernel, None for other variables; as `GraphCode.seeded_value`."""
+    """Returns the classifier's kernel; None for other variables. See `GraphCode.seeded_value`."""
     if "logits" not in name.lower() or not name.endswith("/weights"):
         return None
     return weights.contrasting_kernel(seed, name, shape, _CLASSIFIER_GAIN)
 
 
 def graph_code() -> program.GraphCode:
-    """Reads the flags."""
+    """Returns the graph code for the flags."""
     name, num_classes = _MODEL_NAME.value, _NUM_CLASSES.value
     size = _IMAGE_SIZE.value or nets_factory.networks_map[name].default_image_size
     return program.GraphCode(

@@ -1,4 +1,4 @@
-"""Writes the canonical form of a .tflite, with a description that says what its weights are.
+"""Writes the canonical form of a .tflite, with a description of its weights.
 
 Usage: canonicalize_tflite --input=RAW.tflite --output=CANONICAL.tflite [--description=TEXT]
 """
@@ -13,7 +13,7 @@ from tools.lib.tflite_file import canonical
 _INPUT = flags.DEFINE_string("input", None, "The .tflite to read.", required=True)
 _OUTPUT = flags.DEFINE_string("output", None, "The .tflite to write.", required=True)
 _DESCRIPTION = flags.DEFINE_string(
-    "description", None, "The model's description, e.g. what its weights are. Default: the input's."
+    "description", None, "The model's description. Default: the input's."
 )
 
 

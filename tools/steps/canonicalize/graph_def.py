@@ -1,9 +1,9 @@
 """The canonical bytes of a frozen GraphDef.
 
-`SerializeToString()` writes maps in an order that differs from run to run, which makes every export
-differ. Beyond a fixed order of maps, attributes with their default values are stripped, as readers
-fill them in again: a GraphDef then does not depend on which TensorFlow wrote them out, and older
-ones, that do not know a newer attribute, can read it.
+`SerializeToString()` writes maps in an order that differs from run to run, so every export differs.
+The canonical form fixes that order. It also drops attributes with their default values, which
+readers fill in again. So a GraphDef does not depend on the TensorFlow that wrote it, and older
+versions, which do not know newer attributes, can read it.
 """
 
 import heapq
@@ -16,7 +16,7 @@ from tensorflow.python.framework import meta_graph
 
 from tools.lib.cli import cli
 
-# The edge into a loop's start from its end: the only one that may lead backwards.
+# The operator at a loop's end; only edges from it may lead backwards.
 _BACK_EDGE_OPERATOR = "NextIteration"
 
 
@@ -29,7 +29,7 @@ def _parse(content: bytes, source: str) -> graph_pb2.GraphDef:
         ) from error
     if len(unknown_fields.UnknownFieldSet(graph)):
         raise cli.UserError(
-            f"{source}: has fields that a GraphDef has not; give a frozen graph, not a SavedModel."
+            f"{source}: not a GraphDef: it has other fields; give a frozen graph, not a SavedModel."
         )
     if not graph.node:
         raise cli.UserError(f"{source}: the GraphDef has no nodes; export the graph again.")
@@ -37,7 +37,7 @@ def _parse(content: bytes, source: str) -> graph_pb2.GraphDef:
 
 
 def _topological_order(graph: graph_pb2.GraphDef, source: str) -> list[int]:
-    """Positions of nodes such that inputs come first; an order that is already so stays as it is.
+    """Returns positions of nodes so that inputs come first; keeps an order that is already valid.
 
     Raises:
       cli.UserError: two nodes share a name, an input does not exist, or nodes form a cycle.
@@ -48,7 +48,7 @@ def _topological_order(graph: graph_pb2.GraphDef, source: str) -> list[int]:
     readers: list[list[int]] = [[] for _ in graph.node]
     missing = [0] * len(graph.node)
     for index, node in enumerate(graph.node):
-        # An input is "node", "node:output", or "^node" for a mere order of execution.
+        # An input is "node", "node:output", or "^node" for a control dependency.
         for name in {text.removeprefix("^").split(":")[0] for text in node.input}:
             if name not in position:
                 raise cli.UserError(
@@ -74,19 +74,19 @@ def _topological_order(graph: graph_pb2.GraphDef, source: str) -> list[int]:
 
 
 def canonical_bytes(content: bytes, source: str) -> bytes:
-    """The canonical form of a GraphDef. Applied to its own result, it changes nothing.
+    """Returns the canonical form of a GraphDef. The function is idempotent.
 
-    Kept: nodes, names, inputs, devices, attributes other than defaults, functions and versions (a
-    reader decides by them how to read). Dropped: attributes with their default values, an empty
-    function library, and debug information. Nodes keep their order as far as inputs come first: it
-    comes from the exporter's graph, not from a map, and converters depend on it.
+    It keeps nodes, names, inputs, devices, attributes other than defaults, functions and versions
+    (which readers depend on). It drops attributes with their default values, an empty function
+    library, and debug information. Nodes keep their order if inputs come first: the order comes
+    from the exporter's graph, not from a map, and converters depend on it.
 
     Args:
       content: the whole file, untrusted.
       source: its name, for messages.
 
     Raises:
-      cli.UserError: it is not a GraphDef, has no nodes, or does not make a graph.
+      cli.UserError: the file is not a GraphDef, has no nodes, or has nodes that form no graph.
     """
     graph = _parse(content, source)
     order = _topological_order(graph, source)

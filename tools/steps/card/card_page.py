@@ -1,4 +1,4 @@
-"""The page that is a model's card."""
+"""Renders a model's card, an HTML page."""
 
 import pathlib
 
@@ -10,19 +10,19 @@ def html(sources: facts.Sources, name: str, task: str, about: str) -> str:
     """Returns the page.
 
     Args:
-      sources: what the build wrote of the model; untrusted, as far as it comes from a .tflite.
+      sources: the build's files about the model; parts from a .tflite are untrusted.
       name: the model's name.
-      task: what it is for.
-      about: what it is, in a sentence.
+      task: the model's task.
+      about: a sentence about the model.
     """
-    found = facts.card(sources, name, task, about)
+    values = facts.card(sources, name, task, about)
     return page.render(
         "card.html.tpl",
         folder=pathlib.Path(__file__).parent,
         styles=["card.css"],
         kind_names=kinds.NAMES,
-        map_kinds=sorted({tile.kind for tile in found["tiles"]}),
+        map_kinds=sorted({tile.kind for tile in values["tiles"]}),
         map_width=charts.MAP_WIDTH,
         map_height=charts.MAP_HEIGHT,
-        **found,
+        **values,
     )

@@ -1,7 +1,7 @@
-"""How far the outputs of a model are from those of its float sibling on photographs.
+"""Measures the differences between a model's outputs and its float sibling's on photographs.
 
-Both run on one thread with TensorFlow Lite's own kernels. Kernels for floating point still differ
-in the last bits from processor to processor; all that is given is rounded far above that.
+Both run on one thread with TensorFlow Lite's own kernels. Floating-point kernels differ in the last
+bits from processor to processor, so all results are rounded far more coarsely.
 """
 
 import os
@@ -17,11 +17,11 @@ from tools.lib.quantization_error.exposed import Network
 from tools.lib.tflite_file import reader
 from tools.lib.tflite_file.model import Model, Tensor
 
-# Of what a detector's post-processing reads; the third are the anchors, which are constants.
+# The inputs of a detector's post-processing to compare; the third, the anchors, are constants.
 _POST_PROCESSED = 2
 _QUANTILES = {"median": 50, "p90": 90, "p99": 99, "largest": 100}
 _DIGITS = 3
-# Beyond this a ratio of squares is equality for all that a person may want to know.
+# A larger ratio means equality in practice.
 _MOST_DECIBELS = 120.0
 
 
@@ -31,10 +31,10 @@ def rounded(value: float) -> float:
 
 
 def ends(model: Model) -> tuple[Tensor, ...]:
-    """Returns what is compared of a model: its outputs, or what its post-processing reads.
+    """Returns the tensors to compare: a model's outputs, or the inputs of its post-processing.
 
-    Detections are sorted by their scores and cut off, so the smallest difference may exchange two
-    of them; the encoded boxes and the scores of all anchors stand in one order.
+    Detections are sorted by score and cut off, so the smallest difference may swap two of them. The
+    encoded boxes and the scores of all anchors have a fixed order.
     """
     graph, operator = model.subgraphs[0], tasks.post_processing(model)
     indices = operator.inputs[:_POST_PROCESSED] if operator else graph.outputs
@@ -42,11 +42,11 @@ def ends(model: Model) -> tuple[Tensor, ...]:
 
 
 def incomparable(model: Model, sibling: Model, preprocessing: str) -> str | None:
-    """Returns why two models cannot be held against each other on photographs, as a sentence."""
+    """Returns why two models cannot be compared on photographs, as a sentence; None if they can."""
     if preprocessing == normalization.TOKENS:
-        return "They read tokens, and this comparison is made on photographs."
+        return "They read tokens, but this comparison uses photographs."
     if preprocessing not in normalization.NORMALIZATIONS:
-        return "How they want their pixels is not declared."
+        return "Their preprocessing is not declared."
     graphs = (model.subgraphs[0], sibling.subgraphs[0])
     shapes = [[graph.tensors[index].shape for index in graph.inputs] for graph in graphs]
     pictures = all(len(shape) == 4 and shape[0] == 1 and shape[3] == 3 for shape in shapes[0])
@@ -60,15 +60,15 @@ def incomparable(model: Model, sibling: Model, preprocessing: str) -> str | None
 
 
 def _figures(values: np.ndarray, reference: np.ndarray) -> dict[str, Any]:
-    """Returns how far an output is from the float one.
+    """Returns the error of an output.
 
     Args:
       values: float64.
-      reference: float64 of the same shape, what the float sibling gave.
+      reference: the float sibling's output, float64 in the same shape.
 
     Returns:
-      Quantiles of the absolute error; the ratio of signal and error in decibels, None where there
-      is no signal; and the share of equal values.
+      Quantiles of the absolute error; the signal-to-error ratio in decibels, None without a signal;
+      and the share of equal values.
     """
     apart = np.abs(values - reference)
     at = np.percentile(apart, list(_QUANTILES.values()), method="higher")
@@ -76,22 +76,22 @@ def _figures(values: np.ndarray, reference: np.ndarray) -> dict[str, Any]:
     return {
         **{name: rounded(float(value)) for name, value in zip(_QUANTILES, at, strict=True)},
         "decibels": min(_MOST_DECIBELS, round(error.decibels, 1)) if error.signal else None,
-        # Rounded down, so that only all of them are 1.
+        # Rounded down, so that 1 means all values.
         "equal": int(1000 * float(np.mean(apart == 0))) / 1000,
     }
 
 
 def _activations(model: Model) -> list[Tensor]:
-    """Returns the quantized tensors that operators give, in order of running."""
+    """Returns the quantized outputs of operators, in order of execution."""
     graph = model.subgraphs[0]
-    given = [graph.tensors[index] for operator in graph.operators for index in operator.outputs]
-    return [tensor for tensor in given if tensor.dtype in ("INT8", "UINT8") and tensor.scaling[0]]
+    outputs = [graph.tensors[index] for operator in graph.operators for index in operator.outputs]
+    return [tensor for tensor in outputs if tensor.dtype in ("INT8", "UINT8") and tensor.scaling[0]]
 
 
 def _clipped(tensor: Tensor, stored: np.ndarray) -> int:
-    """Returns how many values of a quantized activation were at an end.
+    """Returns how many values of a quantized activation are at an end of the integers' range.
 
-    An end that stands for 0.0 is what a rectifier gives and not counted.
+    An end that stands for 0.0 is not counted, since rectifiers produce it.
     """
     limits = np.iinfo(stored.dtype)
     ends_of_range = [end for end in (limits.min, limits.max) if end != tensor.scaling[1]]
@@ -108,8 +108,8 @@ def _compare(
     """Runs a model and its float sibling on photographs, stretched to their input.
 
     Returns:
-      "outputs", each with its name, the float one's range and a row for each photograph; and
-      "clipped", the share of values at an end of the range, by the number of the tensor.
+      "outputs", each with its name, the float output's range and a row per photograph; and
+      "clipped", the share of values at an end of the range, by tensor number.
     """
     compared = [ends(model) for model in models]
     activations = _activations(models[0])
@@ -154,14 +154,18 @@ def _compare(
 def document(
     model: bytes, sibling: bytes, sources: tuple[str, str], preprocessing: str, paths: Sequence[str]
 ) -> Mapping[str, Any]:
-    """Returns how far a model is from its float sibling, or why the two cannot be compared.
+    """Returns the differences between a model and its float sibling.
 
     Args:
       model: the .tflite.
       sibling: its float sibling.
-      sources: what they are called in messages.
+      sources: their names, for messages.
       preprocessing: a name of tools/lib/preprocessing/normalization.py.
       paths: the photographs.
+
+    Returns:
+      The result of `_compare`, whether it is `before_post_processing`, and the `reason` if the two
+      cannot be compared.
     """
     contents = (model, sibling)
     models = [

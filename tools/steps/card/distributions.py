@@ -1,6 +1,6 @@
-"""How a model's weights are distributed, layer by layer.
+"""Computes the distributions of a model's weights, layer by layer.
 
-Everything is computed element by element in float64 and then counted, so it comes out the same on
+Everything is computed element by element in float64 and then counted, so the result is the same on
 every machine.
 """
 
@@ -12,29 +12,29 @@ import numpy as np
 from tools.lib.tflite_file.model import Model, Tensor
 
 BINS = 32
-# The stored integers of a type, and which of them are the ends of a symmetric or a full range.
+# The range of stored integers by type, and the ends at which values count as clipped.
 _STORED = {"INT4": (-8, 7), "INT8": (-128, 127), "UINT8": (0, 255)}
 _ENDS = {"INT4": (-7, 7), "INT8": (-127, 127), "UINT8": (0, 255)}
 _REALS = ("BFLOAT16", "FLOAT16", "FLOAT32", "FLOAT64")
-# Biases are a small part of a file, and never clipped.
+# Biases, which have one dimension, are a small part of a file and never clipped.
 _LEAST_DIMENSIONS = 2
 
 
 @dataclasses.dataclass(frozen=True)
 class Distribution:
-    """How a tensor's values are distributed.
+    """The distribution of a tensor's values.
 
     Attributes:
       name: the tensor's name.
-      dtype: its type, as "INT8".
+      dtype: its type, such as "INT8".
       shape: its shape.
-      low: the least real value.
-      high: the largest.
-      scales: how many scales it has: one, one for each channel, or none.
-      bins: how many values are in each of `BINS` equal parts: of the stored integers' range, or of
-        low to high where they are no integers.
+      low: the smallest real value.
+      high: the largest real value.
+      scales: the number of scales: 1, one per channel, or 0.
+      bins: the number of values in each of `BINS` equal parts of the stored integers' range, or of
+        low to high for floating point.
       zeros: the share of values that are 0.0.
-      clipped: the share that is stored at an end of the integers' range; None where they are none.
+      clipped: the share stored at an end of the integers' range; None for floating point.
     """
 
     name: str
@@ -65,12 +65,12 @@ def _real(tensor: Tensor, stored: np.ndarray) -> np.ndarray:
 
 
 def histogram(values: np.ndarray, low: float, high: float) -> tuple[int, ...]:
-    """Returns how many values are in each of `BINS` equal parts of low to high.
+    """Returns the number of values in each of `BINS` equal parts of low to high.
 
     Args:
-      values: float64, of any shape, none outside.
-      low: where the first part begins.
-      high: where the last one ends; all values are in the first when it is low.
+      values: float64, in any shape, between `low` and `high`.
+      low: the start of the first part.
+      high: the end of the last part. If it equals `low`, the first part has all values.
     """
     if high <= low:
         return (values.size,) + (0,) * (BINS - 1)
@@ -79,11 +79,11 @@ def histogram(values: np.ndarray, low: float, high: float) -> tuple[int, ...]:
 
 
 def of_tensor(tensor: Tensor) -> Distribution | None:
-    """Returns how a constant's values are distributed.
+    """Returns the distribution of a constant's values.
 
     Returns:
-      None for what is neither a real number nor a quantized one, is stored sparse, or has values
-      that are not finite.
+      None for a tensor that is neither floating point nor quantized, is sparse, or has values that
+      are not finite.
     """
     stored = tensor.values()
     quantized = tensor.dtype in _STORED
@@ -116,20 +116,22 @@ def of_tensor(tensor: Tensor) -> Distribution | None:
 
 
 def _scales_fit(tensor: Tensor) -> bool:
-    """Whether a tensor has as many scales as its axis has places; nothing checks that earlier."""
-    found = tensor.quantization
-    if found is None or found.scale.size <= 1:
-        return found is None or found.zero_point.size == found.scale.size
-    if not 0 <= found.axis < len(tensor.shape):
+    """Returns whether the scales fit the axis's length, which the reader does not check."""
+    quantization = tensor.quantization
+    if quantization is None or quantization.scale.size <= 1:
+        return quantization is None or quantization.zero_point.size == quantization.scale.size
+    if not 0 <= quantization.axis < len(tensor.shape):
         return False
-    return found.scale.size == tensor.shape[found.axis] and found.zero_point.size in (
+    return quantization.scale.size == tensor.shape[
+        quantization.axis
+    ] and quantization.zero_point.size in (
         1,
-        found.scale.size,
+        quantization.scale.size,
     )
 
 
 def _first_read(model: Model) -> Iterator[tuple[tuple[int, int], list[Tensor]]]:
-    """Yields the place of each operator with the constants that no operator before it reads."""
+    """Yields the place of each operator with the constants that it is the first to read."""
     seen: set[int] = set()
     for graph in model.subgraphs:
         for operator in graph.operators:
@@ -142,21 +144,18 @@ def _first_read(model: Model) -> Iterator[tuple[tuple[int, int], list[Tensor]]]:
 
 
 def of_model(model: Model) -> dict[tuple[int, int], Distribution]:
-    """Returns how the weights of each layer are distributed.
-
-    Args:
-      model: what `tools/inspect` read.
+    """Returns the distributions of a model's weights.
 
     Returns:
-      By the numbers of subgraph and operator: of the largest constant with two or more dimensions
-      that this operator is the first to read.
+      By the numbers of subgraph and operator, the distribution of the largest constant with two or
+      more dimensions that the operator is the first to read.
     """
-    found = {}
+    distributions = {}
     for place, constants in _first_read(model):
         large = [tensor for tensor in constants if len(tensor.shape) >= _LEAST_DIMENSIONS]
         if not large:
             continue
         distribution = of_tensor(max(large, key=lambda tensor: tensor.data.size))
         if distribution is not None:
-            found[place] = distribution
-    return found
+            distributions[place] = distribution
+    return distributions

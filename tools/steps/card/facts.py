@@ -1,7 +1,7 @@
-"""What a card says of a model, gathered from what the build wrote about it.
+"""Collects a card's facts about a model from the files that the build wrote.
 
-The report (tools/inspect) says what is in the file, the statement and the bill of materials
-(tools/provenance) what it was made from, the lock (tools/audit) what it should be.
+The report (tools/inspect) has the contents of the .tflite, the statement and the bill of materials
+(tools/provenance) its inputs, and the lock (tools/audit) its expected digest.
 """
 
 import collections
@@ -27,21 +27,21 @@ _ARITHMETIC = {
     "integer": "8-bit integers",
     "mixed": "8-bit integers and float32",
 }
-# Attributes of a recipe that say how the converter was called.
-_UNSAID = ("", [], False, None, "FLOAT")
+# Values of a recipe's attributes that are not shown.
+_DEFAULTS = ("", [], False, None, "FLOAT")
 
 
 @dataclasses.dataclass(frozen=True)
 class Sources:
-    """What the build wrote, parsed.
+    """The build's files about a model, parsed.
 
     Attributes:
-      report: tools/inspect's report, with what the build knows.
+      report: tools/inspect's report, with the build's facts.
       statement: the in-toto statement.
       mlbom: the CycloneDX bill of materials.
       distributions: of weights, by subgraph and operator.
-      comparison: what compare_with_float wrote, or None when there is no float sibling.
-      golden: the sha256 in models/models.lock.json, or None when it has no such row.
+      comparison: the output of compare_with_float; None without a float sibling.
+      golden: the sha256 in models/models.lock.json; None without a row.
     """
 
     report: Mapping[str, Any]
@@ -53,14 +53,14 @@ class Sources:
 
 
 def _stored_ends(tensor: Mapping[str, Any]) -> str:
-    """How a quantized input's or output's integers stand for real numbers, for people."""
-    found = tensor["quantization"]
-    if not found or len(found["scale"]) != 1 or tensor["type"] not in _INTEGERS:
+    """Returns the formula of a quantized input's or output's real numbers; "" for others."""
+    quantization = tensor["quantization"]
+    if not quantization or len(quantization["scale"]) != 1 or tensor["type"] not in _INTEGERS:
         return ""
-    zero = found["zero_point"][0]
+    zero = quantization["zero_point"][0]
     shift = f" {'−' if zero > 0 else '+'} {abs(zero)}" if zero else ""
     stored = f"(stored{shift})" if shift else "stored"
-    return f"real = {text.real(found['scale'][0])} × {stored}"
+    return f"real = {text.real(quantization['scale'][0])} × {stored}"
 
 
 def _ends(tensors: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
@@ -76,7 +76,7 @@ def _ends(tensors: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
 
 
 def operators(report: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Returns a row for each operator, the most frequent first, with its versions and group."""
+    """Returns a row per operator, with its versions and group, the most frequent first."""
     counts: dict[str, int] = collections.Counter()
     versions: dict[str, set[int]] = collections.defaultdict(set)
     for row in report["operator_counts"]:
@@ -100,7 +100,7 @@ def _all_operators(report: Mapping[str, Any]) -> list[tuple[int, Mapping[str, An
 
 
 def layers(report: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Returns the operators that read constants, in the order in which they run."""
+    """Returns the operators that read constants, in order of execution."""
     return [
         {
             "name": operator["layer"] or operator["name"],
@@ -114,7 +114,7 @@ def layers(report: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def parts(report: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Returns what the file's bytes are, and the share of each."""
+    """Returns the parts of the file that are not empty, with their bytes and shares."""
     totals = report["totals"]
     named = (
         ("weights, biases and anchors", totals["parameter_bytes"]),
@@ -129,35 +129,35 @@ def parts(report: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def weights(sources: Sources) -> list[dict[str, Any]]:
-    """Returns a row for each layer that has weights."""
+    """Returns a row per layer with weights."""
     rows = []
     for graph, operator in _all_operators(sources.report):
-        found = sources.distributions.get((graph, operator["index"]))
-        if found is None:
+        distribution = sources.distributions.get((graph, operator["index"]))
+        if distribution is None:
             continue
         rows.append(
             {
                 "layer": operator["layer"],
                 "operator": operator["name"],
                 "kind": kinds.number(kinds.of(operator["name"])),
-                "distribution": found,
-                "path": charts.histogram_path(found.bins),
+                "distribution": distribution,
+                "path": charts.histogram_path(distribution.bins),
             }
         )
     return rows
 
 
 def activations(sources: Sources) -> list[dict[str, Any]]:
-    """Returns a row for each tensor that is computed in integers, with its range."""
+    """Returns a row per tensor that is computed in integers, with its range."""
     clipped = sources.comparison["clipped"] if sources.comparison else {}
     rows = []
     for graph in sources.report["subgraphs"]:
         for tensor in graph["tensors"]:
-            found = tensor["quantization"]
-            known = tensor["role"] != "constant" and tensor["type"] in _INTEGERS
-            if not known or not found or len(found["scale"]) != 1:
+            quantization = tensor["quantization"]
+            is_quantized = tensor["role"] != "constant" and tensor["type"] in _INTEGERS
+            if not is_quantized or not quantization or len(quantization["scale"]) != 1:
                 continue
-            scale, zero = found["scale"][0], found["zero_point"][0]
+            scale, zero = quantization["scale"][0], quantization["zero_point"][0]
             if isinstance(scale, str):
                 continue
             low, high = ((end - zero) * scale for end in _INTEGERS[tensor["type"]])
@@ -177,7 +177,7 @@ def activations(sources: Sources) -> list[dict[str, Any]]:
 
 
 def flags(statement: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Returns what the recipe says that is not the default: flags of the converter and checks."""
+    """Returns the recipe's attributes other than defaults: the converter's flags and checks."""
     recipe = statement["predicate"]["buildDefinition"]["externalParameters"]["recipe"]
     chosen = [step["attributes"] for step in recipe.values() if step["rule"] == "recipe"]
     if not chosen:
@@ -185,16 +185,16 @@ def flags(statement: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [
         (name, ", ".join(map(str, value)) if isinstance(value, list) else str(value))
         for name, value in sorted(chosen[-1].items())
-        if value not in _UNSAID and name not in ("converter", "graph")
+        if value not in _DEFAULTS and name not in ("converter", "graph")
     ]
 
 
 def materials(statement: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Returns what the model was made from by kind, the kind with the fewest first."""
-    found: dict[str, list[dict[str, str]]] = collections.defaultdict(list)
+    """Returns the model's materials by kind; the kind with the fewest comes first."""
+    by_kind: dict[str, list[dict[str, str]]] = collections.defaultdict(list)
     for row in statement["predicate"]["buildDefinition"]["resolvedDependencies"]:
         annotations = row["annotations"]
-        found[annotations["kind"]].append(
+        by_kind[annotations["kind"]].append(
             {
                 "name": row["name"],
                 "sha256": row["digest"]["sha256"],
@@ -203,12 +203,12 @@ def materials(statement: Mapping[str, Any]) -> list[dict[str, Any]]:
         )
     return [
         {"kind": kind, "rows": rows}
-        for kind, rows in sorted(found.items(), key=lambda item: (len(item[1]), item[0]))
+        for kind, rows in sorted(by_kind.items(), key=lambda item: (len(item[1]), item[0]))
     ]
 
 
 def licences(mlbom: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns the model's own licences, and those stated of what it is made with."""
+    """Returns the model's own licences, and those of its materials that state any."""
 
     def identifiers(component: Mapping[str, Any]) -> list[str]:
         return [row["license"]["id"] for row in component.get("licenses", [])]
@@ -226,28 +226,28 @@ def licences(mlbom: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _input_text(report: Mapping[str, Any]) -> str:
-    found = report["inputs"]
-    if not found:
+    inputs = report["inputs"]
+    if not inputs:
         return "none"
-    shape = found[0]["shape_signature"]
+    shape = inputs[0]["shape_signature"]
     size = text.shape(shape[1:] if len(shape) > 1 and shape[0] == 1 else shape)
-    more = f" and {len(found) - 1} more" if len(found) > 1 else ""
-    return f"{size} {found[0]['type'].lower()}{more}"
+    more = f" and {len(inputs) - 1} more" if len(inputs) > 1 else ""
+    return f"{size} {inputs[0]['type'].lower()}{more}"
 
 
 def least_decibels(comparison: Mapping[str, Any] | None) -> float | None:
-    """Returns the worst ratio of signal and error of any output on any photograph."""
-    found = [
+    """Returns the worst signal-to-error ratio of all outputs and photographs, in decibels."""
+    decibels = [
         row["decibels"]
         for output in (comparison or {}).get("outputs", [])
         for row in output["photographs"]
         if row["decibels"] is not None
     ]
-    return min(found, default=None)
+    return min(decibels, default=None)
 
 
 def row(sources: Sources, name: str, task: str, about: str) -> dict[str, Any]:
-    """Returns what the catalogue's table says of a model."""
+    """Returns a model's row in the catalogue's table."""
     report = sources.report
     mix: dict[str, int] = collections.Counter()
     for operator in operators(report):
@@ -273,17 +273,17 @@ def row(sources: Sources, name: str, task: str, about: str) -> dict[str, Any]:
 
 
 def golden_state(digest: str, golden: str | None) -> str:
-    """Returns "equal", "different", or "unknown" when the lock has no such row."""
+    """Returns "equal", "different", or "unknown" if the lock has no row."""
     if golden is None:
         return "unknown"
     return "equal" if digest == golden else "different"
 
 
 def card(sources: Sources, name: str, task: str, about: str) -> dict[str, Any]:
-    """Returns all that the page says, as page.html.tpl takes it."""
+    """Returns the values for card.html.tpl."""
     report, statement = sources.report, sources.statement
     definition = statement["predicate"]["buildDefinition"]
-    found = activations(sources)
+    activation_rows = activations(sources)
     model = sources.mlbom["metadata"]["component"].get("modelCard", {})
     return {
         **row(sources, name, task, about),
@@ -304,8 +304,8 @@ def card(sources: Sources, name: str, task: str, about: str) -> dict[str, Any]:
         "tiles": charts.tiles(layers(report), text.size),
         "parts": parts(report),
         "weight_rows": weights(sources),
-        "activation_rows": found,
-        "axis": charts.axis([(entry["low"], entry["high"]) for entry in found]),
+        "activation_rows": activation_rows,
+        "axis": charts.axis([(entry["low"], entry["high"]) for entry in activation_rows]),
         "comparison": sources.comparison,
         "materials": materials(statement),
         "subjects": statement["subject"],

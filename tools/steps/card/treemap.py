@@ -15,16 +15,16 @@ class Tile:
 
 
 def _worst(row: Sequence[float], side: float) -> float:
-    """The largest ratio of sides of the tiles in a row along a side."""
+    """Returns the largest aspect ratio of the tiles in a row along a side."""
     total = sum(row)
     return max(side * side * max(row) / total**2, total**2 / (side * side * min(row)))
 
 
 def squarify(sizes: Sequence[float], width: float, height: float) -> list[Tile]:
-    """Returns a tile for each size, as near to squares as the method gets, filling the map.
+    """Returns a tile for each size; together they fill the map, and each is close to a square.
 
     Args:
-      sizes: positive, the largest first.
+      sizes: positive numbers, the largest first.
       width: of the map.
       height: of the map.
     """

@@ -1,4 +1,4 @@
-"""Writes a model's card, a page for people, and its row of the catalogue.
+"""Writes a model's card, a page for people, and its row in the catalogue.
 
 Usage: write_card --name=x --model=x.tflite --report=x.report.json --statement=x.provenance.json
   --mlbom=x.mlbom.json --lock=models.lock.json [--comparison=x.comparison.json] --task=… --about=…
@@ -17,14 +17,14 @@ from tools.lib.tflite_file import reader
 from tools.steps.card import card_page, distributions, facts
 
 _NAME = flags.DEFINE_string("name", None, "The model's name.", required=True)
-_TASK = flags.DEFINE_string("task", "", "What it is for.")
-_ABOUT = flags.DEFINE_string("about", "", "What it is, in a sentence.")
+_TASK = flags.DEFINE_string("task", "", "Its task.")
+_ABOUT = flags.DEFINE_string("about", "", "A sentence about it.")
 _MODEL = flags.DEFINE_string("model", None, "The .tflite.", required=True)
-_REPORT = flags.DEFINE_string("report", None, "Its report, of tools/inspect.", required=True)
+_REPORT = flags.DEFINE_string("report", None, "Its report.", required=True)
 _STATEMENT = flags.DEFINE_string("statement", None, "Its provenance.", required=True)
 _MLBOM = flags.DEFINE_string("mlbom", None, "Its bill of materials.", required=True)
 _LOCK = flags.DEFINE_string("lock", None, "The digests of all models.", required=True)
-_COMPARISON = flags.DEFINE_string("comparison", None, "How it compares with its float sibling.")
+_COMPARISON = flags.DEFINE_string("comparison", None, "Its comparison with its float sibling.")
 _CARD = flags.DEFINE_string("card", None, "The page to write.", required=True)
 _ROW = flags.DEFINE_string("row", None, "The catalogue's row to write.", required=True)
 
@@ -33,7 +33,7 @@ def _parsed(path: str, what: str) -> Any:
     try:
         return json.loads(cli.read_file(path, what))
     except ValueError as error:
-        raise cli.UserError(f"{path}: no {what}: {cli.first_line(error)}.") from error
+        raise cli.UserError(f"{path}: not a {what}: {cli.first_line(error)}.") from error
 
 
 def main(argv: Sequence[str]) -> None:

@@ -1,4 +1,4 @@
-"""The page with the table of all models."""
+"""Renders the catalogue, a page with a table of all models."""
 
 import pathlib
 from collections.abc import Mapping, Sequence
@@ -7,7 +7,7 @@ from typing import Any
 from tools.lib.page import kinds, page
 
 _HERE = pathlib.Path(__file__).parent
-# By the attribute of a row: what the page calls it.
+# The page's titles by the attribute of a row.
 _FILTERS = {
     "task": "Task",
     "input": "Input",
@@ -34,7 +34,7 @@ def _spark(heights: Sequence[int]) -> str:
 
 
 def _where(heights: Sequence[int]) -> str:
-    """Says in words what the sparkline shows."""
+    """Describes the sparkline in words."""
     total = sum(heights)
     if not total:
         return "no constants"
@@ -67,7 +67,7 @@ def html(rows: Sequence[Mapping[str, Any]]) -> str:
     """Returns the page.
 
     Args:
-      rows: a row for each model, as tools/steps/card/facts.py makes it.
+      rows: a row per model, see `row` in tools/steps/card/facts.py.
     """
     ordered = sorted(rows, key=lambda row: row["name"])
     return page.render(

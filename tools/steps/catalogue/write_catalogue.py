@@ -11,7 +11,7 @@ from absl import flags
 from tools.lib.cli import cli
 from tools.steps.catalogue import catalogue_page
 
-_ROWS = flags.DEFINE_multi_string("row", None, "What write_card wrote of a model.", required=True)
+_ROWS = flags.DEFINE_multi_string("row", None, "A row that write_card wrote.", required=True)
 _OUTPUT = flags.DEFINE_string("output", None, "The page to write.", required=True)
 
 
@@ -22,11 +22,11 @@ def main(argv: Sequence[str]) -> None:
         try:
             rows.append(json.loads(cli.read_file(path, "row of the catalogue")))
         except ValueError as error:
-            raise cli.UserError(f"{path}: no row: {cli.first_line(error)}.") from error
+            raise cli.UserError(f"{path}: not a row: {cli.first_line(error)}.") from error
     names = [row["name"] for row in rows]
     for name in names:
         if names.count(name) > 1:
-            raise cli.UserError(f"cards: two models are called {name}; the catalogue needs one.")
+            raise cli.UserError(f"cards: two models are called {name}; rename one or drop it.")
     with cli.output_file(_OUTPUT.value, "w") as stream:
         stream.write(catalogue_page.html(rows))
 

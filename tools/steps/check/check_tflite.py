@@ -1,7 +1,7 @@
-"""Looks at a .tflite as a converter wrote it, and runs it once, before anything is made of it.
+"""Checks a converter's .tflite and runs it once.
 
-A broken export still converts, to a file of some 500 bytes; a quantized model may have lost ranges
-on the way and compute in floating point; a post-processing op may crash when it first runs.
+A broken export still converts, to a file of about 500 bytes. A quantized model may have lost ranges
+and compute in floating point. A post-processing op may crash when it first runs.
 """
 
 import functools
@@ -20,39 +20,42 @@ from tools.steps.convert import conversion
 
 _MODEL = flags.DEFINE_string("model", None, "The .tflite.", required=True)
 _MINIMUM_OPERATORS = flags.DEFINE_integer(
-    "minimum_operators", 1, "How many operators the model has at the least.", lower_bound=1
+    "minimum_operators", 1, "The least number of operators in the model.", lower_bound=1
 )
 _QUANTIZED = flags.DEFINE_bool("quantized", False, "Whether the model computes in integers.")
 _FLOAT_OPERATORS = flags.DEFINE_multi_string(
-    "float_operators", [], "An operator that may compute in floating point nevertheless."
+    "float_operators", [], "An operator that may compute in floating point."
 )
-_OUTPUT = flags.DEFINE_string("output", None, "The file that tells of success.", required=True)
+_OUTPUT = flags.DEFINE_string("output", None, "The file to write on success.", required=True)
 
-# These two are what leads from one kind of number to the other.
-_BETWEEN = ("QUANTIZE", "DEQUANTIZE")
+# These operators convert between integers and floating point.
+_CONVERSIONS = ("QUANTIZE", "DEQUANTIZE")
 _INTEGERS = ("INT8", "UINT8")
 
 
 def count_operators(model: Model) -> int:
-    """Returns how many operators a model has in all its subgraphs."""
+    """Returns the number of operators in all subgraphs of a model."""
     return sum(len(subgraph.operators) for subgraph in model.subgraphs)
 
 
 def unquantized(model: Model, allowed: Collection[str]) -> list[str]:
-    """Returns what in a quantized model is not: "OPERATOR reads NAME" for each tensor.
+    """Finds tensors of a quantized model that are not quantized.
 
-    That is a floating-point tensor at a builtin operator, or an 8-bit one without a scale. Custom
-    operators take what they are given.
+    These are floating-point tensors of builtin operators, and 8-bit tensors without a scale. Custom
+    operators are not checked.
 
     Args:
       model: the model.
       allowed: builtin operators that may compute in floating point.
+
+    Returns:
+      "OPERATOR reads NAME (KIND)", or "writes", for each tensor.
     """
-    found = []
+    problems = []
     for subgraph in model.subgraphs:
         for operator in subgraph.operators:
             name = operator.name
-            if name in _BETWEEN or name in allowed or operator.builtin == "CUSTOM":
+            if name in _CONVERSIONS or name in allowed or operator.builtin == "CUSTOM":
                 continue
             ends = [("reads", k) for k in operator.inputs]
             ends += [("writes", k) for k in operator.outputs]
@@ -65,12 +68,12 @@ def unquantized(model: Model, allowed: Collection[str]) -> list[str]:
                 floating = tensor.dtype == "FLOAT32"
                 if floating or (tensor.dtype in _INTEGERS and not scales):
                     kind = "floating point" if floating else "without a scale"
-                    found.append(f"{name} {verb} {tensor.name} ({kind})")
-    return found
+                    problems.append(f"{name} {verb} {tensor.name} ({kind})")
+    return problems
 
 
 def _sample(detail: dict) -> np.ndarray:
-    """Returns something to run a model on: noise for real and pixel inputs, ones for others."""
+    """Returns an input for a model: noise for real numbers and 8-bit integers, otherwise ones."""
     shape, dtype = detail["shape"], detail["dtype"]
     noise = weights.uniform(0, detail["name"], [int(size) for size in shape])
     if dtype == np.float32:
@@ -86,7 +89,7 @@ def invoke(path: str) -> None:
     """Runs a model once.
 
     Raises:
-      UserError: it does not load, does not run, or gives something else than finite numbers.
+      UserError: the model does not load, does not run, or gives infinities or NaN.
     """
     try:
         interpreter = litert.Interpreter(path, num_threads=1)
@@ -101,13 +104,13 @@ def invoke(path: str) -> None:
     for detail in interpreter.get_output_details():
         if not np.isfinite(interpreter.get_tensor(detail["index"])).all():
             raise cli.UserError(
-                f"{path}: the converted model's output {detail['name']} has values that are no"
+                f"{path}: the converted model's output {detail['name']} has values that are not"
                 " finite numbers."
             )
 
 
 def main(argv: Sequence[str]) -> None:
-    """Checks and tells."""
+    """Checks the model and writes the output file."""
     del argv
     unknown = set(_FLOAT_OPERATORS.value) - BUILTIN_OPERATORS
     if unknown:
@@ -115,7 +118,7 @@ def main(argv: Sequence[str]) -> None:
             f"float_operators: TensorFlow Lite has no {', '.join(sorted(unknown))}."
         )
     path = _MODEL.value
-    # Refuses a truncated file, which the interpreter would not survive.
+    # This refuses a truncated file, which would crash the interpreter.
     model = reader.read(cli.read_file(path, "model"), path)
     operators = count_operators(model)
     if operators < _MINIMUM_OPERATORS.value:
@@ -129,9 +132,9 @@ def main(argv: Sequence[str]) -> None:
             raise cli.UserError(
                 f"{path}: the quantized model computes in floating point in {len(problems)} places,"
                 f" the first: {'; '.join(problems[:3])}. Ranges are missing there; if that is"
-                " meant, name the operators in float_operators."
+                " intended, name the operators in float_operators."
             )
-    # In a child: it may crash, and what an interpreter says of itself is of no use here.
+    # In a child process: the interpreter may crash, and its log is not needed here.
     conversion.run(functools.partial(invoke, path), "TensorFlow Lite", path)
     with cli.output_file(_OUTPUT.value, "w") as stream:
         stream.write(f"{operators} operators\n")

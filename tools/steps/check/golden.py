@@ -1,4 +1,4 @@
-"""Holds a model against its row in `models/models.lock.json`; `NAME.golden_test` runs it."""
+"""Compares a model with its row in `models/models.lock.json`; `NAME.golden_test` runs it."""
 
 from collections.abc import Sequence
 
@@ -8,41 +8,41 @@ from tools.lib.cli import cli
 from tools.lib.identity import identity
 from tools.lib.lock import models_lock
 
-_IDENTITY = flags.DEFINE_string("identity", None, "What the model is, as its target writes it.")
+_IDENTITY = flags.DEFINE_string("identity", None, "The model's identity, from its target.")
 _LOCK = flags.DEFINE_string("lock", None, "The lock.")
 _MODEL = flags.DEFINE_string("model", None, "The canonical .tflite.")
-_RAW = flags.DEFINE_string("raw", None, "The .tflite as it was converted.")
+_RAW = flags.DEFINE_string("raw", None, "The .tflite as the converter wrote it.")
 
 
 def command(key: models_lock.Key) -> str:
-    """Returns the command that writes the row of a model anew."""
+    """Returns the command that updates a model's row."""
     released = " --bazel_flag=--config=released" if key.weights == identity.RELEASED else ""
     return f"bazel run //tools/audit:update_lock -- //models:{key.name}{released}"
 
 
 def main(argv: Sequence[str]) -> None:
-    """Compares.
+    """Compares the model with its row.
 
     Raises:
-      cli.UserError: the model has no row, or another one.
+      cli.UserError: the model has no row, or differs from it.
     """
     del argv
     key = models_lock.key(identity.read(_IDENTITY.value))
     lock = models_lock.parse(cli.read_file(_LOCK.value, "lock"), _LOCK.value)
-    found = models_lock.row(
+    row = models_lock.row(
         cli.read_file(_MODEL.value, "model"),
         cli.read_file(_RAW.value, "converted model"),
         key.tensorflow,
     )
     if key not in lock:
         raise cli.UserError(f"{key} is not in {models_lock.PATH}. Add it with: {command(key)}")
-    different = models_lock.differences(lock[key], found)
+    different = models_lock.differences(lock[key], row)
     if different:
         raise cli.UserError(
-            f"{key} is not the file that {models_lock.PATH} names ({'; '.join(different)}). "
-            f"If that is meant, this says what changed and locks it: {command(key)}"
+            f"{key} is not the file in {models_lock.PATH} ({'; '.join(different)}). "
+            f"If that is intended, explain the change and lock it with: {command(key)}"
         )
-    print(f"{key}: sha256 {found.sha256}, {found.size} bytes, as locked.")
+    print(f"{key}: sha256 {row.sha256}, {row.size} bytes, as locked.")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""Converts a model once more, in an environment that should not matter, and compares the files.
+"""Converts a model again in a hostile environment and compares the files.
 
-The test behind `NAME.reproducibility_test`.
+`NAME.reproducibility_test` runs it.
 """
 
 import hashlib
@@ -24,16 +24,16 @@ _FLAGS_FILE = flags.DEFINE_string(
     "flags_file", None, "A file with the converter's own flags.", required=True
 )
 _REPRESENTATIVE_DATASET = flags.DEFINE_string(
-    "representative_dataset", None, "What the converter measures ranges on."
+    "representative_dataset", None, "The inputs on which the converter measures ranges."
 )
-_MODEL = flags.DEFINE_string("model", None, "The model that was built from it.", required=True)
+_MODEL = flags.DEFINE_string("model", None, "The model built from the graph.", required=True)
 
 
 def hostile_environment(directory: pathlib.Path) -> dict[str, str]:
-    """Returns variables that would change a program that listens to them.
+    """Returns environment variables that affect a program unless it ignores them.
 
     Args:
-      directory: a folder of one's own; modules that cannot be imported are put there.
+      directory: an empty folder, which gets modules that cannot be imported.
     """
     for module in ("numpy", "absl", "tensorflow"):
         (directory / f"{module}.py").write_text("raise ImportError('from PYTHONPATH')\n")
@@ -48,8 +48,8 @@ def hostile_environment(directory: pathlib.Path) -> dict[str, str]:
         "PYTHONHOME": str(directory),
         "PYTHONPATH": str(directory),
         "PYTHONSTARTUP": str(directory / "numpy.py"),
-        # The launcher closes all but its working directory to a program of an action; this is a
-        # test, whose programs read what is given to them beside it.
+        # Outside of a test, the launcher restricts a program to its working directory; these
+        # programs read files elsewhere.
         "TEST_SRCDIR": os.environ.get("TEST_SRCDIR", ""),
         "TF_ENABLE_ONEDNN_OPTS": "1",
         "TMPDIR": str(directory),
@@ -72,7 +72,7 @@ def _run(command: Sequence[str], directory: pathlib.Path) -> None:
 
 
 def input_flags() -> list[str]:
-    """Returns the converter's flags that name its inputs, which are relative to the runfiles."""
+    """Returns the converter's flags for its inputs, with absolute paths."""
     named = {
         "graph_def_file": _GRAPH.value,
         "flagfile": _FLAGS_FILE.value,
@@ -109,13 +109,13 @@ def main(argv: Sequence[str]) -> None:
             ],
             directory,
         )
-        made = canonical.read_bytes()
-    digests = [hashlib.sha256(content).hexdigest() for content in (expected, made)]
+        converted = canonical.read_bytes()
+    digests = [hashlib.sha256(content).hexdigest() for content in (expected, converted)]
     print(f"built     {digests[0]}\nconverted {digests[1]}")
     if digests[0] != digests[1]:
         raise cli.UserError(
-            f"{_MODEL.value}: converted again, it is another file ({len(expected)} and "
-            f"{len(made)} bytes); something outside the declared inputs decides its bytes."
+            f"{_MODEL.value}: a second conversion gives another file ({len(expected)} and "
+            f"{len(converted)} bytes); its bytes depend on something other than declared inputs."
         )
 
 

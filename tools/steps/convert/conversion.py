@@ -1,4 +1,4 @@
-"""What both converters share: their input, their options' order, and how their failure is told."""
+"""The common parts of both converters: input, order of option keys, and reports of failures."""
 
 import difflib
 import multiprocessing
@@ -36,11 +36,11 @@ def input_shapes(text: str, inputs: Sequence[str]) -> dict[str, list[int]]:
     """Returns every input's shape by its name.
 
     Args:
-      text: what --input_shapes is, as `parse_shapes` takes it.
+      text: the value of --input_shapes, see `parse_shapes`.
       inputs: the inputs' names.
 
     Raises:
-      cli.UserError: the text has no shape for each of them.
+      cli.UserError: the number of shapes differs from that of the inputs.
     """
     shapes = parse_shapes(text)
     if len(shapes) != len(inputs):
@@ -54,7 +54,7 @@ def check_arrays(flag: str, arrays: Sequence[str], node_names: Sequence[str]) ->
     """Checks that every array is a node of the graph, or one of a node's outputs (`node:1`).
 
     Raises:
-      cli.UserError: it names the first that is not, and the names that are most like it.
+      cli.UserError: an array is missing; the message names the first one and similar nodes.
     """
     known = set(node_names)
     for array in arrays:
@@ -65,20 +65,20 @@ def check_arrays(flag: str, arrays: Sequence[str], node_names: Sequence[str]) ->
 
 
 def read_graph(path: str, inputs: Sequence[str], outputs: Sequence[str]) -> Any:
-    """Reads a frozen graph that has the arrays.
+    """Reads a frozen graph and checks that it has the arrays.
 
     Args:
       path: a serialized GraphDef.
-      inputs: what --input_arrays is.
-      outputs: what --output_arrays is.
+      inputs: the value of --input_arrays.
+      outputs: the value of --output_arrays.
 
     Returns:
       The GraphDef.
 
     Raises:
-      cli.UserError: it cannot be read, or has no such array.
+      cli.UserError: the graph cannot be read, or lacks an array.
     """
-    # Imported here, so that the parent stays small and has no threads when it forks.
+    # Imported here, so that the parent process stays small and has no threads when it forks.
     import tensorflow as tf
 
     graph_def = tf.compat.v1.GraphDef()
@@ -96,10 +96,10 @@ def read_graph(path: str, inputs: Sequence[str], outputs: Sequence[str]) -> Any:
 
 
 def with_ordered_option_keys(model: bytes) -> bytes:
-    """Puts the keys in every custom operator's options in order.
+    """Sorts the keys in the options of every custom operator.
 
-    TOCO lays them out in the order of a hash map, which differs from run to run, so that no two
-    runs would give the same file. Nothing else is changed, and nothing moves.
+    TOCO writes them in the order of a hash map, which differs from run to run. Nothing else in the
+    file changes or moves.
 
     Args:
       model: a .tflite as a converter returned it.
@@ -123,20 +123,20 @@ def with_ordered_option_keys(model: bytes) -> bytes:
 
 
 def failure_reason(log: str) -> str:
-    """Finds the line of a log that says why it failed: a fatal message, else the last line."""
+    """Returns the line of a log with the reason of a failure: a fatal message, or the last line."""
     fatal = re.findall(r"(?:^|\n)(?:\d{4}-\d\d-\d\d [\d:.]+: )?F \S*?\w+\.cc:\d+\] ?(.+)", log)
     if fatal:
         return fatal[0].strip()
     lines = [line.strip() for line in log.splitlines() if line.strip()]
-    # A crash without a message: what Python's fault handler says comes before its stack.
+    # For a crash without a message, Python's fault handler prints this line before the stack.
     crash = [line for line in lines if line.startswith("Fatal Python error: ")]
     if crash:
         return crash[0]
-    return lines[-1] if lines else "the converter ended without a word"
+    return lines[-1] if lines else "the converter ended without a message"
 
 
 def _child(convert: Callable[[], None], log: str) -> None:
-    """Runs `convert` with everything that it prints, in C++ too, going into `log`."""
+    """Runs `convert` and redirects all its output, that of C++ included, to `log`."""
     descriptor = os.open(log, os.O_WRONLY)
     os.dup2(descriptor, 1)
     os.dup2(descriptor, 2)
@@ -149,16 +149,16 @@ def _child(convert: Callable[[], None], log: str) -> None:
 
 
 def run(convert: Callable[[], None], converter: str, source: str) -> None:
-    """Runs a conversion in a child: a converter ends a process that it does not like.
+    """Runs a conversion in a child process, since a converter may abort its process.
 
     Args:
       convert: converts and writes; imports TensorFlow itself.
-      converter: its name, for messages.
-      source: what is converted, for messages.
+      converter: the converter's name, for messages.
+      source: the converted file's name, for messages.
 
     Raises:
-      cli.UserError: the conversion failed. The text has the one line that says why first, then the
-        converter's whole log.
+      cli.UserError: the conversion failed. The text has the line with the reason, then the
+        converter's complete log.
     """
     with tempfile.NamedTemporaryFile(
         mode="r", encoding="utf-8", errors="replace", prefix="convert-", suffix=".log"
@@ -173,5 +173,5 @@ def run(convert: Callable[[], None], converter: str, source: str) -> None:
         raise cli.UserError(text.rpartition("ERROR: ")[2].strip())
     reason = failure_reason(text)
     if child.exitcode == -signal.SIGKILL:
-        reason = "the system killed it, for want of memory perhaps"
-    raise cli.UserError(f"{source}: {converter} refused it: {reason}\nThe whole log:\n{text}")
+        reason = "the system killed it, perhaps for lack of memory"
+    raise cli.UserError(f"{source}: {converter} refused it: {reason}\nThe complete log:\n{text}")

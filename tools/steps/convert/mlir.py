@@ -1,7 +1,7 @@
 """Converts a frozen graph with TensorFlow's MLIR converter.
 
-The flags have the names and the values of `TFLiteConverter`'s attributes. What post-training
-quantization measures is rounded before it is used, as it comes out of float32 arithmetic.
+The flags have the names and the values of `TFLiteConverter`'s attributes. Ranges that post-training
+quantization measures come from float32 arithmetic, so they are rounded before use.
 """
 
 import tempfile
@@ -31,16 +31,16 @@ _ALLOW_CUSTOM_OPS = flags.DEFINE_bool(
     "allow_custom_ops", False, "Keep ops that TFLite does not define."
 )
 _OPTIMIZATIONS = flags.DEFINE_multi_enum(
-    "optimizations", [], ["DEFAULT"], "DEFAULT quantizes the weights, or more."
+    "optimizations", [], ["DEFAULT"], "DEFAULT quantizes at least the weights."
 )
 _SUPPORTED_TYPES = flags.DEFINE_multi_enum(
-    "supported_types", [], ["float16"], "float16 keeps weights as that instead of as int8."
+    "supported_types", [], ["float16"], "float16 stores weights as float16 instead of int8."
 )
 _SUPPORTED_OPS = flags.DEFINE_multi_enum(
     "supported_ops",
     ["TFLITE_BUILTINS"],
     ["TFLITE_BUILTINS", "TFLITE_BUILTINS_INT8", "SELECT_TF_OPS"],
-    "What the model may consist of.",
+    "The operators that the model may use.",
 )
 _REPRESENTATIVE_DATASET = flags.DEFINE_string(
     "representative_dataset", None, "A .npz of inputs to measure activations on."
@@ -49,7 +49,7 @@ _PREPROCESSING = flags.DEFINE_enum(
     "preprocessing",
     None,
     normalization.NAMES,
-    "What is done to the representative dataset's pixels.",
+    "The preprocessing of the representative dataset's pixels.",
 )
 _TYPES = ["FLOAT", "INT8", "UINT8"]
 _INFERENCE_INPUT_TYPE = flags.DEFINE_enum(
@@ -59,12 +59,13 @@ _INFERENCE_OUTPUT_TYPE = flags.DEFINE_enum(
     "inference_output_type", "FLOAT", _TYPES, "The type of the model's outputs."
 )
 
-# Calibration runs in float32, where another cache size sums in another order: differences of some
-# units in the last place of 24 bits. Kept bits are as few as cost no accuracy: a range grows by
-# less than 1 %.
+# Calibration runs in float32, and the order of summation depends on the cache's size, so results
+# differ by a few units in the last of 24 bits. With this few bits the differences vanish. A range
+# grows by less than 1 %, which costs no accuracy.
 CALIBRATION_BITS = 8
-# Many extremes are round numbers, on which the steps lie: what is a hair above one counts as it.
-_HAIR = 2.0**-14
+# Many extremes are round numbers, which are multiples of the step. Extremes are reduced by this
+# relative margin first, so that one slightly above such a multiple is not rounded up to the next.
+_RELATIVE_MARGIN = 2.0**-14
 
 
 def with_rounded_ranges(model: bytes) -> bytes:
@@ -84,10 +85,12 @@ def with_rounded_ranges(model: bytes) -> bytes:
             if quantization is None or not quantization.MinLength():
                 continue
             # Views into the buffer: writing to them writes to the model.
-            least, largest = quantization.MinAsNumpy(), quantization.MaxAsNumpy()
-            for k in range(len(least)):
-                least[k], largest[k] = rounding.quantization_range(
-                    least[k] * (1 - _HAIR), largest[k] * (1 - _HAIR), CALIBRATION_BITS
+            minima, maxima = quantization.MinAsNumpy(), quantization.MaxAsNumpy()
+            for k in range(len(minima)):
+                minima[k], maxima[k] = rounding.quantization_range(
+                    minima[k] * (1 - _RELATIVE_MARGIN),
+                    maxima[k] * (1 - _RELATIVE_MARGIN),
+                    CALIBRATION_BITS,
                 )
     return bytes(buffer)
 
@@ -104,7 +107,7 @@ def read_samples(path: str, inputs: Sequence[str], preprocessing: str) -> dict[s
       Arrays by input: as stored for tokens, pixels otherwise.
 
     Raises:
-      cli.UserError: it cannot be read, or is of other inputs.
+      cli.UserError: the dataset cannot be read, or is for other inputs.
     """
     try:
         with np.load(path, allow_pickle=False) as stored:
@@ -121,8 +124,8 @@ def read_samples(path: str, inputs: Sequence[str], preprocessing: str) -> dict[s
     counts = {len(array) for array in samples.values()}
     if len(counts) != 1 or 0 in counts:
         raise cli.UserError(
-            f"{path}: the representative dataset needs at least one sample, and as many for every"
-            " input."
+            f"{path}: the representative dataset needs at least one sample, and the same number"
+            " for every input."
         )
     if preprocessing != normalization.TOKENS:
         for name, array in samples.items():
@@ -137,7 +140,7 @@ def read_samples(path: str, inputs: Sequence[str], preprocessing: str) -> dict[s
 def batches(
     samples: Mapping[str, np.ndarray], inputs: Sequence[str], preprocessing: str
 ) -> Callable[[], Iterator[list[np.ndarray]]]:
-    """Returns what `TFLiteConverter.representative_dataset` takes: batches of one, in order."""
+    """Returns a `TFLiteConverter.representative_dataset`: batches of one sample, in order."""
 
     def generate() -> Iterator[list[np.ndarray]]:
         count = len(samples[inputs[0]])
@@ -154,10 +157,10 @@ def batches(
 
 
 def with_names(model: bytes, inputs: Sequence[str], outputs: Sequence[str]) -> bytes:
-    """Gives a model's inputs and outputs the names of the graph's.
+    """Gives a model's inputs and outputs the names that they have in the graph.
 
-    The int8 inputs and outputs of a graph that was trained for quantization have the names of the
-    ops next to them: the converter makes a float model, then takes its ends away.
+    The int8 inputs and outputs of a quantization-aware graph get the names of the ops next to them,
+    since the converter first makes a float model and then removes its ends.
 
     Args:
       model: a .tflite as a converter returned it.
@@ -175,9 +178,9 @@ def with_names(model: bytes, inputs: Sequence[str], outputs: Sequence[str]) -> b
 
 
 def with_ordered_outputs(model: bytes) -> bytes:
-    """Puts the operators that end a model in the order of the outputs that they make.
+    """Sorts the operators at a model's end by the outputs that they write.
 
-    Where one operator makes several outputs, the quantizer of post-training quantization adds their
+    If an operator has several outputs, the quantizer of post-training quantization adds their
     dequantizations in an order that differs from run to run.
 
     Args:
@@ -200,35 +203,35 @@ def with_ordered_outputs(model: bytes) -> bytes:
     last.sort(key=lambda operator: places[operator.outputs[0]])
     subgraph.operators[-len(last) :] = last
     # Tensors and buffers are numbered in the order of the operators.
-    made = [int(operator.outputs[0]) for operator in last]
-    number = dict(zip(made, sorted(made), strict=True))
-    tensors = [subgraph.tensors[index] for index in made]
+    output_indices = [int(operator.outputs[0]) for operator in last]
+    new_indices = dict(zip(output_indices, sorted(output_indices), strict=True))
+    tensors = [subgraph.tensors[index] for index in output_indices]
     buffers = sorted(tensor.buffer for tensor in tensors)
-    for index, tensor, buffer in zip(sorted(made), tensors, buffers, strict=True):
+    for index, tensor, buffer in zip(sorted(output_indices), tensors, buffers, strict=True):
         subgraph.tensors[index], tensor.buffer = tensor, buffer
     for operator in last:
-        operator.outputs = [number[index] for index in operator.outputs]
-    subgraph.outputs = [number.get(index, index) for index in subgraph.outputs]
+        operator.outputs = [new_indices[index] for index in operator.outputs]
+    subgraph.outputs = [new_indices.get(index, index) for index in subgraph.outputs]
     for signature in root.signatureDefs or []:
         for entry in signature.outputs or []:
-            entry.tensorIndex = number.get(entry.tensorIndex, entry.tensorIndex)
+            entry.tensorIndex = new_indices.get(entry.tensorIndex, entry.tensorIndex)
     return bytes(flatbuffer_utils.convert_object_to_bytearray(root))
 
 
 def _is_foldable(node: Any) -> bool:
     if not node.op.startswith("FusedBatchNorm"):
         return False
-    # An attribute that is left out has its default, as canonical graphs have it.
+    # Canonical graphs leave out attributes with default values.
     training = "is_training" not in node.attr or node.attr["is_training"].b
     other_layout = "data_format" in node.attr and node.attr["data_format"].s != b"NHWC"
     return not training and not other_layout
 
 
 def with_exact_batch_norms(graph_def: Any) -> Any:
-    """Returns a graph with its fused batch norms as a multiplication and an addition of constants.
+    """Returns a graph with fused batch norms replaced by a multiplication and an addition.
 
-    The converter would make these constants itself, with a reciprocal square root whose last bit
-    follows the CPU's maker. A square root and a division are rounded alike everywhere.
+    The converter would compute these constants with a reciprocal square root, whose last bit
+    depends on the CPU's maker. A square root and a division are rounded alike on all CPUs.
 
     Args:
       graph_def: a frozen inference graph.
@@ -282,15 +285,15 @@ def _frozen_graph_converter() -> tuple[Any, list[str]]:
             folded.name, inputs, _OUTPUT_ARRAYS.value, shapes
         )
     if _OPTIMIZATIONS.value and any(node.op.startswith("FakeQuant") for node in graph_def.node):
-        # Otherwise it takes the type to be float32 and drops ranges. It asks for statistics then,
-        # but does not use them: the graph's ranges say how inputs are quantized.
+        # Otherwise the converter assumes float32 and drops ranges. With int8 it requires statistics
+        # but does not use them: the graph's ranges determine the quantization of inputs.
         converter.inference_type = tf.int8
         converter.quantized_input_stats = dict.fromkeys(inputs, (0.0, 1.0))
     return converter, inputs
 
 
 def _convert() -> None:
-    """Runs in the child: reads what the flags name, converts it and writes the output file."""
+    """Converts the flags' graph and writes the output file; runs in the child process."""
     import tensorflow as tf
     from tensorflow.lite.python import lite
 
@@ -309,7 +312,7 @@ def _convert() -> None:
     if _REPRESENTATIVE_DATASET.value:
         samples = read_samples(_REPRESENTATIVE_DATASET.value, inputs, _PREPROCESSING.value)
         converter.representative_dataset = batches(samples, inputs, _PREPROCESSING.value)
-    # Converted before the output is opened: a converter that aborts cannot clean up behind it.
+    # Convert before opening the output: a converter that aborts would leave a partial file.
     model = converter.convert()
     if _REPRESENTATIVE_DATASET.value:
         model = with_ordered_outputs(model)
@@ -325,8 +328,8 @@ def main(argv: Sequence[str]) -> None:
     del argv
     if _REPRESENTATIVE_DATASET.value and not _PREPROCESSING.value:
         raise cli.UserError(
-            "--preprocessing is missing; --representative_dataset needs it to know what its"
-            " numbers are."
+            "--preprocessing is missing; --representative_dataset needs it to interpret its"
+            " numbers."
         )
     conversion.run(_convert, "the MLIR converter", _GRAPH_DEF_FILE.value)
 

@@ -1,8 +1,8 @@
 """Converts a frozen graph with TOCO, TensorFlow's converter before MLIR.
 
-The flags have the names and the syntax of TensorFlow's own `toco` program. What a person can get
-wrong is looked at before TOCO starts, and what TOCO itself refuses is reported as the one line that
-says why, before its whole log: TOCO ends a process that it does not like, so it runs in a child.
+The flags have the names and the syntax of TensorFlow's own `toco` program. They are checked before
+TOCO starts. If TOCO refuses a graph, the error has the line with the reason, then the complete log.
+TOCO runs in a child process, since it may abort.
 """
 
 import functools
@@ -36,7 +36,7 @@ _MEAN_VALUES = flags.DEFINE_list(
 _STD_DEV_VALUES = flags.DEFINE_list(
     "std_dev_values",
     [],
-    "For each quantized input, how many stored steps make 1.0 (1 / its scale).",
+    "For each quantized input, the number of stored steps for 1.0 (1 / its scale).",
 )
 _ALLOW_CUSTOM_OPS = flags.DEFINE_bool(
     "allow_custom_ops", False, "Keep ops that TFLite does not define."
@@ -47,8 +47,8 @@ _CHANGE_CONCAT_INPUT_RANGES = flags.DEFINE_bool(
 _DEFAULT_RANGES = flags.DEFINE_list(
     "default_ranges",
     [],
-    "Least and largest value of every array without a range: for trying out how fast a model would"
-    " be, since what it computes is wrong.",
+    "Smallest and largest value of every array without a range. For benchmarks only: the model's"
+    " results are wrong.",
 )
 
 
@@ -58,7 +58,7 @@ def parse_input_stats(
     """Pairs every input with (mean, standard deviation), as real = (stored - mean) / deviation.
 
     Raises:
-      cli.UserError: the counts differ, a mean is no uint8, or a deviation is not above 0.
+      cli.UserError: the counts differ, a mean is not a uint8, or a deviation is not above 0.
     """
     for flag, values in (("mean_values", means), ("std_dev_values", deviations)):
         if len(values) != len(inputs):
@@ -87,7 +87,7 @@ def parse_input_stats(
 
 
 def _settings() -> dict[str, Any]:
-    """Reads the flags and the graph and returns what `toco_call.convert` takes."""
+    """Reads the flags and the graph; returns the settings for `toco_call.convert`."""
     graph_def = conversion.read_graph(
         _GRAPH_DEF_FILE.value, _INPUT_ARRAYS.value, _OUTPUT_ARRAYS.value
     )
@@ -97,8 +97,8 @@ def _settings() -> dict[str, Any]:
     if quantized and not has_ranges and not _DEFAULT_RANGES.value:
         raise cli.UserError(
             f"{_GRAPH_DEF_FILE.value}: --inference_type=QUANTIZED_UINT8 needs the ranges of a "
-            "graph that was trained for quantization, and this has none; export a "
-            "quantization-aware checkpoint or convert with --inference_type=FLOAT."
+            "quantization-aware graph, but this graph has none; export a quantization-aware "
+            "checkpoint or convert with --inference_type=FLOAT."
         )
     stats = None
     if quantized:
@@ -116,8 +116,8 @@ def _settings() -> dict[str, Any]:
 
 
 def _convert(convert: Callable[[Mapping[str, Any]], bytes]) -> None:
-    """Runs in the child: reads the flags' graph, converts it and writes the output file."""
-    # Converted before the output is opened: a TOCO that aborts cannot clean up behind it.
+    """Converts the flags' graph and writes the output file; runs in the child process."""
+    # Convert before opening the output: a TOCO that aborts would leave a partial file.
     model = conversion.with_ordered_option_keys(convert(_settings()))
     with cli.output_file(_OUTPUT_FILE.value) as stream:
         stream.write(model)
@@ -127,11 +127,11 @@ def main(
     argv: Sequence[str],
     convert: Callable[[Mapping[str, Any]], bytes] = toco_call.convert,
 ) -> None:
-    """Converts as the flags say.
+    """Converts according to the flags.
 
     Args:
-      argv: what is left of the command line.
-      convert: `toco_call.convert`, or what does the same elsewhere.
+      argv: ignored.
+      convert: `toco_call.convert` or an equivalent.
     """
     del argv
     if _INFERENCE_TYPE.value == "QUANTIZED_UINT8":

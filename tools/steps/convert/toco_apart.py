@@ -1,7 +1,7 @@
-"""Converts a frozen graph with the TOCO of a TensorFlow that needs a CPython of its own.
+"""Converts a frozen graph with the TOCO of a TensorFlow that needs another CPython.
 
-It takes the flags of `toco`, looks at them and at the graph likewise, and tells of a failure
-likewise; only the conversion itself runs on the other CPython, which lies in the runfiles.
+Its flags, checks and reports of failures are those of `toco`. Only the conversion itself runs on
+the other CPython, which is in the runfiles.
 """
 
 import functools
@@ -24,23 +24,28 @@ _TENSORFLOW = _RUNFILES / "tensorflow_1_15_5" / "site"
 
 
 def _command() -> list[pathlib.Path | str]:
-    """Starts the CPython as its launcher would; that is a script, and an action has no shell."""
+    """Returns the command of the CPython's launcher, a script, for actions without a shell."""
     loader = [_RUNTIME / "lib" / "ld-linux-x86-64.so.2", "--inhibit-cache", "--library-path"]
     return [*loader, _RUNTIME / "lib", _RUNTIME / "bin" / "python3.7", "-s", "-S", "-B"]
 
 
 def convert(settings: Mapping[str, Any]) -> bytes:
-    """Does what `toco_call.convert` does, in a child on the other CPython.
+    """Runs `toco_call.convert` in a child process on the other CPython.
 
-    A child that fails has said why; this process, itself a child whose output is a log, ends as it
-    did.
+    If the child fails, it has printed the reason; this process then ends in the same way.
+
+    Args:
+      settings: see `toco_call.convert`.
+
+    Returns:
+      The .tflite.
     """
     with tempfile.TemporaryDirectory(prefix="toco-") as directory:
         arguments, output = pathlib.Path(directory, "settings"), pathlib.Path(directory, "model")
         arguments.write_text(json.dumps(settings), encoding="utf-8")
         result = subprocess.run(
             [*_command(), toco_call.__file__, arguments, output],
-            # The rest is what this program's launcher has left.
+            # The other variables come from this program's launcher.
             env=os.environ | {"PYTHONHOME": str(_RUNTIME), "PYTHONPATH": str(_TENSORFLOW)},
             check=False,
         )

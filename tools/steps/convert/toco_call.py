@@ -2,9 +2,9 @@
 
     toco_call.py SETTINGS OUTPUT
 
-SETTINGS is a JSON object as `convert` takes it, OUTPUT the .tflite to write. This runs on the
-CPython of that TensorFlow, which is 3.7 for TensorFlow 1.15.5, so it is written for that one and
-imports nothing else of the project.
+SETTINGS is a JSON object, see `convert`; OUTPUT is the .tflite to write. The program runs on that
+TensorFlow's CPython, which is 3.7 for TensorFlow 1.15.5. So it uses no newer syntax and imports
+nothing else from the project.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-# TensorFlow looks for a program that runs TOCO on PATH; without a name, it runs TOCO where it is.
-# The variable's name has changed over time.
+# TensorFlow looks for a TOCO program on PATH; with an empty name, it runs TOCO in this process. The
+# variable's name has changed over time.
 _PROGRAM_NAMES = ("_deprecated_conversion_binary", "_toco_from_proto_bin")
 
 
@@ -45,7 +45,7 @@ def convert(settings: Mapping[str, Any]) -> bytes:
     converter = converter_class.from_frozen_graph(
         settings["graph"], settings["inputs"], settings["outputs"], settings["shapes"]
     )
-    # 1.15 has no other converter to choose and takes no notice.
+    # 1.15 has only this converter and ignores the attribute.
     converter.experimental_new_converter = False
     converter.allow_custom_ops = settings["allow_custom_ops"]
     converter.change_concat_input_ranges = settings["change_concat_input_ranges"]
@@ -60,7 +60,7 @@ def convert(settings: Mapping[str, Any]) -> bytes:
 
 
 def main() -> None:
-    # TensorFlow 1.15 takes it for a path, and without a user's packages there is none.
+    # TensorFlow 1.15 expects a path here, but without user packages there is none.
     site.USER_SITE = os.devnull
     with open(sys.argv[1], encoding="utf-8") as stream:
         settings = json.load(stream)

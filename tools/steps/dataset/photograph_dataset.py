@@ -1,7 +1,7 @@
 """Writes pictures for post-training quantization: crops of photographs, before preprocessing.
 
 The file is numpy's .npz with one array, uint8 [count, height, width, 3], RGB, under the name of the
-model's input. A float photograph would be four times as large; the converter normalises.
+model's input. The converter normalises; float pictures would be four times as large.
 """
 
 from collections.abc import Sequence
@@ -15,19 +15,19 @@ from tools.lib.preprocessing import photographs
 _PHOTOGRAPHS = flags.DEFINE_list("photographs", None, "PNG or JPEG files.", required=True)
 _INPUT = flags.DEFINE_string("input", None, "The name of the model's input.", required=True)
 _COUNT = flags.DEFINE_integer(
-    "count", None, "How many pictures to make.", lower_bound=1, required=True
+    "count", None, "The number of pictures.", lower_bound=1, required=True
 )
 _HEIGHT = flags.DEFINE_integer(
-    "height", None, "Pixels of the model's input.", lower_bound=1, required=True
+    "height", None, "Height of the model's input in pixels.", lower_bound=1, required=True
 )
 _WIDTH = flags.DEFINE_integer(
-    "width", None, "Pixels of the model's input.", lower_bound=1, required=True
+    "width", None, "Width of the model's input in pixels.", lower_bound=1, required=True
 )
 _OUTPUT = flags.DEFINE_string("output", None, "The .npz to write.", required=True)
 
 
 def main(argv: Sequence[str]) -> None:
-    """Reads, crops and writes."""
+    """Writes the dataset."""
     del argv
     pictures = photographs.crops(_PHOTOGRAPHS.value, _COUNT.value, _HEIGHT.value, _WIDTH.value)
     with cli.output_file(_OUTPUT.value) as stream:

@@ -1,4 +1,4 @@
-"""Writes token inputs for post-training quantization: random words, laid out as SQuAD's examples.
+"""Writes token inputs for post-training quantization: random words in the layout of SQuAD.
 
 The file is numpy's .npz with the arrays input_ids, input_mask and segment_ids, int32
 [count, length].
@@ -12,20 +12,18 @@ from absl import flags
 from tools.lib.cli import cli
 from tools.lib.preprocessing import tokens
 
-_COUNT = flags.DEFINE_integer(
-    "count", None, "How many inputs to make.", lower_bound=1, required=True
-)
+_COUNT = flags.DEFINE_integer("count", None, "The number of inputs.", lower_bound=1, required=True)
 _LENGTH = flags.DEFINE_integer(
     "length",
     None,
-    "How many tokens each has, padding included.",
+    "The number of tokens in each, padding included.",
     lower_bound=tokens.LEAST_LENGTH,
     required=True,
 )
 _VOCABULARY = flags.DEFINE_integer(
     "vocabulary",
     None,
-    "How many tokens there are.",
+    "The number of tokens in the vocabulary.",
     lower_bound=tokens.FIRST_WORD + 1,
     required=True,
 )
@@ -34,11 +32,13 @@ _OUTPUT = flags.DEFINE_string("output", None, "The .npz to write.", required=Tru
 
 
 def main(argv: Sequence[str]) -> None:
-    """Draws and writes."""
+    """Writes the dataset."""
     del argv
-    made = list(tokens.samples(_COUNT.value, _LENGTH.value, _VOCABULARY.value, _SEED.value))
+    samples = list(tokens.samples(_COUNT.value, _LENGTH.value, _VOCABULARY.value, _SEED.value))
     with cli.output_file(_OUTPUT.value) as stream:
-        np.savez(stream, **{name: np.concatenate([x[name] for x in made]) for name in made[0]})
+        np.savez(
+            stream, **{name: np.concatenate([x[name] for x in samples]) for name in samples[0]}
+        )
 
 
 if __name__ == "__main__":

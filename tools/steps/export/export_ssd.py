@@ -1,8 +1,8 @@
 """Exports an SSD checkpoint as the frozen graph that TensorFlow Lite's converters take.
 
-Runs the genuine `object_detection/export_tflite_ssd_graph_lib.py`. Around it: the checkpoint is
-held against the graph before it is restored, and the written post-processing op against what was
-asked for.
+Runs the genuine `object_detection/export_tflite_ssd_graph_lib.py`. It also checks that the
+checkpoint fits the graph before it is restored, and that the written post-processing op has the
+requested attributes.
 """
 
 import os
@@ -24,7 +24,7 @@ _PIPELINE_CONFIG = flags.DEFINE_string(
 _CHECKPOINT = flags.DEFINE_string("checkpoint", None, "The checkpoint's prefix.", required=True)
 _OUTPUT = flags.DEFINE_string("output", None, "The frozen GraphDef (.pb) to write.", required=True)
 _MAX_DETECTIONS = flags.DEFINE_integer(
-    "max_detections", 10, "Boxes that the post-processing gives at most.", lower_bound=1
+    "max_detections", 10, "The most boxes of the post-processing.", lower_bound=1
 )
 _MAX_CLASSES_PER_DETECTION = flags.DEFINE_integer(
     "max_classes_per_detection", 1, "Classes per box (fast NMS only).", lower_bound=1
@@ -37,8 +37,8 @@ _USE_REGULAR_NMS = flags.DEFINE_bool(
 )
 
 
-def wanted_attributes(config: pipeline.PipelineConfig) -> dict[str, bool | int | float]:
-    """Returns the attributes that the post-processing op has to carry, from flags and config."""
+def expected_attributes(config: pipeline.PipelineConfig) -> dict[str, bool | int | float]:
+    """Returns the attributes that the post-processing op must have, from flags and config."""
     suppression = config.model.ssd.post_processing.batch_non_max_suppression
     return {
         "max_detections": _MAX_DETECTIONS.value,
@@ -56,14 +56,14 @@ def export(config: pipeline.PipelineConfig, directory: str) -> tf.GraphDef:
 
     Args:
       config: an SSD pipeline config.
-      directory: where the exporter may write.
+      directory: a folder for the exporter's files.
 
     Raises:
       UserError: the model cannot be built, or the checkpoint does not fit it or is damaged.
     """
 
     def check_checkpoint(graph: tf.Graph, prefix: str) -> None:
-        # Reading compares checksums, and says which file is damaged where restoring would not.
+        # Reading compares checksums and names a damaged file; restoring would not.
         checkpoint.read_values(prefix, checkpoint.graph_variables(graph))
 
     with pipeline.builder_errors(_PIPELINE_CONFIG.value):
@@ -85,7 +85,7 @@ def export(config: pipeline.PipelineConfig, directory: str) -> tf.GraphDef:
 
 
 def main(argv: Sequence[str]) -> None:
-    """Exports, checks and writes."""
+    """Exports the graph, checks it and writes it."""
     del argv
     tf1_compat.install()
     config = pipeline.read(_PIPELINE_CONFIG.value)
@@ -93,7 +93,7 @@ def main(argv: Sequence[str]) -> None:
     checkpoint.open_checkpoint(_CHECKPOINT.value)
     with tempfile.TemporaryDirectory() as directory:
         graph_def = export(config, directory)
-    postprocessing.check_attributes(graph_def, wanted_attributes(config), _OUTPUT.value)
+    postprocessing.check_attributes(graph_def, expected_attributes(config), _OUTPUT.value)
     with cli.output_file(_OUTPUT.value) as stream:
         stream.write(canonical_bytes(graph_def.SerializeToString(), _OUTPUT.value))
 

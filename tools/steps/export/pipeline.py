@@ -12,24 +12,24 @@ PipelineConfig = pipeline_pb2.TrainEvalPipelineConfig
 
 
 def merge(config: PipelineConfig, text: bytes, source: str) -> None:
-    """Merges a text proto into `config` in place, as the genuine exporter does with its override.
+    """Merges a text proto into `config`, as the genuine exporter does with its override.
 
     A singular field takes the new value, a repeated field grows, a message merges field by field.
 
     Args:
-      config: the config that changes.
-      text: a TrainEvalPipelineConfig, or a part of one, as text proto in UTF-8.
-      source: where the text comes from, for the message.
+      config: the config to change.
+      text: a TrainEvalPipelineConfig or a part of one, as text proto in UTF-8.
+      source: the text's origin, for messages.
 
     Raises:
-      UserError: the text is not one; names line and column.
+      UserError: the text is not such a config; the message has the line and column.
     """
     try:
         text_format.Merge(text.decode("utf-8"), config)
     except UnicodeDecodeError as error:
         raise cli.UserError(f"{source}: is not a text file: {error}.") from error
     except text_format.ParseError as error:
-        # The message starts with "line:column : " when the parser knows the place.
+        # The message starts with "line:column : " if the parser knows the place.
         message = str(error).rpartition(" : ")[2].rstrip(".")
         place = f":{error.GetLine()}:{error.GetColumn()}" if error.GetLine() else ""
         raise cli.UserError(
@@ -65,10 +65,10 @@ def check_ssd(config: PipelineConfig, source: str) -> None:
 
 @contextlib.contextmanager
 def builder_errors(source: str) -> Iterator[None]:
-    """Turns the ValueError by which the Object Detection API refuses a config into a UserError.
+    """Turns the Object Detection API's ValueError for a bad config into a UserError.
 
     Args:
-      source: the config's file, for the message.
+      source: the config's file, for messages.
     """
     try:
         yield

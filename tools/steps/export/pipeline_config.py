@@ -1,4 +1,4 @@
-"""Makes a model's pipeline config from a genuine sample config and what differs from it."""
+"""Writes a model's pipeline config: a genuine sample config with overrides."""
 
 from collections.abc import Sequence
 
@@ -11,13 +11,13 @@ _BASE = flags.DEFINE_string("base", None, "The pipeline config to start from.", 
 _OVERRIDE = flags.DEFINE_multi_string(
     "override",
     [],
-    "Text proto that is merged into it; may be repeated, applied in the order given.",
+    "A text proto to merge into it; may be repeated, and is applied in the given order.",
 )
 _OUTPUT = flags.DEFINE_string("output", None, "The merged config to write.", required=True)
 
 
 def main(argv: Sequence[str]) -> None:
-    """Merges and writes."""
+    """Merges the overrides and writes the config."""
     del argv
     config = pipeline.read(_BASE.value)
     for override in _OVERRIDE.value:

@@ -1,7 +1,7 @@
-"""What TensorFlow 1 model code still needs at run time under TensorFlow 2.15.
+"""Run-time adaptations for TensorFlow 1 model code under TensorFlow 2.15.
 
-Nearly everything is settled where the code is fetched: third_party/object_detection/adapt.py and
-third_party/contrib_quantize/adapt.py. What stays here belongs to an installed wheel.
+Most adaptations are made when the code is fetched, in third_party/object_detection/adapt.py and
+third_party/contrib_quantize/adapt.py. The ones here concern installed wheels.
 """
 
 import warnings
@@ -13,12 +13,12 @@ from tensorflow.python.layers import normalization
 
 
 def install() -> None:
-    """Makes TensorFlow behave as version 1 and tf-slim 1.1.0 run; to be called before a graph.
+    """Makes TensorFlow behave as version 1, with support for tf-slim 1.1.0.
 
-    tf-slim's batch norm asks for `ops.Tensor` (tf_slim/layers/utils.py, constant_value), which is
-    `tensor.Tensor` in TensorFlow 2.15, and calls its layer in a way that Keras warns of. The layer
-    itself is looked for in tf_keras, a package that TensorFlow 2.15 neither needs nor brings; its
-    own Keras has the same one.
+    Call it before building a graph. tf-slim's batch norm needs `ops.Tensor`
+    (tf_slim/layers/utils.py, constant_value), which is `tensor.Tensor` in TensorFlow 2.15, and
+    calls its layer in a way that Keras warns about. TensorFlow looks for that layer in tf_keras, a
+    package that it neither needs nor brings; its own Keras has the same layer.
     """
     tf.logging.set_verbosity(tf.logging.ERROR)
     tf.disable_v2_behavior()

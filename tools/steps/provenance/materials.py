@@ -1,9 +1,9 @@
-"""The materials of a model, each by digest, from what its actions read and from the locks.
+"""The materials of a model with their digests, from the inputs of its actions and from the locks.
 
-An external repository is told by what its lock pins (wheels, Debian packages, published files); any
-other file by its own digest. A material is an in-toto ResourceDescriptor as a dict; its annotation
-`repositories` names the external repositories that hold it, so that an auditor can hold the list
-against the inputs of the actions.
+An external repository is listed by the pins of its lock (wheels, Debian packages, published files),
+any other file by its own digest. A material is an in-toto ResourceDescriptor as a dict. Its
+annotation `repositories` names the external repositories that contain it, so that an auditor can
+compare the list with the inputs of the actions.
 """
 
 import hashlib
@@ -19,12 +19,12 @@ from tools.lib.cli import cli
 
 Material = dict[str, Any]
 
-# Their Starlark declares every action.
+# The repositories whose Starlark declares the actions.
 _BUILD_RULES = ("bazel_skylib", "platforms", "rules_cc", "rules_license", "rules_python")
-# With which every lock of wheels is installed.
+# The packages that install every lock of wheels.
 _INSTALLERS = ("python3-pip-whl.deb", "python3-setuptools-whl.deb")
 
-# The one that may be of the machine, and what the toolchain's `interpreter` says then.
+# The repository that may be the machine's own, and the toolchain's `interpreter` in that case.
 _INTERPRETER = "cpython_3_7"
 _LOCAL_INTERPRETER = re.compile(r"local: (\S+) sha256 ([0-9a-f]{64})")
 
@@ -33,7 +33,7 @@ def sha256(path: str) -> str:
     """Returns the sha256 of a file, in hexadecimal.
 
     Raises:
-      cli.UserError: it is a folder, or cannot be read.
+      cli.UserError: the path is a folder, or cannot be read.
     """
     digest = hashlib.sha256()
     try:
@@ -42,14 +42,22 @@ def sha256(path: str) -> str:
                 digest.update(block)
     except OSError as error:
         raise cli.UserError(
-            f"{path}: no digest of it can be stated: {error.strerror}; a folder needs a lock, see"
+            f"{path}: its digest cannot be computed: {error.strerror}; a folder needs a lock, see"
             " third_party/materials."
         ) from error
     return digest.hexdigest()
 
 
 def material(kind: str, name: str, digest: str, uri: str = "", **annotations: Any) -> Material:
-    """Returns a ResourceDescriptor of the kind; annotations without a value are left out."""
+    """Returns a material; annotations without a value are left out.
+
+    Args:
+      kind: the annotation `kind`.
+      name: the material's name.
+      digest: its sha256, in hexadecimal.
+      uri: where it comes from, if known.
+      **annotations: further annotations.
+    """
     described: Material = {"name": name}
     if uri:
         described["uri"] = uri
@@ -61,7 +69,7 @@ def material(kind: str, name: str, digest: str, uri: str = "", **annotations: An
 
 
 def package_url(kind: str, name: str, version: str, **qualifiers: str) -> str:
-    """Returns a package URL (https://github.com/package-url/purl-spec), its qualifiers in order."""
+    """Returns a package URL (https://github.com/package-url/purl-spec) with sorted qualifiers."""
     version = urllib.parse.quote(version, safe="")
     quoted = (
         f"{key}={urllib.parse.quote(value, safe='')}" for key, value in sorted(qualifiers.items())
@@ -70,15 +78,15 @@ def package_url(kind: str, name: str, version: str, **qualifiers: str) -> str:
 
 
 def _pip_repository(name: str) -> str:
-    """Returns the repository that rules_python's pip_parse makes of a package."""
+    """Returns the name of the repository that rules_python's pip_parse declares for a package."""
     return "pip_" + re.sub(r"[-_.]+", "_", name).lower()
 
 
 class Locks:
-    """What the locks say, read once each."""
+    """The contents of the locks, each read once."""
 
     def __init__(self, request: Mapping[str, Any]) -> None:
-        """Takes the request of tools/tflite/private/provenance.bzl."""
+        """Takes the locks' paths from the request of tools/tflite/private/provenance.bzl."""
         self._table = request["materials"]
         self._files = request["lock_files"]
         self._debian_packages = request["debian_packages"]
@@ -102,22 +110,22 @@ class Locks:
                 )
 
     def debian_package(self, label: str, repository: str) -> Material:
-        """Describes the Debian package that is really there, which may not be the pinned one.
+        """Describes the Debian package that was used, which may not be the pinned one.
 
         Args:
           label: `@debian//:PACKAGE.deb`.
-          repository: the external repository that was made of it.
+          repository: the external repository that unpacks it.
 
         Raises:
-          cli.UserError: the lock has no row of it; or its digest is not the lock's and nothing
-            says that it was replaced.
+          cli.UserError: the lock has no row for it; or its digest differs from the lock's and the
+            list of replaced packages does not name it.
         """
         source, _, file = label.lstrip("@").partition("//:")
         package = file.removesuffix(".deb")
         lock = self._table[source]["lock"]
         rows = {row["package"]: row for row in json.loads(self._text(lock))["packages"]}
         if package not in rows:
-            raise cli.UserError(f"{label}: {lock} has no row of it; see third_party/materials.")
+            raise cli.UserError(f"{label}: {lock} has no row for it; see third_party/materials.")
         row = rows[package]
         version, digest, pinned = row["version"], row["sha256"], ""
         if source == "debian":
@@ -131,7 +139,7 @@ class Locks:
                 raise cli.UserError(f"{label}: its sha256 is {digest}, not the lock's.")
         return material(
             "debian package",
-            # As apt names the file, whose name holds no colon.
+            # As apt names the file, without colons.
             f"{package}_{version.replace(':', '%3a')}_{row['architecture']}.deb",
             digest,
             package_url(
@@ -161,27 +169,27 @@ class Locks:
         return material("source file", path, sha256(self._files[path]), repositories=[repository])
 
     def repository(self, name: str) -> Iterator[Material]:
-        """Yields what an external repository was made from.
+        """Yields the materials of an external repository.
 
         Raises:
-          cli.UserError: no lock tells of it.
+          cli.UserError: no lock describes it.
         """
         described = self._table.get(name)
         if described is None and name.startswith("pip_"):
-            found = list(self._packages(self._table["wheels"]["lock"], name, only=name))
-            if not found:
-                raise cli.UserError(f"@{name}: no row of the lock of @wheels is this package.")
-            yield from found
+            wheels = list(self._packages(self._table["wheels"]["lock"], name, only=name))
+            if not wheels:
+                raise cli.UserError(f"@{name}: the lock of @wheels has no row for this package.")
+            yield from wheels
             yield from self._packages(self._table["pip_parse_wheels"]["lock"], name)
             yield from self._installers(name)
             return
         if described is None:
-            raise cli.UserError(f"@{name}: no lock tells of it; see third_party/materials.")
+            raise cli.UserError(f"@{name}: no lock describes it; see third_party/materials.")
         for label in [described.get("package"), *described.get("packages", [])]:
             if label:
                 yield self.debian_package(label, name)
         if name == _INTERPRETER and self._local_interpreter:
-            # In place of what is pinned, and of what unpacks that.
+            # It replaces the pinned interpreter and the packages that unpack that.
             version, digest = self._local_interpreter.groups()
             yield material("local interpreter", f"CPython {version}", digest, repositories=[name])
             return
@@ -197,8 +205,8 @@ class Locks:
 
 
 def merged(materials: Iterable[Material]) -> list[Material]:
-    """Returns each material once, in order of kind and name, with all of its repositories."""
-    found: dict[tuple[str, ...], Material] = {}
+    """Returns each material once, sorted by kind and name, with all its repositories."""
+    by_key: dict[tuple[str, ...], Material] = {}
     for described in materials:
         key = (
             described["annotations"]["kind"],
@@ -206,14 +214,14 @@ def merged(materials: Iterable[Material]) -> list[Material]:
             described["digest"]["sha256"],
             described.get("uri", ""),
         )
-        annotations = found.setdefault(key, described)["annotations"]
+        annotations = by_key.setdefault(key, described)["annotations"]
         repositories = {
             *annotations.get("repositories", []),
             *described["annotations"].get("repositories", []),
         }
         if repositories:
             annotations["repositories"] = sorted(repositories)
-    return [found[key] for key in sorted(found)]
+    return [by_key[key] for key in sorted(by_key)]
 
 
 def _weights(request: Mapping[str, Any]) -> Iterator[Material]:
@@ -225,29 +233,33 @@ def _weights(request: Mapping[str, Any]) -> Iterator[Material]:
             sha256(path),
             weights=request["weights"],
             synthetic=synthetic,
-            # Published ones are described by the file that they are of.
+            # For a published checkpoint, the published file is described instead.
             description=request["weights_description"] if synthetic else "",
         )
 
 
 def collect(request: Mapping[str, Any]) -> list[Material]:
-    """Returns every material of a model, in order.
+    """Returns every material of a model, sorted as in `merged`.
 
     Args:
-      request: what tools/tflite/private/provenance.bzl wrote.
+      request: the request of tools/tflite/private/provenance.bzl.
 
     Raises:
       cli.UserError: a file cannot be read, or an external repository has no lock.
     """
     pins = Locks(request)
-    found: list[Material] = list(_weights(request))
+    materials: list[Material] = list(_weights(request))
     bazel = request["bazel"]
     if bazel["sha256"]:
-        found.append(material("bazel", "A-server.jar", bazel["sha256"], version=bazel["version"]))
+        materials.append(
+            material("bazel", "A-server.jar", bazel["sha256"], version=bazel["version"])
+        )
     if request["samples"]:
         samples = request["samples"]
-        found.append(material("representative dataset", os.path.basename(samples), sha256(samples)))
+        materials.append(
+            material("representative dataset", os.path.basename(samples), sha256(samples))
+        )
     for name in sorted({*request["repositories"], *_BUILD_RULES}):
-        found += pins.repository(name)
-    found += [material("source file", path, sha256(path)) for path in request["sources"]]
-    return merged(found)
+        materials += pins.repository(name)
+    materials += [material("source file", path, sha256(path)) for path in request["sources"]]
+    return merged(materials)

@@ -1,7 +1,7 @@
 """A model's bill of materials: CycloneDX 1.6 with a model card.
 
-https://cyclonedx.org/docs/1.6/json. Written as plain data, so that a model build needs no package
-for it; the tests hold it against the published schema with CycloneDX's own library.
+https://cyclonedx.org/docs/1.6/json. It is written as plain data, so that a model build needs no
+further package. The tests validate it against the published schema with CycloneDX's own library.
 """
 
 import re
@@ -12,13 +12,13 @@ from typing import Any
 from tools.lib.tflite_file.model import Model, Tensor
 from tools.steps.provenance.materials import Material
 
-# Serial numbers are made from the model's digest in this namespace, not drawn.
+# Serial numbers are derived from the model's digest in this namespace.
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "urn:reproducible-tflite:mlbom")
 
-# Of this project's own graph code.
+# The licence of this project's own graph code.
 _OWN_LICENCE = "Apache-2.0"
 
-# What third_party/README.md says of the licences of what decides a model's bytes.
+# The licences, listed in third_party/README.md, of packages that decide a model's bytes.
 _LICENCES = {
     "ai-edge-litert": "Apache-2.0",
     "keras": "Apache-2.0",
@@ -74,13 +74,13 @@ def _component(described: Material) -> dict[str, Any]:
 
 
 def _step(request: Mapping[str, Any], rule: str) -> dict[str, Any]:
-    """Returns the attributes of the model's last step of a rule; none where there is no such."""
-    found = [step["attributes"] for step in request["steps"] if step["rule"] == rule]
-    return found[-1] if found else {}
+    """Returns the attributes of the model's last step of a rule; empty without one."""
+    attributes = [step["attributes"] for step in request["steps"] if step["rule"] == rule]
+    return attributes[-1] if attributes else {}
 
 
 def quantization(request: Mapping[str, Any]) -> str:
-    """Says in words how a model was quantized."""
+    """Returns a model's kind of quantization, in words."""
     recipe = _step(request, "recipe")
     if request["integer"]:
         if request["quantization_aware"]:
@@ -94,7 +94,7 @@ def quantization(request: Mapping[str, Any]) -> str:
 
 
 def architecture(request: Mapping[str, Any]) -> str:
-    """Names a model's architecture: its `architecture` target, or its pipeline config."""
+    """Returns the name of a model's `architecture` target, or of its pipeline config."""
     labels = [step["label"] for step in request["steps"] if step["rule"] == "architecture"]
     config = _step(request, "ssd_frozen_graph").get("pipeline_config", "")
     configs = [step for step in request["steps"] if step["label"] == config]
@@ -105,25 +105,25 @@ def architecture(request: Mapping[str, Any]) -> str:
 
 
 def _limitations(request: Mapping[str, Any]) -> list[str]:
-    found = []
+    limitations = []
     if request["weights"] == "seeded":
-        found.append(
+        limitations.append(
             "The weights are synthetic, drawn from a seed and not trained: the model recognises"
             " nothing. It is fit for work on latency, size and conversion."
         )
     if request["benchmark_only"]:
-        found.append("Its quantization ranges are made up: it is for benchmarks only.")
-    return found
+        limitations.append("Its quantization ranges are made up: it is for benchmarks only.")
+    return limitations
 
 
 def _end(tensor: Tensor) -> dict[str, str]:
-    """Describes an input or output: name, type, shape, and what its stored integers mean."""
+    """Describes an input or output: name, type, shape and quantization."""
     shape = ",".join(map(str, tensor.shape_signature))
     text = f"{tensor.name}: {tensor.dtype.lower()} [{shape}]"
     quantization = tensor.quantization
     if quantization is not None and quantization.scale.size == 1:
         scale = quantization.scale[0]
-        # As the runtime takes one that is not there.
+        # Like the runtime, take a missing zero point for 0.
         zero_point = quantization.zero_point[0] if quantization.zero_point.size else 0
         text += f", real = {scale:.9g} * (stored - {zero_point})"
     return {"format": text}
@@ -173,15 +173,15 @@ def build(
     """Returns the bill of materials.
 
     Args:
-      request: what tools/tflite/private/provenance.bzl wrote.
+      request: the request of tools/tflite/private/provenance.bzl.
       name: the model's file name.
-      digest: its sha256.
-      content: what is in it.
-      materials: everything that it was made from.
+      digest: its sha256, in hexadecimal.
+      content: the model's contents.
+      materials: the model's materials.
     """
     model = _model(request, name, digest, content)
     components = [_component(described) for described in materials]
-    # Of genuine graph code and of published weights, which the model is a derivative of.
+    # The model is a derivative of genuine graph code and of published weights.
     licences = {
         licence["license"]["id"]
         for described, component in zip(materials, components, strict=True)

@@ -1,7 +1,7 @@
 """A model's provenance: an in-toto Statement v1 whose predicate is SLSA provenance v1.
 
 https://github.com/in-toto/attestation/blob/main/spec/v1/statement.md and
-https://slsa.dev/spec/v1.0/provenance; tools/provenance/README.md says what each field holds here.
+https://slsa.dev/spec/v1.0/provenance; tools/provenance/README.md describes the fields.
 """
 
 import json
@@ -15,12 +15,12 @@ BUILDER_ID = "urn:reproducible-tflite:builder:bazel:v1"
 
 
 def text(document: Mapping[str, Any]) -> str:
-    """Returns a document as JSON, in the order of its keys: the same bytes everywhere."""
+    """Returns a document as ASCII JSON, in the order of its keys: the same bytes everywhere."""
     return json.dumps(document, indent=2, ensure_ascii=True, allow_nan=False) + "\n"
 
 
 def recipe(request: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns how each step was declared, by the label of its target, in order of labels."""
+    """Returns the rule and attributes of each step by its target's label, sorted by label."""
     steps = {step["label"]: step for step in request["steps"]}
     return {
         label: {"rule": steps[label]["rule"], "attributes": steps[label]["attributes"]}
@@ -44,10 +44,10 @@ def build(
     """Returns the statement.
 
     Args:
-      request: what tools/tflite/private/provenance.bzl wrote.
-      subjects: the sha256 of each file that is spoken of, by name.
-      materials: everything that it was made from.
-      byproducts: the sha256 of what else the build made, by name.
+      request: the request of tools/tflite/private/provenance.bzl.
+      subjects: the sha256 of each described file, by name.
+      materials: the model's materials.
+      byproducts: the sha256 of the build's other files, by name.
     """
 
     def described(files: Mapping[str, str]) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Writes what a model was made from: an in-toto statement and a CycloneDX ML-BOM.
+"""Writes a model's provenance: an in-toto statement and a CycloneDX ML-BOM.
 
 Usage: write_provenance --request=REQUEST.json --statement=X.provenance.json --mlbom=X.mlbom.json
 """
@@ -16,7 +16,7 @@ from tools.lib.tflite_file import reader
 from tools.steps.provenance import materials, mlbom, statement
 
 _REQUEST = flags.DEFINE_string(
-    "request", None, "What tools/tflite/private/provenance.bzl wrote.", required=True
+    "request", None, "The request of tools/tflite/private/provenance.bzl.", required=True
 )
 _STATEMENT = flags.DEFINE_string("statement", None, "The statement to write.", required=True)
 _MLBOM = flags.DEFINE_string("mlbom", None, "The bill of materials to write.", required=True)
@@ -32,18 +32,18 @@ def main(argv: Sequence[str]) -> None:
     if stability.raw_is_stable(request["tensorflow_version"]):
         subjects[os.path.basename(request["raw"])] = materials.sha256(request["raw"])
 
-    found = materials.collect(request)
+    resolved = materials.collect(request)
     model = reader.read(content, request["model"])
-    bom = statement.text(mlbom.build(request, name, digest, model, found))
+    bom = statement.text(mlbom.build(request, name, digest, model, resolved))
     byproducts = {
-        # So that a signature of the statement holds for the bill of materials too.
+        # With its digest here, a signature of the statement covers the bill of materials too.
         os.path.basename(_MLBOM.value): hashlib.sha256(bom.encode("ascii")).hexdigest(),
         **{what: materials.sha256(path) for what, path in request["byproducts"].items()},
     }
     with cli.output_file(_MLBOM.value, "w") as stream:
         stream.write(bom)
     with cli.output_file(_STATEMENT.value, "w") as stream:
-        stream.write(statement.text(statement.build(request, subjects, found, byproducts)))
+        stream.write(statement.text(statement.build(request, subjects, resolved, byproducts)))
 
 
 if __name__ == "__main__":

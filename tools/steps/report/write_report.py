@@ -1,4 +1,4 @@
-"""Writes the report of a model: what is in it, and what the build knows of it.
+"""Writes a model's report: its contents and the build's facts about it.
 
 Usage: write_report --model=X.tflite --build='{"converter": "toco", …}' --output=X.report.json
 """
@@ -12,9 +12,9 @@ from absl import flags
 from tools.lib.cli import cli
 from tools.lib.tflite_file import reader, report
 
-_MODEL = flags.DEFINE_string("model", None, "The .tflite to look into.", required=True)
+_MODEL = flags.DEFINE_string("model", None, "The .tflite.", required=True)
 _BUILD = flags.DEFINE_string(
-    "build", "null", "A JSON object of what tools/tflite/private/report.bzl knows of the model."
+    "build", "null", "The facts of tools/tflite/private/report.bzl about the model, as JSON."
 )
 _OUTPUT = flags.DEFINE_string("output", None, "The JSON to write.", required=True)
 
@@ -24,9 +24,9 @@ def main(argv: Sequence[str]) -> None:
     content = cli.read_file(_MODEL.value, ".tflite")
     model = reader.read(content, _MODEL.value)
     facts = json.loads(_BUILD.value)
-    found = report.build(model, content, os.path.basename(_MODEL.value), facts)
+    document = report.build(model, content, os.path.basename(_MODEL.value), facts)
     with cli.output_file(_OUTPUT.value, "w") as stream:
-        stream.write(report.text(found))
+        stream.write(report.text(document))
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
 """Batch-norm statistics and fake-quant ranges from photographs, the same bytes on every machine.
 
-A float32 network run on two CPUs differs in its last bits: other vector widths and cache sizes sum
-in another order, and the differences grow from layer to layer. So the graph is rewritten to float64
-and run on one thread, and what comes out is rounded to `SIGNIFICANT_BITS` of its magnitude. Two
-CPUs then agree unless their difference holds a rounding boundary. Boundaries are 2**-12 apart;
-noise of one unit in the last place of MobileDet's input moves its statistics by 2**-41 at most.
-That is one chance in 2**29 for the worst value, below 1 in 10**4 for all of a detector's 50,000.
+A float32 network gives different last bits on two CPUs, since vector widths and cache sizes change
+the order of summation, and the differences grow from layer to layer. So the graph is rewritten to
+float64 and run on one thread, and the results are rounded to `SIGNIFICANT_BITS`. Two CPUs then
+agree unless a rounding boundary lies between their results. Boundaries are 2**-12 apart; noise of
+one unit in the last place of MobileDet's input moves its statistics by at most 2**-41. The chance
+of a disagreement is 2**-29 for the worst value, and below 1 in 10**4 for a detector's 50,000.
 """
 
 import dataclasses
@@ -20,8 +20,8 @@ from tools.steps.seed import float64_graph
 
 SIGNIFICANT_BITS = 12
 _NO_NODE = tf.NodeDef()
-# A batch norm whose map is one pixel sees as many samples as there are photographs. Its variances
-# are drawn towards their mean over the channels as if that had been seen in this many samples more.
+# A batch norm on a map of one pixel has only one sample per photograph. Its variances are drawn
+# towards their mean over the channels, which counts as this many further samples.
 PRIOR_SAMPLES = 16.0
 
 
@@ -38,16 +38,16 @@ def _rounded(values: np.ndarray, magnitude: np.ndarray) -> np.ndarray:
 
 
 def moments(mean: np.ndarray, variance: np.ndarray, samples: int) -> Moments:
-    """Turns measured statistics into those to store.
+    """Returns the statistics to store for measured ones.
 
     Args:
       mean: float64 [channels].
       variance: float64 [channels], biased.
-      samples: how many values each of them was taken over.
+      samples: the number of values per channel.
     """
     prior = PRIOR_SAMPLES * np.mean(variance)
     variance = (samples * variance + prior) / (samples + PRIOR_SAMPLES)
-    # A mean may be near zero by cancellation; what it is exact to is a part of the deviation.
+    # A mean may be near zero by cancellation, so its error is relative to the deviation.
     mean = _rounded(mean, np.sqrt(variance))
     return Moments(mean.astype(np.float32), _rounded(variance, variance).astype(np.float32))
 
@@ -55,13 +55,13 @@ def moments(mean: np.ndarray, variance: np.ndarray, samples: int) -> Moments:
 def check_covered(
     graph_def: tf.GraphDef, names: Collection[str], known: Collection[str], source: str
 ) -> None:
-    """Raises UserError unless the graph can be calibrated and then all its variables have values.
+    """Raises UserError unless calibration is possible and gives values to all other variables.
 
     Args:
       graph_def: an inference graph.
       names: its variables.
-      known: the variables that have values before it is calibrated.
-      source: the model's config, for the message.
+      known: the variables that have values before the calibration.
+      source: the model's config, for messages.
     """
     try:
         measured = float64_graph.measured_variables(graph_def)
@@ -76,10 +76,10 @@ def check_covered(
 
 
 def rectified_betas(graph_def: tf.GraphDef) -> set[str]:
-    """Returns the names of the betas whose batch norm leads straight into a Relu or a Relu6.
+    """Returns the names of the betas whose batch norm is directly followed by a Relu or Relu6.
 
-    A hard swish (Howard et al., "Searching for MobileNetV3", 2019), x * Relu6(x + 3) / 6, is a
-    rectifier too: what its addition takes counts.
+    A hard swish (Howard et al., "Searching for MobileNetV3", 2019), x * Relu6(x + 3) / 6, counts as
+    a rectifier too.
     """
     nodes = {node.name: node for node in graph_def.node}
     rectified = {node.input[0] for node in graph_def.node if node.op in ("Relu", "Relu6")}
@@ -97,7 +97,7 @@ def rectified_betas(graph_def: tf.GraphDef) -> set[str]:
 def batch_norm_moments(
     graph_def: tf.GraphDef, variables: Mapping[str, np.ndarray], feeds: Mapping[str, np.ndarray]
 ) -> dict[str, np.ndarray]:
-    """Measures every batch norm's statistics, each layer fed by layers normalised with theirs.
+    """Measures every batch norm's statistics; earlier layers are normalised with their own.
 
     Args:
       graph_def: an inference graph with fused batch norms.
@@ -122,10 +122,10 @@ def batch_norm_moments(
 def fake_quant_ranges(
     graph_def: tf.GraphDef, variables: Mapping[str, np.ndarray], feeds: Mapping[str, np.ndarray]
 ) -> dict[str, np.ndarray]:
-    """Measures what goes into every fake-quant op while none of them quantizes.
+    """Measures the inputs of all fake-quant ops in a graph where none of them quantizes.
 
-    A kernel's ranges, one for each output, are exact and symmetric around zero, as TensorFlow Lite
-    asks of them and tfmot's LastValueQuantizer trains them.
+    A kernel's ranges, one per output, are exact and symmetric around zero, as TensorFlow Lite
+    requires and tfmot's LastValueQuantizer trains them.
 
     Args:
       graph_def: an inference graph with fake-quant ops.

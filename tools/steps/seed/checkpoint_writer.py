@@ -1,4 +1,4 @@
-"""Writes variables as a TensorFlow checkpoint: the index and one data file, nothing else."""
+"""Writes variables as a TensorFlow checkpoint: only the index and a data file."""
 
 import os
 import tempfile
@@ -15,8 +15,8 @@ _FILES = (".data-00000-of-00001", ".index")
 def write(prefix: str, values: Mapping[str, np.ndarray]) -> None:
     """Writes PREFIX.index and PREFIX.data-00000-of-00001 with TensorFlow's own SaveV2.
 
-    Equal values give equal bytes: the variables go in by name, and no .meta, whose order is random,
-    is written. Both files get their names only when both are complete, the index last.
+    Equal values give equal bytes: the variables are sorted by name, and no .meta is written, whose
+    order is random. Both files get their names only when both are complete, the index last.
 
     Args:
       prefix: the checkpoint's prefix; its directory must exist.
@@ -38,7 +38,7 @@ def write(prefix: str, values: Mapping[str, np.ndarray]) -> None:
                 os.chmod(partial + suffix, 0o644)
                 os.replace(partial + suffix, prefix + suffix)
         except (OSError, tf.errors.OpError) as error:
-            # A session's error starts with the graph; what SaveV2 itself said is behind it.
+            # A session's error starts with the graph; its context is SaveV2's own error.
             reason = cli.first_line(error.__context__ or error)
             raise cli.UserError(f"{prefix}: cannot be written: {reason}.") from error
 

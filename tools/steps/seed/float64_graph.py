@@ -15,19 +15,19 @@ _RESIZE_BILINEAR = "ResizeBilinear"
 
 
 class UnsupportedGraph(ValueError):
-    """The graph has another form than those that can be calibrated; the text says where."""
+    """The graph cannot be calibrated; the text names the node."""
 
 
 @dataclasses.dataclass(frozen=True)
 class BatchNorm:
-    """A tapped batch norm: its variables' names, and the nodes that give the batch's statistics.
+    """A tapped batch norm: the names of its variables and of the nodes with its statistics.
 
     Attributes:
       mean_variable: the moving mean's name.
       variance_variable: the moving variance's name.
       mean: node of shape [channels].
       variance: node of shape [channels], biased.
-      size: node, scalar: number of the batch norm's input values.
+      size: scalar node, the number of the batch norm's input values.
     """
 
     mean_variable: str
@@ -39,7 +39,7 @@ class BatchNorm:
 
 @dataclasses.dataclass(frozen=True)
 class FakeQuant:
-    """A tapped fake-quant op: its variables' names, and the nodes that give its extremes."""
+    """A tapped fake-quant op: the names of its variables and of the nodes with its extremes."""
 
     min_variable: str
     max_variable: str
@@ -49,7 +49,7 @@ class FakeQuant:
 
 @dataclasses.dataclass(frozen=True)
 class ChannelFakeQuant:
-    """A fake-quant op with a range for each output of a kernel: its variables' names."""
+    """A fake-quant op with a range per output of a kernel: the names of its variables."""
 
     kernel_variable: str
     min_variable: str
@@ -67,10 +67,10 @@ class Float64Graph:
 
 
 def variable_name(nodes: Mapping[str, tf.NodeDef], source: str) -> str:
-    """Follows reads from an input to the variable behind it.
+    """Returns the name of the variable that an input reads.
 
     Raises:
-      UnsupportedGraph: something else than a variable is behind it.
+      UnsupportedGraph: the input does not read a variable.
     """
     node = nodes[source.partition(":")[0]]
     while node.op == "Identity":
@@ -83,19 +83,19 @@ def variable_name(nodes: Mapping[str, tf.NodeDef], source: str) -> str:
 def rewrite(
     graph_def: tf.GraphDef, variables: Mapping[str, np.ndarray], batch_statistics: bool
 ) -> Float64Graph:
-    """Makes every float32 a float64, variables constants, and fake-quant ops pass their input on.
+    """Turns float32 into float64, variables into constants and fake-quant ops into identities.
 
     Only ResizeBilinear still rounds to float32 once.
 
     Args:
       graph_def: an inference graph of TensorFlow 1 (reference variables, NHWC batch norms).
-      variables: values by name. One without a value may stand where nothing reads it any more.
-      batch_statistics: whether batch norms normalise with the batch's own mean and variance instead
-        of the stored ones.
+      variables: values by name. Variables that the rewritten graph does not read may be absent.
+      batch_statistics: whether batch norms use the batch's own mean and variance instead of the
+        stored ones.
 
     Raises:
-      UnsupportedGraph: a batch norm is not NHWC, or a range, moving statistic or kernel with
-        ranges no plain variable.
+      UnsupportedGraph: a batch norm is not NHWC; or a range, a moving statistic or a kernel with
+        ranges is not a plain variable.
     """
     nodes = {node.name: node for node in graph_def.node}
     result = Float64Graph(tf.GraphDef(versions=graph_def.versions), [], [], [])
@@ -140,7 +140,7 @@ def measured_variables(graph_def: tf.GraphDef) -> set[str]:
     """Returns the names of all moving statistics and quantization ranges of an inference graph.
 
     Raises:
-      UnsupportedGraph: as `rewrite`.
+      UnsupportedGraph: see `rewrite`.
     """
     graph = rewrite(graph_def, {}, batch_statistics=True)
     names = {name for x in graph.batch_norms for name in (x.mean_variable, x.variance_variable)}
@@ -149,11 +149,11 @@ def measured_variables(graph_def: tf.GraphDef) -> set[str]:
 
 
 def run(graph_def: tf.GraphDef, fetches: Any, feeds: Mapping[str, np.ndarray]) -> Any:
-    """Runs the part of a rewritten graph that `fetches` need, on one thread and as written.
+    """Runs the part of a rewritten graph that `fetches` need, on one thread and unoptimized.
 
     Args:
       graph_def: a rewritten graph.
-      fetches: nested lists of node names, of which the first output is fetched.
+      fetches: nested lists of names of nodes, whose first outputs are fetched.
       feeds: values by placeholder name.
 
     Returns:
@@ -198,7 +198,7 @@ def _constant(name: str, value: Any) -> tf.NodeDef:
 
 
 def _widened(node: tf.NodeDef) -> tf.NodeDef:
-    """Copies a node with float64 for float32 and without the colocation that variables leave."""
+    """Copies a node with float64 for float32, and without its colocation with variables."""
     copy = tf.NodeDef()
     copy.CopyFrom(node)
     copy.attr.pop("_class", None)
@@ -255,7 +255,7 @@ def _passed_on(node: tf.NodeDef) -> tf.NodeDef:
 
 
 def _resize_bilinear(node: tf.NodeDef) -> Iterator[tf.NodeDef]:
-    """The op gives float32 whatever it is given, and has one kernel for all CPUs."""
+    """Adds a cast: the op always gives float32, from the same kernel on all CPUs."""
     resized = _widened(node)
     resized.name = f"{node.name}/float32"
     yield resized

@@ -1,9 +1,9 @@
 """Writes a checkpoint of an SSD model with seeded weights, calibrated on photographs.
 
-The graph is the genuine one (Object Detection API, contrib.quantize), the variables are exactly
-those of the genuine checkpoint's signature. With --fine_tune_checkpoint a quantization-aware model
-takes its weights and batch-norm statistics from a float checkpoint, as quantization-aware training
-does, and only its ranges are new.
+The graph comes from the genuine code (Object Detection API, contrib.quantize), and the variables
+are exactly those of the genuine checkpoint's signature. With --fine_tune_checkpoint, a
+quantization-aware model takes weights and batch-norm statistics from a float checkpoint, as
+quantization-aware training does; only its ranges are new.
 """
 
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ _PIPELINE_CONFIG = flags.DEFINE_string(
 _SEED = flags.DEFINE_integer("seed", None, "The weights' seed.", lower_bound=0, required=True)
 _PHOTOGRAPHS = flags.DEFINE_list("photographs", None, "PNG or JPEG files.", required=True)
 _FINE_TUNE_CHECKPOINT = flags.DEFINE_string(
-    "fine_tune_checkpoint", None, "Prefix of a float checkpoint to take all but the ranges from."
+    "fine_tune_checkpoint", None, "Prefix of a float checkpoint for all values except the ranges."
 )
 _SIGNATURE = flags.DEFINE_string(
     "signature", None, "The genuine checkpoint's variables, if they are published."
@@ -33,7 +33,7 @@ _SIGNATURE = flags.DEFINE_string(
 _OUTPUT = flags.DEFINE_string("output", None, "Prefix of the checkpoint to write.", required=True)
 
 _INPUT = "photographs"
-# The training step that the genuine checkpoints state.
+# The training step in the genuine checkpoints.
 _GLOBAL_STEP = 400000
 
 
@@ -42,7 +42,7 @@ def build_graph(config: pipeline.PipelineConfig, batch: int, quantize: bool) -> 
 
     Args:
       config: an SSD pipeline config with a fixed input size.
-      batch: how many photographs it takes at once.
+      batch: the number of photographs.
       quantize: whether contrib.quantize rewrites it.
 
     Returns:
@@ -53,10 +53,10 @@ def build_graph(config: pipeline.PipelineConfig, batch: int, quantize: bool) -> 
         shape = [batch, resizer.height, resizer.width, 3]
         pixels = tf.placeholder(tf.float32, shape, name=_INPUT)
         model = model_builder.build(config.model, is_training=False)
-        # The converter's mean and std stand for this preprocessing; the resizing is already done.
+        # The converter's mean and std replace this preprocessing; the pixels are already resized.
         inputs = model.feature_extractor.preprocess(pixels)
         predictions = model.predict(inputs, true_image_shapes=None)
-        # contrib.quantize looks at what follows the last layers, so they need a consumer.
+        # contrib.quantize inspects the consumers of the last layers, so they need some.
         tf.identity(predictions["box_encodings"])
         tf.identity(predictions["class_predictions_with_background"])
         tf.train.get_or_create_global_step()
@@ -66,7 +66,7 @@ def build_graph(config: pipeline.PipelineConfig, batch: int, quantize: bool) -> 
 
 
 def class_bias_offsets(graph: tf.Graph, config: pipeline.PipelineConfig) -> dict[str, float]:
-    """Returns what the class predictors' biases stay near, as the config initialises them."""
+    """Returns the means of the class predictors' biases by name: the config's initial value."""
     predictor = config.model.ssd.box_predictor.convolutional_box_predictor
     return {
         name: predictor.class_prediction_bias_init
@@ -76,7 +76,7 @@ def class_bias_offsets(graph: tf.Graph, config: pipeline.PipelineConfig) -> dict
 
 
 def main(argv: Sequence[str]) -> None:
-    """Seeds, calibrates, holds against the signature and writes."""
+    """Writes the checkpoint."""
     del argv
     tf1_compat.install()
     config = pipeline.read(_PIPELINE_CONFIG.value)
@@ -84,8 +84,8 @@ def main(argv: Sequence[str]) -> None:
     quantized = config.HasField("graph_rewriter")
     if _FINE_TUNE_CHECKPOINT.value and not quantized:
         raise cli.UserError(
-            f"{_PIPELINE_CONFIG.value}: has no graph_rewriter, so nothing is left to seed with"
-            " --fine_tune_checkpoint."
+            f"{_PIPELINE_CONFIG.value}: has no graph_rewriter, so --fine_tune_checkpoint leaves"
+            " nothing to seed."
         )
     resizer = config.model.ssd.image_resizer.fixed_shape_resizer
     pixels = photographs.read(_PHOTOGRAPHS.value, resizer.height, resizer.width)

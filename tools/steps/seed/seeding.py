@@ -1,4 +1,4 @@
-"""Seeds a model: weights from a generator, statistics and ranges from photographs."""
+"""Seeds a model: weights come from a generator, statistics and ranges from photographs."""
 
 import dataclasses
 from collections.abc import Callable, Mapping
@@ -14,16 +14,16 @@ from tools.steps.seed import calibrate, checkpoint_writer
 
 @dataclasses.dataclass(frozen=True)
 class Seeding:
-    """How a model's variables get their values.
+    """The sources of a model's values.
 
     Attributes:
-      source: what the model is built from, a config for example, for messages.
+      source: the model's config or code, for messages.
       seed: the weights' seed.
-      feeds: float64 inputs by placeholder name, to measure with.
-      global_step: the training step that the genuine checkpoint states.
-      offsets: what a bias or a beta stays near, by name; 0 for others.
-      seeded_value: (seed, name, shape) to the value of a variable that follows other rules than
-        those of `weights.seeded_value`, None for all others.
+      feeds: float64 inputs for measurements, by placeholder name.
+      global_step: the genuine checkpoint's training step.
+      offsets: means of biases and betas by name; 0 for others.
+      seeded_value: returns, for (seed, name, shape), the value of a variable that does not follow
+        the rules of `weights.seeded_value`; None for other variables.
     """
 
     source: str
@@ -42,24 +42,24 @@ def write_checkpoint(
     signature_path: str | None = None,
     fine_tune_checkpoint: str | None = None,
 ) -> None:
-    """Seeds, calibrates, holds against the genuine variables and writes.
+    """Seeds and calibrates a model, and writes its checkpoint.
 
     Args:
       prefix: the checkpoint to write.
       graph: the float inference graph (TensorFlow 1, plain variables).
       quantized_graph: the same rewritten by contrib.quantize, for a quantization-aware checkpoint.
-      seeding: where values come from.
-      signature_path: the genuine checkpoint's variables; the graph must have the same.
-      fine_tune_checkpoint: a float checkpoint that a quantization-aware one starts from, as in
-        training: it gives all but the ranges.
+      seeding: the sources of values.
+      signature_path: the genuine checkpoint's variables, which the graph must have too.
+      fine_tune_checkpoint: a float checkpoint, as in quantization-aware training: the source of
+        all values except the ranges.
 
     Raises:
-      UserError: the graph has other variables than the genuine one, or cannot be seeded.
+      UserError: the graph's variables differ from the genuine checkpoint's, or cannot be seeded.
     """
     final_graph = quantized_graph or graph
-    found = checkpoint.graph_variables(final_graph)
+    final_variables = checkpoint.graph_variables(final_graph)
     if signature_path:
-        signature.check_equal(found, signature.read(signature_path), signature_path)
+        signature.check_equal(final_variables, signature.read(signature_path), signature_path)
     needed = checkpoint.graph_variables(graph)
     if fine_tune_checkpoint:
         values = checkpoint.read_values(fine_tune_checkpoint, needed)
@@ -68,9 +68,9 @@ def write_checkpoint(
         values = _float_values(graph, needed, seeding)
     if quantized_graph:
         graph_def = quantized_graph.as_graph_def()
-        calibrate.check_covered(graph_def, found, values, seeding.source)
+        calibrate.check_covered(graph_def, final_variables, values, seeding.source)
         values |= calibrate.fake_quant_ranges(graph_def, values, seeding.feeds)
-    checkpoint_writer.write(prefix, {name: np.asarray(values[name]) for name in found})
+    checkpoint_writer.write(prefix, {name: np.asarray(values[name]) for name in final_variables})
 
 
 def _float_values(
@@ -101,6 +101,6 @@ def _seeded_value(
         if value is not None:
             return value
     layer = name.rpartition("/")[0]
-    # A layer with a bias of its own is followed by no batch norm.
+    # A layer with its own bias has no batch norm after it, so it is an output layer.
     output = any(f"{layer}/{bias}" in variables for bias in ("biases", "bias"))
     return weights.seeded_value(seeding.seed, name, variable.shape, offset, output)

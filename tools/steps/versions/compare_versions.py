@@ -1,4 +1,4 @@
-"""Compares what several TensorFlows made of one model.
+"""Compares the files that several TensorFlows made for a model.
 
 Usage: compare_versions --model=LABEL --converter=toco --file=2.15.1=A.tflite --file=2.17.1=B.tflite
 """
@@ -12,11 +12,9 @@ from tools.lib.cli import cli
 from tools.steps.versions import versions
 
 _MODEL = flags.DEFINE_string("model", None, "The model's label.", required=True)
-_CONVERTER = flags.DEFINE_enum(
-    "converter", None, ["mlir", "toco"], "What converts it.", required=True
-)
+_CONVERTER = flags.DEFINE_enum("converter", None, ["mlir", "toco"], "The converter.", required=True)
 _FILE = flags.DEFINE_multi_string(
-    "file", [], "VERSION=PATH of what a TensorFlow made; the first is the baseline."
+    "file", [], "VERSION=PATH of a TensorFlow's file; the first is the baseline."
 )
 _LEFT_OUT = flags.DEFINE_multi_string("left_out", [], "A version without the converter.")
 _OUTPUT = flags.DEFINE_string("output", None, "The JSON to write.", required=True)

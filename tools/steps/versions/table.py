@@ -1,4 +1,4 @@
-"""The reports of many models as one table for people."""
+"""Formats the reports of many models as a table for people."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -15,10 +15,10 @@ def _name(report: Mapping[str, Any]) -> str:
 
 
 def _cell(report: Mapping[str, Any], version: str) -> str:
-    found = report["versions"][version]
-    if "left_out" in found:
+    result = report["versions"][version]
+    if "left_out" in result:
         return _NOTHING
-    return found["verdict"] if "verdict" in found else f"{found['bytes']} bytes"
+    return result["verdict"] if "verdict" in result else f"{result['bytes']} bytes"
 
 
 def _counted(differences: Mapping[str, int]) -> str:
@@ -26,14 +26,14 @@ def _counted(differences: Mapping[str, int]) -> str:
 
 
 def _where(report: Mapping[str, Any], version: str) -> str | None:
-    """Says in what a file differs from the baseline, or None where it does not."""
-    found = report["versions"][version]
-    if not found.get("first"):
+    """Returns a line about a file's differences from the baseline; None without any."""
+    result = report["versions"][version]
+    if not result.get("first"):
         return None
-    first = found["first"]
+    first = result["first"]
     detail = f" ({first['detail']})" if first["detail"] else ""
     return (
-        f"{_name(report)} by {version}, {found['verdict']}: {_counted(found['differences'])};"
+        f"{_name(report)} by {version}, {result['verdict']}: {_counted(result['differences'])};"
         f" first {first['kind']} of {first['where']}: {first['left']} -> {first['right']}{detail}"
     )
 
@@ -47,18 +47,18 @@ def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def render(titles: Sequence[str], reports: Sequence[Mapping[str, Any]]) -> str:
-    """Returns the table, then a line for each file that is not the same bytes.
+    """Returns the table, then a line for each file whose bytes differ.
 
     Args:
-      titles: what the TensorFlows are called, the baseline first.
-      reports: what `versions.report` made of each model.
+      titles: the names of the TensorFlows, the baseline first.
+      reports: the results of `versions.report` for each model.
     """
     versions = list(dict.fromkeys(v for report in reports for v in report["versions"]))
     rows = [["model", "converter", *versions]]
     for report in reports:
         cells = [_cell(report, version) for version in versions]
         rows.append([_name(report), report["converter"], *cells])
-    lines = [f"Held against {titles[0]}: {', '.join(titles[1:])}. {RULE}", "", *_aligned(rows)]
+    lines = [f"Compared with {titles[0]}: {', '.join(titles[1:])}. {RULE}", "", *_aligned(rows)]
     where = [_where(report, version) for report in reports for version in versions]
     if any(where):
         lines += ["", *filter(None, where)]

@@ -1,4 +1,4 @@
-"""Puts the reports of `compare_versions` together: as a table, and as one JSON file."""
+"""Combines the reports of `compare_versions` into a table and a JSON file."""
 
 import json
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from absl import flags
 from tools.lib.cli import cli
 from tools.steps.versions import table
 
-_TITLE = flags.DEFINE_multi_string("title", [], "What a TensorFlow is called, the baseline first.")
+_TITLE = flags.DEFINE_multi_string("title", [], "A TensorFlow's name, the baseline's first.")
 _REPORT = flags.DEFINE_multi_string("report", [], "A report of compare_versions.")
 _JSON = flags.DEFINE_string("json", None, "The JSON to write.", required=True)
 _TEXT = flags.DEFINE_string("text", None, "The table to write.", required=True)

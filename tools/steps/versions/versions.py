@@ -1,4 +1,4 @@
-"""What several TensorFlows make of one model, held against what the first of them makes."""
+"""Compares the files of several TensorFlows for a model with that of the first one."""
 
 import collections
 import hashlib
@@ -13,17 +13,17 @@ from tools.lib.meaning.difference import Difference
 from tools.lib.tflite_file import canonical
 from tools.lib.tflite_file.schema import FILE_IDENTIFIER, tflite
 
-# A file's record of how it was made: the description, and this metadata entry. They name the
-# converting TensorFlow, so without leaving them out no two files would be equal.
+# A file's record of its conversion: this metadata entry and the description. They name the
+# TensorFlow, so files are compared without them.
 RECORD = b"CONVERSION_METADATA"
 
 SAME_BYTES = comparison.SAME_BYTES
-# A value may be a whole shape or text; a table is no place for all of it.
+# The longest value in a report, in characters; longer shapes and texts are cut.
 _LONGEST = 60
 
 
 def without_record(content: bytes, source: str) -> bytes:
-    """Returns a .tflite's canonical form without its record of how it was made.
+    """Returns a .tflite's canonical form without the record of its conversion.
 
     Args:
       content: a canonical .tflite.
@@ -48,7 +48,7 @@ def _is_record(difference: Difference) -> bool:
 
 
 def _unnamed(left: bytes, right: bytes) -> list[Difference]:
-    """Returns what differs though it says the same, as the text of a metadata entry and its end."""
+    """Returns differences in bytes that have no meaning, such as in a metadata entry."""
     entries = []
     for content in (left, right):
         model = tflite.ModelT.InitFromPackedBuf(content)
@@ -66,29 +66,29 @@ def _unnamed(left: bytes, right: bytes) -> list[Difference]:
     ] or [Difference("layout", "file", len(left), len(right), "bytes")]
 
 
-def hold_against(baseline: tuple[str, bytes], other: tuple[str, bytes]) -> dict[str, Any]:
-    """Compares what two TensorFlows made of one model.
+def compare_with(baseline: tuple[str, bytes], other: tuple[str, bytes]) -> dict[str, Any]:
+    """Compares the files of two TensorFlows for a model.
 
     Args:
-      baseline: the version and the canonical file of the first.
-      other: the same of the second.
+      baseline: the first TensorFlow's version and canonical file.
+      other: the second's.
 
     Returns:
-      `verdict`: "same bytes" when nothing but the record differs, else what `comparison.compare`
-      says; `differences`: how many there are of each kind, those of the record left out; `first`:
-      the first of them, with `kind`, `where`, `left`, `right` and `detail`, or None.
+      `verdict`: "same bytes" if only the record differs, else the verdict of `comparison.compare`;
+      `differences`: the number of differences by kind, without those of the record; `first`: the
+      first difference, with `kind`, `where`, `left`, `right` and `detail`, or None.
     """
     names, contents = zip(baseline, other, strict=True)
     compared = comparison.compare(*contents, *names)
-    found = [difference for difference in compared.differences if not _is_record(difference)]
+    differences = [difference for difference in compared.differences if not _is_record(difference)]
     left, right = (without_record(*pair) for pair in zip(contents, names, strict=True))
     if left == right:
         return {"verdict": SAME_BYTES, "differences": {}, "first": None}
-    found = found or _unnamed(left, right)
-    first = found[0]
+    differences = differences or _unnamed(left, right)
+    first = differences[0]
     return {
         "verdict": compared.verdict,
-        "differences": dict(collections.Counter(difference.kind for difference in found)),
+        "differences": dict(collections.Counter(difference.kind for difference in differences)),
         "first": {
             "kind": first.kind,
             "where": first.where,
@@ -102,12 +102,12 @@ def hold_against(baseline: tuple[str, bytes], other: tuple[str, bytes]) -> dict[
 def report(
     model: str, converter: str, files: Mapping[str, bytes], left_out: Sequence[str]
 ) -> dict[str, Any]:
-    """Returns what all TensorFlows make of a model, for JSON.
+    """Returns the comparison of all TensorFlows' files for a model, for JSON.
 
     Args:
-      model: its label.
+      model: the model's label.
       converter: `toco` or `mlir`.
-      files: the canonical file by version; the first is the baseline.
+      files: the canonical files by version; the first is the baseline.
       left_out: the versions that do not have the converter.
     """
     baseline, *others = files.items()
@@ -116,7 +116,7 @@ def report(
         for version, content in files.items()
     }
     for other in others:
-        versions[other[0]] |= hold_against(baseline, other)
+        versions[other[0]] |= compare_with(baseline, other)
     versions |= {version: {"left_out": f"it has no {converter}"} for version in left_out}
     return {
         "model": model,

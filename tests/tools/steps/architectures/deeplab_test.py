@@ -20,14 +20,14 @@ def _build(decoder_output_stride, quantize=False, output_stride=16):
 
 def _sources(graph, output, cut):
     """Returns the operations that `output` needs, up to `cut`."""
-    found, waiting = set(), [graph.get_operation_by_name(output)]
-    while waiting:
-        operation = waiting.pop()
-        if operation.name not in found:
-            found.add(operation.name)
+    names, pending = set(), [graph.get_operation_by_name(output)]
+    while pending:
+        operation = pending.pop()
+        if operation.name not in names:
+            names.add(operation.name)
             if operation.name != cut:
-                waiting += [tensor.op for tensor in operation.inputs]
-    return found
+                pending += [tensor.op for tensor in operation.inputs]
+    return names
 
 
 class DeeplabTest(absltest.TestCase):
@@ -37,9 +37,9 @@ class DeeplabTest(absltest.TestCase):
 
     def test_is_the_genuine_one(self):
         graph = _build(4)
-        found = checkpoint.graph_variables(graph)
-        self.assertLen(found, 297)
-        signature.check_equal(found, signature.read(_SIGNATURE), _SIGNATURE)
+        variables = checkpoint.graph_variables(graph)
+        self.assertLen(variables, 297)
+        signature.check_equal(variables, signature.read(_SIGNATURE), _SIGNATURE)
 
     def test_is_cut_behind_the_preprocessing(self):
         graph = _build(4)
@@ -68,7 +68,7 @@ class DeeplabTest(absltest.TestCase):
     def test_another_backbone_is_refused(self):
         with flagsaver.flagsaver(model_variant="xception_65"):
             with self.assertRaisesRegex(
-                cli.UserError, "^--model_variant=xception_65: only mobilenet_v2 is built here.$"
+                cli.UserError, "^--model_variant=xception_65: is not supported; use mobilenet_v2.$"
             ):
                 deeplab.graph_code()
 

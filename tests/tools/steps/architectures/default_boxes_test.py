@@ -49,7 +49,7 @@ class DefaultBoxesTest(absltest.TestCase):
         boxes = default_boxes.default_boxes()[10000 : 10000 + 3750].reshape(6, 625, 4)
         heights, widths = boxes[:, 0, 2], boxes[:, 0, 3]
         np.testing.assert_allclose(widths / heights, [1, 1, 2, 1 / 2, 3, 1 / 3], rtol=1e-6)
-        # All but the second square have the area of the first.
+        # All boxes except the second square have the area of the first.
         np.testing.assert_allclose(np.delete(widths * heights, 1), 0.15**2, rtol=1e-6)
         np.testing.assert_allclose(widths[1], math.sqrt(0.15 * 0.33), rtol=1e-6)
 

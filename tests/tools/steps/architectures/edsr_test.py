@@ -32,13 +32,13 @@ class EdsrTest(parameterized.TestCase):
     @parameterized.parameters((False, "", 26), (True, "_qat", 92))
     def test_is_the_genuine_one(self, quantized, suffix, count):
         path = _SIGNATURE.format(suffix)
-        found = checkpoint.graph_variables(_build(quantized, quantized))
-        self.assertLen(found, count)
-        signature.check_equal(found, signature.read(path), path)
+        variables = checkpoint.graph_variables(_build(quantized, quantized))
+        self.assertLen(variables, count)
+        signature.check_equal(variables, signature.read(path), path)
 
     def test_has_as_many_weights_as_the_genuine_one(self):
-        found = checkpoint.graph_variables(_build(False, False))
-        self.assertEqual(sum(np.prod(variable.shape) for variable in found.values()), 106_092)
+        variables = checkpoint.graph_variables(_build(False, False))
+        self.assertEqual(sum(np.prod(variable.shape) for variable in variables.values()), 106_092)
 
     def test_gives_twice_the_size(self):
         for quantize in (False, True):
@@ -48,7 +48,7 @@ class EdsrTest(parameterized.TestCase):
 
     def test_quantizing_adds_a_range_for_every_layer_and_kernel(self):
         operations = [operation.type for operation in _build(True, True).get_operations()]
-        # The input, 13 convolutions and 6 additions; that of clipping needs no variables.
+        # The input, 13 convolutions and 6 additions; the range of clipping needs no variables.
         self.assertEqual(operations.count("FakeQuantWithMinMaxVars"), 1 + 13 + 6)
         self.assertEqual(operations.count("FakeQuantWithMinMaxVarsPerChannel"), 13)
         self.assertEqual(operations.count("FakeQuantWithMinMaxArgs"), 1)
@@ -68,7 +68,7 @@ class EdsrTest(parameterized.TestCase):
         np.testing.assert_array_equal(*values)
 
     def test_seeded_weights_enlarge_the_picture(self):
-        # A smooth picture: 6 and 8 pixels a period in each colour, from 40 to 216.
+        # A smooth picture: periods of 6 and 8 pixels in each colour, values from 40 to 216.
         rows, columns = np.mgrid[0:48, 0:64]
         waves = np.sin(rows / 6) + np.cos(columns / 8)
         pixels = (128 + 44 * waves[..., None] * [1, -1, 0.5])[None].astype(np.float32)

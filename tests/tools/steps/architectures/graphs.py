@@ -1,4 +1,4 @@
-"""What tests of graph code ask of a graph."""
+"""Properties of graphs, for the tests of graph code."""
 
 import math
 
@@ -6,7 +6,7 @@ import tensorflow.compat.v1 as tf
 
 
 def shape(graph: tf.Graph, name: str) -> list[int]:
-    """Returns the shape of what the node `name` gives first."""
+    """Returns the shape of the first output of the node `name`."""
     return graph.get_tensor_by_name(f"{name}:0").shape.as_list()
 
 
@@ -25,7 +25,7 @@ def parameters(graph: tf.Graph) -> dict[str, int]:
 
 
 def strided(graph: tf.Graph) -> dict[str, int]:
-    """Returns the stride of every convolution that has another one than 1."""
+    """Returns the strides of all convolutions whose stride is not 1."""
     strides = {}
     for name in names(graph, "Conv2D"):
         _, rows, columns, _ = graph.get_operation_by_name(name).get_attr("strides")

@@ -58,9 +58,9 @@ class LayersTest(absltest.TestCase):
         kernel = np.arange(18.0).reshape(3, 3, 1, 2)
         values = {"c/kernel": kernel, "c/bias": np.array([100.0, 200.0])}
         picture = np.arange(9.0).reshape(1, 3, 3, 1)
-        found = _run(graph, "c/BiasAdd:0", values, {"x:0": picture})
+        convolved = _run(graph, "c/BiasAdd:0", values, {"x:0": picture})
         sums = (kernel[:, :, 0] * picture[0]).sum(axis=(0, 1))
-        np.testing.assert_allclose(found.ravel(), sums + [100, 200])
+        np.testing.assert_allclose(convolved.ravel(), sums + [100, 200])
 
     def test_batch_norm_uses_the_stored_statistics(self):
         with tf.Graph().as_default() as graph:

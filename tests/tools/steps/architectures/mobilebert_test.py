@@ -28,7 +28,7 @@ _SMALL = MobileBertConfig(
 
 
 def _random_values(graph: tf.Graph) -> dict[str, np.ndarray]:
-    """Returns float64 values by name, of a size that lets every variable matter."""
+    """Returns float64 values by name, large enough for every variable to matter."""
     values = {}
     for name, variable in checkpoint.graph_variables(graph).items():
         values[name] = weights.uniform(1, name, variable.shape)
@@ -51,7 +51,7 @@ def _inputs(tokens: int) -> dict[str, np.ndarray]:
 
 @dataclasses.dataclass(frozen=True)
 class _Reference:
-    """MobileBERT in numpy, as its paper and google-research/mobilebert/modeling.py say."""
+    """MobileBERT in numpy, after its paper and google-research/mobilebert/modeling.py."""
 
     values: dict[str, np.ndarray]
 
@@ -136,13 +136,13 @@ class MobileBertTest(absltest.TestCase):
                 np.testing.assert_allclose(end[0], expected[:, 1], atol=tolerance)
 
     def test_variables_have_the_genuine_names(self):
-        found = set(checkpoint.graph_variables(self.graph))
+        variables = set(checkpoint.graph_variables(self.graph))
         genuine = {
             name
             for name in signature.read(_SIGNATURE)
             if "/layer_" not in name or "/layer_0/" in name or "/layer_1/" in name
         }
-        self.assertEqual(found, genuine)
+        self.assertEqual(variables, genuine)
         self.assertTrue(any("/ffn_layer_2/" in name for name in genuine))
 
     def test_every_variable_is_used_once(self):
@@ -176,7 +176,7 @@ class MobileBertTest(absltest.TestCase):
         with flagsaver.flagsaver(sequence_length=128):
             code = mobilebert.graph_code()
         self.assertEqual((code.width, code.input), (128, None))
-        # One layer tells: the others are alike, and building all takes some seconds.
+        # One layer is enough: the others are alike, and building all takes seconds.
         genuine = {
             name: tensor.variable
             for name, tensor in signature.read(_SIGNATURE).items()

@@ -15,7 +15,7 @@ def _value(name, *shape, seed=1):
 
 
 def _normal(*shape):
-    """Returns sums of uniform numbers that are close to normal, of mean 0 and variance 1."""
+    """Returns sums of uniform numbers, which are nearly normal with mean 0 and variance 1."""
     return weights.uniform(0, "input", [12, *shape]).sum(axis=0) / 2
 
 

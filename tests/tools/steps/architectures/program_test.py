@@ -69,7 +69,7 @@ class ProgramTest(absltest.TestCase):
         np.testing.assert_array_equal(kernel, weights.seeded_value(3, "Conv/weights", kernel.shape))
         self.assertEqual(values["global_step"], 7)
         self.assertGreater(values["Conv/BatchNorm/moving_variance"].min(), 0)
-        # Features are kept away from the rectifier's edge.
+        # Features stay away from the rectifier's threshold.
         self.assertAlmostEqual(values["Conv/BatchNorm/beta"].mean(), 1, delta=0.2)
 
     def test_a_quantized_checkpoint_adds_ranges_only(self):
@@ -111,7 +111,7 @@ class ProgramTest(absltest.TestCase):
             self.assertRegex(result.stderr, f"^ERROR: {self.float_prefix}: {message}")
             self.assertFalse(self.output.exists())
 
-    def test_what_a_mode_needs_is_named(self):
+    def test_a_missing_flag_is_named(self):
         result = self._export()
         self.assertEqual(result.returncode, 1)
         self.assertStartsWith(

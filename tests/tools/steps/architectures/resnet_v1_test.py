@@ -9,7 +9,7 @@ from tools.steps.architectures import resnet_v1
 
 
 def _convolution_parameters():
-    """Counts them as table 1 of He et al. (2015) gives the layers."""
+    """Counts the parameters of the layers in table 1 of He et al. (2015)."""
     count, channels = 7 * 7 * 3 * 64, 64
     for filters, blocks in ((64, 3), (128, 4), (256, 6), (512, 3)):
         count += channels * 4 * filters  # The projection of the first block's shortcut.
@@ -27,8 +27,8 @@ class ResnetV1Test(absltest.TestCase):
 
     def test_has_25_6_million_parameters(self):
         self.assertEqual(_convolution_parameters(), 23_454_912)
-        # Channels that are normalised: 64 after the first convolution; in a block twice its
-        # filters and once four times as many, which its projection has too.
+        # Normalised channels: 64 after the first convolution; in a block, twice its filters and
+        # once four times its filters, as in its projection.
         channels = 64 + sum(n * 6 * f + 4 * f for f, n in ((64, 3), (128, 4), (256, 6), (512, 3)))
         self.assertEqual(channels, 26_560)
         counts = graphs.parameters(self.graph)

@@ -31,16 +31,16 @@ class SlimTest(absltest.TestCase):
     def test_mobilenet_edgetpu_is_the_genuine_one(self):
         output = "MobilenetEdgeTPU/Predictions/Softmax"
         graph = _build("mobilenet_edgetpu", output)
-        found = checkpoint.graph_variables(graph)
-        self.assertLen(found, 292)
-        signature.check_equal(found, signature.read(_SIGNATURE), _SIGNATURE)
+        variables = checkpoint.graph_variables(graph)
+        self.assertLen(variables, 292)
+        signature.check_equal(variables, signature.read(_SIGNATURE), _SIGNATURE)
         self.assertEqual(graph.get_operation_by_name("input").type, "Placeholder")
         for name, shape in (("input", [1, 224, 224, 3]), (output, [1, 1001])):
             self.assertEqual(graph.get_tensor_by_name(f"{name}:0").shape.as_list(), shape)
 
     def test_quantizing_adds_a_range_to_weights_and_activations(self):
-        found = checkpoint.graph_variables(_build("mobilenet_edgetpu", quantize=True))
-        ranges = set(found) - set(checkpoint.graph_variables(_build("mobilenet_edgetpu")))
+        variables = checkpoint.graph_variables(_build("mobilenet_edgetpu", quantize=True))
+        ranges = set(variables) - set(checkpoint.graph_variables(_build("mobilenet_edgetpu")))
         quantized = {name.rpartition("/")[0] for name in ranges}
         self.assertLen(ranges, 2 * len(quantized))
         for layer in ("Conv", "expanded_conv_10/depthwise", "Logits/Conv2d_1c_1x1"):
@@ -55,10 +55,10 @@ class SlimTest(absltest.TestCase):
             names |= _layer(f"{layer}_depthwise", "depthwise_weights")
             names |= _layer(f"{layer}_pointwise", "weights")
         names |= {f"MobilenetV1/Logits/Conv2d_1c_1x1/{part}" for part in ("weights", "biases")}
-        found = checkpoint.graph_variables(graph)
-        self.assertCountEqual(found, names)
-        # slim's mobilenet_v1.md says 4.24 million.
-        trained = [x.shape for name, x in found.items() if "/moving_" not in name]
+        variables = checkpoint.graph_variables(graph)
+        self.assertCountEqual(variables, names)
+        # 4.24 million in slim's mobilenet_v1.md.
+        trained = [x.shape for name, x in variables.items() if "/moving_" not in name]
         self.assertEqual(sum(map(math.prod, trained)), 4_233_001)
 
     def test_the_classifier_looks_at_contrasts(self):

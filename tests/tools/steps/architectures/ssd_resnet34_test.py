@@ -23,12 +23,12 @@ class SsdResnet34Test(absltest.TestCase):
         cls.graph = ssd_resnet34.build(1, 1200, 1200)
 
     def test_parameters(self):
-        # ResNet34's table, less conv5_x and the classifier; one projection a stage that widens.
+        # ResNet34's table without conv5_x and the classifier; a projection per stage that widens.
         backbone = 7 * 7 * 3 * 64 + 9 * (
             6 * 64 * 64 + (64 * 128 + 7 * 128 * 128) + (128 * 256 + 11 * 256 * 256)
         )
         backbone += 64 * 128 + 128 * 256
-        # Channels into a pair, between its two convolutions, out of it.
+        # Channels before, inside and after each pair of convolutions.
         pairs = [(256, 256, 512), (512, 256, 512), (512, 128, 256)] + 2 * [(256, 128, 256)]
         additional = sum(a * b + 9 * b * c for a, b, c in pairs)
         maps = [256, 512, 512, 256, 256, 256]
@@ -141,7 +141,7 @@ class SsdResnet34Test(absltest.TestCase):
     def test_predictions_are_in_the_order_of_the_default_boxes(self):
         graph = ssd_resnet34.build(1, 400, 400)
         cells = [graphs.shape(graph, f"ssd1200/multibox_head/loc_{n}/BiasAdd")[1] for n in range(6)]
-        # Without kernels a head gives its biases, which number its channels: value, then shape.
+        # Without kernels a head gives its biases: the channels' numbers, by value, then by shape.
         with graph.as_default(), tf.Session() as session:
             for variable in tf.global_variables():
                 count = variable.shape.as_list()[0]
@@ -163,9 +163,9 @@ class SsdResnet34Test(absltest.TestCase):
         steps = np.concatenate(
             [np.full(n * side**2, n) for n, side in zip(_BOXES, cells, strict=True)]
         )
-        for found, values in ((boxes, 4), (logits, 81)):
+        for array, values in ((boxes, 4), (logits, 81)):
             np.testing.assert_array_equal(
-                found[0], shapes[:, None] + steps[:, None] * np.arange(values)
+                array[0], shapes[:, None] + steps[:, None] * np.arange(values)
             )
         # x, y, width, height become y, x, height, width.
         np.testing.assert_array_equal(swapped, boxes[..., [1, 0, 3, 2]])

@@ -45,7 +45,7 @@ def _varint(number):
 
 
 def _in_another_map_order(graph, seed):
-    """The same graph as a serialiser could write it that walks its maps in another order."""
+    """Returns the same graph with its maps serialised in another order."""
     message = graph_pb2.GraphDef()
     message.CopyFrom(graph)
     del message.node[:]
@@ -125,7 +125,9 @@ class GraphDefTest(absltest.TestCase):
         self._assert_refused(b"node { name: 'x' }", "not a binary GraphDef")
         self._assert_refused(graph_pb2.GraphDef().SerializeToString(), "the GraphDef has no nodes")
         saved_model = b"\x08\x01" + b"\x12\x02\x0a\x00"
-        self._assert_refused(saved_model, "has fields that a GraphDef has not; give a frozen graph")
+        self._assert_refused(
+            saved_model, "not a GraphDef: it has other fields; give a frozen graph"
+        )
 
     def test_bad_graphs(self):
         graph = _graph()

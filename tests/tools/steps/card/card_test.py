@@ -11,7 +11,7 @@ def _html(sources: facts.Sources) -> str:
 
 
 def _tags(content: str) -> list[str]:
-    # Where a name may break, and how many of its lines a tile shows, follows the name.
+    # Line breaks in a name, and the number of lines in a tile, depend on the name.
     return [tag for tag, _ in pages.Page(content).elements if tag not in ("wbr", "text")]
 
 
@@ -37,9 +37,11 @@ class CardTest(parameterized.TestCase):
         self.assertFalse([text for _, text in page.texts if "&49" in text])
 
     def test_the_same_bytes_each_time(self):
-        made = [_html(samples.sources(compared=samples.comparison())) for _ in range(2)]
-        self.assertEqual(*made)
-        self.assertEqual(made[0][-8:], "</html>\n")
+        pages_of_two_runs = [
+            _html(samples.sources(compared=samples.comparison())) for _ in range(2)
+        ]
+        self.assertEqual(*pages_of_two_runs)
+        self.assertEqual(pages_of_two_runs[0][-8:], "</html>\n")
 
     @parameterized.parameters(
         ("seeded", "label bad", "synthetic weights", "released weights"),
@@ -78,7 +80,7 @@ class CardTest(parameterized.TestCase):
         self.assertEqual([(row["low"], row["high"]) for row in rows], [(-62.5, 65.0)] * 3)
         self.assertEqual([row["clipped"] for row in rows], [None, 0.125, None])
 
-    def test_what_the_file_is_made_of_adds_up(self):
+    def test_the_parts_of_the_file_add_up(self):
         report = samples.sources().report
         self.assertEqual(sum(part["size"] for part in facts.parts(report)), report["size"])
 

@@ -18,7 +18,7 @@ _Op = tflite.BuiltinOperator
 
 
 def _sum(kind: str = "float", size: int = 4) -> bytes:
-    """x + x of a picture: in floating point, or in integers whose range ends at 1."""
+    """Returns a model of x + x: in floating point, or in integers whose range ends at 1."""
     maker = models.Maker()
     quantized = kind == "integer"
     element = tflite.TensorType.INT8 if quantized else tflite.TensorType.FLOAT32
@@ -50,13 +50,13 @@ class CompareWithFloatTest(absltest.TestCase):
         sources = ("model", "sibling")
         return comparison.document(model, sibling, sources, preprocessing, [self._photograph()])
 
-    def test_what_is_clipped_and_how_far_off(self):
-        made = self._compared(_sum("integer"), _sum())
-        self.assertIsNone(made["reason"])
-        (output,) = made["outputs"]
-        # Half of the pixels are 2, where the integers end at 1; the others are 0, which is an end
-        # that stands for 0.
-        self.assertEqual(made["clipped"], {"1": 0.5})
+    def test_clipped_values_and_errors(self):
+        document = self._compared(_sum("integer"), _sum())
+        self.assertIsNone(document["reason"])
+        (output,) = document["outputs"]
+        # Half of the pixels are 2, beyond the integers' end at 1. The others are 0, at the end that
+        # stands for 0.0 and is not counted.
+        self.assertEqual(document["clipped"], {"1": 0.5})
         self.assertEqual(output["range"], [0.0, 2.0])
         (row,) = output["photographs"]
         self.assertEqual((row["largest"], row["equal"], row["decibels"]), (1.0, 0.5, 6.0))
@@ -65,7 +65,7 @@ class CompareWithFloatTest(absltest.TestCase):
         (row,) = self._compared(_sum(), _sum())["outputs"][0]["photographs"]
         self.assertEqual((row["largest"], row["equal"], row["decibels"]), (0.0, 1.0, 120.0))
 
-    def test_what_cannot_be_compared_says_why(self):
+    def test_models_that_cannot_be_compared_have_a_reason(self):
         self.assertIn("tokens", self._compared(_sum(), _sum(), "tokens")["reason"])
         self.assertIn("not declared", self._compared(_sum(), _sum(), "")["reason"])
         self.assertIn("different shapes", self._compared(_sum(), _sum(size=8))["reason"])
@@ -81,7 +81,7 @@ class CompareWithFloatTest(absltest.TestCase):
                 "--float_name=sibling",
                 "--preprocessing=zero_to_one",
                 f"--photographs={self._photograph()}",
-                f"--output={self.folder / 'made.json'}",
+                f"--output={self.folder / 'document.json'}",
             ],
             capture_output=True,
             text=True,
@@ -91,21 +91,21 @@ class CompareWithFloatTest(absltest.TestCase):
     def test_the_program(self):
         result = self._run(_sum("integer"))
         self.assertEqual(result.returncode, 0, result.stderr)
-        made = json.loads((self.folder / "made.json").read_text(encoding="utf-8"))
+        document = json.loads((self.folder / "document.json").read_text(encoding="utf-8"))
         expected = self._compared(_sum("integer"), _sum())
-        self.assertEqual(made, {"float_model": "sibling", **expected})
+        self.assertEqual(document, {"float_model": "sibling", **expected})
 
     def test_a_damaged_model(self):
         result = self._run(_sum()[:40])
         self.assertEqual(result.returncode, 1)
         self.assertEqual(result.stderr.count("ERROR:"), 1, result.stderr)
-        self.assertFalse((self.folder / "made.json").exists())
+        self.assertFalse((self.folder / "document.json").exists())
 
     def test_detections_are_compared_before_they_are_sorted(self):
-        found = reader.read(models.pack(models.detector()), "x")
-        ends = comparison.ends(found)
+        model = reader.read(models.pack(models.detector()), "x")
+        ends = comparison.ends(model)
         (operator,) = [
-            op for op in found.subgraphs[0].operators if op.name.startswith("TFLite_Detection")
+            op for op in model.subgraphs[0].operators if op.name.startswith("TFLite_Detection")
         ]
         self.assertEqual([end.index for end in ends], list(operator.inputs[:2]))
 

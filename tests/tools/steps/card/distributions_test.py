@@ -38,28 +38,32 @@ def _tensor(values: np.ndarray, dtype: str, scale=(), zero_point=(), axis: int =
 class DistributionsTest(parameterized.TestCase):
     def test_integers(self):
         values = np.array([[0, 255], [128, 130]], np.uint8)
-        found = distributions.of_tensor(_tensor(values, "UINT8", [0.5], [128]))
-        self.assertEqual((found.low, found.high), (-64.0, 63.5))
-        self.assertEqual((found.zeros, found.clipped), (0.25, 0.5))
-        self.assertEqual([found.bins[place] for place in (0, 16, 31)], [1, 2, 1])
-        self.assertEqual(sum(found.bins), 4)
+        distribution = distributions.of_tensor(_tensor(values, "UINT8", [0.5], [128]))
+        self.assertEqual((distribution.low, distribution.high), (-64.0, 63.5))
+        self.assertEqual((distribution.zeros, distribution.clipped), (0.25, 0.5))
+        self.assertEqual([distribution.bins[place] for place in (0, 16, 31)], [1, 2, 1])
+        self.assertEqual(sum(distribution.bins), 4)
 
     def test_integers_along_an_axis(self):
         values = np.array([[127, -127], [1, 2]], np.int8)
-        found = distributions.of_tensor(_tensor(values, "INT8", [0.5, 2.0], [0, 0], axis=1))
-        self.assertEqual((found.low, found.high, found.scales), (-254.0, 63.5, 2))
-        self.assertEqual(found.clipped, 0.5)
+        distribution = distributions.of_tensor(_tensor(values, "INT8", [0.5, 2.0], [0, 0], axis=1))
+        self.assertEqual(
+            (distribution.low, distribution.high, distribution.scales), (-254.0, 63.5, 2)
+        )
+        self.assertEqual(distribution.clipped, 0.5)
 
     def test_real_numbers(self):
         values = np.linspace(0, 1, 64, endpoint=False, dtype=np.float32).reshape(8, 8)
         values[-1, -1] = 1
-        found = distributions.of_tensor(_tensor(values, "FLOAT32"))
-        self.assertEqual((found.low, found.high, found.clipped), (0.0, 1.0, None))
-        self.assertEqual(found.bins, (2,) * 32)
+        distribution = distributions.of_tensor(_tensor(values, "FLOAT32"))
+        self.assertEqual(
+            (distribution.low, distribution.high, distribution.clipped), (0.0, 1.0, None)
+        )
+        self.assertEqual(distribution.bins, (2,) * 32)
 
     def test_equal_numbers(self):
-        found = distributions.of_tensor(_tensor(np.ones((2, 2), np.float32), "FLOAT32"))
-        self.assertEqual(found.bins[0], 4)
+        distribution = distributions.of_tensor(_tensor(np.ones((2, 2), np.float32), "FLOAT32"))
+        self.assertEqual(distribution.bins[0], 4)
 
     @parameterized.named_parameters(
         ("not_finite", _tensor(np.array([[np.nan, 1]], np.float32), "FLOAT32")),
@@ -72,13 +76,13 @@ class DistributionsTest(parameterized.TestCase):
             dataclasses.replace(_tensor(np.ones((2, 2), np.int8), "INT8"), shape=(9, 9)),
         ),
     )
-    def test_what_has_no_distribution(self, tensor):
+    def test_tensors_without_a_distribution(self, tensor):
         self.assertIsNone(distributions.of_tensor(tensor))
 
     def test_a_model(self):
-        found = distributions.of_model(reader.read(samples.model(), "x"))
-        self.assertEqual(list(found), [(0, 0)])
-        self.assertEqual(found[0, 0].clipped, 0.5)
+        by_operator = distributions.of_model(reader.read(samples.model(), "x"))
+        self.assertEqual(list(by_operator), [(0, 0)])
+        self.assertEqual(by_operator[0, 0].clipped, 0.5)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What tests of pages ask of any of them, without a browser."""
+"""Checks that every page must pass, without a browser."""
 
 import base64
 import hashlib
@@ -6,7 +6,7 @@ import html.parser
 import re
 import unittest
 
-# A name that would do harm in a text, an attribute, a script, a style, a template or an address.
+# A name that could do harm in text, an attribute, a script, a style, a template or an address.
 HOSTILE = (
     "\"'></script></style><script>window.harmed=1</script>"
     "<img src=x onerror=window.harmed=2>&{{7*7}}/javascript:"
@@ -17,7 +17,7 @@ _FETCHING_ELEMENTS = {"base", "embed", "iframe", "img", "link", "object", "use",
 
 
 class Page(html.parser.HTMLParser):
-    """A page's elements with their attributes, and its texts by element."""
+    """The elements of a page with their attributes, and its text by element."""
 
     def __init__(self, content: str) -> None:
         super().__init__()
@@ -41,17 +41,17 @@ class Page(html.parser.HTMLParser):
             pass
 
     def text_of(self, tag: str) -> list[str]:
-        """Returns what stands directly in elements of a kind."""
+        """Returns the text directly inside elements of a kind."""
         return [text for element, text in self.texts if element == tag]
 
     def policy(self) -> str:
         """Returns its Content-Security-Policy."""
-        (found,) = [
+        (policy,) = [
             attributes["content"]
             for tag, attributes in self.elements
             if tag == "meta" and attributes.get("http-equiv") == "Content-Security-Policy"
         ]
-        return found
+        return policy
 
 
 def assert_self_contained(test: unittest.TestCase, content: str) -> None:
@@ -74,7 +74,7 @@ def assert_self_contained(test: unittest.TestCase, content: str) -> None:
 
 
 def assert_labelled(test: unittest.TestCase, content: str) -> None:
-    """Fails where identifiers repeat, or an element is labelled by one that is not there."""
+    """Fails if identifiers repeat, or if a label refers to an element that does not exist."""
     page = Page(content)
     identifiers = [a["id"] for _, a in page.elements if "id" in a]
     test.assertCountEqual(identifiers, set(identifiers))

@@ -1,4 +1,4 @@
-"""What a build writes of a small model, with texts that a test chooses."""
+"""A build's files about a small model, with texts that a test chooses."""
 
 import json
 from typing import Any
@@ -16,7 +16,7 @@ _Op = tflite.BuiltinOperator
 
 
 def model(name: str = "layer") -> bytes:
-    """A convolution of integers and a custom operator; `name` is in the names of their tensors."""
+    """Returns an integer convolution and a custom operator, with `name` in their tensors' names."""
     maker = models.Maker()
     ends = [
         maker.tensor(f"{name}/{end}", [1, 3, 3, 2], kind=tflite.TensorType.INT8)
@@ -38,7 +38,7 @@ def model(name: str = "layer") -> bytes:
 
 
 def comparison(name: str = "sibling", reason: str | None = None) -> dict[str, Any]:
-    """What compare_with_float writes."""
+    """Returns an output of compare_with_float."""
     row = {
         "photograph": f"{name}.png",
         "median": 0.1,
@@ -64,7 +64,7 @@ def sources(
     golden: str | None = None,
     compared: dict[str, Any] | None = None,
 ) -> facts.Sources:
-    """What a card is made from; `text` stands wherever a model or a recipe has one."""
+    """Returns a card's sources, with `text` wherever a model or a recipe has free text."""
     content = model(text)
     read = reader.read(content, "x.tflite")
     build = {
@@ -95,7 +95,7 @@ def sources(
         "considerations": {"technicalLimitations": [text]},
     }
     return facts.Sources(
-        # As whoever reads the file gets it.
+        # As a reader of the file sees it.
         report=json.loads(report.text(report.build(read, content, "x.tflite", build))),
         statement={
             "subject": [{"name": text, "digest": {"sha256": DIGEST}}],

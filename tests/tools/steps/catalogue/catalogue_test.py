@@ -19,9 +19,9 @@ class CatalogueTest(absltest.TestCase):
         pages.assert_labelled(self, content)
 
     def test_no_text_of_a_model_becomes_an_element(self):
-        made = [catalogue_page.html([_row("a", text)]) for text in ("harmless", pages.HOSTILE)]
-        pages.assert_self_contained(self, made[1])
-        harmless, hostile = ([tag for tag, _ in pages.Page(page).elements] for page in made)
+        rendered = [catalogue_page.html([_row("a", text)]) for text in ("harmless", pages.HOSTILE)]
+        pages.assert_self_contained(self, rendered[1])
+        harmless, hostile = ([tag for tag, _ in pages.Page(page).elements] for page in rendered)
         self.assertEqual(hostile, harmless)
 
     def test_the_same_bytes_in_any_order(self):

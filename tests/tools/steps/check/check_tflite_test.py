@@ -41,7 +41,7 @@ def _relu() -> bytes:
 
 
 def _root_of_a_negative() -> bytes:
-    """Gives sqrt(relu(x) - 1), which is no number for x below 1."""
+    """Returns a model of sqrt(relu(x) - 1), which is NaN for x below 1."""
     maker = models.Maker()
     x, y = maker.tensor("x", [1, 4]), maker.tensor("y", [1, 4])
     one = maker.tensor("one", [4], np.ones(4, np.float32))
@@ -120,7 +120,7 @@ class CheckTfliteTest(parameterized.TestCase):
 
     def test_results_that_are_no_numbers(self):
         self._assert_refused(
-            self._check(_root_of_a_negative()), "output y has values that are no finite numbers"
+            self._check(_root_of_a_negative()), "output y has values that are not finite numbers"
         )
 
     def test_an_empty_file(self):

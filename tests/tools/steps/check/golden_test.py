@@ -41,7 +41,7 @@ class GoldenTest(absltest.TestCase):
         self.write("model", models.pack(other))
         with self.assertRaisesRegex(
             cli.UserError,
-            r"sha256: [0-9a-f]{64} in the lock, .*\. If that is meant, .*: "
+            r"sha256: [0-9a-f]{64} in the lock, .*\. If that is intended, .*: "
             "bazel run //tools/audit:update_lock -- //models:mobiledet$",
         ):
             golden.main([])

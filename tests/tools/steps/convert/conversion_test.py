@@ -11,7 +11,7 @@ _LACKING = (
     " flat, is lacking min/max data, which is necessary for quantization."
 )
 
-# As TensorFlow 2.15.1 logs it when TOCO aborts; the end is what Python's fault handler adds.
+# TensorFlow 2.15.1's log when TOCO aborts; Python's fault handler adds the end.
 _ABORTED = f"""\
 W1121 10:43:00.001386 140528282268352 lite.py:2420] Please consider switching to the new converter.
 2026-11-21 10:43:00.002199: F tensorflow/lite/toco/tooling_util.cc:1736] {_LACKING} If accuracy
@@ -54,7 +54,7 @@ class ParseShapesTest(parameterized.TestCase):
         self.assertEqual(conversion.parse_shapes(text), expected)
 
     @parameterized.parameters("", "1,,2", "1,0", "-1,2", "1.5", "[1,2]", "1, 2", "1,2:", "None,4")
-    def test_what_is_no_shape_is_quoted(self, text):
+    def test_a_bad_shape_is_quoted(self, text):
         with self.assertRaisesRegex(
             cli.UserError, "--input_shapes: '.*' is not a shape; give whole"
         ):
@@ -83,7 +83,7 @@ class FailureReasonTest(parameterized.TestCase):
         ("fatal_message", _ABORTED, _LACKING + " If accuracy"),
         ("exception", _RAISED, _RAISED.splitlines()[-1]),
         ("crash", _CRASHED, "Fatal Python error: Segmentation fault"),
-        ("silence", "\n \n", "the converter ended without a word"),
+        ("silence", "\n \n", "the converter ended without a message"),
     )
     def test_the_line_that_matters(self, log, expected):
         self.assertEqual(conversion.failure_reason(log), expected)
@@ -94,7 +94,7 @@ class FailureReasonTest(parameterized.TestCase):
 
 
 def _options(keys: list[str]) -> bytes:
-    """Encodes the options with their keys laid out in the given order."""
+    """Encodes the options with their keys in the given order."""
     builder = flexbuffers.Builder()
     with builder.Map():
         for key in keys:

@@ -132,7 +132,7 @@ class ConversionTest(parameterized.TestCase):
         (entry,), (result,) = interpreter.get_input_details(), interpreter.get_output_details()
         self.assertEqual((entry["dtype"], result["dtype"]), (types[kind], types[kind]))
         self.assertEqual((entry["name"], result["name"]), (tiny_graph.INPUT, tiny_graph.OUTPUT))
-        # The ranges are the graph's: 1.0 around zero at the kernel, by 127 steps.
+        # The ranges come from the graph: 1.0 around zero for the kernel, in 127 steps.
         scales = [
             list(tensor.quantization.scale)
             for tensor in tensors.values()
@@ -142,7 +142,7 @@ class ConversionTest(parameterized.TestCase):
         np.testing.assert_allclose(scales[0], 1 / 127, rtol=1e-6)
 
     def test_measured_ranges_are_rounded_outwards(self):
-        # Sums of odd numbers: no range is a short binary fraction by itself.
+        # Sums of odd numbers, so that no range is a short binary fraction by chance.
         seen = {}
 
         def remember(model: bytes) -> bytes:
@@ -163,12 +163,12 @@ class ConversionTest(parameterized.TestCase):
         original = mlir.with_rounded_ranges
         with mock.patch.object(mlir, "with_rounded_ranges", remember):
             self._convert(self._integer())
-        found = eval((self.folder / "seen").read_text())  # noqa: S307, written by the child
-        self.assertNotEmpty(found)
-        for (least, largest), (low, high) in found.values():
-            hair = 2.0**-13
-            self.assertLessEqual(low, least + hair * abs(least))
-            self.assertGreaterEqual(high, largest - hair * abs(largest))
+        ranges = eval((self.folder / "seen").read_text())  # noqa: S307, written by the child
+        self.assertNotEmpty(ranges)
+        for (least, largest), (low, high) in ranges.values():
+            margin = 2.0**-13
+            self.assertLessEqual(low, least + margin * abs(least))
+            self.assertGreaterEqual(high, largest - margin * abs(largest))
             step = max(-low, high) * 2.0 ** (1 - mlir.CALIBRATION_BITS)
             self.assertLess(least - low, step)
             self.assertLess(high - largest, step)
@@ -177,7 +177,7 @@ class ConversionTest(parameterized.TestCase):
 
     def test_noise_around_round_extremes_does_not_survive(self):
         model = self._convert(self._flags())
-        found = set()
+        ranges = set()
         for noise in (0, 2.0**-20, -(2.0**-20)):
             with_ranges = schema.ModelT.InitFromObj(
                 schema.Model.GetRootAsModel(bytearray(model), 0)
@@ -189,14 +189,14 @@ class ConversionTest(parameterized.TestCase):
             builder = flatbuffers.Builder(1024)
             builder.Finish(with_ranges.Pack(builder), file_identifier=b"TFL3")
             rounded = _tensors(mlir.with_rounded_ranges(bytes(builder.Output())))
-            found.add(
+            ranges.add(
                 tuple(
                     (float(tensor.quantization.min[0]), float(tensor.quantization.max[0]))
                     for tensor in rounded.values()
                     if tensor.quantization is not None and tensor.quantization.min is not None
                 )
             )
-        self.assertEqual(found, {((-1.0, 1.0), (-0.5, 0.5), (-6.0, 6.0))})
+        self.assertEqual(ranges, {((-1.0, 1.0), (-0.5, 0.5), (-6.0, 6.0))})
 
     def test_operators_that_end_a_model_come_in_the_outputs_order(self):
         model = schema.ModelT()
@@ -210,9 +210,9 @@ class ConversionTest(parameterized.TestCase):
             graph.tensors.append(tensor)
 
         def operator(code: int, inputs: list[int], outputs: list[int]) -> schema.OperatorT:
-            made = schema.OperatorT()
-            made.opcodeIndex, made.inputs, made.outputs = code, inputs, outputs
-            return made
+            op = schema.OperatorT()
+            op.opcodeIndex, op.inputs, op.outputs = code, inputs, outputs
+            return op
 
         def signed(outputs: list[int]) -> schema.SignatureDefT:
             signature = schema.SignatureDefT()
@@ -233,7 +233,7 @@ class ConversionTest(parameterized.TestCase):
         graph.operators = [split, operator(1, [1], [3]), operator(1, [2], [4])]
         graph.outputs, model.signatureDefs = [3, 4], [signed([3, 4])]
         expected = mlir.with_ordered_outputs(packed())
-        # The same, as the quantizer writes it in other runs.
+        # The same model as the quantizer writes it in other runs.
         graph.operators = [split, operator(1, [2], [3]), operator(1, [1], [4])]
         graph.tensors = [*tensors[:3], tensors[4], tensors[3]]
         tensors[4].buffer, tensors[3].buffer = 3, 4
@@ -241,7 +241,7 @@ class ConversionTest(parameterized.TestCase):
         other = packed()
         self.assertNotEqual(other, expected)
         self.assertEqual(mlir.with_ordered_outputs(other), expected)
-        # The order that a value is made and read in stays.
+        # Producers stay in front of readers.
         graph.operators = [split, operator(1, [2], [3]), operator(1, [3], [4])]
         chain = packed()
         self.assertEqual(mlir.with_ordered_outputs(chain), chain)
@@ -259,7 +259,7 @@ class ConversionTest(parameterized.TestCase):
             tf.nn.relu(normalised.y, name="flat")
         graph_def = graph.as_graph_def()
         for node in graph_def.node:
-            # As a canonical graph leaves it out.
+            # Canonical graphs leave it out.
             if node.op == "FusedBatchNormV3" and not attributes:
                 del node.attr["epsilon"]
         folded = mlir.with_exact_batch_norms(graph_def)
@@ -341,7 +341,7 @@ class ConversionTest(parameterized.TestCase):
         (self.folder / "graph.pb").write_bytes(graph.as_graph_def().SerializeToString())
         self._assert_refused(
             self._flags(input_shapes="1"),
-            "graph.pb: the MLIR converter refused it: (.|\n)*whole log",
+            "graph.pb: the MLIR converter refused it: (.|\n)*complete log",
         )
 
     def test_the_program_ends_with_1_and_the_reason_first(self):

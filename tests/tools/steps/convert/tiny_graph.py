@@ -1,4 +1,4 @@
-"""A frozen graph small enough to convert in a blink: one convolution, with or without ranges."""
+"""A small frozen graph that converts quickly: one convolution, with or without ranges."""
 
 from collections.abc import Collection, Sequence
 
@@ -12,7 +12,7 @@ _OUTPUT = flags.DEFINE_string("output", None, "The .pb to write.")
 INPUT = "image"
 OUTPUT = "flat"
 SHAPE = (1, 4, 4, 3)
-# The arrays that a quantized model needs the ranges of.
+# The arrays whose ranges a quantized model needs.
 ALL_RANGES = ("image", "weights", "convolution")
 
 

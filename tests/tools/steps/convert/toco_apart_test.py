@@ -1,4 +1,4 @@
-"""The TOCO of TensorFlow 1.15.5 reads the graphs of another, and fails as others do."""
+"""TensorFlow 1.15.5's TOCO reads graphs of other TensorFlows, and reports failures like others."""
 
 import os
 import subprocess
@@ -52,16 +52,16 @@ class TocoApartTest(absltest.TestCase):
         self.assertEqual(entry.Type(), tflite.TensorType.UINT8)
         self.assertEqual(entry.Quantization().Scale(0), 1 / 64)
         names = [model.Metadata(i).Name() for i in range(model.MetadataLength())]
-        # Later ones write it, so it was not one of them.
+        # Later TensorFlows write it, so none of them converted the file.
         self.assertNotIn(b"CONVERSION_METADATA", names)
         self.assertEmpty(os.listdir(self.temporary))
 
-    def test_what_toco_refuses_is_told_with_the_reason_first(self):
+    def test_a_refusal_is_reported_with_the_reason_first(self):
         result = self._quantized(("image", "weights"))
         self.assertEqual(result.returncode, 1)
-        told = f"ERROR: {self.graph}: TOCO refused it: Array convolution, .* is lacking min/max"
-        self.assertRegex(result.stderr, "^" + told)
-        self.assertIn("\nThe whole log:\n", result.stderr)
+        message = f"ERROR: {self.graph}: TOCO refused it: Array convolution, .* is lacking min/max"
+        self.assertRegex(result.stderr, "^" + message)
+        self.assertIn("\nThe complete log:\n", result.stderr)
         self.assertEqual(os.listdir(self.folder), ["graph.pb"])
         self.assertEmpty(os.listdir(self.temporary))
 

@@ -99,7 +99,7 @@ class ConversionTest(parameterized.TestCase):
         self.assertEmpty(os.listdir(self.temporary))
 
     def _assert_refused(self, values: dict, message: str) -> str:
-        """Converts, which must fail with `message`; returns the whole of what a person is told."""
+        """Runs a conversion that must fail with `message`; returns the complete stderr."""
         with self.assertRaisesRegex(cli.UserError, message) as caught:
             self._convert(values)
         self._assert_nothing_left()
@@ -174,10 +174,10 @@ class ConversionTest(parameterized.TestCase):
 
     def test_quantized_with_some_ranges(self):
         self._write(tiny_graph.tiny_graph(["image", "weights"]))
-        told = self._assert_refused(self._quantized(), "lacking min/max")
-        self.assertStartsWith(told, f"{self.graph}: TOCO refused it: {_LACKING}")
-        self.assertIn("\nThe whole log:\n", told)
-        self.assertIn("tooling_util.cc", told)
+        stderr = self._assert_refused(self._quantized(), "lacking min/max")
+        self.assertStartsWith(stderr, f"{self.graph}: TOCO refused it: {_LACKING}")
+        self.assertIn("\nThe complete log:\n", stderr)
+        self.assertIn("tooling_util.cc", stderr)
 
     def test_quantized_with_a_negative_standard_deviation(self):
         self._write(tiny_graph.tiny_graph(tiny_graph.ALL_RANGES))
@@ -222,7 +222,7 @@ class ConversionTest(parameterized.TestCase):
 
     @parameterized.parameters(
         ({"inference_type": "INT4"}, [], "INT4"),
-        # The name that the flag has in the C++ program.
+        # The flag's name in the C++ program.
         ({}, ["--std_values=128"], "std_values"),
         ({}, ["stray"], "unexpected argument 'stray'; see --help\\."),
     )

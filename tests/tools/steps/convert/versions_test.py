@@ -1,4 +1,4 @@
-"""A file tells which TensorFlow converted it, and it is the one that was asked for."""
+"""A file names the TensorFlow that converted it, which is the requested one."""
 
 import sys
 

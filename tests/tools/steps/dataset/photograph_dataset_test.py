@@ -14,7 +14,7 @@ class PhotographDatasetTest(absltest.TestCase):
     def setUp(self):
         super().setUp()
         self.directory = pathlib.Path(self.create_tempdir().full_path)
-        # Brightness from left to right tells what a crop shows.
+        # Brightness increases from left to right, so it shows a crop's place.
         ramp = np.broadcast_to(np.arange(200, dtype=np.uint8)[None, :, None], (100, 200, 3))
         Image.fromarray(np.ascontiguousarray(ramp)).save(self.directory / "ramp.png")
         Image.fromarray(np.full((90, 60, 3), 7, np.uint8)).save(self.directory / "flat.png")

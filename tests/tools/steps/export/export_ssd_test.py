@@ -46,7 +46,7 @@ class ExportSsdTest(absltest.TestCase):
         return program.fork(_IMPORTED, _PROGRAM, output=self.output, **flags)
 
     def _override(self, text):
-        # What stands later in a text proto wins.
+        # Later values in a text proto win.
         with open(self.config) as base, open(self.overridden, "w") as config:
             config.write(base.read() + text)
         return self.overridden

@@ -25,11 +25,11 @@ def _graph_def(*ops):
 
 
 class PostprocessingTest(absltest.TestCase):
-    def _assert_refused(self, graph_def, wanted, message):
+    def _assert_refused(self, graph_def, expected, message):
         with self.assertRaisesRegex(
-            cli.UserError, f"^x.pb: is not written, for the exporter gave {message}.$"
+            cli.UserError, f"^x.pb: is not written, since the exporter gave {message}.$"
         ):
-            postprocessing.check_attributes(graph_def, wanted, "x.pb")
+            postprocessing.check_attributes(graph_def, expected, "x.pb")
 
     def test_takes_what_was_asked_for(self):
         graph_def = _graph_def("Identity", "TFLite_Detection_PostProcess")

@@ -1,4 +1,4 @@
-"""Runs a command line program of the project as a process of its own."""
+"""Runs a command line program of the project in its own process."""
 
 import multiprocessing
 import os
@@ -25,15 +25,15 @@ def fork(modules: Sequence[str], path: str, **flags: object) -> subprocess.Compl
     """
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(list(modules))
-    # The first process listens at a socket in a temporary folder, whose path may have 107 bytes.
+    # The fork server's socket is in the temporary folder, and its path may have at most 107 bytes.
     with tempfile.TemporaryDirectory() as folder, mock.patch("tempfile.tempdir", "/tmp"):
         streams = [os.path.join(folder, name) for name in ("stdout", "stderr")]
         argv = [str(_ROOT / path), *_arguments(flags)]
         process = context.Process(target=_main, args=(argv, streams))
         process.start()
         process.join()
-        said = [pathlib.Path(stream).read_text(encoding="utf-8") for stream in streams]
-    return subprocess.CompletedProcess(argv, process.exitcode, *said)
+        outputs = [pathlib.Path(stream).read_text(encoding="utf-8") for stream in streams]
+    return subprocess.CompletedProcess(argv, process.exitcode, *outputs)
 
 
 def _main(argv: Sequence[str], streams: Sequence[str]) -> None:

@@ -39,9 +39,9 @@ class MaterialsTest(parameterized.TestCase):
         return {row["name"]: row for row in materials.collect(self.request)}
 
     def test_every_repository_is_told_of_by_its_lock(self):
-        found = self._collected()
+        collected = self._collected()
         self.assertEqual(
-            found["absl_py-2.1.0-py3-none-any.whl"],
+            collected["absl_py-2.1.0-py3-none-any.whl"],
             {
                 "name": "absl_py-2.1.0-py3-none-any.whl",
                 "uri": "pkg:pypi/absl-py@2.1.0?file_name=absl_py-2.1.0-py3-none-any.whl",
@@ -52,9 +52,9 @@ class MaterialsTest(parameterized.TestCase):
                 },
             },
         )
-        self.assertEqual(found["some_models-1.0.post2.tar.gz"]["digest"]["sha256"], "c" * 64)
-        # Of a repository of pip_parse, its own row alone.
-        tensorflow = found["tensorflow_cpu-2.15.1-cp311-cp311-manylinux_2_17_x86_64.whl"]
+        self.assertEqual(collected["some_models-1.0.post2.tar.gz"]["digest"]["sha256"], "c" * 64)
+        # For a repository of pip_parse, only its own row.
+        tensorflow = collected["tensorflow_cpu-2.15.1-cp311-cp311-manylinux_2_17_x86_64.whl"]
         self.assertEqual(tensorflow["annotations"]["repositories"], ["tensorflow_2_15_1"])
 
     def test_every_row_of_the_libraries_that_declare_actions_is_there(self):
@@ -82,9 +82,9 @@ class MaterialsTest(parameterized.TestCase):
     def test_released_weights_are_named_by_their_address(self):
         self.request["repositories"].append("released_some_model")
         self.request["weights"] = "released"
-        found = self._collected()
+        collected = self._collected()
         self.assertEqual(
-            found["some%20model.tar.gz"],
+            collected["some%20model.tar.gz"],
             {
                 "name": "some%20model.tar.gz",
                 "uri": "https://example.org/some%20model.tar.gz?x=1",
@@ -96,7 +96,7 @@ class MaterialsTest(parameterized.TestCase):
                 },
             },
         )
-        self.assertNotIn("synthetic", found["model.ckpt.index"]["annotations"])
+        self.assertNotIn("synthetic", collected["model.ckpt.index"]["annotations"])
 
     def _of_cpython_3_7(self, interpreter: str) -> dict[str, str]:
         self.request["repositories"].append("cpython_3_7")
@@ -107,15 +107,15 @@ class MaterialsTest(parameterized.TestCase):
             if "cpython_3_7" in row["annotations"].get("repositories", [])
         }
 
-    def test_a_pinned_interpreter_is_told_of_by_its_archive(self):
-        found = self._of_cpython_3_7("hermetic")
-        self.assertEqual(found["some%20model.tar.gz"], "published file")
-        self.assertIn("some_models-1.0.post2.tar.gz", found)
+    def test_a_pinned_interpreter_is_described_by_its_archive(self):
+        collected = self._of_cpython_3_7("hermetic")
+        self.assertEqual(collected["some%20model.tar.gz"], "published file")
+        self.assertIn("some_models-1.0.post2.tar.gz", collected)
 
-    def test_a_local_interpreter_is_told_of_by_the_digest_of_its_files(self):
-        found = self._of_cpython_3_7("local: 3.7.16 sha256 " + "7" * 64)
+    def test_a_local_interpreter_is_described_by_the_digest_of_its_files(self):
+        collected = self._of_cpython_3_7("local: 3.7.16 sha256 " + "7" * 64)
         self.assertEqual(
-            found,
+            collected,
             {
                 "CPython 3.7.16": "local interpreter",
                 "libc6_1%3a2.36-9+deb12u14_amd64.deb": "debian package",
@@ -143,9 +143,9 @@ class MaterialsTest(parameterized.TestCase):
         packages = self.request["debian_packages"]
         pathlib.Path(packages["replaced.json"]).write_text('{"libc6": "1:2.36-9+deb12u15"}')
         pathlib.Path(packages["libc6.deb"]).write_bytes(b"newer")
-        found = self._collected()
-        self.assertNotIn("libc6_1%3a2.36-9+deb12u14_amd64.deb", found)
-        row = found["libc6_1%3a2.36-9+deb12u15_amd64.deb"]
+        collected = self._collected()
+        self.assertNotIn("libc6_1%3a2.36-9+deb12u14_amd64.deb", collected)
+        row = collected["libc6_1%3a2.36-9+deb12u15_amd64.deb"]
         self.assertEqual(row["digest"]["sha256"], requests.sha256(b"newer"))
         self.assertEqual(row["annotations"]["instead_of_pinned_version"], "1:2.36-9+deb12u14")
 
@@ -157,10 +157,12 @@ class MaterialsTest(parameterized.TestCase):
 
     def test_a_debian_package_that_the_lock_lacks_is_refused(self):
         self.request["materials"]["cpython_3_11"]["packages"].append("@debian//:unheard-of.deb")
-        with self.assertRaisesRegex(cli.UserError, "@debian//:unheard-of.deb: .* no row of it"):
+        with self.assertRaisesRegex(cli.UserError, "@debian//:unheard-of.deb: .* no row for it"):
             self._collected()
 
-    @parameterized.parameters(("unheard_of", "no lock tells"), ("pip_unheard_of", "no row"))
+    @parameterized.parameters(
+        ("unheard_of", "no lock describes"), ("pip_unheard_of", "the lock of @wheels")
+    )
     def test_a_repository_without_a_lock_is_refused(self, repository, reason):
         self.request["repositories"].append(repository)
         with self.assertRaisesRegex(cli.UserError, f"@{repository}: {reason}"):
@@ -168,7 +170,7 @@ class MaterialsTest(parameterized.TestCase):
 
     def test_a_folder_without_a_lock_is_refused(self):
         self.request["sources"].append(self.create_tempdir().full_path)
-        with self.assertRaisesRegex(cli.UserError, "no digest of it can be stated"):
+        with self.assertRaisesRegex(cli.UserError, "its digest cannot be computed"):
             self._collected()
 
 
@@ -219,9 +221,11 @@ class StatementTest(parameterized.TestCase):
         request = requests.make(self.folder)
 
         def stated():
-            found = materials.collect(request)
-            version = statement.build(request, {}, found, {})["predicate"]["runDetails"]["builder"]
-            return {row["annotations"]["kind"] for row in found}, version["version"]
+            collected = materials.collect(request)
+            version = statement.build(request, {}, collected, {})["predicate"]["runDetails"][
+                "builder"
+            ]
+            return {row["annotations"]["kind"] for row in collected}, version["version"]
 
         kinds, version = stated()
         self.assertIn("bazel", kinds)
@@ -245,9 +249,9 @@ class MlbomTest(parameterized.TestCase):
         self.request = requests.make(self.create_tempdir().full_path)
 
     def _bom(self, model=None):
-        found = materials.collect(self.request)
+        collected = materials.collect(self.request)
         model = reader.read(model or _model(), "x.tflite")
-        return mlbom.build(self.request, "x.tflite", "0" * 64, model, found)
+        return mlbom.build(self.request, "x.tflite", "0" * 64, model, collected)
 
     def test_it_is_valid_for_cyclonedx(self):
         self.assertIsNone(self.validator.validate_str(statement.text(self._bom())))
@@ -351,7 +355,7 @@ class ProgramTest(absltest.TestCase):
         folder = self.create_tempdir().full_path
         request = requests.make(folder) | {"tensorflow_version": tensorflow_version}
         pathlib.Path(request["model"]).write_bytes(_model())
-        # Names in a statement are those of the execution root.
+        # Names in a statement are relative to the execution root.
         request["sources"] = []
         paths = {name: f"{folder}/{name}" for name in ("request", "statement", "mlbom")}
         pathlib.Path(paths["request"]).write_text(json.dumps(request))

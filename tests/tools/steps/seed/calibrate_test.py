@@ -54,16 +54,16 @@ class CalibrateTest(absltest.TestCase):
         self.convolved = image @ self.values["weights"][0, 0].astype(np.float64)
 
     def test_moments_are_the_batchs_with_a_prior(self):
-        found = calibrate.batch_norm_moments(self.graph_def, self.values, self.feeds)
-        self.assertCountEqual(found, ["BatchNorm/moving_mean", "BatchNorm/moving_variance"])
+        measured = calibrate.batch_norm_moments(self.graph_def, self.values, self.feeds)
+        self.assertCountEqual(measured, ["BatchNorm/moving_mean", "BatchNorm/moving_variance"])
         variance = self.convolved.var((0, 1, 2))
         prior = calibrate.PRIOR_SAMPLES
         shrunk = (40 * variance + prior * variance.mean()) / (40 + prior)
-        np.testing.assert_allclose(found["BatchNorm/moving_variance"], shrunk, rtol=2**-12)
+        np.testing.assert_allclose(measured["BatchNorm/moving_variance"], shrunk, rtol=2**-12)
         mean = self.convolved.mean((0, 1, 2))
-        error = np.abs(found["BatchNorm/moving_mean"] - mean) / np.sqrt(shrunk)
+        error = np.abs(measured["BatchNorm/moving_mean"] - mean) / np.sqrt(shrunk)
         self.assertLess(error.max(), 2**-12)
-        self.assertEqual(found["BatchNorm/moving_mean"].dtype, np.float32)
+        self.assertEqual(measured["BatchNorm/moving_mean"].dtype, np.float32)
 
     def test_a_second_batch_norm_sees_what_the_first_normalised(self):
         with tf.Graph().as_default() as graph:
@@ -76,7 +76,7 @@ class CalibrateTest(absltest.TestCase):
                 variance=_variable("second/moving_variance", [6]),
                 is_training=False,
             )
-        found = calibrate.batch_norm_moments(graph.as_graph_def(), self.values, self.feeds)
+        measured = calibrate.batch_norm_moments(graph.as_graph_def(), self.values, self.feeds)
         normalised = _normalise(
             self.convolved,
             self.convolved.mean((0, 1, 2)),
@@ -84,7 +84,7 @@ class CalibrateTest(absltest.TestCase):
             self.values,
         )
         mean = np.clip(normalised, 0, 6).mean((0, 1, 2))
-        np.testing.assert_allclose(found["second/moving_mean"], mean, atol=2**-10)
+        np.testing.assert_allclose(measured["second/moving_mean"], mean, atol=2**-10)
 
     def test_a_resized_map_is_measured_in_the_same_way(self):
         with tf.Graph().as_default() as graph:
@@ -98,25 +98,25 @@ class CalibrateTest(absltest.TestCase):
                 variance=_variable("BatchNorm/moving_variance", [3]),
                 is_training=False,
             )
-        found = calibrate.batch_norm_moments(graph.as_graph_def(), {}, self.feeds)
-        # Between any two pixels comes their mean.
+        measured = calibrate.batch_norm_moments(graph.as_graph_def(), {}, self.feeds)
+        # The mean of two neighbouring pixels comes between them.
         image = self.feeds["image"]
         rows = np.empty([2, 7, 5, 3])
         rows[:, ::2], rows[:, 1::2] = image, (image[:, 1:] + image[:, :-1]) / 2
         pixels = np.empty([2, 7, 9, 3])
         pixels[:, :, ::2], pixels[:, :, 1::2] = rows, (rows[:, :, 1:] + rows[:, :, :-1]) / 2
         expected = calibrate.moments(pixels.mean((0, 1, 2)), pixels.var((0, 1, 2)), 2 * 7 * 9)
-        np.testing.assert_array_equal(found["BatchNorm/moving_mean"], expected.mean)
-        np.testing.assert_array_equal(found["BatchNorm/moving_variance"], expected.variance)
+        np.testing.assert_array_equal(measured["BatchNorm/moving_mean"], expected.mean)
+        np.testing.assert_array_equal(measured["BatchNorm/moving_variance"], expected.variance)
 
     def test_ranges_are_those_of_the_unquantized_input(self):
         self.values["BatchNorm/moving_mean"] = np.full(6, 0.5, np.float32)
         self.values["BatchNorm/moving_variance"] = np.full(6, 9.0, np.float32)
-        found = calibrate.fake_quant_ranges(self.graph_def, self.values, self.feeds)
+        measured = calibrate.fake_quant_ranges(self.graph_def, self.values, self.feeds)
         rectified = np.clip(_normalise(self.convolved, 0.5, np.float64(9), self.values), 0, 6)
-        self.assertEqual(found["act_quant/min"], 0.0)
-        self.assertGreaterEqual(found["act_quant/max"], rectified.max())
-        self.assertLess(found["act_quant/max"], rectified.max() * (1 + 2**-11))
+        self.assertEqual(measured["act_quant/min"], 0.0)
+        self.assertGreaterEqual(measured["act_quant/max"], rectified.max())
+        self.assertLess(measured["act_quant/max"], rectified.max() * (1 + 2**-11))
 
     def test_a_kernels_ranges_are_exact_and_symmetric(self):
         with tf.Graph().as_default() as graph:
@@ -134,15 +134,15 @@ class CalibrateTest(absltest.TestCase):
         graph_def = graph.as_graph_def()
         ranges = ["kernel_min", "kernel_max", "act_quant/min", "act_quant/max"]
         calibrate.check_covered(graph_def, ["weights", *ranges], ["weights"], "m.config")
-        found = calibrate.fake_quant_ranges(graph_def, self.values, self.feeds)
-        self.assertCountEqual(found, ranges)
+        measured = calibrate.fake_quant_ranges(graph_def, self.values, self.feeds)
+        self.assertCountEqual(measured, ranges)
         largest = np.abs(self.values["weights"]).max((0, 1, 2))
-        np.testing.assert_array_equal(found["kernel_max"], largest)
-        np.testing.assert_array_equal(found["kernel_min"], -largest)
-        self.assertEqual(found["kernel_max"].dtype, np.float32)
-        # What follows is measured on the kernel as it is.
-        self.assertGreaterEqual(found["act_quant/max"], self.convolved.max())
-        self.assertLess(found["act_quant/max"], self.convolved.max() * (1 + 2**-11))
+        np.testing.assert_array_equal(measured["kernel_max"], largest)
+        np.testing.assert_array_equal(measured["kernel_min"], -largest)
+        self.assertEqual(measured["kernel_max"].dtype, np.float32)
+        # Later layers are measured with the unquantized kernel.
+        self.assertGreaterEqual(measured["act_quant/max"], self.convolved.max())
+        self.assertLess(measured["act_quant/max"], self.convolved.max() * (1 + 2**-11))
 
     def test_ranges_of_a_computed_kernel_are_refused(self):
         with tf.Graph().as_default() as graph:

@@ -33,10 +33,10 @@ class CheckpointWriterTest(absltest.TestCase):
         checkpoint_writer.write(self.prefix, _VALUES)
         needed = checkpoint.variables(checkpoint.open_checkpoint(self.prefix))
         self.assertEqual(str(needed["b/weights"]), "float32[1,2,3,4]")
-        found = checkpoint.read_values(self.prefix, needed)
-        self.assertCountEqual(found, _VALUES)
+        restored = checkpoint.read_values(self.prefix, needed)
+        self.assertCountEqual(restored, _VALUES)
         for name, value in _VALUES.items():
-            np.testing.assert_array_equal(found[name], value)
+            np.testing.assert_array_equal(restored[name], value)
 
     def test_writes_two_files_that_depend_on_the_values_only(self):
         checkpoint_writer.write(self.prefix, _VALUES)

@@ -18,7 +18,7 @@ _REWRITER = "graph_rewriter { quantization { delay: 1 weight_bits: 8 activation_
 
 
 class SeedSsdTest(absltest.TestCase):
-    """Seeds the float and the quantization-aware model once and looks at both."""
+    """Seeds the float and the quantization-aware model once and checks both."""
 
     @classmethod
     def setUpClass(cls):
@@ -72,9 +72,9 @@ class SeedSsdTest(absltest.TestCase):
     def test_holds_the_genuine_variables_and_no_other_file(self):
         for kind, prefix in (("fp32", self.float_prefix), ("uint8", self.quantized_prefix)):
             with self.subTest(kind):
-                found = checkpoint.variables(checkpoint.open_checkpoint(prefix))
+                variables = checkpoint.variables(checkpoint.open_checkpoint(prefix))
                 genuine = signature.read(f"{self.root / _SIGNATURES}{kind}.tsv")
-                self.assertEqual(found, signature.inference_variables(genuine))
+                self.assertEqual(variables, signature.inference_variables(genuine))
                 self.assertCountEqual(
                     os.listdir(os.path.dirname(prefix)),
                     ["model.ckpt.index", "model.ckpt.data-00000-of-00001"],
@@ -119,7 +119,7 @@ class SeedSsdTest(absltest.TestCase):
             self.config, "fp32", self._prefix("tuned"), fine_tune_checkpoint=self.float_prefix
         )
         self.assertEqual(result.returncode, 1)
-        self.assertIn("has no graph_rewriter, so nothing is left to seed", result.stderr)
+        self.assertIn("has no graph_rewriter, so --fine_tune_checkpoint leaves", result.stderr)
 
     def test_a_rewriter_that_cannot_be_built_is_refused(self):
         config = self.directory / "four_bits.config"

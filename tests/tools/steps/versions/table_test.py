@@ -36,7 +36,7 @@ _REPORTS = [
 class TableTest(absltest.TestCase):
     def test_cells_and_where(self):
         lines = table.render(["TensorFlow A", "TensorFlow B", "C"], _REPORTS).splitlines()
-        self.assertStartsWith(lines[0], "Held against TensorFlow A: TensorFlow B, C. ")
+        self.assertStartsWith(lines[0], "Compared with TensorFlow A: TensorFlow B, C. ")
         self.assertEqual(
             lines[2:],
             [

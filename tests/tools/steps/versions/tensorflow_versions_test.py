@@ -1,4 +1,4 @@
-"""What the pinned TensorFlows make of one convolution, as the report says it."""
+"""The report on the pinned TensorFlows' files for a convolution."""
 
 import json
 import pathlib
@@ -26,18 +26,18 @@ class TensorflowVersionsTest(absltest.TestCase):
         for report in self.models.values():
             self.assertEqual(report["baseline"], "2.15.1")
             self.assertEqual(list(report["versions"]), _VERSIONS)
-        digests = {found["sha256"] for found in self.models[_TOCO]["versions"].values()}
-        # Each names its TensorFlow.
+        digests = {result["sha256"] for result in self.models[_TOCO]["versions"].values()}
+        # Each file names its TensorFlow.
         self.assertLen(digests, len(_VERSIONS))
 
     def test_toco_is_the_same_in_both(self):
-        found = self.models[_TOCO]["versions"]["2.17.1"]
-        self.assertEqual(found["verdict"], "same bytes")
-        self.assertEqual(found["differences"], {})
+        result = self.models[_TOCO]["versions"]["2.17.1"]
+        self.assertEqual(result["verdict"], "same bytes")
+        self.assertEqual(result["differences"], {})
 
     def test_mlir_means_the_same_in_both(self):
-        found = self.models[_MLIR]["versions"]["2.17.1"]
-        self.assertIn(found["verdict"], ("same bytes", "same meaning"))
+        result = self.models[_MLIR]["versions"]["2.17.1"]
+        self.assertIn(result["verdict"], ("same bytes", "same meaning"))
 
     def test_the_program_prints_a_table_with_a_line_for_each(self):
         table = subprocess.run([_PROGRAM], capture_output=True, text=True, check=True).stdout
@@ -50,8 +50,8 @@ class TensorflowVersionsTest(absltest.TestCase):
         if "1.15.5" not in _VERSIONS:
             self.skipTest("the report is without it")
         self.assertEqual(self.models[_MLIR]["versions"]["1.15.5"], {"left_out": "it has no mlir"})
-        found = self.models[_TOCO]["versions"]["1.15.5"]
-        self.assertIn(found["verdict"], ("same bytes", "same meaning"))
+        result = self.models[_TOCO]["versions"]["1.15.5"]
+        self.assertIn(result["verdict"], ("same bytes", "same meaning"))
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from tools.steps.versions import versions
 
 
 def made_by(version: str, **changes) -> bytes:
-    """A canonical model: one addition to a constant, with a record of what converted it.
+    """Returns a canonical model: an addition to a constant, with a record of its conversion.
 
     Args:
       version: the TensorFlow in the record.
@@ -29,49 +29,49 @@ def made_by(version: str, **changes) -> bytes:
     return canonical.canonical_bytes(content, version, f"converted by TensorFlow {version}")
 
 
-class HoldAgainstTest(absltest.TestCase):
-    def _held(self, version: str = "2.17.1", **changes) -> dict:
+class CompareWithTest(absltest.TestCase):
+    def _compared(self, version: str = "2.17.1", **changes) -> dict:
         baseline = ("2.15.1", made_by("2.15.1"))
-        return versions.hold_against(baseline, (version, made_by(version, **changes)))
+        return versions.compare_with(baseline, (version, made_by(version, **changes)))
 
     def test_the_record_does_not_count(self):
         expected = {"verdict": "same bytes", "differences": {}, "first": None}
         for version in ("2.17.1", "1.15.5"):
             with self.subTest(version):
                 self.assertNotEqual(made_by("2.15.1"), made_by(version))
-                self.assertEqual(self._held(version), expected)
+                self.assertEqual(self._compared(version), expected)
 
     def test_other_metadata_counts(self):
-        found = self._held(runtime=b"1.14.0")
-        self.assertEqual(found["verdict"], "same meaning")
-        self.assertEqual(found["differences"], {"minimum runtime": 1})
-        self.assertEqual(found["first"]["left"], "1.5.0")
-        self.assertEqual(found["first"]["right"], "1.14.0")
+        result = self._compared(runtime=b"1.14.0")
+        self.assertEqual(result["verdict"], "same meaning")
+        self.assertEqual(result["differences"], {"minimum runtime": 1})
+        self.assertEqual(result["first"]["left"], "1.5.0")
+        self.assertEqual(result["first"]["right"], "1.14.0")
 
-    def test_a_difference_without_a_name_is_told_too(self):
-        found = self._held(runtime=b"1.5.0\0")
-        self.assertEqual(found["verdict"], "same meaning")
-        self.assertEqual(found["differences"], {"layout": 1})
-        self.assertEqual(found["first"]["kind"], "layout")
-        self.assertEqual(found["first"]["where"], "metadata min_runtime_version")
-        self.assertEqual(found["first"]["right"], r"b'1.5.0\x00'")
+    def test_a_difference_without_a_meaning_is_reported_too(self):
+        result = self._compared(runtime=b"1.5.0\0")
+        self.assertEqual(result["verdict"], "same meaning")
+        self.assertEqual(result["differences"], {"layout": 1})
+        self.assertEqual(result["first"]["kind"], "layout")
+        self.assertEqual(result["first"]["where"], "metadata min_runtime_version")
+        self.assertEqual(result["first"]["right"], r"b'1.5.0\x00'")
 
     def test_metadata_without_data_are_compared_too(self):
         baseline, other = made_by("2.15.1", runtime=None), made_by("2.17.1", runtime=b"\0")
-        found = versions.hold_against(("2.15.1", baseline), ("2.17.1", other))
-        self.assertEqual(found["first"]["where"], "metadata min_runtime_version")
-        self.assertEqual((found["first"]["left"], found["first"]["right"]), ("b''", r"b'\x00'"))
+        result = versions.compare_with(("2.15.1", baseline), ("2.17.1", other))
+        self.assertEqual(result["first"]["where"], "metadata min_runtime_version")
+        self.assertEqual((result["first"]["left"], result["first"]["right"]), ("b''", r"b'\x00'"))
 
     def test_another_name_means_the_same(self):
-        found = self._held(inner="renamed")
-        self.assertEqual(found["verdict"], "same meaning")
-        self.assertEqual(found["differences"], {"name": 1})
+        result = self._compared(inner="renamed")
+        self.assertEqual(result["verdict"], "same meaning")
+        self.assertEqual(result["differences"], {"name": 1})
 
     def test_another_weight_is_different(self):
-        found = self._held(constant=models.np.float32([1, 3]))
-        self.assertEqual(found["verdict"], "different")
-        self.assertEqual(found["differences"], {"weights": 1})
-        self.assertIn("ADD", found["first"]["where"])
+        result = self._compared(constant=models.np.float32([1, 3]))
+        self.assertEqual(result["verdict"], "different")
+        self.assertEqual(result["differences"], {"weights": 1})
+        self.assertIn("ADD", result["first"]["where"])
 
 
 class ReportTest(absltest.TestCase):
