@@ -1,4 +1,4 @@
-"""The TensorFlow toolchain: which TensorFlow converts, all of it pinned."""
+"""The TensorFlow toolchain: the pinned TensorFlow that converts."""
 
 load("@rules_python//python:defs.bzl", "PyInfo")
 load("//third_party/python:interpreter.bzl", "InterpreterInfo")
@@ -6,11 +6,11 @@ load("//third_party/python:interpreter.bzl", "InterpreterInfo")
 TOOLCHAIN_TYPE = "//tools/tensorflow:toolchain_type"
 
 TensorflowToolchainInfo = provider(
-    doc = "One pinned TensorFlow with the converters that it brings.",
+    doc = "A pinned TensorFlow with its converters.",
     fields = {
         "version": "string: TensorFlow's version, as in `2.15.1`.",
-        "title": "string: what a description calls it: `TensorFlow 2.15.1`, or `TensorFlow 1.15.5 on a local CPython 3.7.16`.",
-        "interpreter": "string: `hermetic` when the CPython that converts is pinned, else which one of the machine it is: `local: 3.7.16 sha256 DIGEST`, the digest of its files.",
+        "title": "string: its name in descriptions: `TensorFlow 2.15.1`, or `TensorFlow 1.15.5 on a local CPython 3.7.16`.",
+        "interpreter": "string: `hermetic` if the CPython that converts is pinned; for one of the machine `local: 3.7.16 sha256 DIGEST`, with the digest of its files.",
         "tensorflow": "Target: TensorFlow and its closure as a Python library (`PyInfo`).",
         "toco": "Target: the executable that converts a frozen graph with TOCO.",
         "mlir": "Target: the executable that converts a frozen graph with the MLIR converter; None for a TensorFlow without one.",
@@ -60,7 +60,7 @@ tensorflow_toolchain = rule(
             cfg = "exec",
         ),
         "interpreter": attr.label(
-            doc = "The CPython that converts, where it may be one of the machine.",
+            doc = "The CPython that converts, if it may be one of the machine.",
             providers = [InterpreterInfo],
         ),
     },
@@ -71,10 +71,10 @@ def fail_without_mlir(label, version):
     """Stops because a TensorFlow has only TOCO.
 
     Args:
-      label: what was to be converted, or asks for the converter.
-      version: the TensorFlow.
+      label: the label of the target that needs the MLIR converter.
+      version: the TensorFlow's version.
     """
-    fail(("{}: converter = \"mlir\" is not allowed under TensorFlow {}: that one has TOCO only; build with another " +
+    fail(("{}: converter = \"mlir\" is not allowed under TensorFlow {}: it has only TOCO; build with another " +
           "--//tools/tensorflow:version.").format(label, version))
 
 def _resolved(ctx):
@@ -109,10 +109,10 @@ def _converter_binary_impl(ctx):
 
 converter_binary = rule(
     implementation = _converter_binary_impl,
-    doc = "One of the resolved toolchain's converters under one name: to run, or for a genrule's `tools`.",
+    doc = "One of the resolved toolchain's converters: to run, or for a genrule's `tools`.",
     executable = True,
     attrs = {
-        "converter": attr.string(doc = "Which one.", mandatory = True, values = ["mlir", "toco"]),
+        "converter": attr.string(doc = "The converter's name.", mandatory = True, values = ["mlir", "toco"]),
     },
     toolchains = [TOOLCHAIN_TYPE],
 )
@@ -126,7 +126,7 @@ def _current_tensorflow_toolchain_impl(ctx):
 current_tensorflow_toolchain = rule(
     implementation = _current_tensorflow_toolchain_impl,
     doc = """Defines `$(TOCO)` for a genrule that names this target in `toolchains` and its `toco` in `tools`, and
-hands the resolved TensorFlow to rules that are not in the same configuration.""",
+provides the resolved TensorFlow to rules in other configurations.""",
     attrs = {
         "toco": attr.label(doc = "The resolved TOCO.", mandatory = True, executable = True, cfg = "exec"),
     },

@@ -1,4 +1,4 @@
-"""What tests of actions share."""
+"""Helpers for tests of actions."""
 
 load("@bazel_skylib//lib:unittest.bzl", "analysistest", "asserts")
 
@@ -6,24 +6,24 @@ _GENRULE_SETUP = "external/bazel_tools/tools/genrule/genrule-setup.sh"
 _TOCO = "tools/tensorflow/toco"
 
 def _bin_relative(path):
-    """The part of a path that does not depend on the configuration."""
+    """Returns the part of a path that does not depend on the configuration."""
     return path.partition("/bin/")[2] if path.startswith("bazel-out/") else path
 
 def _with_mnemonic(env, mnemonic):
-    """The one action of the target under test that has the mnemonic."""
-    found = [action for action in analysistest.target_actions(env) if action.mnemonic == mnemonic]
-    asserts.equals(env, 1, len(found), "actions with the mnemonic " + mnemonic)
-    return found[0]
+    """Returns the only action of the target under test with the mnemonic."""
+    matching = [action for action in analysistest.target_actions(env) if action.mnemonic == mnemonic]
+    asserts.equals(env, 1, len(matching), "actions with the mnemonic " + mnemonic)
+    return matching[0]
 
 def _check_inputs(env, action, tool, expected):
-    """Compares what is given to the tool; the tool itself, its main module and its runfiles may be there."""
+    """Compares an action's inputs; the tool itself, its main module and its runfiles are ignored."""
     inputs = [_bin_relative(file.path) for file in action.inputs.to_list() if "_middlemen" not in file.path]
     asserts.true(env, tool in inputs, "the tool is no input")
     main_modules = [tool + ".py", tool.rpartition("_")[0] + ".py"]
     asserts.equals(env, sorted(expected), sorted([path for path in inputs if path not in [tool] + main_modules]))
 
 def _joined(arguments):
-    """Joins arguments with a separator at both ends, so that no part of an argument is taken for a whole one."""
+    """Joins arguments with separators at both ends too, so that a part of an argument never matches a complete one."""
     return "\0".join([""] + arguments + [""])
 
 def _rule_action_test_impl(ctx):

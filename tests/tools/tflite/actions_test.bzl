@@ -10,12 +10,12 @@ load(
     "tflite_model",
 )
 
-# The tests look behind the public rules.
+# The tests load private rules.
 # buildifier: disable=bzl-visibility
 load("//tools/tflite/private:seeded_ssd_checkpoint.bzl", "seeded_ssd_checkpoint")
 load(":actions.bzl", "rule_action_test", "toco_test", "written_test")
 
-# A target under test is analyzed only: its files are empty.
+# Targets under test are only analyzed, so their files are empty.
 _MANUAL = ["manual"]
 
 def actions_test_suite(name):
@@ -150,7 +150,7 @@ model {
     rule_action_test(
         name = "canonical_tflite_action_test",
         size = "small",
-        # Nothing is written before the converted model was checked.
+        # Nothing is written before the converted model has passed its checks.
         inputs = [package + "float.checked", package + "float.raw.tflite"],
         mnemonic = "CanonicalTflite",
         outputs = [output + "float.tflite"],

@@ -1,15 +1,15 @@
-"""Cards and the catalogue: what they are made from, and that no model is built otherwise because of them."""
+"""Cards and the catalogue: their inputs, and that they do not change how models are built."""
 
 load("@bazel_skylib//lib:unittest.bzl", "analysistest", "asserts")
 load("//tools/tflite:defs.bzl", "catalogue", "tflite_model")
 
-# The tests look behind the public rules.
+# The tests load private rules.
 # buildifier: disable=bzl-visibility
 load("//tools/tflite/private:card.bzl", "card")
 load(":actions.bzl", "rule_action_test")
 load(":refusals.bzl", "not_allowed", "refusal", "refusal_tests")
 
-# A target under test is analyzed only: its files are empty.
+# Targets under test are only analyzed, so their files are empty.
 _MANUAL = ["manual"]
 
 _PHOTOGRAPHS = ["external/photographs/{}.png".format(name) for name in [
@@ -75,7 +75,7 @@ def card_test_suite(name):
             tags = _MANUAL,
             task = "segmentation",
         )
-    made = ["carded.mlbom.json", "carded.provenance.json", "carded.report.json", "carded.tflite"]
+    model_files = ["carded.mlbom.json", "carded.provenance.json", "carded.report.json", "carded.tflite"]
     rule_action_test(
         name = "card_action_test",
         size = "small",
@@ -103,7 +103,7 @@ def card_test_suite(name):
             "--row",
             output + "carded.card.json",
         ],
-        inputs = ["models/models.lock.json", package + "carded.comparison.json"] + [package + file for file in made],
+        inputs = ["models/models.lock.json", package + "carded.comparison.json"] + [package + file for file in model_files],
         mnemonic = "Card",
         outputs = [output + "carded.card.html", output + "carded.card.json"],
         target_under_test = ":carded.card",

@@ -1,4 +1,4 @@
-"""A wrong attribute stops the analysis with the label, the attribute, what was given and what is allowed."""
+"""A wrong attribute stops the analysis with the label, the attribute, its value and what is allowed."""
 
 load(
     "//tools/tflite:defs.bzl",
@@ -9,7 +9,7 @@ load(
     "token_dataset",
 )
 
-# The tests look behind the public rules.
+# The tests load private rules.
 # buildifier: disable=bzl-visibility
 load("//tools/tflite/private:released_archive.bzl", "released_archive")
 
@@ -20,7 +20,7 @@ load("//tools/tflite/private:seeded_ssd_checkpoint.bzl", "seeded_ssd_checkpoint"
 load("//tools/tflite/private:unpublished_checkpoint.bzl", "unpublished_checkpoint")
 load(":refusals.bzl", "not_allowed", "refusal", "refusal_tests")
 
-# A target under test is analyzed by its test only: most of them cannot be.
+# Only their tests analyze the targets under test, since most cannot be analyzed.
 _MANUAL = ["manual"]
 
 # name: (attribute, value, its text, what is allowed)
@@ -100,34 +100,34 @@ def _tokens(name, changes):
 
 _PREPROCESSED = {"preprocessing": "identity"}
 
-# kind: (the rule, what it needs besides archive and member)
+# kind: (the rule, its attributes besides archive and member)
 _RELEASED_RULES = {
     "checkpoint": (released_checkpoint, {}),
     "frozen_graph": (released_frozen_graph, _PREPROCESSED),
     "saved_model": (released_saved_model, _PREPROCESSED),
 }
 
-# kind: {a member that the archive has not, or not once: what is said about it}
+# kind: {a member that the archive does not have exactly once: the message about it}
 _RELEASED_MEMBERS = {
     "checkpoint": {
         "fp32/model.ckpt-2": "is not in some_model_2020_05_19",
         "p32/model.ckpt-1": "is not in some_model_2020_05_19",
         "uint8/model.ckpt-1": "has no .data in some_model_2020_05_19",
-        "model.ckpt-1": "is in some_model_2020_05_19 2 times, give more of its path",
+        "model.ckpt-1": "is in some_model_2020_05_19 2 times; give more of its path",
     },
     "frozen_graph": {
         "frozen_graph.pb": "is not in some_model_2020_05_19",
-        "tflite_graph.pb": "is in some_model_2020_05_19 2 times, give more of its path",
+        "tflite_graph.pb": "is in some_model_2020_05_19 2 times; give more of its path",
     },
     "saved_model": {
-        "": "is in some_model_2020_05_19 2 times, give more of its path",
+        "": "is in some_model_2020_05_19 2 times; give more of its path",
         "empty": "has no variables/variables.index and .data in some_model_2020_05_19",
         "fp32": "has no saved_model.pb in some_model_2020_05_19",
     },
 }
 
 def errors_test_suite(name):
-    """Declares one test for each way in which a recipe can be wrong, and for values at the edge that are right.
+    """Declares a test for each wrong attribute, and for valid values at the limits.
 
     Args:
       name: the test suite's name.

@@ -1,4 +1,4 @@
-"""The same as actions_test.bzl, of the rules for any family and for datasets."""
+"""Like actions_test.bzl, for the rules for any family and for datasets."""
 
 load(
     "//tools/tflite:defs.bzl",
@@ -8,14 +8,14 @@ load(
     "token_dataset",
 )
 
-# The tests look behind the public rules.
+# The tests load private rules.
 # buildifier: disable=bzl-visibility
 load("//tools/tflite/private:seeded_checkpoint.bzl", "seeded_checkpoint")
 load(":actions.bzl", "rule_action_test")
 
 _PHOTOGRAPHS = ["one.png", "two.png"]
 
-# A target under test is analyzed only: its files are empty.
+# Targets under test are only analyzed, so their files are empty.
 _MANUAL = ["manual"]
 
 def family_actions_test_suite(name):

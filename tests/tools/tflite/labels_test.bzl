@@ -1,8 +1,8 @@
-"""Labels as text, and what the targets are called that a macro derives from others."""
+"""Labels as text, and labels that macros derive from others."""
 
 load("@bazel_skylib//lib:unittest.bzl", "asserts", "unittest")
 
-# The tests look behind the public rules.
+# The tests load private rules.
 # buildifier: disable=bzl-visibility
 load("//tools/tflite/private:labels.bzl", "label_text", "sibling")
 

@@ -1,8 +1,8 @@
-"""Which texts are numbers."""
+"""Texts that are numbers, and texts that are not."""
 
 load("@bazel_skylib//lib:unittest.bzl", "asserts", "unittest")
 
-# The tests look behind the public rules.
+# The tests load private rules.
 # buildifier: disable=bzl-visibility
 load("//tools/tflite/private:numbers.bzl", "parse_number")
 
@@ -34,7 +34,7 @@ _NO_NUMBERS = [
     "half",
     "inf",
     "nan",
-    # float() would stop the build at these two.
+    # float() would stop the build for these two.
     "1e999",
     "9" * 400,
 ]

@@ -1,4 +1,4 @@
-"""What the rules hand on, and how the build settings change it."""
+"""The providers of the rules, and how build settings change them."""
 
 load("@bazel_skylib//lib:unittest.bzl", "analysistest", "asserts")
 load(
@@ -20,7 +20,7 @@ _RELEASED = {str(Label("//models:weights")): "released"}
 _RELEASED_DESCRIPTION = "released weights: some_model_2020_05_19 (sha256 0123456789abcdef)"
 
 def _paths(env, files):
-    """Paths of files below this package's folder, sorted."""
+    """Returns the sorted paths of files below this package's folder."""
     package = "{}/{}/".format(analysistest.target_bin_dir_path(env), env.ctx.label.package)
     return sorted([file.path.replace(package, "") for file in files])
 
@@ -93,7 +93,7 @@ def _released_saved_model_test_impl(ctx):
     asserts.equals(env, package + ctx.attr.folder, saved_model.path)
     asserts.equals(env, [folder + name for name in ctx.attr.files], _paths(env, saved_model.files.to_list()))
 
-    # One file, by which a test names the folder.
+    # A single file, with which a test names the folder.
     asserts.equals(env, [folder + "saved_model.pb"], _paths(env, target[DefaultInfo].files.to_list()))
     asserts.equals(env, "identity", saved_model.preprocessing)
     checkpoint = saved_model.checkpoint
@@ -113,7 +113,7 @@ _released_saved_model_test = analysistest.make(_released_saved_model_test_impl, 
 })
 
 def _check_provenance_request(env, version):
-    """Looks at what the provenance is written from: all TensorFlows, programs and steps that take part."""
+    """Checks the inputs of the provenance: all TensorFlows, programs and steps involved."""
     contents = [
         action.content
         for action in analysistest.target_actions(env)
@@ -184,7 +184,7 @@ _other_tensorflow_in_runfiles_test = analysistest.make(
     config_settings = _OTHER_VERSION,
 )
 
-# What the build setting chooses, and what makes the graphs and so never changes with it.
+# The TensorFlow that the build setting chooses, and the one that builds graphs, which it never changes.
 _CHOSEN = {
     "tensorflow": "//tools/tensorflow",
     "toco": "//tools/tensorflow:toco",
@@ -196,11 +196,11 @@ _FIXED = {
     "seed_ssd": "//tools/steps/seed:seed_ssd",
 }
 
-# A target under test is analyzed only: its files are empty.
+# Targets under test are only analyzed, so their files are empty.
 _MANUAL = ["manual"]
 
 def providers_test_suite(name):
-    """Declares tests of every provider, under the default build settings and under others.
+    """Declares tests of every provider, with the default build settings and with others.
 
     Args:
       name: the test suite's name.
@@ -229,7 +229,7 @@ def providers_test_suite(name):
         name = "weights_are_released_on_demand_test",
         size = "small",
         description = _RELEASED_DESCRIPTION,
-        # Neither the .meta nor another checkpoint of the archive.
+        # Without the .meta and the archive's other checkpoint.
         files = [
             "archive/fp32/model.ckpt-1.data-00000-of-00001",
             "archive/fp32/model.ckpt-1.index",

@@ -1,15 +1,15 @@
-"""A recipe that no converter could make sense of stops the analysis, with the reason."""
+"""A recipe that no converter accepts stops the analysis with the reason."""
 
 load("//tools/tflite:defs.bzl", "tflite_model")
 load(":refusals.bzl", "not_allowed", "refusal", "refusal_tests")
 
-# A target under test is analyzed by its test only: most of them cannot be.
+# Only their tests analyze the targets under test, since most cannot be analyzed.
 _MANUAL = ["manual"]
 
 _SHAPES = "give one shape like \"1,320,320,3\" for each of input_arrays"
-_NAMES = "give every name as an item of its own, without quotes, commas, spaces or dollar signs"
+_NAMES = "give every name as a separate item, without quotes, commas, spaces or dollar signs"
 
-# name: (what differs from a good FLOAT recipe, the attribute that is refused, its text, what is allowed)
+# name: (differences from a good FLOAT recipe, the refused attribute, its text, what is allowed)
 _FLOAT_RECIPES = {
     "inference_type_unknown": (
         {"inference_type": "INT8"},
@@ -100,7 +100,7 @@ _ACCEPTED_RECIPES = {
     "mean_and_std_dev_with_decimals": {"mean_values": [127.5], "std_dev_values": [0.5]},
 }
 
-# What a good recipe of each kind is.
+# A good recipe of each kind.
 _FLOAT = {"graph": ":graph"}
 _QUANTIZED = {
     "graph": ":graph_with_ranges",
@@ -116,8 +116,8 @@ _INTEGER = {
     "representative_dataset": ":dataset",
 }
 
-# What is known to go wrong, as in public issues. name: (the good recipe, what differs, the attribute that is
-# refused, its text, what is allowed)
+# Known mistakes, for example from public issues. name: (the good recipe, differences from it, the refused attribute,
+# its text, what is allowed)
 _PITFALLS = {
     "converter_unknown": (_FLOAT, {"converter": "lite"}, "converter", "\"lite\"", "give one of mlir, toco"),
     # A QAT graph and post-training quantization exclude each other.
@@ -126,14 +126,14 @@ _PITFALLS = {
         {"optimizations": ["DEFAULT"]},
         "optimizations",
         "[\"DEFAULT\"]",
-        "give none: //{package}:graph_with_ranges was trained for quantization, so its own ranges decide",
+        "give none: //{package}:graph_with_ranges is quantization-aware, so its own ranges decide",
     ),
     "dataset_for_a_graph_with_ranges": (
         _INTEGER,
         {"graph": ":graph_with_ranges", "optimizations": []},
         "representative_dataset",
         "\"//{package}:dataset\"",
-        "give none: //{package}:graph_with_ranges was trained for quantization, so its own ranges decide",
+        "give none: //{package}:graph_with_ranges is quantization-aware, so its own ranges decide",
     ),
     # The published recipe of mobiledet_cpu_int8.
     "input_stats_with_optimizations": (
@@ -149,28 +149,28 @@ _PITFALLS = {
         {"change_concat_input_ranges": True},
         "change_concat_input_ranges",
         "True",
-        "only the converter \"toco\" knows it, and this is converter = \"mlir\"",
+        "only the converter \"toco\" has it, but converter is \"mlir\"",
     ),
     "inference_type_with_mlir": (
         _MLIR,
         {"graph": ":graph_with_ranges", "inference_type": "QUANTIZED_UINT8"},
         "inference_type",
         "\"QUANTIZED_UINT8\"",
-        "only the converter \"toco\" knows it, and this is converter = \"mlir\"",
+        "only the converter \"toco\" has it, but converter is \"mlir\"",
     ),
     "optimizations_with_toco": (
         _FLOAT,
         {"optimizations": ["DEFAULT"]},
         "optimizations",
         "[\"DEFAULT\"]",
-        "only the converter \"mlir\" knows it, and this is converter = \"toco\"",
+        "only the converter \"mlir\" has it, but converter is \"toco\"",
     ),
     "dataset_with_toco": (
         _FLOAT,
         {"representative_dataset": ":dataset"},
         "representative_dataset",
         "\"//{package}:dataset\"",
-        "only the converter \"mlir\" knows it, and this is converter = \"toco\"",
+        "only the converter \"mlir\" has it, but converter is \"toco\"",
     ),
     "optimization_unknown": (
         _MLIR,
@@ -220,21 +220,21 @@ _PITFALLS = {
         {"allow_custom_ops": True, "inference_output_type": "UINT8"},
         "inference_output_type",
         "\"UINT8\"",
-        "a custom op, as TFLite_Detection_PostProcess, gives FLOAT outputs only",
+        "a custom op such as TFLite_Detection_PostProcess has FLOAT outputs only",
     ),
     "select_tf_ops_with_the_custom_op": (
         _MLIR,
         {"allow_custom_ops": True, "supported_ops": ["TFLITE_BUILTINS", "SELECT_TF_OPS"]},
         "supported_ops",
         "[\"TFLITE_BUILTINS\", \"SELECT_TF_OPS\"]",
-        "SELECT_TF_OPS takes the shapes of a custom op's outputs away; give it or allow_custom_ops, not both",
+        "SELECT_TF_OPS removes the shapes of a custom op's outputs; give it or allow_custom_ops, not both",
     ),
     "quantized_without_ranges": (
         _QUANTIZED,
         {"graph": ":graph"},
         "inference_type",
         "\"QUANTIZED_UINT8\"",
-        "//{package}:graph was not trained for quantization, so it has no ranges; take a quantization-aware " +
+        "//{package}:graph is not quantization-aware, so it has no ranges; use a quantization-aware " +
         "checkpoint, or converter = \"mlir\" with a representative_dataset",
     ),
     "default_ranges_undeclared": (
@@ -242,7 +242,7 @@ _PITFALLS = {
         {"default_ranges": [0, 6], "graph": ":graph"},
         "default_ranges",
         "[\"0\", \"6\"]",
-        "made-up ranges make a model compute nonsense; export a quantization-aware checkpoint, give a " +
+        "with made-up ranges a model's results are wrong; export a quantization-aware checkpoint, give a " +
         "representative_dataset, or declare benchmark_only = True",
     ),
     "default_ranges_without_zero": (
@@ -250,14 +250,14 @@ _PITFALLS = {
         {"benchmark_only": True, "default_ranges": [1, 6], "graph": ":graph"},
         "default_ranges",
         "[\"1\", \"6\"]",
-        "give the least and the largest value, with 0 between them",
+        "give the smallest and the largest value, with 0 between them",
     ),
     "benchmark_only_without_a_reason": (
         _FLOAT,
         {"benchmark_only": True},
         "benchmark_only",
         "True",
-        "give it with default_ranges only, which makes a model compute nonsense",
+        "give it only with default_ranges, with which a model's results are wrong",
     ),
     "output_array_undeclared": (
         _FLOAT,
@@ -278,21 +278,21 @@ _PITFALLS = {
         {"graph": ":graph_of_zero_to_one", "std_dev_values": [255]},
         "mean_values",
         "[\"128\"]",
-        "//{package}:graph_of_zero_to_one expects its pixels as \"zero_to_one\", which is 0.0 here",
+        "//{package}:graph_of_zero_to_one has the preprocessing \"zero_to_one\", which needs 0.0",
     ),
     "std_dev_of_another_preprocessing": (
         _QUANTIZED,
         {"graph": ":graph_of_minus_one_to_one", "std_dev_values": [255]},
         "std_dev_values",
         "[\"255\"]",
-        "//{package}:graph_of_minus_one_to_one expects its pixels as \"minus_one_to_one\", which is 127.5 here",
+        "//{package}:graph_of_minus_one_to_one has the preprocessing \"minus_one_to_one\", which needs 127.5",
     ),
     "preprocessing_that_no_stats_can_say": (
         _QUANTIZED,
         {"graph": ":graph_of_imagenet_mean"},
         "inference_type",
         "\"QUANTIZED_UINT8\"",
-        "no mean and standard deviation of a quantized input can say \"imagenet_mean\"",
+        "no mean and standard deviation of a quantized input can express \"imagenet_mean\"",
     ),
     "supported_ops_empty": (
         _MLIR,
@@ -338,7 +338,7 @@ def _model(name, good, changes):
     tflite_model(name = name, tags = _MANUAL, **recipe)
 
 def recipe_test_suite(name):
-    """Declares one test for each way in which a recipe can be wrong, and for values at the edge that are right.
+    """Declares a test for each wrong attribute, and for valid values at the limits.
 
     Args:
       name: the test suite's name.
@@ -352,7 +352,7 @@ def recipe_test_suite(name):
     for case, (good, changes, attribute, given, allowed) in cases.items():
         _model(case, good, changes)
 
-        # The conversion is refused as the model is, so it cannot run unchecked.
+        # The conversion is refused like the model, so it cannot run unchecked.
         message = not_allowed(attribute, given, allowed).replace("{package}", package)
         refusals[case] = refusal(case + ".recipe", message)
         refusals[case + ".raw"] = refusal(case + ".recipe", message)

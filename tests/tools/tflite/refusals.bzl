@@ -1,4 +1,4 @@
-"""What tests of wrong attributes share."""
+"""Helpers for tests of wrong attributes."""
 
 load("@bazel_skylib//lib:unittest.bzl", "analysistest", "asserts")
 
@@ -20,7 +20,7 @@ def _accepted_test_impl(ctx):
 _accepted_test = analysistest.make(_accepted_test_impl)
 
 def not_allowed(attribute, given, allowed):
-    """Returns what is said of an attribute.
+    """Returns the part of a message about an attribute.
 
     Args:
       attribute: its name.
@@ -30,18 +30,18 @@ def not_allowed(attribute, given, allowed):
     return "{} = {} is not allowed: {}.".format(attribute, given, allowed)
 
 def refusal(target, *parts):
-    """Returns the parts that a refusal's message has to contain.
+    """Returns the parts that a refusal's message must contain.
 
     Args:
       target: the name of the target that refuses.
-      *parts: what is said after its label.
+      *parts: parts of the message after the label.
     """
 
-    # The label comes first, whatever a Bazel puts before its two slashes.
+    # The label comes first; Bazels differ in what precedes its two slashes.
     return ["//{}:{}: {}".format(native.package_name(), target, parts[0])] + list(parts[1:])
 
 def refusal_tests(name, refusals, accepted):
-    """Declares a test for each target that has to be refused, or accepted.
+    """Declares a test for each target that must be refused or accepted.
 
     Args:
       name: the name of the test suite of them all.

@@ -1,4 +1,4 @@
-"""Stand-ins for a checkpoint, a frozen graph and a dataset, so that a test of a rule needs no heavy action."""
+"""Stubs of a checkpoint, a frozen graph and a dataset, so that tests of rules need no heavy actions."""
 
 load("//tools/tflite:defs.bzl", "CheckpointInfo", "FrozenGraphInfo", "RepresentativeDatasetInfo")
 

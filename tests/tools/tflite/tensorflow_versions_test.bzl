@@ -1,8 +1,8 @@
-"""The report on several TensorFlows: what it converts again, and with what; which versions it takes."""
+"""The report on several TensorFlows: its conversions, and the versions that it accepts."""
 
 load("@bazel_skylib//lib:unittest.bzl", "analysistest", "asserts")
 
-# The tests look behind the public rules.
+# The tests load private rules.
 # buildifier: disable=bzl-visibility
 load("//third_party/python:interpreter.bzl", "python_interpreter")
 load("//tools/tensorflow:toolchain.bzl", "tensorflow_toolchain")
@@ -10,7 +10,7 @@ load("//tools/tflite:defs.bzl", "tensorflow_versions", "tflite_model")
 load(":actions.bzl", "rule_action_test")
 load(":refusals.bzl", "not_allowed", "refusal", "refusal_tests")
 
-# A target under test is analyzed only: its files are empty.
+# Targets under test are only analyzed, so their files are empty.
 _MANUAL = ["manual"]
 
 _VERSIONS = ["2.15.1", "2.17.1"]
@@ -31,7 +31,7 @@ _toolchain_test = analysistest.make(_toolchain_test_impl, attrs = {
 
 def _without_mlir_test_impl(ctx):
     env = analysistest.begin(ctx)
-    asserts.expect_failure(env, "converter = \"mlir\" is not allowed under TensorFlow 1.0: that one has TOCO only")
+    asserts.expect_failure(env, "converter = \"mlir\" is not allowed under TensorFlow 1.0: it has only TOCO")
     return analysistest.end(env)
 
 _without_mlir_test = analysistest.make(
@@ -103,7 +103,7 @@ def tensorflow_versions_test_suite(name):
             versions = _VERSIONS,
         )
 
-    # 2.15.1 has converted already: its file is the model.
+    # 2.15.1 has converted the model already; its file is compared.
     again = "{}toco_versions/2.17.1/toco_model".format(output)
     rule_action_test(
         name = "convert_again_with_toco_test",

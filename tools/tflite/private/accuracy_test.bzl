@@ -1,23 +1,23 @@
-"""A test that holds a model on released weights to what is published of its accuracy."""
+"""A test that compares the accuracy of a model on released weights with the published figure."""
 
 load("@rules_python//python:defs.bzl", "py_test")
 load(":output_groups.bzl", "output_groups")
 
 def accuracy_test(name, model, expected, **kwargs):
-    """Measures a model on a set that a person has, and expects the published figure.
+    """Measures a model's accuracy on a dataset of the caller and expects the published figure.
 
-    It is manual, for the set is not fetched: `bazel test --config=released //models:NAME.accuracy_test
-    --test_arg=--dataset=/FOLDER`, for MobileBERT with `--test_arg=--vocabulary=/FILE` too. What the model's identity does
-    not call released fails and says why.
+    The test is manual, since the dataset is not fetched: `bazel test --config=released //models:NAME.accuracy_test
+    --test_arg=--dataset=/FOLDER`, for MobileBERT with `--test_arg=--vocabulary=/FILE` too. It fails with a message for
+    models without released weights.
 
     Args:
       name: the test's name, `NAME.accuracy_test`.
       model: the label of the .tflite, a `tflite_model`.
-      expected: the label of a JSON file like `//models:accuracies.json`, which has a row of the model's own name.
+      expected: the label of a JSON file like `//models:accuracies.json`, with a row under the model's name.
       **kwargs: attributes that every rule has.
     """
 
-    # A set is found on the machine that runs the test, so no other machine's result is to be taken for it.
+    # The dataset is on the machine that runs the test, so results of other machines do not count.
     tags = kwargs.pop("tags", []) + [
         "heavy",
         "manual",

@@ -15,18 +15,18 @@ def _architecture_impl(ctx):
 
 architecture = rule(
     implementation = _architecture_impl,
-    doc = "A model's graph code with its options: what seeding and exporting have in common.",
+    doc = "A model's graph code with its options, for seeding and exporting.",
     attrs = {
         "graph_code": attr.label(
-            doc = "The program of the family, one of `//tools/steps/architectures:all` or a py_binary like them, " +
-                  "whose main module ends with `program.run`.",
+            doc = "The program of the family: one of `//tools/steps/architectures:all`, or a similar py_binary " +
+                  "whose main module calls `program.run`.",
             mandatory = True,
             executable = True,
             cfg = "exec",
         ),
         "options": attr.string_dict(doc = "The program's own flags, without their dashes."),
         "arrays": attr.string_list(
-            doc = "The inputs and outputs that an exported graph has to offer; others cannot be asked of it. Empty: not declared.",
+            doc = "The inputs and outputs of an exported graph that a recipe may name. Empty: not declared.",
         ),
         "preprocessing": PREPROCESSING_ATTRIBUTE,
     },

@@ -42,9 +42,9 @@ def canonicalize_tflite(ctx, model, description, output, after = None):
     Args:
       ctx: the context of a rule that has `CANONICAL_TFLITE_ATTRS`.
       model: the File of the .tflite as a converter wrote it.
-      description: the text to put into the model's description.
+      description: the text for the model's description.
       output: the File to write.
-      after: a File without which nothing is written, if there is one.
+      after: a File that must exist first, or None.
     """
     arguments = ctx.actions.args()
     arguments.add("--input", model)

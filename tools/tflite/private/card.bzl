@@ -1,4 +1,4 @@
-"""A page for people that says what a model is, and its row of the catalogue."""
+"""A model's card, a page for people, and its row in the catalogue."""
 
 load(":errors.bzl", "fail_attribute")
 load(":labels.bzl", "label_text")
@@ -17,8 +17,8 @@ CardInfo = provider(
     doc = "A model's card.",
     fields = {
         "page": "File: the page, which needs no other file.",
-        "row": "File: a JSON object, the model's row of the catalogue.",
-        "beside": "list of Files: what the page links to, by name in its own folder.",
+        "row": "File: a JSON object, the model's row in the catalogue.",
+        "linked": "list of Files: the files in the same folder to which the page links.",
     },
 )
 
@@ -51,7 +51,7 @@ def _card_impl(ctx):
     comparison = _compare(ctx, model, sibling) if sibling else None
     groups = ctx.attr.model[OutputGroupInfo]
     report = groups.report.to_list()[0]
-    beside = {file.basename[len(name):]: file for file in groups.provenance.to_list()}
+    documents = {file.basename[len(name):]: file for file in groups.provenance.to_list()}
     page = ctx.actions.declare_file(name + ".card.html")
     row = ctx.actions.declare_file(name + ".card.json")
     arguments = ctx.actions.args()
@@ -60,8 +60,8 @@ def _card_impl(ctx):
     arguments.add("--about", ctx.attr.about)
     arguments.add("--model", model.model)
     arguments.add("--report", report)
-    arguments.add("--statement", beside[".provenance.json"])
-    arguments.add("--mlbom", beside[".mlbom.json"])
+    arguments.add("--statement", documents[".provenance.json"])
+    arguments.add("--mlbom", documents[".mlbom.json"])
     arguments.add("--lock", ctx.file._lock)
     if comparison:
         arguments.add("--comparison", comparison)
@@ -70,7 +70,7 @@ def _card_impl(ctx):
     ctx.actions.run(
         executable = ctx.executable._write_card,
         arguments = [arguments],
-        inputs = [model.model, report, ctx.file._lock] + beside.values() + ([comparison] if comparison else []),
+        inputs = [model.model, report, ctx.file._lock] + documents.values() + ([comparison] if comparison else []),
         outputs = [page, row],
         mnemonic = "Card",
         progress_message = "Writing the card of %s" % label_text(ctx.attr.model.label),
@@ -81,17 +81,17 @@ def _card_impl(ctx):
             comparison = depset([comparison] if comparison else []),
             row = depset([row]),
         ),
-        CardInfo(page = page, row = row, beside = beside.values()),
+        CardInfo(page = page, row = row, linked = documents.values()),
     ]
 
 card = rule(
     implementation = _card_impl,
-    doc = """Makes `MODEL.card.html`, for people: what a model is, what it weighs, how it is quantized, what it was made from.
+    doc = """Makes `MODEL.card.html`, a page about a model's size, operators, quantization and provenance.
 
-Output groups: `comparison`, a JSON object of how far the model is from its float sibling on photographs, if it has one;
-`row`, what the catalogue says of it.""",
+Output groups: `comparison`, a JSON object with the differences from the float sibling on photographs, if there is one;
+`row`, the model's row in the catalogue.""",
     attrs = {
-        "about": attr.string(doc = "What the model is, in a sentence."),
+        "about": attr.string(doc = "A sentence about the model."),
         "float_sibling": attr.label(
             doc = "The same network in floating point, a `tflite_model`; both are run on photographs.",
             providers = [TfliteInfo],
@@ -102,7 +102,7 @@ Output groups: `comparison`, a JSON object of how far the model is from its floa
             providers = [TfliteInfo],
         ),
         "task": attr.string(
-            doc = "What the model is for.",
+            doc = "The model's task.",
             default = "other",
             values = TASKS,
         ),

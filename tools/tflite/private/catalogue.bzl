@@ -1,4 +1,4 @@
-"""The gallery of models: a page with a table, and the cards beside it."""
+"""The catalogue of models: a page with a table, and the models' cards."""
 
 load(":card.bzl", "CardInfo")
 
@@ -19,17 +19,17 @@ def _catalogue_impl(ctx):
     )
     files = [index]
     for card in ctx.attr.cards:
-        for file in [card[CardInfo].page] + card[CardInfo].beside:
-            linked = ctx.actions.declare_file(folder + file.basename)
-            ctx.actions.symlink(output = linked, target_file = file)
-            files.append(linked)
+        for file in [card[CardInfo].page] + card[CardInfo].linked:
+            link = ctx.actions.declare_file(folder + file.basename)
+            ctx.actions.symlink(output = link, target_file = file)
+            files.append(link)
     return [DefaultInfo(files = depset(files), runfiles = ctx.runfiles(files = files))]
 
 catalogue = rule(
     implementation = _catalogue_impl,
-    doc = """Makes `NAME/index.html`, a table of models that can be searched, filtered and sorted, with their cards beside it.
+    doc = """Makes `NAME/index.html`, a table of models to search, filter and sort, and their cards in the same folder.
 
-The folder works from a file system, without a server and without a network. Its files are links; `cp -rL` copies it.""",
+The folder needs no server and no network. Its files are links; `cp -rL` copies it.""",
     attrs = {
         "cards": attr.label_list(
             doc = "The models' cards: `NAME.card` of each `tflite_model`.",

@@ -1,4 +1,4 @@
-"""The checks after a conversion as an action."""
+"""The checks after a conversion, as an action."""
 
 CHECK_TFLITE_ATTRS = {
     "_check_tflite": attr.label(
@@ -9,17 +9,17 @@ CHECK_TFLITE_ATTRS = {
 }
 
 def check_tflite(ctx, model, quantized, minimum_operators, float_operators):
-    """Registers the action that looks at a converted model and runs it once.
+    """Registers the action that checks a converted model and runs it once.
 
     Args:
       ctx: the context of a rule that has `CHECK_TFLITE_ATTRS`.
       model: the File of the .tflite as a converter wrote it.
-      quantized: whether every operator has to compute in integers.
-      minimum_operators: how many operators it has at the least.
+      quantized: whether every operator must compute in integers.
+      minimum_operators: the least number of operators.
       float_operators: names of operators that may compute in floating point in a quantized model.
 
     Returns:
-      A File that exists when the model passed.
+      A File that exists only if the model passes.
     """
     passed = ctx.actions.declare_file(ctx.label.name + ".checked")
     arguments = ctx.actions.args()

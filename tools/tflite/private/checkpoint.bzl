@@ -1,4 +1,4 @@
-"""A model's checkpoint, seeded or released as the build says."""
+"""A model's checkpoint: seeded or released, depending on the build setting."""
 
 load(":labels.bzl", "sibling")
 load(":released_checkpoint.bzl", "released_checkpoint")
@@ -11,10 +11,10 @@ def checkpoint_choice(name, seeded_rule, archive, member, fine_tune_checkpoint, 
 
     Args:
       name: the checkpoint's name.
-      seeded_rule: the rule that makes the seeded form.
-      archive: the published archive, `@released_NAME//:archive`; None where there is none.
+      seeded_rule: the rule for the seeded form.
+      archive: the published archive, `@released_NAME//:archive`, or None.
       member: the checkpoint's prefix inside the archive.
-      fine_tune_checkpoint: the float checkpoint that a seeded quantization-aware one starts from.
+      fine_tune_checkpoint: the float checkpoint from which a seeded quantization-aware one starts.
       quantization_aware: whether the checkpoint has quantization ranges.
       tags: for all of them.
       testonly: for all of them.
@@ -31,7 +31,7 @@ def checkpoint_choice(name, seeded_rule, archive, member, fine_tune_checkpoint, 
         **seeding
     )
 
-    # Not for `//...`: it stops the build while no digest is pinned, and fetches the archive after.
+    # Not for `//...`: it stops the build if no digest is pinned, and otherwise fetches the archive.
     released = dict(
         name = name + ".released",
         tags = tags + ["manual"],
@@ -57,17 +57,17 @@ def checkpoint_choice(name, seeded_rule, archive, member, fine_tune_checkpoint, 
     )
 
 def checkpoint(name, architecture, seed, archive = None, member = None, signature = None, fine_tune_checkpoint = None, quantization_aware = False, **kwargs):
-    """The weights of a model, as the build setting //models:weights says.
+    """The weights of a model, chosen by the build setting //models:weights.
 
     Args:
       name: the checkpoint's name. `NAME.seeded` and `NAME.released` are its two forms.
       architecture: the model, an `architecture`.
       seed: the seed of the seeded weights.
-      archive: the published archive, `@released_NAME//:archive`. None where no checkpoint is published: then
-        only the seeded form can be built.
+      archive: the published archive, `@released_NAME//:archive`. None if no checkpoint is published; then only the
+        seeded form can be built.
       member: the checkpoint's prefix inside the archive.
-      signature: a .tsv with every variable of the published checkpoint, where it is known.
-      fine_tune_checkpoint: the float `checkpoint` that a seeded quantization-aware one starts from.
+      signature: a .tsv with every variable of the published checkpoint, if known.
+      fine_tune_checkpoint: the float `checkpoint` from which a seeded quantization-aware one starts.
       quantization_aware: whether the checkpoint has quantization ranges.
       **kwargs: attributes that every rule has.
     """

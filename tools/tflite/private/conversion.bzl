@@ -1,16 +1,16 @@
-"""A conversion, apart from the TensorFlow that does it."""
+"""A conversion, independent of the TensorFlow that performs it."""
 
 ConversionInfo = provider(
-    doc = "What a model is converted from and how, whichever TensorFlow does it.",
+    doc = "The input and options of a conversion, for any TensorFlow.",
     fields = {
-        "graph": "FrozenGraphInfo: what is converted.",
+        "graph": "FrozenGraphInfo: the graph to convert.",
         "converter": "string: `toco` or `mlir`.",
-        "flags": "File: the converter's flags, but for the files, one a line.",
-        "representative_dataset": "File: inputs to measure ranges on, or None.",
-        "benchmark_only": "bool: whether the model is there to be timed, not to be right.",
-        "integer": "bool: whether every operator has to compute in integers, but for `float_operators`.",
-        "float_operators": "list of strings: operators that may compute in floating point nevertheless.",
-        "minimum_operators": "int: with fewer operators the export was broken.",
+        "flags": "File: the converter's flags except those for files, one per line.",
+        "representative_dataset": "File: inputs on which ranges are measured, or None.",
+        "benchmark_only": "bool: whether the model is for benchmarks only, with wrong results.",
+        "integer": "bool: whether all operators except `float_operators` must compute in integers.",
+        "float_operators": "list of strings: operators that may compute in floating point.",
+        "minimum_operators": "int: a model with fewer operators is refused as a broken export.",
     },
 )
 
@@ -20,7 +20,7 @@ _CONVERTERS = {
 }
 
 def converter_flags(recipe, graph):
-    """Spells a recipe as its converter's flags, but for the files.
+    """Returns a recipe as its converter's flags, except those for files.
 
     Args:
       recipe: the attributes of a `recipe`.
@@ -35,7 +35,7 @@ def converter_flags(recipe, graph):
         ("output_arrays", ",".join(recipe.output_arrays)),
     ]
     if recipe.converter == "mlir":
-        # A graph that was trained for quantization has its ranges; DEFAULT makes the converter use them.
+        # DEFAULT makes the converter use the ranges of a quantization-aware graph.
         optimizations = ["DEFAULT"] if graph.checkpoint.quantization_aware else recipe.optimizations
         values += [("optimizations", value) for value in optimizations]
         values += [(name, value) for name in ["supported_ops", "supported_types"] for value in getattr(recipe, name)]
@@ -53,7 +53,7 @@ def converter_flags(recipe, graph):
     ]
 
 def description(conversion, tensorflow):
-    """Returns the description of what a conversion makes.
+    """Returns the description of a converted model.
 
     Args:
       conversion: a ConversionInfo.
@@ -79,8 +79,8 @@ def convert(ctx, conversion, tensorflow, output):
     Args:
       ctx: the rule's context.
       conversion: a ConversionInfo.
-      tensorflow: the TensorflowToolchainInfo of the TensorFlow that converts; it has the converter.
-      output: the File to write, as `TfliteInfo.raw`.
+      tensorflow: the TensorflowToolchainInfo of the TensorFlow that converts, which must have the converter.
+      output: the File to write, see `TfliteInfo.raw`.
     """
     arguments = ctx.actions.args()
     arguments.add("--flagfile", conversion.flags)

@@ -1,20 +1,23 @@
-"""A frozen graph of any graph code."""
+"""A frozen graph from any graph code."""
 
 load(":providers.bzl", "ArchitectureInfo", "CheckpointInfo", "FrozenGraphInfo")
 
 def frozen_graph_providers(ctx, graph, checkpoint, preprocessing, arrays, **output_groups):
-    """Returns what every rule that makes a frozen graph provides.
+    """Returns the providers of a rule for a frozen graph.
 
     Args:
       ctx: the rule's context.
       graph: the File of the canonical GraphDef.
       checkpoint: the CheckpointInfo of its constants.
       preprocessing: a key of PREPROCESSINGS.
-      arrays: a list of the inputs and outputs that it offers; empty when not declared.
+      arrays: a list of the inputs and outputs that a recipe may name; empty if not declared.
       **output_groups: depsets of Files.
+
+    Returns:
+      A list of providers, FrozenGraphInfo among them.
     """
     return [
-        # Tests that convert again have it among their data.
+        # In the runfiles for tests that convert again.
         DefaultInfo(files = depset([graph]), runfiles = ctx.runfiles([graph])),
         OutputGroupInfo(**output_groups),
         FrozenGraphInfo(

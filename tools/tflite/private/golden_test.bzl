@@ -1,4 +1,4 @@
-"""A test that holds a model against the lock of all models."""
+"""A test that compares a model with the lock of all models."""
 
 load("@rules_python//python:defs.bzl", "py_test")
 load(":output_groups.bzl", "output_groups")
@@ -6,7 +6,7 @@ load(":output_groups.bzl", "output_groups")
 _LOCK = Label("//models:models.lock.json")
 
 def golden_test(name, model, **kwargs):
-    """Expects of a model the digests that `models/models.lock.json` has for its name, weights and TensorFlow.
+    """Expects a model's digests to be those in `models/models.lock.json` for its name, weights and TensorFlow.
 
     Args:
       name: the test's name.
@@ -23,7 +23,7 @@ def golden_test(name, model, **kwargs):
         data = inputs.values(),
         main = "golden.py",
         python_version = "PY3",
-        # It needs the whole model.
+        # It needs the model.
         tags = tags + ["heavy"],
         deps = [str(Label("//tools/steps/check:golden"))],
         **kwargs

@@ -1,15 +1,15 @@
-"""What a model is, for tools: nothing of it has to be read out of a description."""
+"""A model's identity as a file, so that tools need not parse descriptions."""
 
 def write_identity(ctx, graph, tensorflow):
     """Registers the action that writes `NAME.identity.json`, which tools/lib/identity/identity.py reads.
 
-    It is a JSON object of strings that are known without the model's bytes: `name`, that of the target; `weights`,
-    as `CheckpointInfo.weights`; `preprocessing`, as `FrozenGraphInfo.preprocessing`, empty where the graph states
-    none; `tensorflow` and `interpreter`, the `version` and `interpreter` of the TensorflowToolchainInfo.
+    It is a JSON object of strings that do not depend on the model's bytes: `name`, the target's name; `weights`, see
+    `CheckpointInfo.weights`; `preprocessing`, see `FrozenGraphInfo.preprocessing`, empty if the graph states none;
+    `tensorflow` and `interpreter`, the `version` and `interpreter` of the TensorflowToolchainInfo.
 
     Args:
       ctx: the context of the model's rule.
-      graph: the FrozenGraphInfo of what is converted.
+      graph: the FrozenGraphInfo of the converted graph.
       tensorflow: the TensorflowToolchainInfo that converts.
 
     Returns:

@@ -1,26 +1,26 @@
-"""Labels as text, and those that a macro derives from those that it is given."""
+"""Labels as text, and labels derived from others."""
 
 def label_text(label):
     """Returns a label as a person writes it.
 
-    `str` of a Label of the workspace is `@//a:b` or `@@//a:b`.
+    `str` of a Label in the workspace is `@//a:b` or `@@//a:b`.
 
     Args:
-      label: a Label, or a string in any of its forms.
+      label: a Label, or a string in any form.
 
     Returns:
-      A string: `//a:b` in the workspace, `@r//a:b` in another repository; what is short stays so.
+      A string: `//a:b` in the workspace, `@r//a:b` in another repository. Short forms stay short.
     """
     text = str(label)
     text = text[1:] if text.startswith("@@") else text
     return text[1:] if text.startswith("@//") else text
 
 def sibling(label, suffix):
-    """Names the target that is called like another one, with a suffix.
+    """Returns a label with a suffix added to the target's name.
 
     Args:
-      label: a Label, or a string in any of its forms; `//a/b` stands for `//a/b:b` and `@r` for `@r//:r`.
-      suffix: what the name gets.
+      label: a Label, or a string in any form; `//a/b` stands for `//a/b:b` and `@r` for `@r//:r`.
+      suffix: the suffix.
 
     Returns:
       A string.

@@ -1,4 +1,4 @@
-"""The MLIR converter as an action."""
+"""The MLIR converter, as an action."""
 
 load("//tools/tensorflow:toolchain.bzl", "TOOLCHAIN_TYPE", "fail_without_mlir")
 load(":conversion.bzl", "ConversionInfo", "convert")
@@ -17,7 +17,7 @@ mlir = rule(
     attrs = {
         "out": attr.output(doc = "The file to write.", mandatory = True),
         "recipe": attr.label(
-            doc = "The `recipe` of the same model; it stops this one at a wrong one.",
+            doc = "The `recipe` of the same model, which refuses wrong attributes.",
             mandatory = True,
             providers = [ConversionInfo],
         ),

@@ -1,4 +1,4 @@
-"""A sentence that a build prints once, however many targets need it."""
+"""A sentence that a build prints once, regardless of the number of targets that depend on it."""
 
 def _notice_impl(ctx):
     # buildifier: disable=print

@@ -1,17 +1,17 @@
-"""Numbers that rules take as text, for attributes have no floating-point type."""
+"""Numbers that rules take as text, since attributes have no floating-point type."""
 
-# float() stops the build, without a label, at what is too large for it. What passes both limits is not.
+# float() stops the build, without a label, for numbers that are too large. Numbers within both limits are not.
 _LONGEST_TEXT = 64
 _LONGEST_POWER = 2
 
 def parse_number(text):
-    """Reads a decimal number, as in `128`, `-0.5` or `1e-05`.
+    """Parses a decimal number such as `128`, `-0.5` or `1e-05`.
 
     Args:
-      text: a string: what a person wrote, or what str() made of a number.
+      text: a string from a person or from str().
 
     Returns:
-      A float, or None for a text that is no such number.
+      A float, or None if the text is not such a number.
     """
     mantissa, exponent, power = text.lower().partition("e")
     whole, point, decimals = (mantissa[1:] if mantissa.startswith("-") else mantissa).partition(".")

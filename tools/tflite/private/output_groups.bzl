@@ -1,12 +1,12 @@
 """A model's output groups as targets, for tests."""
 
 def output_groups(name, model, groups, tags):
-    """Declares a target for each of a model's output groups, so that a test can name its files.
+    """Declares a target for each of a model's output groups, so that a test can refer to its file.
 
     Args:
       name: the test's name.
       model: the label of the .tflite, a `tflite_model`.
-      groups: the output groups, each of one file.
+      groups: the output groups, each with one file.
       tags: the targets' tags.
 
     Returns:

@@ -28,24 +28,24 @@ def _photograph_dataset_impl(ctx):
         progress_message = "Cropping the photographs of %{label}",
     )
     return [
-        # In its runfiles too, for tests that convert again.
+        # In the runfiles for tests that convert again.
         DefaultInfo(files = depset([samples]), runfiles = ctx.runfiles(files = [samples])),
         RepresentativeDatasetInfo(samples = samples),
     ]
 
 photograph_dataset = rule(
     implementation = _photograph_dataset_impl,
-    doc = """Writes `NAME.npz`: photographs, whole and in crops, at the size of a model's input, for `representative_dataset`.
+    doc = """Writes `NAME.npz`: photographs and crops of them at the size of a model's input, for `representative_dataset`.
 
-Where each crop lies follows from its number. The pixels are stored as they are; the converter does to them what the
-graph's `preprocessing` says.""",
+The place of each crop depends on its number. Pixels are stored unchanged; the converter applies the graph's
+`preprocessing`.""",
     attrs = {
         "input": attr.string(doc = "The name of the model's input.", mandatory = True),
-        "count": attr.int(doc = "How many pictures to make of the photographs.", default = 100),
-        "height": attr.int(doc = "Pixels of the model's input.", mandatory = True),
-        "width": attr.int(doc = "Pixels of the model's input.", mandatory = True),
+        "count": attr.int(doc = "The number of pictures, at least 1.", default = 100),
+        "height": attr.int(doc = "Height of the model's input in pixels.", mandatory = True),
+        "width": attr.int(doc = "Width of the model's input in pixels.", mandatory = True),
         "photographs": attr.label(
-            doc = "The photographs, at least one; PNG, so that no JPEG decoder has a say.",
+            doc = "The photographs, at least one; PNG, so that JPEG decoders do not matter.",
             default = Label("//third_party/photographs"),
         ),
         "_program": attr.label(

@@ -6,8 +6,8 @@ def merge_pipeline_config(ctx, base, override, output):
     Args:
       ctx: the context of a rule that has `PIPELINE_CONFIG_ATTRS`.
       base: the File to start from.
-      override: a text-format TrainEvalPipelineConfig. A field of it replaces that of `base`, a message is
-        merged field by field, and the elements of a repeated field are appended.
+      override: a text-format TrainEvalPipelineConfig. Its fields replace those of `base`; messages are merged field by
+        field, and elements of repeated fields are appended.
       output: the File to write.
     """
     arguments = ctx.actions.args()
@@ -38,7 +38,7 @@ def _pipeline_config_impl(ctx):
 
 pipeline_config = rule(
     implementation = _pipeline_config_impl,
-    doc = "Writes `NAME.config`: an Object Detection API pipeline config with another one merged into it.",
+    doc = "Writes `NAME.config`: a pipeline config of the Object Detection API with overrides.",
     attrs = dict(
         PIPELINE_CONFIG_ATTRS,
         base = attr.label(
@@ -47,8 +47,8 @@ pipeline_config = rule(
             mandatory = True,
         ),
         override = attr.string(
-            doc = """A text-format TrainEvalPipelineConfig, merged as the exporter's own `config_override` is: a field
-of it replaces that of `base`, a message is merged field by field, and the elements of a repeated field are appended.""",
+            doc = """A text-format TrainEvalPipelineConfig, merged like the exporter's own `config_override`: its fields
+replace those of `base`; messages are merged field by field, and elements of repeated fields are appended.""",
             mandatory = True,
         ),
     ),

@@ -1,4 +1,4 @@
-"""What a model was made from, as an in-toto statement and a CycloneDX ML-BOM."""
+"""A model's provenance, as an in-toto statement and a CycloneDX ML-BOM."""
 
 load("@materials//:table.bzl", "BAZEL", "MATERIALS")
 load("@rules_python//python:defs.bzl", "PyInfo")
@@ -14,14 +14,14 @@ load(
 load(":released_archive.bzl", "ReleasedArchiveInfo")
 
 _MaterialsInfo = provider(
-    doc = "What a target was made from.",
+    doc = "A target's materials.",
     fields = {
-        "files": "depset of Files: every file that the actions behind it may read, generated ones among them.",
-        "steps": "depset of strings: a JSON object for each target that says how something is made.",
+        "files": "depset of Files: every file that the actions behind it may read, including generated ones.",
+        "steps": "depset of strings: a JSON object for each step of the recipe.",
     },
 )
 
-# A target that provides one of these, or is of one of these kinds, is a step of the recipe.
+# Targets with one of these providers or rule kinds are steps of the recipe.
 _STEP_PROVIDERS = [
     ArchitectureInfo,
     CheckpointInfo,
@@ -32,7 +32,7 @@ _STEP_PROVIDERS = [
 ]
 _STEP_KINDS = ["genrule", "pipeline_config", "recipe"]
 
-# Attributes that every rule has and that decide nothing about a file.
+# Attributes of every rule that do not affect files.
 _COMMON_ATTRIBUTES = [
     "applicable_licenses",
     "compatible_with",
@@ -56,17 +56,17 @@ _COMMON_ATTRIBUTES = [
     "visibility",
 ]
 
-# Of a genrule's many, those that say what it runs.
+# The attributes of a genrule that define its command.
 _GENRULE_ATTRIBUTES = ["cmd"]
 
 def _scalar(value):
-    """Returns a value as JSON can hold it; None for what has no text."""
+    """Returns a value for JSON; None for types without a text form."""
     if type(value) == "Target":
         return label_text(value.label)
     return value if type(value) in ["bool", "int", "string"] else None
 
 def _plain(value):
-    """Returns an attribute's value as JSON can hold it; None for what is empty or has no text."""
+    """Returns an attribute's value for JSON; None for empty values and types without a text form."""
     if type(value) == "list":
         values = [_scalar(element) for element in value]
         return values if values and None not in values else None
@@ -86,16 +86,16 @@ def _parameters(ctx):
 
 def _targets(attributes):
     """Returns the targets that a rule's attributes name."""
-    found = []
+    targets = []
     for name in dir(attributes):
         value = getattr(attributes, name)
         if type(value) == "Target":
-            found.append(value)
+            targets.append(value)
         elif type(value) == "list":
-            found += [element for element in value if type(element) == "Target"]
+            targets += [element for element in value if type(element) == "Target"]
         elif type(value) == "dict":
-            found += [key for key in value.keys() if type(key) == "Target"]
-    return found
+            targets += [key for key in value.keys() if type(key) == "Target"]
+    return targets
 
 def _files_of(target):
     return [target[DefaultInfo].files, target[DefaultInfo].default_runfiles.files]
@@ -103,13 +103,13 @@ def _files_of(target):
 def _materials_aspect_impl(target, ctx):
     is_step = ctx.rule.kind in _STEP_KINDS or bool([info for info in _STEP_PROVIDERS if info in target])
     if ctx.label.workspace_root and not is_step:
-        # Bazel's own, or something that is fetched: who names it takes its files.
+        # Bazel's own or fetched files: the targets that refer to them list them.
         return [_MaterialsInfo(files = depset(), steps = depset())]
     files = _files_of(target)
     steps = []
     direct = []
 
-    # A Python program's runfiles are all that it reads; how it is declared adds nothing.
+    # A Python program reads only its runfiles; its declaration adds nothing.
     if PyInfo not in target:
         for dependency in _targets(ctx.rule.attr):
             files += _files_of(dependency)
@@ -131,7 +131,7 @@ def _materials_aspect_impl(target, ctx):
 
 materials_aspect = aspect(
     implementation = _materials_aspect_impl,
-    doc = "Collects every file that the actions behind a target may read, and how each step was declared.",
+    doc = "Collects every file that the actions behind a target may read, and the declaration of each step.",
     attr_aspects = ["*"],
 )
 
@@ -147,26 +147,26 @@ PROVENANCE_ATTRS = {
 }
 
 def _repository(file):
-    """Returns the name of the external repository that a file is of, or None."""
+    """Returns the name of a file's external repository, or None."""
     root = file.owner.workspace_root
     return root.rpartition("/")[2] if root else None
 
 def _pinned(repository):
-    # pip_parse makes a repository for each row of its lock.
+    # pip_parse declares a repository for each row of its lock.
     return repository in MATERIALS or repository.startswith("pip_")
 
 def write_provenance(ctx, raw, programs, tensorflow, facts, model, checkpoint, byproducts, samples):
-    """Registers the action that states what a model was made from.
+    """Registers the action that writes a model's provenance.
 
     Args:
       ctx: the context of a rule that has `PROVENANCE_ATTRS`.
-      raw: the Target that converts, on which `materials_aspect` was.
-      programs: Targets of the programs that take part beside those that the aspect has seen.
+      raw: the Target that converts, with `materials_aspect` applied.
+      programs: Targets of further programs, which the aspect does not see.
       tensorflow: the TensorflowToolchainInfo that converted.
-      facts: a dict of what else the statement says, which JSON can hold.
+      facts: a dict of further facts for the statement, for JSON.
       model: the File of the model.
       checkpoint: the CheckpointInfo of its weights.
-      byproducts: a dict of Files by what each is.
+      byproducts: a dict of Files by their names in the statement.
       samples: the File of the representative dataset, or None.
 
     Returns:
@@ -180,7 +180,7 @@ def write_provenance(ctx, raw, programs, tensorflow, facts, model, checkpoint, b
     sources = []
     repositories = {}
     for file in files:
-        # What is generated was made from the others.
+        # Generated files come from the other ones.
         if file.is_source:
             repository = _repository(file)
             if repository and _pinned(repository):
@@ -225,6 +225,6 @@ def write_provenance(ctx, raw, programs, tensorflow, facts, model, checkpoint, b
         ),
         outputs = [statement, mlbom],
         mnemonic = "Provenance",
-        progress_message = "Stating what %{label} was made from",
+        progress_message = "Writing the provenance of %{label}",
     )
     return [statement, mlbom]

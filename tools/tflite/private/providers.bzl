@@ -1,23 +1,23 @@
-"""What the steps from a checkpoint to a .tflite hand to each other."""
+"""The providers of the steps from a checkpoint to a .tflite."""
 
 ArchitectureInfo = provider(
     doc = "A model's graph code with its options.",
     fields = {
-        "graph_code": "FilesToRunProvider: the program that seeds and exports, `tools/steps/architectures/program.py` behind it.",
-        "options": "list of strings: the flags that make this model of it.",
+        "graph_code": "FilesToRunProvider: the program that seeds and exports, based on `tools/steps/architectures/program.py`.",
+        "options": "list of strings: the program's flags for this model.",
         "preprocessing": "string: a key of PREPROCESSINGS.",
-        "arrays": "list of strings: the inputs and outputs that an exported graph offers; empty when not declared.",
+        "arrays": "list of strings: the inputs and outputs of an exported graph that a recipe may name; empty if not declared.",
     },
 )
 
 CheckpointInfo = provider(
-    doc = "The trained, or seeded, variables of a model.",
+    doc = "The trained or seeded variables of a model.",
     fields = {
-        "prefix": "string: the path that TensorFlow calls the checkpoint, `DIR/model.ckpt` for `DIR/model.ckpt.index`; empty when the variables came as constants of a graph.",
+        "prefix": "string: TensorFlow's path of the checkpoint, `DIR/model.ckpt` for `DIR/model.ckpt.index`; empty if the variables are constants of a published graph.",
         "files": "depset of Files: the `.index` and the `.data-?????-of-?????`; empty likewise.",
         "weights": "string: `seeded` or `released`.",
-        "quantization_aware": "bool: whether the variables hold quantization ranges.",
-        "description": "string: one line for people that says where the weights come from.",
+        "quantization_aware": "bool: whether the variables include quantization ranges.",
+        "description": "string: a line for people about the origin of the weights.",
     },
 )
 
@@ -25,26 +25,26 @@ FrozenGraphInfo = provider(
     doc = "A GraphDef with its variables as constants, in canonical form.",
     fields = {
         "graph": "File: the serialized GraphDef.",
-        "checkpoint": "CheckpointInfo: where its constants come from.",
-        "preprocessing": "string: a key of PREPROCESSINGS, what its input expects.",
-        "arrays": "list of strings: the inputs and outputs that it offers; empty when not declared.",
+        "checkpoint": "CheckpointInfo: the source of its constants.",
+        "preprocessing": "string: a key of PREPROCESSINGS, the preprocessing of its input.",
+        "arrays": "list of strings: the inputs and outputs that a recipe may name; empty if not declared.",
     },
 )
 
 SavedModelInfo = provider(
     doc = "A TensorFlow 2 SavedModel.",
     fields = {
-        "path": "string: its folder, the one with `saved_model.pb`.",
-        "files": "depset of Files: what is in the folder, or the folder itself.",
+        "path": "string: the folder of `saved_model.pb`.",
+        "files": "depset of Files: the files in the folder, or the folder itself.",
         "checkpoint": "CheckpointInfo: its variables.",
-        "preprocessing": "string: a key of PREPROCESSINGS, what its input expects.",
+        "preprocessing": "string: a key of PREPROCESSINGS, the preprocessing of its input.",
     },
 )
 
 RepresentativeDatasetInfo = provider(
     doc = "Inputs on which post-training quantization measures its ranges.",
     fields = {
-        "samples": "File: numpy's .npz, an array [count, ...] for every input by its name; photographs are uint8 pixels.",
+        "samples": "File: numpy's .npz with an array [count, ...] for every input, by name; photographs are uint8 pixels.",
     },
 )
 
@@ -52,10 +52,10 @@ TfliteInfo = provider(
     doc = "A TensorFlow Lite model.",
     fields = {
         "model": "File: the .tflite, in canonical form.",
-        "raw": "File: the .tflite as the converter gave it, but for the order of custom options' keys and the names of INT8 ends.",
-        "graph": "FrozenGraphInfo: what was converted.",
+        "raw": "File: the converter's .tflite, with sorted keys of custom options and the graph's names for INT8 inputs and outputs.",
+        "graph": "FrozenGraphInfo: the converted graph.",
         "converter": "string: `toco` or `mlir`.",
-        "tensorflow_version": "string: the TensorFlow that converted, as in `2.15.1`.",
-        "interpreter": "string: the CPython on which it converted, as `TensorflowToolchainInfo.interpreter`.",
+        "tensorflow_version": "string: the version of the TensorFlow that converted, as in `2.15.1`.",
+        "interpreter": "string: the CPython on which it converted, see `TensorflowToolchainInfo.interpreter`.",
     },
 )

@@ -1,4 +1,4 @@
-"""Whether a conversion's recipe makes sense."""
+"""A conversion's recipe, and the checks of its attributes."""
 
 load("//tools/lib/preprocessing:preprocessings.bzl", "PREPROCESSINGS")
 load(":conversion.bzl", "ConversionInfo", "converter_flags")
@@ -15,7 +15,7 @@ _LISTS = {
     "supported_types": ["float16"],
 }
 
-# What each converter alone understands, with the value that stands for "not given".
+# Attributes of one converter only, with the values that mean "not given".
 _ONLY_TOCO = {
     "inference_type": "FLOAT",
     "mean_values": [],
@@ -32,11 +32,11 @@ _ONLY_MLIR = {
     "inference_output_type": "FLOAT",
 }
 
-# A quote, a comma or a space is a sign of several names in one item, a dollar of a variable that nothing here expands.
+# Quotes, commas and spaces indicate several names in one item; a dollar sign indicates a variable, which is not expanded.
 _NOT_IN_NAMES = ["'", "\"", ",", "$"]
 
-# How far a quantized input's mean and standard deviation, which are whole numbers as a rule, may be from the
-# preprocessing: 128 and 127, or 128 and 128, both stand for [-1, 1].
+# The largest differences of a quantized input's mean and standard deviation from the preprocessing. They are usually
+# whole numbers: 128 and 127, or 128 and 128, both stand for [-1, 1].
 _MEAN_TOLERANCE = 0.5
 _STD_DEV_TOLERANCE = 0.01
 
@@ -65,7 +65,7 @@ def _check_arrays(ctx, graph):
                 ctx,
                 attribute,
                 given,
-                "give every name as an item of its own, without quotes, commas, spaces or dollar signs",
+                "give every name as a separate item, without quotes, commas, spaces or dollar signs",
             )
     shapes = ctx.attr.input_shapes
     if len(shapes) != len(ctx.attr.input_arrays) or [shape for shape in shapes if not _is_shape(shape)]:
@@ -109,7 +109,7 @@ def _check_quantization_aware(ctx, graph):
                 ctx,
                 attribute,
                 label_text(given.label) if attribute == "representative_dataset" else given,
-                "give none: {} was trained for quantization, so its own ranges decide".format(label_text(ctx.attr.graph.label)),
+                "give none: {} is quantization-aware, so its own ranges decide".format(label_text(ctx.attr.graph.label)),
             )
 
 def _check_converter(ctx):
@@ -119,12 +119,12 @@ def _check_converter(ctx):
         if given == default:
             continue
         if attribute in ["mean_values", "std_dev_values"]:
-            # MLPerf's published recipe of mobiledet_cpu_int8 is this one.
+            # As in MLPerf's published recipe of mobiledet_cpu_int8.
             reason = ("give none with converter = \"mlir\": for a graph without ranges, input statistics with " +
                       "optimizations = [\"DEFAULT\"] quantize the weights alone, silently; for a full-integer model " +
                       "give a representative_dataset")
         else:
-            reason = "only the converter \"{}\" knows it, and this is converter = \"{}\"".format(
+            reason = "only the converter \"{}\" has it, but converter is \"{}\"".format(
                 "mlir" if ctx.attr.converter == "toco" else "toco",
                 ctx.attr.converter,
             )
@@ -133,7 +133,7 @@ def _check_converter(ctx):
 def _check_default_ranges(ctx):
     given = ctx.attr.default_ranges
     if not given and ctx.attr.benchmark_only:
-        fail_attribute(ctx, "benchmark_only", True, "give it with default_ranges only, which makes a model compute nonsense")
+        fail_attribute(ctx, "benchmark_only", True, "give it only with default_ranges, with which a model's results are wrong")
     if not given:
         return
     if not ctx.attr.benchmark_only:
@@ -141,12 +141,12 @@ def _check_default_ranges(ctx):
             ctx,
             "default_ranges",
             given,
-            "made-up ranges make a model compute nonsense; export a quantization-aware checkpoint, give a " +
+            "with made-up ranges a model's results are wrong; export a quantization-aware checkpoint, give a " +
             "representative_dataset, or declare benchmark_only = True",
         )
     numbers = [parse_number(value) for value in given]
     if len(numbers) != 2 or None in numbers or numbers[0] > 0 or numbers[1] < 0 or numbers[0] == numbers[1]:
-        fail_attribute(ctx, "default_ranges", given, "give the least and the largest value, with 0 between them")
+        fail_attribute(ctx, "default_ranges", given, "give the smallest and the largest value, with 0 between them")
 
 def _check_input_stats(ctx, graph):
     quantized = ctx.attr.inference_type == "QUANTIZED_UINT8"
@@ -168,7 +168,7 @@ def _check_input_stats(ctx, graph):
             ctx,
             "inference_type",
             ctx.attr.inference_type,
-            "{} was not trained for quantization, so it has no ranges; take a quantization-aware checkpoint, or ".format(
+            "{} is not quantization-aware, so it has no ranges; use a quantization-aware checkpoint, or ".format(
                 label_text(ctx.attr.graph.label),
             ) + "converter = \"mlir\" with a representative_dataset",
         )
@@ -179,13 +179,13 @@ def _check_preprocessing(ctx, preprocessing):
     row = PREPROCESSINGS[preprocessing]
     unit, mean, std_dev = row.get("unit", 1.0), row.get("mean"), row.get("deviation")
 
-    # Three channels, three means: one zero point cannot say that.
+    # A single zero point cannot express a mean per channel.
     if type(mean) != "float" or type(std_dev) != "float":
         fail_attribute(
             ctx,
             "inference_type",
             ctx.attr.inference_type,
-            "no mean and standard deviation of a quantized input can say \"{}\"".format(preprocessing),
+            "no mean and standard deviation of a quantized input can express \"{}\"".format(preprocessing),
         )
     for attribute, number, tolerance in [
         ("mean_values", unit * mean, _MEAN_TOLERANCE),
@@ -199,7 +199,7 @@ def _check_preprocessing(ctx, preprocessing):
                     ctx,
                     attribute,
                     given,
-                    "{} expects its pixels as \"{}\", which is {} here".format(label_text(ctx.attr.graph.label), preprocessing, number),
+                    "{} has the preprocessing \"{}\", which needs {}".format(label_text(ctx.attr.graph.label), preprocessing, number),
                 )
 
 def _check_post_training(ctx, graph):
@@ -237,14 +237,14 @@ def _check_custom_ops(ctx):
             ctx,
             "supported_ops",
             ctx.attr.supported_ops,
-            "SELECT_TF_OPS takes the shapes of a custom op's outputs away; give it or allow_custom_ops, not both",
+            "SELECT_TF_OPS removes the shapes of a custom op's outputs; give it or allow_custom_ops, not both",
         )
     if ctx.attr.inference_output_type != "FLOAT":
         fail_attribute(
             ctx,
             "inference_output_type",
             ctx.attr.inference_output_type,
-            "a custom op, as TFLite_Detection_PostProcess, gives FLOAT outputs only",
+            "a custom op such as TFLite_Detection_PostProcess has FLOAT outputs only",
         )
 
 def _recipe_impl(ctx):
@@ -281,68 +281,68 @@ RECIPE_ATTRS = {
     "input_arrays": attr.string_list(doc = "The inputs' names.", mandatory = True),
     "input_shapes": attr.string_list(doc = "The inputs' shapes, each like `1,320,320,3`.", mandatory = True),
     "output_arrays": attr.string_list(
-        doc = "The outputs' names, in the order that the model shall give them.",
+        doc = "The outputs' names, in the model's order.",
         mandatory = True,
     ),
     "inference_type": attr.string(
-        doc = "TOCO: `FLOAT`, or `QUANTIZED_UINT8` for a graph that was trained for quantization.",
+        doc = "TOCO: `FLOAT`, or `QUANTIZED_UINT8` for a quantization-aware graph.",
         default = _ONLY_TOCO["inference_type"],
     ),
-    # Starlark has floating-point numbers, attributes have not: these three are their text.
+    # Attributes have no floating-point type, so these three are text.
     "mean_values": attr.string_list(
         doc = "TOCO: for each quantized input, the stored uint8 that means 0.0 (its zero point).",
     ),
     "std_dev_values": attr.string_list(
-        doc = "TOCO: for each quantized input, how many stored steps make 1.0 (1 / its scale).",
+        doc = "TOCO: for each quantized input, the number of stored steps for 1.0 (1 / its scale).",
     ),
     "default_ranges": attr.string_list(
-        doc = "TOCO: the least and largest value of every array without a range; with `benchmark_only`.",
+        doc = "TOCO: the smallest and the largest value of every array without a range; with `benchmark_only`.",
     ),
     "benchmark_only": attr.bool(
-        doc = "Declares that the model is there to be timed, not to be right. Its description says so.",
+        doc = "Declares that the model is for benchmarks only, with wrong results. Its description says so.",
     ),
     "change_concat_input_ranges": attr.bool(
         doc = "TOCO: whether all inputs of a quantized concatenation get one range.",
     ),
     "allow_custom_ops": attr.bool(
-        doc = "Whether ops that TensorFlow Lite does not define, as TFLite_Detection_PostProcess, stay.",
+        doc = "Whether to keep ops that TensorFlow Lite does not define, such as TFLite_Detection_PostProcess.",
     ),
     "optimizations": attr.string_list(
         doc = "MLIR: `[\"DEFAULT\"]` for post-training quantization: of the weights alone (dynamic range), or of " +
-              "everything with a `representative_dataset`. Not for a graph that was trained for quantization.",
+              "everything with a `representative_dataset`. Not for a quantization-aware graph.",
     ),
     "supported_ops": attr.string_list(
         doc = "MLIR: some of `TFLITE_BUILTINS`, `TFLITE_BUILTINS_INT8`, `SELECT_TF_OPS`.",
         default = _ONLY_MLIR["supported_ops"],
     ),
-    "supported_types": attr.string_list(doc = "MLIR: `[\"float16\"]` keeps weights as that."),
+    "supported_types": attr.string_list(doc = "MLIR: `[\"float16\"]` stores weights as float16."),
     "representative_dataset": attr.label(
-        doc = "MLIR: inputs to measure ranges on, as a `photograph_dataset`.",
+        doc = "MLIR: inputs on which ranges are measured, such as a `photograph_dataset`.",
         providers = [RepresentativeDatasetInfo],
     ),
     "inference_input_type": attr.string(
-        doc = "MLIR: `FLOAT`, `INT8` or `UINT8`, of the inputs of a full-integer model.",
+        doc = "MLIR: the type of a full-integer model's inputs: `FLOAT`, `INT8` or `UINT8`.",
         default = _ONLY_MLIR["inference_input_type"],
     ),
     "inference_output_type": attr.string(
-        doc = "MLIR: the same of its outputs.",
+        doc = "MLIR: the type of a full-integer model's outputs, likewise.",
         default = _ONLY_MLIR["inference_output_type"],
     ),
     "minimum_operators": attr.int(
-        doc = "With fewer operators the build fails: the export was broken.",
+        doc = "A model with fewer operators fails the build as a broken export.",
         default = 10,
     ),
     "float_operators": attr.string_list(
-        doc = "Operators, as `SOFTMAX`, that may compute in floating point in a full-integer model.",
+        doc = "Operators, such as `SOFTMAX`, that may compute in floating point in a full-integer model.",
     ),
 }
 
 recipe = rule(
     implementation = _recipe_impl,
-    doc = """How a frozen graph is converted. Stops the analysis of all that depends on it at what no converter could
-make sense of; makes `NAME.flags`, the converter's flags but for the files.
+    doc = """The recipe of a conversion. Stops the analysis with a message for attributes that no converter accepts;
+makes `NAME.flags`, the converter's flags except those for files.
 
-A target of its own because a genrule cannot look at its own flags.""",
+It is a separate target because a genrule cannot check its own flags.""",
     attrs = RECIPE_ATTRS,
     provides = [ConversionInfo],
 )

@@ -1,4 +1,4 @@
-"""What is published and pinned by sha256: an archive unpacked, a file, or a folder."""
+"""Published files, pinned by sha256: an unpacked archive, a file, or a folder."""
 
 load(":labels.bzl", "label_text")
 
@@ -6,9 +6,9 @@ ReleasedArchiveInfo = provider(
     doc = "The files of a row of the pin table.",
     fields = {
         "name": "string: the row's name.",
-        "urls": "list of strings: where it is published.",
-        "sha256": "string: its digest, of several files `DIGEST of PATH, ...`; empty when not known, and then there are no files.",
-        "files": "depset of Files: what is in it.",
+        "urls": "list of strings: the addresses of its publication.",
+        "sha256": "string: its digest, for several files `DIGEST of PATH, ...`; empty if unknown, and then there are no files.",
+        "files": "depset of Files: its files.",
     },
 )
 
@@ -29,25 +29,25 @@ released_archive = rule(
     doc = "Describes the fetched files of a row of the pin table. Declared by the repository rule of the same name.",
     attrs = {
         "archive": attr.string(doc = "The row's name in the pin table.", mandatory = True),
-        "urls": attr.string_list(doc = "Where it is published.", mandatory = True),
-        "sha256": attr.string(doc = "Its digest, empty when none is known."),
-        "srcs": attr.label_list(doc = "What is in it.", allow_files = True),
+        "urls": attr.string_list(doc = "The addresses of its publication.", mandatory = True),
+        "sha256": attr.string(doc = "Its digest; empty if unknown."),
+        "srcs": attr.label_list(doc = "Its files.", allow_files = True),
     },
     provides = [ReleasedArchiveInfo],
 )
 
-# What every rule that takes something out of what is published has in common.
+# The common attributes of rules for published files.
 RELEASED_ATTRS = {
     "archive": attr.label(
-        doc = "What is published: `@released_NAME//:archive`.",
+        doc = "The published files: `@released_NAME//:archive`.",
         mandatory = True,
         providers = [ReleasedArchiveInfo],
     ),
-    "quantization_aware": attr.bool(doc = "Whether the variables hold quantization ranges."),
+    "quantization_aware": attr.bool(doc = "Whether the variables include quantization ranges."),
 }
 
 def released_files(ctx):
-    """Returns what is published, or stops because no digest of it is known.
+    """Returns the published files, or stops because their digest is unknown.
 
     Args:
       ctx: the context of a rule that has `RELEASED_ATTRS`.
@@ -58,8 +58,8 @@ def released_files(ctx):
     archive = ctx.attr.archive[ReleasedArchiveInfo]
     if not archive.sha256:
         fail(("{}: no digest of {} is published, so its bytes cannot be trusted yet; run " +
-              "`bazel run //tools/checkpoints:pin -- {}` to download it from {}, check it against what is known " +
-              "of it and write the pin, or build with --//models:weights=seeded.").format(
+              "`bazel run //tools/checkpoints:pin -- {}` to download it from {}, check it and write the pin, or " +
+              "build with --//models:weights=seeded.").format(
             label_text(ctx.label),
             archive.name,
             archive.name,
@@ -72,21 +72,21 @@ def released_files(ctx):
     )
 
 def released_file(ctx, released, path, what):
-    """Returns one of the published files, or stops because it is not the only one of that path.
+    """Returns one of the published files, or stops unless exactly one matches the path.
 
     Args:
       ctx: the context of a rule that has `RELEASED_ATTRS` and an attribute `member`.
-      released: what `released_files` returned.
+      released: the result of `released_files`.
       path: the file's path, or the end of it.
-      what: what is missing where there is none, as in " has no .data".
+      what: the end of the message if there is none, such as " has no .data".
 
     Returns:
       A File.
     """
-    found = [file for file in released.files if ("/" + file.path).endswith("/" + path)]
+    matches = [file for file in released.files if ("/" + file.path).endswith("/" + path)]
     member = "{}: member = {}".format(label_text(ctx.label), repr(ctx.attr.member))
-    if not found:
+    if not matches:
         fail("{}{} in {}.".format(member, what, released.name), attr = "member")
-    if len(found) > 1:
-        fail("{} is in {} {} times, give more of its path.".format(member, released.name, len(found)), attr = "member")
-    return found[0]
+    if len(matches) > 1:
+        fail("{} is in {} {} times; give more of its path.".format(member, released.name, len(matches)), attr = "member")
+    return matches[0]

@@ -29,7 +29,7 @@ released_checkpoint = rule(
     attrs = dict(
         RELEASED_ATTRS,
         member = attr.string(
-            doc = "The checkpoint's prefix in the archive or folder, as in `fp32/model.ckpt-400000`.",
+            doc = "The checkpoint's prefix in the archive or folder, such as `fp32/model.ckpt-400000`.",
             mandatory = True,
         ),
     ),

@@ -29,17 +29,17 @@ def _released_frozen_graph_impl(ctx):
 
 released_frozen_graph = rule(
     implementation = _released_frozen_graph_impl,
-    doc = """A published inference graph that has its weights as constants.
+    doc = """A published inference graph with its weights as constants.
 
-Makes `NAME.pb`, in canonical form. Output group `raw`: the graph as it is published.""",
+Makes `NAME.pb`, in canonical form. Output group `raw`: the published file.""",
     attrs = dict(
         dict(CANONICAL_GRAPH_ATTRS, **RELEASED_ATTRS),
         member = attr.string(
-            doc = "The GraphDef's path in the archive or folder, as in `frozen_inference_graph.pb`.",
+            doc = "The GraphDef's path in the archive or folder, such as `frozen_inference_graph.pb`.",
             mandatory = True,
         ),
         arrays = attr.string_list(
-            doc = "The inputs and outputs that the graph has to offer; others cannot be asked of it. Empty: not declared.",
+            doc = "The inputs and outputs that a recipe may name. Empty: not declared.",
         ),
         preprocessing = PREPROCESSING_ATTRIBUTE,
     ),

@@ -41,7 +41,7 @@ released_saved_model = rule(
     attrs = dict(
         RELEASED_ATTRS,
         member = attr.string(
-            doc = "The SavedModel's folder in the archive or folder; empty when it has `saved_model.pb` right in it.",
+            doc = "The SavedModel's folder in the archive or folder; empty if `saved_model.pb` is at the top.",
         ),
         preprocessing = PREPROCESSING_ATTRIBUTE,
     ),

@@ -1,4 +1,4 @@
-"""What is in a model, as `tools/lib/tflite_file/report.schema.json` describes it."""
+"""A report on a model's contents, in the form of `tools/lib/tflite_file/report.schema.json`."""
 
 load(":labels.bzl", "label_text")
 
@@ -11,12 +11,12 @@ REPORT_ATTRS = {
 }
 
 def write_report(ctx, model, conversion, tensorflow):
-    """Registers the action that reports what is in a model.
+    """Registers the action that writes a model's report.
 
     Args:
       ctx: the context of a rule that has `REPORT_ATTRS`.
       model: the File of the model.
-      conversion: the ConversionInfo that it was made by.
+      conversion: the ConversionInfo of the model.
       tensorflow: the TensorflowToolchainInfo that converted.
 
     Returns:
@@ -44,6 +44,6 @@ def write_report(ctx, model, conversion, tensorflow):
         inputs = [model],
         outputs = [report],
         mnemonic = "Report",
-        progress_message = "Reporting what is in %{label}",
+        progress_message = "Writing the report of %{label}",
     )
     return report

@@ -3,9 +3,9 @@
 load("@rules_python//python:defs.bzl", "py_test")
 
 def reproducibility_test(name, model, graph, converter, recipe, representative_dataset, **kwargs):
-    """Converts a model again under another environment and expects the same file.
+    """Converts a model again in a hostile environment and expects the same file.
 
-    Tagged `manual`: `bazel test //...` runs those that a suite names (`CONVERTED_AGAIN` in models/BUILD), and
+    The test is tagged `manual`. `bazel test //...` runs those in a suite (`CONVERTED_AGAIN` in models/BUILD), and
     `//models:reproducibility_tests` those of all published names.
 
     Args:
@@ -13,8 +13,8 @@ def reproducibility_test(name, model, graph, converter, recipe, representative_d
       model: the label of the .tflite.
       graph: the label of its frozen graph.
       converter: "toco" or "mlir".
-      recipe: the label of its `recipe`, whose file has the converter's flags.
-      representative_dataset: the label of what ranges are measured on, or None.
+      recipe: the label of its `recipe`, with the converter's flags.
+      representative_dataset: the label of the inputs on which ranges are measured, or None.
       **kwargs: attributes that every rule has.
     """
     tags = kwargs.pop("tags", [])
@@ -35,7 +35,7 @@ def reproducibility_test(name, model, graph, converter, recipe, representative_d
         data = [canonicalize, model, program] + inputs.values(),
         main = "reconvert.py",
         python_version = "PY3",
-        # It needs the whole model, and converts it again: a suite names those that `//...` is to run.
+        # It needs the model and converts it again, so `//...` runs only those in a suite.
         tags = tags + [
             "heavy",
             "manual",

@@ -1,23 +1,23 @@
-"""A checkpoint with seeded weights, of any graph code."""
+"""A checkpoint with seeded weights, for any graph code."""
 
 load(":errors.bzl", "fail_attribute")
 load(":labels.bzl", "label_text")
 load(":providers.bzl", "ArchitectureInfo", "CheckpointInfo")
 
-# What every rule that seeds has in common.
+# The common attributes of rules for seeded checkpoints.
 SEED_ATTRS = {
     "seed": attr.int(doc = "The seed, at least 0.", mandatory = True),
     "fine_tune_checkpoint": attr.label(
-        doc = "The float checkpoint that a quantization-aware one starts from, as in training.",
+        doc = "The float checkpoint from which a quantization-aware one starts, as in training.",
         providers = [CheckpointInfo],
     ),
     "signature": attr.label(
-        doc = "A .tsv with name, type and shape of every variable of the genuine checkpoint, which this one must " +
-              "equal. Left out where none is published.",
+        doc = "A .tsv with name, type and shape of every variable of the genuine checkpoint, which must be those of " +
+              "this one. None if it is not published.",
         allow_single_file = [".tsv"],
     ),
     "photographs": attr.label(
-        doc = "The pictures to calibrate on, at least one.",
+        doc = "The pictures for calibration, at least one.",
         default = Label("//third_party/photographs"),
     ),
     "quantization_aware": attr.bool(doc = "Whether the checkpoint has quantization ranges."),
@@ -30,8 +30,8 @@ def seed_checkpoint(ctx, program, arguments, inputs):
     Args:
       ctx: the rule's context.
       program: the executable, a File or FilesToRunProvider.
-      arguments: an Args with the flags that say which model it is.
-      inputs: a list of the Files that those flags name.
+      arguments: an Args with the flags that define the model.
+      inputs: a list of the Files in those flags.
 
     Returns:
       A list of providers, CheckpointInfo among them.
@@ -88,9 +88,10 @@ def _seeded_checkpoint_impl(ctx):
 
 seeded_checkpoint = rule(
     implementation = _seeded_checkpoint_impl,
-    doc = """Writes a checkpoint whose variables are drawn from a generator keyed by the seed and each variable's
-name, with batch-norm statistics and quantization ranges measured on photographs. The same bytes on every
-machine; not trained.""",
+    doc = """Writes a checkpoint with seeded weights: not trained, and with the same bytes on every machine.
+
+The variables come from a generator keyed by the seed and each variable's name. Batch-norm statistics and quantization
+ranges are measured on photographs.""",
     attrs = dict(
         SEED_ATTRS,
         architecture = attr.label(doc = "The model.", mandatory = True, providers = [ArchitectureInfo]),

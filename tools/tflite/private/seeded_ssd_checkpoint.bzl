@@ -10,7 +10,7 @@ def _seeded_ssd_checkpoint_impl(ctx):
 
 seeded_ssd_checkpoint = rule(
     implementation = _seeded_ssd_checkpoint_impl,
-    doc = "As `seeded_checkpoint`, of the model that a pipeline config describes.",
+    doc = "Like `seeded_checkpoint`, for the model of a pipeline config.",
     attrs = dict(
         SEED_ATTRS,
         pipeline_config = attr.label(

@@ -1,10 +1,10 @@
-"""A checkpoint of an SSD model, seeded or released as the build says."""
+"""A checkpoint of an SSD model: seeded or released, depending on the build setting."""
 
 load(":checkpoint.bzl", "checkpoint_choice")
 load(":seeded_ssd_checkpoint.bzl", "seeded_ssd_checkpoint")
 
 def ssd_checkpoint(name, pipeline_config, seed, archive, member, signature = None, fine_tune_checkpoint = None, quantization_aware = False, **kwargs):
-    """The weights of an SSD model, as the build setting //models:weights says.
+    """The weights of an SSD model, chosen by the build setting //models:weights.
 
     Args:
       name: the checkpoint's name. `NAME.seeded` and `NAME.released` are its two forms.
@@ -12,8 +12,8 @@ def ssd_checkpoint(name, pipeline_config, seed, archive, member, signature = Non
       seed: the seed of the seeded weights.
       archive: the published archive, `@released_NAME//:archive`.
       member: the checkpoint's prefix inside the archive.
-      signature: a .tsv with every variable of the published checkpoint, where it is known.
-      fine_tune_checkpoint: the float `ssd_checkpoint` that a seeded quantization-aware one starts from.
+      signature: a .tsv with every variable of the published checkpoint, if known.
+      fine_tune_checkpoint: the float `ssd_checkpoint` from which a seeded quantization-aware one starts.
       quantization_aware: whether the checkpoint has quantization ranges.
       **kwargs: attributes that every rule has.
     """

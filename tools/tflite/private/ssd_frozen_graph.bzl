@@ -19,7 +19,7 @@ model {{
 }}
 """
 
-# What the exporter gives an SSD graph: its input, the detections, and what they are made from.
+# The exported graph's input, its detections, and the inputs of the post-processing.
 _ARRAYS = [
     "normalized_input_image_tensor",
     "TFLite_Detection_PostProcess",
@@ -86,13 +86,13 @@ _ssd_frozen_graph = rule(
             allow_single_file = [".config"],
             mandatory = True,
         ),
-        # Starlark has floating-point numbers, attributes have not: these two are their text.
-        score_threshold = attr.string(doc = "As for `ssd_frozen_graph`.", mandatory = True),
-        iou_threshold = attr.string(doc = "As for `ssd_frozen_graph`.", mandatory = True),
-        max_detections = attr.int(doc = "As for `ssd_frozen_graph`.", mandatory = True),
-        max_classes_per_detection = attr.int(doc = "As for `ssd_frozen_graph`.", mandatory = True),
-        detections_per_class = attr.int(doc = "As for `ssd_frozen_graph`.", mandatory = True),
-        use_regular_nms = attr.bool(doc = "As for `ssd_frozen_graph`.", mandatory = True),
+        # Attributes have no floating-point type, so these two are text.
+        score_threshold = attr.string(doc = "See `ssd_frozen_graph`.", mandatory = True),
+        iou_threshold = attr.string(doc = "See `ssd_frozen_graph`.", mandatory = True),
+        max_detections = attr.int(doc = "See `ssd_frozen_graph`.", mandatory = True),
+        max_classes_per_detection = attr.int(doc = "See `ssd_frozen_graph`.", mandatory = True),
+        detections_per_class = attr.int(doc = "See `ssd_frozen_graph`.", mandatory = True),
+        use_regular_nms = attr.bool(doc = "See `ssd_frozen_graph`.", mandatory = True),
         preprocessing = PREPROCESSING_ATTRIBUTE,
         _export = attr.label(
             default = Label("//tools/steps/export:export_ssd"),
@@ -115,22 +115,22 @@ def ssd_frozen_graph(
         detections_per_class = 100,
         preprocessing = "minus_one_to_one",
         **kwargs):
-    """An SSD model's inference graph with its post-processing, as the Object Detection API exports it for TFLite.
+    """An SSD model's inference graph with its post-processing, exported by the Object Detection API for TFLite.
 
-    Makes `NAME.pb`, in canonical form. Output group `config`: the pipeline config that was exported.
+    Makes `NAME.pb`, in canonical form. Output group `config`: the pipeline config.
 
     Args:
       name: the graph's name.
       checkpoint: the weights, a target with CheckpointInfo.
       pipeline_config: the model's pipeline config.
-      max_detections: how many detections the model gives.
-      use_regular_nms: whether non-maximum suppression runs class by class (regular), or over all at once (fast).
-      score_threshold: the least score, from 0 to 1, of a detection that is kept; None for the config's own.
+      max_detections: the number of detections that the model gives.
+      use_regular_nms: whether non-maximum suppression runs per class (regular), or over all at once (fast).
+      score_threshold: the least score, from 0 to 1, of a detection; None for the config's own.
       iou_threshold: the overlap, from 0 to 1, above which the weaker of two boxes of a class is dropped; None
         for the config's own.
-      max_classes_per_detection: how many classes one box may have; for fast NMS.
-      detections_per_class: how many boxes of a class are kept; for regular NMS.
-      preprocessing: what the feature extractor does to pixels; all MobileNets and MobileDets want [-1, 1].
+      max_classes_per_detection: the most classes of a box; for fast NMS.
+      detections_per_class: the most boxes of a class; for regular NMS.
+      preprocessing: the feature extractor's preprocessing; all MobileNets and MobileDets use [-1, 1].
       **kwargs: attributes that every rule has.
     """
     _ssd_frozen_graph(

@@ -1,4 +1,4 @@
-"""One recipe under several TensorFlows: what they make of it, held against each other."""
+"""Compares the conversions of models by several TensorFlows."""
 
 load("//tools/tensorflow:toolchain.bzl", "TensorflowToolchainInfo")
 load("//tools/tensorflow:versions.bzl", "VERSIONS", "VERSIONS_ON_PYTHON_3_11")
@@ -10,7 +10,7 @@ load(":providers.bzl", "TfliteInfo")
 
 _VERSION = "//tools/tensorflow:version"
 
-# The shell alone, so that it needs nothing else of a machine.
+# Only shell builtins, so that it needs nothing else from the machine.
 _SHOW = """\
 #!/bin/sh
 while IFS= read -r line; do
@@ -19,7 +19,7 @@ done <"${{RUNFILES_DIR:-$0.runfiles}}/{path}"
 """
 
 def _each_version_impl(_settings, attr):
-    # What is not pinned, or lacks, the rule refuses with a sentence.
+    # The rule refuses unknown versions with a message.
     known = [version for version in attr.versions if version in VERSIONS] or [VERSIONS_ON_PYTHON_3_11[0]]
     return {version: {_VERSION: version} for version in known}
 
@@ -36,7 +36,7 @@ def _check(ctx):
         fail_attribute(ctx, "versions", versions, "give two or more of {}, each once".format(", ".join(VERSIONS)))
 
 def _convert_again(ctx, model, tensorflow):
-    """Registers the conversion of a model by another TensorFlow and returns its File."""
+    """Registers the conversion of a model by another TensorFlow; returns the canonical File."""
     conversion = model[ConversionInfo]
     path = "{}/{}/{}".format(ctx.label.name, tensorflow.version, model.label.name)
     raw = ctx.actions.declare_file(path + ".raw.tflite")
@@ -46,7 +46,7 @@ def _convert_again(ctx, model, tensorflow):
     return canonical
 
 def _compare(ctx, model, tensorflows):
-    """Registers the comparison of what all TensorFlows make of a model and returns its Files."""
+    """Registers the comparison of all TensorFlows' files for a model; returns the files and the report."""
     report = ctx.actions.declare_file("{}/{}.json".format(ctx.label.name, model.label.name))
     converter = model[ConversionInfo].converter
     arguments = ctx.actions.args()
@@ -69,7 +69,7 @@ def _compare(ctx, model, tensorflows):
         inputs = files,
         outputs = [report],
         mnemonic = "CompareVersions",
-        progress_message = "Comparing what TensorFlows make of %s" % label_text(model.label),
+        progress_message = "Comparing the TensorFlows' files for %s" % label_text(model.label),
     )
     return struct(files = files, report = report)
 
@@ -108,12 +108,12 @@ def _tensorflow_versions_impl(ctx):
 
 tensorflow_versions = rule(
     implementation = _tensorflow_versions_impl,
-    doc = """Converts models with several TensorFlows and reports which come out equal, and where they differ.
+    doc = """Converts models with several TensorFlows and reports which files are equal, and where others differ.
 
-Makes `NAME.txt`, a table that `bazel run` prints, and `NAME.json`, the same for programs. The graphs are those of the
-models, made once; only the conversion and the canonical form are done for each TensorFlow, in the very actions'
-form of `tflite_model`, so that a file is what `--//tools/tensorflow:version=VERSION` makes. Output group `models`:
-these files. Without a CPython 3.7, `versions` cannot have 1.15.5.""",
+Makes `NAME.txt`, a table that `bazel run` prints, and `NAME.json`, the same for programs. Only the conversion and the
+canonical form are repeated for each TensorFlow, with the same actions as in `tflite_model`. So each file equals that of
+a build with `--//tools/tensorflow:version=VERSION`. Output group `models`: these files. Without a CPython 3.7,
+`versions` cannot have 1.15.5.""",
     executable = True,
     attrs = dict(
         CANONICAL_TFLITE_ATTRS,
@@ -123,7 +123,7 @@ these files. Without a CPython 3.7, `versions` cannot have 1.15.5.""",
             providers = [ConversionInfo, TfliteInfo],
         ),
         versions = attr.string_list(
-            doc = "The TensorFlows, by version; the first is what the others are held against.",
+            doc = "The TensorFlows' versions; the others are compared with the first.",
             mandatory = True,
         ),
         _allowlist_function_transition = attr.label(

@@ -69,13 +69,13 @@ _tflite_model = rule(
     implementation = _tflite_model_impl,
     attrs = CANONICAL_TFLITE_ATTRS | CHECK_TFLITE_ATTRS | PROVENANCE_ATTRS | REPORT_ATTRS | {
         "raw": attr.label(
-            doc = "As `TfliteInfo.raw`.",
+            doc = "See `TfliteInfo.raw`.",
             allow_single_file = True,
             aspects = [materials_aspect],
             mandatory = True,
         ),
         "recipe": attr.label(
-            doc = "The `recipe` by which it was converted.",
+            doc = "The `recipe` of its conversion.",
             mandatory = True,
             providers = [ConversionInfo],
         ),
@@ -95,31 +95,36 @@ def tflite_model(
         task = "other",
         float_sibling = None,
         **kwargs):
-    """A .tflite, from a frozen graph, by a converter of the resolved TensorFlow toolchain.
+    """A .tflite from a frozen graph, by a converter of the resolved TensorFlow toolchain.
 
-    Makes `NAME.tflite`, in canonical form, once the converted model was looked at and has run. Output groups:
-    `raw`, the file as the converter gave it, but for the keys of custom operators' options, which are in order
-    (TOCO's own order differs from run to run), and for INT8 inputs and outputs, which have the graph's names; `graph`, the frozen graph;
-    `identity`, what tools have to know of it: a JSON object with its name, weights, preprocessing, TensorFlow and CPython;
-    `provenance`, also as `NAME.provenance`, what the model was made from: an in-toto statement and an ML-BOM;
-    `report`, also as `NAME.report`, what is in it, as tools/lib/tflite_file/report.schema.json says. `NAME.recipe` checks the recipe
-    and writes the converter's flags;
-    `NAME.card` is a page about it for people;
-    `NAME.raw` converts, for TOCO as a genrule; `NAME.reproducibility_test` converts again under another
-    environment and expects the same file; below `models/`, `NAME.golden_test` expects the digests of
-    `models/models.lock.json`.
+    Makes `NAME.tflite`, in canonical form, after the converted model has passed its checks and a run.
+
+    Output groups:
+    - `raw`: the converter's file. Only the keys in custom operators' options are sorted (TOCO's order differs from run to
+      run), and INT8 inputs and outputs have the graph's names.
+    - `graph`: the frozen graph.
+    - `identity`: a JSON object for tools with the model's name, weights, preprocessing, TensorFlow and CPython.
+    - `provenance`, also as `NAME.provenance`: an in-toto statement and an ML-BOM.
+    - `report`, also as `NAME.report`: the contents, in the form of tools/lib/tflite_file/report.schema.json.
+
+    Other targets:
+    - `NAME.recipe` checks the recipe and writes the converter's flags.
+    - `NAME.raw` converts; for TOCO it is a genrule.
+    - `NAME.card` is a page about the model for people.
+    - `NAME.reproducibility_test` converts again in a hostile environment and expects the same file.
+    - `NAME.golden_test`, below `models/`, expects the digests of `models/models.lock.json`.
 
     Args:
       name: the model's name.
       graph: the frozen graph, a target with FrozenGraphInfo.
       input_arrays: a list of the inputs' names.
       input_shapes: a list of the inputs' shapes, each like "1,320,320,3".
-      output_arrays: a list of the outputs' names, in the order that the model shall give them.
+      output_arrays: a list of the outputs' names, in the model's order.
       converter: "toco", TensorFlow's converter before MLIR, or "mlir".
-      about: what the model is, in a sentence, for its card and the catalogue.
-      task: what the model is for, likewise: "classification", "object detection", "question answering",
+      about: a sentence about the model, for its card and the catalogue.
+      task: the model's task, likewise: "classification", "object detection", "question answering",
         "segmentation", "super resolution" or "other".
-      float_sibling: the same network in floating point, with which the card compares the model on photographs.
+      float_sibling: the same network in floating point; the card compares both on photographs.
       **kwargs: further attributes of `recipe`, and attributes that every rule has.
     """
     attributes = {attribute: kwargs.pop(attribute) for attribute in RECIPE_ATTRS if attribute in kwargs}
@@ -149,7 +154,7 @@ def tflite_model(
         **kwargs
     )
 
-    # A test is testonly by its nature.
+    # Tests are always testonly.
     tests = {key: value for key, value in kwargs.items() if key != "testonly"}
     if native.package_name().startswith("models/"):
         golden_test(name = name + ".golden_test", model = ":" + name, **tests)
@@ -161,7 +166,7 @@ def tflite_model(
             **kwargs
         )
 
-    # A comparison runs two networks, which `//...` need not do.
+    # A comparison runs two networks, so `//...` leaves cards out.
     card(
         name = name + ".card",
         about = about,

@@ -1,4 +1,4 @@
-"""TOCO as a genrule."""
+"""TOCO, as a genrule."""
 
 def toco(name, graph, out, recipe, **kwargs):
     """Converts a frozen graph with the TOCO of the resolved TensorFlow toolchain.
@@ -7,7 +7,7 @@ def toco(name, graph, out, recipe, **kwargs):
       name: the genrule's name.
       graph: the label of the frozen graph.
       out: the file to write.
-      recipe: the label of the `recipe`, whose file has TOCO's other flags; it stops the genrule at a wrong one.
+      recipe: the label of the `recipe`, with TOCO's other flags; it refuses wrong attributes.
       **kwargs: attributes that every rule has.
     """
     native.genrule(

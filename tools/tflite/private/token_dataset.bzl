@@ -3,7 +3,7 @@
 load(":errors.bzl", "fail_attribute")
 load(":providers.bzl", "RepresentativeDatasetInfo")
 
-# The least value of each attribute; tools/lib/preprocessing/tokens.py says why.
+# The least value of each attribute; tools/lib/preprocessing/tokens.py explains them.
 _LEAST = {
     "count": 1,
     "length": 63,
@@ -28,7 +28,7 @@ def _token_dataset_impl(ctx):
         progress_message = "Drawing the tokens of %{label}",
     )
     return [
-        # In its runfiles too, for tests that convert again.
+        # In the runfiles for tests that convert again.
         DefaultInfo(files = depset([samples]), runfiles = ctx.runfiles(files = [samples])),
         RepresentativeDatasetInfo(samples = samples),
     ]
@@ -37,14 +37,14 @@ token_dataset = rule(
     implementation = _token_dataset_impl,
     doc = """Writes `NAME.npz`: synthetic inputs of a BERT, for `representative_dataset`.
 
-Random words from a generator keyed by the seed, laid out as SQuAD's examples: question, context and padding of various
-lengths. The inputs are `input_ids`, `input_mask` and `segment_ids`, int32.""",
+Random words from a generator keyed by the seed, in the layout of SQuAD's examples: question, context and padding of
+various lengths. The inputs are `input_ids`, `input_mask` and `segment_ids`, int32.""",
     attrs = {
-        "count": attr.int(doc = "How many inputs to make, at least 1.", default = 20),
-        "length": attr.int(doc = "How many tokens each has, padding included; at least 63.", mandatory = True),
+        "count": attr.int(doc = "The number of inputs, at least 1.", default = 20),
+        "length": attr.int(doc = "The number of tokens in each, padding included; at least 63.", mandatory = True),
         "seed": attr.int(doc = "The words' seed, at least 0.", mandatory = True),
         "vocabulary": attr.int(
-            doc = "How many tokens there are, as in the model's embeddings; at least 1000.",
+            doc = "The number of tokens in the vocabulary, as in the model's embeddings; at least 1000.",
             default = 30522,
         ),
         "_program": attr.label(

@@ -1,4 +1,4 @@
-"""What stands for a checkpoint that nobody has published."""
+"""A placeholder for a checkpoint that is not published."""
 
 load(":labels.bzl", "label_text")
 load(":providers.bzl", "CheckpointInfo")
@@ -8,6 +8,6 @@ def _unpublished_checkpoint_impl(ctx):
 
 unpublished_checkpoint = rule(
     implementation = _unpublished_checkpoint_impl,
-    doc = "Stops the analysis: nobody shall take seeded weights for published ones.",
+    doc = "Stops the analysis, so that seeded weights are never taken for published ones.",
     provides = [CheckpointInfo],
 )

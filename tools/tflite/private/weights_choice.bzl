@@ -1,12 +1,12 @@
-"""Seeded or released, as the build says."""
+"""The choice between seeded and released targets."""
 
 def weights_choice(name, seeded, released, **kwargs):
-    """An alias of one of two targets, as the build setting //models:weights says.
+    """An alias of one of two targets, chosen by the build setting //models:weights.
 
     Args:
       name: the alias's name.
-      seeded: what it stands for by default.
-      released: what it stands for under --config=released.
+      seeded: the default target.
+      released: the target under --config=released.
       **kwargs: attributes that every rule has.
     """
     native.alias(
