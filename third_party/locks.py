@@ -1,4 +1,4 @@
-"""What the locks pin: each file by sha256, and the name under which a --distdir holds it."""
+"""Reads the locks: the sha256 of each pinned file, and its name in a --distdir."""
 
 import collections
 import hashlib
@@ -22,22 +22,26 @@ PIP_ROW = re.compile(
 
 
 def files(third_party: pathlib.Path) -> list[pathlib.Path]:
-    """Returns the paths of all locks, in order.
+    """Returns the sorted paths of all locks.
 
     Args:
-      third_party: the folder that has them.
+      third_party: the folder of the locks.
     """
     return sorted([*third_party.glob("*/*.lock"), *third_party.glob("*/*.lock.json")])
 
 
 def digest(third_party: pathlib.Path) -> str:
-    """Returns a sha256, in hexadecimal, of the text of all locks."""
+    """Returns a sha256, in hexadecimal, over the contents of all locks.
+
+    Args:
+      third_party: the folder of the locks.
+    """
     parts = [hashlib.sha256(path.read_bytes()).hexdigest() for path in files(third_party)]
     return hashlib.sha256(" ".join(parts).encode()).hexdigest()
 
 
 def _json_rows(value: Any) -> Iterator[tuple[str, str]]:
-    """Yields name and sha256 of every file: Debian's rows name it, others say where it is."""
+    """Yields the name and sha256 of every file; rows without a name have it in their URL."""
     if isinstance(value, dict) and value.get("sha256"):
         url = urllib.parse.urlsplit(value.get("url", ""))
         yield value.get("file") or posixpath.basename(url.path), value["sha256"]
@@ -47,10 +51,10 @@ def _json_rows(value: Any) -> Iterator[tuple[str, str]]:
 
 
 def names(third_party: pathlib.Path) -> dict[str, set[str]]:
-    """Returns under which names a --distdir may hold each pinned file, by the file's sha256.
+    """Returns the possible names of each pinned file in a --distdir, by the file's sha256.
 
-    That is the published name, if it is the name of one file only. Where several files have it, as
-    checkpoints do, it is SHA256-NAME, for which third_party/checkpoints/released.bzl looks too.
+    This is the published name if only one file has it. If several files do, as with checkpoints, it
+    is SHA256-NAME, which third_party/checkpoints/released.bzl looks for too.
 
     Args:
       third_party: the folder of the locks.
@@ -65,13 +69,13 @@ def names(third_party: pathlib.Path) -> dict[str, set[str]]:
             try:
                 rows = list(_json_rows(json.loads(text)))
             except json.JSONDecodeError as error:
-                raise cli.UserError(f"{path}:{error.lineno}: is no JSON: {error}.") from error
+                raise cli.UserError(f"{path}:{error.lineno}: not JSON: {error}.") from error
         else:
             rows = [(row["file"], row["sha256"]) for row in PIP_ROW.finditer(text)]
         for name, sha256 in rows:
             published[name].add(sha256)
-    found: dict[str, set[str]] = collections.defaultdict(set)
+    by_digest: dict[str, set[str]] = collections.defaultdict(set)
     for name, digests in published.items():
         for sha256 in digests:
-            found[sha256].add(name if len(digests) == 1 else f"{sha256}-{name}")
-    return dict(found)
+            by_digest[sha256].add(name if len(digests) == 1 else f"{sha256}-{name}")
+    return dict(by_digest)

@@ -1,12 +1,11 @@
-"""Puts all that is pinned and a build needs into a folder for --distdir.
+"""Puts all pinned files that a build needs into a folder for --distdir.
 
     bazel run //third_party:mirror -- FOLDER //models:edsr_f32b5_fp32 --bazel_flag=--config=released
 
-A machine without a network builds these targets with `--distdir=FOLDER` then; Bazel's own files are
-among those in the folder. What a build needs is not reckoned but tried: Bazel loads and analyses
-the targets with an output base and a repository cache that were empty, and what the cache holds in
-the end was needed. Both stay in a folder below the workspace's own output base until all is done,
-so a run that was ended goes on where it was.
+A machine without a network can then build these targets with `--distdir=FOLDER`; the folder has
+Bazel's own files too. To find the needed files, Bazel loads and analyses the targets with an empty
+output base and an empty repository cache; the files in the cache are then those needed. Both stay
+in a folder below the workspace's output base until the end, so an interrupted run can continue.
 """
 
 import contextlib
@@ -28,7 +27,7 @@ from tools.lib.bazel import client
 from tools.lib.cli import cli, progress
 
 _BAZEL_FLAG = flags.DEFINE_multi_string(
-    "bazel_flag", [], "A flag for Bazel, as --config=released; more than one may be given."
+    "bazel_flag", [], "A flag for Bazel, such as --config=released; may be repeated."
 )
 
 _ALL = ["//models:all_models"]
@@ -39,9 +38,9 @@ class Pin:
     """A pinned file.
 
     Attributes:
-      name: the name that it has in the folder.
+      name: its name in the folder.
       sha256: its digest, in hexadecimal.
-      source: where it is now.
+      source: its current path.
     """
 
     name: str
@@ -53,7 +52,7 @@ def digest(path: pathlib.Path) -> str:
     """Returns the sha256 of a file, in hexadecimal; "" if there is no such file.
 
     Raises:
-      cli.UserError: it cannot be read.
+      cli.UserError: the file cannot be read.
     """
     try:
         with open(path, "rb") as stream:
@@ -65,16 +64,16 @@ def digest(path: pathlib.Path) -> str:
 
 
 def make_folder(given: str) -> pathlib.Path:
-    """Makes the folder that a person named, and removes what an ended run left half written in it.
+    """Makes the folder on the command line, and removes partial files of an interrupted run.
 
     Raises:
-      cli.UserError: it is no folder, or cannot be made or written.
+      cli.UserError: the path is not a folder, or cannot be made or written.
     """
     if given.startswith(("//", "@")):
         raise cli.UserError(f"{given}: is a target; the folder for the files comes before it.")
     folder = pathlib.Path(cli.callers_path(given)).absolute()
     if folder.exists() and not folder.is_dir():
-        raise cli.UserError(f"{folder}: is no folder; name one, which is made if it is missing.")
+        raise cli.UserError(f"{folder}: is not a folder; give a folder, which need not exist yet.")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for partial in folder.glob(".partial-*"):
@@ -87,27 +86,27 @@ def make_folder(given: str) -> pathlib.Path:
 
 
 def check_targets(targets: Sequence[str]) -> None:
-    """Checks that there are such targets, before anything is fetched for them.
+    """Checks that the targets exist, before anything is fetched for them.
 
     Raises:
-      cli.UserError: there are not.
+      cli.UserError: a target does not exist.
     """
     query = ["query", "--noshow_progress", f"set({' '.join(targets)})"]
     result = client.call(query, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     if result.returncode:
         errors = [line for line in result.stderr.splitlines() if line.startswith("ERROR: ")]
-        said = errors[0].removeprefix("ERROR: ") if errors else result.stderr.strip()
-        raise cli.UserError(f"{' '.join(targets)}: cannot be mirrored: {said}")
+        message = errors[0].removeprefix("ERROR: ") if errors else result.stderr.strip()
+        raise cli.UserError(f"{' '.join(targets)}: cannot be mirrored: {message}")
 
 
 def folders_of_bazel() -> dict[str, pathlib.Path]:
-    """Returns what Bazel says of its folders here: output_base, install_base, repository_cache.
+    """Returns Bazel's folders here by name: output_base, install_base, repository_cache.
 
     Raises:
-      cli.UserError: it does not start.
+      cli.UserError: Bazel does not start.
     """
-    said = client.ask("info", "output_base", "install_base", "repository_cache")
-    lines = (line.partition(":") for line in said.splitlines())
+    output = client.ask("info", "output_base", "install_base", "repository_cache")
+    lines = (line.partition(":") for line in output.splitlines())
     return {key: pathlib.Path(value.strip()) for key, _, value in lines}
 
 
@@ -121,20 +120,20 @@ def _output_base(state: pathlib.Path) -> str:
 
 
 def forget(state: pathlib.Path) -> None:
-    """Has the next run begin anew."""
+    """Makes the next run start from the beginning."""
     (state / "request").unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
 def state_folder(path: pathlib.Path, request: str) -> Iterator[pathlib.Path]:
-    """Yields a folder for what is under way, which stays when the block fails and else goes.
+    """Yields a folder for intermediate files, which is removed if the block succeeds.
 
     Args:
       path: the folder.
-      request: what is asked for. What is in the folder is taken up if it was left by the same.
+      request: identifies the run. Files in the folder are used if they are from the same request.
 
     Raises:
-      cli.UserError: another process works in it.
+      cli.UserError: another process uses the folder.
     """
     with open(f"{path}.lock", "w") as lock:
         try:
@@ -153,16 +152,16 @@ def state_folder(path: pathlib.Path, request: str) -> Iterator[pathlib.Path]:
             yield path
         finally:
             _shut_down(path)
-        # First, since what is half removed is of no use.
+        # First, since a partly removed folder is useless.
         forget(path)
         client.remove(path)
 
 
 def offer(names: Mapping[str, Iterable[str]], cache: pathlib.Path, output: pathlib.Path) -> None:
-    """Makes a --distdir of what a repository cache has.
+    """Makes a --distdir from a repository cache.
 
     Args:
-      names: names of pinned files, by sha256.
+      names: the names of pinned files, by sha256.
       cache: the repository cache.
       output: the folder for links to its files.
     """
@@ -184,29 +183,29 @@ def get_bazel(output: pathlib.Path, distdirs: Iterable[pathlib.Path]) -> None:
 
     Args:
       output: the folder.
-      distdirs: where they may be already.
+      distdirs: folders that may have the files already.
 
     Raises:
-      cli.UserError: they cannot be had as they are pinned.
+      cli.UserError: the pinned files cannot be obtained.
     """
     script = os.path.join(cli.workspace(), "third_party", "bazel", "get.sh")
     command = [script, "files", output, *distdirs]
     if subprocess.run(command, check=False, env=client.environment()).returncode:
-        raise cli.UserError("Bazel's own files cannot be had, as is said above; call this again.")
+        raise cli.UserError("Bazel's own files are not available, see above; call this again.")
 
 
 def fetch(
     targets: Sequence[str], state: pathlib.Path, distdirs: Iterable[pathlib.Path]
 ) -> dict[str, pathlib.Path]:
-    """Has Bazel fetch what targets need and returns all that it fetched, by sha256.
+    """Makes Bazel fetch everything that targets need; returns the fetched files by sha256.
 
     Args:
       targets: Bazel's target patterns.
       state: the folder of `state_folder`.
-      distdirs: where the files may be already.
+      distdirs: folders that may have the files already.
 
     Raises:
-      cli.UserError: Bazel fails, or it took another revision of a Debian package than is pinned.
+      cli.UserError: Bazel fails, or fetched another revision of a Debian package than the pinned.
     """
     cache = state / "repository_cache"
     arguments = [
@@ -216,7 +215,7 @@ def fetch(
         *_BAZEL_FLAG.value,
         f"--repository_cache={cache}",
         *(f"--distdir={folder}" for folder in distdirs),
-        # Those of the workspace lead to its own outputs.
+        # Keep the workspace's own links.
         "--experimental_convenience_symlinks=ignore",
         "--",
         *targets,
@@ -225,8 +224,8 @@ def fetch(
         free = shutil.disk_usage(state).free
         room = f" There are {free / 1e6:.0f} MB free in {state}." if free < 1e9 else ""
         raise cli.UserError(
-            f"{' '.join(targets)}: not all of it can be fetched, Bazel's own words are above; call"
-            f" this again, and it goes on from here.{room}"
+            f"{' '.join(targets)}: not everything can be fetched, see Bazel's messages above; call"
+            f" this again to continue.{room}"
         )
     replaced: dict[str, str] = {}
     for path in (state / "output_base" / "external").glob("*/replaced.json"):
@@ -235,28 +234,28 @@ def fetch(
         forget(state)
         listed = ", ".join(f"{name} (it has {version})" for name, version in replaced.items())
         raise cli.UserError(
-            f"the Debian archive no longer has what is pinned of {listed}, so there is nothing to"
-            " mirror; re-lock with `bazel run //third_party:relock`, or put the pinned files into"
+            f"the Debian archive no longer has the pinned revisions of {listed}, so they cannot be"
+            " mirrored; re-lock with `bazel run //third_party:relock`, or put the pinned files into"
             " the folder yourself and call this again."
         )
     return fetched(cache)
 
 
 def pins(sources: Mapping[str, pathlib.Path], names: Mapping[str, Iterable[str]]) -> list[Pin]:
-    """Returns the files with the names that they are to have, in order.
+    """Returns the files with their names in the folder, sorted.
 
     Args:
       sources: the files, by sha256.
-      names: what the locks say of names, by sha256.
+      names: the names from the locks, by sha256.
 
     Raises:
-      cli.UserError: no lock has a row of one of them.
+      cli.UserError: no lock has a row for one of the files.
     """
     unknown = sorted(sources.keys() - names.keys())
     if unknown:
         raise cli.UserError(
-            f"{', '.join(unknown)}: a build fetches what has this sha256, and no lock in"
-            " third_party has it, so that no --distdir could hold it; add a row to a lock."
+            f"{', '.join(unknown)}: a build fetches a file with this sha256, but no lock in"
+            " third_party has it, so a --distdir cannot have it; add a row to a lock."
         )
     return sorted(
         Pin(name, sha256, source) for sha256, source in sources.items() for name in names[sha256]
@@ -264,10 +263,10 @@ def pins(sources: Mapping[str, pathlib.Path], names: Mapping[str, Iterable[str]]
 
 
 def put(wanted: Iterable[Pin], folder: pathlib.Path) -> list[Pin]:
-    """Copies the files that a folder lacks, or has with other bytes; returns these.
+    """Copies files that are missing in a folder or differ there; returns those copied.
 
     Raises:
-      cli.UserError: there is no room, or it cannot be written.
+      cli.UserError: the disk is full, or the folder cannot be written.
     """
     missing = [pin for pin in wanted if digest(folder / pin.name) != pin.sha256]
     size = sum(pin.source.stat().st_size for pin in missing)
@@ -291,26 +290,26 @@ def put(wanted: Iterable[Pin], folder: pathlib.Path) -> list[Pin]:
 
 
 def verify(wanted: Iterable[Pin], folder: pathlib.Path) -> None:
-    """Reads every file of a folder again, and removes what has another digest than its lock says.
+    """Reads every file in a folder again, and removes those with another digest than in the lock.
 
     Raises:
-      cli.UserError: a file has.
+      cli.UserError: a file was removed.
     """
     wrong = [pin.name for pin in wanted if digest(folder / pin.name) != pin.sha256]
     for name in wrong:
         (folder / name).unlink(missing_ok=True)
     if wrong:
         raise cli.UserError(
-            f"{folder}: {', '.join(wrong)} came out with another sha256 than the locks have, and"
-            " was removed; look after that disk and call this again."
+            f"{folder}: {', '.join(wrong)} has another sha256 than in the locks after copying, and"
+            " was removed; check that disk and call this again."
         )
 
 
 def main(argv: Sequence[str]) -> None:
-    """Fetches, copies and verifies."""
+    """Fetches, copies and verifies the files."""
     if len(argv) < 2:
         raise cli.UserError(
-            "no folder is named; call: bazel run //third_party:mirror -- FOLDER [TARGETS]."
+            "no folder is given; call: bazel run //third_party:mirror -- FOLDER [TARGETS]."
         )
     targets = argv[2:] or _ALL
     if argv[2:]:
@@ -322,10 +321,10 @@ def main(argv: Sequence[str]) -> None:
     with state_folder(info["output_base"] / "mirror", request) as state:
         offered, own = state / "offered", state / "bazel"
         offer(names, info["repository_cache"], offered)
-        # The last is where ./bazelw keeps what it has unpacked its Bazel from.
+        # In the last folder, ./bazelw keeps the files from which it unpacked Bazel.
         get_bazel(own, [folder, offered, info["install_base"].parent.parent / "files"])
         sources = fetch(targets, state, [folder, own, offered])
-        # third_party/materials asks for its digest; it comes with Bazel.
+        # third_party/materials downloads it to compute its digest; it comes with Bazel.
         sources.pop(digest(info["install_base"] / "A-server.jar"), None)
         wanted = pins(sources | {digest(path): path for path in own.iterdir()}, names)
         new = put(wanted, folder)
@@ -339,7 +338,7 @@ def main(argv: Sequence[str]) -> None:
     command = ["./bazelw", "build", f"--distdir={folder}", *options, *targets]
     print(
         f"{folder}: {len(wanted)} files, {size / 1e6:.1f} MB, each with the sha256 of its lock;"
-        f" {len(new)} were put there now.\n"
+        f" {len(new)} of them are new.\n"
         f"Without a network: {shlex.join(command)}"
     )
 

@@ -1,9 +1,9 @@
-"""Re-pins everything that comes from a registry: `bazel run //third_party:relock`.
+"""Updates all pins of registries' files: `bazel run //third_party:relock`.
 
-Asks the registries' own clients, pip and apt-get, what is there now for the names in the `.in`
-files and in the Debian locks, and for Bazel with what it needs, and writes the locks anew, each
-package with the sha256 of one file.
-What is pinned by hand because only one release will do (the exporter's sources) stays as it is.
+Asks the registries' own clients, pip and apt-get, for the current versions of the packages in the
+`.in` files and in the Debian locks, and of Bazel's packages. Then it writes the locks, each package
+with the sha256 of one file. Pins that need a certain release (the exporter's sources) are set by
+hand and do not change.
 """
 
 import hashlib
@@ -25,7 +25,7 @@ from tools.lib.cli import cli
 
 _ONLY = flags.DEFINE_enum("only", "all", ["all", "pip", "debian"], "Which locks to write.")
 
-# What a `.in` file may say on its first line of how it is resolved.
+# The options on the first line of a `.in` file.
 _OPTIONS = re.compile(r"# relock: python=(\d+\.\d+) closure=(stated)")
 
 _HEADER = "# Written by: bazel run //third_party:relock\n"
@@ -35,11 +35,11 @@ def lock_text(report: dict) -> str:
     """Formats pip's installation report as a lock.
 
     Args:
-      report: what `pip install --report` wrote
+      report: the output of `pip install --report`
         (https://pip.pypa.io/en/stable/reference/installation-report/).
 
     Returns:
-      The lock's text, one package after the other by name.
+      The lock's text, with the packages sorted by name.
     """
     rows = []
     for item in report["install"]:
@@ -56,33 +56,33 @@ def lock_text(report: dict) -> str:
 
 
 def abi_tag(python: str) -> str:
-    """Returns a CPython's own ABI tag, as `cp311` for "3.11"; up to 3.7 it ends with an `m`."""
+    """Returns a CPython's own ABI tag, such as `cp311` for "3.11"; up to 3.7 it ends with `m`."""
     minor = int(python.rpartition(".")[2])
     return f"cp{python.replace('.', '')}{'m' if minor <= 7 else ''}"
 
 
 def complaint(result: subprocess.CompletedProcess[str]) -> str:
-    """Returns what a failed client said: what it calls errors, or else all of it."""
-    said = result.stderr.strip()
-    errors = [line for line in said.splitlines() if "ERROR" in line]
-    return " ".join(errors) or said or f"it ended with {result.returncode} and said nothing."
+    """Returns a failed client's lines with ERROR on stderr, or else all of stderr."""
+    stderr = result.stderr.strip()
+    errors = [line for line in stderr.splitlines() if "ERROR" in line]
+    return " ".join(errors) or stderr or f"it ended with {result.returncode} and said nothing."
 
 
 def lock_pip(
     requirements: pathlib.Path, constraints: pathlib.Path | None, platforms: Sequence[str]
 ) -> None:
-    """Resolves a `.in` file with pip and writes the `.lock` beside it.
+    """Resolves a `.in` file with pip and writes the `.lock` next to it.
 
-    A file that starts with "# relock: python=3.9 closure=stated" is for another Python and names
-    every package itself: an old release's own requirements can no longer be met.
+    A file that starts with "# relock: python=3.9 closure=stated" is for another Python and lists
+    every package, since the requirements of an old release can no longer be met.
 
     Args:
       requirements: the `.in` file.
-      constraints: pip's constraints file, if any; for others than those.
-      platforms: the platform tags of the wheels that fit.
+      constraints: pip's constraints file, if any; not used for files with options.
+      platforms: the accepted platform tags of wheels.
 
     Raises:
-      cli.UserError: pip finds no set of wheels that fits.
+      cli.UserError: pip finds no suitable set of wheels.
     """
     text = cli.read_file(str(requirements), "list of packages").decode("utf-8")
     options = _OPTIONS.match(text)
@@ -116,7 +116,7 @@ def lock_pip(
 
 
 def debian_row(path: pathlib.Path, suite: str) -> dict[str, str]:
-    """Describes a downloaded PACKAGE_VERSION_ARCHITECTURE.deb as a row of the lock."""
+    """Returns the lock's row for a downloaded PACKAGE_VERSION_ARCHITECTURE.deb."""
     package, version, architecture = path.name.removesuffix(".deb").split("_")
     return {
         "package": package,
@@ -143,7 +143,11 @@ def _write_debian(lock: pathlib.Path, rows: Sequence[dict[str, str]]) -> None:
 
 
 def lock_debian(lock: pathlib.Path, fetch: pathlib.Path) -> None:
-    """Downloads the current revision of every package of the Debian lock and writes the lock anew.
+    """Downloads the current revision of every package in a Debian lock and rewrites the lock.
+
+    Args:
+      lock: the lock.
+      fetch: the path of third_party/debian/fetch.sh.
 
     Raises:
       cli.UserError: apt-get fails.
@@ -160,13 +164,17 @@ def lock_debian(lock: pathlib.Path, fetch: pathlib.Path) -> None:
 
 
 def lock_bazel(lock: pathlib.Path, fetch: pathlib.Path) -> None:
-    """Writes anew which packages Bazel is unpacked from.
+    """Rewrites the lock of the packages from which Bazel is unpacked.
 
-    They are those of the closure that apt's solver names now for what `closure.txt` beside the lock
-    says, as far as Bazel needs them (closure.py).
+    apt's solver lists the closure of the packages in `closure.txt`, next to the lock; the lock gets
+    those that Bazel needs (closure.py).
+
+    Args:
+      lock: the lock.
+      fetch: the path of third_party/debian/fetch.sh.
 
     Raises:
-      cli.UserError: apt-get fails, or what it names is no Bazel that can be unpacked.
+      cli.UserError: apt-get fails, or the Bazel of these packages cannot be used.
     """
     path = lock.with_name("closure.txt")
     try:
@@ -176,8 +184,8 @@ def lock_bazel(lock: pathlib.Path, fetch: pathlib.Path) -> None:
     with tempfile.TemporaryDirectory() as directory:
         state, output, root = (pathlib.Path(directory, name) for name in ("apt", "debs", "root"))
         options = ["--closure", " ".join(start.without)]
-        said = _fetch(lock, [fetch, *options, state, output, start.suite, *start.roots])
-        debs = [output / line.removeprefix("file ") for line in said.splitlines()]
+        listing = _fetch(lock, [fetch, *options, state, output, start.suite, *start.roots])
+        debs = [output / line.removeprefix("file ") for line in listing.splitlines()]
         try:
             root.mkdir()
             unpack.unpack_debs(debs, root)
@@ -199,7 +207,7 @@ def main(argv: Sequence[str]) -> None:
         tags = cli.read_file(str(platforms), "list of platforms").decode("utf-8").split()
         for requirements in sorted(third_party.glob("*/*.in")):
             print(f"locking {requirements.relative_to(workspace)}", flush=True)
-            # What pip_parse runs on is pinned by rules_python, whatever the project's versions are.
+            # rules_python pins pip_parse's own packages, independently of the project's.
             own = requirements.stem == "pip_parse"
             lock_pip(requirements, None if own else constraints, tags)
     if _ONLY.value != "pip":

@@ -1,4 +1,4 @@
-"""Everything that the project takes from outside, each by digest."""
+"""The external repositories, all pinned by digest."""
 
 load("//third_party/adapt:adapted.bzl", "adapted_source", "wheel_files")
 load("//third_party/as_published:repositories.bzl", "as_published_repositories")
@@ -12,7 +12,7 @@ load("//third_party/python:cpython.bzl", "AUDIT_PACKAGES", "cpython")
 load("//third_party/python:cpython_3_7.bzl", "cpython_3_7")
 load("//tools/tensorflow:versions.bzl", "VERSIONS_ON_PYTHON_3_11", "VERSION_ON_PYTHON_3_7")
 
-# The interpreter, its library, and every shared library that it needs down to the C library.
+# The interpreter, its library, and every shared library that it needs, including the C library.
 CPYTHON_3_11_PACKAGES = [
     "libbz2-1.0",
     "libc6",
@@ -33,7 +33,7 @@ CPYTHON_3_11_PACKAGES = [
     "zlib1g",
 ]
 
-# The libraries that CPython 3.7 has from the same packages; it brings the others itself.
+# The libraries for CPython 3.7 from the same packages; its build includes the others.
 CPYTHON_3_7_PACKAGES = [
     "libbz2-1.0",
     "libc6",
@@ -48,7 +48,7 @@ CPYTHON_3_7_PACKAGES = [
     "zlib1g",
 ]
 
-# What nginx needs of the same packages; the rest of it is in a lock of its own.
+# The libraries for nginx from the same packages; its other packages have a separate lock.
 NGINX_LIBRARY_PACKAGES = [
     "libc6",
     "libcrypt1",
@@ -56,8 +56,8 @@ NGINX_LIBRARY_PACKAGES = [
     "zlib1g",
 ]
 
-# What no conversion imports of TensorFlow's closure: every file is part of every action's digest. TensorBoard's server and
-# its way to Google's services, what builds packages, and headers and compilers for kernels.
+# Parts of TensorFlow's closure that no conversion imports, since every file is part of every action's digest: TensorBoard's
+# server and its access to Google's services, build tools, and headers and compilers for kernels.
 TENSORFLOW_UNREAD = [
     "_distutils_hack",
     "cffi",
@@ -86,13 +86,13 @@ TENSORFLOW_UNREAD = [
 ]
 
 def third_party_repositories():
-    """Declares every external repository. Each is fetched when something first needs it."""
+    """Declares every external repository. Each is fetched when it is first needed."""
     debian_packages(
         name = "debian",
         lock = "//third_party/debian:packages.lock.json",
     )
 
-    # Asked for by cpython alone, and only where the audit says so.
+    # Used by cpython only, during the audit.
     debian_packages(
         name = AUDIT_PACKAGES,
         lock = "//third_party/debian:audit.lock.json",
@@ -163,13 +163,13 @@ def third_party_repositories():
     )
     python_site(
         name = "huggingface_requirements",
-        # It downloads models; what is left of it here is an entry in huggingface-hub's requirements.
+        # It downloads models, and is only needed as an entry in huggingface-hub's requirements.
         drop = ["hf_xet"],
         lock = "//third_party/transformers:requirements.lock",
     )
     python_site(
         name = "fuzz_site",
-        # libFuzzer is linked in; these are for fuzzing native extensions, and for building anew.
+        # libFuzzer is linked in; these are for fuzzing native extensions, and for rebuilding.
         drop = [
             "asan_with_fuzzer.so",
             "libclang_rt.fuzzer_no_main.a",
@@ -201,7 +201,7 @@ def third_party_repositories():
     )
     python_site(
         name = "evaluate_site",
-        # TensorFlow's closure has the same one.
+        # TensorFlow's closure has the same package.
         drop = [
             "numpy",
             "numpy.libs",
@@ -209,7 +209,7 @@ def third_party_repositories():
         lock = "//third_party/evaluate:requirements.lock",
     )
 
-    # For what reads, writes and runs models and needs nothing else of TensorFlow's closure.
+    # For programs that read, write and run models and need nothing else from TensorFlow's closure.
     python_site(
         name = "litert_site",
         drop = [
@@ -227,7 +227,7 @@ def third_party_repositories():
         lock = "//third_party/provenance:requirements.lock",
     )
 
-    # Asked for by what reads Bazel's execution logs.
+    # Used by what reads Bazel's execution logs.
     execution_log_schema(
         name = "execution_log_schema",
         lock = "//third_party/object_detection:protoc.lock",
@@ -241,13 +241,13 @@ def third_party_repositories():
         lock = "//third_party/zstandard:requirements.lock",
     )
 
-    # Asked for by tests of pages alone.
+    # Used by tests of pages only.
     python_site(
         name = "playwright_site",
         lock = "//third_party/playwright:requirements.lock",
     )
 
-    # Asked for by `tools/cache` alone.
+    # Used by `tools/cache` only.
     debian_packages(
         name = "cache_debian",
         lock = "//third_party/debian:cache.lock.json",
@@ -259,13 +259,13 @@ def third_party_repositories():
         programs = ["usr/sbin/nginx"],
     )
 
-    # Asked for by tests of `tools/execution` alone.
+    # Used by tests of `tools/execution` only.
     python_site(
         name = "buildgrid_site",
         lock = "//third_party/buildgrid:requirements.lock",
     )
 
-    # Asked for by `tools/execution` and its tests alone.
+    # Used by `tools/execution` and its tests only.
     debian_packages(
         name = "worker_debian",
         lock = "//third_party/debian:worker.lock.json",
@@ -285,7 +285,7 @@ def third_party_repositories():
     released_archives()
     as_published_repositories()
 
-    # Last: it tells of all that are declared before it.
+    # Last: it describes all repositories declared before it.
     materials(
         name = "materials",
         pip_packages = ["@debian//:python3-pip-whl.deb", "@debian//:python3-setuptools-whl.deb"],

@@ -37,14 +37,14 @@ def main(argv: Sequence[str]) -> None:
     del argv
     workspace = pathlib.Path(cli.workspace())
     paths = [path for path in sources.files(workspace) if (workspace / path).is_file()]
-    found = []
+    messages = []
     for path in paths:
-        found += forbidden(path, (workspace / path).read_bytes())
-    for message in found:
+        messages += forbidden(path, (workspace / path).read_bytes())
+    for message in messages:
         print(message, file=sys.stderr)
-    if found:
+    if messages:
         raise cli.UserError(
-            f"{len(found)} line(s) name a registry's address or a machine's folder."
+            f"{len(messages)} line(s) name a registry's address or a machine's folder."
         )
     print(f"{len(paths)} files name no registry's address and no machine's folder.")
 

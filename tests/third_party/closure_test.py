@@ -10,7 +10,7 @@ from third_party.bazel import closure, unpack
 
 _START = pathlib.Path(sys.argv[1])
 
-# Stands for the loader: says of every program what is in a file beside it.
+# Stands in for the loader: prints the content of a file beside each program.
 _LOADER = """#!/bin/sh
 [ "$1 $3" = "--library-path --list" ] && cat "$4.libraries"
 """
@@ -150,9 +150,9 @@ class StartTest(parameterized.TestCase):
         ("suite s\nroots a\n", "'roots a' is not"),
         ("suite s\nroot a b\n", "'root a b' is not"),
         ("suite s\nroot\n", "'root' is not"),
-        ("root a\n", "one suite and a root"),
-        ("suite s\nsuite t\nroot a\n", "one suite and a root"),
-        ("suite s\n", "one suite and a root"),
+        ("root a\n", "one suite and at least one root"),
+        ("suite s\nsuite t\nroot a\n", "one suite and at least one root"),
+        ("suite s\n", "one suite and at least one root"),
     )
     def test_anything_else_is_an_error(self, text, message):
         with self.assertRaisesRegex(ValueError, message):

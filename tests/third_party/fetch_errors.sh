@@ -1,10 +1,10 @@
 #!/bin/sh
-# What a person sees when fetching goes wrong, and that it works without a network.
+# Checks the messages of failed fetches, and that builds work without a network.
 #
 #     tests/third_party/fetch_errors.sh [FOLDER]
 #
 # Runs outside Bazel, on a copy of the project in FOLDER (default: a temporary one, removed at the end),
-# since a test inside Bazel's sandbox has neither a network nor a Bazel. Needs what a first build needs;
+# because a test inside Bazel's sandbox has neither a network nor a Bazel. Needs what a first build needs;
 # only //tests/tools/lib/cli:cli_test is built, so TensorFlow is not fetched. BAZEL names another Bazel than
 # the one that ./bazelw finds.
 set -eu

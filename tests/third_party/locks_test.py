@@ -89,12 +89,12 @@ class LocksTest(parameterized.TestCase):
 
 class VersionsTest(absltest.TestCase):
     def test_a_package_of_several_locks_has_one_version_and_file(self):
-        found = collections.defaultdict(set)
+        pins_by_name = collections.defaultdict(set)
         for path in _LOCKS:
             for row in _rows(path):
                 if path not in _FOREIGN and row["name"] not in _BY_TENSORFLOW:
-                    found[row["name"]].add((row["version"], row["sha256"], row["file"]))
-        self.assertEqual({name: pins for name, pins in found.items() if len(pins) > 1}, {})
+                    pins_by_name[row["name"]].add((row["version"], row["sha256"], row["file"]))
+        self.assertEqual({name: pins for name, pins in pins_by_name.items() if len(pins) > 1}, {})
 
     def test_the_constraints_hold(self):
         constraints = re.findall(
@@ -124,14 +124,14 @@ class DebianTest(parameterized.TestCase):
 
     def test_a_package_of_several_locks_is_one_revision_of_a_suite(self):
         # The rules that the project loads are those that its Bazel brings.
-        found = collections.defaultdict(list)
+        rows_by_package = collections.defaultdict(list)
         for path in _DEBIAN:
             for row in json.loads(path.read_text(encoding="utf-8"))["packages"]:
-                found[row["package"], row["suite"]].append(row)
-        for rows in found.values():
+                rows_by_package[row["package"], row["suite"]].append(row)
+        for rows in rows_by_package.values():
             for row in rows:
                 self.assertEqual(row, rows[0])
-        shared = [package for (package, suite), rows in found.items() if len(rows) > 1]
+        shared = [package for (package, suite), rows in rows_by_package.items() if len(rows) > 1]
         self.assertContainsSubset(
             ["bazel-platforms", "bazel-rules-cc", "bazel-rules-python", "bazel-skylib"], shared
         )

@@ -101,9 +101,9 @@ python=$(./bazelw info output_base 2>/dev/null)/external/cpython_3_11/python
 passes "there is no network" offline whole true
 cat "$log"
 passes "the build without a network" offline whole ./bazelw build --distdir="$mirror" "$target"
-made=$(sha256sum <"$copy/bazel-bin/models/edsr/$model.tflite")
+digest=$(sha256sum <"$copy/bazel-bin/models/edsr/$model.tflite")
 pinned=$(sed -n "/\"$model\"/,/^    }/ { /\"seeded\"/,/\"sha256\"/ s/.*\"sha256\": \"\(.*\)\".*/\1/p }" models/models.lock.json)
-[ "${made%% *}" = "$pinned" ] || wrong "$model.tflite has the sha256 ${made%% *}, not $pinned"
+[ "${digest%% *}" = "$pinned" ] || wrong "$model.tflite has the sha256 ${digest%% *}, not $pinned"
 echo "ok: $model.tflite has the sha256 of models.lock.json, $pinned"
 offline whole ./bazelw shutdown >"$log" 2>&1
 

@@ -120,7 +120,7 @@ class LocksTest(_Workspace):
 
     def test_a_damaged_lock_is_named(self):
         path = self._write("workspace/third_party/debian/packages.lock.json", "{\n]")
-        with self.assertRaisesRegex(cli.UserError, f"{path}:2: is no JSON"):
+        with self.assertRaisesRegex(cli.UserError, f"{path}:2: not JSON"):
             locks.names(self.third_party)
 
 
@@ -148,7 +148,7 @@ class MirrorTest(_Workspace):
                 BUILD_WORKING_DIRECTORY=str(self.root),
             )
         )
-        self.whole = {"one-1.0.whl": "1", "two-1.0.whl": "22", "lib_1%3a2_all.deb": "333"}
+        self.all_files = {"one-1.0.whl": "1", "two-1.0.whl": "22", "lib_1%3a2_all.deb": "333"}
 
     def _run(self, *arguments):
         stdout = io.StringIO()
@@ -168,27 +168,27 @@ class MirrorTest(_Workspace):
         return (self.root / "calls").read_text().splitlines()
 
     def test_all_that_bazel_fetched_and_bazel_itself_are_there_by_their_names(self):
-        said = self._run("mirror")
-        self.assertEqual(self._files(), self.whole)
-        self.assertIn(f"{self.folder}: 3 files, 0.0 MB, ", said)
-        self.assertIn("; 3 were put there now.", said)
-        self.assertIn(f"./bazelw build --distdir={self.folder} //models:all_models", said)
+        output = self._run("mirror")
+        self.assertEqual(self._files(), self.all_files)
+        self.assertIn(f"{self.folder}: 3 files, 0.0 MB, ", output)
+        self.assertIn("; 3 of them are new.", output)
+        self.assertIn(f"./bazelw build --distdir={self.folder} //models:all_models", output)
         self.assertFalse(self.state.exists())
 
     @flagsaver.flagsaver(bazel_flag=["--config=released", "--distdir=/x"])
     def test_targets_and_flags_reach_bazel_and_the_advice(self):
-        said = self._run("mirror", "//a:b", "//c")
+        output = self._run("mirror", "//a:b", "//c")
         (build,) = [call for call in self._calls() if " build " in call]
         self.assertIn("--nobuild --config=released --distdir=/x ", build)
         self.assertEndsWith(build, " -- //a:b //c")
-        self.assertIn(f"build --distdir={self.folder} --config=released //a:b //c\n", said)
+        self.assertIn(f"build --distdir={self.folder} --config=released //a:b //c\n", output)
 
     def test_what_is_there_is_taken_and_kept(self):
         self._write("mirror/one-1.0.whl", "1")
         self._write("mirror/two-1.0.whl", "damaged")
         self._write("mirror/somebody's", "own")
-        self.assertIn("; 2 were put there now.", self._run("mirror"))
-        self.assertEqual(self._files(), self.whole | {"somebody's": "own"})
+        self.assertIn("; 2 of them are new.", self._run("mirror"))
+        self.assertEqual(self._files(), self.all_files | {"somebody's": "own"})
         get, build = [call for call in self._calls() if "get.sh " in call or " build " in call]
         self.assertIn(f"get.sh files {self.state}/bazel {self.folder} ", get)
         self.assertIn(f"--distdir={self.folder} ", build)
@@ -199,35 +199,35 @@ class MirrorTest(_Workspace):
         output = self.root / "offered"
         for _ in range(2):
             mirror.offer(locks.names(self.third_party), self.root / "cache", output)
-            found = {path.name: path.read_text() for path in output.iterdir()}
-            self.assertEqual(found, {"model.tgz": "4"})
+            offered = {path.name: path.read_text() for path in output.iterdir()}
+            self.assertEqual(offered, {"model.tgz": "4"})
 
     def test_an_ended_run_goes_on_and_half_a_file_goes(self):
         self._write("broken", "")
-        self._fails("//models:all_models: not all of it can be fetched, .*; call this again")
+        self._fails("//models:all_models: not everything can be fetched, .*; call this again")
         self.assertEqual(self._files(), {})
         (self.root / "broken").unlink()
         # Nothing has to be fetched for what the earlier run had.
         (self.root / "published" / "one").unlink()
         self._write("mirror/.partial-x", "1")
         self._run("mirror")
-        self.assertEqual(self._files(), self.whole)
+        self.assertEqual(self._files(), self.all_files)
 
     def test_what_was_left_of_another_request_is_not_taken(self):
         for change in ("targets", "locks"):
             with self.subTest(change):
                 self._write("broken", "")
-                self._fails("not all of it")
+                self._fails("not everything can be fetched")
                 (self.root / "broken").unlink()
                 self._write("published/four", "4")
                 if change == "locks":
                     self._write("workspace/third_party/pip/requirements.lock", _pip_lock(two="22"))
                     (self.root / "published/one").unlink()
-                    del self.whole["one-1.0.whl"]
+                    del self.all_files["one-1.0.whl"]
                     (self.folder / "one-1.0.whl").unlink()
                 self._run("mirror", "//other")
                 (self.root / "published/four").unlink()
-                self.assertEqual(self._files(), self.whole | {"model.tgz": "4"})
+                self.assertEqual(self._files(), self.all_files | {"model.tgz": "4"})
                 (self.folder / "model.tgz").unlink()
         self.assertIn(f"--output_base={self.state}/output_base shutdown", self._calls())
 
@@ -240,27 +240,27 @@ class MirrorTest(_Workspace):
         self._write("replaced.json", '{"lib": "1:3"}')
         self._write("published/lib", "another revision")
         self._fails(
-            r"no longer has what is pinned of lib \(it has 1:3\), .*relock.*call this again"
+            r"no longer has the pinned revisions of lib \(it has 1:3\), .*relock.*call this again"
         )
         self.assertEqual(self._files(), {})
         # What has come into the folder since then is looked at.
         self._write("replaced.json", "{}")
         self._write("published/lib", "333")
         self._run("mirror")
-        self.assertEqual(self._files(), self.whole)
+        self.assertEqual(self._files(), self.all_files)
 
     def test_a_file_with_another_digest_is_removed_and_named(self):
         source = self._write("source", "1")
         self.folder.mkdir()
         pins = [mirror.Pin("one", _sha256("1"), source), mirror.Pin("two", _sha256("2"), source)]
         self.assertEqual(mirror.put(pins, self.folder), pins)
-        with self.assertRaisesRegex(cli.UserError, f"{self.folder}: two came out with another"):
+        with self.assertRaisesRegex(cli.UserError, f"{self.folder}: two has another sha256"):
             mirror.verify(pins, self.folder)
         self.assertEqual(self._files(), {"one": "1"})
 
     def test_bazels_own_files_must_be_had(self):
         self._write("no_bazel", "")
-        self._fails("^Bazel's own files cannot be had, as is said above; call this again.")
+        self._fails("^Bazel's own files are not available, see above; call this again.")
 
     def test_an_unknown_target_is_refused_before_anything_is_fetched(self):
         self._write("no_target", "")
@@ -284,12 +284,12 @@ class MirrorTest(_Workspace):
             usage.free = 6
             self._run("mirror")
 
-    def test_what_is_no_folder(self):
-        with self.assertRaisesRegex(cli.UserError, "no folder is named; call: bazel run"):
+    def test_unusable_folder(self):
+        with self.assertRaisesRegex(cli.UserError, "no folder is given; call: bazel run"):
             self._run()
         self._fails("^//models:a: is a target; the folder .* comes before it", "//models:a")
         path = self._write("file", "")
-        self._fails(f"^{path}: is no folder", "file")
+        self._fails(f"^{path}: is not a folder", "file")
         self._fails(f"^{path}/folder: cannot be made or written: Not a directory", "file/folder")
         with mock.patch.object(os, "access", return_value=False):
             self._fails(f"^{self.folder}: cannot be written; name a folder of your own")

@@ -61,13 +61,13 @@ class RelockTest(absltest.TestCase):
         )
 
     def test_a_failed_client_is_quoted(self):
-        for said, quoted in (
+        for message, quoted in (
             ("WARNING: old\nERROR: no match\nERROR: for x\n", "ERROR: no match ERROR: for x"),
             ("Traceback\nNameError: x\n", "Traceback\nNameError: x"),
             (" \n", "it ended with 2 and said nothing."),
         ):
-            with self.subTest(said):
-                result = subprocess.CompletedProcess([], 2, stderr=said)
+            with self.subTest(message):
+                result = subprocess.CompletedProcess([], 2, stderr=message)
                 self.assertEqual(relock.complaint(result), quoted)
 
     def _command(self, text: str, constraints: pathlib.Path | None = None) -> list[str]:

@@ -1,4 +1,4 @@
-"""Genuine source, fetched by digest and adapted as it is unpacked; nothing of it is committed."""
+"""Genuine source code, fetched by digest and adapted when it is unpacked; none of it is committed."""
 
 load("//third_party/pip:wheels.bzl", "extract_wheel", "fetch_wheels", "pip_attrs")
 load("//third_party/python:cpython.bzl", "HERMETIC_ENVIRONMENT", "compile_python", "pack_python")
@@ -24,7 +24,7 @@ def _adapted_source_impl(ctx):
             extract_wheel(ctx, "tools-wheels/" + wheel.file, "tools")
         arguments.append("tools")
 
-    # A folder of their own: what else lies in the workspace must not be importable.
+    # In a separate folder, so that other modules of the workspace are not importable.
     ctx.symlink(ctx.attr._source_tree, "adapter/third_party/adapt/source_tree.py")
     ctx.symlink(ctx.attr.adapter, "adapter/adapt.py")
     result = ctx.execute(
@@ -41,15 +41,15 @@ def _adapted_source_impl(ctx):
 
 adapted_source = repository_rule(
     implementation = _adapted_source_impl,
-    doc = "`site`: one directory of Python packages that an adapter made from a pinned archive; `site_library` makes it importable.",
+    doc = "`site`: a directory of Python packages that an adapter writes from a pinned archive; `site_library` makes it importable.",
     attrs = dict(
         pip_attrs,
-        abi = attr.string(doc = "The ABI tag of the wheel that is adapted.", default = "cp311"),
+        abi = attr.string(doc = "The ABI tag of the adapted wheel.", default = "cp311"),
         adapter = attr.label(
-            doc = "The program, called with the archive, the folder to write and, if there are any, the tools' folder.",
+            doc = "The program; its arguments are the archive, the folder to write and, with `tools_lock`, the tools' folder.",
             mandatory = True,
         ),
-        python_version = attr.string(doc = "The Python version of the wheel that is adapted.", default = "311"),
+        python_version = attr.string(doc = "The Python version of the adapted wheel.", default = "311"),
         tools_lock = attr.label(doc = "Wheels that the adapter needs, unpacked into one folder."),
         _source_tree = attr.label(default = Label("//third_party/adapt:source_tree.py")),
     ),
@@ -74,7 +74,7 @@ exports_files({})
 
 wheel_files = repository_rule(
     implementation = _wheel_files_impl,
-    doc = "Single files out of a pinned wheel, by their base names.",
+    doc = "Single files from a pinned wheel, by their base names.",
     attrs = dict(
         pip_attrs,
         members = attr.string_list(doc = "The files' paths in the wheel.", mandatory = True),

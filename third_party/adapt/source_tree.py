@@ -1,8 +1,8 @@
-"""Takes files out of a pinned archive, changes them in stated places, and writes them as a tree.
+"""Reads files from a pinned archive, applies declared replacements, and writes them as a tree.
 
-Runs while Bazel fetches, before any package is installed: standard library only. Archives are read
-without ever extracting to disk, so a member's name decides nothing until it has been checked. The
-written tree depends on the archive's file contents only: no times, no modes, no order of members.
+It runs while Bazel fetches, before any package is installed, so it uses the standard library only.
+Archives are never extracted to disk, so a member's name has no effect before it is checked. The
+written tree depends on the files' contents only, not on times, modes or the order of members.
 """
 
 import dataclasses
@@ -15,18 +15,18 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 
 class AdaptError(Exception):
-    """An archive that is not what the adaptation was written for; its text is one sentence."""
+    """The archive does not fit the adaptation; the text is one sentence."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Replacement:
-    """One stated change of one file.
+    """A declared change of a file.
 
     Attributes:
       path: the file in the tree, with "/" separators.
-      old: the text that is there now.
-      new: the text that takes its place.
-      times: how often `old` has to occur, neither more nor less.
+      old: the text to replace.
+      new: its replacement.
+      times: the exact number of occurrences of `old`.
     """
 
     path: str
@@ -39,7 +39,7 @@ def safe_name(archive: str, name: str) -> str:
     """Returns a member's name as a relative path that stays inside the tree.
 
     Raises:
-      AdaptError: the name is absolute, climbs with "..", or holds a backslash.
+      AdaptError: the name is absolute, or contains ".." or a backslash.
     """
     parts = pathlib.PurePosixPath(name).parts
     if not parts or name.startswith("/") or ".." in parts or "\\" in name:
@@ -72,7 +72,7 @@ def _zip_members(archive: str) -> Iterator[tuple[str, Callable[[], bytes]]]:
 
 
 def read_archive(archive: str, place: Callable[[str], str | None]) -> dict[str, bytes]:
-    """Reads the wanted files of a .tar.gz or a wheel.
+    """Reads selected files of a .tar.gz or a wheel.
 
     Args:
       archive: path of the archive.
@@ -82,8 +82,8 @@ def read_archive(archive: str, place: Callable[[str], str | None]) -> dict[str, 
       Contents by path in the tree.
 
     Raises:
-      AdaptError: the archive is missing, damaged or holds an unsafe member, or two members get one
-        path.
+      AdaptError: the archive is missing or damaged, has an unsafe member, or has two members for
+        the same path.
     """
     files: dict[str, bytes] = {}
     try:
@@ -101,10 +101,10 @@ def read_archive(archive: str, place: Callable[[str], str | None]) -> dict[str, 
 
 
 def require(archive: str, files: Mapping[str, bytes], paths: Iterable[str]) -> None:
-    """Raises AdaptError when one of `paths` was not found in the archive."""
+    """Raises AdaptError if one of `paths` is not in the archive."""
     missing = sorted(set(paths) - set(files))
     if missing:
-        raise AdaptError(f"{archive}: holds no {missing[0]}; is it the pinned version?")
+        raise AdaptError(f"{archive}: has no {missing[0]}; is it the pinned version?")
 
 
 def replace(files: Mapping[str, bytes], replacements: Sequence[Replacement]) -> dict[str, bytes]:
@@ -118,11 +118,11 @@ def replace(files: Mapping[str, bytes], replacements: Sequence[Replacement]) -> 
         if replacement.path not in changed:
             raise AdaptError(f"{replacement.path}: not in the archive, so it cannot be adapted.")
         text = changed[replacement.path].decode("utf-8")
-        found = text.count(replacement.old)
-        if found != replacement.times:
+        occurrences = text.count(replacement.old)
+        if occurrences != replacement.times:
             raise AdaptError(
                 f"{replacement.path}: expected {replacement.times} x {replacement.old!r}, found"
-                f" {found}; the adaptation was written for another version."
+                f" {occurrences}; the adaptation was written for another version."
             )
         text = text.replace(replacement.old, replacement.new)
         changed[replacement.path] = text.encode("utf-8")
@@ -130,7 +130,7 @@ def replace(files: Mapping[str, bytes], replacements: Sequence[Replacement]) -> 
 
 
 def write_tree(files: Mapping[str, bytes], directory: str) -> None:
-    """Writes the files below `directory`, which must not hold anything yet.
+    """Writes the files below `directory`, which must be empty or missing.
 
     Raises:
       AdaptError: the directory is not empty.

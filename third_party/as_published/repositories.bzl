@@ -1,14 +1,14 @@
-"""The TensorFlows with which what is published was converted, to make the same files once more.
+"""The TensorFlows that converted published files, to reproduce these files.
 
-Nothing but tests of released weights uses them, so nothing else fetches them.
+Only tests of released weights use them, so only those fetch them.
 """
 
 load("//third_party/debian:debian.bzl", "debian_packages")
 load("//third_party/pip:wheels.bzl", "python_site")
 load("//third_party/python:cpython.bzl", "cpython")
 
-# Of Debian 11, the interpreter and the libraries of which Debian 12 has another version only. The C library
-# and the others are those of CPython 3.11.
+# From Debian 11: the interpreter, and libraries that Debian 12 has only in other versions. The C library and the other
+# libraries are those of CPython 3.11.
 _BULLSEYE_PACKAGES = [
     "libffi7",
     "libmpdec3",
@@ -32,7 +32,7 @@ _BOOKWORM_PACKAGES = [
     "zlib1g",
 ]
 
-# By version, the CPython that runs it. 2.11 is the first for 3.11.
+# The CPython for each TensorFlow. 2.11 is the first TensorFlow for CPython 3.11.
 TENSORFLOWS = {
     "2.5.3": "3.9",
     "2.8.4": "3.9",

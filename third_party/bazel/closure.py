@@ -1,11 +1,11 @@
-"""Which of the packages that apt's solver names Bazel needs.
+"""Selects the packages that Bazel needs from those that apt's solver lists.
 
-Debian's package depends on more than its Bazel ever loads: on the compilers and build tools of what
-it was built with. By rule, a package is needed that holds
-- files of Bazel's own, as its name says, or the program that ties them to their loader;
+Debian's package depends on more than Bazel ever loads, such as compilers and build tools. A package
+is needed if it has
+- Bazel's own files, judging by its name, or the program that ties them to their loader;
 - a jar of the class path;
-- the library with which Bazel's Java compresses an execution log;
-- a shared library that a program of these, or that library, loads.
+- the library that compresses execution logs for Bazel's Java;
+- a shared library that one of these programs, or that library, loads.
 """
 
 import dataclasses
@@ -20,17 +20,17 @@ from third_party.bazel import unpack
 
 _PATCHELF = "usr/bin/patchelf"
 _OWN = re.compile(r"bazel-.*|libzstd-jni1|patchelf")
-# What the loader says of one library: "libc.so.6 => /path/libc.so.6 (0x00007f42)".
+# The loader's line for a library: "libc.so.6 => /path/libc.so.6 (0x00007f42)".
 _LOADED = re.compile(r"^\t(?:\S+ => )?(/.+) \(0x[0-9a-f]+\)$", re.MULTILINE)
 
 
 @dataclasses.dataclass(frozen=True)
 class Start:
-    """What apt's solver starts from: closure.txt.
+    """The input of apt's solver, from closure.txt.
 
     Attributes:
       suite: the archive's suite.
-      roots: the packages to have.
+      roots: the required packages.
       without: packages that count as installed.
     """
 
@@ -43,22 +43,22 @@ def parse_start(text: str) -> Start:
     """Reads closure.txt.
 
     Raises:
-      ValueError: a line is not one of its kinds, or there is not one suite and a root.
+      ValueError: a line is of an unknown kind, or there is not exactly one suite, or no root.
     """
-    found: dict[str, list[str]] = {"suite": [], "root": [], "without": []}
+    names: dict[str, list[str]] = {"suite": [], "root": [], "without": []}
     for line in text.splitlines():
         if line and not line.startswith("#"):
             kind, _, name = line.partition(" ")
-            if kind not in found or not re.fullmatch(r"[a-z0-9][a-z0-9+.-]*", name):
+            if kind not in names or not re.fullmatch(r"[a-z0-9][a-z0-9+.-]*", name):
                 raise ValueError(f"{line!r} is not 'suite NAME', 'root NAME' or 'without NAME'")
-            found[kind].append(name)
-    if len(found["suite"]) != 1 or not found["root"]:
-        raise ValueError("there has to be one suite and a root")
-    return Start(found["suite"][0], found["root"], found["without"])
+            names[kind].append(name)
+    if len(names["suite"]) != 1 or not names["root"]:
+        raise ValueError("there must be one suite and at least one root")
+    return Start(names["suite"][0], names["root"], names["without"])
 
 
 def package_of(deb: pathlib.Path) -> str:
-    """Returns the package's name, out of PACKAGE_VERSION_ARCHITECTURE.deb."""
+    """Returns the package's name, from PACKAGE_VERSION_ARCHITECTURE.deb."""
     return deb.name.partition("_")[0]
 
 
@@ -68,7 +68,7 @@ def owners(debs: Iterable[pathlib.Path]) -> dict[str, str]:
     Raises:
       OSError: dpkg-deb cannot be started, or cannot read a package.
     """
-    found = {}
+    packages = {}
     for deb in debs:
         command = ["dpkg-deb", "--fsys-tarfile", deb]
         with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
@@ -76,10 +76,10 @@ def owners(debs: Iterable[pathlib.Path]) -> dict[str, str]:
                 with tarfile.open(fileobj=process.stdout, mode="r|") as archive:
                     for member in archive:
                         if not member.isdir():
-                            found[os.path.normpath(member.name)] = package_of(deb)
+                            packages[os.path.normpath(member.name)] = package_of(deb)
             except tarfile.TarError as error:
                 raise OSError(f"{deb.name} cannot be read: {error}") from error
-    return found
+    return packages
 
 
 def needed(root: pathlib.Path, owner: dict[str, str]) -> set[str]:
@@ -90,8 +90,8 @@ def needed(root: pathlib.Path, owner: dict[str, str]) -> set[str]:
       owner: the package of every path in it.
 
     Raises:
-      OSError: a program does not find a library in these packages, or there is no Bazel.
-      ValueError: a jar or a library that is needed belongs to none of these packages.
+      OSError: a program lacks a library, or there is no Bazel.
+      ValueError: a needed jar or library belongs to none of the packages.
     """
     root = root.resolve()
     java, libraries = root / unpack.JARS, root / unpack.LIBRARIES
@@ -104,12 +104,12 @@ def needed(root: pathlib.Path, owner: dict[str, str]) -> set[str]:
         loader = [libraries / unpack.LOADER, "--library-path", libraries]
         listed = unpack.run(*loader, "--list", root / program)
         paths += [pathlib.Path(path) for path in _LOADED.findall(listed)]
-    found = {package for package in owner.values() if _OWN.fullmatch(package)}
+    packages = {package for package in owner.values() if _OWN.fullmatch(package)}
     for path in paths:
         # A link may lead into another package.
-        for held in (path, path.resolve()):
-            name = str(held.relative_to(root)) if held.is_relative_to(root) else str(held)
+        for target in (path, path.resolve()):
+            name = str(target.relative_to(root)) if target.is_relative_to(root) else str(target)
             if name not in owner:
                 raise ValueError(f"{name} belongs to no package of the closure")
-            found.add(owner[name])
-    return found
+            packages.add(owner[name])
+    return packages

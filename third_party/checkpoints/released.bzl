@@ -1,6 +1,6 @@
-"""What is published: checkpoints and graphs by URL and sha256.
+"""Published checkpoints and graphs, by URL and sha256.
 
-The pin table, `released.lock.json`, has a row for each; `tools/checkpoints/table.py` says of what form.
+The pin table, `released.lock.json`, has a row for each; `tools/checkpoints/table.py` defines its form.
 """
 
 load("//third_party/debian:debian.bzl", "accept_pinned")
@@ -19,10 +19,10 @@ released_archive(
 """
 
 def _fail_download(ctx, url, sha256):
-    """Stops because a file was not downloaded, and says which of the two reasons it was."""
+    """Stops because a file was not downloaded, with a message for one of two reasons."""
 
-    # Bazel tells in a warning only, so what is there is asked for once more, without a digest. Bazel refuses
-    # that for an address without TLS, so there the warning has to do.
+    # Bazel gives the reason only in a warning, so the file is requested again without a digest. Bazel refuses that for
+    # an address without TLS; there the warning must suffice.
     if ctx.download(url = url, output = "unchecked", allow_fail = True).success:
         fail(("{} is there, but its sha256 is not {} as the pin table says: it was replaced, or damaged on its way. " +
               "Pass the genuine file with --distdir=FOLDER, or build with --//models:weights=seeded.").format(
@@ -33,9 +33,9 @@ def _fail_download(ctx, url, sha256):
           "build with --//models:weights=seeded.").format(url))
 
 def _fetch(ctx, file):
-    """Puts a file of a row below `archive`, an archive unpacked."""
+    """Puts a row's file below `archive`; an archive is unpacked."""
 
-    # Bazel looks for this name in a --distdir, besides the published one, which several files may have.
+    # Bazel looks for this name in a --distdir, and for the published one, which several files may have.
     output = "{}-{}".format(file["sha256"], file["url"].rpartition("/")[2])
     result = ctx.download(url = file["url"], output = output, sha256 = file["sha256"], allow_fail = True)
     if not result.success:
@@ -43,14 +43,14 @@ def _fetch(ctx, file):
     if "path" in file:
         accept_pinned(ctx, output, file["sha256"], "archive/" + file["path"])
     else:
-        # Not download_and_extract: it writes outside the repository when an archive says so.
+        # Not download_and_extract, which writes outside the repository if an archive contains such paths.
         unpacked = ctx.execute([ctx.path(ctx.attr._python), "-I", ctx.path(ctx.attr._unpacker), output, "archive"])
         if unpacked.return_code != 0:
             fail("{}: {}".format(file["url"], unpacked.stderr.strip()))
         ctx.delete(output)
 
 def _digest(files):
-    """Returns the digest of the one file, or those of several with their paths; "" when one is not known."""
+    """Returns the digest of a single file, or the digests of several with their paths; "" if one is unknown."""
     digests = [file["sha256"] for file in files]
     if "" in digests:
         return ""
@@ -74,7 +74,7 @@ def _released_archive_repository_impl(ctx):
 
 _released_archive_repository = repository_rule(
     implementation = _released_archive_repository_impl,
-    doc = "`archive`: a row of the pin table, an archive unpacked; without files while the table lacks a digest.",
+    doc = "`archive`: the files of a row of the pin table, archives unpacked; no files if the table lacks a digest.",
     attrs = {
         "archive": attr.string(doc = "The row's name in the pin table.", mandatory = True),
         "table": attr.label(doc = "The pin table.", default = Label("//third_party/checkpoints:released.lock.json")),
@@ -83,8 +83,8 @@ _released_archive_repository = repository_rule(
     },
 )
 
-# The names of the pin table's rows, which a macro cannot read; a test holds both together. Each is a
-# repository, fetched when a released build first asks for it.
+# The names of the pin table's rows, which a macro cannot read; a test compares both. Each is a repository, fetched when
+# a released build first needs it.
 _ARCHIVES = [
     "deeplab_ade20k_float",
     "deeplabv3_mnv2_ade20k_train_2018_12_03",

@@ -2,10 +2,10 @@
 
     adapt.py WHEEL OUTPUT
 
-WHEEL is the pinned tensorflow 1.15.5 wheel, OUTPUT a new directory that becomes one entry of
-sys.path with the package `contrib_quantize`. It has a name of its own rather than
-`tensorflow.contrib.quantize`, so that nothing pretends to be a part of the installed TensorFlow.
-Run with the workspace root on PYTHONPATH.
+WHEEL is the pinned tensorflow 1.15.5 wheel, OUTPUT a new directory that becomes an entry of
+sys.path with the package `contrib_quantize`. The package is not called
+`tensorflow.contrib.quantize`, since it is not part of the installed TensorFlow. Run it with the
+workspace root on PYTHONPATH.
 """
 
 import re
@@ -14,8 +14,8 @@ import sys
 from third_party.adapt import source_tree
 from third_party.adapt.source_tree import Replacement
 
-_WANTED = re.compile(r"tensorflow_core/contrib/(quantize/.*\.py)")
-# How often each file imports from its own package.
+_KEPT = re.compile(r"tensorflow_core/contrib/(quantize/.*\.py)")
+# The number of imports from the own package in each file.
 _OWN_IMPORTS = {
     "__init__.py": 1,
     "python/fold_batch_norms.py": 3,
@@ -36,11 +36,11 @@ REPLACEMENTS = tuple(
 
 
 def place(member: str) -> str | None:
-    """Maps a wheel member to its path in the tree, None when it is not wanted."""
-    match = _WANTED.fullmatch(member)
+    """Returns the path in the tree of a wheel's member; None to leave it out."""
+    match = _KEPT.fullmatch(member)
     if match:
         return "contrib_" + match[1]
-    # The wheel carries no licence text of TensorFlow itself: METADATA states Apache 2.0, and every
+    # The wheel has no licence text of TensorFlow itself: METADATA states Apache 2.0, and every
     # source file keeps its licence header.
     return "METADATA" if re.fullmatch(r"tensorflow-[^/]*\.dist-info/METADATA", member) else None
 

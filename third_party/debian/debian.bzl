@@ -2,22 +2,22 @@
 
 STRICT_PINS = "STRICT_PINS"
 
-# The folders of --distdir, one a line, as ./bazelw says them; a repository rule cannot see that flag.
+# The folders of --distdir, one per line, as set by ./bazelw; a repository rule cannot see that flag.
 DISTDIRS = "DISTDIRS"
 
 def _file_url(path):
     return "file://" + str(path).replace("%", "%25")
 
 def find_pinned(ctx, pins, output):
-    """Takes pinned files from the repository cache and from every --distdir, asking no host.
+    """Takes pinned files from the repository cache and from every --distdir, without contacting any host.
 
     Args:
       ctx: the repository context.
-      pins: structs with `file`, the published base name under which a --distdir holds it, and `sha256`.
-      output: the folder to put them in.
+      pins: structs with `file`, the published base name, which is also the name in a --distdir, and `sha256`.
+      output: the folder for the files.
 
     Returns:
-      The pins that were in neither place.
+      The pins that are in neither place.
     """
 
     def take(pin, url):
@@ -38,19 +38,19 @@ def find_pinned(ctx, pins, output):
                 missing.append(pin)
         return missing
 
-    # Bazel looks into a --distdir, by the URL's base name, only while it asks a host, and warns of each file that is
-    # not there. So when the first is not there, none is looked for.
+    # Bazel searches a --distdir, by the URL's base name, only when it contacts a host, and warns about each missing
+    # file. So if the first file is missing, the others are not looked for.
     for count, pin in enumerate(candidates):
         if (count and count == len(missing)) or not take(pin, "file:///not-in-a-distdir-so-asking-the-registry/" + pin.file):
             missing.append(pin)
     return missing
 
 def fail_digest(file, sha256):
-    """Stops because a registry's file is another than the pinned one.
+    """Stops because a registry's file differs from the pinned one.
 
     Args:
       file: its name.
-      sha256: the digest that it was to have.
+      sha256: the expected digest.
     """
     fail(("{} is there, but its sha256 is not {} as the lock says: it was replaced, or damaged on its way. " +
           "Pass the genuine file with --distdir=FOLDER, or re-lock with: bazel run //third_party:relock").format(
@@ -59,15 +59,15 @@ def fail_digest(file, sha256):
     ))
 
 def accept_pinned(ctx, path, sha256, output):
-    """Moves a file that a registry's client has fetched into the repository, if it has its digest.
+    """Moves a file from a registry's client to its place, if it has the expected digest.
 
-    It goes through the repository cache, so that the next fetch finds it there.
+    It goes through the repository cache, where the next fetch finds it.
 
     Args:
       ctx: the repository context.
-      path: the file, inside the repository being made.
-      sha256: the digest that it must have; "" for a replaced revision, which has no pin.
-      output: where to put it.
+      path: the file, inside the new repository.
+      sha256: the expected digest; "" for a replaced revision, which has no pin.
+      output: the file's new path.
     """
     if not ctx.download(url = _file_url(ctx.path(path)), output = output, sha256 = sha256, allow_fail = True).success:
         fail_digest(output.rpartition("/")[2], sha256)
@@ -115,7 +115,7 @@ def _debian_packages_impl(ctx):
     for pin in pins:
         ctx.symlink("debs/" + pin.file, pin.package + ".deb")
 
-    # What is here in place of a pin. A build that must not depend on it says --config=ci.
+    # The replacements of pinned packages. A build with --config=ci does not accept any.
     ctx.file("replaced.json", json.encode(replaced) + "\n")
     ctx.file("BUILD.bazel", """\
 package(default_visibility = ["//visibility:public"])
@@ -125,8 +125,8 @@ exports_files(glob(["*.deb"]) + ["replaced.json"])
 
 debian_packages = repository_rule(
     implementation = _debian_packages_impl,
-    doc = "One `PACKAGE.deb` for each row of the lock file, and `replaced.json`: the packages whose " +
-          "pinned revision is gone from the archive, with the version that was taken instead.",
+    doc = "A `PACKAGE.deb` for each row of the lock file, and `replaced.json`: the packages whose " +
+          "pinned revision is gone from the archive, with the versions used instead.",
     attrs = {
         "lock": attr.label(
             doc = "The lock: a JSON object whose `packages` is a list of objects with `package`, `version`, " +
@@ -139,12 +139,12 @@ debian_packages = repository_rule(
 )
 
 def unpack_debian_package(ctx, package, output):
-    """Unpacks one Debian package inside a repository rule.
+    """Unpacks a Debian package inside a repository rule.
 
     Args:
       ctx: the repository context.
       package: the label of the .deb.
-      output: the folder to unpack it in.
+      output: the folder for its files.
     """
     unpacker = ctx.which("dpkg-deb")
     if not unpacker:
@@ -156,14 +156,14 @@ def unpack_debian_package(ctx, package, output):
 def _debian_package_tree_impl(ctx):
     unpack_debian_package(ctx, ctx.attr.package, "unpacked")
 
-    # The folder's own children become the repository's root, as if it were an archive with a prefix.
+    # The folder's contents become the repository's root, as with an archive's strip_prefix.
     result = ctx.execute(["sh", "-ec", "cp -RL unpacked/\"$1\"/. . && rm -rf unpacked", "sh", ctx.attr.strip_prefix])
     if result.return_code != 0:
         fail("{}: {} cannot be taken out of it: {}".format(ctx.attr.package, ctx.attr.strip_prefix, result.stderr.strip()))
 
 debian_package_tree = repository_rule(
     implementation = _debian_package_tree_impl,
-    doc = "A folder of a Debian package as a repository of its own.",
+    doc = "A folder of a Debian package as a repository.",
     attrs = {
         "package": attr.label(doc = "The .deb.", mandatory = True),
         "strip_prefix": attr.string(doc = "The folder inside the package, without a leading slash.", mandatory = True),

@@ -1,20 +1,20 @@
 #!/bin/sh
-# Downloads Debian packages with the machine's own apt, into a private package list: no root needed,
-# and the machine's own lists and cache stay as they are.
+# Downloads Debian packages with the machine's own apt and a private package list. It needs no root,
+# and does not change the machine's lists and cache.
 #
 # usage: fetch.sh STATE_DIR OUTPUT_DIR SUITE PACKAGE=VERSION...   (PACKAGE alone: the current revision)
 #        fetch.sh --closure INSTALLED STATE_DIR OUTPUT_DIR SUITE PACKAGE...
 #
-# The second form downloads what the archive now has of the packages and of all that they depend on, as apt's own solver
-# names it, and prints one line "file NAME" for each; INSTALLED are names, separated by spaces or lines, of packages that
-# count as installed and so are left out. FETCH_HINT says in an error what to do without an archive.
+# The second form downloads the archive's current revisions of the packages and of all their dependencies, as apt's solver
+# lists them, and prints a line "file NAME" for each. INSTALLED are names, separated by spaces or lines, of packages that
+# count as installed and are left out. FETCH_HINT is the advice in errors when the archive cannot be used.
 #
-# The archive's address is the one that the machine's apt already uses for Debian; only the suite is
-# chosen here. A revision that the archive has dropped is replaced by the archive's own candidate, when
-# that has the same upstream version: one line "replaced PACKAGE PINNED CANDIDATE" says so. What was
-# downloaded is checked by the caller, by sha256. Exit code 3: the archive can be reached, and has not what is pinned.
+# The archive's address is the one that the machine's apt already uses for Debian; only the suite is chosen here. If the
+# archive no longer has a revision, its current candidate is used, provided that its upstream version is the same. A line
+# "replaced PACKAGE PINNED CANDIDATE" reports it. The caller checks the downloads by sha256. Exit code 3: the archive can
+# be reached, but does not have a pinned package.
 set -eu
-# What apt says is read here.
+# The script reads apt's messages.
 export LC_ALL=C
 
 closure='' installed=''
@@ -48,17 +48,17 @@ done >"$state/status"
 output=$(cd "$output" && pwd)
 state=$(cd "$state" && pwd)
 
-# Where the machine's apt finds Debian: what stands before /dists/SUITE/InRelease' in what an update would
-# fetch. That works without package lists and for both formats of sources. Archives of other publishers
-# are tried too and simply have no such package; every file is held against its digest in the end.
+# The addresses of Debian that the machine's apt uses: the part before /dists/SUITE/InRelease in the URLs of an update.
+# This works without package lists and for both formats of sources. Archives of other publishers are tried too, but do
+# not have the packages; every file's digest is checked in the end.
 addresses=$(apt-get --print-uris update 2>/dev/null |
     sed -n "s#^'\(.*\)/dists/\([^']*\)/InRelease'.*#\2 \1#p" | sort -u)
 
-# Where the keys do not stand in apt's own folder, name Debian's.
+# If the keys are not in apt's own folder, name Debian's keyring.
 signed=
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 ls /etc/apt/trusted.gpg.d/debian-archive-* >/dev/null 2>&1 || [ ! -e "$keyring" ] || signed=" signed-by=$keyring"
-# Of an archive's indices this one alone, whatever other programs of the machine have apt download.
+# Download only this index of an archive, whatever the machine's apt is configured to download.
 options="[target=Packages$signed]"
 echo "$addresses" | while read -r release address; do
     case $release in
@@ -71,8 +71,8 @@ echo "$addresses" | while read -r release address; do
 done | sort -u >"$state/sources.list"
 [ -s "$state/sources.list" ] || fail "the machine's apt names no Debian archive; $offline"
 
-# The machine's preferences, default release, hooks and further architectures are about what is installed on it, and a
-# status of its own says that nothing is. How old a mirror's index is does not matter: what counts are the digests.
+# Ignore the machine's preferences, default release, hooks and further architectures, which concern its installed packages;
+# the private status has none. The age of a mirror's index does not matter, since digests are checked.
 cat >"$state/apt.conf" <<'END'
 #clear APT::Update::Pre-Invoke;
 #clear APT::Update::Post-Invoke;
@@ -87,7 +87,7 @@ APT::Architectures { "amd64"; };
 APT::Sandbox::User "";
 Dir::Etc::Preferences "/dev/null";
 END
-# A path may have a quote in it, and in that file it could not.
+# Paths are given as options, since a path with a quote would not work in that file.
 apt() {
     program=$1
     shift
@@ -99,9 +99,9 @@ candidate() {
     apt apt-cache policy "$1" | sed -n '/(none)/d; s/^ *Candidate: //p'
 }
 
-# An archive that cannot be reached, or is not Debian's, is no error yet; the packages decide below.
+# An archive that cannot be reached, or is not Debian's, is not an error yet; the packages decide below.
 apt apt-get update >"$state/update.log" 2>&1 || :
-# Debian's own archive is there when it has what every suite of it has.
+# Debian's archive is reached if it has base-files, which every suite has.
 reached() {
     [ -z "$(candidate base-files)" ] || return 0
     why=$(sed -n 's/^[EW]: Failed to fetch //p' "$state/update.log" | head -n 1)
@@ -110,7 +110,7 @@ reached() {
 
 cd "$output"
 if [ -n "$closure" ]; then
-    # Names are what the solver tells; apt's own cache of archives keeps no name that a lock could have.
+    # Only the solver's output has the files' names; apt's cache uses other names than the locks.
     apt apt-get install --print-uris --no-install-recommends "$@" >"$state/uris" 2>"$state/log" || {
         reached
         gone "$*: $(tail -n 1 "$state/log")"
@@ -122,7 +122,7 @@ if [ -n "$closure" ]; then
     cat "$state/files"
     exit
 fi
-# All at once is ten times as fast; when one is not there, apt takes none.
+# One call for all is ten times as fast, but if a package is missing, apt downloads none.
 apt apt-get download "$@" >"$state/log" 2>&1 && exit
 reached
 for pin; do
@@ -141,7 +141,7 @@ for pin; do
     package=${pin%%=*} pinned=${pin#*=}
     current=$(candidate "$package")
     [ -n "$current" ] || gone "$pin is not in the archive; $offline"
-    # The upstream version is what stands before the last dash.
+    # The upstream version is the part before the last dash.
     [ "${current%-*}" = "${pinned%-*}" ] ||
         gone "$pin is gone from the archive, which now has $current; run: bazel run //third_party:relock"
     set -- "$@" "$package=$current"

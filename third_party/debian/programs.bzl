@@ -1,9 +1,9 @@
-"""Programs of Debian packages, for tools that start one; no build of a model needs any."""
+"""Programs from Debian packages, for tools that start them; no build of a model needs any."""
 
 load(":debian.bzl", "unpack_debian_package")
 
-# The arguments are the programs. Followed from the host's root, an
-# absolute link would lead to the host's file.
+# The arguments are the programs. Absolute links are resolved below `unpacked`; otherwise they would lead to the host's
+# files.
 _PROGRAMS = """
 for program; do
     mkdir -p runtime/bin
@@ -21,7 +21,7 @@ find unpacked/lib unpacked/lib64 unpacked/usr/lib/x86_64-linux-gnu -name '*.so*'
     done
 """
 
-# The tree of a machine that has what starts an action (tools/execution), and nothing else.
+# The tree of a machine with only the files that are needed to start an action (tools/execution).
 _IMAGE = """
 mkdir -p runtime/bin runtime/usr/bin runtime/lib64 runtime/lib/x86_64-linux-gnu
 for program; do
@@ -58,8 +58,8 @@ def _lay_out(ctx, layout):
     ctx.file("BUILD.bazel", _BUILD)
 
 _ATTRS = {
-    "packages": attr.label_list(doc = "The .deb files: the programs', and their libraries' down to the C library.", mandatory = True),
-    "programs": attr.string_list(doc = "Where the programs are in their packages, as in `usr/bin/env`.", mandatory = True),
+    "packages": attr.label_list(doc = "The .deb files of the programs and of their libraries, including the C library.", mandatory = True),
+    "programs": attr.string_list(doc = "The paths of the programs in their packages, such as `usr/bin/env`.", mandatory = True),
 }
 
 def _debian_programs_impl(ctx):
@@ -67,7 +67,7 @@ def _debian_programs_impl(ctx):
 
 debian_programs = repository_rule(
     implementation = _debian_programs_impl,
-    doc = "`runtime`: one directory with programs in `bin`, and in `lib` their shared libraries and the loader that starts them.",
+    doc = "`runtime`: a directory with programs in `bin`, and their shared libraries and loader in `lib`.",
     attrs = _ATTRS,
 )
 
@@ -76,6 +76,6 @@ def _worker_image_impl(ctx):
 
 worker_image = repository_rule(
     implementation = _worker_image_impl,
-    doc = "`runtime`: the root of a machine with a shell, its libraries and its loader, each where a program looks for it.",
+    doc = "`runtime`: the root folder of a machine with a shell, its libraries and its loader, each in its standard place.",
     attrs = _ATTRS,
 )

@@ -1,15 +1,15 @@
-"""What stands behind each external repository, for the provenance of a model.
+"""The materials of each external repository, for the provenance of models.
 
-Read from the declarations themselves, so that a repository cannot be declared without being told of.
+They are read from the declarations themselves, so no declared repository can be missing.
 """
 
-# The attributes of the project's repository rules that say what is fetched.
+# The attributes of the project's repository rules that define what is fetched.
 _LABELS = ["adapter", "lock", "package", "table", "tools_lock"]
 _LABEL_LISTS = ["packages"]
 _NAMES = ["archive"]
 
 def _path(label):
-    """Returns the path of a file of the workspace, or `@repository//:file` as it is."""
+    """Returns the path of a file in the workspace, or `@repository//:file` unchanged."""
     text = str(label)
     for prefix in ["@@reproducible_tflite//", "@reproducible_tflite//", "@@//", "@//", "//"]:
         if text.startswith(prefix):
@@ -30,17 +30,17 @@ def _describe(declared):
     return described
 
 def _bazel(ctx):
-    """Returns the version and the digest of the Bazel that runs, each "" where nothing tells."""
+    """Returns the version and the digest of the running Bazel; "" for an unknown one."""
     embedded_tools = ctx.path(ctx.attr._embedded_tool).realpath.dirname.dirname.dirname
 
-    # Debian's states its version beside its server only.
+    # Debian's Bazel states its version only next to its server.
     label = embedded_tools.dirname.get_child("build-label.txt")
     version = ctx.attr.bazel_version or (ctx.read(label).strip() if label.exists else "")
     server = embedded_tools.dirname.get_child("A-server.jar")
     if not server.exists:
         return {"version": version, "sha256": ""}
 
-    # Bazel's own digest of a file, which takes no program of the machine.
+    # Bazel computes the digest itself, without a program of the machine.
     copy = "A-server.jar"
     digest = ctx.download(url = "file://{}".format(server), output = copy).sha256
     ctx.delete(copy)
@@ -51,7 +51,7 @@ package(default_visibility = ["//visibility:public"])
 
 exports_files(["table.bzl"])
 
-# What the table names: locks, and the programs that adapt.
+# The files in the table: locks and adapters.
 filegroup(
     name = "files",
     srcs = {files},
@@ -77,7 +77,7 @@ def _materials_impl(ctx):
             if file and not file.startswith("@"):
                 files["@reproducible_tflite//{}:{}".format(*file.rsplit("/", 1))] = None
         for package in described.get("packages", []) + [described.get("package", "")]:
-            # Others would have to be fetched, though no model may need them.
+            # Others would have to be fetched, although a model may not need them.
             if package.startswith("@debian//:"):
                 debian_packages[package] = None
     for package in ctx.attr.pip_packages:
@@ -89,24 +89,24 @@ def _materials_impl(ctx):
 
 _materials = repository_rule(
     implementation = _materials_impl,
-    doc = "`table.bzl`: `MATERIALS`, what each repository is made of, and `BAZEL`, which Bazel runs; the files that it names.",
+    doc = "`table.bzl`: `MATERIALS`, the materials of each repository, and `BAZEL`, the running Bazel; and the files in the table.",
     attrs = {
-        "bazel_version": attr.string(doc = "What this Bazel calls its version; Debian's calls it nothing."),
-        "pip_packages": attr.string_list(doc = "The Debian packages with which every lock of wheels is installed."),
+        "bazel_version": attr.string(doc = "This Bazel's version; empty for Debian's Bazel."),
+        "pip_packages": attr.string_list(doc = "The Debian packages that install every lock of wheels."),
         "table": attr.string(doc = "`MATERIALS` as JSON.", mandatory = True),
-        # A file that every Bazel brings, to find the others by.
+        # A file that every Bazel has, as the starting point to locate others.
         "_embedded_tool": attr.label(default = "@bazel_tools//tools/genrule:genrule-setup.sh"),
     },
-    # Another Bazel is another server, which asks again.
+    # With another Bazel, another server runs, which evaluates the rule again.
     local = True,
 )
 
 def materials(name, pip_packages):
-    """Declares the repository that tells what all others, declared before it, are made of.
+    """Declares the repository with the materials of all repositories declared before it.
 
     Args:
       name: its name.
-      pip_packages: labels of the Debian packages with which wheels are installed.
+      pip_packages: labels of the Debian packages that install wheels.
     """
     _materials(
         name = name,

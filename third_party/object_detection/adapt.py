@@ -2,10 +2,10 @@
 
     adapt.py SDIST OUTPUT PROTOC_SITE
 
-SDIST is tf-models-research-object-detection 2.5.0.post2, OUTPUT a new directory that becomes one
+SDIST is tf-models-research-object-detection 2.5.0.post2, OUTPUT a new directory that becomes an
 entry of sys.path (packages `object_detection`, slim's `nets`, `deeplab`), PROTOC_SITE a directory
-from which grpcio-tools imports. Only what graph construction and export need is taken. Every change
-of the genuine code stands in `REPLACEMENTS`. Run with the workspace root on PYTHONPATH.
+with grpcio-tools. Only files for graph construction and export are kept. All changes of the genuine
+code are in `REPLACEMENTS`. Run it with the workspace root on PYTHONPATH.
 """
 
 import importlib
@@ -20,7 +20,7 @@ _PACKAGES = (
     "anchor_generators|box_coders|builders|core|data_decoders|matchers|meta_architectures|models"
     "|predictors|utils"
 )
-_WANTED = re.compile(
+_KEPT = re.compile(
     "|".join(
         (
             r"object_detection/(__init__|exporter|export_tflite_ssd_graph(_lib)?)\.py",
@@ -30,8 +30,8 @@ _WANTED = re.compile(
             r"slim/nets/.*\.py",
             r"deeplab/(core/)?__init__\.py",
             r"deeplab/(common|model|core/(dense_prediction_cell|feature_extractor|utils))\.py",
-            # The archive carries no licence text of its own: PKG-INFO states Apache 2.0, and every
-            # source file keeps its licence header.
+            # The archive has no licence text: PKG-INFO states Apache 2.0, and every source file
+            # keeps its licence header.
             r"PKG-INFO",
         )
     )
@@ -52,8 +52,8 @@ _DEEPLAB_TENSORFLOW = ("common", "model", "core/dense_prediction_cell", "core/ut
 _DEEPLAB_SLIM = ("model", "core/dense_prediction_cell", "core/feature_extractor", "core/utils")
 
 REPLACEMENTS = (
-    # The graph code asks this module whether it runs under TensorFlow 1, in part while it is
-    # imported. The answer follows from TensorFlow's own switch, so the switch is thrown here.
+    # The graph code asks this module whether it runs under TensorFlow 1, partly during imports. The
+    # answer depends on TensorFlow's own switch, so the switch is set here.
     Replacement(
         "object_detection/utils/tf_version.py",
         "from tensorflow.python import tf2  # pylint: disable=import-outside-toplevel\n",
@@ -63,7 +63,7 @@ REPLACEMENTS = (
         "tf.logging.set_verbosity(tf.logging.ERROR)\n"
         "tf.disable_v2_behavior()\n",
     ),
-    # contrib.quantize comes from third_party/contrib_quantize, under a name of its own.
+    # contrib.quantize comes from third_party/contrib_quantize, under another name.
     Replacement(
         "object_detection/builders/graph_rewriter_builder.py",
         """try:
@@ -85,8 +85,8 @@ except ImportError:
 """,
         "from contrib_quantize.python import graph_matcher\n",
     ),
-    # Modules of training only, imported where they are used: they would drag in contrib.image,
-    # scipy and matplotlib.
+    # These modules are for training only and need contrib.image, scipy and matplotlib, so they are
+    # imported where they are used.
     Replacement(
         "object_detection/matchers/bipartite_matcher.py",
         "from tensorflow.contrib.image.python.ops import image_ops\n",
@@ -132,7 +132,7 @@ except ImportError:
         "'num_outputs': np.int(np.round(",
         "'num_outputs': int(np.round(",
     ),
-    # NASNet takes its hyperparameters from contrib.training, of which nothing is left.
+    # NASNet needs contrib.training for its hyperparameters, which no longer exists.
     Replacement(
         "nets/nets_factory.py",
         "from nets.nasnet import nasnet\nfrom nets.nasnet import pnasnet\n",
@@ -179,7 +179,7 @@ except ImportError:
         "from tensorflow.contrib import framework as contrib_framework\n",
         "",
     ),
-    # Of its backbones the MobileNets stay; the others need more of contrib.
+    # Only the MobileNet backbones are kept; the others need more of contrib.
     Replacement(
         "deeplab/core/feature_extractor.py",
         "from deeplab.core import nas_network\n"
@@ -244,7 +244,7 @@ except ImportError:
       frozen_graph_def, output_names)
 """,
     ),
-    # The finished graph can be held against the checkpoint before anything is restored.
+    # The complete graph can be compared with the checkpoint before anything is restored.
     Replacement(
         _EXPORTER,
         "                        txt_graph_name='tflite_graph.pbtxt',\n"
@@ -271,7 +271,7 @@ except ImportError:
         "    check_checkpoint(tf.get_default_graph(), checkpoint_to_use)\n"
         "  saver = tf.train.Saver(**saver_kwargs)\n",
     ),
-    # Protobuf maps have no order of their own, and nobody reads the 48 MB text form.
+    # Protobuf maps have no fixed order, and the 48 MB text form is not needed.
     Replacement(
         _EXPORTER,
         """    f.write(transformed_graph_def.SerializeToString())
@@ -285,19 +285,19 @@ except ImportError:
 
 
 def place(member: str) -> str | None:
-    """Maps an sdist member to its path in the tree, None when it is not wanted."""
+    """Returns the path in the tree of an sdist's member; None to leave it out."""
     path = member.partition("/")[2]
-    if not _WANTED.fullmatch(path) or _TEST.search(path):
+    if not _KEPT.fullmatch(path) or _TEST.search(path):
         return None
     return path.removeprefix("slim/")
 
 
 def compile_protos(directory: str, protoc_site: str) -> None:
-    """Compiles object_detection/protos/*.proto below `directory`; the sdist's own are too old.
+    """Compiles object_detection/protos/*.proto below `directory`; the sdist's modules are too old.
 
     Args:
       directory: the written tree.
-      protoc_site: a directory from which grpcio-tools imports.
+      protoc_site: a directory with grpcio-tools.
 
     Raises:
       AdaptError: grpcio-tools does not import, or protoc refuses a file.
@@ -323,7 +323,7 @@ def main() -> None:
     sdist, output, protoc_site = sys.argv[1:]
     files = source_tree.read_archive(sdist, place)
     source_tree.require(sdist, files, _REQUIRED)
-    # The sdist was packed with Windows line ends.
+    # The sdist has Windows line ends.
     files = {path: content.replace(b"\r\n", b"\n") for path, content in files.items()}
     source_tree.write_tree(source_tree.replace(files, REPLACEMENTS), output)
     compile_protos(output, protoc_site)

@@ -1,6 +1,6 @@
-"""What pip_parse leaves out of its packages."""
+"""Files that pip_parse leaves out of its packages."""
 
-# Four in five of numpy's files; each would be a link to stage for every action and test that uses numpy.
+# Four out of five of numpy's files; each would be a link to stage for every action and test that uses numpy.
 NUMPY_DEVELOPMENT_FILES = [
     "site-packages/numpy/**/*.pxd",
     "site-packages/numpy/**/*.pyi",

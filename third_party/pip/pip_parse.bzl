@@ -1,4 +1,4 @@
-"""The wheels that rules_python's pip_parse itself runs on, under the names that it looks for."""
+"""The wheels that rules_python's pip_parse itself needs, under the names that it expects."""
 
 load(":wheels.bzl", "extract_wheel")
 
@@ -23,8 +23,8 @@ _unpacked_wheel = repository_rule(
     attrs = {"wheel": attr.label(doc = "The wheel.", mandatory = True)},
 )
 
-# As rules_python 0.22.1 pins them (python/pip_install/repositories.bzl); the digests are in
-# pip_parse.lock. Defined before pip_parse, they keep it from asking any host.
+# The versions are those of rules_python 0.22.1 (python/pip_install/repositories.bzl); the digests are in pip_parse.lock.
+# They are declared before pip_parse, so that it contacts no host.
 _WHEELS = {
     "build": "build-0.9.0-py3-none-any.whl",
     "click": "click-8.0.1-py3-none-any.whl",

@@ -1,4 +1,4 @@
-"""Wheels pinned by sha256, fetched by pip, and one directory that holds them installed."""
+"""Wheels pinned by sha256 and fetched by pip, and directories with their installed packages."""
 
 load("//third_party/debian:debian.bzl", "accept_pinned", "fail_digest", "find_pinned", "unpack_debian_package")
 load("//third_party/python:cpython.bzl", "compile_python", "pack_python", "packs")
@@ -9,14 +9,14 @@ def _out_of_place(line):
 def parse_lock(content):
     """Reads a lock file.
 
-    A lock is a pip requirements file with one wheel or sdist, by sha256, for each package, and after it
-    the comment `# file: NAME`, by which a --distdir can hold it.
+    A lock is a pip requirements file with the sha256 of one wheel or sdist per package, followed by the comment
+    `# file: NAME` with its name in a --distdir.
 
     Args:
       content: the file's text.
 
     Returns:
-      A list of structs with `requirement` (as in `absl-py==2.1.0`), `sha256` and `file`.
+      A list of structs with `requirement` (such as `absl-py==2.1.0`), `sha256` and `file`.
     """
     rows = []
     requirement, sha256 = None, None
@@ -30,7 +30,7 @@ def parse_lock(content):
         elif line.startswith("--hash=sha256:"):
             sha256 = line[len("--hash=sha256:"):]
         elif line and not line.startswith("#"):
-            # A row that lacks a line must not be left out in silence.
+            # An incomplete row is an error.
             if requirement:
                 _out_of_place(line)
             requirement = line.split(" ")[0]
@@ -38,7 +38,7 @@ def parse_lock(content):
         _out_of_place(requirement)
     return rows
 
-# A person's settings say where registries are; how a wheel is unpacked is not theirs to say.
+# A person's settings apply to registries, but not to the installation of wheels.
 _NO_SETTINGS = {"PIP_CONFIG_FILE": "/dev/null"}
 
 def _pip(ctx, arguments, settings = {}):
@@ -50,7 +50,7 @@ def _pip(ctx, arguments, settings = {}):
       settings: environment variables for pip.
 
     Returns:
-      What ctx.execute returned.
+      The result of ctx.execute.
     """
     unpack_debian_package(ctx, ctx.attr._pip, "unpacked-pip")
     unpack_debian_package(ctx, ctx.attr._setuptools, "unpacked-pip")
@@ -72,7 +72,7 @@ def _pip(ctx, arguments, settings = {}):
     return result
 
 def _target(ctx, python_version, abi):
-    """Returns pip's flags for the wheels that fit a CPython here, whichever pip runs on."""
+    """Returns pip's flags for wheels for a given CPython on this platform, independent of the CPython that runs pip."""
     flags = ["--only-binary", ":all:", "--implementation", "cp", "--python-version", python_version]
     for tag in [abi, "abi3", "none"]:
         flags += ["--abi", tag]
@@ -81,13 +81,13 @@ def _target(ctx, python_version, abi):
     return flags
 
 def fetch_wheels(ctx, lock, output, python_version = "311", abi = "cp311"):
-    """Fetches every file of a lock: from the repository cache or a --distdir, else through pip.
+    """Fetches every file of a lock: from the repository cache or a --distdir, otherwise with pip.
 
     Args:
       ctx: the repository context of a rule with `pip_attrs`.
       lock: the lock's text.
-      output: the folder to put the files in.
-      python_version: the Python that the wheels are for.
+      output: the folder for the files.
+      python_version: the version of the wheels' Python, without dots.
       abi: its ABI tag.
 
     Returns:
@@ -102,7 +102,7 @@ def fetch_wheels(ctx, lock, output, python_version = "311", abi = "cp311"):
         for row in missing
     ]))
 
-    # pip wants a source archive without any statement about platforms.
+    # pip accepts no platform flags for source archives.
     source = [row for row in missing if not row.file.endswith(".whl")]
     if source and len(source) != len(missing):
         fail("a lock holds either wheels or source archives")
@@ -121,7 +121,7 @@ def fetch_wheels(ctx, lock, output, python_version = "311", abi = "cp311"):
             if "Expected sha256 " + row.sha256 in result.stderr:
                 fail_digest(row.file, row.sha256)
 
-        # The lines that pip calls errors say what is wrong, and before them why; the others are advice.
+        # Lines with ERROR name the problem, and lines before them the reason; the others are advice.
         lines = result.stderr.splitlines()
         unreachable = [line for line in lines if "connection broken" in line][:1]
         errors = unreachable + [line for line in lines if "ERROR" in line] or [result.stderr.strip()]
@@ -135,15 +135,15 @@ def fetch_wheels(ctx, lock, output, python_version = "311", abi = "cp311"):
     return rows
 
 def extract_wheel(ctx, wheel, output = ""):
-    """Unpacks a wheel as it is, without installing it.
+    """Unpacks a wheel without installing it.
 
     Args:
       ctx: the repository context.
       wheel: the wheel's label or path.
-      output: the folder to unpack it in; the repository itself if empty.
+      output: the folder for its files; the repository itself if empty.
     """
 
-    # Bazel tells an archive's format by its ending.
+    # Bazel recognises an archive's format by its suffix.
     ctx.symlink(wheel, "wheel.zip")
     ctx.extract("wheel.zip", output)
     ctx.delete("wheel.zip")
@@ -152,7 +152,7 @@ pip_attrs = {
     "lock": attr.label(doc = "The lock file.", mandatory = True),
     "python": attr.label(doc = "The CPython that runs pip.", default = Label("@cpython_3_11//:python")),
     "_pack": attr.label(default = Label("//third_party/python:pack.py")),
-    # What a wheel may be built for and still run on the packaged CPython.
+    # The platforms of wheels that run on the packaged CPython.
     "_platforms": attr.label(default = Label("//third_party/pip:platforms.txt")),
     "_pip": attr.label(default = Label("@debian//:python3-pip-whl.deb")),
     "_setuptools": attr.label(default = Label("@debian//:python3-setuptools-whl.deb")),
@@ -170,8 +170,8 @@ exports_files({})
 
 wheelhouse = repository_rule(
     implementation = _wheelhouse_impl,
-    doc = """The files of a lock, and `requirements.lock`: the same lock for rules_python's `pip_parse`, which
-lets its pip look into this folder and nowhere else.""",
+    doc = """The files of a lock, and `requirements.lock`: the same lock for rules_python's `pip_parse`, with options that
+restrict pip to this folder.""",
     attrs = pip_attrs,
 )
 
@@ -226,15 +226,15 @@ def _python_site_impl(ctx):
 
 python_site = repository_rule(
     implementation = _python_site_impl,
-    doc = """The wheels of a lock installed into one directory, `site`, its modules packed into `site.zip`.
-`site_library` is the target to depend on: staging it costs an action one link, whatever the number of files.""",
+    doc = """The wheels of a lock, installed into a directory, `site`, with its modules packed into `site.zip`.
+Depend on `site_library`: staging it costs an action a single link, regardless of the number of files.""",
     attrs = dict(
         pip_attrs,
-        abi = attr.string(doc = "The wheels' ABI tag, where it is not `cp` and the version."),
-        drop = attr.string_list(doc = "Folders of the site that no build reads, relative to it."),
-        interpreter = attr.label(doc = "The CPython that the packages are for, where pip runs on another."),
+        abi = attr.string(doc = "The wheels' ABI tag, if it is not `cp` and the version."),
+        drop = attr.string_list(doc = "Paths in the site that no build reads, relative to it."),
+        interpreter = attr.label(doc = "The packages' CPython, if it is not the one that runs pip."),
         python_version = attr.string(
-            doc = "The version, without its dot, of the CPython that the packages are for.",
+            doc = "The version of the packages' CPython, without its dot.",
             default = "311",
         ),
     ),

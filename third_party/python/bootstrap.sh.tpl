@@ -1,5 +1,5 @@
 #!/bin/sh
-# Starts a Python program on the packaged interpreter. Bazel writes this for each, with its own words in place of those
+# Starts a Python program on the packaged interpreter. Bazel writes this script for each program and replaces the words
 # between per cent signs (`bootstrap_template` of py_runtime).
 self=$0
 case $self in

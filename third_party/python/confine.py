@@ -1,14 +1,14 @@
-"""Starts a program that can read nothing but the inputs of its action.
+"""Starts a program that can read only the inputs of its action.
 
-Bazel's sandbox shows an action its inputs, as links, below the working directory, and leaves the
-rest of the machine readable. This closes the rest with Landlock
-(https://docs.kernel.org/userspace-api/landlock.html): what may be read or executed is the working
-directory, what the links in it lead to, and the kernel's own file systems. It needs no privilege,
-and a started program cannot undo it. A path that is closed can still be seen to exist.
+In Bazel's sandbox an action finds its inputs, as links, below the working directory, but the rest
+of the machine stays readable. This program closes the rest with Landlock
+(https://docs.kernel.org/userspace-api/landlock.html): only the working directory, the targets of
+the links in it, and the kernel's own file systems may be read or executed. It needs no privilege,
+and the started program cannot undo it. Whether a closed path exists remains visible.
 
 The launcher calls it in a sandbox as: confine.py PROGRAM ARGUMENT...
-A kernel without Landlock (before 5.19, or switched off) starts the program all the same;
-//tests/hermeticity:hermeticity_test is what says so.
+Without Landlock in the kernel (before 5.19, or disabled), the program is started without it;
+//tests/hermeticity:hermeticity_test detects this.
 """
 
 import ctypes
@@ -22,20 +22,20 @@ _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
 _EXECUTE, _READ_FILE, _READ_DIR, _REFER = 1 << 0, 1 << 2, 1 << 3, 1 << 13
 _PATH_BENEATH = 1
 _VERSION = 1
-# The first that lets a file be renamed into another folder at all.
+# The first version with which files can be renamed into another folder.
 _LEAST_VERSION = 2
 _PR_SET_NO_NEW_PRIVS = 38
 
-# The kernel's, not the machine's: processes, devices, the CPU's topology.
+# The kernel's file systems: processes, devices, the CPU's topology.
 _KERNEL = ("/dev", "/proc", "/sys")
 
 
 def inputs(directory: str) -> Iterator[str]:
-    """Yields where the links below a directory lead to; a linked directory is not looked into."""
+    """Yields the targets of the links below a directory; linked directories are not searched."""
     try:
         entries = list(os.scandir(directory))
     except OSError:
-        # What cannot be listed has no input that could be read.
+        # A directory that cannot be listed has no readable inputs.
         return
     for entry in entries:
         if entry.is_symlink():
@@ -49,14 +49,14 @@ def _system_call(number: int, *arguments: object) -> int:
 
 
 def confine(directory: str, readable: set[str]) -> bool:
-    """Closes every other path to this process and to all that it starts.
+    """Closes all other paths to this process and its children.
 
     Args:
-      directory: where files may also be moved about.
-      readable: files, and directories with all that is below them.
+      directory: a directory in which files may also be moved.
+      readable: files, and directories with everything below them.
 
     Returns:
-      Whether the kernel did it.
+      Whether the kernel supports it.
     """
     if _system_call(_CREATE_RULESET, None, ctypes.c_size_t(0), _VERSION) < _LEAST_VERSION:
         return False
@@ -68,7 +68,7 @@ def confine(directory: str, readable: set[str]) -> bool:
         try:
             descriptor = os.open(path, os.O_PATH | os.O_CLOEXEC)
         except OSError:
-            # A link to nothing, or in a circle: without a rule it stays closed.
+            # A dangling or circular link: without a rule it stays closed.
             continue
         rights = _EXECUTE | _READ_FILE
         if os.path.isdir(path):

@@ -1,17 +1,17 @@
-"""A CPython that takes nothing from the machine but the kernel and the CPU."""
+"""A CPython that uses nothing of the machine except the kernel and the CPU."""
 
 load("//third_party/debian:debian.bzl", "unpack_debian_package")
 
-# Their libraries are not packaged here (curses, Berkeley DB, NIS, readline, Tk); without them the loader
-# would go on to the host's directories.
+# Modules whose libraries are not packaged (curses, Berkeley DB, NIS, readline, Tk). The loader would search for these in
+# the host's directories.
 _UNSUPPORTED_MODULES = ["_curses", "_curses_panel", "_dbm", "_gdbm", "_tkinter", "nis", "readline", "ossaudiodev"]
 
-# What `bazel run //tools/audit` sets, as a JSON object: `commands`, shell commands that the launcher runs in actions
-# before it starts Python, which change "$@", the command that is started, and find helper programs in the folder
-# `$audit`; `variables`, words as in `A=1 B=2`, which the command gets; and `packages`, those helpers' packages.
+# A JSON object from `bazel run //tools/audit`: `commands`, shell commands that the launcher runs in actions before it
+# starts Python, which may change the command "$@" and have helper programs in the folder `$audit`; `variables` for the
+# command, as in `A=1 B=2`; and `packages`, the helpers' packages.
 AUDIT_LAUNCHER = "AUDIT_LAUNCHER"
 
-# The repository with those packages: an emulated CPU, another clock, and a look at what is opened.
+# The repository with those packages: an emulated CPU, another clock, and a tracer of opened files.
 AUDIT_PACKAGES = "audit_debian"
 
 _AUDIT_LAYOUT = """
@@ -21,7 +21,7 @@ find unpacked-audit/usr/lib -name '*.so.*' -exec cp -L '{}' audit/lib/ ';'
 rm -rf unpacked-audit
 """
 
-# Only in an action: what a repository rule starts is no part of what the audit looks into.
+# Only in actions; the audit does not cover programs of repository rules.
 _AUDIT_COMMANDS = """\
 audit_variables=
 case $PWD in
@@ -38,24 +38,24 @@ _AUDIT_VARIABLES = """\
 set -- $audit_variables "$@"
 """
 
-# The folder that stands for the runtime in the compiled files' names, wherever it really lies.
+# The runtime's folder in the names of compiled files, independent of its real path.
 _TRACEBACK_PREFIX = "/cpython"
 
-# $1 is the version, what follows are modules to leave out; the interpreter and its library are in place.
+# $1 is the version, the other arguments are modules to leave out; the interpreter and its library are in place.
 _LAYOUT = """
 version=$1
 shift
 find unpacked/lib unpacked/lib64 unpacked/usr/lib/x86_64-linux-gnu -name '*.so*' \\
     -not -path '*/gconv/*' -not -path '*/engines-*/*' -not -path '*/ossl-modules/*' |
     while read -r library; do
-        # Followed from the host's root, an absolute link would lead to the host's library.
+        # An absolute link must be resolved below `unpacked`; otherwise it leads to the host's library.
         case $(readlink "$library") in
             /*) source=unpacked$(readlink "$library") ;;
             *) source=$library ;;
         esac
         cp -L "$source" runtime/lib/"${library##*/}"
     done
-# Debian's hook into /etc/python3, and what no build needs.
+# Debian's hook into /etc/python3, and files that no build needs.
 rm -f runtime/lib/python$version/sitecustomize.py
 rm -rf runtime/lib/python$version/test runtime/lib/python$version/lib2to3/tests
 for module in "$@"; do
@@ -82,22 +82,21 @@ exports_files(["python", "runtime"])
 py_runtime(
     name = "py_runtime",
     bootstrap_template = "@reproducible_tflite//third_party/python:bootstrap.sh.tpl",
-    # The directory is one input: a link to stage, instead of a hundred.
+    # The directory is one input: a single link to stage instead of a hundred.
     files = {files},
     interpreter = "python",
     python_version = "PY3",
 )
 """
 
-# For the launcher in a repository rule: neither a person's PYTHONPATH nor, below `bazel run`, a person's
-# environment counts.
+# For the launcher in a repository rule: it ignores a person's PYTHONPATH and, below `bazel run`, environment.
 HERMETIC_ENVIRONMENT = {
     "BUILD_WORKSPACE_DIRECTORY": "",
     "PYTHONPATH": "",
 }
 
 def packs(version):
-    """Returns whether a CPython imports out of archives here: from 3.10 on zipimport has what that takes.
+    """Returns whether a CPython imports from archives here; zipimport supports it from 3.10 on.
 
     Args:
       version: the minor version, as in `3.11`.
@@ -105,31 +104,31 @@ def packs(version):
     return int(version.split(".")[1]) >= 10
 
 def lay_out(ctx, version, arguments):
-    """Runs a script of sh that moves something into the folder `runtime`.
+    """Runs a script of sh that moves files into the folder `runtime`.
 
     Args:
       ctx: the repository context.
       version: CPython's minor version, as in `3.11`.
-      arguments: the script, then what it takes from $1 on.
+      arguments: the script, then its arguments from $1 on.
     """
     result = ctx.execute(["sh", "-ec", "mkdir -p runtime/bin runtime/lib\n" + arguments[0], "sh"] + arguments[1:])
     if result.return_code != 0:
         fail("The folder of CPython {} cannot be laid out: {}".format(version, result.stderr.strip()))
 
 def add_libraries(ctx, version, audit = {}):
-    """Lays the shared libraries of the packages in `unpacked` beside an interpreter in `runtime`, with a launcher.
+    """Adds the shared libraries of the packages in `unpacked` to an interpreter in `runtime`, and writes a launcher.
 
     Args:
       ctx: the repository context of a rule with `runtime_attrs`.
       version: CPython's minor version, as in `3.11`.
-      audit: the object that `AUDIT_LAUNCHER` holds, if any.
+      audit: the object in `AUDIT_LAUNCHER`, if any.
     """
     lay_out(ctx, version, [_LAYOUT, version] + _UNSUPPORTED_MODULES)
     if packs(version):
         library = "runtime/lib/python{}/".format(version)
         ctx.template(library + "packed_sites.py", ctx.attr._packed_sites, executable = False)
 
-        # What CPython imports wherever it starts.
+        # CPython imports this module at every start.
         ctx.template(library + "sitecustomize.py", ctx.attr._sitecustomize, executable = False)
     ctx.template("runtime/confine.py", ctx.attr._confine, executable = False)
     ctx.template("python", ctx.attr._launcher, {
@@ -139,13 +138,13 @@ def add_libraries(ctx, version, audit = {}):
         ) if audit else "",
         "%{audit_variables}": _AUDIT_VARIABLES if audit else "",
         "%{no_site}": "" if packs(version) else "-S",
-        # Before 3.11 nothing keeps a script's own folder from being importable.
+        # Before 3.11 a script's own folder is always importable.
         "%{safe_path}": "-P" if int(version.split(".")[1]) >= 11 else "",
         "%{version}": version,
     }, executable = True)
 
 def compile_runtime(ctx, version):
-    """Compiles the standard library in `runtime`, and packs it into the archive where CPython itself looks for it.
+    """Compiles the standard library in `runtime`, and packs it into the archive in which CPython looks for it.
 
     Args:
       ctx: the repository context of a rule with `runtime_attrs`.
@@ -186,9 +185,9 @@ def _cpython_impl(ctx):
 
 cpython = repository_rule(
     implementation = _cpython_impl,
-    doc = """CPython from Debian packages: `python`, a launcher, beside `runtime`, one directory with the
-interpreter, its standard library (precompiled), every shared library that it needs, and the loader that
-starts it. `py_runtime` is the Bazel target for a toolchain.""",
+    doc = """CPython from Debian packages: `python`, a launcher, and `runtime`, a directory with the interpreter, its
+standard library (precompiled), every shared library that it needs, and the loader. `py_runtime` is the Bazel target for
+a toolchain.""",
     attrs = dict(
         runtime_attrs,
         version = attr.string(doc = "The minor version, as in `3.11`.", mandatory = True),
@@ -197,30 +196,30 @@ starts it. `py_runtime` is the Bazel target for a toolchain.""",
 )
 
 def pack_python(ctx, python, pack, directory, archive):
-    """Moves every module of a compiled directory into one archive.
+    """Moves every module of a compiled directory into an archive.
 
     Args:
       ctx: the repository context.
       python: the interpreter's path.
       pack: the label of pack.py.
-      directory: what to pack, relative to the repository.
-      archive: where, likewise.
+      directory: the directory to pack, relative to the repository.
+      archive: the archive to write, likewise.
     """
     result = ctx.execute([python, ctx.path(pack), directory, archive], environment = HERMETIC_ENVIRONMENT)
     if result.return_code != 0:
         fail("{} cannot be packed: {}".format(directory, result.stderr.strip()))
 
 def compile_python(ctx, python, directory, prefix):
-    """Compiles every module of a directory to bytecode that stays valid wherever the directory goes.
+    """Compiles every module of a directory to bytecode that does not depend on the directory's path.
 
-    Unchecked hash-based files (PEP 552) hold no time stamp and are not compared with their source,
-    so they are the same bytes on every machine and cost an import no `stat`.
+    Unchecked hash-based files (PEP 552) have no time stamp and are not compared with their source, so they have the
+    same bytes on every machine, and imports need no `stat`.
 
     Args:
       ctx: the repository context.
       python: the interpreter's path.
-      directory: what to compile, relative to the repository.
-      prefix: what stands for the directory in tracebacks.
+      directory: the directory to compile, relative to the repository.
+      prefix: the directory's name in tracebacks.
     """
     path = str(ctx.path(directory))
     result = ctx.execute([
@@ -230,7 +229,7 @@ def compile_python(ctx, python, directory, prefix):
         "-q",
         "--invalidation-mode",
         "unchecked-hash",
-        # Its long form, "-s PATH -p PREFIX", is of 3.9.
+        # The long form, "-s PATH -p PREFIX", needs 3.9.
         "-d",
         prefix,
         "-j",

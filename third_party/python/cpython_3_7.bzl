@@ -1,4 +1,4 @@
-"""CPython 3.7, which no Debian of today has: a pinned build of it, or one of the machine that a person names."""
+"""CPython 3.7, which current Debian releases do not have: a pinned build, or one of the machine."""
 
 load("//third_party/debian:debian.bzl", "unpack_debian_package")
 load("//third_party/pip:wheels.bzl", "extract_wheel", "fetch_wheels", "pip_attrs")
@@ -8,9 +8,9 @@ _VERSION = "3.7"
 
 _LOCAL = "PYTHON_3_7"
 
-# $1 is the prefix. What a person has installed there is not taken, nor what converts nothing.
+# $1 is the prefix. Packages that a person has installed there are left out, and so are modules that no conversion needs.
 _TAKE = """
-# A build of it may have the name with the ABI's flag only.
+# Some builds have only the name with the ABI's flag.
 program=$1/bin/python3.7
 [ -e "$program" ] || program=${program}m
 cp -L "$program" runtime/bin/python3.7
@@ -28,7 +28,7 @@ chmod -R u+w runtime
 find runtime -name __pycache__ -prune -exec rm -rf '{}' +
 """
 
-# One line for each file, by path; the digest of these lines.
+# The digest of the list of all files with their digests, sorted by path.
 _DIGEST = """
 cd runtime
 LC_ALL=C
@@ -36,14 +36,14 @@ export LC_ALL
 find . -type f -print0 | sort -z | xargs -0 sha256sum | sha256sum
 """
 
-# Prints what of the interpreter itself needs a library that is not in `runtime`, with the loader's words, and
-# removes every module that does.
+# Prints the interpreter's own files that need libraries outside of `runtime`, with the loader's messages, and removes
+# modules that do.
 _KEEP_OUT_THE_HOST = """
 runtime=$PWD/runtime
 for file in "$runtime"/bin/python3.7 "$runtime"/lib/libpython3.7*.so.* "$runtime"/lib/python3.7/lib-dynload/*.so; do
     [ -e "$file" ] || continue
-    found=$("$runtime"/lib/ld-linux-x86-64.so.2 --inhibit-cache --library-path "$runtime"/lib --list "$file" 2>&1) || found="? => $found"
-    foreign=$(echo "$found" | grep -F ' => ' | grep -vF " => $runtime/" || :)
+    libraries=$("$runtime"/lib/ld-linux-x86-64.so.2 --inhibit-cache --library-path "$runtime"/lib --list "$file" 2>&1) || libraries="? => $libraries"
+    foreign=$(echo "$libraries" | grep -F ' => ' | grep -vF " => $runtime/" || :)
     [ -n "$foreign" ] || continue
     case $file in
         */lib-dynload/*) rm -f "$file" ;;
@@ -128,15 +128,17 @@ def _cpython_3_7_impl(ctx):
 
 cpython_3_7 = repository_rule(
     implementation = _cpython_3_7_impl,
-    doc = """CPython 3.7 in the form of `cpython`: `python`, a launcher, beside `runtime`, with the packaged shared
-libraries and loader, so that neither kind maps a library of the machine; a module that would is left out. It is the
-pinned build, from its host, the repository cache or a --distdir, unless `--repo_env=PYTHON_3_7=FOLDER` names one of
-the machine. That one is copied: its files are inputs as all others, but nobody else has them, so `:interpreter` holds
-their digest, and what is made of it says so. What changes in FOLDER later is not seen before `bazel sync`.""",
+    doc = """CPython 3.7 in the form of `cpython`: `python`, a launcher, and `runtime`, with the packaged shared libraries
+and loader, so that no library of the machine is loaded; modules that need one are left out.
+
+It is the pinned build, from its host, the repository cache or a --distdir, unless `--repo_env=PYTHON_3_7=FOLDER` names
+one of the machine. That one is copied, so its files are inputs like others. Since others cannot obtain them,
+`:interpreter` has their digest, and models converted with it state it. Later changes in FOLDER are only noticed after
+`bazel sync`.""",
     attrs = dict(
         dict(pip_attrs, **runtime_attrs),
         archive = attr.string(doc = "The pinned build's name in the table.", mandatory = True),
-        table = attr.label(doc = "The pin, as in `third_party/checkpoints/released.lock.json`.", mandatory = True),
+        table = attr.label(doc = "The pin, in the form of `third_party/checkpoints/released.lock.json`.", mandatory = True),
         _unpacker = attr.label(default = Label("//third_party/python:unpack_zstandard.py")),
     ),
     environ = [_LOCAL],

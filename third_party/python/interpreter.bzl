@@ -1,10 +1,10 @@
-"""What tells a CPython of the machine from a pinned one."""
+"""The distinction between a CPython of the machine and a pinned one."""
 
 InterpreterInfo = provider(
-    doc = "Which CPython a repository holds.",
+    doc = "The CPython of a repository.",
     fields = {
         "version": "string: its version, as in `3.7.16`.",
-        "local_sha256": "string: empty for one that is pinned; of one of the machine, the digest of what was taken of it.",
+        "local_sha256": "string: for a CPython of the machine, the digest of its copied files; empty for a pinned one.",
     },
 )
 
@@ -15,8 +15,8 @@ python_interpreter = rule(
     implementation = _python_interpreter_impl,
     doc = "Describes the CPython of a repository.",
     attrs = {
-        "version": attr.string(doc = "As `InterpreterInfo.version`.", mandatory = True),
-        "local_sha256": attr.string(doc = "As `InterpreterInfo.local_sha256`."),
+        "version": attr.string(doc = "See `InterpreterInfo.version`.", mandatory = True),
+        "local_sha256": attr.string(doc = "See `InterpreterInfo.local_sha256`."),
     },
     provides = [InterpreterInfo],
 )

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Starts the packaged CPython through the packaged loader, so that no library of the host is mapped,
-# with an environment that does not depend on who calls.
+# Starts the packaged CPython through the packaged loader, so that no library of the host is loaded,
+# with an environment that does not depend on the caller.
 here=${0%/*}
 runtime=$here/runtime
 case $runtime in
@@ -8,7 +8,7 @@ case $runtime in
     *) runtime=$PWD/$runtime ;;
 esac
 if [ ! -d "$runtime" ]; then
-    # Bazel gives a remote action a folder of its runfiles at the folder's place in the workspace instead (7.7.1 too).
+    # In a remote action, Bazel (even 7.7.1) puts a folder of the runfiles at its path in the workspace instead.
     runtime=$PWD/external/${here##*/}/runtime
     path=
     IFS=:
@@ -20,15 +20,15 @@ if [ ! -d "$runtime" ]; then
     PYTHONPATH=$path
 fi
 
-# -s: no user site; below the runtime there are no site-packages either (before 3.10: -S). -B: write no
-# bytecode into an input. -P: the script's own folder is not importable, so an undeclared neighbour is not
-# either. Not -I: it would ignore PYTHONHASHSEED.
+# -s: no user site; the runtime has no site-packages either (before 3.10: -S). -B: write no bytecode into
+# inputs. -P: the script's own folder is not importable, and so neither are undeclared modules in it. Not -I,
+# which ignores PYTHONHASHSEED.
 set -- "$runtime/lib/ld-linux-x86-64.so.2" --inhibit-cache --library-path "$runtime/lib" \
     --argv0 "$0" "$runtime/bin/python%{version}" -s %{no_site} -B %{safe_path} "$@"
 
 if [ -n "${BUILD_WORKSPACE_DIRECTORY:-}" ] || [ -n "${REPOSITORY_RULE:-}" ]; then
-    # `bazel run` and fetching: a person's own proxy, home and pip settings count; only what would
-    # change the interpreter does not.
+    # `bazel run` and fetching: keep the person's proxy, home and pip settings; drop only variables
+    # that change the interpreter.
     unset LD_PRELOAD LD_LIBRARY_PATH
     unset PYTHONASYNCIODEBUG PYTHONBREAKPOINT PYTHONCASEOK PYTHONCOERCECLOCALE PYTHONDEBUG PYTHONDEVMODE \
         PYTHONDONTWRITEBYTECODE PYTHONFAULTHANDLER PYTHONINSPECT PYTHONIOENCODING PYTHONMALLOC \
@@ -39,9 +39,9 @@ if [ -n "${BUILD_WORKSPACE_DIRECTORY:-}" ] || [ -n "${REPOSITORY_RULE:-}" ]; the
     exec "$@"
 fi
 
-%{audit_commands}# In the sandbox of an action the program is started by confine.py, so that it can read its inputs and nothing
-# else. Bazel's start-up script runs first and sets PYTHONPATH for the program; it needs /bin/sh to come back here.
-# A test may need the machine's programs.
+%{audit_commands}# In the sandbox of an action, confine.py starts the program, so that it can read only its inputs. Bazel's
+# start-up script runs first: it needs /bin/sh, sets PYTHONPATH for the program, and calls this script again. Tests are
+# not confined, since they may need the machine's programs.
 case ${TEST_SRCDIR:+test}:${PYTHONPATH:+$PWD} in
     :*/linux-sandbox/*/execroot/*)
         set -- "$runtime/lib/ld-linux-x86-64.so.2" --inhibit-cache --library-path "$runtime/lib" \
@@ -49,11 +49,10 @@ case ${TEST_SRCDIR:+test}:${PYTHONPATH:+$PWD} in
         ;;
 esac
 
-# C is the one locale that the C library has built in; any other is read from the host's files, so Python
-# is told by itself that text is UTF-8. UTC0 is a time zone that needs no file either. Nothing can be made
-# or found below /dev/null, even by root. oneDNN chooses its kernels by the CPU model, and its results
-# differ in the last bits. Bazel's variables for runfiles and tests pass: ${x+"y"} is nothing when x is
-# unset.
+# C is the only locale built into the C library; others come from the host's files. So UTF-8 is set for
+# Python separately. The time zone UTC0 needs no file either. Nothing can be created or found below
+# /dev/null, even by root. oneDNN chooses its kernels by the CPU model, and its results differ in the last
+# bits. Bazel's variables for runfiles and tests are passed on: ${x+"y"} is empty if x is unset.
 %{audit_variables}exec /usr/bin/env -i \
     HOME=/dev/null \
     KERAS_HOME=/dev/null \

@@ -1,11 +1,11 @@
-"""Packs a folder of installed Python packages: modules into one archive, the rest stays as it is.
+"""Packs the modules of installed Python packages into an archive.
 
 usage: pack.py FOLDER ARCHIVE
 
-Every module goes into ARCHIVE with its bytecode beside it, and what importlib.metadata reads. Of
-what is left, licences are put together into FOLDER/LICENCES.txt, and what only building or checking
-types needs is dropped. The archive is the same bytes for the same files: in order, without times.
-Runs while Bazel fetches: standard library only.
+Modules with their bytecode, and the files that importlib.metadata reads, go into ARCHIVE. Licences
+are combined in FOLDER/LICENCES.txt, and files that are needed only for building or type checking
+are removed. Other files stay. The archive is sorted and has no times, so the same files give the
+same bytes. The program runs while Bazel fetches, so it uses the standard library only.
 """
 
 import os
@@ -21,15 +21,15 @@ _FOR_BUILDING = re.compile(
 )
 _METADATA = re.compile(r"[^/]+\.(?:dist|egg)-info/.*")
 _LICENCE = re.compile(r".*(?:licen[cs]e|copying|notice|authors|copyright).*", re.IGNORECASE)
-# The first moment that the format can state.
+# The earliest time in the format.
 _TIME = (1980, 1, 1, 0, 0, 0)
 
 
 def inside(path: str) -> str | None:
-    """Returns where a file goes in the archive, None if it does not.
+    """Returns a file's path in the archive; None if it does not belong there.
 
     Args:
-      path: relative to the folder, as `a/__pycache__/b.cpython-311.pyc`.
+      path: relative to the folder, such as `a/__pycache__/b.cpython-311.pyc`.
     """
     folder, name = os.path.split(path)
     if os.path.basename(folder) == "__pycache__":
@@ -40,7 +40,12 @@ def inside(path: str) -> str | None:
 
 
 def pack(folder: pathlib.Path, archive: pathlib.Path) -> None:
-    """Moves modules and metadata of packages into the archive and drops what no run reads."""
+    """Moves modules and metadata of packages into the archive and removes files that no run reads.
+
+    Args:
+      folder: the folder of the packages.
+      archive: the archive to write.
+    """
     files = sorted(path for path in folder.rglob("*") if path.is_file() and path != archive)
     members, licences = {}, []
     for path in files:
@@ -53,7 +58,7 @@ def pack(folder: pathlib.Path, archive: pathlib.Path) -> None:
         elif _METADATA.fullmatch(relative) or _FOR_BUILDING.fullmatch(path.name):
             path.unlink()
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as packed:
-        # zipimport takes for a package without an __init__ what the archive has as a folder.
+        # For zipimport, a package without an __init__ must have its own folder entry.
         for name in sorted(
             {str(name) for path in members for name in pathlib.Path(path).parents} - {"."}
         ):

@@ -1,11 +1,11 @@
 """Imports the packages of a packed site, which is a directory with the archive `site.zip`.
 
-The archive has every module, as source and as bytecode; the directory has what must be a file, at
-its place: shared objects and data. Modules are what zipimport
-(https://docs.python.org/3/library/zipimport.html) makes of them, but that `__file__` and `__path__`
-name the directory, so that packages find their data and shared objects there.
+The archive has every module, as source and as bytecode. The directory has the shared objects and
+data, which must be files, in their places. zipimport
+(https://docs.python.org/3/library/zipimport.html) loads the modules, except that `__file__` and
+`__path__` refer to the directory, so that packages find their data and shared objects.
 
-The packaged CPython imports this wherever it starts (cpython.bzl).
+The packaged CPython imports this module at every start (cpython.bzl).
 """
 
 import _imp
@@ -17,12 +17,12 @@ from types import CodeType
 
 ARCHIVE = "site.zip"
 
-# The directories that are packed sites, as they stand on sys.path.
+# The directories that are packed sites, as spelled on sys.path.
 _sites: set[str] = set()
 
 
 class _Modules(zipimport.zipimporter):
-    """The modules of one folder of an archive; an instance is the loader of each."""
+    """The modules in a folder of an archive; the instance is their loader."""
 
     def __init__(self, site: str, folder: str) -> None:
         archive = os.path.join(site, ARCHIVE)
@@ -35,7 +35,7 @@ class _Modules(zipimport.zipimporter):
 
     def get_code(self, fullname: str) -> CodeType:
         code = super().get_code(fullname)
-        # As importlib does for a file: inspect finds a frame's module and source by this name.
+        # Like importlib for files: inspect finds a frame's module and source by this name.
         _imp._fix_co_filename(code, self.get_filename(fullname))
         return code
 
@@ -55,7 +55,7 @@ class _Modules(zipimport.zipimporter):
 
 
 class _Finder:
-    """Finds what a folder of a packed site has: modules inside, extension modules beside."""
+    """Finds modules in a site's archive, and extension modules in its directory."""
 
     def __init__(self, site: str, folder: str) -> None:
         self._path = os.path.join(site, folder) if folder else site
@@ -64,16 +64,16 @@ class _Finder:
         self._files = machinery.FileFinder(self._path, extensions)
 
     def find_spec(self, fullname: str, target: object = None) -> machinery.ModuleSpec | None:
-        found = self._modules.find_spec(fullname, target)
-        if found and found.loader:
-            return found
+        packed_spec = self._modules.find_spec(fullname, target)
+        if packed_spec and packed_spec.loader:
+            return packed_spec
         spec = self._files.find_spec(fullname, target)
-        if found and not (spec and spec.loader):
-            # Without an __init__, its modules may lie in several places.
-            found.submodule_search_locations = [
+        if packed_spec and not (spec and spec.loader):
+            # A package without an __init__ may have modules in several places.
+            packed_spec.submodule_search_locations = [
                 os.path.join(self._path, fullname.rpartition(".")[2])
             ]
-            return found
+            return packed_spec
         return spec
 
     def invalidate_caches(self) -> None:
@@ -81,10 +81,10 @@ class _Finder:
 
 
 def _path_hook(path: str) -> _Finder:
-    """Makes the finder of a folder of a packed site, as sys.path_hooks want it.
+    """Returns the finder for a folder of a packed site, for sys.path_hooks.
 
     Raises:
-      ImportError: the folder is in none.
+      ImportError: the folder is not in a packed site.
     """
     for site in _sites:
         if path == site or path.startswith(site + "/"):
@@ -94,7 +94,7 @@ def _path_hook(path: str) -> _Finder:
 
 
 def _print_exception(kind: type, error: BaseException, trace: object) -> None:
-    """Shows an error with its source, which the interpreter itself looks for in files only."""
+    """Prints an error with its source lines, which the interpreter itself reads only from files."""
     import traceback
 
     traceback.print_exception(kind, error, trace)
@@ -107,7 +107,7 @@ def install() -> None:
         entries.append(entry)
         if os.path.isfile(os.path.join(entry, ARCHIVE)):
             _sites.add(entry)
-            # The interpreter itself has looked there already, before the standard library.
+            # The interpreter has cached a finder for the entry at its start.
             sys.path_importer_cache.pop(entry, None)
             # importlib.metadata reads archives by itself.
             entries.append(os.path.join(entry, ARCHIVE))

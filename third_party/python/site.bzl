@@ -1,4 +1,4 @@
-"""A directory of installed Python packages as something that a py_binary can depend on."""
+"""A directory of installed Python packages, as a dependency for py_binary."""
 
 load("@rules_python//python:defs.bzl", "PyInfo")
 
@@ -19,7 +19,7 @@ def _python_site_library_impl(ctx):
 
 python_site_library = rule(
     implementation = _python_site_library_impl,
-    doc = "Makes the packages of one directory importable, with the directory itself as the only input.",
+    doc = "Makes the packages of a directory importable, with the directory itself as the only input.",
     attrs = {
         "site": attr.label(doc = "The directory.", allow_single_file = True, mandatory = True),
     },

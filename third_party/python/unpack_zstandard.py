@@ -1,9 +1,9 @@
-"""Unpacks a .tar.zst, whose compression neither Bazel nor the packaged CPython knows.
+"""Unpacks a .tar.zst, whose compression neither Bazel nor the packaged CPython supports.
 
     unpack_zstandard.py ARCHIVE FOLDER
 
-Run by a repository rule, with the package zstandard on PYTHONPATH, on an archive whose digest it
-has checked: what the archive holds is not looked at.
+A repository rule runs it with the package zstandard on PYTHONPATH. It has checked the archive's
+digest, so the paths in the archive are trusted.
 """
 
 import sys
@@ -30,7 +30,7 @@ def main() -> None:
     try:
         unpack(*sys.argv[1:])
     except (OSError, tarfile.TarError, zstandard.ZstdError) as error:
-        sys.exit(f"it cannot be unpacked: {error}")
+        sys.exit(f"the archive cannot be unpacked: {error}")
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
-"""Makes the MobileBERT of transformers compute what Google's published MobileBERT computes.
+"""Makes the MobileBERT of transformers compute the same as Google's published MobileBERT.
 
     adapt.py WHEEL OUTPUT
 
-WHEEL is the pinned transformers wheel, OUTPUT a new directory that becomes one entry of sys.path.
+WHEEL is the pinned transformers wheel, OUTPUT a new directory that becomes an entry of sys.path.
 The published TensorFlow Lite files come from google-research/mobilebert (modeling.py,
-attention_layer). transformers differs from it in how attention leaves padding out; two replacements
-take that difference back. Run with the workspace root on PYTHONPATH.
+attention_layer). transformers masks padding in the attention differently; two replacements undo
+that difference. Run it with the workspace root on PYTHONPATH.
 """
 
 import re
@@ -17,8 +17,8 @@ from third_party.adapt.source_tree import Replacement
 _MODEL = "transformers/models/mobilebert/modeling_tf_mobilebert.py"
 _HUB = "transformers/utils/hub.py"
 
-# What MobileBERT's module imports; of other models only the files that say what they consist of.
-_WANTED = re.compile(
+# The files that MobileBERT's module imports; of other models only `__init__.py`.
+_KEPT = re.compile(
     r"transformers/(?!models/).*\.py"
     r"|transformers/models/(?:[^/]+/)?__init__\.py"
     r"|transformers/models/(?:auto|bert|mobilebert|t5)/.*\.py"
@@ -35,20 +35,20 @@ REPLACEMENTS = (
         "tf.subtract(one_cst, extended_attention_mask), ten_thousand_cst)\n",
         "",
     ),
-    # ... and gives padding the score -6. Added, -10000 would stretch the range of the scores so far
-    # that in 8 bits they would all be equal.
+    # ... and gives padding the score -6. An added -10000 would widen the range of the scores so
+    # much that all others would be equal in 8 bits.
     Replacement(
         _MODEL,
         "attention_scores = attention_scores + attention_mask\n",
         "attention_scores = attention_scores * attention_mask + (1.0 - attention_mask) * -6.0\n",
     ),
-    # An assertion that no output depends on, so a frozen graph does not have it.
+    # No output depends on this assertion, so a frozen graph does not have it.
     Replacement(
         _MODEL,
         "            check_embeddings_within_bounds(input_ids, self.config.vocab_size)\n",
         "",
     ),
-    # Importing the package shall write no file into a cache below a person's home folder.
+    # An import of the package must not write into a cache below a person's home folder.
     Replacement(
         _HUB,
         "if not os.path.isfile(cache_version_file):\n    cache_version = 0\n",
@@ -58,8 +58,8 @@ REPLACEMENTS = (
 
 
 def place(member: str) -> str | None:
-    """Maps a wheel member to its path in the tree, None when it is not wanted."""
-    return member if _WANTED.fullmatch(member) else None
+    """Returns the path in the tree of a wheel's member; None to leave it out."""
+    return member if _KEPT.fullmatch(member) else None
 
 
 def main() -> None:

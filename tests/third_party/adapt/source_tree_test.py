@@ -64,8 +64,8 @@ class SourceTreeTest(absltest.TestCase):
             source_tree.read_archive(self._wheel("link", mode=None), lambda name: None)
 
     def test_refuses_damaged_and_missing_archives(self):
-        whole = self._tar([("a.py", os.urandom(5000))])
-        with open(whole, "rb") as stream:
+        archive = self._tar([("a.py", os.urandom(5000))])
+        with open(archive, "rb") as stream:
             content = stream.read()
         with open(self._path("half.tar.gz"), "wb") as stream:
             stream.write(content[: len(content) // 2])
@@ -79,7 +79,7 @@ class SourceTreeTest(absltest.TestCase):
             source_tree.read_archive(archive, lambda name: "same")
 
     def test_require_names_the_first_missing_file(self):
-        with self.assertRaisesRegex(AdaptError, "x.whl: holds no b; is it the pinned version"):
+        with self.assertRaisesRegex(AdaptError, "x.whl: has no b; is it the pinned version"):
             source_tree.require("x.whl", {"a": b""}, ["a", "b", "c"])
 
     def test_replaces_exactly_as_often_as_stated(self):

@@ -54,7 +54,7 @@ class AdaptTest(absltest.TestCase):
             with self.assertRaises(SystemExit) as end:
                 source_tree.run(adapt.main)
         self.assertEqual(end.exception.code, 1)
-        self.assertRegex(message.getvalue(), "^ERROR: .*s.tar.gz: holds no deeplab/.*pinned")
+        self.assertRegex(message.getvalue(), "^ERROR: .*s.tar.gz: has no deeplab/.*pinned")
         self.assertFalse(os.path.exists(output))
 
 

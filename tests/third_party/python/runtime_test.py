@@ -1,4 +1,4 @@
-"""Every shared library beside CPython is its Debian package's, the loader above all."""
+"""Every shared library beside CPython, the loader included, comes from its Debian package."""
 
 import gc
 import hashlib
@@ -45,15 +45,15 @@ class RuntimeTest(absltest.TestCase):
         expected = {}
         for package in _PACKAGES:
             expected |= libraries(package)
-        found = {
+        digests = {
             path.name: hashlib.sha256(path.read_bytes()).hexdigest()
             for path in (_RUNTIME / "lib").glob("*.so*")
         }
         for name in ("ld-linux-x86-64.so.2", "libc.so.6", "libstdc++.so.6.0.30"):
-            self.assertEqual(found[name], expected[name], name)
+            self.assertEqual(digests[name], expected[name], name)
         # A link's copy has another name than the file that it led to, but one of the digests.
         self.assertEmpty(
-            [name for name, digest in found.items() if digest not in expected.values()]
+            [name for name, digest in digests.items() if digest not in expected.values()]
         )
 
 
