@@ -1,9 +1,9 @@
-"""Starts libFuzzer on one target, with seeds, a limit of memory and a limit of time for each input.
+"""Starts libFuzzer on a target, with seeds, and with limits of memory and time for each input.
 
 Usage: bazel run //tests/fuzz:TARGET -- [-max_total_time=SECONDS] [-runs=COUNT] [CORPUS_FOLDER]
 
-What is given goes to libFuzzer (https://llvm.org/docs/LibFuzzer.html#options). An input on which
-the target fails is written to the folder in which the program was called.
+The arguments go to libFuzzer (https://llvm.org/docs/LibFuzzer.html#options). Inputs on which the
+target fails are written to the folder in which the program is called.
 """
 
 import os
@@ -19,46 +19,46 @@ import atheris
 with atheris.instrument_imports(include=["tools"]):
     from tests.fuzz import mutation, seeds, targets
 
-# Bytes of address space; libFuzzer's own limit counts resident memory and is looked at once a
-# second, which a single allocation outruns.
+# Bytes of address space. libFuzzer's own limit applies to resident memory and is checked once a
+# second, which is too late for a single large allocation.
 _ADDRESS_SPACE = 4 << 30
 _DEFAULTS = ("-timeout=20", "-rss_limit_mb=2048", "-max_len=8192", "-print_final_stats=1")
 
 
 def _folder() -> str:
-    """Where a failing input goes: a test's outputs, or where a person stood."""
+    """Returns the folder for failing inputs: a test's outputs, or the caller's folder."""
     variables = ("TEST_UNDECLARED_OUTPUTS_DIR", "TEST_TMPDIR", "BUILD_WORKING_DIRECTORY")
     return next((os.environ[name] for name in variables if name in os.environ), ".")
 
 
 def _mutate(data: bytes, max_size: int, seed: int) -> bytes:
-    """Every other time changes what the file says, else its bytes."""
-    made = mutation.changed(data, seed) if seed % 2 else None
-    return atheris.Mutate(data, max_size) if made is None or len(made) > max_size else made
+    """Mutates the file's contents for odd seeds, and its bytes otherwise."""
+    mutated = mutation.changed(data, seed) if seed % 2 else None
+    return atheris.Mutate(data, max_size) if mutated is None or len(mutated) > max_size else mutated
 
 
-def _fuzz(target: str, given: Sequence[str], folder: str) -> None:
-    """Does not return: libFuzzer ends the process."""
+def _fuzz(target: str, options: Sequence[str], folder: str) -> None:
+    """Runs libFuzzer, which ends the process."""
     resource.setrlimit(resource.RLIMIT_AS, (_ADDRESS_SPACE, _ADDRESS_SPACE))
     artifacts = f"-artifact_prefix={_folder()}/{target}-"
-    # libFuzzer takes the last of equal flags, and writes what it finds into the first folder.
-    arguments = [sys.argv[0], *_DEFAULTS, artifacts, *given, folder]
-    # A FlexBuffer is dense enough for libFuzzer's own changes.
+    # libFuzzer uses the last of equal flags, and writes new inputs into the first folder.
+    arguments = [sys.argv[0], *_DEFAULTS, artifacts, *options, folder]
+    # A FlexBuffer is dense enough for libFuzzer's own mutations.
     mutator = {} if seeds.is_flexbuffer(target) else {"custom_mutator": _mutate}
     atheris.Setup(arguments, getattr(targets, target), **mutator)
     atheris.Fuzz()
 
 
-def _run(target: str, given: Sequence[str]) -> None:
-    """Fuzzes the function of that name in `targets`; exits as libFuzzer does."""
+def _run(target: str, options: Sequence[str]) -> None:
+    """Fuzzes the function with that name in `targets`; exits with libFuzzer's exit code."""
     with tempfile.TemporaryDirectory() as folder:
         for name, content in seeds.of(target).items():
             pathlib.Path(folder, name).write_bytes(content)
-        # In a process of its own, which can be ended in any way and leaves no folder behind.
+        # In a child process, which may end in any way without leaving the folder behind.
         process = os.fork()
         if process == 0:
             try:
-                _fuzz(target, given, folder)
+                _fuzz(target, options, folder)
             except BaseException:
                 traceback.print_exc()
             finally:
@@ -68,7 +68,7 @@ def _run(target: str, given: Sequence[str]) -> None:
 
 
 def main() -> None:
-    """The build says `--target=NAME`; all else is libFuzzer's."""
+    """Runs the target of the build's `--target=NAME`; other arguments are libFuzzer's."""
     flag, *arguments = sys.argv[1:]
     _run(flag.removeprefix("--target="), arguments)
 

@@ -1,4 +1,4 @@
-"""Changes of what a .tflite says. Changed bytes alone seldom pass the check of the structure."""
+"""Mutates the contents of a .tflite. Mutated bytes rarely pass the check of the structure."""
 
 import random
 from typing import Any
@@ -15,13 +15,13 @@ _TEXTS = (None, b"", b"x", b"model_control_dependencies", b"min_runtime_version"
 
 
 def _tables(table: Any) -> list[Any]:
-    """A table of the object API and all that it refers to, without those of no fields."""
-    found = [table] if vars(table) else []
+    """Returns a table of the object API and all that it refers to, except those without fields."""
+    tables = [table] if vars(table) else []
     for value in vars(table).values():
         for child in value if isinstance(value, list) else [value]:
             if hasattr(child, "Pack"):
-                found += _tables(child)
-    return found
+                tables += _tables(child)
+    return tables
 
 
 def _vector(values: np.ndarray, rng: random.Random) -> np.ndarray | None:
@@ -68,11 +68,11 @@ def _change(table: Any, rng: random.Random) -> None:
 
 
 def changed(data: bytes, seed: int) -> bytes | None:
-    """A file that says something else, or None if there is none.
+    """Returns a file with other contents; None if that is not possible.
 
     Args:
       data: any bytes.
-      seed: decides what is changed.
+      seed: determines the changes.
     """
     rng = random.Random(seed)
     try:

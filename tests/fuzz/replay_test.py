@@ -14,7 +14,7 @@ def setUpModule():
 
 class ReplayTest(parameterized.TestCase):
     @parameterized.parameters(*_TARGETS)
-    def test_what_once_failed(self, target):
+    def test_inputs_that_once_failed(self, target):
         inputs = seeds.corpus(target)
         self.assertNotEmpty(inputs)
         for name, content in inputs.items():

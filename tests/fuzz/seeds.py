@@ -1,4 +1,4 @@
-"""What fuzzing starts from: generated models and options, and all inputs that once failed."""
+"""The seeds of fuzzing: generated models and options, and all inputs that once failed."""
 
 import pathlib
 
@@ -14,8 +14,8 @@ _CORPUS = pathlib.Path(__file__).parent / "corpus"
 
 
 def _examples(strategy: st.SearchStrategy) -> list:
-    """The same examples in every run; simple ones first."""
-    found = []
+    """Returns examples, simple ones first, which are the same in every run."""
+    examples = []
 
     @settings(
         max_examples=_GENERATED,
@@ -28,36 +28,36 @@ def _examples(strategy: st.SearchStrategy) -> list:
     )
     @given(strategy)
     def collect(value: object) -> None:
-        found.append(value)
+        examples.append(value)
 
     collect()
-    return found
+    return examples
 
 
 def _models() -> list[bytes]:
-    made = [models.layered(), models.detector()]
-    made += _examples(generated.models(wild=True)) + _examples(runnable.models())
-    packed = [models.pack(model) for model in made]
+    unpacked = [models.layered(), models.detector()]
+    unpacked += _examples(generated.models(wild=True)) + _examples(runnable.models())
+    packed = [models.pack(model) for model in unpacked]
     return packed + [canonical.canonical_bytes(content, "seed") for content in packed]
 
 
 def is_flexbuffer(target: str) -> bool:
-    """Whether a target takes custom options instead of a .tflite."""
+    """Returns whether a target takes custom options instead of a .tflite."""
     return target == "canonicalize_flexbuffer"
 
 
 def corpus(target: str) -> dict[str, bytes]:
-    """The inputs on which a target of its kind once failed, by their files' names."""
+    """Returns the inputs on which a target of this kind once failed, by file name."""
     folder = _CORPUS / ("flexbuffer" if is_flexbuffer(target) else "tflite")
     return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
 
 
 def of(target: str) -> dict[str, bytes]:
-    """Contents for a target to start from, by file name."""
+    """Returns a target's seeds by file name."""
     if is_flexbuffer(target):
-        made = [bytes(flexbuffers.Dumps(v)) for v in _examples(generated.FLEXBUFFER_MAPS)]
+        contents = [bytes(flexbuffers.Dumps(v)) for v in _examples(generated.FLEXBUFFER_MAPS)]
     else:
-        made = _models()
+        contents = _models()
     if target == "diff_tflite":
-        made += [left + right for left, right in zip(made, made[1:], strict=False)]
-    return {f"seed{i}": content for i, content in enumerate(made)} | corpus(target)
+        contents += [left + right for left, right in zip(contents, contents[1:], strict=False)]
+    return {f"seed{i}": content for i, content in enumerate(contents)} | corpus(target)

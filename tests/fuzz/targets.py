@@ -1,6 +1,6 @@
-"""What holds for every input of the readers and writers of .tflite files, however hostile.
+"""Properties of the readers and writers of .tflite files for all inputs, even hostile ones.
 
-Each target takes any bytes. A `cli.UserError` is an answer; anything else that is raised is a bug.
+Each target takes any bytes. A `cli.UserError` is a valid result; any other exception is a bug.
 """
 
 from typing import Any
@@ -12,9 +12,9 @@ from tools.lib.cli import cli
 from tools.lib.meaning import comparison
 from tools.lib.tflite_file import canonical, flexbuffer, reader
 
-# What a canonical file may hold more than the file that it is made of: parts that tables shared
-# (four times, see structure.py), texts that custom options shared (eight times), and as much again
-# for tables, whose fields may be laid out more widely.
+# The largest ratio of a canonical file's size to the original's: parts shared by tables (four
+# times, see structure.py), texts shared by custom options (eight times), and a factor of two for
+# tables, whose fields may be laid out more widely.
 _GROWTH = 64
 
 
@@ -31,18 +31,18 @@ def _is_rewritten(data: bytes) -> bool:
 
 
 def canonicalize_tflite(data: bytes) -> None:
-    """A file is refused, or its canonical form means the same and is its own canonical form."""
+    """A file is refused, or its canonical form has the same meaning and is a fixed point."""
     try:
         once = canonical.canonical_bytes(data, "x.tflite")
     except cli.UserError:
         return
     assert len(once) <= _GROWTH * len(data), f"{len(data)} bytes became {len(once)}"
     assert canonical.canonical_bytes(once, "x.tflite") == once, "the second time differs"
-    assert _meaning(once) == _meaning(data), "the meaning is another"
+    assert _meaning(once) == _meaning(data), "the meaning differs"
 
 
 def canonicalize_flexbuffer(data: bytes) -> None:
-    """The canonical form has the same values, to this project's reader and to the package's."""
+    """The canonical form has the same values for this project's reader; the package reads it."""
     once = flexbuffer.canonical_bytes(data)
     assert len(once) <= _GROWTH * len(data), f"{len(data)} bytes became {len(once)}"
     assert flexbuffer.canonical_bytes(once) == once, "the second time differs"
@@ -52,7 +52,7 @@ def canonicalize_flexbuffer(data: bytes) -> None:
 
 
 def inspect_tflite(data: bytes) -> None:
-    """A file is read or refused; what the canonical writer takes, the reader takes too."""
+    """A file is read or refused; the reader accepts what the canonical writer accepts."""
     try:
         model = reader.read(data, "x.tflite")
     except cli.UserError as refusal:
@@ -68,7 +68,7 @@ def inspect_tflite(data: bytes) -> None:
 
 
 def diff_tflite(data: bytes) -> None:
-    """Two halves are compared; a file is the same as itself, and as its canonical form."""
+    """Two halves are compared; a file is equal to itself and to its canonical form."""
     middle = data.find(b"TFL3", 12) - 4
     pairs = [(data, data)] if middle < 0 else [(data[:middle], data[middle:])]
     try:
@@ -77,10 +77,10 @@ def diff_tflite(data: bytes) -> None:
         pass
     for left, right in pairs:
         try:
-            found = comparison.compare(left, right)
+            compared = comparison.compare(left, right)
         except cli.UserError:
             continue
-        assert found.verdict != comparison.DIFFERENT or middle >= 0, found.text()
-        assert (found.verdict == comparison.SAME_BYTES) == (left == right)
-        found.text()
-        found.to_json()
+        assert compared.verdict != comparison.DIFFERENT or middle >= 0, compared.text()
+        assert (compared.verdict == comparison.SAME_BYTES) == (left == right)
+        compared.text()
+        compared.to_json()

@@ -1,6 +1,6 @@
-"""Arrows between folders point down: verbs to lib, steps to lib, and nothing to tests.
+"""Imports between folders point down: from verbs to lib, from steps to lib, and never to tests.
 
-Read from the import statements of every module, so no BUILD file has a say.
+The test reads the import statements of every module, not the BUILD files.
 """
 
 import ast
@@ -17,7 +17,7 @@ _FOLDERS = ("tests", "third_party", "tools")
 
 
 def _imports(source: str) -> Iterator[str]:
-    """Yields the dotted names that a module imports, of modules or of what is in them."""
+    """Yields the dotted names of the modules, and of their members, that a module imports."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -25,63 +25,65 @@ def _imports(source: str) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-def room(name: str) -> str:
-    """Returns the folder of a dotted name, as "tools.lib.cli", "tools.diff" or "tests"."""
+def folder(name: str) -> str:
+    """Returns the folder of a dotted name, such as "tools.lib.cli", "tools.diff" or "tests"."""
     parts = name.split(".")
     if parts[0] != "tools":
         return parts[0]
     return ".".join(parts[: 3 if parts[1] in ("lib", "steps") else 2])
 
 
-def arrows(modules: Mapping[str, str]) -> dict[tuple[str, str], list[str]]:
-    """Returns which room imports which other one, and the modules that do.
+def folder_imports(modules: Mapping[str, str]) -> dict[tuple[str, str], list[str]]:
+    """Returns the importing modules for each pair of importing and imported folder.
 
     Args:
       modules: the sources of modules by their dotted names.
     """
-    found = collections.defaultdict(list)
+    imports = collections.defaultdict(list)
     for module, source in sorted(modules.items()):
         for name in _imports(source):
-            if name.partition(".")[0] in _FOLDERS and room(name) != room(module):
-                found[room(module), room(name)].append(module)
-    return found
+            if name.partition(".")[0] in _FOLDERS and folder(name) != folder(module):
+                imports[folder(module), folder(name)].append(module)
+    return imports
 
 
 def may(importer: str, imported: str) -> bool:
-    """Returns whether one room may import another, as far as their floors decide it."""
-    floor, below = (name.split(".")[1] if "." in name else name for name in (importer, imported))
+    """Returns whether a folder may import another one, judging by their levels."""
+    level, imported_level = (
+        name.split(".")[1] if "." in name else name for name in (importer, imported)
+    )
     if imported == "third_party":
-        # What is pinned, as data; nothing there imports more than tools/lib.
-        return floor != "lib"
-    return below == "lib" or floor == below == "steps"
+        # The pins as data; modules there import only tools/lib.
+        return level != "lib"
+    return imported_level == "lib" or level == imported_level == "steps"
 
 
-def back_arrows(modules: Mapping[str, str]) -> list[str]:
-    """Returns a line for each arrow that points up, and one for each circle."""
-    drawn = arrows(modules)
+def upward_imports(modules: Mapping[str, str]) -> list[str]:
+    """Returns a line for each import that points up, and one for a cycle."""
+    imports = folder_imports(modules)
     lines = [
         f"{importer} imports {imported} ({', '.join(sorted(set(where)))})"
-        for (importer, imported), where in sorted(drawn.items())
+        for (importer, imported), where in sorted(imports.items())
         if not may(importer, imported)
     ]
     graph = collections.defaultdict(set)
-    for importer, imported in drawn:
+    for importer, imported in imports:
         graph[importer].add(imported)
     try:
         graphlib.TopologicalSorter(graph).prepare()
     except graphlib.CycleError as error:
-        lines.append("a circle: " + ", ".join(error.args[1]))
+        lines.append("a cycle: " + ", ".join(error.args[1]))
     return lines
 
 
 class LayoutTest(parameterized.TestCase):
-    def test_no_arrow_points_up(self):
+    def test_no_import_points_up(self):
         modules = {
             ".".join(path.relative_to(_ROOT).with_suffix("").parts): path.read_text("utf-8")
             for path in (_ROOT / "tools").rglob("*.py")
         }
         self.assertGreater(len(modules), 100)
-        self.assertEqual(back_arrows(modules), [])
+        self.assertEqual(upward_imports(modules), [])
 
     @parameterized.parameters(
         ("tools.diff.diff", "tools.lib.cli.cli", []),
@@ -93,18 +95,18 @@ class LayoutTest(parameterized.TestCase):
         ("tools.lib.cli.cli", "third_party.locks", ["tools.lib.cli imports third_party"]),
         ("third_party.mirror", "tools.audit.audit", ["third_party imports tools.audit"]),
     )
-    def test_an_arrow(self, importer, imported, expected):
+    def test_an_import(self, importer, imported, expected):
         package, _, name = imported.rpartition(".")
-        lines = back_arrows({importer: f"from {package} import {name}\n", imported: ""})
+        lines = upward_imports({importer: f"from {package} import {name}\n", imported: ""})
         self.assertEqual(lines, [f"{line} ({importer})" for line in expected])
 
-    def test_a_circle(self):
+    def test_a_cycle(self):
         modules = {
             "tools.lib.a.a": "from tools.lib.b import b",
             "tools.lib.b.b": "import tools.lib.a.a",
         }
-        (line,) = back_arrows(modules)
-        self.assertStartsWith(line, "a circle: tools.lib.")
+        (line,) = upward_imports(modules)
+        self.assertStartsWith(line, "a cycle: tools.lib.")
 
 
 if __name__ == "__main__":

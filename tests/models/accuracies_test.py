@@ -1,4 +1,4 @@
-"""Looks at the table of published accuracies, as accuracy tests read it."""
+"""Checks the table of published accuracies, as accuracy tests read it."""
 
 import json
 import pathlib
@@ -12,7 +12,7 @@ _TABLE = sys.argv[1]
 
 
 class AccuraciesTest(absltest.TestCase):
-    def test_every_row_is_whole_and_has_a_source(self):
+    def test_every_row_is_complete_and_has_a_source(self):
         table = json.loads(pathlib.Path(_TABLE).read_text(encoding="utf-8"))
         self.assertNotEmpty(table)
         for name in table:

@@ -1,4 +1,4 @@
-"""What SSD models have in common, as a base of their tests."""
+"""A base class for the tests of SSD models."""
 
 import dataclasses
 
@@ -10,16 +10,16 @@ from tests.models import models
 
 @dataclasses.dataclass(frozen=True)
 class Expected:
-    """What a published recipe makes.
+    """The expected model of a published recipe.
 
     Attributes:
       size: the file's size in bytes, to 1 %.
-      operators: how often each operator occurs, without the post-processing.
+      operators: the number of each operator, without the post-processing.
       side: height and width of the input in pixels.
       seed: the seed of its weights.
-      max_detections: how many detections it gives.
+      max_detections: the number of detections.
       score_threshold: the least score of a detection.
-      use_regular_nms: whether suppression runs class by class.
+      use_regular_nms: whether suppression is per class.
       input_type: numpy's name of the input's type.
       input_quantization: (scale, zero point) of the input; (0, 0) for real numbers.
     """
@@ -56,7 +56,7 @@ class DetectorTestCase(parameterized.TestCase):
         self.assertIn("CONVERSION_METADATA", structure.metadata)
 
     def check_detections(self, path: str, expected: Expected, photograph: str) -> None:
-        """Asserts a detector's inputs and outputs, by name, and runs it on a photograph."""
+        """Asserts a detector's inputs and outputs, and runs it on a photograph."""
         detector = models.Detector(path)
         side, count = expected.side, expected.max_detections
         self.assertEqual(detector.input["name"], "normalized_input_image_tensor")
@@ -78,10 +78,10 @@ class DetectorTestCase(parameterized.TestCase):
                 (models.POST_PROCESS + ":3", [1]),
             ],
         )
-        boxes, classes, scores, found = detector.run(models.photograph(photograph, side, side))
-        for array in (boxes, classes, scores, found):
+        boxes, classes, scores, number = detector.run(models.photograph(photograph, side, side))
+        for array in (boxes, classes, scores, number):
             self.assertEqual(array.dtype, np.float32)
-        kept = int(found[0])
+        kept = int(number[0])
         self.assertBetween(kept, 1, count)
         self.assertTrue(np.isfinite(boxes).all())
         self.assertTrue(((classes >= 0) & (classes < 90)).all())

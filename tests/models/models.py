@@ -1,4 +1,4 @@
-"""What tests of whole models share: a .tflite's structure, and its run on a photograph."""
+"""Helpers for tests of complete models: a .tflite's structure, and runs on photographs."""
 
 import dataclasses
 import pathlib
@@ -16,12 +16,12 @@ POST_PROCESS = "TFLite_Detection_PostProcess"
 
 @dataclasses.dataclass(frozen=True)
 class Structure:
-    """A model with one subgraph, as far as tests ask.
+    """The tested properties of a model with one subgraph.
 
     Attributes:
       size: the file's size in bytes.
       description: the model's description.
-      operators: how often each operator occurs, custom ones by their own name.
+      operators: the number of each operator, custom ones by their own name.
       custom_options: the decoded options of every custom operator, by its name.
       metadata: the names of the metadata buffers.
     """
@@ -50,7 +50,7 @@ def structure(path: str) -> Structure:
 
 
 def preprocessing(path: str) -> str:
-    """Returns what a model's description says is done to its pixels."""
+    """Returns the preprocessing in a model's description."""
     return re.search(r"; preprocessing (\w+)", structure(path).description)[1]
 
 
@@ -62,14 +62,14 @@ def photograph(path: str, height: int, width: int) -> np.ndarray:
 
 
 def run(path: str, inputs: np.ndarray) -> dict[str, np.ndarray]:
-    """Runs a model of one input once.
+    """Runs a model with one input.
 
     Args:
       path: the .tflite.
-      inputs: what the model is given, in its own shape and type.
+      inputs: the input, in the model's shape and type.
 
     Returns:
-      What it gives, by the outputs' names.
+      The outputs by their names.
     """
     interpreter = tf.lite.Interpreter(path)
     interpreter.allocate_tensors()
@@ -85,8 +85,8 @@ class Model:
     """A model of photographs in TensorFlow Lite's interpreter.
 
     Attributes:
-      interpreter: it; keeps what every operator gave in the last run.
-      input: what it tells of the one input.
+      interpreter: the interpreter, which keeps all tensors of the last run.
+      input: the interpreter's details of the input.
     """
 
     def __init__(self, path: str):
@@ -122,16 +122,16 @@ class Model:
         return values.astype(dtype)
 
     def operator_input(self, operator: str) -> np.ndarray:
-        """Returns what the last operator of a kind took in first in the last run.
+        """Returns the first input of the last operator of a kind, from the last run.
 
         Args:
-          operator: its name, as "SOFTMAX".
+          operator: its name, such as "SOFTMAX".
 
         Returns:
-          Real numbers; stored ones are turned into such.
+          Real numbers, float64; quantized ones are dequantized.
         """
-        found = [x for x in self.interpreter._get_ops_details() if x["op_name"] == operator]
-        index = found[-1]["inputs"][0]
+        operators = [x for x in self.interpreter._get_ops_details() if x["op_name"] == operator]
+        index = operators[-1]["inputs"][0]
         details = {tensor["index"]: tensor for tensor in self.interpreter.get_tensor_details()}
         values = self.interpreter.get_tensor(index).astype(np.float64)
         scale, zero_point = details[index]["quantization"]
@@ -142,7 +142,7 @@ class Detector(Model):
     """A detection model, whose outputs are boxes [1, N, 4], classes [1, N], scores [1, N], [N]."""
 
     def raw_outputs(self) -> dict[str, np.ndarray]:
-        """Returns what the last run gave before post-processing, as real numbers.
+        """Returns the last run's values before post-processing, as real numbers.
 
         Returns:
           "boxes": the encoded boxes [1, anchors, 4]; "classes": the logits
@@ -158,15 +158,15 @@ class Classifier(Model):
     """A classification model, whose output is the probabilities [1, classes]."""
 
     def logits(self, image: np.ndarray) -> np.ndarray:
-        """Runs the model and returns what went into the softmax, as real numbers [1, classes]."""
+        """Runs the model and returns the softmax's input, as real numbers [1, classes]."""
         self.run(image)
         return self.operator_input("SOFTMAX")
 
 
 def centred_cosine(a: np.ndarray, b: np.ndarray) -> float:
-    """The cosine of the angle between two arrays, each less its own mean.
+    """Returns the cosine of the angle between two arrays, each minus its mean.
 
-    Class logits share a large negative bias, with which any two would look alike.
+    Class logits share a large negative bias, with which any two would seem alike.
     """
     x, y = a.ravel() - a.mean(), b.ravel() - b.mean()
     return float(x @ y / np.sqrt((x @ x) * (y @ y)))

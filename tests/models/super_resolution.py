@@ -1,4 +1,4 @@
-"""What tests of super-resolution models share: an enlarged photograph, and how two differ."""
+"""Helpers for tests of super-resolution models: enlarged photographs, and their differences."""
 
 import numpy as np
 import tensorflow as tf
@@ -9,11 +9,11 @@ class Enlarger:
 
     Attributes:
       input: TensorFlow Lite's details of the input, float32, int8 or uint8 [1, height, width, 3].
-      output: those of the output.
+      output: likewise of the output.
     """
 
     def __init__(self, path: str):
-        # XNNPACK's kernels round as they like; the reference is TensorFlow Lite's own.
+        # TensorFlow Lite's own kernels are the reference; XNNPACK's may round differently.
         self._interpreter = tf.lite.Interpreter(
             path,
             experimental_op_resolver_type=(

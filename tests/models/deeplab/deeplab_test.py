@@ -1,4 +1,4 @@
-"""Looks at DeepLab's structure and at its maps of photographs."""
+"""Checks DeepLab's structure and its segmentation of photographs."""
 
 import sys
 
@@ -14,7 +14,7 @@ class DeeplabTest(absltest.TestCase):
     def test_structure(self):
         structure = models.structure(MODEL)
         # The last three depthwise convolutions are dilated. TOCO leaves them between SpaceToBatch
-        # and BatchToSpace, so the batch norm behind stays a multiplication and an addition.
+        # and BatchToSpace, so the batch norm after them stays a multiplication and an addition.
         self.assertEqual(
             structure.operators,
             {

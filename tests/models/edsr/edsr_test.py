@@ -10,7 +10,7 @@ from tests.models import models, super_resolution
 
 _FP32, _INT8, _QAT, _PHOTOGRAPH = sys.argv[1:5]
 _LAYERS = {"CONV_2D": 13, "ADD": 6, "MINIMUM": 1, "RELU": 1, "DEPTH_TO_SPACE": 1}
-# A part of the photograph keeps the test short; the whole size is converted and was run once.
+# A smaller size than that of the converted model keeps the test short.
 _SIZE = (180, 320)
 
 
@@ -18,9 +18,9 @@ class EdsrTest(absltest.TestCase):
     def test_operators(self):
         for path, between in ((_FP32, {}), (_INT8, {}), (_QAT, {"QUANTIZE": 2})):
             with self.subTest(path):
-                found = models.structure(path)
-                self.assertEqual(found.operators, _LAYERS | between)
-                self.assertIn("seeded weights (synthetic", found.description)
+                structure = models.structure(path)
+                self.assertEqual(structure.operators, _LAYERS | between)
+                self.assertIn("seeded weights (synthetic", structure.description)
 
     def test_ends(self):
         for path, kind, zero_point in (
@@ -34,7 +34,7 @@ class EdsrTest(absltest.TestCase):
                 for end, (name, shape) in zip((model.input, model.output), ends, strict=True):
                     self.assertEqual((end["name"], end["dtype"]), (name, kind))
                     self.assertEqual(end["shape"].tolist(), shape)
-                    # A step is one of the 256 levels of a pixel.
+                    # A quantization step is one of the 256 levels of a pixel.
                     scale = 0.0 if kind is np.float32 else 1.0
                     self.assertEqual(end["quantization"], (scale, zero_point))
 

@@ -1,4 +1,4 @@
-"""The 8-bit MobileBERT answers as the float one does, on tokens that it was not calibrated on."""
+"""The 8-bit MobileBERT answers like the float one, on tokens not used for its calibration."""
 
 import sys
 
@@ -21,10 +21,10 @@ class AgreementTest(absltest.TestCase):
         float_model, int8_model = QuestionAnswering(FLOAT), QuestionAnswering(INT8)
         cosines, best = [], []
         for sample in tokens.samples(_COUNT, LENGTH, VOCABULARY, _HELD_OUT_SEED):
-            expected, found = float_model.run(sample), int8_model.run(sample)
+            expected, actual = float_model.run(sample), int8_model.run(sample)
             for name, logits in expected.items():
-                cosines.append(models.centred_cosine(logits, found[name]))
-                best.append(int(found[name].argmax()) in np.argsort(logits)[-3:])
+                cosines.append(models.centred_cosine(logits, actual[name]))
+                best.append(int(actual[name].argmax()) in np.argsort(logits)[-3:])
         print("cosines", np.round(cosines, 4), "best token among the best three", best)
         self.assertGreater(min(cosines), _AGREEMENT)
         self.assertGreaterEqual(np.mean(best), 0.9)

@@ -17,13 +17,13 @@ class MeaningTest(absltest.TestCase):
         super().setUpClass()
         cls.model = QuestionAnswering(MODEL)
         samples = tokens.samples(20, LENGTH, VOCABULARY, seed=2)
-        # Short, so that there is much padding.
+        # Short ones, so that there is much padding.
         cls.samples = sorted(samples, key=lambda sample: sample["input_mask"].sum())[:4]
         cls.logits = [cls.model.run(sample) for sample in cls.samples]
         cls.used = [int(sample["input_mask"].sum()) for sample in cls.samples]
 
     def _change(self, number: int, name: str, place: slice, values: object) -> float:
-        """Returns how much start_logits change with an input, as a part of their deviation."""
+        """Returns the change of start_logits for a changed input, relative to their deviation."""
         changed = self.samples[number][name].copy()
         changed[0, place] = values
         before = self.logits[number]["start_logits"]
@@ -44,7 +44,7 @@ class MeaningTest(absltest.TestCase):
 
     def test_padding_does_not(self):
         for number, used in enumerate(self.used):
-            # Every token sees its neighbours, so the last one sees the first of the padding.
+            # Tokens depend on their neighbours, so the last depends on the first of the padding.
             words = 5000 + np.arange(LENGTH - used - 1)
             change = self._change(number, "input_ids", slice(used + 1, LENGTH), words)
             self.assertLess(change, 0.02)

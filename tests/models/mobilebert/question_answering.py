@@ -1,4 +1,4 @@
-"""A question answering model in TensorFlow Lite's interpreter, as tests of MobileBERT ask it."""
+"""A question answering model in TensorFlow Lite's interpreter, for the tests of MobileBERT."""
 
 from collections.abc import Mapping
 
@@ -23,7 +23,7 @@ class QuestionAnswering:
           sample: int32 [1, LENGTH] by input: input_ids, input_mask, segment_ids.
 
         Returns:
-          The logits of the tokens, padding left out, by output: float32 [tokens].
+          The logits of the tokens without padding, by output: float32 [tokens].
         """
         for detail in self.interpreter.get_input_details():
             self.interpreter.set_tensor(detail["index"], sample[detail["name"]])

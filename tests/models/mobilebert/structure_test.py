@@ -1,4 +1,4 @@
-"""Holds both MobileBERTs against what MLPerf Mobile ships."""
+"""Compares both MobileBERTs with those that MLPerf Mobile ships."""
 
 import sys
 
@@ -36,8 +36,8 @@ class StructureTest(absltest.TestCase):
             ),
             (interpreter.get_output_details(), ["end_logits", "start_logits"], np.float32),
         ):
-            found = [(d["name"], list(d["shape"]), d["dtype"]) for d in details]
-            self.assertEqual(found, [(name, [1, LENGTH], dtype) for name in names])
+            ends = [(d["name"], list(d["shape"]), d["dtype"]) for d in details]
+            self.assertEqual(ends, [(name, [1, LENGTH], dtype) for name in names])
         return structure
 
     def test_float_model(self):
@@ -46,7 +46,7 @@ class StructureTest(absltest.TestCase):
 
     def test_int8_model(self):
         structure = self._check(INT8, 24.7e6)
-        # The mask comes as integers and is made a number, the logits leave as numbers.
+        # The mask is cast from integers and quantized; both logits are dequantized.
         self.assertEqual(
             [structure.operators.get(name) for name in ("CAST", "QUANTIZE", "DEQUANTIZE")],
             [1, 1, 2],

@@ -1,4 +1,4 @@
-"""Every quantized MobileDet gives what its float one gives, and a wrong recipe does not."""
+"""Every quantized MobileDet agrees with its float model, but one with a wrong recipe does not."""
 
 import functools
 import os
@@ -15,26 +15,26 @@ MODELS = {
     os.path.basename(path).removesuffix(".tflite"): path for path in sys.argv[_SEPARATOR + 1 :]
 }
 
-# Cosine of the raw outputs, below which two models do not compute the same thing.
+# The least cosine of the raw outputs of two models that agree.
 _AGREEMENT = 0.95
 
 
 @functools.cache
 def raw_outputs(name: str) -> list[dict[str, np.ndarray]]:
-    """Returns what a model gives before post-processing, for every photograph."""
+    """Returns a model's outputs before post-processing, for every photograph."""
     detector = models.Detector(MODELS[name])
-    found = []
+    outputs = []
     for photograph in PHOTOGRAPHS:
         detector.run(models.photograph(photograph, 320, 320))
-        found.append(detector.raw_outputs())
-    return found
+        outputs.append(detector.raw_outputs())
+    return outputs
 
 
 def worst_agreement(name: str, reference: str) -> dict[str, float]:
-    """Returns, for boxes and classes, the least cosine over all photographs."""
+    """Returns the least cosine over all photographs, for boxes and classes."""
     pairs = list(zip(raw_outputs(name), raw_outputs(reference), strict=True))
     worst = {
-        output: min(models.centred_cosine(one[output], other[output]) for one, other in pairs)
+        output: min(models.centred_cosine(left[output], right[output]) for left, right in pairs)
         for output in ("boxes", "classes")
     }
     print(name, {output: round(value, 4) for output, value in worst.items()})
@@ -45,7 +45,7 @@ class AgreementTest(parameterized.TestCase):
     @parameterized.parameters("mobiledet", "mobiledet_dsp", "mobiledet_cpu")
     def test_outputs_depend_on_the_photograph(self, name):
         for output in ("boxes", "classes"):
-            first, second = (found[output] for found in raw_outputs(name)[:2])
+            first, second = (outputs[output] for outputs in raw_outputs(name)[:2])
             self.assertGreater(first.std(), 0.5)
             self.assertLess(models.centred_cosine(first, second), _AGREEMENT)
 

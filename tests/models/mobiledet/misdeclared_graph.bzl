@@ -1,4 +1,4 @@
-"""A frozen graph that lies about its preprocessing, to show what that costs."""
+"""A frozen graph with a wrong preprocessing, to show the effect."""
 
 load("//tools/tflite:defs.bzl", "FrozenGraphInfo")
 
@@ -16,10 +16,10 @@ def _misdeclared_graph_impl(ctx):
 
 misdeclared_graph = rule(
     implementation = _misdeclared_graph_impl,
-    doc = "The same graph under another preprocessing.",
+    doc = "The same graph with another preprocessing.",
     attrs = {
         "graph": attr.label(doc = "The graph.", mandatory = True, providers = [FrozenGraphInfo]),
-        "preprocessing": attr.string(doc = "As `FrozenGraphInfo.preprocessing`.", mandatory = True),
+        "preprocessing": attr.string(doc = "See `FrozenGraphInfo.preprocessing`.", mandatory = True),
     },
     provides = [FrozenGraphInfo],
 )

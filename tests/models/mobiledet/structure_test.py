@@ -1,4 +1,4 @@
-"""Holds every MobileDet against what MLPerf Mobile and the model zoo ship."""
+"""Compares every MobileDet with those that MLPerf Mobile and the model zoo ship."""
 
 import dataclasses
 import os
@@ -29,10 +29,10 @@ _CPU = {
     "CONCATENATION": 2,
     "LOGISTIC": 20,
 }
-# TOCO writes most hard swishes as what they are made of.
+# TOCO writes most hard swishes as several operators.
 _CPU_TOCO = _CPU | {"HARD_SWISH": 19, "MUL": 57, "ADD": 50}
 _DSP = _EDGETPU | {"DEPTHWISE_CONV_2D": 28}
-# The image's pixels are quantized on the way in, boxes and scores made real on the way out.
+# The image's pixels are quantized again; boxes and scores are dequantized.
 _ENDS = {"QUANTIZE": 1, "DEQUANTIZE": 2}
 
 _FLOAT = detectors.Expected(size=16.56e6, operators=_EDGETPU, side=320, seed=20200519)
@@ -56,7 +56,7 @@ EXPECTED = {
 
 
 class StructureTest(detectors.DetectorTestCase):
-    def test_all_of_the_family_are_here(self):
+    def test_all_models_of_the_family_are_tested(self):
         names = {os.path.basename(path).removesuffix(".tflite") for path in MODELS}
         self.assertEqual(names, set(EXPECTED))
 

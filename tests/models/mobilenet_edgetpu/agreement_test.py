@@ -1,4 +1,4 @@
-"""The quantized MobileNetEdgeTPUs give what the float one gives."""
+"""The quantized MobileNetEdgeTPUs agree with the float one."""
 
 import sys
 
@@ -8,7 +8,7 @@ from tests.models import models
 
 FLOAT, UINT8, INT8, *PHOTOGRAPHS = sys.argv[1:]
 
-# Cosine of the logits, below which two models do not compute the same thing.
+# The least cosine of the logits of two models that agree.
 _AGREEMENT = 0.95
 
 

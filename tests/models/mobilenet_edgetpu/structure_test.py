@@ -1,4 +1,4 @@
-"""Holds the three MobileNetEdgeTPUs against what MLPerf Mobile ships."""
+"""Compares the three MobileNetEdgeTPUs with those that MLPerf Mobile ships."""
 
 import sys
 
@@ -47,7 +47,7 @@ class StructureTest(absltest.TestCase):
         self.assertEqual(classifier.input["quantization"], (1 / 128, 128))
 
     def test_post_training_quantized_model(self):
-        # A scale for every channel of a kernel makes it larger.
+        # Its scales per channel make it larger.
         classifier = self._check(INT8, 4.65e6, np.int8)
         self.assertAlmostEqual(classifier.input["quantization"][0] * 127.5, 1, places=5)
 

@@ -1,4 +1,4 @@
-"""Looks at MobileNet v1's structure and what it says about photographs."""
+"""Checks MobileNet v1's structure and its classification of photographs."""
 
 import sys
 
@@ -29,7 +29,7 @@ class MobilenetV1Test(absltest.TestCase):
             structure.description, "seeded weights (synthetic, seed 20180802): not trained"
         )
 
-    def test_tells_photographs_apart(self):
+    def test_distinguishes_photographs(self):
         classifier = models.Classifier(MODEL)
         self.assertEqual(list(classifier.input["shape"]), [1, 224, 224, 3])
         (output,) = classifier.interpreter.get_output_details()
@@ -41,7 +41,7 @@ class MobilenetV1Test(absltest.TestCase):
             self.assertEqual(probabilities.dtype, np.float32)
             self.assertAlmostEqual(float(probabilities.sum()), 1, places=4)
             classes.add(int(probabilities.argmax()))
-        # Two of them may look alike to it.
+        # Two of them may get the same class.
         self.assertGreaterEqual(len(classes), len(PHOTOGRAPHS) - 1)
 
 

@@ -1,4 +1,4 @@
-"""Holds ResNet50 v1 against its published structure, and runs it on photographs."""
+"""Compares ResNet50 v1 with its published structure, and runs it on photographs."""
 
 import sys
 
@@ -30,18 +30,18 @@ class ResNet50V1Test(absltest.TestCase):
         )
         self.assertStartsWith(structure.description, "seeded weights (synthetic, seed 2535873):")
 
-    def test_logits_tell_photographs_apart(self):
+    def test_logits_distinguish_photographs(self):
         logits = []
         for photograph in PHOTOGRAPHS:
             pixels = models.photograph(photograph, 224, 224)
             inputs = normalization.normalize(pixels, "imagenet_mean").astype(np.float32)
             outputs = models.run(MODEL, inputs[np.newaxis])
             self.assertEqual(list(outputs), ["resnet_model/dense/BiasAdd"])
-            (found,) = outputs.values()
-            self.assertEqual(found.shape, (1, 1001))
-            self.assertTrue(np.isfinite(found).all())
-            self.assertBetween(found.std(), 1, 5)
-            logits.append(found[0])
+            (output,) = outputs.values()
+            self.assertEqual(output.shape, (1, 1001))
+            self.assertTrue(np.isfinite(output).all())
+            self.assertBetween(output.std(), 1, 5)
+            logits.append(output[0])
         first, second = logits
         self.assertNotEqual(first.argmax(), second.argmax())
         cosine = models.centred_cosine(first, second)

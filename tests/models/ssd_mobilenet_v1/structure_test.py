@@ -1,4 +1,4 @@
-"""Holds the four SSD MobileNet v1 against their recipes, and against each other."""
+"""Compares the four SSD MobileNet v1 with their recipes and with each other."""
 
 import dataclasses
 import pathlib
@@ -26,7 +26,7 @@ _EXPECTED = detectors.Expected(
 
 
 def weights(path: str) -> list[bytes]:
-    """Returns the bytes of all constants but small ones, as shapes are, sorted."""
+    """Returns the sorted bytes of all constants except small ones, such as shapes."""
     content = bytearray(pathlib.Path(path).read_bytes())
     model = schema.ModelT.InitFromObj(schema.Model.GetRootAsModel(content, 0))
     tensors = model.subgraphs[0].tensors
@@ -65,16 +65,16 @@ class StructureTest(detectors.DetectorTestCase):
 
     def test_cut_gives_what_the_others_post_process(self):
         image = models.photograph(PHOTOGRAPH, 300, 300)
-        whole, cut = models.Detector(REGULAR), models.Detector(CUT)
-        whole.run(image)
+        regular, cut = models.Detector(REGULAR), models.Detector(CUT)
+        regular.run(image)
         boxes, scores = cut.run(image)
-        raw = whole.raw_outputs()
+        raw = regular.raw_outputs()
         np.testing.assert_array_equal(raw["boxes"], boxes)
         np.testing.assert_allclose(1 / (1 + np.exp(-raw["classes"])), scores, atol=1e-6)
 
     def test_all_have_the_same_weights(self):
         regular = weights(REGULAR)
-        # Kernels and biases of all convolutions but the smallest bias, and the anchors.
+        # Kernels and biases of all convolutions except the smallest bias, and the anchors.
         self.assertGreaterEqual(len(regular), 2 * (34 + 13))
         for path in (FAST, MANY):
             self.assertTrue(weights(path) == regular, path)

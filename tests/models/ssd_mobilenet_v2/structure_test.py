@@ -1,4 +1,4 @@
-"""Holds the float and the quantized SSD MobileNet v2 against their recipes."""
+"""Compares the float and the quantized SSD MobileNet v2 with their recipes."""
 
 import sys
 

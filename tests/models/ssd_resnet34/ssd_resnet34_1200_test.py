@@ -1,4 +1,4 @@
-"""Holds both SSD-ResNet34s against the published graph, and one against the other."""
+"""Compares both SSD-ResNet34s with the published graph and with each other."""
 
 import sys
 
@@ -22,7 +22,7 @@ _OPERATORS = {
 
 
 def _decoded(encodings: np.ndarray) -> np.ndarray:
-    """Decodes boxes as the published graph does: to y and x of two corners, float64 [boxes, 4]."""
+    """Decodes boxes like the published graph: to y and x of two corners, float64 [boxes, 4]."""
     y, x, height, width = default_boxes.default_boxes().T.astype(np.float64)
     centre_x = encodings[:, 0] * 0.1 * width + x
     centre_y = encodings[:, 1] * 0.1 * height + y
@@ -50,7 +50,7 @@ class SsdResnet34Test(absltest.TestCase):
 
     def test_structures(self):
         after = {"GATHER": 1, "SOFTMAX": 1, models.POST_PROCESS: 1}
-        # Batch norms are folded: of their four numbers a channel, one is left as a bias.
+        # Batch norms are folded: of their four numbers per channel, only a bias remains.
         floats = 19_982_390 - 3 * (64 * 7 + 128 * 9 + 256 * 13)
         for path, operators, size in (
             (CUT, _OPERATORS, 4 * floats),
@@ -98,7 +98,7 @@ class SsdResnet34Test(absltest.TestCase):
         encodings, logits = (values[0].astype(np.float64) for values in self.raw.values())
         probabilities = np.exp(logits - logits.max(axis=1, keepdims=True))
         probabilities /= probabilities.sum(axis=1, keepdims=True)
-        # The best of all is a detection, whatever suppression does with the others.
+        # The best box is always a detection, whatever suppression does with the others.
         best, best_class = np.unravel_index(probabilities[:, 1:].argmax(), (15130, 80))
         self.assertEqual(classes[0, 0], best_class)
         np.testing.assert_allclose(scores[0, 0], probabilities[best, best_class + 1], rtol=1e-3)
