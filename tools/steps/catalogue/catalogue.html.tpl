@@ -6,9 +6,9 @@
 {% endmacro %}
 {% block content %}
 <h1>Models</h1>
-<p class="lead">Reproducible TensorFlow Lite models: what each is, how large, in which numbers it computes, and whether it is the file it should be.</p>
+<p class="lead">Reproducible TensorFlow Lite models: what each one is, how large it is, what it computes in, and whether it is the locked file.</p>
 {% if synthetic %}
-<div class="notice bad"><p><strong>{{ "All" if synthetic == rows | length else synthetic }} of these models have synthetic weights.</strong> They are drawn from a seed and not trained: fit for work on latency, size and conversion, and for nothing that is recognised.</p></div>
+<div class="notice bad"><p><strong>{{ "All" if synthetic == rows | length else synthetic }} of these models have synthetic weights.</strong> They are drawn from a seed, not trained: use these models for latency, size and conversion work. They recognise nothing.</p></div>
 {% endif %}
 <form class="controls panel" role="search" aria-label="Models">
 <div class="field wide"><label for="search">Search</label><input id="search" type="search" autocomplete="off" spellcheck="false" placeholder="Name, task, numbers …"></div>
