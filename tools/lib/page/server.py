@@ -4,9 +4,9 @@ import contextlib
 import dataclasses
 import functools
 import http
-import http.client
 import http.server
 import pathlib
+import re
 import signal
 import urllib.parse
 import webbrowser
@@ -22,6 +22,10 @@ _PORT = flags.DEFINE_integer(
 _BROWSE = flags.DEFINE_bool("browse", True, "Whether to open the address in a browser.")
 
 _LOOPBACK = "127.0.0.1"
+# The Host headers that are served: this machine's names, with any port or none, since a tunnel may
+# have another one. Other names are refused: another site's name may resolve to this server (DNS
+# rebinding).
+_HOST = re.compile(r"(?:127\.0\.0\.1|localhost\.?|\[::1\])(?::[0-9]*)?", re.IGNORECASE)
 _TYPES = {
     ".css": "text/css",
     ".html": "text/html; charset=utf-8",
@@ -59,16 +63,6 @@ def files(folder: pathlib.Path, suffixes: Collection[str] = tuple(_TYPES)) -> di
     }
 
 
-def hosts(port: int) -> frozenset[str]:
-    """Returns the Host headers that a browser on this machine sends.
-
-    Other names are refused: another site's name may resolve to this server (DNS rebinding).
-    """
-    # A browser leaves out HTTP's default port.
-    ports = ("", ":80") if port == http.client.HTTP_PORT else (f":{port}",)
-    return frozenset(name + part for name in (_LOOPBACK, "localhost") for part in ports)
-
-
 class _Handler(http.server.BaseHTTPRequestHandler):
     """Answers GET and HEAD requests for the given pages only."""
 
@@ -82,7 +76,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         super().__init__(*arguments)
 
     def do_GET(self) -> None:
-        if self.headers.get("Host") not in hosts(self.server.server_port):
+        if not _HOST.fullmatch(self.headers.get("Host", "")):
             self.send_error(http.HTTPStatus.FORBIDDEN)
             return
         address = urllib.parse.unquote(self.path.partition("?")[0])
