@@ -7,14 +7,14 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import jinja2
 from rich.console import Console
 from rich.table import Table
 
 from tools.audit import origin, record, surroundings
 from tools.lib.meaning import differing
+from tools.lib.page import page
 
-_TEMPLATE = pathlib.Path(__file__).with_name("report.html.tpl")
+_FOLDER = pathlib.Path(__file__).parent
 
 
 @dataclasses.dataclass(frozen=True)
@@ -157,12 +157,10 @@ def to_json(report: Report) -> str:
 
 def to_html(report: Report) -> str:
     """Returns the report as a self-contained HTML page."""
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    template = environment.from_string(_TEMPLATE.read_text(encoding="utf-8"))
     verdicts = collections.Counter(target.verdict for target in report.targets)
-    return template.render(report=report, verdicts=verdicts) + "\n"
+    return page.render(
+        "report.html.tpl", _FOLDER, ("report.css",), report=report, verdicts=verdicts
+    )
 
 
 def show(report: Report, console: Console) -> None:

@@ -193,7 +193,7 @@ def main(argv: Sequence[str]) -> None:
     models = [model_argument.runnable(model_argument.resolve(given)) for given in argv[1:]]
     names, layers = _measure(models, _pairs(models))
     if path is not None:
-        drawn = plot.draw(_title(models, names), layers, page=path.endswith(".html"))
+        drawn = plot.draw(_title(models, names), layers, on_page=path.endswith(".html"))
         with cli.output_file(cli.callers_path(path), "w") as stream:
             stream.write(drawn)
     if _JSON.value:

@@ -5,11 +5,9 @@ import math
 import pathlib
 from collections.abc import Sequence
 
-import jinja2
-import markupsafe
-
 from tools.compare.layer_errors import LayerError, worst_first
 from tools.lib.cli.printable import printable
+from tools.lib.page import page
 
 FORMATS = (".html", ".svg")
 _FOLDER = pathlib.Path(__file__).parent
@@ -77,13 +75,13 @@ def _text(layer: LayerError, width: int) -> str:
     return f"{name}: {error}, {layer.clipped:.3%} clipped"
 
 
-def draw(title: str, layers: Sequence[LayerError], page: bool) -> str:
+def draw(title: str, layers: Sequence[LayerError], on_page: bool) -> str:
     """Returns the drawing.
 
     Args:
       title: the compared models and their inputs.
       layers: at least one, in execution order.
-      page: whether to return an HTML page with a table instead of an SVG.
+      on_page: whether to return an HTML page with a table instead of an SVG.
     """
     errors = _panel("RMS error, % of the range", 70, 200, [100 * x.relative_rms for x in layers])
     noise = _panel("signal to noise, dB", 320, 130, [layer.sqnr for layer in layers])
@@ -107,43 +105,31 @@ def draw(title: str, layers: Sequence[LayerError], page: bool) -> str:
                 "rank": ranks.get(layer.place),
             }
         )
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_FOLDER),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    svg = environment.get_template("layer_errors.svg.tpl").render(
-        title=printable(title),
-        panels=[errors, noise],
-        errors=errors,
-        noise=noise,
-        bars=bars,
-        left=_LEFT,
-        right=_LEFT + _WIDTH,
-        legend=_legend(classes),
-        named=[(rank, _text(layer, _NAME)) for rank, layer in enumerate(order[:_NAMED], 1)],
-    )
-    if not page:
-        return svg
-    return environment.get_template("layer_errors.html.tpl").render(
-        title=printable(title),
-        # The template has escaped the SVG's texts already.
-        svg=markupsafe.Markup(svg.partition("?>")[2]),
-        rows=[_cells(layer) for layer in order],
-    )
+    values = {
+        "title": printable(title),
+        "on_page": on_page,
+        "panels": [errors, noise],
+        "errors": errors,
+        "noise": noise,
+        "bars": bars,
+        "left": _LEFT,
+        "right": _LEFT + _WIDTH,
+        "legend": _legend(classes),
+        "named": [(rank, _text(layer, _NAME)) for rank, layer in enumerate(order[:_NAMED], 1)],
+    }
+    if not on_page:
+        return page.load("layer_errors.svg.tpl", _FOLDER).render(values)
+    rows = [_cells(layer) for layer in order]
+    return page.render("layer_errors.html.tpl", _FOLDER, ("layer_errors.css",), rows=rows, **values)
 
 
-def _cells(layer: LayerError) -> list[str]:
-    return [
+def _cells(layer: LayerError) -> tuple[str, str, list[str]]:
+    numbers = [
         str(layer.place),
-        printable(layer.operator),
-        printable(layer.layer),
         f"{layer.relative_rms:.3%}",
         f"{layer.rounding:.3%}",
         f"{layer.largest:.4g}",
         f"{layer.sqnr:.1f}",
         f"{layer.clipped:.3%}",
     ]
+    return printable(layer.layer), printable(layer.operator), numbers

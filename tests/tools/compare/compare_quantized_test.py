@@ -12,6 +12,7 @@ from PIL import Image
 from tests.tools.lib.identity import statements
 from tests.tools.lib.quantization_error import siblings
 from tests.tools.lib.tflite_file import models
+from tests.tools.steps.card import pages
 from tests.tools.steps.export import program
 from tools.compare import compare_quantized, layer_errors, plot
 from tools.lib.cli import cli
@@ -171,7 +172,7 @@ class PlotTest(absltest.TestCase):
 
     def test_every_layer_has_its_bars_and_the_worst_their_names(self):
         layers = [_layer(number) for number in range(40)]
-        svg = plot.draw("a against b", layers, page=False)
+        svg = plot.draw("a against b", layers, on_page=False)
         bars = self._bars(svg)
         self.assertLen(bars, 40)
         heights = [float(bar.find(f"{_SVG}rect").get("height")) for bar in bars]
@@ -180,23 +181,29 @@ class PlotTest(absltest.TestCase):
 
     def test_many_kinds_of_operators_share_the_last_colour(self):
         layers = [_layer(number, operator=f"OP_{number}") for number in range(9)]
-        svg = plot.draw("x", layers, page=False)
+        svg = plot.draw("x", layers, on_page=False)
         colours = [bar.find(f"{_SVG}rect").get("class") for bar in self._bars(svg)]
         self.assertEqual(colours, ["k0", "k1", "k2", "k3", "k4", "k5", "k5", "k5", "k5"])
         self.assertIn(">others<", svg)
 
     def test_names_are_escaped(self):
         layers = [_layer(1, layer="</svg><script>x</script>\x1b")]
-        for page in (False, True):
-            text = plot.draw("<b>&", layers, page)
-            self.assertNotIn("<script>", text)
+        for on_page in (False, True):
+            text = plot.draw("<b>&", layers, on_page)
+            self.assertNotIn("<script>x", text)
             self.assertNotIn("\x1b", text)
             self.assertIn("&lt;b&gt;&amp;", text)
 
+    def test_the_page_runs_and_fetches_nothing_but_its_own(self):
+        layers = [_layer(number, layer=pages.HOSTILE, operator=pages.HOSTILE) for number in (1, 2)]
+        page = plot.draw(pages.HOSTILE, layers, on_page=True)
+        pages.assert_self_contained(self, page)
+        pages.assert_labelled(self, page)
+
     def test_nan_and_infinity_are_drawn(self):
         strange = _layer(2, relative_rms=float("nan"), rounding=float("nan"), sqnr=float("inf"))
-        self.assertLen(self._bars(plot.draw("x", [_layer(1), strange], page=False)), 2)
-        self.assertLen(self._bars(plot.draw("x", [strange], page=False)), 1)
+        self.assertLen(self._bars(plot.draw("x", [_layer(1), strange], on_page=False)), 2)
+        self.assertLen(self._bars(plot.draw("x", [strange], on_page=False)), 1)
 
 
 if __name__ == "__main__":

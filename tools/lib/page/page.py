@@ -44,6 +44,21 @@ def _joined(paths: Sequence[pathlib.Path]) -> str:
     return "\n" + "".join(path.read_text(encoding="utf-8") for path in paths)
 
 
+def load(template: str, folder: pathlib.Path) -> jinja2.Template:
+    """Returns a template of a folder; it may extend "page.html.tpl", and text is escaped."""
+    environment = jinja2.Environment(
+        autoescape=True,
+        keep_trailing_newline=True,
+        loader=jinja2.FileSystemLoader([folder, _HERE]),
+        lstrip_blocks=True,
+        trim_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    for convert in _FILTERS:
+        environment.filters[convert.__name__] = convert
+    return environment.get_template(template)
+
+
 def render(
     template: str,
     folder: pathlib.Path,
@@ -62,17 +77,7 @@ def render(
     """
     style = _joined([_HERE / "page.css", *(folder / name for name in styles)])
     script = _joined([_HERE / "page.js", *(folder / name for name in scripts)])
-    environment = jinja2.Environment(
-        autoescape=True,
-        keep_trailing_newline=True,
-        loader=jinja2.FileSystemLoader([folder, _HERE]),
-        lstrip_blocks=True,
-        trim_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    for convert in _FILTERS:
-        environment.filters[convert.__name__] = convert
-    return environment.get_template(template).render(
+    return load(template, folder).render(
         # The project's own text, which contains no end tag of either element.
         policy=policy(style, script),
         style=markupsafe.Markup(style),
