@@ -262,6 +262,8 @@ def measure(
     first, second = (checkout.Checkout(folder, name, caches) for name in ("first", "second"))
     read_only = "--config=remote-cache"
     try:
+        # If root runs this, nginx's workers are another user.
+        folder.chmod(0o711)
         with cache_server.serving(folder / "cache", "--writers=anonymous") as server:
             benchmark = _Benchmark(models, server, folder)
             # No figure includes fetching.

@@ -2,9 +2,8 @@
 daemon off;
 pid "{{ root }}/server/nginx.pid";
 worker_processes {{ workers }};
-{% if by_root %}
-# By itself nginx would make its workers nobody, who cannot write root's folder.
-user root root;
+{% if user %}
+user {{ user }};
 {% endif %}
 error_log "{{ root }}/log/error.log" warn;
 

@@ -11,6 +11,7 @@ import jinja2
 
 from tools.cache import settings as settings_lib
 from tools.cache import users as users_lib
+from tools.cache import workers as workers_lib
 from tools.cache.directory import Directory
 from tools.lib.cli import cli, ports
 
@@ -23,12 +24,14 @@ _SECONDS_TO_STOP = 5.0
 _LARGEST_LOG = 16 << 20
 
 
-def configuration(settings: settings_lib.Settings, by_root: bool = False, workers: int = 2) -> str:
+def configuration(
+    settings: settings_lib.Settings, user: str | None = None, workers: int = 2
+) -> str:
     """Returns nginx's configuration file.
 
     Args:
       settings: the checked settings.
-      by_root: whether root starts nginx; then the folder belongs to root.
+      user: the workers' user and group, if root starts nginx; otherwise they are who starts it.
       workers: the number of worker processes.
     """
     environment = jinja2.Environment(
@@ -36,13 +39,13 @@ def configuration(settings: settings_lib.Settings, by_root: bool = False, worker
     )
     template = environment.from_string(_TEMPLATE.read_text(encoding="utf-8"))
     return template.render(
-        by_root=by_root,
         certificate=settings.certificate,
         key=settings.key,
         listen=settings.endpoint,
         readers=settings.readers,
         root=settings.directory.root,
         temporary=settings.directory.temporary,
+        user=user,
         workers=workers,
         writers=settings.writers,
     )
@@ -51,18 +54,18 @@ def configuration(settings: settings_lib.Settings, by_root: bool = False, worker
 def prepare(settings: settings_lib.Settings) -> pathlib.Path:
     """Writes nginx's configuration and lists of passwords; returns the configuration's path."""
     server = settings.directory.server
-    workers = len(os.sched_getaffinity(0))
-    for name, users in (
-        ("readers", settings.users),
-        ("writers", settings_lib.writers_of(settings.users)),
-    ):
-        path = server / name
+    passwords = {
+        server / "readers": settings.users,
+        server / "writers": settings_lib.writers_of(settings.users),
+    }
+    for path, users in passwords.items():
         with cli.output_file(str(path), "w") as stream:
             stream.write(users_lib.htpasswd(users))
         path.chmod(0o600)
+    user = None if os.getuid() else workers_lib.admit(settings.directory, list(passwords))
     path = server / "nginx.conf"
     with cli.output_file(str(path), "w") as stream:
-        stream.write(configuration(settings, not os.getuid(), workers))
+        stream.write(configuration(settings, user, len(os.sched_getaffinity(0))))
     return path
 
 

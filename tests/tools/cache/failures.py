@@ -266,6 +266,7 @@ CASES = (
     eight_clients,
     keeping.evicting,
     keeping.foreign_owner,
+    keeping.root_owner,
 )
 
 

@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import re
 import shutil
 import time
 
@@ -79,7 +80,7 @@ def foreign_owner(trial: Trial) -> str:
                 raise AssertionError(f"served, though user {_OWNER} cannot read {unreadable}")
         except cache_server.NotStarted as error:
             last = str(error).strip().splitlines()[-1]
-            right = "as whom the server works, cannot read this; let that user" in last
+            right = "runs the server, cannot read this; let that user" in last
             expect(right and (str(key.key) in last) == (unreadable == key.key), str(error))
     if not reachable:
         return "refused: the owner cannot read the program"
@@ -92,3 +93,30 @@ def foreign_owner(trial: Trial) -> str:
     expect(owners == {_OWNER}, f"files of {owners}")
     shutil.rmtree(trial.cache)
     return f"started again: {seen(outcome)}; every file is user {_OWNER}'s"
+
+
+def _workers(server: cache_server.Server) -> set[int]:
+    """Returns the users of nginx's workers."""
+    processes = [pathlib.Path(f"/proc/{pid}") for pid in server.descendants()]
+    statuses = [
+        (process / "status").read_text(encoding="utf-8")
+        for process in processes
+        if b"worker process" in (process / "cmdline").read_bytes()
+    ]
+    return {int(re.search(r"^Uid:\s+\d+\s+(\d+)", status, re.M)[1]) for status in statuses}
+
+
+def root_owner(trial: Trial) -> str:
+    """Root starts the server on a folder of its own; another user answers the clients."""
+    if os.getuid():
+        return "not tried: only root can become somebody else"
+    with trial.serve() as server:
+        trial.fill(server)
+        workers = _workers(server)
+        expect(workers == {_OWNER}, f"workers of users {workers}")
+    with trial.serve("--readers=authenticated") as server:
+        outcome = trial.read(server, WRITER)
+    expect(outcome.hits == ACTIONS, f"started again: {outcome.counts}")
+    owner = trial.cache.stat().st_uid
+    expect(owner == 0, f"the folder is user {owner}'s")
+    return f"started again: {seen(outcome)}; the workers are user {_OWNER}"

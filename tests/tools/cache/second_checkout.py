@@ -65,6 +65,8 @@ def main(argv: Sequence[str]) -> None:
         users, cache = folder / "users", folder / "cache"
         cache_server.write_users(users)
         checkouts = [Checkout(folder, name, caches) for name in ("first", "second")]
+        # If root runs this, nginx's workers are another user.
+        folder.chmod(0o711)
         try:
             with cache_server.serving(cache, f"--users={users}") as server:
                 address = f"--remote_cache={server.address()}"

@@ -135,7 +135,7 @@ class ConfigurationTest(absltest.TestCase):
 
     def test_only_root_names_a_user(self):
         self.assertIsNone(re.search(r"^user", nginx.configuration(_GOOD), re.MULTILINE))
-        self.assertIn("\nuser root root;", nginx.configuration(_GOOD, by_root=True))
+        self.assertIn("\nuser nobody nogroup;\n", nginx.configuration(_GOOD, "nobody nogroup"))
 
     def test_no_password_stands_in_it(self):
         self.assertNotIn(_WRITER.password, nginx.configuration(_GOOD))

@@ -81,7 +81,8 @@ class Server:
         origin = "https://localhost" if self.tls else f"http://{_HOST}"
         return f"{origin}:{other_port or self.port}"
 
-    def _descendants(self) -> list[int]:
+    def descendants(self) -> list[int]:
+        """Returns the process numbers of the server and all its child processes."""
         pids, pending = [], [self.process.pid]
         while pending:
             pid = pending.pop()
@@ -93,7 +94,7 @@ class Server:
 
     def kill(self) -> None:
         """Kills the server and all its child processes with SIGKILL."""
-        for pid in self._descendants():
+        for pid in self.descendants():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         self.process.wait()
