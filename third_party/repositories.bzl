@@ -288,5 +288,6 @@ def third_party_repositories():
     # Last: it describes all repositories declared before it.
     materials(
         name = "materials",
+        pip_lock = "//third_party/pip:requirements.lock",
         pip_packages = ["@debian//:python3-pip-whl.deb", "@debian//:python3-setuptools-whl.deb"],
     )

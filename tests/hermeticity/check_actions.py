@@ -8,7 +8,9 @@ below. `faults` lists the checks.
 """
 
 import dataclasses
+import functools
 import json
+import pathlib
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -21,11 +23,8 @@ from tools.lib.cli import cli
 # CPython is not on every machine.
 QUERY = "deps(//models:all_models) union deps(//tools/steps/convert:on_python_3_11)"
 
-# The repositories that third_party/ pins by digest.
-_PINNED_REPOSITORY = re.compile(
-    r"cpython_3_11|debian|tensorflow_\d+_\d+_\d+|tf_models_object_detection|tf1_contrib_quantize"
-    r"|huggingface_\w+|litert_site|photographs|pip_\w+|released_[\w.]+"
-)
+# The repositories that third_party/ pins by digest, one a line.
+_PINNED = pathlib.Path(__file__).with_name("pinned_repositories.txt")
 # Bazel's own script, which it puts before every genrule's command.
 _GENRULE_SETUP = "external/bazel_tools/tools/genrule/genrule-setup.sh"
 _GENRULE_SHELL = ["/bin/bash", "-c"]
@@ -181,6 +180,11 @@ def sources(actions: Sequence[Action], readers: Iterable[Action]) -> set[str]:
     return {path for path in paths if _maker(makers, path) is None}
 
 
+@functools.cache
+def _pinned_repositories() -> frozenset[str]:
+    return frozenset(_PINNED.read_text(encoding="utf-8").split())
+
+
 def input_fault(path: str) -> str | None:
     """Returns what is wrong with an input that no action makes, or None."""
     if _STATUS.fullmatch(path):
@@ -191,7 +195,7 @@ def input_fault(path: str) -> str | None:
         return f"reads {path}, a file of the host"
     if path.startswith("external/") and path != _GENRULE_SETUP:
         repository = path.split("/")[1]
-        if not _PINNED_REPOSITORY.fullmatch(repository):
+        if repository not in _pinned_repositories():
             return f"reads {path}, and the repository {repository} is not pinned by digest"
     return None
 

@@ -111,7 +111,7 @@ class FaultsTest(parameterized.TestCase):
         "tf_models_object_detection",
         "tf1_contrib_quantize",
         "photographs",
-        "pip_numpy",
+        "pip_absl_py",
         "released_ssdlite_mobiledet_edgetpu_320x320_coco_2020_05_19",
         "released_mobilenet_v1_1.0_224",
     )
@@ -122,7 +122,10 @@ class FaultsTest(parameterized.TestCase):
     @parameterized.parameters(
         ("external/local_config_cc/cc_wrapper.sh", "the repository local_config_cc is not pinned"),
         ("external/bazel_tools/tools/zip/zipper", "the repository bazel_tools is not pinned"),
-        ("external/my_pip_numpy/file", "the repository my_pip_numpy is not pinned"),
+        ("external/my_pip_absl_py/file", "the repository my_pip_absl_py is not pinned"),
+        ("external/pip_unheard_of/file", "the repository pip_unheard_of is not pinned"),
+        ("external/released_unheard_of/file", "the repository released_unheard_of is not pinned"),
+        ("external/tensorflow_9_9_9/file", "the repository tensorflow_9_9_9 is not pinned"),
         ("/usr/lib/libm.so", "reads /usr/lib/libm.so, a file of the host"),
         ("models/../../elsewhere", "reads models/../../elsewhere, a file of the host"),
         ("bazel-out/volatile-status.txt", "is stamped: it reads bazel-out/volatile-status.txt"),

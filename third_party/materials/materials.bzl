@@ -3,6 +3,8 @@
 They are read from the declarations themselves, so no declared repository can be missing.
 """
 
+load("//third_party/pip:wheels.bzl", "parse_lock")
+
 # The attributes of the project's repository rules that define what is fetched.
 _LABELS = ["adapter", "lock", "package", "table", "tools_lock"]
 _LABEL_LISTS = ["packages"]
@@ -46,6 +48,21 @@ def _bazel(ctx):
     ctx.delete(copy)
     return {"version": version, "sha256": digest}
 
+def _pip_repositories(ctx):
+    """Returns the names of the repositories that pip_parse declares, one for each row of its lock."""
+    names = [row.requirement.partition("==")[0] for row in parse_lock(ctx.read(ctx.attr.pip_lock))]
+    return ["pip_" + name.lower().replace("-", "_").replace(".", "_") for name in names]
+
+_TABLE = """\
+\"\"\"Written by third_party/materials.\"\"\"
+
+BAZEL = {bazel}
+
+MATERIALS = {materials}
+
+PINNED = {pinned}
+"""
+
 _BUILD = """\
 package(default_visibility = ["//visibility:public"])
 
@@ -65,9 +82,10 @@ filegroup(
 
 def _materials_impl(ctx):
     table = json.decode(ctx.attr.table)
-    ctx.file("table.bzl", "\"\"\"Written by third_party/materials.\"\"\"\n\nBAZEL = {}\n\nMATERIALS = {}\n".format(
-        repr(_bazel(ctx)),
-        repr(table),
+    ctx.file("table.bzl", _TABLE.format(
+        bazel = repr(_bazel(ctx)),
+        materials = repr(table),
+        pinned = repr(sorted(table.keys() + _pip_repositories(ctx))),
     ))
     files = {}
     debian_packages = {"@debian//:replaced.json": None}
@@ -89,9 +107,11 @@ def _materials_impl(ctx):
 
 _materials = repository_rule(
     implementation = _materials_impl,
-    doc = "`table.bzl`: `MATERIALS`, the materials of each repository, and `BAZEL`, the running Bazel; and the files in the table.",
+    doc = """`table.bzl`: `MATERIALS`, the materials of each repository that the project declares; `PINNED`, the names of
+all repositories that a lock pins by digest; and `BAZEL`, the running Bazel. And the files in the table.""",
     attrs = {
         "bazel_version": attr.string(doc = "This Bazel's version; empty for Debian's Bazel."),
+        "pip_lock": attr.label(doc = "The lock of pip_parse.", mandatory = True),
         "pip_packages": attr.string_list(doc = "The Debian packages that install every lock of wheels."),
         "table": attr.string(doc = "`MATERIALS` as JSON.", mandatory = True),
         # A file that every Bazel has, as the starting point to locate others.
@@ -101,16 +121,18 @@ _materials = repository_rule(
     local = True,
 )
 
-def materials(name, pip_packages):
+def materials(name, pip_lock, pip_packages):
     """Declares the repository with the materials of all repositories declared before it.
 
     Args:
       name: its name.
+      pip_lock: the label of the lock of pip_parse, which declares its repositories later.
       pip_packages: labels of the Debian packages that install wheels.
     """
     _materials(
         name = name,
         bazel_version = native.bazel_version,
+        pip_lock = pip_lock,
         pip_packages = pip_packages,
         table = json.encode({
             repository: _describe(declared)

@@ -175,16 +175,14 @@ class Locks:
           cli.UserError: no lock describes it.
         """
         described = self._table.get(name)
-        if described is None and name.startswith("pip_"):
+        if described is None:
             wheels = list(self._packages(self._table["wheels"]["lock"], name, only=name))
             if not wheels:
-                raise cli.UserError(f"@{name}: the lock of @wheels has no row for this package.")
+                raise cli.UserError(f"@{name}: no lock describes it; see third_party/materials.")
             yield from wheels
             yield from self._packages(self._table["pip_parse_wheels"]["lock"], name)
             yield from self._installers(name)
             return
-        if described is None:
-            raise cli.UserError(f"@{name}: no lock describes it; see third_party/materials.")
         for label in [described.get("package"), *described.get("packages", [])]:
             if label:
                 yield self.debian_package(label, name)

@@ -1,6 +1,6 @@
 """A model's provenance, as an in-toto statement and a CycloneDX ML-BOM."""
 
-load("@materials//:table.bzl", "BAZEL", "MATERIALS")
+load("@materials//:table.bzl", "BAZEL", "MATERIALS", "PINNED")
 load("@rules_python//python:defs.bzl", "PyInfo")
 load(":labels.bzl", "label_text")
 load(
@@ -151,10 +151,6 @@ def _repository(file):
     root = file.owner.workspace_root
     return root.rpartition("/")[2] if root else None
 
-def _pinned(repository):
-    # pip_parse declares a repository for each row of its lock.
-    return repository in MATERIALS or repository.startswith("pip_")
-
 def write_provenance(ctx, raw, programs, tensorflow, facts, model, checkpoint, byproducts, samples):
     """Registers the action that writes a model's provenance.
 
@@ -183,7 +179,7 @@ def write_provenance(ctx, raw, programs, tensorflow, facts, model, checkpoint, b
         # Generated files come from the other ones.
         if file.is_source:
             repository = _repository(file)
-            if repository and _pinned(repository):
+            if repository in PINNED:
                 repositories[repository] = None
             else:
                 sources.append(file)

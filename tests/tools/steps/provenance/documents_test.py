@@ -160,12 +160,10 @@ class MaterialsTest(parameterized.TestCase):
         with self.assertRaisesRegex(cli.UserError, "@debian//:unheard-of.deb: .* no row for it"):
             self._collected()
 
-    @parameterized.parameters(
-        ("unheard_of", "no lock describes"), ("pip_unheard_of", "the lock of @wheels")
-    )
-    def test_a_repository_without_a_lock_is_refused(self, repository, reason):
+    @parameterized.parameters("unheard_of", "pip_unheard_of", "pip_", "pip_absl-py", "absl_py")
+    def test_a_repository_without_a_lock_is_refused(self, repository):
         self.request["repositories"].append(repository)
-        with self.assertRaisesRegex(cli.UserError, f"@{repository}: {reason}"):
+        with self.assertRaisesRegex(cli.UserError, f"@{repository}: no lock describes it"):
             self._collected()
 
     def test_a_folder_without_a_lock_is_refused(self):
