@@ -8,6 +8,7 @@ load("//third_party/debian:programs.bzl", "debian_programs", "worker_image")
 load("//third_party/materials:materials.bzl", "materials")
 load("//third_party/pip:wheels.bzl", "python_site", "wheelhouse")
 load("//third_party/protobuf:schema.bzl", "execution_log_schema")
+load("//third_party/python:confinement.bzl", "confinement")
 load("//third_party/python:cpython.bzl", "AUDIT_PACKAGES", "cpython")
 load("//third_party/python:cpython_3_7.bzl", "cpython_3_7")
 load("//tools/tensorflow:versions.bzl", "VERSIONS_ON_PYTHON_3_11", "VERSION_ON_PYTHON_3_7")
@@ -113,6 +114,10 @@ def third_party_repositories():
         name = "cpython_3_11",
         packages = ["@debian//:{}.deb".format(package) for package in CPYTHON_3_11_PACKAGES],
         version = "3.11",
+    )
+    confinement(
+        name = "confinement",
+        python = "@cpython_3_11//:python",
     )
     wheelhouse(
         name = "wheels",

@@ -107,6 +107,17 @@ class HermeticityTest(parameterized.TestCase):
         self.assertEmpty(_load(path)["shared_memory"])
 
     @parameterized.parameters(*_REPORTS)
+    def test_tmp_is_shared_with_no_other_action(self, path):
+        # The action's own folder, which Bazel makes and mounts.
+        self.assertRegex(
+            _load(path)["mounted_at_tmp"], "/sandbox/linux-sandbox/[0-9]+/_hermetic_tmp$"
+        )
+
+    def test_tmp_is_empty(self):
+        # Only the shell of a genrule can list it.
+        self.assertCountEqual([_load(path)["tmp"] for path in _REPORTS], ["", None])
+
+    @parameterized.parameters(*_REPORTS)
     def test_there_is_no_network(self, path):
         report = _load(path)
         self.assertEqual(report["interfaces"], ["lo"])

@@ -14,6 +14,9 @@ from tests.hermeticity import host_paths
 from tools.lib.cli import cli
 
 _OUTPUT = flags.DEFINE_string("output", None, "The JSON file to write.")
+_TMP = flags.DEFINE_string(
+    "tmp", None, "What /tmp contains, according to a shell; this program cannot list it."
+)
 
 
 def mapped_files() -> list[str]:
@@ -21,6 +24,14 @@ def mapped_files() -> list[str]:
     with open("/proc/self/maps", encoding="utf-8") as stream:
         fields = (line.split(maxsplit=5) for line in stream)
         return sorted({field[5].strip() for field in fields if len(field) == 6 and "/" in field[5]})
+
+
+def mounted_at(place: str) -> str:
+    """Returns the folder that is mounted at a place, as a path in its file system; "" if none."""
+    with open("/proc/self/mountinfo", encoding="utf-8") as stream:
+        mounts = [line.split() for line in stream]
+    # The last mount hides the others.
+    return next((fields[3] for fields in reversed(mounts) if fields[4] == place), "")
 
 
 def network_error(host: str, port: int) -> str:
@@ -88,6 +99,8 @@ def main(argv: Sequence[str]) -> None:
         "undeclared_neighbour_error": import_error("undeclared_sibling"),
         "read_errors": {path: read_error(path) for path in paths_of_the_host()},
         "shared_memory": os.listdir("/dev/shm"),
+        "mounted_at_tmp": mounted_at("/tmp"),
+        "tmp": _TMP.value,
         "hash_of_a_string": hash("reproducible"),
     }
     with cli.output_file(_OUTPUT.value, "w") as stream:

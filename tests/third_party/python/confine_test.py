@@ -5,6 +5,7 @@ import pathlib
 import subprocess
 import traceback
 from collections.abc import Callable
+from unittest import mock
 
 from absl.testing import absltest
 
@@ -88,6 +89,13 @@ class ConfineTest(absltest.TestCase):
                 os.rename(self.directory / "outside" / "file", self.inside / "moved")
 
         self.assertEqual(in_a_child(check), 0)
+
+    def test_a_kernel_that_cannot_is_told(self):
+        # An error, as without Landlock; and its first version, which forbids to move files.
+        for answer in (-1, 1):
+            with mock.patch.object(confine, "_system_call", return_value=answer) as called:
+                self.assertFalse(confine.confine(str(self.inside), set()))
+            called.assert_called_once()
 
     def test_what_is_written_inside_can_be_read(self):
         def check() -> None:
