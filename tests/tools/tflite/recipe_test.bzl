@@ -222,12 +222,13 @@ _PITFALLS = {
         "\"UINT8\"",
         "a custom op such as TFLite_Detection_PostProcess has FLOAT outputs only",
     ),
-    "select_tf_ops_with_the_custom_op": (
+    "select_tf_ops": (
         _MLIR,
-        {"allow_custom_ops": True, "supported_ops": ["TFLITE_BUILTINS", "SELECT_TF_OPS"]},
+        {"supported_ops": ["TFLITE_BUILTINS", "SELECT_TF_OPS"]},
         "supported_ops",
         "[\"TFLITE_BUILTINS\", \"SELECT_TF_OPS\"]",
-        "SELECT_TF_OPS removes the shapes of a custom op's outputs; give it or allow_custom_ops, not both",
+        "SELECT_TF_OPS makes a model that runs only beside TensorFlow's kernels, and a converted model is checked " +
+        "without them; give some of TFLITE_BUILTINS, TFLITE_BUILTINS_INT8",
     ),
     "quantized_without_ranges": (
         _QUANTIZED,
@@ -299,7 +300,7 @@ _PITFALLS = {
         {"supported_ops": []},
         "supported_ops",
         "[]",
-        "give at least one of TFLITE_BUILTINS, TFLITE_BUILTINS_INT8, SELECT_TF_OPS",
+        "give at least one of TFLITE_BUILTINS, TFLITE_BUILTINS_INT8",
     ),
     "float_operators_of_a_float_model": (
         _MLIR,

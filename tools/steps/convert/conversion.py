@@ -123,7 +123,10 @@ def with_ordered_option_keys(model: bytes) -> bytes:
 
 
 def failure_reason(log: str) -> str:
-    """Returns the line of a log with the reason of a failure: a fatal message, or the last line."""
+    """Returns a failure's reason from its log: missing operators, a fatal message, or the end."""
+    missing = re.findall(r"^Some ops .*\n(?:TF Select|Custom) ops: (.+)$", log, re.MULTILINE)
+    if missing:
+        return f"TensorFlow Lite does not define {', '.join(dict.fromkeys(missing))}"
     fatal = re.findall(r"(?:^|\n)(?:\d{4}-\d\d-\d\d [\d:.]+: )?F \S*?\w+\.cc:\d+\] ?(.+)", log)
     if fatal:
         return fatal[0].strip()

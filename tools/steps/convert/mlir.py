@@ -39,7 +39,7 @@ _SUPPORTED_TYPES = flags.DEFINE_multi_enum(
 _SUPPORTED_OPS = flags.DEFINE_multi_enum(
     "supported_ops",
     ["TFLITE_BUILTINS"],
-    ["TFLITE_BUILTINS", "TFLITE_BUILTINS_INT8", "SELECT_TF_OPS"],
+    ["TFLITE_BUILTINS", "TFLITE_BUILTINS_INT8"],
     "The operators that the model may use.",
 )
 _REPRESENTATIVE_DATASET = flags.DEFINE_string(

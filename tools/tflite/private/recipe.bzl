@@ -11,7 +11,7 @@ _INFERENCE_TYPES = ["FLOAT", "QUANTIZED_UINT8"]
 _IO_TYPES = ["FLOAT", "INT8", "UINT8"]
 _LISTS = {
     "optimizations": ["DEFAULT"],
-    "supported_ops": ["TFLITE_BUILTINS", "TFLITE_BUILTINS_INT8", "SELECT_TF_OPS"],
+    "supported_ops": ["TFLITE_BUILTINS", "TFLITE_BUILTINS_INT8"],
     "supported_types": ["float16"],
 }
 
@@ -90,6 +90,14 @@ def _check_values(ctx):
         given = getattr(ctx.attr, attribute)
         if given not in allowed:
             fail_attribute(ctx, attribute, given, "give one of " + ", ".join(allowed))
+    if "SELECT_TF_OPS" in ctx.attr.supported_ops:
+        fail_attribute(
+            ctx,
+            "supported_ops",
+            ctx.attr.supported_ops,
+            "SELECT_TF_OPS makes a model that runs only beside TensorFlow's kernels, and a converted model is checked " +
+            "without them; give some of " + ", ".join(_LISTS["supported_ops"]),
+        )
     for attribute, allowed in _LISTS.items():
         given = getattr(ctx.attr, attribute)
         if [value for value in given if value not in allowed]:
@@ -230,16 +238,7 @@ def _check_post_training(ctx, graph):
         fail_attribute(ctx, "supported_ops", ctx.attr.supported_ops, "TFLITE_BUILTINS_INT8 needs a representative_dataset")
 
 def _check_custom_ops(ctx):
-    if not ctx.attr.allow_custom_ops:
-        return
-    if "SELECT_TF_OPS" in ctx.attr.supported_ops:
-        fail_attribute(
-            ctx,
-            "supported_ops",
-            ctx.attr.supported_ops,
-            "SELECT_TF_OPS removes the shapes of a custom op's outputs; give it or allow_custom_ops, not both",
-        )
-    if ctx.attr.inference_output_type != "FLOAT":
+    if ctx.attr.allow_custom_ops and ctx.attr.inference_output_type != "FLOAT":
         fail_attribute(
             ctx,
             "inference_output_type",
@@ -312,7 +311,8 @@ RECIPE_ATTRS = {
               "everything with a `representative_dataset`. Not for a quantization-aware graph.",
     ),
     "supported_ops": attr.string_list(
-        doc = "MLIR: some of `TFLITE_BUILTINS`, `TFLITE_BUILTINS_INT8`, `SELECT_TF_OPS`.",
+        doc = "MLIR: some of `TFLITE_BUILTINS`, `TFLITE_BUILTINS_INT8`. `SELECT_TF_OPS` is refused, since a converted " +
+              "model is checked without TensorFlow's kernels.",
         default = _ONLY_MLIR["supported_ops"],
     ),
     "supported_types": attr.string_list(doc = "MLIR: `[\"float16\"]` stores weights as float16."),

@@ -41,6 +41,25 @@ Current thread 0x00007fcf4a5872c0 (most recent call first):
 Extension modules: numpy.core._multiarray_umath (total: 30)
 """
 
+# TensorFlow 2.15.1's error for ops that TensorFlow Lite lacks.
+_MISSING = """\
+error: failed while converting: 'main':
+Some ops are not supported by the native TFLite runtime, you can enable TF kernels fallback.
+TF Select ops: MatrixInverse, Roll
+Details:
+\ttf.MatrixInverse(tensor<1x3x3xf32>) -> (tensor<1x3x3xf32>) : {adjoint = false, device = ""}
+Some ops in the model are custom ops, See instructions to implement custom ops:
+Custom ops: Decode
+Details:
+\ttf.Decode(tensor<1xf32>) -> (tensor<1xf32>)
+"""
+
+# Its warning about custom ops that are allowed.
+_ALLOWED = """\
+The following operation(s) need TFLite custom op implementation(s):
+Custom ops: TFLite_Detection_PostProcess
+"""
+
 _OPTIONS = {"x_scale": 10.0, "max_detections": 10, "use_regular_nms": True}
 
 
@@ -83,6 +102,12 @@ class FailureReasonTest(parameterized.TestCase):
         ("fatal_message", _ABORTED, _LACKING + " If accuracy"),
         ("exception", _RAISED, _RAISED.splitlines()[-1]),
         ("crash", _CRASHED, "Fatal Python error: Segmentation fault"),
+        (
+            "missing_operators",
+            _MISSING * 2,
+            "TensorFlow Lite does not define MatrixInverse, Roll, Decode",
+        ),
+        ("other_failure_with_custom_ops", _ALLOWED + _RAISED, _RAISED.splitlines()[-1]),
         ("silence", "\n \n", "the converter ended without a message"),
     )
     def test_the_line_that_matters(self, log, expected):

@@ -344,6 +344,20 @@ class ConversionTest(parameterized.TestCase):
             "graph.pb: the MLIR converter refused it: (.|\n)*complete log",
         )
 
+    def test_op_that_tensorflow_lite_lacks(self):
+        with tf.Graph().as_default() as graph:
+            image = tf.compat.v1.placeholder(tf.float32, [1, 3, 3], name="image")
+            tf.linalg.inv(image, name="flat")
+        (self.folder / "graph.pb").write_bytes(graph.as_graph_def().SerializeToString())
+        self._assert_refused(
+            self._flags(input_shapes="1,3,3"),
+            "graph.pb: the MLIR converter refused it: TensorFlow Lite does not define"
+            " MatrixInverse\n",
+        )
+        result = self._run(self._flags(input_shapes="1,3,3", supported_ops="SELECT_TF_OPS"))
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("TFLITE_BUILTINS|TFLITE_BUILTINS_INT8", result.stderr)
+
     def test_the_program_ends_with_1_and_the_reason_first(self):
         result = self._run(self._flags(output_arrays=["flap"]))
         self.assertEqual(result.returncode, 1)
