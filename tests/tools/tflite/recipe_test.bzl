@@ -28,6 +28,12 @@ _FLOAT_RECIPES = {
     "output_array_with_a_space": ({"output_arrays": ["x y"]}, "output_arrays", "[\"x y\"]", _NAMES),
     "output_array_with_a_tab": ({"output_arrays": ["x\ty"]}, "output_arrays", "[\"x\\ty\"]", _NAMES),
     "output_array_with_a_dollar_sign": ({"output_arrays": ["$(TOCO)"]}, "output_arrays", "[\"$(TOCO)\"]", _NAMES),
+    "input_array_given_twice": (
+        {"input_arrays": ["a", "a:0"], "input_shapes": ["1,2", "1,2"]},
+        "input_arrays",
+        "[\"a\", \"a:0\"]",
+        "give every name once",
+    ),
     "input_shapes_missing": ({"input_shapes": []}, "input_shapes", "[]", _SHAPES),
     "input_shapes_one_too_many": (
         {"input_shapes": ["1,2", "1,2"]},
@@ -267,6 +273,13 @@ _PITFALLS = {
         "[\"x\", \"z\"]",
         "//{package}:graph_of_declared_arrays offers a, x, y",
     ),
+    "second_output_undeclared": (
+        _FLOAT,
+        {"graph": ":graph_of_declared_arrays", "output_arrays": ["x:1"]},
+        "output_arrays",
+        "[\"x:1\"]",
+        "//{package}:graph_of_declared_arrays offers a, x, y",
+    ),
     "input_array_undeclared": (
         _FLOAT,
         {"graph": ":graph_of_declared_arrays", "input_arrays": ["image"]},
@@ -326,6 +339,10 @@ _ACCEPTED = {
         {"benchmark_only": True, "default_ranges": [-1, 6.5], "graph": ":graph"},
     ),
     "declared_arrays": (_FLOAT, {"graph": ":graph_of_declared_arrays", "output_arrays": ["y"]}),
+    "declared_arrays_by_their_output_0": (
+        _FLOAT,
+        {"graph": ":graph_of_declared_arrays", "input_arrays": ["a:0"], "output_arrays": ["y:0"]},
+    ),
     "full_integer_with_the_custom_op": (_INTEGER, {"allow_custom_ops": True, "inference_input_type": "UINT8"}),
     "ranges_with_mlir": (_MLIR, {"graph": ":graph_with_ranges", "inference_input_type": "INT8"}),
 }

@@ -1,98 +1,15 @@
-"""The common parts of both converters: input, order of option keys, and reports of failures."""
+"""The common parts of both converters: order of option keys, and reports of failures."""
 
-import difflib
 import multiprocessing
 import os
 import re
 import signal
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable
 
 from tools.lib.cli import cli
 from tools.lib.tflite_file import flexbuffer
-
-
-def parse_shapes(text: str) -> list[list[int]]:
-    """Parses `1,320,320,3:1,4` into [[1, 320, 320, 3], [1, 4]].
-
-    Raises:
-      cli.UserError: a size is not a whole number above 0.
-    """
-    shapes = []
-    for shape in text.split(":"):
-        sizes = shape.split(",")
-        if not all(size.isdecimal() and int(size) > 0 for size in sizes):
-            raise cli.UserError(
-                f"--input_shapes: {shape!r} is not a shape; "
-                "give whole numbers above 0, as in 1,320,320,3."
-            )
-        shapes.append([int(size) for size in sizes])
-    return shapes
-
-
-def input_shapes(text: str, inputs: Sequence[str]) -> dict[str, list[int]]:
-    """Returns every input's shape by its name.
-
-    Args:
-      text: the value of --input_shapes, see `parse_shapes`.
-      inputs: the inputs' names.
-
-    Raises:
-      cli.UserError: the number of shapes differs from that of the inputs.
-    """
-    shapes = parse_shapes(text)
-    if len(shapes) != len(inputs):
-        raise cli.UserError(
-            f"--input_shapes has {len(shapes)} shapes for {len(inputs)} inputs; give one each."
-        )
-    return dict(zip(inputs, shapes, strict=True))
-
-
-def check_arrays(flag: str, arrays: Sequence[str], node_names: Sequence[str]) -> None:
-    """Checks that every array is a node of the graph, or one of a node's outputs (`node:1`).
-
-    Raises:
-      cli.UserError: an array is missing; the message names the first one and similar nodes.
-    """
-    known = set(node_names)
-    for array in arrays:
-        if array.partition(":")[0] not in known:
-            similar = difflib.get_close_matches(array, node_names, n=3)
-            hint = f"; similar: {', '.join(similar)}" if similar else ""
-            raise cli.UserError(f"--{flag}: the graph has no {array!r}{hint}.")
-
-
-def read_graph(path: str, inputs: Sequence[str], outputs: Sequence[str]) -> Any:
-    """Reads a frozen graph and checks that it has the arrays.
-
-    Args:
-      path: a serialized GraphDef.
-      inputs: the value of --input_arrays.
-      outputs: the value of --output_arrays.
-
-    Returns:
-      The GraphDef.
-
-    Raises:
-      cli.UserError: the graph cannot be read, or lacks an array.
-    """
-    # Imported here, so that the parent process stays small and has no threads when it forks.
-    import tensorflow as tf
-
-    graph_def = tf.compat.v1.GraphDef()
-    content = cli.read_file(path, "frozen graph")
-    try:
-        graph_def.ParseFromString(content)
-    except Exception as error:  # protobuf's DecodeError, whichever implementation is active.
-        raise cli.UserError(
-            f"{path}: not a serialized GraphDef ({error}); it may be truncated."
-        ) from error
-    names = [node.name for node in graph_def.node]
-    check_arrays("input_arrays", inputs, names)
-    check_arrays("output_arrays", outputs, names)
-    return graph_def
 
 
 def with_ordered_option_keys(model: bytes) -> bytes:

@@ -16,20 +16,8 @@ from absl import flags
 from tools.lib.cli import cli
 from tools.lib.preprocessing import normalization
 from tools.lib.values import rounding
-from tools.steps.convert import conversion
+from tools.steps.convert import conversion, frozen_graph, model_ends
 
-_GRAPH_DEF_FILE = flags.DEFINE_string(
-    "graph_def_file", None, "The frozen graph, a serialized GraphDef."
-)
-_OUTPUT_FILE = flags.DEFINE_string("output_file", None, "The .tflite to write.")
-_INPUT_ARRAYS = flags.DEFINE_list("input_arrays", None, "The names of the inputs.")
-_INPUT_SHAPES = flags.DEFINE_string(
-    "input_shapes", None, "The inputs' shapes, comma-separated sizes, colons between shapes."
-)
-_OUTPUT_ARRAYS = flags.DEFINE_list("output_arrays", None, "The names of the outputs, in order.")
-_ALLOW_CUSTOM_OPS = flags.DEFINE_bool(
-    "allow_custom_ops", False, "Keep ops that TFLite does not define."
-)
 _OPTIMIZATIONS = flags.DEFINE_multi_enum(
     "optimizations", [], ["DEFAULT"], "DEFAULT quantizes at least the weights."
 )
@@ -111,18 +99,19 @@ def read_samples(path: str, inputs: Sequence[str], preprocessing: str) -> dict[s
     """
     try:
         with np.load(path, allow_pickle=False) as stored:
-            samples = {name: stored[name] for name in stored.files}
-    except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
+            names = [frozen_graph.array_name(name) for name in stored.files]
+            samples = dict(zip(names, (stored[name] for name in stored.files), strict=True))
+    except (OSError, ValueError, EOFError, TypeError, zipfile.BadZipFile, zlib.error) as error:
         raise cli.UserError(
             f"{path}: the representative dataset cannot be read: {error}."
         ) from error
-    if set(samples) != set(inputs):
+    if sorted(names) != sorted(inputs):
         raise cli.UserError(
-            f"{path}: the representative dataset has the inputs {', '.join(sorted(samples))}, but"
+            f"{path}: the representative dataset has the inputs {', '.join(sorted(names))}, but"
             f" the model has {', '.join(sorted(inputs))}."
         )
-    counts = {len(array) for array in samples.values()}
-    if len(counts) != 1 or 0 in counts:
+    counts = {array.shape[:1] for array in samples.values()}
+    if len(counts) != 1 or counts & {(), (0,)}:
         raise cli.UserError(
             f"{path}: the representative dataset needs at least one sample, and the same number"
             " for every input."
@@ -154,68 +143,6 @@ def batches(
             yield sample
 
     return generate
-
-
-def with_names(model: bytes, inputs: Sequence[str], outputs: Sequence[str]) -> bytes:
-    """Gives a model's inputs and outputs the names that they have in the graph.
-
-    The int8 inputs and outputs of a quantization-aware graph get the names of the ops next to them,
-    since the converter first makes a float model and then removes its ends.
-
-    Args:
-      model: a .tflite as a converter returned it.
-      inputs: the inputs' names, in order.
-      outputs: the outputs' names, in order.
-    """
-    from tensorflow.lite.tools import flatbuffer_utils
-
-    root = flatbuffer_utils.convert_bytearray_to_object(bytearray(model))
-    subgraph = root.subgraphs[0]
-    for indices, names in ((subgraph.inputs, inputs), (subgraph.outputs, outputs)):
-        for index, name in zip(indices, names, strict=True):
-            subgraph.tensors[index].name = name
-    return bytes(flatbuffer_utils.convert_object_to_bytearray(root))
-
-
-def with_ordered_outputs(model: bytes) -> bytes:
-    """Sorts the operators at a model's end by the outputs that they write.
-
-    If an operator has several outputs, the quantizer of post-training quantization adds their
-    dequantizations in an order that differs from run to run.
-
-    Args:
-      model: a .tflite as a converter returned it.
-    """
-    from tensorflow.lite.tools import flatbuffer_utils
-
-    root = flatbuffer_utils.convert_bytearray_to_object(bytearray(model))
-    (subgraph,) = root.subgraphs
-    places = {index: place for place, index in enumerate(subgraph.outputs)}
-    last: list[Any] = []
-    read: set[int] = set()
-    for operator in reversed(subgraph.operators):
-        if len(operator.outputs) != 1 or operator.outputs[0] not in places.keys() - read:
-            break
-        last.append(operator)
-        read.update(operator.inputs)
-    if len(last) < 2:
-        return model
-    last.sort(key=lambda operator: places[operator.outputs[0]])
-    subgraph.operators[-len(last) :] = last
-    # Tensors and buffers are numbered in the order of the operators.
-    output_indices = [int(operator.outputs[0]) for operator in last]
-    new_indices = dict(zip(output_indices, sorted(output_indices), strict=True))
-    tensors = [subgraph.tensors[index] for index in output_indices]
-    buffers = sorted(tensor.buffer for tensor in tensors)
-    for index, tensor, buffer in zip(sorted(output_indices), tensors, buffers, strict=True):
-        subgraph.tensors[index], tensor.buffer = tensor, buffer
-    for operator in last:
-        operator.outputs = [new_indices[index] for index in operator.outputs]
-    subgraph.outputs = [new_indices.get(index, index) for index in subgraph.outputs]
-    for signature in root.signatureDefs or []:
-        for entry in signature.outputs or []:
-            entry.tensorIndex = new_indices.get(entry.tensorIndex, entry.tensorIndex)
-    return bytes(flatbuffer_utils.convert_object_to_bytearray(root))
 
 
 def _is_foldable(node: Any) -> bool:
@@ -271,71 +198,91 @@ def with_exact_batch_norms(graph_def: Any) -> Any:
     return folded
 
 
-def _frozen_graph_converter() -> tuple[Any, list[str]]:
-    """Returns the converter of --graph_def_file and the names of its inputs."""
+def _frozen_graph_converter(inputs: Sequence[str], outputs: Sequence[str]) -> Any:
+    """Returns the converter of --graph_def_file."""
     import tensorflow as tf
 
-    path, inputs = _GRAPH_DEF_FILE.value, _INPUT_ARRAYS.value
-    graph_def = conversion.read_graph(path, inputs, _OUTPUT_ARRAYS.value)
-    shapes = conversion.input_shapes(_INPUT_SHAPES.value, inputs)
+    graph_def = frozen_graph.read()
+    shapes = frozen_graph.input_shapes()
     with tempfile.NamedTemporaryFile(prefix="graph-", suffix=".pb") as folded:
         folded.write(with_exact_batch_norms(graph_def).SerializeToString(deterministic=True))
         folded.flush()
         converter = tf.compat.v1.lite.TFLiteConverter.from_frozen_graph(
-            folded.name, inputs, _OUTPUT_ARRAYS.value, shapes
+            folded.name, inputs, outputs, shapes
         )
-    if _OPTIMIZATIONS.value and any(node.op.startswith("FakeQuant") for node in graph_def.node):
+    if _OPTIMIZATIONS.value and frozen_graph.has_ranges(graph_def):
         # Otherwise the converter assumes float32 and drops ranges. With int8 it requires statistics
         # but does not use them: the graph's ranges determine the quantization of inputs.
         converter.inference_type = tf.int8
         converter.quantized_input_stats = dict.fromkeys(inputs, (0.0, 1.0))
-    return converter, inputs
+    return converter
+
+
+def _quantized(converter: Any, inputs: Sequence[str]) -> bytes:
+    """Converts with post-training quantization of --representative_dataset."""
+    from tensorflow.lite.python import lite
+
+    samples = read_samples(_REPRESENTATIVE_DATASET.value, inputs, _PREPROCESSING.value)
+    converter.representative_dataset = batches(samples, inputs, _PREPROCESSING.value)
+    quantize = lite._mlir_quantize
+    lite._mlir_quantize = lambda model, *args, **kwargs: quantize(
+        with_rounded_ranges(model), *args, **kwargs
+    )
+    return model_ends.with_ordered_outputs(converter.convert())
 
 
 def _convert() -> None:
     """Converts the flags' graph and writes the output file; runs in the child process."""
     import tensorflow as tf
-    from tensorflow.lite.python import lite
 
-    quantize = lite._mlir_quantize
-    lite._mlir_quantize = lambda model, *args, **kwargs: quantize(
-        with_rounded_ranges(model), *args, **kwargs
-    )
-    converter, inputs = _frozen_graph_converter()
-    converter.allow_custom_ops = _ALLOW_CUSTOM_OPS.value
+    inputs, outputs = frozen_graph.inputs(), frozen_graph.outputs()
+    converter = _frozen_graph_converter(inputs, outputs)
+    converter.allow_custom_ops = frozen_graph.ALLOW_CUSTOM_OPS.value
     converter.optimizations = [tf.lite.Optimize[name] for name in _OPTIMIZATIONS.value]
     converter.target_spec.supported_ops = [tf.lite.OpsSet[name] for name in _SUPPORTED_OPS.value]
     converter.target_spec.supported_types = [getattr(tf, name) for name in _SUPPORTED_TYPES.value]
     types = {"FLOAT": tf.float32, "INT8": tf.int8, "UINT8": tf.uint8}
-    converter.inference_input_type = types[_INFERENCE_INPUT_TYPE.value]
-    converter.inference_output_type = types[_INFERENCE_OUTPUT_TYPE.value]
-    if _REPRESENTATIVE_DATASET.value:
-        samples = read_samples(_REPRESENTATIVE_DATASET.value, inputs, _PREPROCESSING.value)
-        converter.representative_dataset = batches(samples, inputs, _PREPROCESSING.value)
-    # Convert before opening the output: a converter that aborts would leave a partial file.
-    model = converter.convert()
-    if _REPRESENTATIVE_DATASET.value:
-        model = with_ordered_outputs(model)
     ends = (_INFERENCE_INPUT_TYPE.value, _INFERENCE_OUTPUT_TYPE.value)
+    converter.inference_input_type, converter.inference_output_type = (types[end] for end in ends)
+    # Convert before opening the output: a converter that aborts would leave a partial file.
+    model = _quantized(converter, inputs) if _REPRESENTATIVE_DATASET.value else converter.convert()
     if "INT8" in ends:
-        model = with_names(model, inputs, _OUTPUT_ARRAYS.value)
+        model = model_ends.with_names(model, inputs, outputs)
     model = conversion.with_ordered_option_keys(model)
-    with cli.output_file(_OUTPUT_FILE.value) as stream:
+    with cli.output_file(frozen_graph.OUTPUT_FILE.value) as stream:
         stream.write(model)
 
 
-def main(argv: Sequence[str]) -> None:
-    del argv
-    if _REPRESENTATIVE_DATASET.value and not _PREPROCESSING.value:
+def _check_flags() -> None:
+    """Checks that a representative dataset has what it needs to quantize.
+
+    Raises:
+      cli.UserError: it has not.
+    """
+    if not _REPRESENTATIVE_DATASET.value:
+        return
+    if not _PREPROCESSING.value:
         raise cli.UserError(
             "--preprocessing is missing; --representative_dataset needs it to interpret its"
             " numbers."
         )
-    conversion.run(_convert, "the MLIR converter", _GRAPH_DEF_FILE.value)
+    if not _OPTIMIZATIONS.value:
+        raise cli.UserError(
+            "--optimizations=DEFAULT is missing; without it --representative_dataset quantizes"
+            " nothing."
+        )
+    if _SUPPORTED_TYPES.value:
+        raise cli.UserError(
+            "--supported_types=float16 quantizes without --representative_dataset; give one."
+        )
+
+
+def main(argv: Sequence[str]) -> None:
+    del argv
+    _check_flags()
+    conversion.run(_convert, "the MLIR converter", frozen_graph.GRAPH_DEF_FILE.value)
 
 
 if __name__ == "__main__":
-    flags.mark_flags_as_required(
-        ["graph_def_file", "output_file", "input_arrays", "input_shapes", "output_arrays"]
-    )
+    flags.mark_flags_as_required(frozen_graph.REQUIRED_FLAGS)
     cli.run(main)

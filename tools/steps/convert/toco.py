@@ -6,6 +6,7 @@ TOCO runs in a child process, since it may abort.
 """
 
 import functools
+import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -13,17 +14,8 @@ from typing import Any
 from absl import flags
 
 from tools.lib.cli import cli
-from tools.steps.convert import conversion, toco_call
+from tools.steps.convert import conversion, frozen_graph, toco_call
 
-_GRAPH_DEF_FILE = flags.DEFINE_string(
-    "graph_def_file", None, "The frozen graph, a serialized GraphDef."
-)
-_OUTPUT_FILE = flags.DEFINE_string("output_file", None, "The .tflite to write.")
-_INPUT_ARRAYS = flags.DEFINE_list("input_arrays", None, "The names of the inputs.")
-_INPUT_SHAPES = flags.DEFINE_string(
-    "input_shapes", None, "The inputs' shapes, comma-separated sizes, colons between shapes."
-)
-_OUTPUT_ARRAYS = flags.DEFINE_list("output_arrays", None, "The names of the outputs, in order.")
 _INFERENCE_TYPE = flags.DEFINE_enum(
     "inference_type",
     "FLOAT",
@@ -37,9 +29,6 @@ _STD_DEV_VALUES = flags.DEFINE_list(
     "std_dev_values",
     [],
     "For each quantized input, the number of stored steps for 1.0 (1 / its scale).",
-)
-_ALLOW_CUSTOM_OPS = flags.DEFINE_bool(
-    "allow_custom_ops", False, "Keep ops that TFLite does not define."
 )
 _CHANGE_CONCAT_INPUT_RANGES = flags.DEFINE_bool(
     "change_concat_input_ranges", False, "Give all inputs of a quantized concatenation one range."
@@ -86,32 +75,50 @@ def parse_input_stats(
     return stats
 
 
+def parse_default_ranges(values: Sequence[str]) -> tuple[float, float] | None:
+    """Returns the smallest and largest value of --default_ranges; None if it is not given.
+
+    Raises:
+      cli.UserError: these are not two numbers with 0 between them.
+    """
+    if not values:
+        return None
+    try:
+        least, largest = map(float, values)
+    except ValueError:
+        least = largest = math.nan
+    if not (-math.inf < least <= 0 <= largest < math.inf and least < largest):
+        raise cli.UserError(
+            f"--default_ranges={','.join(values)}: give the smallest and the largest value, with 0"
+            " between them."
+        )
+    return least, largest
+
+
 def _settings() -> dict[str, Any]:
     """Reads the flags and the graph; returns the settings for `toco_call.convert`."""
-    graph_def = conversion.read_graph(
-        _GRAPH_DEF_FILE.value, _INPUT_ARRAYS.value, _OUTPUT_ARRAYS.value
-    )
-    shapes = conversion.input_shapes(_INPUT_SHAPES.value, _INPUT_ARRAYS.value)
+    graph_def = frozen_graph.read()
+    inputs, path = frozen_graph.inputs(), frozen_graph.GRAPH_DEF_FILE.value
+    shapes = frozen_graph.input_shapes()
     quantized = _INFERENCE_TYPE.value == "QUANTIZED_UINT8"
-    has_ranges = any(node.op.startswith("FakeQuant") for node in graph_def.node)
-    if quantized and not has_ranges and not _DEFAULT_RANGES.value:
+    if quantized and not frozen_graph.has_ranges(graph_def) and not _DEFAULT_RANGES.value:
         raise cli.UserError(
-            f"{_GRAPH_DEF_FILE.value}: --inference_type=QUANTIZED_UINT8 needs the ranges of a "
+            f"{path}: --inference_type=QUANTIZED_UINT8 needs the ranges of a "
             "quantization-aware graph, but this graph has none; export a quantization-aware "
             "checkpoint or convert with --inference_type=FLOAT."
         )
     stats = None
     if quantized:
-        stats = parse_input_stats(_INPUT_ARRAYS.value, _MEAN_VALUES.value, _STD_DEV_VALUES.value)
+        stats = parse_input_stats(inputs, _MEAN_VALUES.value, _STD_DEV_VALUES.value)
     return {
-        "graph": os.path.abspath(_GRAPH_DEF_FILE.value),
-        "inputs": _INPUT_ARRAYS.value,
+        "graph": os.path.abspath(path),
+        "inputs": inputs,
         "shapes": shapes,
-        "outputs": _OUTPUT_ARRAYS.value,
-        "allow_custom_ops": _ALLOW_CUSTOM_OPS.value,
+        "outputs": frozen_graph.outputs(),
+        "allow_custom_ops": frozen_graph.ALLOW_CUSTOM_OPS.value,
         "change_concat_input_ranges": _CHANGE_CONCAT_INPUT_RANGES.value,
         "quantized_input_stats": stats,
-        "default_ranges": [float(end) for end in _DEFAULT_RANGES.value] or None,
+        "default_ranges": parse_default_ranges(_DEFAULT_RANGES.value),
     }
 
 
@@ -119,7 +126,7 @@ def _convert(convert: Callable[[Mapping[str, Any]], bytes]) -> None:
     """Converts the flags' graph and writes the output file; runs in the child process."""
     # Convert before opening the output: a TOCO that aborts would leave a partial file.
     model = conversion.with_ordered_option_keys(convert(_settings()))
-    with cli.output_file(_OUTPUT_FILE.value) as stream:
+    with cli.output_file(frozen_graph.OUTPUT_FILE.value) as stream:
         stream.write(model)
 
 
@@ -135,18 +142,10 @@ def main(
     """
     del argv
     if _INFERENCE_TYPE.value == "QUANTIZED_UINT8":
-        parse_input_stats(_INPUT_ARRAYS.value, _MEAN_VALUES.value, _STD_DEV_VALUES.value)
-    conversion.run(functools.partial(_convert, convert), "TOCO", _GRAPH_DEF_FILE.value)
+        parse_input_stats(frozen_graph.inputs(), _MEAN_VALUES.value, _STD_DEV_VALUES.value)
+    conversion.run(functools.partial(_convert, convert), "TOCO", frozen_graph.GRAPH_DEF_FILE.value)
 
-
-REQUIRED_FLAGS = (
-    "graph_def_file",
-    "output_file",
-    "input_arrays",
-    "input_shapes",
-    "output_arrays",
-)
 
 if __name__ == "__main__":
-    flags.mark_flags_as_required(REQUIRED_FLAGS)
+    flags.mark_flags_as_required(frozen_graph.REQUIRED_FLAGS)
     cli.run(main)

@@ -16,7 +16,7 @@ from typing import Any
 from absl import flags
 
 from tools.lib.cli import cli
-from tools.steps.convert import toco, toco_call
+from tools.steps.convert import frozen_graph, toco, toco_call
 
 _RUNFILES = pathlib.Path(__file__).absolute().parents[4]
 _RUNTIME = _RUNFILES / "cpython_3_7" / "runtime"
@@ -57,5 +57,5 @@ def convert(settings: Mapping[str, Any]) -> bytes:
 
 
 if __name__ == "__main__":
-    flags.mark_flags_as_required(toco.REQUIRED_FLAGS)
+    flags.mark_flags_as_required(frozen_graph.REQUIRED_FLAGS)
     cli.run(functools.partial(toco.main, convert=convert))

@@ -43,6 +43,10 @@ _STD_DEV_TOLERANCE = 0.01
 def _is_name(text):
     return text and not [c for c in text.elems() if c in _NOT_IN_NAMES or c.isspace()]
 
+def _array_name(text):
+    # A converter gets `x` for `x:0` (tools/steps/convert/frozen_graph.py).
+    return text.removesuffix(":0")
+
 def _is_shape(text):
     sizes = text.split(",")
     return not [size for size in sizes if not size.isdigit() or int(size) == 0]
@@ -67,12 +71,15 @@ def _check_arrays(ctx, graph):
                 given,
                 "give every name as a separate item, without quotes, commas, spaces or dollar signs",
             )
+    names = ctx.attr.input_arrays
+    if len({_array_name(name): None for name in names}) != len(names):
+        fail_attribute(ctx, "input_arrays", names, "give every name once")
     shapes = ctx.attr.input_shapes
-    if len(shapes) != len(ctx.attr.input_arrays) or [shape for shape in shapes if not _is_shape(shape)]:
+    if len(shapes) != len(names) or [shape for shape in shapes if not _is_shape(shape)]:
         fail_attribute(ctx, "input_shapes", shapes, "give one shape like \"1,320,320,3\" for each of input_arrays")
     for attribute in ["input_arrays", "output_arrays"]:
         given = getattr(ctx.attr, attribute)
-        if graph.arrays and [name for name in given if name not in graph.arrays]:
+        if graph.arrays and [name for name in given if _array_name(name) not in graph.arrays]:
             fail_attribute(
                 ctx,
                 attribute,

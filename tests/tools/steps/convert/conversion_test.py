@@ -3,7 +3,6 @@ from absl.testing import absltest, parameterized
 from flatbuffers import Builder, flexbuffers
 from tensorflow.lite.python import schema_py_generated as schema
 
-from tools.lib.cli import cli
 from tools.steps.convert import conversion
 
 _LACKING = (
@@ -61,40 +60,6 @@ Custom ops: TFLite_Detection_PostProcess
 """
 
 _OPTIONS = {"x_scale": 10.0, "max_detections": 10, "use_regular_nms": True}
-
-
-class ParseShapesTest(parameterized.TestCase):
-    @parameterized.parameters(
-        ("1,320,320,3", [[1, 320, 320, 3]]),
-        ("1,2:3", [[1, 2], [3]]),
-        ("7", [[7]]),
-    )
-    def test_sizes_and_shapes(self, text, expected):
-        self.assertEqual(conversion.parse_shapes(text), expected)
-
-    @parameterized.parameters("", "1,,2", "1,0", "-1,2", "1.5", "[1,2]", "1, 2", "1,2:", "None,4")
-    def test_a_bad_shape_is_quoted(self, text):
-        with self.assertRaisesRegex(
-            cli.UserError, "--input_shapes: '.*' is not a shape; give whole"
-        ):
-            conversion.parse_shapes(text)
-
-
-class CheckArraysTest(absltest.TestCase):
-    NODES = ("image", "Detection", "raw_scores")
-
-    def test_nodes_and_their_outputs_are_known(self):
-        conversion.check_arrays("output_arrays", ["Detection", "Detection:3"], self.NODES)
-
-    def test_similar_names_are_offered(self):
-        with self.assertRaisesRegex(
-            cli.UserError, "--output_arrays: the graph has no 'Detections:1'; similar: Detection"
-        ):
-            conversion.check_arrays("output_arrays", ["image", "Detections:1"], self.NODES)
-
-    def test_nothing_similar_is_nothing_offered(self):
-        with self.assertRaisesRegex(cli.UserError, "--input_arrays: the graph has no 'xyz'\\.$"):
-            conversion.check_arrays("input_arrays", ["xyz"], self.NODES)
 
 
 class FailureReasonTest(parameterized.TestCase):

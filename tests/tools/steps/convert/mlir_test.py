@@ -198,54 +198,6 @@ class ConversionTest(parameterized.TestCase):
             )
         self.assertEqual(ranges, {((-1.0, 1.0), (-0.5, 0.5), (-6.0, 6.0))})
 
-    def test_operators_that_end_a_model_come_in_the_outputs_order(self):
-        model = schema.ModelT()
-        model.buffers = [schema.BufferT() for _ in range(5)]
-        model.operatorCodes = [schema.OperatorCodeT(), schema.OperatorCodeT()]
-        graph = schema.SubGraphT()
-        graph.tensors = []
-        for index, name in enumerate(("image", "left", "right", "left_float", "right_float")):
-            tensor = schema.TensorT()
-            tensor.name, tensor.buffer, tensor.shape = name, index, [1]
-            graph.tensors.append(tensor)
-
-        def operator(code: int, inputs: list[int], outputs: list[int]) -> schema.OperatorT:
-            op = schema.OperatorT()
-            op.opcodeIndex, op.inputs, op.outputs = code, inputs, outputs
-            return op
-
-        def signed(outputs: list[int]) -> schema.SignatureDefT:
-            signature = schema.SignatureDefT()
-            signature.outputs = []
-            for name, index in zip(("left", "right"), outputs, strict=True):
-                entry = schema.TensorMapT()
-                entry.name, entry.tensorIndex = name, index
-                signature.outputs.append(entry)
-            return signature
-
-        def packed() -> bytes:
-            builder = flatbuffers.Builder(1024)
-            builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
-            return bytes(builder.Output())
-
-        model.subgraphs, graph.inputs = [graph], [0]
-        split, tensors = operator(0, [0], [1, 2]), graph.tensors
-        graph.operators = [split, operator(1, [1], [3]), operator(1, [2], [4])]
-        graph.outputs, model.signatureDefs = [3, 4], [signed([3, 4])]
-        expected = mlir.with_ordered_outputs(packed())
-        # The same model as the quantizer writes it in other runs.
-        graph.operators = [split, operator(1, [2], [3]), operator(1, [1], [4])]
-        graph.tensors = [*tensors[:3], tensors[4], tensors[3]]
-        tensors[4].buffer, tensors[3].buffer = 3, 4
-        graph.outputs, model.signatureDefs = [4, 3], [signed([4, 3])]
-        other = packed()
-        self.assertNotEqual(other, expected)
-        self.assertEqual(mlir.with_ordered_outputs(other), expected)
-        # Producers stay in front of readers.
-        graph.operators = [split, operator(1, [2], [3]), operator(1, [3], [4])]
-        chain = packed()
-        self.assertEqual(mlir.with_ordered_outputs(chain), chain)
-
     @parameterized.parameters({}, {"epsilon": 0.001})
     def test_batch_norms_are_folded_exactly(self, **attributes):
         with tf.Graph().as_default() as graph:
@@ -292,27 +244,64 @@ class ConversionTest(parameterized.TestCase):
         graph_def = graph.as_graph_def()
         self.assertEqual(mlir.with_exact_batch_norms(graph_def).node, graph_def.node)
 
+    def test_loop_that_is_quantized(self):
+        with tf.Graph().as_default() as graph:
+            image = tf.compat.v1.placeholder(tf.float32, tiny_graph.SHAPE, name=tiny_graph.INPUT)
+            _, result = tf.while_loop(
+                lambda i, _: i < 2,
+                lambda i, x: (i + 1, tf.nn.conv2d(x, tf.eye(3)[None, None] * 0.5, 1, "SAME")),
+                [0, image],
+            )
+            tf.reshape(result, [1, 48], name=tiny_graph.OUTPUT)
+        (self.folder / "graph.pb").write_bytes(graph.as_graph_def().SerializeToString())
+        self._convert(self._integer())
+        pixels = np.random.default_rng(1).uniform(-1, 1, tiny_graph.SHAPE).astype(np.float32)
+        np.testing.assert_allclose(self._result(pixels), pixels.reshape([1, 48]) / 4, atol=0.02)
+
+    def test_arrays_by_their_output_0(self):
+        expected = self._convert(self._integer())
+        samples = self._samples(**{"image:0": self._pixels()})
+        names = {"input_arrays": ["image:0"], "output_arrays": ["flat:0"]}
+        self.assertEqual(self._convert(self._integer(samples, **names)), expected)
+        self.assertEqual(self._convert(self._integer(**names)), expected)
+
     def test_the_same_bytes_again(self):
         first = self._convert(self._integer())
         self.assertEqual(self._convert(self._integer()), first)
 
     @parameterized.named_parameters(
         ("other_name", {"picture": 4}, "has the inputs picture, but the model has image"),
+        ("one_name_twice", {"image": 4, "image:0": 4}, "has the inputs image, image, but"),
         ("no_samples", {"image": 0}, "needs at least one sample"),
     )
     def test_samples_of_another_model(self, counts, message):
         samples = self._samples(**{name: self._pixels(n or 4)[:n] for name, n in counts.items()})
         self._assert_refused(self._integer(samples), message)
 
-    def test_samples_without_preprocessing(self):
+    @parameterized.parameters(
+        ({"preprocessing": None}, "^--preprocessing is missing; --rep"),
+        ({"optimizations": []}, "^--optimizations=DEFAULT is missing; "),
+        ({"supported_types": ["float16"]}, "^--supported_types=float16 quantizes without --rep"),
+    )
+    def test_samples_with_other_flags(self, changes, message):
+        self._assert_refused(self._integer() | changes, message)
+
+    def test_samples_that_are_one_number(self):
         self._assert_refused(
-            self._integer() | {"preprocessing": None}, "^--preprocessing is missing; --rep"
+            self._integer(self._samples(image=np.float32(1))), "needs at least one sample"
         )
 
     def test_samples_that_are_no_pixels(self):
         samples = self._samples(image=np.zeros([2, 4, 4, 3], np.float32))
         self._assert_refused(
             self._integer(samples), "image is float32 .*needs RGB pixels, uint8 \\[..., 3\\]"
+        )
+
+    def test_samples_that_are_one_array(self):
+        path = str(self.folder / "samples.npy")
+        np.save(path, self._pixels())
+        self._assert_refused(
+            self._integer(path), f"^{path}: the representative dataset cannot be read: "
         )
 
     @parameterized.parameters(20, 200)

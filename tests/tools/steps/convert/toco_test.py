@@ -45,6 +45,18 @@ class ParseInputStatsTest(parameterized.TestCase):
             toco.parse_input_stats(["image"], means, deviations)
 
 
+class ParseDefaultRangesTest(parameterized.TestCase):
+    def test_two_numbers_around_0(self):
+        self.assertIsNone(toco.parse_default_ranges([]))
+        self.assertEqual(toco.parse_default_ranges(["0", "6"]), (0, 6))
+        self.assertEqual(toco.parse_default_ranges(["-1.5", "0"]), (-1.5, 0))
+
+    @parameterized.parameters("a,6", "0", "0,1,2", "1,6", "-6,-1", "0,0", "nan,6", "0,inf", ",")
+    def test_others_are_refused(self, text):
+        with self.assertRaisesRegex(cli.UserError, f"^--default_ranges={text}: give the smallest"):
+            toco.parse_default_ranges(text.split(","))
+
+
 class ConversionTest(parameterized.TestCase):
     def setUp(self):
         super().setUp()
@@ -126,6 +138,13 @@ class ConversionTest(parameterized.TestCase):
         (entry,) = interpreter.get_input_details()
         self.assertEqual(entry["dtype"], np.uint8)
         self.assertEqual(entry["quantization"], (1 / 64, 128))
+
+    def test_arrays_by_their_output_0(self):
+        self._write(tiny_graph.tiny_graph(tiny_graph.ALL_RANGES))
+        self._convert(self._quantized(input_arrays=["image:0"], output_arrays=["flat:0"]))
+        interpreter = tf.lite.Interpreter(self.output)
+        (entry,), (result,) = interpreter.get_input_details(), interpreter.get_output_details()
+        self.assertEqual((entry["name"], result["name"]), ("image", "flat"))
 
     def test_output_array_that_does_not_exist(self):
         self._write(tiny_graph.tiny_graph())

@@ -1,0 +1,58 @@
+from absl.testing import absltest, flagsaver, parameterized
+
+from tools.lib.cli import cli
+from tools.steps.convert import frozen_graph
+
+
+class ParseShapesTest(parameterized.TestCase):
+    @parameterized.parameters(
+        ("1,320,320,3", [[1, 320, 320, 3]]),
+        ("1,2:3", [[1, 2], [3]]),
+        ("7", [[7]]),
+    )
+    def test_sizes_and_shapes(self, text, expected):
+        self.assertEqual(frozen_graph.parse_shapes(text), expected)
+
+    @parameterized.parameters("", "1,,2", "1,0", "-1,2", "1.5", "[1,2]", "1, 2", "1,2:", "None,4")
+    def test_a_bad_shape_is_quoted(self, text):
+        with self.assertRaisesRegex(
+            cli.UserError, "--input_shapes: '.*' is not a shape; give whole"
+        ):
+            frozen_graph.parse_shapes(text)
+
+
+class CheckArraysTest(absltest.TestCase):
+    NODES = ("image", "Detection", "raw_scores")
+
+    def test_nodes_and_their_outputs_are_known(self):
+        frozen_graph.check_arrays("output_arrays", ["Detection", "Detection:3"], self.NODES)
+
+    def test_similar_names_are_offered(self):
+        with self.assertRaisesRegex(
+            cli.UserError, "--output_arrays: the graph has no 'Detections:1'; similar: Detection"
+        ):
+            frozen_graph.check_arrays("output_arrays", ["image", "Detections:1"], self.NODES)
+
+    def test_nothing_similar_is_nothing_offered(self):
+        with self.assertRaisesRegex(cli.UserError, "--input_arrays: the graph has no 'xyz'\\.$"):
+            frozen_graph.check_arrays("input_arrays", ["xyz"], self.NODES)
+
+
+class FlagsTest(parameterized.TestCase):
+    def test_the_output_number_0_stands_for_the_node(self):
+        with flagsaver.flagsaver(
+            input_arrays=["a:0", "b:1", "c"], input_shapes="1:2:3", output_arrays=["x:0", "y:10"]
+        ):
+            self.assertEqual(frozen_graph.inputs(), ["a", "b:1", "c"])
+            self.assertEqual(frozen_graph.outputs(), ["x", "y:10"])
+            self.assertEqual(frozen_graph.input_shapes(), {"a": [1], "b:1": [2], "c": [3]})
+
+    @parameterized.parameters((["a", "a"],), (["a", "a:0"],))
+    def test_an_input_has_one_shape(self, arrays):
+        with flagsaver.flagsaver(input_arrays=arrays, input_shapes="1:2"):
+            with self.assertRaisesRegex(cli.UserError, "^--input_arrays=a,a has a name twice"):
+                frozen_graph.input_shapes()
+
+
+if __name__ == "__main__":
+    absltest.main()
