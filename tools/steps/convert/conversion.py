@@ -1,4 +1,4 @@
-"""The common parts of both converters: order of option keys, and reports of failures."""
+"""The common parts of both converters: order of option keys, notes and reports of failures."""
 
 import multiprocessing
 import os
@@ -10,6 +10,8 @@ from collections.abc import Callable
 
 from tools.lib.cli import cli
 from tools.lib.tflite_file import flexbuffer
+
+_NOTE = "NOTE: "
 
 
 def with_ordered_option_keys(model: bytes) -> bytes:
@@ -55,6 +57,11 @@ def failure_reason(log: str) -> str:
     return lines[-1] if lines else "the converter ended without a message"
 
 
+def note(text: str) -> None:
+    """Writes a sentence that the log of a successful conversion shows as well."""
+    print(_NOTE + text, file=sys.stderr, flush=True)
+
+
 def _child(convert: Callable[[], None], log: str) -> None:
     """Runs `convert` and redirects all its output, that of C++ included, to `log`."""
     descriptor = os.open(log, os.O_WRONLY)
@@ -70,6 +77,8 @@ def _child(convert: Callable[[], None], log: str) -> None:
 
 def run(convert: Callable[[], None], converter: str, source: str) -> None:
     """Runs a conversion in a child process, since a converter may abort its process.
+
+    If it succeeds, only its notes reach this process's stderr.
 
     Args:
       convert: converts and writes; imports TensorFlow itself.
@@ -88,6 +97,8 @@ def run(convert: Callable[[], None], converter: str, source: str) -> None:
         child.join()
         text = log.read()
     if child.exitcode == 0:
+        notes = [line for line in text.splitlines() if line.startswith(_NOTE)]
+        sys.stderr.writelines(line + "\n" for line in notes)
         return
     if child.exitcode == 2:
         raise cli.UserError(text.rpartition("ERROR: ")[2].strip())

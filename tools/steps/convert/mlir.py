@@ -16,7 +16,7 @@ from absl import flags
 from tools.lib.cli import cli
 from tools.lib.preprocessing import normalization
 from tools.lib.values import rounding
-from tools.steps.convert import conversion, frozen_graph, model_ends
+from tools.steps.convert import batch_norms, conversion, frozen_graph, model_ends
 
 _OPTIMIZATIONS = flags.DEFINE_multi_enum(
     "optimizations", [], ["DEFAULT"], "DEFAULT quantizes at least the weights."
@@ -145,67 +145,15 @@ def batches(
     return generate
 
 
-def _is_foldable(node: Any) -> bool:
-    if not node.op.startswith("FusedBatchNorm"):
-        return False
-    # Canonical graphs leave out attributes with default values.
-    training = "is_training" not in node.attr or node.attr["is_training"].b
-    other_layout = "data_format" in node.attr and node.attr["data_format"].s != b"NHWC"
-    return not training and not other_layout
-
-
-def with_exact_batch_norms(graph_def: Any) -> Any:
-    """Returns a graph with fused batch norms replaced by a multiplication and an addition.
-
-    The converter would compute these constants with a reciprocal square root, whose last bit
-    depends on the CPU's maker. A square root and a division are rounded alike on all CPUs.
-
-    Args:
-      graph_def: a frozen inference graph.
-    """
-    import tensorflow as tf
-
-    nodes = {node.name: node for node in graph_def.node}
-    folded = type(graph_def)(versions=graph_def.versions, library=graph_def.library)
-
-    def constant(name: str) -> np.ndarray:
-        node = nodes[name]
-        return (
-            constant(node.input[0])
-            if node.op == "Identity"
-            else tf.make_ndarray(node.attr["value"].tensor)
-        )
-
-    def add(op: str, name: str, inputs: Sequence[str]) -> Any:
-        node = folded.node.add(op=op, name=name, input=inputs)
-        node.attr["T" if inputs else "dtype"].type = tf.float32.as_datatype_enum
-        return node
-
-    for node in graph_def.node:
-        if not _is_foldable(node):
-            folded.node.append(node)
-            continue
-        gamma, beta, mean, variance = (
-            constant(name).astype(np.float64) for name in node.input[1:5]
-        )
-        epsilon = node.attr["epsilon"].f if "epsilon" in node.attr else 1e-4
-        scale = gamma / np.sqrt(variance + epsilon)
-        for name, value in (("scale", scale), ("offset", beta - mean * scale)):
-            tensor = tf.make_tensor_proto(value.astype(np.float32))
-            add("Const", f"{node.name}/folded_{name}", []).attr["value"].tensor.CopyFrom(tensor)
-        add("Mul", f"{node.name}/scaled", [node.input[0], f"{node.name}/folded_scale"])
-        add("AddV2", node.name, [f"{node.name}/scaled", f"{node.name}/folded_offset"])
-    return folded
-
-
 def _frozen_graph_converter(inputs: Sequence[str], outputs: Sequence[str]) -> Any:
     """Returns the converter of --graph_def_file."""
     import tensorflow as tf
 
     graph_def = frozen_graph.read()
     shapes = frozen_graph.input_shapes()
+    batch_norms.fold(graph_def, inputs, outputs, conversion.note)
     with tempfile.NamedTemporaryFile(prefix="graph-", suffix=".pb") as folded:
-        folded.write(with_exact_batch_norms(graph_def).SerializeToString(deterministic=True))
+        folded.write(graph_def.SerializeToString(deterministic=True))
         folded.flush()
         converter = tf.compat.v1.lite.TFLiteConverter.from_frozen_graph(
             folded.name, inputs, outputs, shapes

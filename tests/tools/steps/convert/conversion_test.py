@@ -1,8 +1,13 @@
+import os
+import sys
+import tempfile
+
 import numpy as np
 from absl.testing import absltest, parameterized
 from flatbuffers import Builder, flexbuffers
 from tensorflow.lite.python import schema_py_generated as schema
 
+from tools.lib.cli import cli
 from tools.steps.convert import conversion
 
 _LACKING = (
@@ -81,6 +86,44 @@ class FailureReasonTest(parameterized.TestCase):
     def test_the_first_of_several_fatal_messages(self):
         log = "F a/b.cc:1] first cause\nF a/b.cc:2] what followed\n"
         self.assertEqual(conversion.failure_reason(log), "first cause")
+
+
+class RunTest(absltest.TestCase):
+    def _printed(self, convert) -> str:
+        """Runs a conversion; returns what both processes wrote to stderr."""
+        sys.stderr.flush()
+        stderr = os.dup(2)
+        with tempfile.TemporaryFile() as file:
+            os.dup2(file.fileno(), 2)
+            try:
+                conversion.run(convert, "TOCO", "graph.pb")
+            finally:
+                sys.stderr.flush()
+                os.dup2(stderr, 2)
+                os.close(stderr)
+            file.seek(0)
+            return file.read().decode()
+
+    def test_only_notes_of_a_success_are_shown(self):
+        def convert():
+            print("loading")
+            conversion.note("bn: left alone.")
+            print("WARNING: slow", file=sys.stderr)
+            conversion.note("other: left alone.")
+
+        self.assertEqual(
+            self._printed(convert), "NOTE: bn: left alone.\nNOTE: other: left alone.\n"
+        )
+
+    def test_the_log_of_a_failure_has_the_notes(self):
+        def convert():
+            conversion.note("bn: left alone.")
+            raise ValueError("no such op")
+
+        with self.assertRaisesRegex(
+            cli.UserError, "^graph.pb: TOCO refused it: ValueError: no such op\n(.|\n)*NOTE: bn"
+        ):
+            self._printed(convert)
 
 
 def _options(keys: list[str]) -> bytes:

@@ -198,51 +198,27 @@ class ConversionTest(parameterized.TestCase):
             )
         self.assertEqual(ranges, {((-1.0, 1.0), (-0.5, 0.5), (-6.0, 6.0))})
 
-    @parameterized.parameters({}, {"epsilon": 0.001})
-    def test_batch_norms_are_folded_exactly(self, **attributes):
+    def test_a_batch_norm_that_stays_is_noted(self):
         with tf.Graph().as_default() as graph:
-            image = tf.compat.v1.placeholder(tf.float32, [1, 2, 2, 3], name="image")
-            statistics = [tf.constant(x, tf.float32) for x in ([2, 1, 3], [1, 0, -1], [5, 6, 7])]
-            variance = tf.identity(tf.constant([0.3, 0.7, 1.1], tf.float32))
-            normalised = tf.raw_ops.FusedBatchNormV3(
-                x=image, scale=statistics[0], offset=statistics[1], mean=statistics[2],
-                variance=variance, is_training=False, **attributes,
-            )  # fmt: skip
-            tf.nn.relu(normalised.y, name="flat")
-        graph_def = graph.as_graph_def()
-        for node in graph_def.node:
-            # Canonical graphs leave it out.
-            if node.op == "FusedBatchNormV3" and not attributes:
-                del node.attr["epsilon"]
-        folded = mlir.with_exact_batch_norms(graph_def)
-        self.assertNotIn("FusedBatchNormV3", [node.op for node in folded.node])
-        values = {
-            node.name.rpartition("/")[2]: tf.make_ndarray(node.attr["value"].tensor)
-            for node in folded.node
-            if "/folded_" in node.name
-        }
-        epsilon = np.float64(np.float32(attributes.get("epsilon", 1e-4)))
-        deviation = np.sqrt(np.array([0.3, 0.7, 1.1], np.float32).astype(np.float64) + epsilon)
-        scale = np.array([2.0, 1, 3]) / deviation
-        np.testing.assert_array_equal(values["folded_scale"], scale.astype(np.float32))
-        offset = np.array([1.0, 0, -1]) - np.array([5.0, 6, 7]) * scale
-        np.testing.assert_array_equal(values["folded_offset"], offset.astype(np.float32))
-        pixels = np.random.default_rng(1).normal(size=[1, 2, 2, 3]).astype(np.float32)
-
-        def run(definition):
-            with tf.Graph().as_default() as built, tf.compat.v1.Session() as session:
-                tf.import_graph_def(definition, name="")
-                return session.run(built.get_tensor_by_name("flat:0"), {"image:0": pixels})
-
-        np.testing.assert_allclose(run(folded), run(graph_def), rtol=1e-5, atol=1e-5)
-
-    def test_batch_norms_that_train_stay(self):
-        with tf.Graph().as_default() as graph:
-            image = tf.compat.v1.placeholder(tf.float32, [1, 2, 2, 3], name="image")
-            one, none = tf.ones([3]), tf.constant([], tf.float32)
-            tf.raw_ops.FusedBatchNormV3(x=image, scale=one, offset=one, mean=none, variance=none)
-        graph_def = graph.as_graph_def()
-        self.assertEqual(mlir.with_exact_batch_norms(graph_def).node, graph_def.node)
+            image = tf.compat.v1.placeholder(tf.float32, tiny_graph.SHAPE, name=tiny_graph.INPUT)
+            ones = tf.constant([1.0, 1.0, 1.0])
+            normalized, _, _ = tf.compat.v1.nn.fused_batch_norm(
+                image, ones * 2.0, ones, ones, ones, 0.5, is_training=False, name="bn"
+            )
+            tf.reshape(normalized, [1, 48], name=tiny_graph.OUTPUT)
+        (self.folder / "graph.pb").write_bytes(graph.as_graph_def().SerializeToString())
+        result = self._run(self._flags())
+        self.assertEqual(result.returncode, 0)
+        self.assertIn(
+            "NOTE: bn: the batch norm is left to the converter: its scale, mul, is not a"
+            " constant.\n",
+            result.stderr,
+        )
+        pixels = np.random.default_rng(1).normal(size=tiny_graph.SHAPE).astype(np.float32)
+        expected = (pixels - 1) * 2 / np.sqrt(1.5) + 1
+        np.testing.assert_allclose(
+            self._result(pixels), expected.reshape([1, 48]), rtol=1e-5, atol=1e-5
+        )
 
     def test_loop_that_is_quantized(self):
         with tf.Graph().as_default() as graph:
