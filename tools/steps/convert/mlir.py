@@ -16,7 +16,7 @@ from absl import flags
 from tools.lib.cli import cli
 from tools.lib.preprocessing import normalization
 from tools.lib.values import rounding
-from tools.steps.convert import batch_norms, conversion, frozen_graph, model_ends
+from tools.steps.convert import batch_norms, conversion, frozen_graph, model_ends, replaced
 
 _OPTIMIZATIONS = flags.DEFINE_multi_enum(
     "optimizations", [], ["DEFAULT"], "DEFAULT quantizes at least the weights."
@@ -166,17 +166,20 @@ def _frozen_graph_converter(inputs: Sequence[str], outputs: Sequence[str]) -> An
     return converter
 
 
+def _quantize(quantize: Callable[..., bytes], model: bytes, *args: Any, **kwargs: Any) -> bytes:
+    """Calls the converter's quantizer with rounded ranges."""
+    return quantize(with_rounded_ranges(model), *args, **kwargs)
+
+
 def _quantized(converter: Any, inputs: Sequence[str]) -> bytes:
     """Converts with post-training quantization of --representative_dataset."""
     from tensorflow.lite.python import lite
 
     samples = read_samples(_REPRESENTATIVE_DATASET.value, inputs, _PREPROCESSING.value)
     converter.representative_dataset = batches(samples, inputs, _PREPROCESSING.value)
-    quantize = lite._mlir_quantize
-    lite._mlir_quantize = lambda model, *args, **kwargs: quantize(
-        with_rounded_ranges(model), *args, **kwargs
-    )
-    return model_ends.with_ordered_outputs(converter.convert())
+    with replaced.replaced(lite, "_mlir_quantize", _quantize, "to round the measured ranges"):
+        model = converter.convert()
+    return model_ends.with_ordered_outputs(model)
 
 
 def _convert() -> None:

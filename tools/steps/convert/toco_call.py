@@ -39,9 +39,15 @@ def convert(settings: Mapping[str, Any]) -> bytes:
     converter_class = tf.compat.v1.lite.TFLiteConverter
     package = converter_class.__module__.rpartition(".")[0]
     lite_convert = importlib.import_module(package + ".convert")
-    for name in _PROGRAM_NAMES:
-        if hasattr(lite_convert, name):
-            setattr(lite_convert, name, "")
+    names = [name for name in _PROGRAM_NAMES if hasattr(lite_convert, name)]
+    if not names:
+        raise RuntimeError(
+            f"TensorFlow {tf.__version__}: {lite_convert.__name__} has none of"
+            f" {', '.join(_PROGRAM_NAMES)}, so it may run another TOCO; convert with another"
+            " TensorFlow."
+        )
+    for name in names:
+        setattr(lite_convert, name, "")
     converter = converter_class.from_frozen_graph(
         settings["graph"], settings["inputs"], settings["outputs"], settings["shapes"]
     )

@@ -8,6 +8,7 @@ import flatbuffers
 import numpy as np
 import tensorflow as tf
 from absl.testing import absltest, flagsaver, parameterized
+from tensorflow.lite.python import lite
 from tensorflow.lite.python import schema_py_generated as schema
 
 from tests.tools.steps.convert import tiny_graph
@@ -197,6 +198,18 @@ class ConversionTest(parameterized.TestCase):
                 )
             )
         self.assertEqual(ranges, {((-1.0, 1.0), (-0.5, 0.5), (-6.0, 6.0))})
+
+    def test_a_quantizer_elsewhere_is_refused(self):
+        def elsewhere(converter, model, *args, **kwargs):
+            return model
+
+        with mock.patch.object(lite.TFLiteConverterBase, "_quantize", elsewhere):
+            self._assert_refused(
+                self._integer(),
+                f"^TensorFlow {tf.__version__} did not call"
+                " tensorflow.lite.python.lite._mlir_quantize, which is replaced to round the"
+                " measured ranges; convert with another TensorFlow\\.$",
+            )
 
     def test_a_batch_norm_that_stays_is_noted(self):
         with tf.Graph().as_default() as graph:

@@ -9,7 +9,7 @@ from absl.testing import absltest, flagsaver, parameterized
 
 from tests.tools.steps.convert import tiny_graph
 from tools.lib.cli import cli
-from tools.steps.convert import toco
+from tools.steps.convert import toco, toco_call
 
 _PROGRAM = "tools/steps/convert/toco_2.15.1"
 
@@ -145,6 +145,13 @@ class ConversionTest(parameterized.TestCase):
         interpreter = tf.lite.Interpreter(self.output)
         (entry,), (result,) = interpreter.get_input_details(), interpreter.get_output_details()
         self.assertEqual((entry["name"], result["name"]), ("image", "flat"))
+
+    def test_tensorflow_that_names_its_program_otherwise(self):
+        self._write(tiny_graph.tiny_graph())
+        with mock.patch.object(toco_call, "_PROGRAM_NAMES", ("_gone",)):
+            self._assert_refused(
+                self._flags(), "TOCO refused it: .*lite.python.convert has none of _gone, so it"
+            )
 
     def test_output_array_that_does_not_exist(self):
         self._write(tiny_graph.tiny_graph())
