@@ -12,7 +12,7 @@ from flatbuffers import flexbuffers
 
 from tools.lib.cli import cli
 from tools.lib.interpreter import tasks
-from tools.lib.tflite_file import canonical, reader
+from tools.lib.tflite_file import canonical, reader, structure
 from tools.lib.tflite_file.schema import FILE_IDENTIFIER, operator_name, tflite
 
 
@@ -34,6 +34,8 @@ def variant(content: bytes, source: str, changes: Mapping[str, object]) -> bytes
     builder = flexbuffers.Builder()
     builder.MapFromElements({**options, **changes})
     written = np.frombuffer(bytes(builder.Finish()), np.uint8)
+    # Unpacking would lose the fields of a newer schema before the canonical writer sees them.
+    structure.check(content, source)
     model = tflite.ModelT.InitFromPackedBuf(content)
     for op in model.subgraphs[0].operators:
         if operator_name(model.operatorCodes[op.opcodeIndex]) == tasks.POST_PROCESS:

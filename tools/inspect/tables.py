@@ -10,8 +10,9 @@ from rich.text import Text
 
 from tools.lib.cli.printable import printable
 
-# How many layers are shown without --all.
+# How many layers, and how many reasons of a refusal, are shown without --all.
 _SHOWN_LAYERS = 10
+_SHOWN_REASONS = 5
 _BAR = 10
 _WEIGHTS_STYLE = {"seeded": "bold red", "released": "bold green"}
 _ARITHMETIC = {
@@ -79,10 +80,15 @@ def quantization(parameters: Mapping[str, Any] | None) -> str:
     text = f"{_spread(parameters['scale'])} * {stored}"
     if parameters["kind"] == "per_channel":
         text += f", {len(parameters['scale'])} scales along {parameters['axis']}"
-    return text
+    return f"ignored: {text}" if parameters["kind"] == "ignored" else text
 
 
-def _head(report: Mapping[str, Any]) -> Table:
+def _reasons(reasons: Sequence[str], limit: int | None) -> Sequence[str]:
+    more = len(reasons) - len(reasons[:limit])
+    return [*reasons[:limit], f"{more:,} more (--all lists all)"] if more else reasons
+
+
+def _head(report: Mapping[str, Any], limit: int | None) -> Table:
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
@@ -97,6 +103,10 @@ def _head(report: Mapping[str, Any]) -> Table:
     share = f", {totals['quantized_share']:.1%} of their bytes quantized"
     _row(table, "parameters", f"{totals['parameters']:,}" + (share if totals["parameters"] else ""))
     _row(table, "needs runtime", report["minimum_runtime"] or "not stated")
+    for reason in _reasons(report["refusals"], limit):
+        _row(table, "LiteRT refuses it", Text(printable(reason), style="bold red"))
+    for name in _reasons(report["newer"], limit):
+        _row(table, "not shown", f"{name}: newer than this tool's schema")
     if build:
         _row(table, "target", build["target"])
         converter = f"{build['converter']} of TensorFlow {build['tensorflow_version']}"
@@ -250,7 +260,7 @@ def show(console: Console, report: Mapping[str, Any], everything: bool = False) 
       everything: whether all layers and tensors are listed.
     """
     tables = [
-        _head(report),
+        _head(report, None if everything else _SHOWN_REASONS),
         _ends("Inputs", report["inputs"]),
         _ends("Outputs", report["outputs"]),
         _operators(report),

@@ -132,7 +132,7 @@ class TablesTest(parameterized.TestCase):
         text = self._shown(models.layered(), 120, everything=True)
         self.assertRegex(text, r"\d+ +constant +alone +FLOAT32 +\[2\]")
         self.assertRegex(text, r"7 +NEG +unused")
-        self.assertRegex(text, r"total +FLOAT32 +\[1,4\] +0\.5 \* \(q - 3\)")
+        self.assertRegex(text, r"total +FLOAT32 +\[1,4\] +ignored: 0\.5 \* \(q - 3\)")
 
     def test_names_from_a_file_are_escaped(self):
         model = models.layered()
@@ -140,6 +140,20 @@ class TablesTest(parameterized.TestCase):
         text = self._shown(model, 120)
         self.assertNotIn("\x1b", text)
         self.assertIn("\\x1b[2J[red]x", text)
+
+    def test_what_litert_refuses_and_what_is_newer(self):
+        self.assertNotRegex(self._shown(models.layered(), 120), "LiteRT refuses it|not shown")
+        model = models.layered()
+        model.buffers.append(models.WithField(tflite.BufferT(), 3))
+        for tensor in model.subgraphs[0].tensors:
+            tensor.type, tensor.name = 99, "\x1b[2J"
+        text = self._shown(model, 120)
+        self.assertRegex(
+            text, r"LiteRT refuses it +tensor 0 of subgraph 0 \(\\x1b\[2J\) is of type 99"
+        )
+        self.assertRegex(text, r"LiteRT refuses it +9 more \(--all lists all\)")
+        self.assertRegex(text, r"not shown +Buffer field 3: newer than this tool's schema")
+        self.assertEqual(self._shown(model, 120, everything=True).count("LiteRT refuses it"), 14)
 
     def test_an_empty_model(self):
         self.assertIn("Operators (0)", self._shown(models.Maker().model, 80))
@@ -149,6 +163,7 @@ class TablesTest(parameterized.TestCase):
         ({"kind": "per_tensor", "scale": [0.5], "zero_point": [3]}, "0.5 * (q - 3)"),
         ({"kind": "per_tensor", "scale": [0.5], "zero_point": [-128]}, "0.5 * (q + 128)"),
         ({"kind": "per_tensor", "scale": ["NaN"], "zero_point": []}, "NaN * q"),
+        ({"kind": "ignored", "scale": [0.5], "zero_point": [0]}, "ignored: 0.5 * q"),
         (
             {"kind": "per_channel", "scale": [0.2, 0.1], "zero_point": [0, 0], "axis": 3},
             "0.1 to 0.2 * q, 2 scales along 3",

@@ -1,10 +1,12 @@
 """The canonical bytes of a .tflite: one byte form per meaning.
 
 It keeps every operator, tensor, value, name, shape, quantization, sparsity, signature, subgraph and
-metadata entry. It orders operators (see operators.py), tensors, buffers, operator codes, metadata
-and signature entries, and the keys in custom options (see flexbuffer.py) by the meaning alone. It
-drops unreferenced buffers and operator codes, and second copies of equal buffers. The tables are
-those of tensorflow/lite/schema/schema.fbs.
+metadata entry. It drops the fields that the schema calls deprecated and what the runtime ignores:
+data in buffer 0, a custom code or custom options of a builtin operator, half of a union. It orders
+operators (see operators.py), tensors, buffers, operator codes, metadata and signature entries, and
+the keys in custom options (see flexbuffer.py) by the meaning alone. It drops unreferenced buffers
+and operator codes, and second copies of equal buffers. The tables are those of
+tensorflow/lite/schema/schema.fbs.
 """
 
 import copy
@@ -24,6 +26,7 @@ from tools.lib.tflite_file.schema import (
     VERSION,
     builtin_code,
     builtin_name,
+    is_custom,
     tflite,
 )
 
@@ -60,9 +63,6 @@ def _refuse_unkeepable(model: Any, source: str) -> None:
         raise cli.UserError(f"{source}: the model has no subgraph; convert it again.")
     if any(buffer.offset or buffer.size for buffer in model.buffers or []):
         raise refuse("has buffers outside of its flatbuffer")
-    if model.buffers and len(_data(model.buffers[0])):
-        # The runtime never reads a tensor's data from buffer 0.
-        raise refuse("has data in buffer 0 instead of none")
     if any(entry.name == _TENSOR_POSITIONS for entry in model.metadata or []):
         raise refuse(f"has metadata {_TENSOR_POSITIONS.decode()} about the positions of tensors")
     for graph in model.subgraphs:
@@ -73,6 +73,39 @@ def _refuse_unkeepable(model: Any, source: str) -> None:
             details = tensor.quantization and tensor.quantization.details
             if isinstance(details, tflite.BlockwiseQuantizationT):
                 raise refuse("has blockwise quantization, which refers to tensors by position")
+
+
+def _drop_ignored(model: Any) -> None:
+    """Removes what the runtime ignores."""
+    if model.buffers:
+        # The runtime reads metadata from buffer 0, but no tensor's data.
+        if any(entry.buffer == 0 for entry in model.metadata or []):
+            model.buffers.append(model.buffers[0])
+        for entry in model.metadata or []:
+            entry.buffer = entry.buffer or len(model.buffers) - 1
+        model.buffers[0] = tflite.BufferT()
+    for code in model.operatorCodes or []:
+        if not is_custom(code):
+            code.customCode = None
+    for graph in model.subgraphs or []:
+        for op in graph.operators or []:
+            if not is_custom(model.operatorCodes[op.opcodeIndex]):
+                op.customOptions = None
+                op.customOptionsFormat = tflite.CustomOptionsFormat.FLEXBUFFERS
+                op.largeCustomOptionsOffset = op.largeCustomOptionsSize = 0
+            _drop_half_unions("Operator", op)
+        for tensor in graph.tensors or []:
+            _drop_half_unions("QuantizationParameters", tensor.quantization)
+            for dimension in tensor.sparsity.dimMetadata or [] if tensor.sparsity else []:
+                _drop_half_unions("DimensionMetadata", dimension)
+
+
+def _drop_half_unions(table: str, owner: Any) -> None:
+    """Removes the types of unions without a table; a table without a type is not unpacked."""
+    for name, field in structure.CHILD_UNIONS:
+        attribute = field[0].lower() + field[1:]
+        if name == table and owner is not None and getattr(owner, attribute) is None:
+            setattr(owner, f"{attribute}Type", 0)
 
 
 def _data(buffer: Any) -> bytes | memoryview:
@@ -262,8 +295,9 @@ def canonical_bytes(content: bytes, source: str, description: str | None = None)
     """
     structure.check(content, source)
     model = tflite.ModelT.InitFromPackedBuf(content)
-    _refuse_unkeepable(model, source)
     references.check(model, source)
+    _drop_ignored(model)
+    _refuse_unkeepable(model, source)
     for signature in model.signatureDefs or []:
         _sort_by_name(signature, "inputs")
         _sort_by_name(signature, "outputs")

@@ -98,6 +98,14 @@ class Tensor:
         zero_point = int(quantization.zero_point[0]) if quantization.zero_point.size else 0
         return float(quantization.scale[0]), zero_point
 
+    @property
+    def stored_elements(self) -> int:
+        """The number of elements in `data`, as `values` returns them."""
+        if self.dtype == "INT4":
+            return 2 * self.data.size
+        size = DTYPES[self.dtype].itemsize if self.dtype in DTYPES else 1
+        return self.data.size // size if self.data.size % size == 0 else self.data.size
+
     def values(self) -> np.ndarray:
         """Returns the stored elements: a view of `data`, except for 4-bit elements.
 
@@ -202,6 +210,9 @@ class Model:
       buffers: the bytes of every buffer, views into the file.
       minimum_runtime: the oldest TensorFlow Lite that runs it, from its metadata, if stated there.
       trailing: the bytes after the flatbuffer and its buffers (usually a zip archive).
+      newer: the parts that only a newer schema knows, such as "FullyConnectedOptions field 5"; they
+        are not read.
+      refusals: the reasons why LiteRT does not load it, as far as the file alone shows them.
     """
 
     source: str
@@ -214,6 +225,8 @@ class Model:
     buffers: tuple[np.ndarray, ...]
     minimum_runtime: str | None
     trailing: np.ndarray
+    newer: tuple[str, ...]
+    refusals: tuple[str, ...]
 
     def operator_counts(self) -> dict[str, int]:
         """Returns the number of operators in all subgraphs by name, sorted by name."""

@@ -2,7 +2,9 @@
 
 The structure is checked before any offset is followed (tools/lib/tflite_file/structure.py), so a
 truncated, damaged or hostile file raises a `cli.UserError`. Unlike the canonical writer, the reader
-accepts parts that cannot be rewritten: data outside the flatbuffer, and archives after it.
+accepts parts that cannot be rewritten: data outside the flatbuffer, archives after it, and fields
+of a newer schema, which it names. What the runtime ignores is left out: data in buffer 0, and a
+custom code or custom options of a builtin operator.
 """
 
 import re
@@ -13,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from tools.lib.cli import cli
-from tools.lib.tflite_file import references, structure
+from tools.lib.tflite_file import references, runtime, structure
 from tools.lib.tflite_file.model import (
     Metadata,
     Model,
@@ -24,7 +26,7 @@ from tools.lib.tflite_file.model import (
     Tensor,
 )
 from tools.lib.tflite_file.references import listed
-from tools.lib.tflite_file.schema import builtin_name, operator_name, tflite
+from tools.lib.tflite_file.schema import builtin_name, is_custom, operator_name, tflite
 
 _MINIMUM_RUNTIME = "min_runtime_version"
 # Buffers outside the flatbuffer may overlap; their total may be this multiple of the file's size.
@@ -95,7 +97,8 @@ class _Reader:
     def __init__(self, content: bytes, source: str) -> None:
         self.content = content
         self.source = source
-        self.end = structure.verify(content, source)
+        self.structure = structure.verify(content, source)
+        self.end = self.structure.end
         self.claimed = 0
         try:
             self.model = tflite.ModelT.InitFromPackedBuf(content)
@@ -110,7 +113,7 @@ class _Reader:
 
         As in the runtime, offsets and sizes up to 1 are placeholders for "no data".
         """
-        if data is not None and len(data):
+        if data is not None:
             return np.asarray(data, np.uint8)
         if offset <= 1 or size <= 1:
             return _EMPTY
@@ -133,7 +136,14 @@ class _Reader:
     def operator(self, index: int, op: Any) -> Operator:
         code = self.model.operatorCodes[op.opcodeIndex]
         table = op.builtinOptions if op.builtinOptions is not None else op.builtinOptions2
-        what = f"the custom options of operator {index}"
+        custom = _EMPTY
+        if is_custom(code):
+            custom = self.bytes_of(
+                op.customOptions,
+                op.largeCustomOptionsOffset,
+                op.largeCustomOptionsSize,
+                f"the custom options of operator {index}",
+            )
         return Operator(
             index=index,
             name=operator_name(code),
@@ -144,9 +154,7 @@ class _Reader:
             intermediates=tuple(listed(op.intermediates)),
             options_type="" if table is None else type(table).__name__[:-1],
             options={} if table is None else self.options(table),
-            custom_options=self.bytes_of(
-                op.customOptions, op.largeCustomOptionsOffset, op.largeCustomOptionsSize, what
-            ),
+            custom_options=custom,
         )
 
     def options(self, table: Any) -> dict[str, Any]:
@@ -268,20 +276,22 @@ def read(content: bytes, source: str) -> Model:
       source: its name, for messages.
 
     Raises:
-      cli.UserError: the file is not a .tflite, is truncated or damaged, claims more data than it
-        can hold, or has something that the schema does not know.
+      cli.UserError: the file is not a .tflite, is truncated or damaged, or claims more data than
+        it can hold.
     """
     reader = _Reader(content, source)
     model = reader.model
-    buffers = reader.buffers()
+    stored = reader.buffers()
+    # The runtime reads metadata from every buffer, but tensors never from buffer 0.
+    buffers = (_EMPTY, *stored[1:]) if stored else ()
     subgraphs = tuple(
         _subgraph(index, graph, reader, buffers)
         for index, graph in enumerate(model.subgraphs or [])
     )
     metadata = tuple(
-        Metadata(_text(entry.name), buffers[entry.buffer]) for entry in model.metadata or []
+        Metadata(_text(entry.name), stored[entry.buffer]) for entry in model.metadata or []
     )
-    runtime = [entry.data for entry in metadata if entry.name == _MINIMUM_RUNTIME]
+    minimum = [entry.data for entry in metadata if entry.name == _MINIMUM_RUNTIME]
     return Model(
         source=source,
         size=len(content),
@@ -291,6 +301,8 @@ def read(content: bytes, source: str) -> Model:
         signatures=tuple(_signature(table) for table in model.signatureDefs or []),
         metadata=metadata,
         buffers=buffers,
-        minimum_runtime=_text(runtime[0].tobytes()).partition("\0")[0] if runtime else None,
+        minimum_runtime=_text(minimum[0].tobytes()).partition("\0")[0] if minimum else None,
         trailing=np.frombuffer(content, np.uint8)[reader.end :],
+        newer=reader.structure.newer,
+        refusals=runtime.refusals(model, reader.structure.flaw),
     )

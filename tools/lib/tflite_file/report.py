@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from tools.lib.tflite_file.model import FLOATING, Model, Operator, Quantization, Subgraph, Tensor
+from tools.lib.tflite_file.model import FLOATING, Model, Operator, Subgraph, Tensor
 
 # The version of the form; incompatible changes increase it.
-VERSION = 1
+VERSION = 2
 
 _FLOAT32 = np.finfo(np.float32)
 # Longer lines are broken up, except lists of numbers.
@@ -65,8 +65,9 @@ def _undecoded(data: np.ndarray) -> _Json:
     return {"bytes": data.size, "sha256": hashlib.sha256(data.tobytes()).hexdigest()}
 
 
-def _quantization(quantization: Quantization | None) -> _Json:
+def _quantization(tensor: Tensor) -> _Json:
     """Returns a tensor's quantization; None if the file states none."""
+    quantization = tensor.quantization
     if quantization is None:
         return None
     parts = (
@@ -79,6 +80,8 @@ def _quantization(quantization: Quantization | None) -> _Json:
         return None
     if quantization.details:
         kind = "custom"
+    elif quantization.scale.size and tensor.dtype in FLOATING:
+        kind = "ignored"
     elif quantization.scale.size > 1:
         kind = "per_channel"
     else:
@@ -111,7 +114,7 @@ def is_parameter(tensor: Tensor) -> bool:
 
 def _elements(tensor: Tensor) -> int:
     # Sparse constants have fewer values than their shape has elements.
-    return min(tensor.values().size, math.prod(tensor.shape))
+    return min(tensor.stored_elements, math.prod(tensor.shape))
 
 
 def _end(tensor: Tensor) -> _Json:
@@ -122,7 +125,7 @@ def _end(tensor: Tensor) -> _Json:
         "type": tensor.dtype,
         "shape": list(tensor.shape),
         "shape_signature": list(tensor.shape_signature),
-        "quantization": _quantization(tensor.quantization),
+        "quantization": _quantization(tensor),
     }
 
 
@@ -138,7 +141,7 @@ def _tensor(tensor: Tensor) -> _Json:
         "constant_bytes": tensor.data.size,
         "is_variable": tensor.is_variable,
         "is_sparse": tensor.sparsity is not None,
-        "quantization": _quantization(tensor.quantization),
+        "quantization": _quantization(tensor),
     }
 
 
@@ -324,6 +327,8 @@ def build(
         "arithmetic": arithmetic(model),
         "schema_version": model.version,
         "minimum_runtime": model.minimum_runtime,
+        "refusals": list(model.refusals),
+        "newer": list(model.newer),
         "build": None if facts is None else _plain(facts),
         "inputs": [_end(main.tensors[index]) for index in main.inputs] if main else [],
         "outputs": [_end(main.tensors[index]) for index in main.outputs] if main else [],

@@ -32,7 +32,13 @@ def builtin_name(code: Any) -> str:
     return _BUILTIN_NAMES.get(number, f"BUILTIN_{number}")
 
 
+def is_custom(code: Any) -> bool:
+    """Returns whether an OperatorCodeT is a custom operator's. Only these have custom options."""
+    return builtin_code(code) == tflite.BuiltinOperator.CUSTOM
+
+
 def operator_name(code: Any) -> str:
     """Returns an OperatorCodeT's operator name; a custom operator has its own."""
-    custom = code.customCode
-    return custom.decode("utf-8", "backslashreplace") if custom else builtin_name(code)
+    if is_custom(code) and code.customCode:
+        return code.customCode.decode("utf-8", "backslashreplace")
+    return builtin_name(code)

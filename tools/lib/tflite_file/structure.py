@@ -2,8 +2,11 @@
 
 The schema's generated classes follow every offset without checks and skip unknown fields. This
 check walks the file first. Afterwards, (1) no offset leads out of the file, (2) unpacking takes no
-more memory than a small multiple of the file's size, and (3) the schema knows everything in the
-file, so nothing is lost unnoticed.
+more memory than a small multiple of the file's size, and (3) whatever the schema does not know is
+named, so nothing is lost unnoticed.
+
+The generated classes leave out the fields that the schema calls deprecated. A field's number is
+therefore deprecated if it is missing between known ones, and newer if it is above all of them.
 
 The wire format is described at https://flatbuffers.dev/internals/.
 """
@@ -57,6 +60,8 @@ _MAX_TABLES = 1_000_000
 # bytes may follow the model; but no zip archive, however small.
 _MAX_LEFTOVER = 64
 _ZIP_END = b"PK\5\6"
+# How many parts of a newer schema a message names.
+_SHOWN = 3
 
 _U16 = struct.Struct("<H")
 _U32 = struct.Struct("<I")
@@ -78,6 +83,23 @@ class Field:
     size: int
     is_offset: bool
     element_size: int | None
+
+
+@dataclasses.dataclass(frozen=True)
+class Structure:
+    """What a walk over a file found.
+
+    Attributes:
+      end: the end of the flatbuffer, in bytes from the start. Bytes after it are not checked.
+      newer: the parts that only a newer schema knows, such as "FullyConnectedOptions field 5".
+      skipped: whether the file has parts that were not followed, so `end` may not cover them.
+      flaw: the first thing that the runtime's verifier refuses although it can be read; or None.
+    """
+
+    end: int
+    newer: tuple[str, ...]
+    skipped: bool
+    flaw: str | None
 
 
 class _Recorder:
@@ -138,6 +160,9 @@ class _Walk:
         self.budget = _MAX_EXPANSION * len(content)
         self.tables = 0
         self.vtables: dict[tuple[int, str], list[tuple[Field, int]]] = {}
+        self.newer: set[str] = set()
+        self.skipped = False
+        self.flaw: str | None = None
 
     def damaged(self, position: int, reason: str) -> cli.UserError:
         return cli.UserError(
@@ -145,12 +170,10 @@ class _Walk:
             f"{len(self.content)}; the file is truncated or damaged, get it again."
         )
 
-    def unknown(self, table: str, position: int, what: str) -> cli.UserError:
-        return cli.UserError(
-            f"{self.source}: the {table} at byte {position} has {what} that this tool's schema "
-            "does not know and would lose; convert the model with a TensorFlow that this project "
-            "supports."
-        )
+    def aligned(self, position: int, size: int, what: str) -> None:
+        """Notes a part that does not lie at a multiple of its size."""
+        if position % size and self.flaw is None:
+            self.flaw = f"{what} at byte {position} is not aligned to {size} bytes"
 
     def take(self, position: int, length: int, what: str) -> None:
         """Accounts for a part of the file, which must lie inside it."""
@@ -177,20 +200,22 @@ class _Walk:
     def fields(self, position: int, table: str) -> list[tuple[Field, int]]:
         """Returns the fields that are set in the table at `position`, with their positions."""
         self.take(position, _I32.size, f"a {table}")
+        self.aligned(position, _I32.size, f"a {table}")
         vtable = position - self.number(_I32, position, f"a {table}")
         present = self.vtables.get((vtable, table))
         if present is None:
-            present = self.vtable(vtable, table, position)
+            present = self.vtable(vtable, table)
             self.vtables[vtable, table] = present
         self.take(position, self.number(_U16, vtable + 2, f"a {table}'s size"), f"a {table}")
         return [(field, position + offset) for field, offset in present]
 
-    def vtable(self, vtable: int, table: str, position: int) -> list[tuple[Field, int]]:
+    def vtable(self, vtable: int, table: str) -> list[tuple[Field, int]]:
         length = self.number(_U16, vtable, f"the field list of a {table}")
         size = self.number(_U16, vtable + 2, f"the field list of a {table}")
         if length < 4 or length % 2 or size < 4:
             raise self.damaged(vtable, f"the field list of a {table} is wrong")
         self.take(vtable, length, f"the field list of a {table}")
+        self.aligned(vtable, _U16.size, f"the field list of a {table}")
         known = layout(table)
         present = []
         offsets = _U16.iter_unpack(self.content[vtable + 4 : vtable + length])
@@ -198,7 +223,10 @@ class _Walk:
             if offset == 0:
                 continue
             if slot not in known:
-                raise self.unknown(table, position, f"a field number {slot}")
+                self.skipped = True
+                if slot > max(known, default=-1):
+                    self.newer.add(f"{table} field {slot}")
+                continue
             if offset < 4 or offset + known[slot].size > size:
                 raise self.damaged(vtable, f"the field list of a {table} is wrong")
             present.append((known[slot], offset))
@@ -210,9 +238,10 @@ class _Walk:
         fields = self.fields(position, table)
         places = {field.name: at for field, at in fields}
         for field, at in fields:
+            what = f"{table}.{field.name}"
+            self.aligned(at, field.size, what)
             if not field.is_offset:
                 continue
-            what = f"{table}.{field.name}"
             start = self.target(at, what)
             child = CHILD_TABLES.get((table, field.name))
             enumeration = CHILD_UNIONS.get((table, field.name))
@@ -220,37 +249,48 @@ class _Walk:
                 type_at = places.get(f"{field.name}Type")
                 code = 0 if type_at is None else self.content[type_at]
                 member = _union_members(enumeration).get(code)
-                if member is None:
-                    raise self.unknown(table, position, f"{field.name} of a kind ({code})")
-                children.append((start, member))
+                if member is not None:
+                    children.append((start, member))
+                    continue
+                # The runtime reads a union by its type; without one it ignores the table.
+                self.skipped = True
+                if code:
+                    self.newer.add(f"{what} of kind {code}")
             elif child is not None and field.element_size is None:
                 children.append((start, child))
             else:
-                length = self.number(_U32, start, f"the length of {what}")
-                width = field.element_size or 1
-                # A NUL follows text; its length does not include it.
-                terminator = 1 if field.element_size is None else 0
-                self.take(start, 4 + length * width + terminator, what)
-                if child is not None:
-                    elements = range(start + 4, start + 4 + 4 * length, 4)
-                    self.count_tables(len(elements), start, what)
-                    children.extend((self.target(element, what), child) for element in elements)
+                children.extend(self.vector(start, field, child, what))
         return children
 
+    def vector(
+        self, start: int, field: Field, child: str | None, what: str
+    ) -> list[tuple[int, str]]:
+        """Checks a vector or text; returns the tables that it refers to, as `table` does."""
+        length = self.number(_U32, start, f"the length of {what}")
+        self.aligned(start, _U32.size, what)
+        is_text = field.element_size is None
+        size = 4 + length * (field.element_size or 1)
+        # A NUL follows text; its length does not include it.
+        self.take(start, size + is_text, what)
+        if is_text and self.content[start + size] and self.flaw is None:
+            self.flaw = f"{what} at byte {start} does not end with a NUL"
+        if child is None:
+            return []
+        elements = range(start + 4, start + size, 4)
+        self.count_tables(length, start, what)
+        return [(self.target(element, what), child) for element in elements]
 
-def verify(content: bytes, source: str) -> int:
-    """Checks that a .tflite's flatbuffer is well formed and that the schema knows all of it.
+
+def verify(content: bytes, source: str) -> Structure:
+    """Checks that a .tflite's flatbuffer is well formed.
 
     Args:
       content: the whole file.
       source: its name, for messages.
 
-    Returns:
-      The end of the flatbuffer, in bytes from the start. Bytes after it are not checked.
-
     Raises:
-      cli.UserError: the file is not a .tflite, has an offset that leads out of it, refers to more
-        data than it can hold, or has fields or kinds that the schema does not know.
+      cli.UserError: the file is not a .tflite, has an offset that leads out of it, or refers to
+        more data than it can hold.
     """
     if len(content) < 8 or content[4:8] != FILE_IDENTIFIER:
         raise cli.UserError(
@@ -261,7 +301,7 @@ def verify(content: bytes, source: str) -> int:
     pending = [(walk.target(0, "the model"), "Model")]
     while pending:
         pending.extend(walk.table(*pending.pop()))
-    return walk.end
+    return Structure(walk.end, tuple(sorted(walk.newer)), walk.skipped, walk.flaw)
 
 
 def check(content: bytes, source: str) -> None:
@@ -272,10 +312,20 @@ def check(content: bytes, source: str) -> None:
       source: its name, for messages.
 
     Raises:
-      cli.UserError: see `verify`; or data follow the model.
+      cli.UserError: see `verify`; or the file has parts of a newer schema, or data follow the
+        model.
     """
-    trailing = content[verify(content, source) :].rstrip(b"\0")
-    if len(trailing) > _MAX_LEFTOVER or _ZIP_END in trailing:
+    structure = verify(content, source)
+    if structure.newer:
+        more = f" and {len(structure.newer) - _SHOWN} more" * (len(structure.newer) > _SHOWN)
+        raise cli.UserError(
+            f"{source}: has {', '.join(structure.newer[:_SHOWN])}{more}, which this tool's schema "
+            "does not know and would lose; use the file as it is."
+        )
+    trailing = content[structure.end :].rstrip(b"\0")
+    # What was not followed, such as a deprecated text, may lie at the end.
+    is_long = len(trailing) > _MAX_LEFTOVER and not structure.skipped
+    if is_long or _ZIP_END in trailing:
         raise cli.UserError(
             f"{source}: {len(trailing)} bytes follow the model (perhaps files that TFLite metadata "
             "packed after it), which this tool cannot keep; remove them first."

@@ -21,6 +21,12 @@ _FLEXBUFFERS = tflite.CustomOptionsFormat.FLEXBUFFERS
 _POSITIONS = {"buffer", "opcodeIndex", "inputs", "outputs", "intermediates", "tensorIndex"}
 
 
+def _is_half_a_union(table: Any, field: str) -> bool:
+    """Returns whether a field is the type of a union that is not there, which nobody reads."""
+    union = field.removesuffix("Type")
+    return union != field and getattr(table, union, "another field") is None
+
+
 def content(value: Any) -> Any:
     """Returns a table of the object API, or part of it, as plain values; floats by their bits."""
     if isinstance(value, np.ndarray):
@@ -31,7 +37,11 @@ def content(value: Any) -> Any:
         return np.float32(value).tobytes()
     if hasattr(value, "Pack"):
         fields = vars(value).items()
-        return tuple((name, content(field)) for name, field in fields if name not in _POSITIONS)
+        return tuple(
+            (name, content(field))
+            for name, field in fields
+            if name not in _POSITIONS and not _is_half_a_union(value, name)
+        )
     return value
 
 
@@ -41,13 +51,19 @@ def _digest(value: Any) -> str:
 
 def _code(model: tflite.ModelT, op: tflite.OperatorT) -> tuple[Any, ...]:
     code = model.operatorCodes[op.opcodeIndex]
-    return (max(code.builtinCode, code.deprecatedBuiltinCode), code.customCode, code.version)
+    builtin = max(code.builtinCode, code.deprecatedBuiltinCode)
+    custom = code.customCode if builtin == tflite.BuiltinOperator.CUSTOM else None
+    return (builtin, custom, code.version)
 
 
 def _data(model: tflite.ModelT, index: int) -> bytes | None:
     data = model.buffers[index].data
-    # For the runtime, buffer 0 means "no data".
-    return None if data is None or index == 0 else bytes(data)
+    return None if data is None else bytes(data)
+
+
+def _values(model: tflite.ModelT, tensor: tflite.TensorT) -> bytes | None:
+    # For the runtime, buffer 0 means that a tensor has no data.
+    return _data(model, tensor.buffer) if tensor.buffer else None
 
 
 def _some(indices: Any) -> list[int]:
@@ -62,9 +78,12 @@ def _decoded(options: Any) -> Any:
         return options
 
 
-def _options(op: tflite.OperatorT) -> Any:
+def _options(op: tflite.OperatorT, is_custom: bool) -> Any:
     """Returns an operator's own fields."""
     op = copy.copy(op)
+    if not is_custom:
+        # The runtime does not read these.
+        op.customOptions, op.customOptionsFormat = None, _FLEXBUFFERS
     if op.customOptions is not None and op.customOptionsFormat == _FLEXBUFFERS:
         op.customOptions = _decoded(op.customOptions)
     composite = copy.copy(op.builtinOptions2)
@@ -76,7 +95,7 @@ def _options(op: tflite.OperatorT) -> Any:
 
 def _subgraph(model: tflite.ModelT, position: int) -> Any:
     graph = model.subgraphs[position]
-    tensors = [_digest((content(t), _data(model, t.buffer))) for t in graph.tensors or []]
+    tensors = [_digest((content(t), _values(model, t))) for t in graph.tensors or []]
     values = dict(enumerate(tensors))
     values[-1] = "omitted"
     for place, index in enumerate(_some(graph.inputs)):
@@ -84,7 +103,8 @@ def _subgraph(model: tflite.ModelT, position: int) -> Any:
     results = Counter()
     for op in graph.operators or []:
         code = _code(model, op)
-        computation = (code, _options(op), *([values[i] for i in _some(op.inputs)],))
+        is_custom = code[0] == tflite.BuiltinOperator.CUSTOM
+        computation = (code, _options(op, is_custom), *([values[i] for i in _some(op.inputs)],))
         computation += ([tensors[i] if i >= 0 else "" for i in _some(op.intermediates)],)
         computation += (op.inputs is None, op.outputs is None, op.intermediates is None)
         computation += ([tensors[i] if i >= 0 else "" for i in _some(op.outputs)],)

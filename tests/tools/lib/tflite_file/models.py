@@ -1,5 +1,7 @@
 """Small models for the tests."""
 
+from unittest import mock
+
 import flatbuffers
 import numpy as np
 from flatbuffers import flexbuffers
@@ -82,6 +84,32 @@ class Maker:
         signature.signatureKey, signature.subgraphIndex = key, 0
         signature.inputs, signature.outputs = entries(inputs), entries(outputs)
         self.model.signatureDefs = [*(self.model.signatureDefs or []), signature]
+
+
+class WithField:
+    """A table of the object API that gets one more field when it is packed: a number, at a slot."""
+
+    def __init__(self, table: object, slot: int) -> None:
+        self._table, self._slot = table, slot
+        kind = table
+        while isinstance(kind, WithField):
+            kind = kind._table
+        self._end = f"{type(kind).__name__.removesuffix('T')}End"
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._table, name)
+
+    def Pack(self, builder: flatbuffers.Builder) -> int:
+        end = getattr(tflite, self._end)
+
+        def with_field(builder: flatbuffers.Builder) -> int:
+            slots = builder.current_vtable
+            slots += [0] * (self._slot + 1 - len(slots))
+            builder.PrependUint32Slot(self._slot, 5, 0)
+            return end(builder)
+
+        with mock.patch.object(tflite, self._end, with_field):
+            return self._table.Pack(builder)
 
 
 def layered() -> tflite.ModelT:

@@ -139,6 +139,60 @@ class ReaderTest(parameterized.TestCase):
         self.assertEqual((half.data.tobytes(), half.role), (data, "constant"))
         self.assertEqual(model.trailing.size, 0)
 
+    def test_parts_of_a_newer_schema_are_named(self):
+        model = models.layered()
+        self.assertEqual(_read(model).newer, ())
+        tensor = model.subgraphs[0].tensors[0]
+        model.subgraphs[0].tensors[0] = models.WithField(tensor, 30)
+        read = _read(model)
+        self.assertEqual(read.newer, ("Tensor field 30",))
+        self.assertEqual(read.subgraphs[0].tensors[0].name, "x")
+
+    def test_deprecated_fields_are_left_out(self):
+        model = models.layered()
+        model.signatureDefs[0] = models.WithField(model.signatureDefs[0], 3)
+        read = _read(model)
+        self.assertEqual((read.newer, read.signatures), ((), _read(models.layered()).signatures))
+
+    def test_a_union_without_its_type(self):
+        model = models.layered()
+        model.subgraphs[0].operators[6].builtinOptionsType = 0
+        read = _read(model)
+        self.assertEqual((read.newer, read.refusals), ((), ()))
+        self.assertEqual(read.subgraphs[0].operators[6].options_type, "")
+
+    def test_data_in_buffer_0_belong_to_no_tensor(self):
+        model = models.layered()
+        model.buffers[0].data = np.array([1, 2, 3, 4], np.uint8)
+        model.subgraphs[0].tensors[0].buffer = model.metadata[0].buffer = 0
+        read = _read(model)
+        self.assertEqual((read.buffers[0].size, read.subgraphs[0].tensors[0].data.size), (0, 0))
+        self.assertEqual(read.metadata[0].data.tolist(), [1, 2, 3, 4])
+
+    def test_data_win_over_a_place_outside(self):
+        model = models.layered()
+        for data in (b"", b"\1"):
+            buffer = tflite.BufferT()
+            buffer.data, buffer.offset, buffer.size = np.frombuffer(data, np.uint8), 64, 16
+            model.buffers.append(buffer)
+        self.assertEqual([data.tobytes() for data in _read(model).buffers[-2:]], [b"", b"\1"])
+
+    def test_a_builtin_operator_with_the_parts_of_a_custom_one(self):
+        model = models.layered()
+        operator = model.subgraphs[0].operators[6]
+        operator.customOptions = models.options({"a": 1})
+        model.operatorCodes[operator.opcodeIndex].customCode = "TFLite_Detection_PostProcess"
+        read = _read(model).subgraphs[0].operators[6]
+        self.assertEqual((read.name, read.builtin, read.custom_options.size), ("ADD", "ADD", 0))
+
+    def test_how_many_elements_are_stored(self):
+        maker = models.Maker()
+        data = np.arange(6, dtype=np.uint8)
+        for kind in range(19):
+            maker.tensor(str(kind), [3], data, kind)
+        for tensor in _read(maker.model).subgraphs[0].tensors:
+            self.assertEqual(tensor.stored_elements, tensor.values().size, tensor.dtype)
+
     def test_every_pinned_operator_is_one(self):
         self.assertContainsSubset(operators.PINNED, BUILTIN_OPERATORS)
 
@@ -175,8 +229,9 @@ class RefusalTest(absltest.TestCase):
     def test_data_beyond_the_end(self):
         content, _ = _outside(models.pack(models.layered()))
         self._assert_refused(content[:-1], "buffer .* lies at bytes .*; the file is truncated")
-        model = models.layered()
+        model = models.detector()
         operator = model.subgraphs[0].operators[0]
+        operator.customOptions = None
         operator.largeCustomOptionsOffset, operator.largeCustomOptionsSize = 2**63, 2**63
         self._assert_refused(models.pack(model), "the custom options of operator 0 lies at")
 

@@ -141,6 +141,21 @@ class ReportTest(parameterized.TestCase):
             (quantization["minimum"], quantization["maximum"]), (["-Infinity"], ["NaN"])
         )
 
+    def test_a_scale_of_floating_point_is_ignored(self):
+        quantization = _report(models.layered())["outputs"][0]["quantization"]
+        self.assertEqual((quantization["kind"], quantization["scale"]), ("ignored", [0.5]))
+
+    def test_what_litert_refuses_and_what_is_newer(self):
+        document = _report(models.layered())
+        self.assertEqual((document["refusals"], document["newer"]), ([], []))
+        model = models.layered()
+        model.subgraphs[0].tensors[0].type = 99
+        model.buffers.append(models.WithField(tflite.BufferT(), 3))
+        document = _report(model)
+        _assert_valid(document)
+        self.assertRegex(document["refusals"][0], "^tensor 0 .* of type 99")
+        self.assertEqual(document["newer"], ["Buffer field 3"])
+
     def test_custom_options(self):
         def options(model):
             return _report(model)["subgraphs"][0]["operators"][0]["custom_options"]
