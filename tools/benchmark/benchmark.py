@@ -167,26 +167,24 @@ class _MachineWatch:
         """Returns the CPU seconds of this process and its finished children."""
         return sum(os.times()[:4])
 
-    def end(self, further: float = 0.0) -> machine.Machine:
+    def end(self, earlier: float = 0.0) -> machine.Machine:
         """Returns the machine's state since then.
 
         Args:
-          further: CPU seconds of the benchmark's processes that are not children of this one.
+          earlier: CPU seconds that children who have finished since then used before.
         """
-        own = self._work() - self._used + further
+        own = self._work() - self._used - earlier
         return machine.between(self._before, machine.moment(), time.monotonic() - self._begun, own)
 
 
-def _profile(
-    task: worker.Task, limits: turns.Limits
-) -> tuple[tuple[list, list[float]], worker.Ended]:
+def _profile(task: worker.Task, limits: turns.Limits) -> tuple[list, list[float]]:
     """Times operators in a separate process, so that the latency is measured without it."""
     with contextlib.closing(worker.Worker(task)) as profiler:
         profiler.loaded()
         [seconds] = profiler.turn(limits.warmup - 1, 1)
         affordable = int(limits.maximum / seconds)
         runs = min(max(affordable, _LEAST_PROFILED_RUNS), _MOST_PROFILED_RUNS)
-        return profiler.profile(runs), profiler.end()
+        return profiler.profile(runs)
 
 
 def _in_workers(
@@ -207,21 +205,18 @@ def _in_workers(
         stages.stage(f"running {len(tasks)} in turn")
         watch = _MachineWatch()
         rounds = turns.measure(workers, limits, time.monotonic, stages.part)
-        ended = [runner.end() for runner in workers]
+        memory = [runner.end() for runner in workers]
     profiles = [None] * len(tasks)
     for index, task in enumerate(tasks):
         if task.profile:
             stages.stage(f"timing the operators of {task}")
-            profiles[index], further = _profile(task, limits)
-            ended.append(further)
+            profiles[index] = _profile(task, limits)
     measurements = [
         measurement.of_worker(*row)
-        for row in zip(tasks, loaded, rounds, ended[: len(tasks)], profiles, strict=True)
+        for row in zip(tasks, loaded, rounds, memory, profiles, strict=True)
     ]
-    # Workers are children of the fork server, so this process does not count their CPU time. What
-    # they used before the watch began is subtracted.
-    own = sum(end.processor for end in ended) - sum(start.processor for start in loaded)
-    return f"{loaded[0].interpreter} on this machine", watch.end(own), measurements
+    earlier = sum(start.processor for start in loaded)
+    return f"{loaded[0].interpreter} on this machine", watch.end(earlier), measurements
 
 
 def _with_binary(

@@ -123,7 +123,7 @@ def of_worker(
     task: worker.Task,
     loaded: worker.Loaded,
     rounds: Sequence[Sequence[float]],
-    ended: worker.Ended,
+    memory: int | None,
     profiled: tuple[Sequence[operator_profile.Timed], Sequence[float]] | None,
 ) -> Measurement:
     """Returns the figures of a worker.
@@ -132,7 +132,7 @@ def of_worker(
       task: what it ran.
       loaded: its figures for loading.
       rounds: the seconds of each round's runs.
-      ended: its figures at the end.
+      memory: the bytes that it needed, see `worker.Worker.end`.
       profiled: the operators of the profiled runs and the seconds of these runs, or None.
     """
     seconds = [run for turn in rounds for run in turn]
@@ -158,7 +158,7 @@ def of_worker(
         p90=summary.p90,
         p99=summary.p99,
         maximum=max(seconds),
-        memory=ended.memory,
+        memory=memory,
         inputs=loaded.inputs,
         rounds=tuple(map(tuple, rounds)),
         profile=profile,

@@ -10,8 +10,9 @@ import subprocess
 from collections.abc import Sequence
 
 from tools.benchmark.turns import Limits
-from tools.benchmark.worker import Task, how_it_ended
+from tools.benchmark.worker import Task
 from tools.lib.cli import cli
+from tools.lib.interpreter import child
 
 _NUMBER = r"([-+.\de]+)"
 _SUMMARY = re.compile(
@@ -227,7 +228,7 @@ def call(command: Sequence[str], source: str, limit: float) -> str:
     result = run(command, limit, f"{source}: has not ended after {limit:.0f} seconds.")
     if result.returncode:
         raise cli.UserError(
-            f"{source}: benchmark_model {how_it_ended(result.returncode)}; its last line is:"
+            f"{source}: benchmark_model {child.how_it_ended(result.returncode)}; its last line is:"
             f" {last_line(result.stdout)}."
         )
     return result.stdout

@@ -9,7 +9,8 @@ import math
 import numpy as np
 
 from tools.lib.cli import cli
-from tools.lib.interpreter.interpreter import Port
+from tools.lib.interpreter import ports
+from tools.lib.interpreter.ports import Port
 from tools.lib.preprocessing import normalization, photographs, tokens
 from tools.lib.tflite_file import model as inspected
 from tools.lib.values import weights
@@ -42,15 +43,7 @@ def port(tensor: inspected.Tensor, source: str) -> Port:
             f"{source}: the input {tensor.name} is of type {tensor.dtype}; models with such inputs"
             " cannot be measured."
         )
-    scale, zero_point = tensor.scaling
-    return Port(
-        index=tensor.index,
-        name=tensor.name,
-        shape=tensor.shape,
-        dtype=_DTYPES[tensor.dtype],
-        scale=scale,
-        zero_point=zero_point,
-    )
+    return ports.of(tensor, tensor.shape, _DTYPES[tensor.dtype])
 
 
 def kind(entry: Port, preprocessing: str) -> str:

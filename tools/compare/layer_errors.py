@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tools.compare.pairing import Pair, first_name
-from tools.lib.interpreter import interpreter
+from tools.lib.interpreter import ports
 from tools.lib.quantization_error.error import Error
 from tools.lib.tflite_file import report
 
@@ -90,7 +90,7 @@ class Measurement:
           stored: the quantized model's values as it stores them, in the same shape.
         """
         scale, zero_point = self._pair.right.scaling
-        self._error.add(interpreter.real(stored, scale, zero_point), expected)
+        self._error.add(ports.real(stored, scale, zero_point), expected)
         if scale:
             values = expected.astype(np.float64)
             self._clipped += _clipped(values, stored.dtype, scale, zero_point)

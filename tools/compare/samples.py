@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from tools.lib.cli import cli
-from tools.lib.interpreter.interpreter import Port
+from tools.lib.interpreter.ports import Port
 from tools.lib.preprocessing import normalization, photographs, pictures, tokens
 
 # The vocabulary size of BERT's uncased English models.

@@ -32,7 +32,7 @@ def _measurement(name, configuration, seconds, profile=False):
     ]
     profiled = (timed, [0.09, 0.1, 0.11]) if profile else None
     rounds = [[seconds, seconds * 1.5]] * 6
-    return measurement.of_worker(task, loaded, rounds, worker.Ended(12_500_000, 9.0), profiled)
+    return measurement.of_worker(task, loaded, rounds, 12_500_000, profiled)
 
 
 def _benchmark(configurations, profile=False, names=_NAMES):

@@ -13,7 +13,8 @@ import numpy as np
 import tokenizers
 
 from tools.lib.cli import cli
-from tools.lib.interpreter.interpreter import Interpreter, Port
+from tools.lib.interpreter.interpreter import Interpreter
+from tools.lib.interpreter.ports import Port
 
 # BERT's English vocabulary in lower case; MobileBERT's is the same.
 VOCABULARY_URL = (

@@ -1,73 +1,38 @@
 """Runs any .tflite in TensorFlow Lite's interpreter, even a foreign or hostile one.
 
-The interpreter trusts its file: a damaged one can crash the process. So `tflite_file.reader` checks
-the file first, and a file that claims too much memory is refused.
+The interpreter trusts its file. So `tflite_file.reader` checks the file first, a file that claims
+too much memory is refused, and the model runs in a child process with limits of memory and time.
 """
 
-import dataclasses
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from tools.lib.cli import cli
+from tools.lib.interpreter import child
 from tools.lib.tflite_file import model as inspected
 from tools.lib.tflite_file import reader
 
-# All tensors of the largest published model take less than 2 GB together.
-_MAXIMUM_BYTES = 16 << 30
-# What the interpreter raises; ValueError also for an input of another shape or type.
-_ERRORS = (RuntimeError, ValueError, TypeError, MemoryError)
 
+def check(model: inspected.Model, source: str) -> None:
+    """Checks that a model has something to run, and does not claim too much memory.
 
-@dataclasses.dataclass(frozen=True)
-class Port:
-    """An input or output of a model.
+    Args:
+      model: the contents of the file.
+      source: its name, for messages.
 
-    Attributes:
-      index: its tensor's number.
-      name: its tensor's name.
-      shape: its shape.
-      dtype: the type of its elements.
-      scale: the real number for a step of 1 in a stored integer; 0.0 for an unquantized tensor.
-      zero_point: the stored integer that stands for 0.0.
+    Raises:
+      cli.UserError: it has no operators, or its tensors claim more than 16 GiB.
     """
-
-    index: int
-    name: str
-    shape: tuple[int, ...]
-    dtype: np.dtype
-    scale: float
-    zero_point: int
-
-    def stored(self, values: np.ndarray) -> np.ndarray:
-        """Returns real numbers as the tensor stores them: rounded and clipped when quantized.
-
-        Args:
-          values: real numbers, in any shape.
-
-        Returns:
-          An array of `dtype` in the same shape.
-        """
-        if not self.scale:
-            return values.astype(self.dtype)
-        limits = np.iinfo(self.dtype)
-        steps = np.rint(values / self.scale) + self.zero_point
-        return np.clip(steps, limits.min, limits.max).astype(self.dtype)
-
-    def real(self, stored: np.ndarray) -> np.ndarray:
-        """Returns the real numbers that stored ones stand for, float64 in the same shape."""
-        return real(stored, self.scale, self.zero_point)
-
-
-def real(stored: np.ndarray, scale: float, zero_point: int) -> np.ndarray:
-    """Returns (stored - zero_point) * scale, float64; for scale 0.0 the stored numbers."""
-    values = stored.astype(np.float64)
-    # A hostile file's scale may be infinite.
-    with np.errstate(all="ignore"):
-        return (values - zero_point) * scale if scale else values
+    if not model.subgraphs or not model.subgraphs[0].operators:
+        raise cli.UserError(f"{source}: the model has no operators; there is nothing to run.")
+    claimed = sum(map(_claimed_bytes, model.subgraphs))
+    if claimed > child.MAXIMUM_BYTES:
+        raise cli.UserError(
+            f"{source}: the model's tensors claim {claimed / (1 << 30):,.0f} GiB; the file is"
+            " damaged or not meant to be run, so give another one."
+        )
 
 
 def _claimed_bytes(graph: inspected.Subgraph) -> int:
@@ -97,7 +62,7 @@ class Interpreter:
         threads: int = 1,
         xnnpack: bool = True,
         model: inspected.Model | None = None,
-        delegates: Sequence[Any] = (),
+        seconds: float = child.SECONDS,
     ) -> None:
         """Loads a model.
 
@@ -107,39 +72,24 @@ class Interpreter:
           threads: how many threads compute.
           xnnpack: whether to use XNNPACK's kernels where it has some.
           model: the result of `reader.read` on the content, if there is one already.
-          delegates: as tf.lite.Interpreter takes them; they come before XNNPACK.
+          seconds: how long loading and each run may take.
 
         Raises:
           cli.UserError: the content is not a sound .tflite, claims more than 16 GiB of memory,
             needs an operator that the interpreter lacks, or cannot be prepared.
         """
+        # Imported once; every child is forked from here.
+        from tools.lib.interpreter import runtime
+
         self.source = source
         self.model = model or reader.read(content, source)
-        if not self.model.subgraphs or not self.model.subgraphs[0].operators:
-            raise cli.UserError(f"{source}: the model has no operators; there is nothing to run.")
-        claimed = _claimed_bytes(self.model.subgraphs[0])
-        if claimed > _MAXIMUM_BYTES:
-            raise cli.UserError(
-                f"{source}: the model's tensors claim {claimed / (1 << 30):,.0f} GiB; the file is"
-                " damaged or not meant to be run, so give another one."
-            )
-        resolver = tf.lite.experimental.OpResolverType
-        try:
-            self._interpreter = tf.lite.Interpreter(
-                model_content=content,
-                num_threads=threads,
-                experimental_op_resolver_type=resolver.BUILTIN
-                if xnnpack
-                else resolver.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
-                experimental_delegates=list(delegates),
-            )
-            self._interpreter.allocate_tensors()
-            self.inputs = tuple(map(_port, self._interpreter.get_input_details()))
-            self.outputs = tuple(map(_port, self._interpreter.get_output_details()))
-        except _ERRORS as error:
-            raise cli.UserError(
-                f"{source}: the model cannot be loaded: {cli.first_line(error)}."
-            ) from error
+        check(self.model, source)
+        self._seconds = seconds
+        self._child = child.Child(
+            source, runtime.Runtime, content, source, self.model, threads, xnnpack
+        )
+        self._child.ready(seconds)
+        self.inputs, self.outputs = self._child.call("ports")
 
     def set_inputs(self, values: Mapping[str, np.ndarray] | Sequence[np.ndarray]) -> None:
         """Gives the model its inputs.
@@ -165,24 +115,19 @@ class Interpreter:
                     f"{self.source}: {port.name} takes {port.dtype} {list(port.shape)}, but"
                     f" {value.dtype} {list(value.shape)} is given."
                 )
-            self._interpreter.set_tensor(port.index, value)
+        self._child.call("set_inputs", list(values))
 
     def invoke(self) -> None:
         """Runs the model on the inputs that were set.
 
         Raises:
-          cli.UserError: an operator fails.
+          cli.UserError: an operator fails, or the run crashes, takes too long or too much memory.
         """
-        try:
-            self._interpreter.invoke()
-        except _ERRORS as error:
-            raise cli.UserError(
-                f"{self.source}: the model does not run: {cli.first_line(error)}."
-            ) from error
+        self._child.call("invoke", seconds=self._seconds)
 
     def output_values(self) -> list[np.ndarray]:
         """Returns copies of the last run's outputs, in the model's order, as they are stored."""
-        return [self._interpreter.get_tensor(port.index) for port in self.outputs]
+        return self._child.call("tensors", [port.index for port in self.outputs])
 
     def run(self, values: Mapping[str, np.ndarray] | Sequence[np.ndarray]) -> list[np.ndarray]:
         """Sets the inputs, runs, and returns the outputs; see `set_inputs` and `output_values`."""
@@ -207,12 +152,8 @@ class Interpreter:
             raise cli.UserError(
                 f"{self.source}: tensor {index} is not kept; only inputs and outputs are."
             )
-        try:
-            return self._interpreter.get_tensor(index)
-        except _ERRORS as error:
-            raise cli.UserError(
-                f"{self.source}: tensor {index} has no values: {cli.first_line(error)}."
-            ) from error
+        [value] = self._child.call("tensors", [index])
+        return value
 
     def resize(self, shapes: Mapping[str, Sequence[int]]) -> None:
         """Changes the shapes of inputs and prepares the model again.
@@ -223,29 +164,9 @@ class Interpreter:
         Raises:
           cli.UserError: there is no such input, or the model cannot take these shapes.
         """
-        ports = {port.name: port for port in self.inputs}
-        try:
-            for name, shape in shapes.items():
-                if name not in ports:
-                    raise cli.UserError(f"{self.source}: has no input {name}.")
-                self._interpreter.resize_tensor_input(ports[name].index, list(shape))
-            self._interpreter.allocate_tensors()
-        except _ERRORS as error:
-            wanted = ", ".join(f"{name} {list(shape)}" for name, shape in shapes.items())
-            raise cli.UserError(
-                f"{self.source}: cannot take {wanted}: {cli.first_line(error)}."
-            ) from error
-        self.inputs = tuple(map(_port, self._interpreter.get_input_details()))
-        self.outputs = tuple(map(_port, self._interpreter.get_output_details()))
-
-
-def _port(details: Mapping) -> Port:
-    scale, zero_point = details["quantization"]
-    return Port(
-        index=int(details["index"]),
-        name=details["name"],
-        shape=tuple(int(length) for length in details["shape"]),
-        dtype=np.dtype(details["dtype"]),
-        scale=float(scale),
-        zero_point=int(zero_point),
-    )
+        known = [port.name for port in self.inputs]
+        for name in shapes:
+            if name not in known:
+                raise cli.UserError(f"{self.source}: has no input {name}.")
+        self._child.call("resize", dict(shapes), seconds=self._seconds)
+        self.inputs, self.outputs = self._child.call("ports")

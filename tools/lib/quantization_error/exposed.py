@@ -5,13 +5,15 @@ place, such as ADD on floats in 2.15.1, still overwrites its input. Outputs of t
 values.
 """
 
+import math
 import struct
 from collections.abc import Sequence
 
 import numpy as np
 
 from tools.lib.cli import cli
-from tools.lib.interpreter.interpreter import Interpreter, real
+from tools.lib.interpreter.interpreter import Interpreter
+from tools.lib.interpreter.ports import real
 from tools.lib.tflite_file.schema import tflite
 
 # Where a subgraph's vtable has the offset of its outputs (schema.fbs: field 2).
@@ -48,10 +50,15 @@ class Network:
       inputs: its inputs, in the model's order.
     """
 
-    def __init__(self, content: bytes, source: str, tensors: Sequence[int]) -> None:
-        """Loads a model; see `with_outputs` and `Interpreter`."""
+    def __init__(
+        self, content: bytes, source: str, tensors: Sequence[int], seconds: float = math.inf
+    ) -> None:
+        """Loads a model; see `with_outputs` and `Interpreter`.
+
+        An action has no limit of time by default: on an emulated processor, it takes hours.
+        """
         content = with_outputs(content, source, tensors)
-        self._interpreter = Interpreter(content, source, xnnpack=False)
+        self._interpreter = Interpreter(content, source, xnnpack=False, seconds=seconds)
         self.inputs = self._interpreter.inputs
 
     def run(self, values: Sequence[np.ndarray]) -> None:

@@ -1,9 +1,12 @@
+from unittest import mock
+
 import numpy as np
 from absl.testing import absltest, parameterized
 
 from tests.tools.lib.interpreter import networks
+from tests.tools.lib.tflite_file import models
 from tools.lib.cli import cli
-from tools.lib.interpreter import interpreter
+from tools.lib.interpreter import child, interpreter, ports
 
 _A = np.array([[1, 2, 3, 4]], np.float32)
 _B = np.array([[10, 20, 30, 40]], np.float32)
@@ -49,6 +52,29 @@ class InterpreterTest(parameterized.TestCase):
         [unquantized] = model.outputs
         np.testing.assert_array_equal(unquantized.stored(values), values.astype(np.float32))
 
+    def test_a_scale_of_a_float_tensor_means_nothing(self):
+        model = _load(networks.float_with_scale())
+        [port] = model.inputs
+        self.assertEqual(port.scale, 0.0)
+        [result] = model.run([port.stored(_A)])
+        np.testing.assert_array_equal(model.outputs[0].real(result), -_A)
+
+    @parameterized.parameters(float("nan"), float("inf"), -float("inf"), 1e-38)
+    def test_a_scale_that_is_no_step(self, scale):
+        port = ports.Port(0, "x", (2,), np.dtype(np.int8), scale, 3)
+        self.assertEqual(port.stored(np.array([0.0, 5.0])).dtype, np.int8)
+        self.assertEqual(port.real(np.array([1, 2], np.int8)).shape, (2,))
+
+    def test_names_that_are_no_text(self):
+        model = models.layered()
+        content = models.pack(model)
+        for name in (b"left", b"total", b"serve", b"sum", b"x"):
+            content = content.replace(name + b"\0", b"\xff" * len(name) + b"\0")
+        net = _load(content)
+        self.assertLen(net.run([_A, _B]), 2)
+        expected = _load(models.pack(model)).run([_A, _B])
+        np.testing.assert_array_equal(net.run([_A, _B]), expected)
+
     def test_another_shape(self):
         model = _load(networks.doubled_sum())
         model.resize({"a": [1, 2], "b": [1, 2]})
@@ -76,9 +102,29 @@ class InterpreterTest(parameterized.TestCase):
             (networks.empty(), "^x.tflite: .* has no operators"),
             (networks.unknown_operator(), "^x.tflite: .* cannot be loaded: .*NobodyHasThis"),
             (networks.doubled_sum(length=(1 << 31) - 1), "^x.tflite: .* claim 32 GiB"),
+            (networks.endless(False, (1 << 31) - 1), "^x.tflite: .* claim 24 GiB"),
         ]:
             with self.subTest(message), self.assertRaisesRegex(cli.UserError, message):
                 _load(content)
+
+    def test_a_run_without_end(self):
+        model = _load(networks.endless(growing=False), seconds=1.0)
+        values = [np.array([True]), np.ones(1, np.float32)]
+        with self.assertRaisesRegex(
+            cli.UserError, "^x.tflite: the model did not end within 1 seconds and was stopped"
+        ):
+            model.run(values)
+        with self.assertRaisesRegex(cli.UserError, "^x.tflite: .* has ended"):
+            model.run(values)
+
+    def test_a_run_that_takes_all_memory(self):
+        with mock.patch.object(child, "MAXIMUM_BYTES", 200 << 20):
+            model = _load(networks.endless(growing=True))
+        with self.assertRaisesRegex(
+            cli.UserError,
+            "^x.tflite: the model takes more than 0.2 GiB of memory and was stopped",
+        ):
+            model.run([np.array([True]), np.ones(1, np.float32)])
 
 
 if __name__ == "__main__":

@@ -44,6 +44,51 @@ def quantized_identity() -> bytes:
     return models.pack(maker.model)
 
 
+def float_with_scale() -> bytes:
+    """float32 [1, 4], negated; the file gives both ends a scale, which a runtime ignores."""
+    maker = models.Maker()
+    a, result = (maker.tensor(name, [1, 4]) for name in ("a", "result"))
+    for tensor in (a, result):
+        _quantized(maker, tensor, 0.5, 10)
+    maker.operator(tflite.BuiltinOperator.NEG, [a], [result])
+    maker.graph.inputs, maker.graph.outputs = np.array([a], np.int32), np.array([result], np.int32)
+    return models.pack(maker.model)
+
+
+def endless(growing: bool, claimed: int = 1) -> bytes:
+    """Keeps or doubles float32 [1], for ever; takes a boolean condition, too.
+
+    Args:
+      growing: whether it doubles.
+      claimed: the length of the loop's own tensor according to the file.
+    """
+    maker = models.Maker()
+    main = maker.graph
+    for name in ("condition", "body"):
+        maker.graph = tflite.SubGraphT()
+        maker.graph.name, maker.graph.tensors, maker.graph.operators = name, [], []
+        ends = [maker.tensor("on", [1], kind=tflite.TensorType.BOOL), maker.tensor("x", [claimed])]
+        maker.graph.inputs = np.array(ends, np.int32)
+        maker.graph.outputs = np.array(ends[:1], np.int32)
+        if name == "body":
+            larger = maker.tensor("larger", [claimed])
+            parts = ends[1:] * (2 if growing else 1)
+            joined = maker.operator(tflite.BuiltinOperator.CONCATENATION, parts, [larger])
+            joined.builtinOptionsType = tflite.BuiltinOptions.ConcatenationOptions
+            joined.builtinOptions = tflite.ConcatenationOptionsT()
+            maker.graph.outputs = np.array([ends[0], larger], np.int32)
+        maker.model.subgraphs.append(maker.graph)
+    maker.graph = main
+    inputs = [maker.tensor("on", [1], kind=tflite.TensorType.BOOL), maker.tensor("x", [1])]
+    outputs = [maker.tensor("off", [1], kind=tflite.TensorType.BOOL), maker.tensor("result", [1])]
+    loop = maker.operator(tflite.BuiltinOperator.WHILE, inputs, outputs)
+    loop.builtinOptionsType = tflite.BuiltinOptions.WhileOptions
+    loop.builtinOptions = tflite.WhileOptionsT()
+    loop.builtinOptions.condSubgraphIndex, loop.builtinOptions.bodySubgraphIndex = 1, 2
+    main.inputs, main.outputs = np.array(inputs, np.int32), np.array(outputs, np.int32)
+    return models.pack(maker.model)
+
+
 def unknown_operator() -> bytes:
     """A custom operator that nobody has."""
     maker = models.Maker()

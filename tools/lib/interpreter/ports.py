@@ -1,0 +1,69 @@
+"""The inputs and outputs of a model, and the numbers that they store."""
+
+import dataclasses
+
+import numpy as np
+
+from tools.lib.tflite_file import model as inspected
+
+
+@dataclasses.dataclass(frozen=True)
+class Port:
+    """An input or output of a model.
+
+    Attributes:
+      index: its tensor's number.
+      name: its tensor's name.
+      shape: its shape.
+      dtype: the type of its elements.
+      scale: the real number for a step of 1 in a stored integer; 0.0 for an unquantized tensor.
+      zero_point: the stored integer that stands for 0.0.
+    """
+
+    index: int
+    name: str
+    shape: tuple[int, ...]
+    dtype: np.dtype
+    scale: float
+    zero_point: int
+
+    def stored(self, values: np.ndarray) -> np.ndarray:
+        """Returns real numbers as the tensor stores them: rounded and clipped when quantized.
+
+        Args:
+          values: real numbers, in any shape.
+
+        Returns:
+          An array of `dtype` in the same shape.
+        """
+        if not self.scale:
+            return values.astype(self.dtype)
+        limits = np.iinfo(self.dtype)
+        # A hostile file's scale may be infinite or no number.
+        with np.errstate(all="ignore"):
+            steps = np.nan_to_num(np.rint(values / self.scale) + self.zero_point)
+            return np.clip(steps, limits.min, limits.max).astype(self.dtype)
+
+    def real(self, stored: np.ndarray) -> np.ndarray:
+        """Returns the real numbers that stored ones stand for, float64 in the same shape."""
+        return real(stored, self.scale, self.zero_point)
+
+
+def of(tensor: inspected.Tensor, shape: tuple[int, ...], dtype: np.dtype) -> Port:
+    """Returns an input or output as it is when the model runs.
+
+    Args:
+      tensor: as the file describes it.
+      shape: its shape when the model runs.
+      dtype: the type of its elements. Only integers have steps, whatever the file says.
+    """
+    scale, zero_point = tensor.scaling if dtype.kind in "iu" else (0.0, 0)
+    return Port(tensor.index, tensor.name, shape, dtype, scale, zero_point)
+
+
+def real(stored: np.ndarray, scale: float, zero_point: int) -> np.ndarray:
+    """Returns (stored - zero_point) * scale, float64; for scale 0.0 the stored numbers."""
+    values = stored.astype(np.float64)
+    # A hostile file's scale may be infinite.
+    with np.errstate(all="ignore"):
+        return (values - zero_point) * scale if scale else values
