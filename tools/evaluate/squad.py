@@ -16,18 +16,26 @@ def questions(folder: str) -> list[tuple[str, str, list[str]]]:
       folder: contains one dev*.json of SQuAD 1.1.
 
     Raises:
-      cli.UserError: there is no such file or several, or it has another format.
+      cli.UserError: there is no such file or several, it has another format, or a question has no
+        answer.
     """
     paths = glob.glob(os.path.join(glob.escape(folder), "dev*.json"))
     if len(paths) != 1:
         raise cli.UserError(f"{folder}: has {len(paths)} files dev*.json; one is needed.")
     content = evaluation.read_json(paths[0], "SQuAD dataset")
     try:
-        return [row for article in content["data"] for row in _rows(article)]
+        rows = [row for article in content["data"] for row in _rows(article)]
     except (KeyError, TypeError) as error:
         raise cli.UserError(
             f"{paths[0]}: is not a SQuAD dataset: {type(error).__name__} {cli.first_line(error)}."
         ) from error
+    unanswered = sum(not truths for _, _, truths in rows)
+    if unanswered:
+        raise cli.UserError(
+            f"{paths[0]}: {unanswered} of {len(rows)} questions have no answer, as in SQuAD 2.0;"
+            " give SQuAD 1.1's dev-v1.1.json."
+        )
+    return rows
 
 
 def _rows(article: Any) -> list[tuple[str, str, list[str]]]:

@@ -2,12 +2,14 @@
 
 Windows and answers are those of BERT's run_squad.py (google-research/bert): windows of the model's
 length with a stride of 128 tokens; the best sum of a start and an end logit among the 20 best of
-each; an answer of at most 30 tokens.
+each; an answer of at most 30 tokens. Of the windows that contain a token, an answer may start with
+it only in the one that shows the most context around it.
 """
 
 import dataclasses
 import hashlib
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import tokenizers
@@ -49,14 +51,16 @@ class _Window:
     """A question with a part of its context.
 
     Attributes:
-      ids: the tokens' numbers in the vocabulary.
-      segments: 0 for tokens of the question, 1 for those of the context.
+      ids: the tokens' numbers in the vocabulary, without padding.
+      segments: 0 for tokens of the question, 1 for those of the context, without padding.
       offsets: each token's first character and the one after its last; None outside the context.
+      starts: whether an answer may start with the token.
     """
 
     ids: list[int]
     segments: list[int]
     offsets: list[tuple[int, int] | None]
+    starts: list[bool]
 
 
 def read_vocabulary(path: str | None) -> Mapping[str, int]:
@@ -95,25 +99,49 @@ def is_known(path: str) -> bool:
 
 
 def best_span(
-    start: np.ndarray, end: np.ndarray, allowed: np.ndarray
+    start: np.ndarray, end: np.ndarray, starts: np.ndarray, ends: np.ndarray
 ) -> tuple[int, int, float] | None:
     """Returns the first and last token of the likeliest answer, and its score; None without one.
 
     Args:
       start: float [tokens], the logits of an answer that starts at each token.
       end: float [tokens], the logits of an answer that ends at each token.
-      allowed: bool [tokens], whether an answer may contain the token.
+      starts: bool [tokens], whether an answer may start with the token.
+      ends: bool [tokens], whether an answer may end with the token.
     """
     best = None
-    places = np.flatnonzero(allowed)
-    starts = places[np.argsort(-start[places], kind="stable")[:_CANDIDATES]]
-    ends = places[np.argsort(-end[places], kind="stable")[:_CANDIDATES]]
-    for first in starts:
-        for last in ends:
+    # The best of all tokens: one that is no answer takes a place among them.
+    first_tokens, last_tokens = (
+        np.argsort(-logits, kind="stable")[:_CANDIDATES] for logits in (start, end)
+    )
+    for first in first_tokens[starts[first_tokens]]:
+        for last in last_tokens[ends[last_tokens]]:
             score = float(start[first] + end[last])
             if 0 <= last - first < _LONGEST_ANSWER and (best is None or score > best[2]):
                 best = int(first), int(last), score
     return best
+
+
+def _parts(tokens: int, room: int) -> list[range]:
+    """Returns the context's tokens in each window, of which each has room for so many."""
+    step = min(_STRIDE, room)
+    count = 1 + max(0, math.ceil((tokens - room) / step))
+    return [range(i * step, min(i * step + room, tokens)) for i in range(count)]
+
+
+def _shows_most(part: range, parts: Sequence[range], token: int) -> bool:
+    """Returns whether a part shows the most context around a token; of equal ones, the first does.
+
+    Args:
+      part: one of `parts` that contains the token.
+      parts: the context's tokens in each window.
+      token: the token's place in the context.
+    """
+
+    def context(other: range) -> float:
+        return min(token - other.start, other.stop - 1 - token) + 0.01 * len(other)
+
+    return part == max((other for other in parts if token in other), key=context)
 
 
 def _named(ports: tuple[Port, ...], *words: str) -> int | None:
@@ -183,16 +211,20 @@ class Answerer:
                 " ask a shorter one."
             )
         prefix = [cls, *question_ids, separator]
-        for start in range(0, max(1, len(encoding.ids)), min(_STRIDE, room)):
-            part = encoding.ids[start : start + room]
-            offsets = encoding.offsets[start : start + room]
+        parts = _parts(len(encoding.ids), room)
+        for part in parts:
+            padding = self.length - len(prefix) - len(part)
+            outside, behind = [None] * len(prefix), [None] * padding
             yield _Window(
-                ids=[*prefix, *part, separator],
+                ids=[*prefix, *encoding.ids[part.start : part.stop], separator],
                 segments=[0] * len(prefix) + [1] * (len(part) + 1),
-                offsets=[*([None] * len(prefix)), *offsets, None],
+                offsets=[*outside, *encoding.offsets[part.start : part.stop], *behind],
+                starts=[
+                    *([False] * len(prefix)),
+                    *(_shows_most(part, parts, token) for token in part),
+                    *([False] * padding),
+                ],
             )
-            if start + room >= len(encoding.ids):
-                return
 
     def _run(self, window: _Window) -> tuple[np.ndarray, np.ndarray]:
         padded = [0] * (self.length - len(window.ids))
@@ -217,8 +249,9 @@ class Answerer:
         best = None
         for window in self._windows(question, context):
             start, end = self._run(window)
-            offsets = [*window.offsets, *([None] * (self.length - len(window.offsets)))]
-            span = best_span(start, end, np.array([offset is not None for offset in offsets]))
+            ends = np.array([offset is not None for offset in window.offsets])
+            span = best_span(start, end, np.array(window.starts), ends)
             if span and (best is None or span[2] > best.score):
+                offsets = window.offsets
                 best = Answer(offsets[span[0]][0], offsets[span[1]][1], span[2])
         return best or Answer(0, 0, float("-inf"))

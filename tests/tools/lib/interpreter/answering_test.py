@@ -42,13 +42,23 @@ class AnsweringTest(parameterized.TestCase):
         end = np.array([9, 4, 0, 1, 3.0])
         allowed = np.array([False, True, True, True, True])
         # 2 to 4 gives 6; 2 to 1 would give 7, but ends before it starts.
-        self.assertEqual(answering.best_span(start, end, allowed), (2, 4, 6.0))
-        self.assertIsNone(answering.best_span(start, end, np.zeros(5, bool)))
+        self.assertEqual(answering.best_span(start, end, allowed, allowed), (2, 4, 6.0))
+        self.assertIsNone(answering.best_span(start, end, np.zeros(5, bool), allowed))
+        self.assertIsNone(answering.best_span(start, end, allowed, np.zeros(5, bool)))
+
+    def test_what_is_no_answer_is_among_the_best(self):
+        start, end = np.arange(40.0), np.arange(40.0)
+        allowed = np.arange(40) < 25
+        # The 20 best are 20 to 39.
+        self.assertEqual(answering.best_span(start, end, allowed, allowed), (24, 24, 48.0))
+        allowed = np.arange(40) < 20
+        self.assertIsNone(answering.best_span(start, end, allowed, allowed))
 
     def test_no_answer_of_more_than_thirty_tokens(self):
         start, end = np.zeros(60), np.zeros(60)
         start[0], end[59], end[29] = 5, 5, 1
-        self.assertEqual(answering.best_span(start, end, np.ones(60, bool)), (0, 29, 6.0))
+        allowed = np.ones(60, bool)
+        self.assertEqual(answering.best_span(start, end, allowed, allowed), (0, 29, 6.0))
 
     @parameterized.parameters(
         ("", "Ada", "the question is empty"),
