@@ -12,7 +12,7 @@ MobileBERT a part of the context. The program recognizes a model's task by its o
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import tqdm
 from absl import flags
@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from tools.detect import drawing, labels, outputs, presentation
+from tools.detect import drawing, labels, outputs, own_labels, presentation
 from tools.lib.cli import cli
 from tools.lib.cli.printable import printable
 from tools.lib.interpreter import answering, model_argument, tasks
@@ -35,7 +35,9 @@ _OUTPUT = flags.DEFINE_string(
     "output", None, "The picture to write; with several pictures, a folder."
 )
 _TASK = flags.DEFINE_enum("task", None, tasks.TASKS, "The model's task, if it is not recognized.")
-_LABELS = flags.DEFINE_string("labels", None, "A file with a class name per line, from class 0 on.")
+_LABELS = flags.DEFINE_string(
+    "labels", None, "The classes' names: one per line from class 0 on, a .pbtxt map, CSV or JSON."
+)
 _PREPROCESSING = flags.DEFINE_enum(
     "preprocessing",
     None,
@@ -82,16 +84,29 @@ def _preprocessing(model: model_argument.GivenModel, task: str) -> str:
     return assumed
 
 
-def _names(task: str, model: model_argument.GivenModel) -> list[str]:
-    if _LABELS.value:
-        return labels.read(_LABELS.value)
-    return labels.known(task, tasks.class_count(task, model.model))
+def _names(task: str, interpreter: Interpreter, own: Sequence[str]) -> list[str]:
+    classes = tasks.class_count(task, interpreter)
+    if own:
+        return own_labels.fitted(own, task, classes, _LABELS.value)
+    return labels.known(task, classes)
 
 
-def _answer(model: model_argument.GivenModel, interpreter: Interpreter) -> None:
+def _vocabulary() -> Mapping[str, int]:
+    """Returns the vocabulary; checks the question's flags.
+
+    Raises:
+      cli.UserError: one is missing.
+    """
     vocabulary = answering.read_vocabulary(_VOCABULARY.value)
+    answering.check(_QUESTION.value, _CONTEXT.value)
     if not answering.is_known(_VOCABULARY.value):
         _note(f"{_VOCABULARY.value} is not the vocabulary that MobileBERT was trained with.")
+    return vocabulary
+
+
+def _answer(
+    model: model_argument.GivenModel, interpreter: Interpreter, vocabulary: Mapping[str, int]
+) -> None:
     context = _CONTEXT.value
     answer = answering.Answerer(interpreter, vocabulary).answer(_QUESTION.value, context)
     text = context[answer.start : answer.end]
@@ -123,30 +138,46 @@ def _answer(model: model_argument.GivenModel, interpreter: Interpreter) -> None:
     console.print(Text(f"Answer: {text} (score {answer.score:.2f})"))
 
 
-def _draw(model: model_argument.GivenModel, interpreter: Interpreter, task: str) -> None:
+def _places() -> list[tuple[str, str]]:
+    """Returns the paths of each picture and of its drawing.
+
+    Raises:
+      cli.UserError: a picture is missing, or --output does not fit.
+    """
     if not _OUTPUT.value:
         raise cli.UserError("--output is missing; give the picture or the folder to write.")
     paths = pictures.listed(_IMAGE.value)
     targets = outputs.targets(paths, _OUTPUT.value, any_folder=outputs.has_folder(_IMAGE.value))
+    return list(zip(paths, targets, strict=True))
+
+
+def _draw(
+    model: model_argument.GivenModel,
+    interpreter: Interpreter,
+    places: Sequence[tuple[str, str]],
+    own_names: Sequence[str],
+) -> None:
+    task = _TASK.value or tasks.of(interpreter)
     present = presentation.presenter(
         task,
         interpreter,
         _preprocessing(model, task),
-        _names(task, model),
+        _names(task, interpreter, own_names),
         presentation.Limits(_SCORE_THRESHOLD.value, _MAX_BOXES.value, _TOP.value),
     )
     results, failures = [], []
-    progress = tqdm.tqdm(total=len(paths), unit="picture", disable=None, file=sys.stderr)
+    progress = tqdm.tqdm(total=len(places), unit="picture", disable=None, file=sys.stderr)
     with progress:
-        for path, target in zip(paths, targets, strict=True):
+        for path, target in places:
             try:
-                result = present(pictures.read(path))
+                picture = pictures.read(path)
             except cli.UserError as error:
-                if len(paths) == 1:
+                if len(places) == 1:
                     raise
                 failures.append(str(error))
                 progress.update()
                 continue
+            result = present(picture)
             image = result.image
             if model.weights == "seeded":
                 image = drawing.warned(image, seeded_warning(model.name))
@@ -158,7 +189,7 @@ def _draw(model: model_argument.GivenModel, interpreter: Interpreter, task: str)
         for failure in failures:
             print(f"ERROR: {printable(failure)}", file=sys.stderr)
         raise cli.UserError(
-            f"{len(failures)} of {len(paths)} pictures could not be read; the others were drawn."
+            f"{len(failures)} of {len(places)} pictures could not be read; the others were drawn."
         )
 
 
@@ -183,14 +214,22 @@ def main(argv: Sequence[str]) -> None:
     """Resolves the model, recognizes its task, and shows its results."""
     del argv
     model = model_argument.runnable(model_argument.resolve(_MODEL.value))
-    task = _TASK.value or tasks.of(model.model, model.given)
-    interpreter = Interpreter(model.content, model.given, _THREADS.value, _XNNPACK.value)
+    answers = _TASK.value == tasks.QUESTION_ANSWERING
+    if not _TASK.value:
+        answers = tasks.takes_tokens(model.model)
+    # Loading the model takes seconds, so everything else is checked before.
+    vocabulary = _vocabulary() if answers else {}
+    places = [] if answers else _places()
+    own_names = own_labels.read(_LABELS.value) if _LABELS.value else []
+    interpreter = Interpreter(
+        model.content, model.given, _THREADS.value, _XNNPACK.value, model=model.model
+    )
     if model.weights == "seeded":
         _note(seeded_warning(model.name))
-    if task == tasks.QUESTION_ANSWERING:
-        _answer(model, interpreter)
+    if answers:
+        _answer(model, interpreter, vocabulary)
     else:
-        _draw(model, interpreter, task)
+        _draw(model, interpreter, places, own_names)
 
 
 if __name__ == "__main__":

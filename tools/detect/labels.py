@@ -1,18 +1,16 @@
 """Names of a model's classes."""
 
 import ast
-import os
 import pathlib
 from collections.abc import Sequence
 
-from tools.lib.cli import cli
 from tools.lib.interpreter import tasks
 
 # In the runfiles, external repositories are next to the workspace.
 _RUNFILES = pathlib.Path(__file__).parents[3]
 _TORCHVISION = _RUNFILES / "torchvision_labels" / "_meta.py"
 _MMSEGMENTATION = _RUNFILES / "mmsegmentation_labels" / "class_names.py"
-_NO_CLASS = "N/A"
+_NO_CLASS = ("", "???", "N/A")
 
 
 def published_list(source: str, name: str) -> list[str]:
@@ -47,7 +45,7 @@ def known(task: str, classes: int) -> list[str]:
     """
     if task == tasks.DETECTION and classes in (80, 90):
         names = _published(_TORCHVISION, "_COCO_CATEGORIES")[1:]
-        return names if classes == 90 else [name for name in names if name != _NO_CLASS]
+        return names if classes == 90 else list(filter(is_name, names))
     if task == tasks.CLASSIFICATION and classes in (1000, 1001):
         return ["background"] * (classes - 1000) + _published(_TORCHVISION, "_IMAGENET_CATEGORIES")
     if task == tasks.SEGMENTATION and classes == 21:
@@ -58,23 +56,11 @@ def known(task: str, classes: int) -> list[str]:
     return []
 
 
-def read(path: str) -> list[str]:
-    """Reads a person's own names, one per line, from class 0 on.
-
-    Raises:
-      cli.UserError: the file cannot be read or is not UTF-8 text.
-    """
-    content = cli.read_file(cli.callers_path(path), "list of labels")
-    try:
-        return [line.strip() for line in content.decode("utf-8").splitlines()]
-    except UnicodeDecodeError as error:
-        raise cli.UserError(
-            f"{os.path.basename(path)}: the labels are not UTF-8 text; give one class per line."
-        ) from error
+def is_name(text: str) -> bool:
+    """Returns whether a list's entry names a class, and does not stand for a missing one."""
+    return text not in _NO_CLASS
 
 
 def name(names: Sequence[str], label: int) -> str:
     """Returns a class's name, or "class N" if it has none."""
-    if 0 <= label < len(names) and names[label] not in ("", _NO_CLASS):
-        return names[label]
-    return f"class {label}"
+    return names[label] if 0 <= label < len(names) and is_name(names[label]) else f"class {label}"

@@ -3,6 +3,7 @@ import io
 import json
 import os
 import pathlib
+from unittest import mock
 
 import numpy as np
 from absl.testing import absltest, flagsaver
@@ -60,11 +61,15 @@ class DetectTest(absltest.TestCase):
         self.assertNotIn("class 1", printed)
 
     def test_own_labels(self):
-        labels = self._write("labels.txt", b"cow\nhen\n")
-        printed = self._run(
-            "detector.tflite", [self._path("a.png")], output=self._path("o.png"), labels=labels
-        )
-        self.assertIn("cow 90%, hen 60%", printed)
+        image, output = [self._path("a.png")], self._path("o.png")
+        for content in (b"cow\nhen\n", b"???\r\ncow\r\nhen\r\n", b"0 cow\n1 hen\n"):
+            labels = self._write("labels.txt", content)
+            printed = self._run("detector.tflite", image, output=output, labels=labels)
+            self.assertIn("cow 90%, hen 60%", printed)
+        labels = self._write("labels.txt", b"cow\nhen\nfox\n")
+        message = "labels.txt: has 3 names, but the model has 2 classes"
+        with self.assertRaisesRegex(cli.UserError, message):
+            self._run("detector.tflite", image, output=output, labels=labels)
 
     def test_a_folder_with_a_damaged_picture(self):
         self._write("in/b.jpg", b"no picture")
@@ -87,7 +92,8 @@ class DetectTest(absltest.TestCase):
         path = self._write("seeded.tflite", networks.mean_colour())
         statements.write(pathlib.Path(path), "seeded", "zero_to_one")
         output = self._path("out.png")
-        printed = self._run("seeded.tflite", [self._path("a.png")], output=output)
+        image = [self._path("a.png")]
+        printed = self._run("seeded.tflite", image, output=output, task="classification")
         warning = "NOTE: seeded: seeded weights (synthetic, not trained)"
         self.assertIn(warning, self.stderr.getvalue())
         self.assertNotIn("is assumed", self.stderr.getvalue())
@@ -101,13 +107,14 @@ class DetectTest(absltest.TestCase):
         description = "seeded weights (synthetic, seed 1): not trained; preprocessing zero_to_one"
         self._write("mean.tflite", networks.mean_colour(description))
         output = self._path("out.png")
-        self._run("mean.tflite", [self._path("a.png")], output=output, preprocessing="identity")
+        image, task = [self._path("a.png")], "classification"
+        self._run("mean.tflite", image, output=output, task=task, preprocessing="identity")
         self.assertEqual(self.stderr.getvalue(), "")
-        self._run("mean.tflite", [self._path("a.png")], output=output)
+        self._run("mean.tflite", image, output=output, task=task)
         self.assertIn("minus_one_to_one is assumed, see --preprocessing", self.stderr.getvalue())
 
     def test_segments(self):
-        self._write("segments.tflite", networks.channel_scores())
+        self._write("segments.tflite", networks.argmax_map())
         Image.new("RGB", (40, 40), (0, 0, 255)).save(self._path("blue.png"))
         output = self._path("out.png")
         printed = self._run(
@@ -149,7 +156,7 @@ class DetectTest(absltest.TestCase):
             ("broken.tflite", image, {}, "broken.tflite: "),
             ("sum.tflite", image, {}, "give --task"),
             ("sum.tflite", image, {"task": "detection"}, "not one RGB picture"),
-            ("detector.tflite", image, {"task": "classification"}, "leave --task out"),
+            ("detector.tflite", image, {"task": "classification"}, "give another --task or"),
             ("detector.tflite", image, {"output": image[0]}, "would overwrite an input picture"),
             (
                 "detector.tflite",
@@ -173,6 +180,25 @@ class DetectTest(absltest.TestCase):
             with self.subTest(message), self.assertRaisesRegex(cli.UserError, message):
                 self._run(model, images, **{"output": output, **flags})
         self.assertFalse(os.path.exists(output))
+
+    def test_mistakes_are_found_before_a_model_is_loaded(self):
+        image, output = [self._path("a.png")], self._path("out.png")
+        self._write("answers.tflite", networks.question_answering(16))
+        vocabulary = self._write("vocab.txt", b"[PAD]\n[UNK]\n[CLS]\n[SEP]\n")
+        for model, images, flags, message in [
+            ("detector.tflite", image, {"output": None}, "--output is missing"),
+            ("detector.tflite", ["none.png"], {}, "none.png: there is no such picture"),
+            ("detector.tflite", image, {"labels": "none.txt"}, "none.txt: the list of labels can"),
+            ("answers.tflite", [], {}, "give --vocabulary=FILE"),
+            ("answers.tflite", [], {"vocabulary": vocabulary}, "the question is empty"),
+        ]:
+            with (
+                self.subTest(message),
+                mock.patch.object(detect, "Interpreter") as loaded,
+                self.assertRaisesRegex(cli.UserError, message),
+            ):
+                self._run(model, images, **{"output": output, **flags})
+            loaded.assert_not_called()
 
     def test_the_program_ends_with_one_sentence(self):
         broken = self._write("broken.tflite", b"TFL3" * 9)

@@ -3,7 +3,7 @@ import pathlib
 
 from absl.testing import absltest, parameterized
 
-from tools.detect import labels
+from tools.detect import labels, own_labels
 from tools.lib.cli import cli
 from tools.lib.interpreter import tasks
 
@@ -41,13 +41,87 @@ class LabelsTest(parameterized.TestCase):
         with self.assertRaises(ValueError):
             labels.published_list("NAMES = open('x')", "NAMES")
 
-    def test_own_names(self):
-        path = os.path.join(self.create_tempdir().full_path, "names.txt")
-        pathlib.Path(path).write_bytes("Ärmel\n\nhat\n".encode())
-        self.assertEqual(labels.read(path), ["Ärmel", "", "hat"])
-        pathlib.Path(path).write_bytes(b"\xff\xff")
-        with self.assertRaisesRegex(cli.UserError, "^names.txt: .* are not UTF-8 text"):
-            labels.read(path)
+
+class OwnLabelsTest(parameterized.TestCase):
+    def _read(self, content: str | bytes, name: str = "names.txt") -> list[str]:
+        path = os.path.join(self.create_tempdir().full_path, name)
+        pathlib.Path(path).write_bytes(content if isinstance(content, bytes) else content.encode())
+        return own_labels.read(path)
+
+    @parameterized.parameters(
+        ("Ärmel\n\nhat\n", ["Ärmel", "", "hat"]),
+        ("\ufeffcow\r\nhen\r\n\r\n", ["cow", "hen"]),
+        (
+            "tench, Tinca tinca\ngoldfish, Carassius auratus\n",
+            ["tench, Tinca tinca", "goldfish, Carassius auratus"],
+        ),
+        ("0  person\n2  car\n", ["person", "", "car"]),
+        ("0:person\n1: bicycle\n", ["person", "bicycle"]),
+        ("1 person\n2 bicycle\n", ["", "person", "bicycle"]),
+        (
+            "Idx,Ratio,Name\n1,0.1576,wall\n2,0.1072,building;edifice\n",
+            ["", "wall", "building;edifice"],
+        ),
+        ("1,0.15,wall\n2,0.10,floor\n", ["", "wall", "floor"]),
+        ('["cow", "hen"]', ["cow", "hen"]),
+        ('{"0": ["n01440764", "tench"], "1": ["n01443537", "goldfish"]}', ["tench", "goldfish"]),
+        ('{"1": "cow", "0": "hen"}', ["hen", "cow"]),
+        (
+            "item {\n  id: 1\n  name: 'cow'\n}\nitem {\n  id: 3\n  name: 'hen'\n}\n",
+            ["", "cow", "", "hen"],
+        ),
+        ('item {\n  name: "/m/01g317"\n  id: 1\n  display_name: "person"\n}\n', ["", "person"]),
+    )
+    def test_forms(self, content, expected):
+        self.assertEqual(self._read(content), expected)
+
+    @parameterized.parameters(
+        (b"\xff\xff", "^names.txt: .* are not UTF-8 text"),
+        ("\n \n", "^names.txt: has no names"),
+        ("<!DOCTYPE html>\n", "^names.txt: the labels have an unknown form"),
+        ("item {\n  id: 1\n", "^names.txt: the labels have an unknown form"),
+        ('{"a": "b"}', "^names.txt: the labels have an unknown form"),
+    )
+    def test_files_that_are_no_list(self, content, message):
+        with self.assertRaisesRegex(cli.UserError, message):
+            self._read(content)
+
+    @parameterized.parameters(
+        (tasks.DETECTION, 3, ["a", "b", "c"], ["a", "b", "c"]),
+        (tasks.DETECTION, 3, ["???", "a", "b", "c"], ["a", "b", "c"]),
+        (tasks.DETECTION, 3, ["Background", "a", "b", "c"], ["a", "b", "c"]),
+        # A map numbers classes from 1 on; a model may number only those with a name.
+        (tasks.DETECTION, 3, ["", "a", "", "c"], ["a", "", "c"]),
+        (tasks.DETECTION, 2, ["", "a", "", "c"], ["a", "c"]),
+        (tasks.DETECTION, 2, ["a", "N/A", "c"], ["a", "c"]),
+        (tasks.SEGMENTATION, 3, ["other", "a", "b"], ["other", "a", "b"]),
+        (tasks.CLASSIFICATION, 0, ["a", "b"], ["a", "b"]),
+    )
+    def test_names_that_fit(self, task, classes, names, expected):
+        self.assertEqual(own_labels.fitted(names, task, classes, "x"), expected)
+
+    def test_imagenet_with_and_without_background(self):
+        names = [f"name{number}" for number in range(1000)]
+        with_background = ["background", *names]
+        for given, classes, expected in [
+            (names, 1000, names),
+            (names, 1001, with_background),
+            (with_background, 1000, names),
+            (["dummy", *names], 1001, ["dummy", *names]),
+        ]:
+            fitted = own_labels.fitted(given, tasks.CLASSIFICATION, classes, "x")
+            self.assertEqual(fitted, expected)
+
+    @parameterized.parameters(
+        (tasks.DETECTION, 3, ["a", "b"]),
+        (tasks.DETECTION, 3, ["a", "b", "c", "d"]),
+        (tasks.DETECTION, 3, ["???", "a", "b", "c", "d"]),
+        (tasks.CLASSIFICATION, 3, ["a", "b"]),
+    )
+    def test_names_that_do_not_fit(self, task, classes, names):
+        message = f"^x: has {len(names)} names, but the model has 3 classes; give"
+        with self.assertRaisesRegex(cli.UserError, message):
+            own_labels.fitted(names, task, classes, "x")
 
 
 if __name__ == "__main__":
