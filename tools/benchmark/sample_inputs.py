@@ -91,12 +91,10 @@ def values(entry: Port, preprocessing: str, photograph: str, source: str) -> np.
     if chosen == PHOTOGRAPH:
         count, height, width, _ = entry.shape
         pixels = np.repeat(photographs.read([photograph], height, width), count, axis=0)
-        if entry.dtype == np.uint8 or entry.dtype.kind not in "fiu":
+        if entry.dtype.kind not in "fiu":
             return pixels.astype(entry.dtype)
-        if entry.dtype == np.int8 and not entry.scale:
-            return (pixels.astype(np.int16) - 128).astype(np.int8)
         named = preprocessing if preprocessing in normalization.NORMALIZATIONS else ""
-        return entry.stored(normalization.normalize(pixels, named or _DEFAULT_NORMALIZATION))
+        return entry.picture(pixels, named or _DEFAULT_NORMALIZATION)
     if chosen == TOKENS:
         return next(tokens.samples(1, entry.shape[1], _VOCABULARY, _SEED))[entry.name]
     if chosen == NOISE:

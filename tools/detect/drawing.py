@@ -158,11 +158,12 @@ def overlay(image: Image.Image, segmented: np.ndarray, names: Sequence[str]) -> 
 
     Args:
       image: the picture.
-      segmented: uint8 [height, width], the class of each pixel.
+      segmented: int32 [height, width], the class of each pixel.
       names: the classes' names.
     """
-    palette = np.array([colour(label) for label in range(256)], np.uint8)
-    layer = Image.fromarray(palette[segmented])
+    classes, places = np.unique(segmented, return_inverse=True)
+    palette = np.array([colour(int(label)) for label in classes], np.uint8)
+    layer = Image.fromarray(palette[places.reshape(segmented.shape)])
     blended = Image.blend(image, layer, _OVERLAY_OPACITY)
     known = shares(segmented)
     rows = [

@@ -56,7 +56,7 @@ def row(table: Any, name: str, source: str) -> Mapping[str, Any]:
     if not isinstance(published, dict):
         raise cli.UserError(f"{source}: has no accuracy of {name}.")
     wrong = [key for key, kind in _FIELDS.items() if not isinstance(published.get(key), kind)]
-    if wrong or published["task"] not in sets.KINDS:
+    if wrong or published["task"] not in sets.DATASETS:
         raise cli.UserError(f"{source}: the row of {name} lacks {', '.join(wrong) or 'a task'}.")
     return published
 

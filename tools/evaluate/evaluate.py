@@ -23,7 +23,7 @@ from tools.evaluate import evaluation, nms, sets
 from tools.lib.cli import cli
 from tools.lib.interpreter import model_argument
 
-_TASK = flags.DEFINE_enum("task", None, sorted(sets.KINDS), "The dataset and its metrics.")
+_TASK = flags.DEFINE_enum("task", None, sets.DATASETS, "The dataset and its metrics.")
 _MODEL = flags.DEFINE_multi_string(
     "model", None, "A label such as //models:mobiledet, or a .tflite file; repeatable."
 )
@@ -150,6 +150,8 @@ def main(argv: Sequence[str]) -> None:
             f" for {_TASK.value}."
         )
     models = [model_argument.runnable(model_argument.resolve(given)) for given in _MODEL.value]
+    for model in models:
+        sets.check(_TASK.value, model, _DATASET.value)
     columns = []
     for model in models:
         if model.weights == "seeded":

@@ -4,6 +4,7 @@ import os
 
 from tools.evaluate import evaluation, metrics
 from tools.lib.cli import cli
+from tools.lib.interpreter import tasks
 from tools.lib.interpreter.vision import Classifier
 from tools.lib.preprocessing import pictures
 
@@ -46,7 +47,7 @@ def truths(folder: str) -> dict[str, int]:
 def evaluate(classifier: Classifier, folder: str, limit: int | None) -> evaluation.Evaluation:
     """Returns a classifier's accuracy on the first `limit` pictures of a dataset."""
     labels = sorted(truths(folder).items())[:limit]
-    classes = classifier.interpreter.outputs[0].shape[-1]
+    classes = tasks.class_count(tasks.CLASSIFICATION, classifier.interpreter)
     if classes not in (_CLASSES, _CLASSES + 1):
         raise cli.UserError(
             f"{classifier.interpreter.source}: has {classes} classes, but ImageNet has 1000, or"

@@ -1,4 +1,4 @@
-"""Maps each dataset to its evaluation and to the task of its models."""
+"""Maps each dataset to its evaluation and to the kind of its models."""
 
 from absl import flags
 
@@ -26,13 +26,7 @@ _THREADS = flags.DEFINE_integer(
 )
 _XNNPACK = flags.DEFINE_bool("xnnpack", True, "Use XNNPACK's kernels where they exist.")
 
-KINDS = {
-    "ade20k": tasks.SEGMENTATION,
-    "coco": tasks.DETECTION,
-    "div2k": tasks.SUPER_RESOLUTION,
-    "imagenet": tasks.CLASSIFICATION,
-    "squad": tasks.QUESTION_ANSWERING,
-}
+DATASETS = ("ade20k", "coco", "div2k", "imagenet", "squad")
 
 
 def _preprocessing(model: GivenModel, task: str) -> str:
@@ -48,13 +42,32 @@ def _preprocessing(model: GivenModel, task: str) -> str:
     return stated
 
 
+def check(task: str, model: GivenModel, dataset: str) -> None:
+    """Checks all that can be known before a model runs.
+
+    Args:
+      task: one of `DATASETS`.
+      model: the model.
+      dataset: the dataset's folder, relative to the caller's folder.
+
+    Raises:
+      cli.UserError: the folder does not exist, the vocabulary cannot be read, or the model's
+        preprocessing is not known.
+    """
+    evaluation.folder(dataset)
+    if task == "squad":
+        answering.read_vocabulary(_VOCABULARY.value)
+    else:
+        _preprocessing(model, task)
+
+
 def evaluate(
     task: str, model: GivenModel, content: bytes, dataset: str, limit: int | None
 ) -> evaluation.Evaluation:
     """Measures a model on a dataset.
 
     Args:
-      task: one of `KINDS`.
+      task: one of `DATASETS`.
       model: the model.
       content: its .tflite, or a variant of it.
       dataset: the dataset's folder, relative to the caller's folder.
@@ -63,12 +76,6 @@ def evaluate(
     Raises:
       cli.UserError: the model is for another task, or the dataset is incomplete or malformed.
     """
-    kind = tasks.of(model.model, model.given)
-    if kind != KINDS[task]:
-        raise cli.UserError(
-            f"{model.given}: is a model for {kind.replace('_', ' ')}; {task} needs one for"
-            f" {KINDS[task].replace('_', ' ')}."
-        )
     folder = evaluation.folder(dataset)
     interpreter = Interpreter(content, model.given, _THREADS.value, _XNNPACK.value)
     if task == "squad":
@@ -82,7 +89,7 @@ def evaluate(
     if task == "div2k":
         return div2k.evaluate(vision.Enlarger(interpreter, preprocessing), folder, limit)
     segmenter = vision.Segmenter(interpreter, preprocessing)
-    classes = tasks.class_count(tasks.SEGMENTATION, model.model)
+    classes = tasks.class_count(tasks.SEGMENTATION, interpreter)
     if classes < 2:
         raise cli.UserError(f"{model.given}: its number of classes cannot be determined.")
     if classes == 150:

@@ -2,6 +2,7 @@ import contextlib
 import io
 import json
 import pathlib
+from unittest import mock
 
 import numpy as np
 from absl.testing import absltest, flagsaver
@@ -10,7 +11,7 @@ from PIL import Image
 from tests.tools.lib.identity import statements
 from tests.tools.lib.interpreter import networks
 from tests.tools.steps.export import program
-from tools.evaluate import evaluate
+from tools.evaluate import evaluate, sets
 from tools.lib.cli import cli
 
 _BOXES = [[0, 0.2, 0.6], [0, 0.9, 0.1]], [[0.5, 0.5, 0.5, 0.5], [0.25, 0.75, 0.2, 0.2]]
@@ -79,8 +80,8 @@ class EvaluateTest(absltest.TestCase):
         self._write("val.txt", "red.png 0\nblue.png 1\n")
         with self.assertRaisesRegex(cli.UserError, "has 3 classes, but ImageNet has 1000"):
             self._run("imagenet", networks.mean_colour(), preprocessing="identity")
-        for background in (0, 1):
-            content = networks.ranked_classes(1000 + background, best=[background, 3])
+        for background, rank in ((0, True), (1, True), (0, False), (1, False)):
+            content = networks.ranked_classes(1000 + background, [background, 3], rank)
             result = self._run("imagenet", content, preprocessing="identity")
             self.assertEqual(result["metrics"]["top-1 accuracy"], 0.5)
         for line, message in [
@@ -168,7 +169,18 @@ class EvaluateTest(absltest.TestCase):
                 "/nowhere: does not exist; give the folder",
             ),
             ("coco", detector, {}, r"has 0 files instances\*.json"),
-            ("imagenet", detector, {}, "is a model for detection; imagenet needs one"),
+            (
+                "imagenet",
+                detector,
+                {},
+                r"m.tflite: gives \[1, 3, 4\], \[1, 3\], \[1, 3\], \[1\], which does not fit",
+            ),
+            (
+                "ade20k",
+                networks.question_answering(),
+                {"preprocessing": "identity"},
+                "not one RGB picture",
+            ),
             ("imagenet", networks.mean_colour(), {}, "give --preprocessing"),
             ("imagenet", networks.mean_colour(), {"preprocessing": "identity"}, "has none of val_"),
             (
@@ -180,7 +192,12 @@ class EvaluateTest(absltest.TestCase):
             ("div2k", networks.doubled_picture(), {"preprocessing": "identity"}, "name has HR"),
             ("squad", networks.question_answering(), {}, "give --vocabulary=FILE"),
             ("div2k", networks.doubled_picture(), {"nms": "both"}, "are for detectors"),
-            ("coco", networks.doubled_picture(), {"nms": "both"}, "has no TFLite_Detection"),
+            (
+                "coco",
+                networks.doubled_picture(),
+                {"nms": "both", "preprocessing": "identity"},
+                "has no TFLite_Detection",
+            ),
             ("coco", detector[:-200], {}, "m.tflite: "),
         ]:
             with self.subTest(message), self.assertRaisesRegex(cli.UserError, message):
@@ -188,6 +205,18 @@ class EvaluateTest(absltest.TestCase):
         file = self._write("file", b"x")
         with self.assertRaisesRegex(cli.UserError, "file: is a file; give the folder"):
             self._run("coco", detector, dataset=file)
+
+    def test_all_models_are_checked_before_one_is_measured(self):
+        self._write("val.txt", "red.png 0\n")
+        paths = [self._write(name, networks.ranked_classes(1000, [0])) for name in ("a", "b")]
+        statements.write(pathlib.Path(paths[0]), "released", "identity")
+        with (
+            mock.patch.object(sets, "Interpreter") as loaded,
+            flagsaver.flagsaver(task="imagenet", model=paths, dataset=str(self.folder)),
+            self.assertRaisesRegex(cli.UserError, "b: its preprocessing is not known"),
+        ):
+            evaluate.main([])
+        loaded.assert_not_called()
 
     def test_the_program_ends_with_one_sentence(self):
         path = self._write("m.tflite", b"")

@@ -98,6 +98,17 @@ def is_known(path: str) -> bool:
     return hashlib.sha256(content).hexdigest() == VOCABULARY_SHA256
 
 
+def check(question: str, context: str) -> None:
+    """Checks what a model is asked.
+
+    Raises:
+      cli.UserError: the question or the context is empty.
+    """
+    for what, text in (("question", question), ("context", context)):
+        if not text.strip():
+            raise cli.UserError(f"the {what} is empty; give --{what}.")
+
+
 def best_span(
     start: np.ndarray, end: np.ndarray, starts: np.ndarray, ends: np.ndarray
 ) -> tuple[int, int, float] | None:
@@ -243,9 +254,7 @@ class Answerer:
         Raises:
           cli.UserError: the question or the context is empty, or the question is too long.
         """
-        for what, text in (("question", question), ("context", context)):
-            if not text.strip():
-                raise cli.UserError(f"the {what} is empty; give --{what}.")
+        check(question, context)
         best = None
         for window in self._windows(question, context):
             start, end = self._run(window)

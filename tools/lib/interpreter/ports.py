@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 
+from tools.lib.preprocessing import normalization
 from tools.lib.tflite_file import model as inspected
 
 
@@ -43,6 +44,22 @@ class Port:
         with np.errstate(all="ignore"):
             steps = np.nan_to_num(np.rint(values / self.scale) + self.zero_point)
             return np.clip(steps, limits.min, limits.max).astype(self.dtype)
+
+    def picture(self, pixels: np.ndarray, preprocessing: str) -> np.ndarray:
+        """Returns pictures as the tensor stores them.
+
+        Args:
+          pixels: uint8 of any shape. A uint8 tensor takes them as they are.
+          preprocessing: one of `normalization.NORMALIZATIONS`.
+
+        Returns:
+          An array of `dtype` in the same shape.
+        """
+        if self.dtype == np.uint8:
+            return pixels
+        if self.dtype == np.int8 and not self.scale:
+            return (pixels.astype(np.int16) - 128).astype(np.int8)
+        return self.stored(normalization.normalize(pixels, preprocessing))
 
     def real(self, stored: np.ndarray) -> np.ndarray:
         """Returns the real numbers that stored ones stand for, float64 in the same shape."""

@@ -5,7 +5,7 @@ Every model class takes an `Interpreter` and the name of a preprocessing (tools/
 
 import dataclasses
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from PIL import Image
@@ -19,6 +19,9 @@ from tools.lib.preprocessing import normalization, pictures
 _TILE_OVERLAP = 16
 # Height and width of the tiles for a model that takes pictures of any size.
 _TILE = (256, 256)
+_GREATEST_CLASS = 1 << 24
+# Of an enlarged picture.
+_MOST_PIXELS = 1 << 28
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,7 +50,7 @@ class _Vision:
 
     def __init__(self, interpreter: Interpreter, preprocessing: str) -> None:
         shapes = [list(port.shape) for port in interpreter.inputs]
-        if len(shapes) != 1 or len(shapes[0]) != 4 or shapes[0][0] != 1 or shapes[0][3] != 3:
+        if len(shapes) != 1 or shapes[0][::3] != [1, 3] or len(shapes[0]) != 4 or 0 in shapes[0]:
             raise cli.UserError(
                 f"{interpreter.source}: takes {shapes}, not one RGB picture [1, height, width, 3]."
             )
@@ -70,29 +73,40 @@ class _Vision:
         Returns:
           The outputs in the model's order, as they are stored.
         """
-        stored = pixels
-        if self._input.dtype != np.uint8:
-            stored = self._input.stored(normalization.normalize(pixels, self._preprocessing))
+        stored = self._input.picture(pixels, self._preprocessing)
         return self.interpreter.run([stored[np.newaxis]])
 
     def run_for_one(self, pixels: np.ndarray, *ranks: int) -> np.ndarray:
-        """Runs a model with one output and returns that output, as it is stored.
+        """Runs a model of `_OneOutput` and returns that output, as it is stored.
 
         Args:
           pixels: as for `run`.
           *ranks: the allowed numbers of dimensions; none for any.
 
         Raises:
-          cli.UserError: the model has other outputs, so it is for another task.
+          cli.UserError: the output has another number of dimensions.
         """
-        outputs = self.run(pixels)
-        if len(outputs) != 1 or ranks and outputs[0].ndim not in ranks:
-            shapes = ", ".join(str(list(output.shape)) for output in outputs)
-            raise cli.UserError(
-                f"{self.interpreter.source}: gives {shapes}, which does not fit this task; leave"
-                " --task out, or give another."
-            )
-        return outputs[0]
+        [output] = self.run(pixels)
+        if ranks and output.ndim not in ranks:
+            raise _unfit(self.interpreter, [output.shape])
+        return output
+
+
+class _OneOutput(_Vision):
+    """A model that takes one picture and gives one tensor."""
+
+    def __init__(self, interpreter: Interpreter, preprocessing: str) -> None:
+        super().__init__(interpreter, preprocessing)
+        if len(interpreter.outputs) != 1:
+            raise _unfit(interpreter, [port.shape for port in interpreter.outputs])
+
+
+def _unfit(interpreter: Interpreter, shapes: Sequence[tuple[int, ...]]) -> cli.UserError:
+    text = ", ".join(str(list(shape)) for shape in shapes)
+    return cli.UserError(
+        f"{interpreter.source}: gives {text}, which does not fit this task; give another --task or"
+        " another model."
+    )
 
 
 class Detector(_Vision):
@@ -100,21 +114,20 @@ class Detector(_Vision):
 
     Attributes:
       classes: how many classes it knows, without the background.
-      options: the post-processing operator's.
+      options: the numbers among the post-processing operator's.
     """
 
     def __init__(self, interpreter: Interpreter, preprocessing: str) -> None:
         super().__init__(interpreter, preprocessing)
         operator = tasks.post_processing(interpreter.model)
-        options = operator.decoded_custom_options if operator else None
         places = {port.index: place for place, port in enumerate(interpreter.outputs)}
-        if not isinstance(options, dict) or not set(operator.outputs) <= set(places):
+        if not operator or not set(operator.outputs) <= set(places):
             raise cli.UserError(
                 f"{interpreter.source}: does not give the outputs of a {tasks.POST_PROCESS}"
                 " operator."
             )
-        self.options = options
-        self.classes = int(options.get("num_classes", 0))
+        self.options = tasks.numbers(operator)
+        self.classes = tasks.class_count(tasks.DETECTION, interpreter)
         # Where boxes, classes, scores and their number are among the model's outputs.
         self._places = [places[index] for index in operator.outputs]
 
@@ -124,30 +137,31 @@ class Detector(_Vision):
         boxes, labels, scores, count = (outputs[place][0] for place in self._places)
         detections = [
             Detection(tuple(map(float, boxes[i])), int(labels[i]), float(scores[i]))
-            for i in range(min(int(count), len(scores)))
-            if np.isfinite(boxes[i]).all() and np.isfinite(scores[i])
+            for i in range(min(int(np.nan_to_num(count)), len(scores)))
+            if np.isfinite([*boxes[i], labels[i], scores[i]]).all()
         ]
         return sorted(detections, key=lambda detection: -detection.score)
 
 
-class Classifier(_Vision):
+class Classifier(_OneOutput):
     """A model that gives a probability, or a logit, for each class."""
 
     def probabilities(self, image: Image.Image) -> np.ndarray:
         """Returns the classes' probabilities, float64 [classes]; logits go through a softmax."""
         output = self.run_for_one(pictures.central(image, self.height, self.width))
         values = self.interpreter.outputs[0].real(output).ravel()
-        if "SOFTMAX" in self.interpreter.model.operator_counts():
+        if tasks.gives_probabilities(self.interpreter.model):
             return values
-        powers = np.exp(values - values.max())
-        return powers / powers.sum()
+        with np.errstate(all="ignore"):
+            powers = np.exp(values - values.max())
+            return powers / powers.sum()
 
 
-class Segmenter(_Vision):
+class Segmenter(_OneOutput):
     """A model that gives a class, or scores of all classes, for each pixel."""
 
     def segment(self, image: Image.Image) -> np.ndarray:
-        """Returns the class of every pixel of the picture, uint8 [height, width]."""
+        """Returns the class of every pixel of the picture, int32 [height, width]."""
         pixels, (rows, columns) = pictures.fitted(image, self.height, self.width)
         output = self.run_for_one(pixels, 3, 4)
         labels = output[0]
@@ -156,11 +170,16 @@ class Segmenter(_Vision):
         # The output may be smaller than the model's input.
         rows = max(1, round(rows * labels.shape[0] / self.height))
         columns = max(1, round(columns * labels.shape[1] / self.width))
-        part = Image.fromarray(labels[:rows, :columns].astype(np.uint8))
+        part = Image.fromarray(_whole(labels[:rows, :columns]))
         return np.asarray(part.resize(image.size, Image.Resampling.NEAREST))
 
 
-class Enlarger(_Vision):
+def _whole(labels: np.ndarray) -> np.ndarray:
+    """Returns classes as int32; what is no class becomes 0 or a class that has no name."""
+    return np.clip(np.nan_to_num(labels), 0, _GREATEST_CLASS).astype(np.int32)
+
+
+class Enlarger(_OneOutput):
     """A model that enlarges a picture.
 
     Attributes:
@@ -170,16 +189,19 @@ class Enlarger(_Vision):
     def __init__(self, interpreter: Interpreter, preprocessing: str) -> None:
         graph = interpreter.model.subgraphs[0]
         signature = graph.tensors[graph.inputs[0]].shape_signature
-        if len(signature) == 4 and -1 in signature[1:3]:
+        if len(graph.inputs) == 1 and len(signature) == 4 and -1 in signature[1:3]:
             interpreter.resize({interpreter.inputs[0].name: [1, *_TILE, signature[3]]})
             # The output's shape is known only after a run.
             port = interpreter.inputs[0]
-            [output] = interpreter.run([np.zeros(port.shape, port.dtype)])
-            interpreter.outputs = (dataclasses.replace(interpreter.outputs[0], shape=output.shape),)
+            values = interpreter.run([np.zeros(port.shape, port.dtype)])
+            interpreter.outputs = tuple(
+                dataclasses.replace(output, shape=value.shape)
+                for output, value in zip(interpreter.outputs, values, strict=True)
+            )
         super().__init__(interpreter, preprocessing)
         shape = interpreter.outputs[0].shape
-        self.factor = shape[1] // self.height
-        if shape != (1, self.height * self.factor, self.width * self.factor, 3) or not self.factor:
+        self.factor = shape[1] // self.height if len(shape) == 4 else 0
+        if self.factor < 2 or shape != (1, self.height * self.factor, self.width * self.factor, 3):
             raise cli.UserError(
                 f"{interpreter.source}: gives {list(shape)}, which is not an enlarged picture of"
                 f" {list(self._input.shape)}."
@@ -199,7 +221,16 @@ class Enlarger(_Vision):
         Args:
           image: the picture. One smaller than a tile is padded with its edge.
           done: called after each tile.
+
+        Raises:
+          cli.UserError: the enlarged picture would be too large.
         """
+        if image.width * image.height * self.factor**2 > _MOST_PIXELS:
+            raise cli.UserError(
+                f"{self.interpreter.source}: makes {image.width * self.factor} x"
+                f" {image.height * self.factor} pixels of the picture, which is too large; give a"
+                " smaller one."
+            )
         pixels = np.asarray(image)
         lacking = [max(0, self.height - image.height), max(0, self.width - image.width)]
         pixels = np.pad(pixels, ((0, lacking[0]), (0, lacking[1]), (0, 0)), mode="edge")

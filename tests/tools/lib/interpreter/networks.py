@@ -177,10 +177,71 @@ def _pictured(side: int, shape: list[int], code: int, name: str) -> models.Maker
     return maker
 
 
-def mean_colour(description: str = "made for a test", side: int = 8) -> bytes:
-    """A classifier of three classes whose logits are the mean red, green and blue."""
-    maker = _pictured(side, [1, 3], tflite.BuiltinOperator.MEAN, "Reducer")
+def mean_colour(
+    description: str = "made for a test",
+    side: int = 8,
+    softmax: bool = False,
+    rank: bool = True,
+    scale: float = 0.0,
+) -> bytes:
+    """A classifier of three classes whose logits are the mean red, green and blue.
+
+    Args:
+      description: the model's.
+      side: the picture's height and width.
+      softmax: whether it gives probabilities instead of logits, through a reshape.
+      rank: whether the file says the output's shape.
+      scale: of the float output, where a runtime ignores it.
+    """
+    maker = _pictured(side, [1, 3] if rank else [], tflite.BuiltinOperator.MEAN, "Reducer")
+    if scale:
+        _quantized(maker, int(maker.graph.outputs[0]), scale, 0)
+    if softmax:
+        probabilities = maker.tensor("probabilities", [1, 3])
+        result = maker.tensor("reshaped", [1, 1, 1, 3] if rank else [])
+        shape = np.array([1, 1, 1, 3], np.int32)
+        new_shape = maker.tensor("shape", [4], shape, tflite.TensorType.INT32)
+        operator = maker.operator(
+            tflite.BuiltinOperator.SOFTMAX, list(maker.graph.outputs), [probabilities]
+        )
+        operator.builtinOptionsType = tflite.BuiltinOptions.SoftmaxOptions
+        operator.builtinOptions = tflite.SoftmaxOptionsT()
+        operator.builtinOptions.beta = 1.0
+        maker.operator(tflite.BuiltinOperator.RESHAPE, [probabilities, new_shape], [result])
+        maker.graph.outputs = np.array([result], np.int32)
     maker.model.description = description
+    return models.pack(maker.model)
+
+
+def flat_map(side: int = 8) -> bytes:
+    """The mean of a picture's channels, flat: [1, side * side]."""
+    maker = models.Maker()
+    picture, mean = maker.tensor("picture", [1, side, side, 3]), maker.tensor("m", [1, side, side])
+    result = maker.tensor("result", [1, side * side])
+    axes = maker.tensor("axes", [1], np.array([3], np.int32), tflite.TensorType.INT32)
+    shape = np.array([1, side * side], np.int32)
+    new_shape = maker.tensor("shape", [2], shape, tflite.TensorType.INT32)
+    operator = maker.operator(tflite.BuiltinOperator.MEAN, [picture, axes], [mean])
+    operator.builtinOptionsType = tflite.BuiltinOptions.ReducerOptions
+    operator.builtinOptions = tflite.ReducerOptionsT()
+    maker.operator(tflite.BuiltinOperator.RESHAPE, [mean, new_shape], [result])
+    maker.graph.inputs = np.array([picture], np.int32)
+    maker.graph.outputs = np.array([result], np.int32)
+    return models.pack(maker.model)
+
+
+def argmax_map(side: int = 8) -> bytes:
+    """A segmenter that gives the strongest channel of each pixel, int32 [1, side, side]."""
+    maker = models.Maker()
+    picture = maker.tensor("picture", [1, side, side, 3])
+    result = maker.tensor("result", [1, side, side], kind=tflite.TensorType.INT32)
+    axis = maker.tensor("axis", [1], np.array([3], np.int32), tflite.TensorType.INT32)
+    operator = maker.operator(tflite.BuiltinOperator.ARG_MAX, [picture, axis], [result])
+    operator.builtinOptionsType = tflite.BuiltinOptions.ArgMaxOptions
+    operator.builtinOptions = tflite.ArgMaxOptionsT()
+    operator.builtinOptions.outputType = tflite.TensorType.INT32
+    maker.graph.inputs = np.array([picture], np.int32)
+    maker.graph.outputs = np.array([result], np.int32)
     return models.pack(maker.model)
 
 
@@ -227,12 +288,13 @@ def doubled_picture_of_any_size() -> bytes:
     return models.pack(maker.model)
 
 
-def ranked_classes(classes: int, best: list[int]) -> bytes:
+def ranked_classes(classes: int, best: list[int], rank: bool = True) -> bytes:
     """A classifier of float pictures of 8x8 that says the same of every one.
 
     Args:
       classes: how many it knows.
       best: the likeliest ones, best first.
+      rank: whether the file says the output's shape.
     """
     maker = models.Maker()
     picture = maker.tensor("picture", [1, 8, 8, 3])
@@ -241,7 +303,7 @@ def ranked_classes(classes: int, best: list[int]) -> bytes:
     score_table = _float_constant(maker, "scores", scores)
     axes = maker.tensor("axes", [3], np.array([1, 2, 3], np.int32), tflite.TensorType.INT32)
     mean, nothing = maker.tensor("mean", [1]), maker.tensor("nothing", [1])
-    result = maker.tensor("result", [1, classes])
+    result = maker.tensor("result", [1, classes] if rank else [])
     for code, name, inputs, output in (
         (tflite.BuiltinOperator.MEAN, "Reducer", [picture, axes], mean),
         (tflite.BuiltinOperator.SUB, "Sub", [mean, mean], nothing),

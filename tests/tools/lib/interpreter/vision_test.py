@@ -1,3 +1,5 @@
+from unittest import mock
+
 import numpy as np
 from absl.testing import absltest, parameterized
 from PIL import Image
@@ -28,30 +30,51 @@ class TasksTest(parameterized.TestCase):
     def test_inferred_from_outputs(self):
         for content, expected in [
             (_detector(), tasks.DETECTION),
-            (networks.mean_colour(), tasks.CLASSIFICATION),
-            (networks.channel_scores(), tasks.SEGMENTATION),
+            (networks.mean_colour(softmax=True), tasks.CLASSIFICATION),
+            (networks.mean_colour(softmax=True, rank=False), tasks.CLASSIFICATION),
+            (networks.ranked_classes(1001, [4]), tasks.CLASSIFICATION),
+            (networks.ranked_classes(1000, [4], rank=False), tasks.CLASSIFICATION),
+            (networks.argmax_map(), tasks.SEGMENTATION),
             (networks.doubled_picture(), tasks.SUPER_RESOLUTION),
+            (networks.doubled_picture_of_any_size(), tasks.SUPER_RESOLUTION),
             (networks.question_answering(), tasks.QUESTION_ANSWERING),
         ]:
             with self.subTest(expected):
-                self.assertEqual(tasks.of(reader.read(content, "m"), "m"), expected)
+                self.assertEqual(tasks.of(_load(content)), expected)
 
     def test_unknown_tasks_are_refused(self):
         for content, message in [
             (networks.doubled_sum(), r"cannot be inferred from its outputs \(\[1, 4\]\); give --"),
+            # These may be features, a flat map, or another picture.
+            (networks.mean_colour(), r"cannot be inferred from its outputs \(\[1, 3\]\)"),
+            (networks.ranked_classes(512, [4]), r"outputs \(\[1, 512\]\); give --task"),
+            (networks.flat_map(), r"outputs \(\[1, 64\]\); give --task"),
+            (networks.flat_map(32), r"outputs \(\[1, 1024\]\); give --task"),
+            (networks.channel_scores(), r"outputs \(\[1, 8, 8, 3\]\); give --task"),
             (networks.encoded_boxes(), "gives encoded boxes without their anchors"),
         ]:
             with self.subTest(message), self.assertRaisesRegex(cli.UserError, f"^m: .*{message}"):
-                tasks.of(reader.read(content, "m"), "m")
+                tasks.of(_load(content))
 
     def test_classes(self):
         for content, task, expected in [
             (_detector(), tasks.DETECTION, 2),
             (networks.mean_colour(), tasks.CLASSIFICATION, 3),
+            (networks.mean_colour(softmax=True, rank=False), tasks.CLASSIFICATION, 3),
             (networks.channel_scores(), tasks.SEGMENTATION, 3),
+            (networks.argmax_map(), tasks.SEGMENTATION, 3),
         ]:
             with self.subTest(task):
-                self.assertEqual(tasks.class_count(task, reader.read(content, "m")), expected)
+                self.assertEqual(tasks.class_count(task, _load(content)), expected)
+
+    def test_options_that_are_no_numbers(self):
+        model = models.unpack(_detector())
+        values = {**models.POST_PROCESS_OPTIONS, "num_classes": "many", "w_scale": float("nan")}
+        model.subgraphs[0].operators[0].customOptions = models.options(values)
+        operator = tasks.post_processing(reader.read(models.pack(model), "m"))
+        self.assertNotIn("num_classes", tasks.numbers(operator))
+        self.assertNotIn("w_scale", tasks.numbers(operator))
+        self.assertEqual(tasks.numbers(operator)["x_scale"], 10)
 
 
 class VisionTest(parameterized.TestCase):
@@ -75,6 +98,28 @@ class VisionTest(parameterized.TestCase):
             probabilities, np.exp([1, 0, 0]) / np.exp([1, 0, 0]).sum(), rtol=1e-5
         )
 
+    @parameterized.parameters(0.0, 0.25)
+    def test_probabilities_stay(self, scale):
+        content = networks.mean_colour(softmax=True, rank=False, scale=scale)
+        classifier = vision.Classifier(_load(content), "zero_to_one")
+        probabilities = classifier.probabilities(Image.new("RGB", (20, 30), (255, 0, 0)))
+        np.testing.assert_allclose(
+            probabilities, np.exp([1, 0, 0]) / np.exp([1, 0, 0]).sum(), rtol=1e-5
+        )
+
+    def test_more_classes_than_a_byte_holds(self):
+        segmenter = vision.Segmenter(_load(networks.argmax_map()), "identity")
+        labels = [np.full((1, 8, 8), label, np.float32) for label in (300, np.nan, -4)]
+        with mock.patch.object(segmenter.interpreter, "run", side_effect=[[x] for x in labels]):
+            found = [set(segmenter.segment(_noise(8, 8)).ravel()) for _ in labels]
+        self.assertEqual(found, [{300}, {0}, {0}])
+
+    def test_a_picture_that_becomes_too_large(self):
+        enlarger = vision.Enlarger(_load(networks.doubled_picture()), "identity")
+        enlarger.factor = 10_000
+        with self.assertRaisesRegex(cli.UserError, "^m: makes 80000 x 80000 pixels of the picture"):
+            enlarger.enlarge(_noise(8, 8))
+
     def test_segments_lie_where_the_picture_is(self):
         image = Image.new("RGB", (32, 16), (0, 255, 0))
         image.paste((0, 0, 255), (16, 0, 32, 16))
@@ -97,7 +142,6 @@ class VisionTest(parameterized.TestCase):
 
     def test_a_model_of_pictures_of_any_size(self):
         content = networks.doubled_picture_of_any_size()
-        self.assertEqual(tasks.of(reader.read(content, "m"), "m"), tasks.SUPER_RESOLUTION)
         image = _noise(300, 20)
         large = vision.Enlarger(_load(content), "identity").enlarge(image)
         expected = image.resize((600, 40), Image.Resampling.NEAREST)
@@ -113,6 +157,8 @@ class VisionTest(parameterized.TestCase):
                 "does not give the outputs of a TFLite_Det",
             ),
             (vision.Enlarger, networks.mean_colour(), "identity", "is not an enlarged picture"),
+            (vision.Enlarger, networks.channel_scores(), "identity", "is not an enlarged picture"),
+            (vision.Classifier, _detector(), "identity", "does not fit this task; give another --"),
             (vision.Classifier, networks.mean_colour(), "tokens", "'tokens' is none of"),
         ]:
             with self.subTest(message), self.assertRaisesRegex(cli.UserError, f"^m: .*{message}"):
