@@ -10,7 +10,7 @@ import tensorflow as tf
 from tools.benchmark import operator_profile, sample_inputs
 from tools.benchmark.worker import Loaded, Task
 from tools.lib.cli import cli
-from tools.lib.interpreter import interpreter, runtime
+from tools.lib.interpreter import interpreter, ports, runtime
 from tools.lib.tflite_file import reader
 
 _STATUS = "/proc/self/status"
@@ -58,12 +58,10 @@ class LoadedModel:
         content = cli.read_file(task.path, "model")
         model = reader.read(content, task.name)
         inputs = model.subgraphs[0].inputs if model.subgraphs else ()
-        ports = [
-            sample_inputs.port(model.subgraphs[0].tensors[index], task.name) for index in inputs
-        ]
+        entries = [ports.of_file(model.subgraphs[0].tensors[i], task.name) for i in inputs]
         values = [
-            sample_inputs.values(port, task.preprocessing, task.photograph, task.name)
-            for port in ports
+            sample_inputs.values(entry, task.preprocessing, task.photograph, task.name)
+            for entry in entries
         ]
         interpreter.check(model, task.name)
         self._forgets = _forget_peak()
@@ -84,7 +82,7 @@ class LoadedModel:
         self._loaded = Loaded(
             seconds,
             self.seconds(),
-            tuple(sample_inputs.kind(port, task.preprocessing) for port in ports),
+            tuple(sample_inputs.kind(entry, task.preprocessing) for entry in entries),
             f"TensorFlow Lite of TensorFlow {tf.__version__}",
             time.process_time(),
         )

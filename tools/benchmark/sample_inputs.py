@@ -9,10 +9,8 @@ import math
 import numpy as np
 
 from tools.lib.cli import cli
-from tools.lib.interpreter import ports
 from tools.lib.interpreter.ports import Port
 from tools.lib.preprocessing import normalization, photographs, tokens
-from tools.lib.tflite_file import model as inspected
 from tools.lib.values import weights
 
 PHOTOGRAPH, TOKENS, NOISE, ONES = "photograph", "tokens", "noise", "ones"
@@ -21,29 +19,9 @@ _SEED = 0
 # Every BERT vocabulary has at least this many words.
 _VOCABULARY = 28000
 _CHANNELS = 3
-# The interpreter's types; in a file, booleans are bytes.
-_DTYPES = inspected.DTYPES | {"BOOL": np.dtype(np.bool_)}
 _MAXIMUM_BYTES = 1 << 30
 # For float pictures if the model does not say.
 _DEFAULT_NORMALIZATION = "minus_one_to_one"
-
-
-def port(tensor: inspected.Tensor, source: str) -> Port:
-    """Returns an input as the interpreter describes it, from the file alone.
-
-    Args:
-      tensor: the input.
-      source: the model's name, for messages.
-
-    Raises:
-      cli.UserError: it has an unsupported type, such as text.
-    """
-    if tensor.dtype not in _DTYPES:
-        raise cli.UserError(
-            f"{source}: the input {tensor.name} is of type {tensor.dtype}; models with such inputs"
-            " cannot be measured."
-        )
-    return ports.of(tensor, tensor.shape, _DTYPES[tensor.dtype])
 
 
 def kind(entry: Port, preprocessing: str) -> str:

@@ -24,18 +24,21 @@ from tools.compare import layer_errors, pairing, plot, samples
 from tools.compare.layer_errors import LayerError
 from tools.lib.cli import cli
 from tools.lib.cli.printable import printable
-from tools.lib.interpreter import model_argument
+from tools.lib.interpreter import child, model_argument, ports
 from tools.lib.interpreter.model_argument import GivenModel
 from tools.lib.preprocessing import normalization
 from tools.lib.quantization_error.exposed import Network
-from tools.lib.tflite_file.report import is_quantized
+from tools.lib.tflite_file import report
 
 _IMAGES = flags.DEFINE_list("images", [], "Pictures and folders of pictures, comma-separated.")
 _PREPROCESSING = flags.DEFINE_enum(
     "preprocessing",
     None,
-    sorted(normalization.NAMES),
+    sorted(normalization.NORMALIZATIONS),
     "How pixels are preprocessed; overrides what the models say.",
+)
+_SAMPLES = flags.DEFINE_string(
+    "samples", None, "Inputs: an .npz with an array [samples, ...] of real numbers by input name."
 )
 _COUNT = flags.DEFINE_integer("count", 5, "Maximum number of inputs to run.", lower_bound=1)
 _LAYERS = flags.DEFINE_integer("layers", 20, "How many layers to show; 0 for all.", lower_bound=0)
@@ -46,18 +49,45 @@ _EXPLANATION = (
     "RMS: root mean square of the error, relative to the float layer's range. round: the error of"
     " one rounding to the layer's own scale; the rest comes from earlier layers or from clipping."
 )
+_QUANTIZED_WEIGHTS = ("dynamic_range", "float16")
 # `@photographs` in the runfiles.
 _PHOTOGRAPHS = pathlib.Path(__file__).absolute().parents[3] / "photographs"
 
 
-def _preprocessing(models: Sequence[GivenModel]) -> str:
-    name = _PREPROCESSING.value or models[0].preprocessing or models[1].preprocessing
-    if not name:
-        raise cli.UserError(
-            f"{models[0].given}: its preprocessing is not known; give --preprocessing="
-            f"{'|'.join(sorted(normalization.NAMES))}."
-        )
-    return name
+def _siblings(models: Sequence[GivenModel]) -> samples.Siblings:
+    """Returns the inputs of both models, from the files alone.
+
+    Raises:
+      cli.UserError: they take different inputs, or text.
+    """
+    sides = []
+    for model in models:
+        graph = model.model.subgraphs[0]
+        inputs = [graph.tensors[index] for index in graph.inputs]
+        sides.append(tuple(ports.of_file(tensor, model.given) for tensor in inputs))
+    siblings = samples.Siblings((models[0].given, models[1].given), *sides)
+    siblings.check()
+    return siblings
+
+
+def _samples(models: Sequence[GivenModel]) -> samples.Samples:
+    """Returns the inputs to run.
+
+    Raises:
+      cli.UserError: they cannot be read, or do not fit the models.
+    """
+    siblings, count = _siblings(models), _COUNT.value
+    if _SAMPLES.value:
+        if _IMAGES.value:
+            raise cli.UserError("--samples and --images were both given; give one of them.")
+        return samples.of_file(_SAMPLES.value, siblings, count)
+    if _IMAGES.value or siblings.takes_picture():
+        stated = _PREPROCESSING.value or models[0].preprocessing or models[1].preprocessing
+        images = _IMAGES.value or [str(_PHOTOGRAPHS)]
+        return samples.of_pictures(images, siblings, stated, count)
+    if siblings.takes_tokens():
+        return samples.of_tokens(siblings, count)
+    return samples.of_random(siblings, count)
 
 
 def _pairs(models: Sequence[GivenModel]) -> list[pairing.Pair]:
@@ -67,48 +97,56 @@ def _pairs(models: Sequence[GivenModel]) -> list[pairing.Pair]:
       cli.UserError: these are not a float model and its quantized sibling, in this order.
     """
     pairs = pairing.pair_tensors(*(model.model for model in models))
-    quantized = sum(is_quantized(pair.left) for pair in pairs)
+    quantized = sum(report.is_quantized(pair.left) for pair in pairs)
     if quantized:
         raise cli.UserError(
             f"{models[0].given}: {quantized} of its layers are quantized; give the float model"
             " first, then the quantized one."
         )
-    if not any(is_quantized(pair.right) for pair in pairs):
-        raise cli.UserError(
-            f"{models[1].given}: none of its {len(pairs)} layers with a counterpart in"
-            f" {models[0].given} is quantized; give a float model and its quantized sibling."
-        )
-    return pairs
+    if any(report.is_quantized(pair.right) for pair in pairs):
+        return pairs
+    if report.arithmetic(models[1].model) in _QUANTIZED_WEIGHTS:
+        # Between two outputs, both models compute in floating point.
+        return pairing.pair_ends(*(model.model for model in models))
+    raise cli.UserError(
+        f"{models[1].given}: none of its {len(pairs)} layers with a counterpart in"
+        f" {models[0].given} is quantized; give a float model and its quantized sibling."
+    )
 
 
 def _measure(
-    models: Sequence[GivenModel], pairs: Sequence[pairing.Pair]
+    models: Sequence[GivenModel], pairs: Sequence[pairing.Pair], inputs: samples.Samples
 ) -> tuple[list[str], list[LayerError]]:
     """Runs both models; returns the names of the samples, and the layers in execution order."""
-    networks = (
-        Network(models[0].content, models[0].given, [pair.left.index for pair in pairs]),
-        Network(models[1].content, models[1].given, [pair.right.index for pair in pairs]),
-    )
-    shapes = [[list(port.shape) for port in network.inputs] for network in networks]
-    if shapes[0] != shapes[1]:
-        raise cli.UserError(
-            f"{models[0].given} takes inputs of shape {shapes[0]}, but {models[1].given} takes"
-            f" {shapes[1]}; give a float model and its quantized sibling."
-        )
-    images = _IMAGES.value or [str(_PHOTOGRAPHS)]
-    ports = networks[0].inputs
-    inputs = samples.make(models[0].given, ports, _preprocessing(models), images, _COUNT.value)
+    sides = [pair.left.index for pair in pairs], [pair.right.index for pair in pairs]
+    networks = [
+        Network(model.content, model.given, tensors, seconds=child.SECONDS)
+        for model, tensors in zip(models, sides, strict=True)
+    ]
     measurements = [layer_errors.Measurement(place, pair) for place, pair in enumerate(pairs)]
-    progress = track(inputs, "Running both models", console=Console(stderr=True), transient=True)
-    for _, sample in progress:
-        # In the model's order: the same input may have another name in the sibling.
-        values = [samples.value(models[0].given, sample, port) for port in ports]
+    names = []
+    progress = track(
+        inputs.named,
+        "Running both models",
+        total=inputs.count,
+        console=Console(stderr=True),
+        transient=True,
+    )
+    for name, values in progress:
+        names.append(name)
         for network in networks:
             network.run(values)
         for measurement, pair in zip(measurements, pairs, strict=True):
             expected = networks[0].stored(pair.left.index)
-            measurement.add(expected, networks[1].stored(pair.right.index))
-    return [name for name, _ in inputs], [measurement.result() for measurement in measurements]
+            stored = networks[1].stored(pair.right.index)
+            if expected.shape != stored.shape:
+                raise cli.UserError(
+                    f"{models[1].given}: {pair.right.name} is {list(stored.shape)}, but"
+                    f" {list(expected.shape)} in {models[0].given}; give a float model and its"
+                    " quantized sibling."
+                )
+            measurement.add(expected, stored)
+    return names, [measurement.result() for measurement in measurements]
 
 
 def _document(
@@ -131,8 +169,6 @@ def _document(
 
 # The columns of figures. Before them come the place, the operator if there is room, and the layer.
 _COLUMNS = ("RMS %", "round %", "largest", "dB", "clipped %")
-# If there are more inputs, the title has their number instead of their names.
-_NAMED = 5
 # The minimum width of a terminal, in characters, to show the operator.
 _WIDE = 100
 
@@ -166,14 +202,13 @@ def _table(layers: Sequence[LayerError], width: int) -> Table:
     return table
 
 
-def _title(models: Sequence[GivenModel], names: Sequence[str]) -> str:
-    inputs = ", ".join(names) if len(names) <= _NAMED else f"{len(names)} inputs"
-    return f"{models[1].name} against {models[0].name} on {inputs}"
+def _title(models: Sequence[GivenModel], inputs: samples.Samples) -> str:
+    return f"{models[1].name} against {models[0].name} on {inputs.title}"
 
 
-def _show(models: Sequence[GivenModel], names: Sequence[str], layers: Sequence[LayerError]) -> None:
+def _show(title: str, layers: Sequence[LayerError]) -> None:
     console = Console()
-    console.print(Text(printable(f"{_title(models, names)}, {len(layers)} layers"), style="bold"))
+    console.print(Text(printable(f"{title}, {len(layers)} layers"), style="bold"))
     console.print(Text(_EXPLANATION, style="dim"))
     console.print()
     worst = layer_errors.worst_first(layers)
@@ -191,16 +226,19 @@ def main(argv: Sequence[str]) -> None:
     if path is not None and not path.endswith(plot.FORMATS):
         raise cli.UserError(f"--plot={path}: give a file that ends in .svg or .html.")
     models = [model_argument.runnable(model_argument.resolve(given)) for given in argv[1:]]
-    names, layers = _measure(models, _pairs(models))
+    # Loading the models takes seconds, so everything else is checked before.
+    inputs = _samples(models)
+    title = _title(models, inputs)
+    names, layers = _measure(models, _pairs(models), inputs)
     if path is not None:
-        drawn = plot.draw(_title(models, names), layers, on_page=path.endswith(".html"))
+        drawn = plot.draw(title, layers, on_page=path.endswith(".html"))
         with cli.output_file(cli.callers_path(path), "w") as stream:
             stream.write(drawn)
     if _JSON.value:
         json.dump(_document(models, names, layers), sys.stdout, indent=2)
         print()
     else:
-        _show(models, names, layers)
+        _show(title, layers)
 
 
 if __name__ == "__main__":

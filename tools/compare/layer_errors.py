@@ -26,7 +26,7 @@ class LayerError:
       quantized_layer: the quantized tensor's name.
       operator: the quantized model's operator.
       type: the quantized tensor's type.
-      paired_by: "name" or "structure".
+      paired_by: "name", "structure" or "output".
       minimum: the smallest value of the float model.
       maximum: the largest value of the float model.
       rms: root mean square of the error.

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from tools.lib.interpreter import tasks
 from tools.lib.meaning import alignment, meaning
 from tools.lib.tflite_file.model import Model, Operator, Subgraph, Tensor
 from tools.lib.tflite_file.report import is_quantized
@@ -31,7 +32,7 @@ class Pair:
       operator: the operator that computes it in the quantized model.
       left: the float model's tensor.
       right: the quantized model's tensor.
-      by: how they were paired, "name" or "structure".
+      by: how they were paired, "name", "structure" or "output".
     """
 
     operator: Operator
@@ -120,6 +121,22 @@ def _by_name(
         (indices[0], right[name][0])
         for name, indices in left.items()
         if len(indices) == 1 and len(right.get(name, ())) == 1
+    ]
+
+
+def pair_ends(left: Model, right: Model) -> list[Pair]:
+    """Pairs what two siblings compute last, in order; see `tasks.ends`.
+
+    Args:
+      left: the float model.
+      right: its sibling with quantized weights.
+    """
+    graph = right.subgraphs[0]
+    makers = {index: operator for operator in graph.operators for index in operator.outputs}
+    return [
+        Pair(makers[b.index], a, b, "output")
+        for a, b in zip(tasks.ends(left), tasks.ends(right), strict=False)
+        if b.index in makers
     ]
 
 

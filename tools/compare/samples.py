@@ -1,69 +1,198 @@
-"""Inputs for comparing two siblings: pictures, or generated tokens."""
+"""Inputs for comparing two siblings: a person's arrays, pictures, tokens, or random numbers."""
 
+import dataclasses
 import os
-from collections.abc import Mapping, Sequence
+import zipfile
+import zlib
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from tools.lib.cli import cli
 from tools.lib.interpreter.ports import Port
 from tools.lib.preprocessing import normalization, photographs, pictures, tokens
+from tools.lib.values import weights
 
 # The vocabulary size of BERT's uncased English models.
 _VOCABULARY = 30522
 _SEED = 1
-_PICTURE_RANK = 4
+# If there are more pictures, the title has their number instead of their names.
+_NAMED = 5
+_TOKEN_INPUTS = {"input_ids", "input_mask", "segment_ids"}
 
-Sample = tuple[str, Mapping[str, np.ndarray]]
+
+@dataclasses.dataclass(frozen=True)
+class Siblings:
+    """The inputs of two siblings, in the models' order.
+
+    Attributes:
+      sources: the models' names, for messages: the float model's first.
+      left: the float model's inputs.
+      right: the quantized model's.
+    """
+
+    sources: tuple[str, str]
+    left: tuple[Port, ...]
+    right: tuple[Port, ...]
+
+    def check(self) -> None:
+        """Checks that both take the same inputs.
+
+        Raises:
+          cli.UserError: they do not.
+        """
+        shapes = [[list(port.shape) for port in side] for side in (self.left, self.right)]
+        if shapes[0] != shapes[1]:
+            raise cli.UserError(
+                f"{self.sources[0]} takes inputs of shape {shapes[0]}, but {self.sources[1]} takes"
+                f" {shapes[1]}; give a float model and its quantized sibling."
+            )
+
+    def takes_picture(self) -> bool:
+        """Returns whether they take one RGB picture."""
+        shape = self.left[0].shape
+        return len(self.left) == 1 and len(shape) == 4 and shape[::3] == (1, 3)
+
+    def takes_tokens(self) -> bool:
+        """Returns whether they take a question and a context, as BERT's models do."""
+        return {port.name for port in self.left} == _TOKEN_INPUTS and all(
+            port.dtype.kind == "i" and port.shape == (1, max(port.shape[-1], tokens.LEAST_LENGTH))
+            for port in self.left
+        )
 
 
-def make(
-    source: str, ports: Sequence[Port], preprocessing: str, images: Sequence[str], count: int
-) -> list[Sample]:
-    """Returns samples for a model: a name, and arrays by the inputs' names.
+@dataclasses.dataclass(frozen=True)
+class Samples:
+    """Inputs to run.
+
+    Attributes:
+      title: what they are, such as "5 random inputs".
+      count: how many there are.
+      named: each one's name, and the real numbers for every input in the models' order.
+    """
+
+    title: str
+    count: int
+    named: Iterator[tuple[str, list[np.ndarray]]]
+
+
+def of_file(path: str, siblings: Siblings, count: int) -> Samples:
+    """Reads a person's arrays.
 
     Args:
-      source: the model's name, for messages.
-      ports: its inputs.
-      preprocessing: one of `normalization.NAMES`.
-      images: picture files and folders.
+      path: numpy's .npz, with an array [count, ...] of real numbers for every input by its name in
+        one of the models.
+      siblings: the models' inputs.
       count: the maximum number of samples.
 
     Raises:
-      cli.UserError: the model takes other inputs, or a picture cannot be read.
+      cli.UserError: the file cannot be read, or has arrays for other inputs.
     """
-    if preprocessing == normalization.TOKENS:
-        generated = tokens.samples(count, ports[0].shape[-1], _VOCABULARY, _SEED)
-        return [(f"sample {number}", sample) for number, sample in enumerate(generated)]
-    shapes = [list(port.shape) for port in ports]
-    if len(ports) != 1 or len(shapes[0]) != _PICTURE_RANK or shapes[0][::3] != [1, 3]:
+    try:
+        with np.load(cli.callers_path(path), allow_pickle=False) as stored:
+            arrays = {name: stored[name] for name in stored.files}
+    except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
         raise cli.UserError(
-            f"{source}: takes {', '.join(map(str, shapes))}, not one RGB picture; give a model"
-            " that takes pictures."
+            f"{path}: the samples cannot be read: {cli.first_line(error)}; give a file of"
+            " numpy.savez."
+        ) from error
+    sides = [[port.name for port in side] for side in (siblings.left, siblings.right)]
+    names = next((side for side in sides if set(side) == set(arrays)), None)
+    if names is None:
+        raise cli.UserError(
+            f"{path}: has arrays for {', '.join(arrays) or 'nothing'}, but {siblings.sources[0]}"
+            f" has the inputs {', '.join(sides[0])}."
         )
-    paths = pictures.listed(list(images))[:count]
-    pixels = photographs.read(paths, *shapes[0][1:3])
-    values = normalization.normalize(pixels, preprocessing)[:, np.newaxis]
-    return [
-        (os.path.basename(path), {ports[0].name: value})
-        for path, value in zip(paths, values, strict=True)
-    ]
+    for name, port in zip(names, siblings.left, strict=True):
+        array = arrays[name]
+        if array.dtype.kind not in "biuf" or (1, *array.shape[1:]) != port.shape:
+            raise cli.UserError(
+                f"{path}: {name} is {array.dtype} {list(array.shape)}, but {siblings.sources[0]}"
+                f" takes {list(port.shape)}; give numbers [samples, ...]."
+            )
+    lengths = {len(array) for array in arrays.values()}
+    if len(lengths) != 1 or 0 in lengths:
+        raise cli.UserError(
+            f"{path}: needs at least one sample, and the same number for every input."
+        )
+    total = min(count, *lengths)
+    return Samples(
+        f"{total} samples of {os.path.basename(path)}",
+        total,
+        ((f"sample {i}", [arrays[name][i : i + 1] for name in names]) for i in range(total)),
+    )
 
 
-def value(source: str, sample: Mapping[str, np.ndarray], port: Port) -> np.ndarray:
-    """Returns a sample's array for an input.
+def of_pictures(
+    images: Sequence[str], siblings: Siblings, preprocessing: str, count: int
+) -> Samples:
+    """Reads pictures.
 
     Args:
-      source: the model's name, for messages.
-      sample: arrays by the inputs' names.
-      port: the input.
+      images: picture files and folders.
+      siblings: the models' inputs.
+      preprocessing: one of `normalization.NORMALIZATIONS`; "" if it is not known.
+      count: the maximum number of samples.
 
     Raises:
-      cli.UserError: the sample has no array of that name and shape.
+      cli.UserError: the models take other inputs, the preprocessing is not known, or a picture
+        cannot be read.
     """
-    array = sample.get(port.name)
-    if array is None or array.shape != port.shape:
+    source = siblings.sources[0]
+    if not siblings.takes_picture():
+        shapes = ", ".join(str(list(port.shape)) for port in siblings.left)
         raise cli.UserError(
-            f"{source}: there are no values for its input {port.name} {list(port.shape)}."
+            f"{source}: takes {shapes}, not one RGB picture; leave --images out, or give"
+            " --samples=FILE.npz."
         )
-    return array
+    if preprocessing not in normalization.NORMALIZATIONS:
+        raise cli.UserError(
+            f"{source}: its preprocessing is not known; give --preprocessing="
+            f"{'|'.join(sorted(normalization.NORMALIZATIONS))}, or --samples=FILE.npz."
+        )
+    paths = pictures.listed(list(images))[:count]
+    pixels = photographs.read(paths, *siblings.left[0].shape[1:3])
+    names = [os.path.basename(path) for path in paths]
+    values = normalization.normalize(pixels, preprocessing)
+    title = ", ".join(names) if len(names) <= _NAMED else f"{len(names)} pictures"
+    named = zip(names, ([value[np.newaxis]] for value in values), strict=True)
+    return Samples(title, len(names), named)
+
+
+def of_tokens(siblings: Siblings, count: int) -> Samples:
+    """Makes tokens for models of `Siblings.takes_tokens`."""
+    generated = tokens.samples(count, siblings.left[0].shape[-1], _VOCABULARY, _SEED)
+    return Samples(
+        f"{count} texts of random words",
+        count,
+        (
+            (f"text {number}", [sample[port.name] for port in siblings.left])
+            for number, sample in enumerate(generated)
+        ),
+    )
+
+
+def _random(number: int, left: Port, right: Port) -> np.ndarray:
+    """Returns random numbers in the range of the quantized input, else from -1 to 1."""
+    if left.dtype.kind != "f" and not left.scale:
+        # One is a valid index into most tables.
+        return np.ones(left.shape, left.dtype)
+    values = weights.uniform(_SEED, f"{number}/{left.name}", left.shape)
+    if not right.scale:
+        return values
+    limits = np.iinfo(right.dtype)
+    low, high = right.real(np.array([limits.min, limits.max]))
+    return low + (values + 1) / 2 * (high - low)
+
+
+def of_random(siblings: Siblings, count: int) -> Samples:
+    """Makes random numbers for models of any inputs."""
+    pairs = list(zip(siblings.left, siblings.right, strict=True))
+    return Samples(
+        f"{count} random inputs",
+        count,
+        (
+            (f"random input {number}", [_random(number, *pair) for pair in pairs])
+            for number in range(count)
+        ),
+    )

@@ -6,6 +6,7 @@ import sys
 from unittest import mock
 from xml.etree import ElementTree
 
+import numpy as np
 from absl.testing import absltest, flagsaver, parameterized
 from PIL import Image
 
@@ -16,6 +17,7 @@ from tests.tools.steps.card import pages
 from tests.tools.steps.export import program
 from tools.compare import compare_quantized, layer_errors, plot
 from tools.lib.cli import cli
+from tools.lib.tflite_file.schema import tflite
 
 _SVG = "{http://www.w3.org/2000/svg}"
 
@@ -111,6 +113,11 @@ class CompareTest(parameterized.TestCase):
         self._write("small", siblings.floats([1, 2, 2, 3]))
         self._write("grey", siblings.floats([1, 4, 4, 1]))
         self._write("text.png", b"no picture")
+        text = models.Maker()
+        words = [text.tensor(name, [1], kind=tflite.TensorType.STRING) for name in ("words", "w")]
+        text.operator(tflite.BuiltinOperator.RESHAPE, words[:1], words[1:])
+        text.graph.inputs, text.graph.outputs = np.array(words[:1]), np.array(words[1:])
+        self._write("words", models.pack(text.model))
         both = ["float.tflite", "integer.tflite"]
         for arguments, flags, message in (
             (["empty", both[1]], {}, "empty: the model is empty"),
@@ -120,7 +127,14 @@ class CompareTest(parameterized.TestCase):
             (["pictures", both[1]], {}, "pictures: the model cannot be read: Is a directory"),
             (both[::-1], {}, "integer.tflite: 2 of its layers are quantized; give the float"),
             ([both[0]] * 2, {}, "float.tflite: none of its 2 layers .* is quantized"),
-            (["small", both[1]], {}, "none of its 0 layers with a counterpart in small"),
+            (
+                ["small", both[1]],
+                {},
+                r"small takes inputs of shape \[\[1, 2, 2, 3\]\], but integer",
+            ),
+            (["grey", "grey"], {"images": ["pictures"]}, "grey: takes .1, 4, 4, 1., not one RGB"),
+            (["words", "words"], {}, "words: the input words is of type STRING"),
+            (both, {"samples": "x.npz"}, "--samples and --images were both given"),
             (both[:1], {}, "two models are needed, not 1"),
             (both, {"plot": "errors.png"}, "--plot=errors.png: give a file that ends in"),
             (both, {"plot": "no/folder.svg"}, "no/folder.svg: cannot be written"),
@@ -130,6 +144,72 @@ class CompareTest(parameterized.TestCase):
             with self.subTest(f"{arguments} {flags}"):
                 with self.assertRaisesRegex(cli.UserError, message):
                     self._run(*arguments, **flags)
+
+    def test_mistakes_are_found_before_a_model_is_loaded(self):
+        for statement in self.statements:
+            statement.unlink()
+        self._write("small", siblings.floats([1, 2, 2, 3]))
+        for arguments, flags, message in (
+            ([], {}, "its preprocessing is not known; give --preprocessing"),
+            ([], {"preprocessing": "identity", "images": ["none"]}, "none: there is no such pict"),
+            (["float.tflite", "small"], {}, "but small takes"),
+            (["float.tflite"] * 2, {"preprocessing": "identity"}, "is quantized; give a float"),
+            ([], {"images": [], "samples": "none.npz"}, "none.npz: the samples cannot be read"),
+        ):
+            with (
+                self.subTest(message),
+                mock.patch.object(compare_quantized, "Network") as loaded,
+                self.assertRaisesRegex(cli.UserError, message),
+            ):
+                self._run(*arguments, **flags)
+            loaded.assert_not_called()
+
+    def test_inputs_that_are_no_pictures(self):
+        shape = [1, 49, 10, 1]
+        self._write("kws.tflite", siblings.floats(shape))
+        self._write("kws_int.tflite", siblings.integers(shape=shape))
+        for statement in self.statements:
+            statement.unlink()
+        text = self._run("kws.tflite", "kws_int.tflite", images=[], count=3)
+        self.assertIn("kws_int against kws on 3 random inputs, 2 layers", text)
+        document = json.loads(
+            self._run("kws.tflite", "kws_int.tflite", images=[], json=True, count=2)
+        )
+        self.assertEqual(document["inputs"], ["random input 0", "random input 1"])
+        # The random numbers are within the range of the quantized input.
+        first = document["layers"][0]
+        self.assertBetween(first["minimum"], -0.51, -0.45)
+        self.assertBetween(first["maximum"], 1.45, 1.51)
+
+    def test_own_samples(self):
+        np.savez(self.folder / "own.npz", x=np.full((3, *siblings.SHAPE[1:]), 0.25))
+        document = json.loads(self._run(images=[], samples="own.npz", json=True, count=2))
+        self.assertEqual(document["inputs"], ["sample 0", "sample 1"])
+        self.assertEqual(document["layers"][0]["maximum"], 0.75)
+        text = self._run(images=[], samples="own.npz")
+        self.assertIn("integer against float on 3 samples of own.npz", text)
+        for arrays, message in (
+            ({"z": np.zeros((1, 4, 4, 3))}, "own.npz: has arrays for z, but float.tflite has the"),
+            ({"x": np.zeros((1, 4, 4, 1))}, r"x is float64 \[1, 4, 4, 1\], but float.tflite takes"),
+            ({"x": np.array(3.0)}, r"x is float64 \[\], but float.tflite takes"),
+            ({"x": np.array([["a"]])}, "own.npz: x is <U1"),
+            ({"x": np.zeros((0, 4, 4, 3))}, "own.npz: needs at least one sample"),
+        ):
+            np.savez(self.folder / "own.npz", **arrays)
+            with self.subTest(message), self.assertRaisesRegex(cli.UserError, message):
+                self._run(images=[], samples="own.npz")
+
+    def test_quantized_weights_are_compared_by_outputs(self):
+        self._write("dense.tflite", siblings.dense(False))
+        self._write("dynamic.tflite", siblings.dense(True))
+        arguments = ["dense.tflite", "dynamic.tflite"]
+        document = json.loads(self._run(*arguments, images=[], json=True))
+        [layer] = document["layers"]
+        self.assertEqual((layer["layer"], layer["paired_by"]), ("result", "output"))
+        self.assertBetween(layer["relative_rms"], 1e-6, 0.02)
+        np.savez(self.folder / "own.npz", x=np.zeros((2, 10)), y=np.ones((2, 4)))
+        document = json.loads(self._run(*arguments, images=[], samples="own.npz", json=True))
+        self.assertEqual((document["layers"][0]["minimum"], document["layers"][0]["rms"]), (1, 0))
 
     def test_foreign_models_need_the_preprocessing_flag(self):
         output = self._run()

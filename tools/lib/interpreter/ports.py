@@ -4,8 +4,12 @@ import dataclasses
 
 import numpy as np
 
+from tools.lib.cli import cli
 from tools.lib.preprocessing import normalization
 from tools.lib.tflite_file import model as inspected
+
+# The interpreter's types; in a file, booleans are bytes.
+_DTYPES = inspected.DTYPES | {"BOOL": np.dtype(np.bool_)}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,6 +80,24 @@ def of(tensor: inspected.Tensor, shape: tuple[int, ...], dtype: np.dtype) -> Por
     """
     scale, zero_point = tensor.scaling if dtype.kind in "iu" else (0.0, 0)
     return Port(tensor.index, tensor.name, shape, dtype, scale, zero_point)
+
+
+def of_file(tensor: inspected.Tensor, source: str) -> Port:
+    """Returns an input as the interpreter describes it, from the file alone.
+
+    Args:
+      tensor: the input.
+      source: the model's name, for messages.
+
+    Raises:
+      cli.UserError: it has an unsupported type, such as text.
+    """
+    if tensor.dtype not in _DTYPES:
+        raise cli.UserError(
+            f"{source}: the input {tensor.name} is of type {tensor.dtype}; models with such inputs"
+            " cannot be run here."
+        )
+    return of(tensor, tensor.shape, _DTYPES[tensor.dtype])
 
 
 def real(stored: np.ndarray, scale: float, zero_point: int) -> np.ndarray:

@@ -5,7 +5,7 @@ import math
 from tools.lib.cli import cli
 from tools.lib.interpreter.interpreter import Interpreter
 from tools.lib.interpreter.ports import Port
-from tools.lib.tflite_file.model import Model, Operator
+from tools.lib.tflite_file.model import Model, Operator, Tensor
 
 DETECTION = "detection"
 CLASSIFICATION = "classification"
@@ -17,6 +17,8 @@ TASKS = (CLASSIFICATION, DETECTION, QUESTION_ANSWERING, SEGMENTATION, SUPER_RESO
 # input_ids, input_mask and segment_ids.
 _TOKEN_INPUTS = 3
 POST_PROCESS = "TFLite_Detection_PostProcess"
+# The inputs of a detector's post-processing that are computed; the third, the anchors, are not.
+_POST_PROCESSED = 2
 
 # These move or convert numbers; what makes them comes before.
 _MOVES = frozenset({"DEQUANTIZE", "QUANTIZE", "RESHAPE", "SQUEEZE"})
@@ -33,6 +35,17 @@ def post_processing(model: Model) -> Operator | None:
         if operator.name == POST_PROCESS:
             return operator
     return None
+
+
+def ends(model: Model) -> tuple[Tensor, ...]:
+    """Returns the tensors to compare: a model's outputs, or the inputs of its post-processing.
+
+    Detections are sorted by score and cut off, so the smallest difference may swap two of them. The
+    encoded boxes and the scores of all anchors have a fixed order.
+    """
+    graph, operator = model.subgraphs[0], post_processing(model)
+    indices = operator.inputs[:_POST_PROCESSED] if operator else graph.outputs
+    return tuple(graph.tensors[index] for index in indices)
 
 
 def gives_probabilities(model: Model) -> bool:

@@ -17,8 +17,6 @@ from tools.lib.quantization_error.exposed import Network
 from tools.lib.tflite_file import reader
 from tools.lib.tflite_file.model import Model, Tensor
 
-# The inputs of a detector's post-processing to compare; the third, the anchors, are constants.
-_POST_PROCESSED = 2
 _QUANTILES = {"median": 50, "p90": 90, "p99": 99, "largest": 100}
 _DIGITS = 3
 # A larger ratio means equality in practice.
@@ -28,17 +26,6 @@ _MOST_DECIBELS = 120.0
 def rounded(value: float) -> float:
     """Returns a number with three significant digits."""
     return float(f"{value:.{_DIGITS - 1}e}")
-
-
-def ends(model: Model) -> tuple[Tensor, ...]:
-    """Returns the tensors to compare: a model's outputs, or the inputs of its post-processing.
-
-    Detections are sorted by score and cut off, so the smallest difference may swap two of them. The
-    encoded boxes and the scores of all anchors have a fixed order.
-    """
-    graph, operator = model.subgraphs[0], tasks.post_processing(model)
-    indices = operator.inputs[:_POST_PROCESSED] if operator else graph.outputs
-    return tuple(graph.tensors[index] for index in indices)
 
 
 def incomparable(model: Model, sibling: Model, preprocessing: str) -> str | None:
@@ -54,7 +41,7 @@ def incomparable(model: Model, sibling: Model, preprocessing: str) -> str | None
         return "They do not read one picture."
     if shapes[0] != shapes[1]:
         return f"They read pictures of different shapes, {shapes[0][0]} and {shapes[1][0]}."
-    if [end.shape for end in ends(model)] != [end.shape for end in ends(sibling)]:
+    if [end.shape for end in tasks.ends(model)] != [end.shape for end in tasks.ends(sibling)]:
         return "They give outputs of different shapes."
     return None
 
@@ -111,7 +98,7 @@ def _compare(
       "outputs", each with its name, the float output's range and a row per photograph; and
       "clipped", the share of values at an end of the range, by tensor number.
     """
-    compared = [ends(model) for model in models]
+    compared = [tasks.ends(model) for model in models]
     activations = _activations(models[0])
     shown = ((*compared[0], *activations), compared[1])
     networks = [

@@ -27,11 +27,11 @@ def floats(shape: list[int] = SHAPE) -> bytes:
     return models.pack(maker.model)
 
 
-def integers(names: tuple[str, str] = ("first", "second;first")) -> bytes:
+def integers(names: tuple[str, str] = ("first", "second;first"), shape: list[int] = SHAPE) -> bytes:
     """The same in uint8 with other names; "first" is clipped at 1.0."""
     maker = models.Maker()
     scales = {"x": (1 / 127.5, 128), names[0]: (2 / 255, 128), names[1]: (4 / 255, 128)}
-    x, first, second = (maker.tensor(name, SHAPE, kind=tflite.TensorType.UINT8) for name in scales)
+    x, first, second = (maker.tensor(name, shape, kind=tflite.TensorType.UINT8) for name in scales)
     for index, (scale, zero_point) in zip((x, first, second), scales.values(), strict=True):
         maker.graph.tensors[index].quantization = quantization([scale], [zero_point])
     constants = []
@@ -39,9 +39,30 @@ def integers(names: tuple[str, str] = ("first", "second;first")) -> bytes:
         stored = np.array([255], np.uint8)
         constants.append(maker.tensor(name, [1], stored, tflite.TensorType.UINT8))
         maker.graph.tensors[constants[-1]].quantization = quantization([value / 255], [0])
-    result = maker.tensor("result", SHAPE)
+    result = maker.tensor("result", shape)
     _add(maker, x, constants[0], first)
     _add(maker, first, constants[1], second)
     maker.operator(tflite.BuiltinOperator.DEQUANTIZE, [second], [result])
     maker.graph.inputs, maker.graph.outputs = np.array([x]), np.array([result])
+    return models.pack(maker.model)
+
+
+def dense(quantized: bool) -> bytes:
+    """x [1, 10] times weights, plus y [1, 4]: all in floating point but for quantized weights."""
+    maker = models.Maker()
+    x, y = maker.tensor("x", [1, 10]), maker.tensor("y", [1, 4])
+    values = np.linspace(-1, 1, 40, dtype=np.float32).reshape(4, 10)
+    if quantized:
+        stored = np.rint(values * 127).astype(np.int8)
+        weights = maker.tensor("weights", [4, 10], stored, tflite.TensorType.INT8)
+        maker.graph.tensors[weights].quantization = quantization([1 / 127], [0])
+    else:
+        weights = maker.tensor("weights", [4, 10], values)
+    hidden, result = maker.tensor("hidden", [1, 4]), maker.tensor("result", [1, 4])
+    layer = maker.operator(tflite.BuiltinOperator.FULLY_CONNECTED, [x, weights, -1], [hidden])
+    layer.builtinOptionsType = tflite.BuiltinOptions.FullyConnectedOptions
+    layer.builtinOptions = tflite.FullyConnectedOptionsT()
+    _add(maker, hidden, y, result)
+    maker.graph.inputs = np.array([x, y], np.int32)
+    maker.graph.outputs = np.array([result], np.int32)
     return models.pack(maker.model)

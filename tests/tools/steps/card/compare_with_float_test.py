@@ -9,6 +9,7 @@ from PIL import Image
 
 from tests.tools.lib.meaning import networks
 from tests.tools.lib.tflite_file import models
+from tools.lib.interpreter import tasks
 from tools.lib.tflite_file import reader
 from tools.lib.tflite_file.schema import tflite
 from tools.steps.card import comparison
@@ -103,7 +104,7 @@ class CompareWithFloatTest(absltest.TestCase):
 
     def test_detections_are_compared_before_they_are_sorted(self):
         model = reader.read(models.pack(models.detector()), "x")
-        ends = comparison.ends(model)
+        ends = tasks.ends(model)
         (operator,) = [
             op for op in model.subgraphs[0].operators if op.name.startswith("TFLite_Detection")
         ]
