@@ -8,12 +8,10 @@ archive runs this file as a program. It needs only Python's standard library:
 """
 
 import bz2
-import contextlib
 import gzip
 import lzma
 import os
 import posixpath
-import re
 import shutil
 import stat
 import sys
@@ -62,43 +60,6 @@ class _Fault(Exception):
     """An archive cannot be unpacked. The message does not name it."""
 
 
-def extract_checkpoints(
-    path: str, prefixes: Iterable[str], folder: str, limits: Limits
-) -> dict[str, str]:
-    """Extracts the index and data files of checkpoints from a tar (plain, gz, bz2, xz) or zip.
-
-    Args:
-      path: the archive.
-      prefixes: the checkpoints, `fp32/model.ckpt` for `ANY/FOLDER/fp32/model.ckpt.index`.
-      folder: an empty folder for them.
-      limits: how much the archive may unpack to.
-
-    Returns:
-      Each checkpoint's prefix in `folder`, by its prefix in the archive.
-
-    Raises:
-      ArchiveError: as for `unpack`; or a checkpoint is missing or is there more than once.
-    """
-    patterns = {prefix: re.compile(_files_of(prefix)) for prefix in prefixes}
-    sources: dict[str, str] = {}
-    with _checked_files(path, limits) as members:
-        for member in members:
-            for prefix, pattern in patterns.items():
-                if match := pattern.search("/" + member.name):
-                    name = prefix + match["suffix"]
-                    if name in sources:
-                        raise _Fault(
-                            f"contains {name} twice, as {sources[name]} and as {member.name}"
-                        )
-                    sources[name] = member.name
-                    _copy(member, os.path.join(folder, name))
-        for prefix in patterns:
-            for suffix in (".index", ".data-"):
-                if not any(name.startswith(prefix + suffix) for name in sources):
-                    raise _Fault(f"contains no {prefix}{suffix}*")
-    return {prefix: os.path.join(folder, prefix) for prefix in patterns}
-
-
 def unpack(path: str, folder: str, limits: Limits) -> None:
     """Extracts all files of a tar (plain, gz, bz2, xz) or zip into an empty folder.
 
@@ -112,17 +73,10 @@ def unpack(path: str, folder: str, limits: Limits) -> None:
         that leads out, a link, a device, two members with the same name); or it unpacks to more
         than the limits allow. The members before that are in the folder.
     """
-    with _checked_files(path, limits) as members:
-        for member in members:
-            _copy(member, os.path.join(folder, member.name))
-
-
-@contextlib.contextmanager
-def _checked_files(path: str, limits: Limits) -> Iterator[Iterator[_Member]]:
-    """Opens an archive; turns every error while it is read into an ArchiveError."""
     try:
         with open(path, "rb") as stream:
-            yield _checked(_members(stream, limits), limits)
+            for member in _checked(_members(stream, limits), limits):
+                _copy(member, os.path.join(folder, member.name))
     except _Fault as error:
         raise ArchiveError(f"{path}: {error}.") from error
     except _DAMAGED as error:
@@ -131,10 +85,6 @@ def _checked_files(path: str, limits: Limits) -> Iterator[Iterator[_Member]]:
         raise ArchiveError(
             f"{path}: is not a complete archive, the download may be truncated: {error}."
         ) from error
-
-
-def _files_of(prefix: str) -> str:
-    return rf"/{re.escape(prefix)}(?P<suffix>\.index|\.data-\d{{5}}-of-\d{{5}})$"
 
 
 def _checked(members: Iterable[_Member], limits: Limits) -> Iterator[_Member]:

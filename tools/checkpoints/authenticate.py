@@ -29,10 +29,6 @@ def check(prefix: str, signature_path: str) -> Checked:
     The checkpoint may contain more variables: a signature of the inference variables does not cover
     training steps or momentums.
 
-    Args:
-      prefix: the checkpoint.
-      signature_path: its signature, one line for each variable.
-
     Raises:
       cli.UserError: a variable of the signature is missing or has another dtype, shape, size or
         CRC32C; or the checkpoint or the signature cannot be read.

@@ -10,6 +10,7 @@ row is already pinned, its files are checked again.
 
 import hashlib
 import os
+import pathlib
 import tempfile
 from collections.abc import Mapping, Sequence
 
@@ -60,13 +61,7 @@ def digests(path: str) -> tuple[int, dict[str, str]]:
 
 
 def check_digests(path: str, file: table.File, size: int, actual: Mapping[str, str]) -> None:
-    """Checks a file's size and digests against its row.
-
-    Args:
-      path: the file.
-      file: what the table says about it.
-      size: the file's length in bytes.
-      actual: the file's digests, as `digests` returns them.
+    """Checks a file's size in bytes and its digests against its row.
 
     Raises:
       cli.UserError: the table has another size or digest.
@@ -94,32 +89,32 @@ def unauthenticated(row: table.Row) -> list[table.File]:
     return [file for file in row.files if not file.digests and not is_signed(file)]
 
 
-def check_tensors(
-    prefixes: Mapping[str, str], signatures: Mapping[str, str], folder: str, where: str
-) -> None:
-    """Checks every tensor that signatures name, and prints what was checked.
+def _check_tensors(folder: str, prefix: str, signature: str, where: str) -> None:
+    """Checks every tensor that a signature names, and prints what was checked.
 
     Args:
-      prefixes: the checkpoints' local prefixes, by their prefixes in the table.
-      signatures: the names of their signature files, also by prefix in the table.
-      folder: the folder of the signatures.
-      where: the source of the checkpoints, for messages.
+      folder: holds the checkpoint, in any folder of it.
+      prefix: the checkpoint's prefix in the table.
+      signature: the path of its signature.
+      where: the source of the checkpoint, for messages.
 
     Raises:
-      cli.UserError: a checkpoint does not match its signature.
+      cli.UserError: there is not one such checkpoint, or it does not match the signature.
     """
-    for prefix, local in prefixes.items():
-        file = signatures[prefix]
-        try:
-            checked = authenticate.check(local, os.path.join(folder, file))
-        except cli.UserError as error:
-            # The local folder is temporary, so the message names the prefix in the table.
-            message = str(error).replace(local, prefix)
-            raise cli.UserError(f"{where}: {message}") from error
-        print(
-            f"{prefix}: {checked.tensors} tensors ({checked.bytes} bytes) match {file}; variables"
-            f" without a signature: {checked.unsigned}"
-        )
+    end = f"/{prefix}.index"
+    found = [str(path) for path in pathlib.Path(folder).rglob("*") if str(path).endswith(end)]
+    if len(found) != 1:
+        raise cli.UserError(f"{where}: contains {prefix}.index {len(found)} times, not once.")
+    local = found[0].removesuffix(".index")
+    try:
+        checked = authenticate.check(local, signature)
+    except cli.UserError as error:
+        # The local folder is temporary, so the message names the prefix in the table.
+        raise cli.UserError(f"{where}: {str(error).replace(local, prefix)}") from error
+    print(
+        f"{prefix}: {checked.tensors} tensors ({checked.bytes} bytes) match"
+        f" {os.path.basename(signature)}; variables without a signature: {checked.unsigned}"
+    )
 
 
 def _place(file: table.File, path: str, row: table.Row) -> str:
@@ -159,14 +154,14 @@ def _check(row: table.Row, folder: str, table_path: str) -> dict[str, tuple[str,
             size, actual = digests(path)
             check_digests(path, file, size, actual)
             pins[file.url] = (actual["sha256"], size)
-        prefixes = {prefix: os.path.join(tree, prefix) for prefix in row.signatures}
+        where = row.name
+        signatures = os.path.join(os.path.dirname(table_path), "signatures")
         if row.is_archive:
             # Also without signatures, to check that the archive is safe: the build unpacks it.
-            members = os.path.join(folder, "members")
-            prefixes = archive.extract_checkpoints(path, row.signatures, members, archive.Limits())
-        where = path if row.is_archive else row.name
-        signatures = os.path.join(os.path.dirname(table_path), "signatures")
-        check_tensors(prefixes, row.signatures, signatures, where)
+            where, tree = path, os.path.join(folder, "members")
+            archive.unpack(path, tree, archive.Limits())
+        for prefix, signature in row.signatures.items():
+            _check_tensors(tree, prefix, os.path.join(signatures, signature), where)
     except (archive.ArchiveError, cli.UserError) as error:
         # The local files are temporary, so the message names their sources.
         message = str(error)
@@ -183,10 +178,8 @@ def main(argv: Sequence[str]) -> None:
             "no name is given; give a name of the pin table, as in"
             " `bazel run //tools/checkpoints:pin -- NAME`."
         )
-    if _TABLE_PATH.value:
-        table_path = cli.callers_path(_TABLE_PATH.value)
-    else:
-        table_path = os.path.join(cli.workspace(), _TABLE)
+    given = _TABLE_PATH.value
+    table_path = cli.callers_path(given) if given else os.path.join(cli.workspace(), _TABLE)
     row = table.find(table_path, argv[1])
     unknown = unauthenticated(row)
     if unknown:

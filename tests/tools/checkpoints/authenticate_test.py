@@ -51,13 +51,13 @@ class AuthenticateTest(absltest.TestCase):
         del self.genuine["conv/biases"]
         self._assert_refused("1 of 4 tensors differ: conv/biases is missing", self.genuine)
 
-    def test_names_another_shape(self):
-        other = self.genuine | {"conv/biases": np.zeros((2, 4), np.float32)}
-        self._assert_refused(r"conv/biases is float32\[2,4\] instead of float32\[8\]", other)
-
-    def test_names_another_dtype(self):
-        other = self.genuine | {"conv/biases": np.zeros(8, np.int32)}
-        self._assert_refused(r"conv/biases is int32\[8\] instead of float32\[8\]", other)
+    def test_names_another_shape_or_dtype(self):
+        for other, name in (
+            (np.zeros((2, 4), np.float32), r"float32\[2,4\]"),
+            (np.zeros(8, np.int32), r"int32\[8\]"),
+        ):
+            message = rf"conv/biases is {name} instead of float32\[8\]"
+            self._assert_refused(message, self.genuine | {"conv/biases": other})
 
     def test_names_another_value(self):
         # One bit: a zero that lost its sign.

@@ -110,34 +110,21 @@ class DownloadTest(absltest.TestCase):
     def test_refuses_an_answer_without_a_file(self):
         self._assert_fails(r"the server answered 206 without a file", _partial_content)
 
-    def test_gives_up_on_a_silent_server(self):
+    def test_gives_up_on_a_slow_server(self):
         over = threading.Event()
         self.addCleanup(over.set)
-        start = time.monotonic()
-        self._assert_fails(
-            r"/file: the server is too slow, it sent almost nothing for 0\.3 seconds; .*--timeout",
+        for answer in (
             local_server.silent(over.wait),
-            patience=0.3,
-        )
-        self.assertLess(time.monotonic() - start, 10)
-
-    def test_gives_up_on_a_server_that_falls_silent(self):
-        over = threading.Event()
-        self.addCleanup(over.set)
-        self._assert_fails(
-            r"the server is too slow",
             local_server.stalling(_CONTENT, len(_CONTENT) // 2, over.wait),
-            patience=0.3,
-        )
-
-    def test_gives_up_on_a_trickling_server(self):
-        over = threading.Event()
-        self.addCleanup(over.set)
-        self._assert_fails(
-            r"the server is too slow",
             local_server.trickling(_CONTENT, over.wait),
-            patience=0.3,
-        )
+        ):
+            start = time.monotonic()
+            self._assert_fails(
+                r"/file: the server is too slow, it sent almost nothing for 0\.3 s.*--timeout",
+                answer,
+                patience=0.3,
+            )
+            self.assertLess(time.monotonic() - start, 10)
 
     def test_names_an_unreachable_server_and_the_offline_ways(self):
         with socket.socket() as unused:
@@ -148,12 +135,6 @@ class DownloadTest(absltest.TestCase):
             ):
                 download.download(url, self.path, patience=20)
         self.assertEmpty(os.listdir(self.folder))
-
-    def test_names_an_unknown_host(self):
-        with self.assertRaisesRegex(
-            cli.UserError, r"no-such-host\.invalid/f: cannot be downloaded"
-        ):
-            download.download("http://no-such-host.invalid/f", self.path, patience=20)
 
     def test_refuses_other_schemes(self):
         for url in ("file:///etc/hostname", "ftp://host/file", "hostname"):

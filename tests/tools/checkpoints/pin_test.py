@@ -3,19 +3,17 @@ import hashlib
 import io
 import json
 import os
-import socket
 import subprocess
 import tarfile
 import tempfile
 import threading
 from unittest import mock
 
-import numpy as np
 from absl import flags
 from absl.testing import absltest, flagsaver
 
 from tests.tools.checkpoints import local_server, tiny_checkpoint
-from tools.checkpoints import archive, pin, table
+from tools.checkpoints import pin, table
 from tools.lib.cli import cli
 
 _PIN = flags.DEFINE_string("pin", None, "The tool, started as by Bazel.")
@@ -172,9 +170,6 @@ class PinTest(absltest.TestCase):
         self.assertNotIn("Please compare", printed)
         self.assertEqual(self._table(), before)
 
-    def test_lists_the_known_names(self):
-        self._assert_fails(f"no row named 'x'; its rows are: other, {_NAME}", name="x")
-
     def test_refuses_an_archive_that_nothing_authenticates(self):
         self._assert_fails(
             "other has neither a signature nor a digest of other.zip, so the", name="other"
@@ -267,70 +262,42 @@ class PinTest(absltest.TestCase):
                 )
 
     def test_refuses_wrong_answers(self):
-        over = threading.Event()
-        self.addCleanup(over.set)
-        half = len(self.archive) // 2
         for answer, message in (
             (local_server.error(404), "the server answered 404"),
-            (local_server.truncated(self.archive, half), "the download is truncated"),
-            (local_server.unannounced(self.archive[:half]), "is not a complete archive"),
             (local_server.complete(b"<html>Sign in</html>"), "is not a complete archive"),
-            (local_server.silent(over.wait), "the server is too slow"),
-            (local_server.trickling(self.archive, over.wait), "the server is too slow"),
         ):
-            with self.subTest(message), flagsaver.flagsaver(timeout=0.3):
+            with self.subTest(message):
                 self._serve(answer)
                 self._assert_fails(f"{self.file['url']}: {message}")
 
-    def test_names_an_unreachable_host_and_the_offline_ways(self):
-        with socket.socket() as unused:
-            unused.bind(("127.0.0.1", 0))
-            self.file["url"] = f"http://127.0.0.1:{unused.getsockname()[1]}/x.tar.gz"
-            self._assert_fails(f"{self.file['url']}: cannot be downloaded .*--archive=PATH")
+    def test_gives_up_after_the_given_time(self):
+        over = threading.Event()
+        self.addCleanup(over.set)
+        self._serve(local_server.silent(over.wait))
+        with flagsaver.flagsaver(timeout=0.3):
+            self._assert_fails(f"{self.file['url']}: the server is too slow")
 
     def test_refuses_other_tensors(self):
-        del (missing := dict(self.uint8))["conv/biases"]
-        for values, message in (
-            (missing, "conv/biases is missing"),
-            (self.fp32, "conv/act_quant/max has the CRC32C"),
-            (
-                self.uint8 | {"conv/biases": np.zeros(9, np.float32)},
-                r"conv/biases is float32\[9\] instead of float32\[8\]",
-            ),
+        content = self._other_archive(self.checkpoints | {_UINT8: self.fp32})
+        message = f"{_UINT8}: is not the checkpoint of .*uint8.tsv.* has the CRC32C"
+        self._assert_archive_fails(message, content)
+
+    def test_refuses_a_missing_or_an_ambiguous_checkpoint(self):
+        for checkpoints, count in (
+            ({_FP32: self.fp32}, 0),
+            ({f"not{_UINT8}": self.uint8, _FP32: self.fp32}, 0),
+            (self.checkpoints | {f"other/{_UINT8}": self.uint8}, 2),
         ):
-            with self.subTest(message):
-                self._assert_archive_fails(
-                    f"{_UINT8}: is not the checkpoint of .*uint8.tsv.* {message}",
-                    self._other_archive(self.checkpoints | {_UINT8: values}),
-                )
+            content = self._other_archive(checkpoints)
+            message = f"contains {_UINT8}.index {count} times, not once"
+            with self.subTest(checkpoints.keys()):
+                self._assert_archive_fails(message, content)
 
-    def test_refuses_a_missing_member(self):
-        content = self._other_archive({_FP32: self.fp32})
-        self._assert_archive_fails(f"contains no {_UINT8}.index", content)
-
-    def test_refuses_unsafe_archives_and_writes_nothing_elsewhere(self):
+    def test_refuses_an_unsafe_archive_and_writes_nothing_elsewhere(self):
         outside = self.create_tempdir().full_path
-        traversal = tarfile.TarInfo(f"../../../{outside}/evil")
-        absolute = tarfile.TarInfo(f"{outside}/evil")
-        link = tarfile.TarInfo(f"{_NAME}/link")
-        link.type, link.linkname = tarfile.SYMTYPE, outside
-        for info, message in (
-            (traversal, "a path that leads out"),
-            (absolute, "a path that leads out"),
-            (link, "which is a link"),
-        ):
-            with self.subTest(message):
-                content = self._other_archive(self.checkpoints, [info])
-                self._assert_archive_fails(f"contains .*{message}", content)
+        content = self._other_archive(self.checkpoints, [tarfile.TarInfo(f"{outside}/evil")])
+        self._assert_archive_fails("contains .*a path that leads out", content)
         self.assertEmpty(os.listdir(outside))
-
-    def test_refuses_an_archive_that_is_too_large_or_has_too_many_members(self):
-        for limits, message in (
-            (archive.Limits(unpacked_bytes=1000), "unpacks to more than 1000 bytes"),
-            (archive.Limits(members=3), "has more than 3 members"),
-        ):
-            with self.subTest(message), mock.patch.object(archive, "Limits", lambda x=limits: x):
-                self._assert_archive_fails(message, self.archive)
 
     def test_refuses_a_missing_archive_file(self):
         with flagsaver.flagsaver(archive="/nowhere/x.tar.gz"):
@@ -339,11 +306,6 @@ class PinTest(absltest.TestCase):
     def test_needs_one_name(self):
         with self.assertRaisesRegex(cli.UserError, "no name is given"):
             pin.main(["pin"])
-
-    def test_needs_a_workspace(self):
-        with mock.patch.dict(os.environ, {"BUILD_WORKSPACE_DIRECTORY": ""}):
-            with self.assertRaisesRegex(cli.UserError, "start this program with `bazel run`"):
-                self._pin()
 
     def test_as_a_person_runs_it(self):
         def run(*arguments):
