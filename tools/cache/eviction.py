@@ -112,11 +112,7 @@ def _remove(directory: Directory, entry: Entry) -> bool:
 
 
 def evict(directory: Directory, max_size: int) -> Evicted:
-    """Removes entries until a cache is below a size; a server may be using it.
-
-    Args:
-      directory: the cache.
-      max_size: the bytes that it may take at the end; uploads in progress do not count.
+    """Removes entries until a cache takes at most `max_size` bytes, besides uploads in progress.
 
     Raises:
       OSError: the folder cannot be read or written; what was removed until then stays removed.

@@ -99,12 +99,7 @@ def _input_rank(path: str) -> tuple[int, str]:
 
 
 class Reasons:
-    """Why the actions of one build differ from those of the build that filled the cache.
-
-    Args:
-      now: the build that looked into the cache.
-      before: the build that filled it.
-    """
+    """Why the actions of one build differ from those of the build that filled the cache."""
 
     def __init__(self, now: Log, before: Log) -> None:
         self._now, self._before = now, before

@@ -136,12 +136,7 @@ def start(settings: settings_lib.Settings, runtime: pathlib.Path) -> subprocess.
 
 
 def rotate_logs(process: subprocess.Popen[bytes], directory: Directory) -> None:
-    """Keeps nginx's logs small: renames a large log and lets nginx start a new one.
-
-    Args:
-      process: the nginx that writes them.
-      directory: the cache's folder.
-    """
+    """Keeps nginx's logs small: renames a large log and lets nginx start a new one."""
     large = [log for log in directory.logs.glob("*.log") if log.stat().st_size > _LARGEST_LOG]
     for log in large:
         log.replace(log.with_name(f"{log.name}.old"))

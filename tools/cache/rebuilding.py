@@ -47,11 +47,7 @@ def cache_options(events: Sequence[Mapping]) -> dict[str, str]:
 
 
 def labels(printed: str) -> dict[tuple[str, str], str]:
-    """Returns which target makes each output, by (mnemonic, output).
-
-    Args:
-      printed: the output of `bazel aquery --output=text`.
-    """
+    """Returns which target makes each output, by (mnemonic, output), from `aquery`."""
     makers = {}
     mnemonic = label = ""
     for line in printed.splitlines():

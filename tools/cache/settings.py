@@ -53,10 +53,6 @@ class Settings:
 def check(settings: Settings, without_tls: bool) -> None:
     """Refuses settings that contradict each other.
 
-    Args:
-      settings: the settings.
-      without_tls: whether passwords may cross a network unencrypted.
-
     Raises:
       cli.UserError: what is wrong, and what to do.
     """
@@ -121,10 +117,7 @@ def writers_of(users: Sequence[users_lib.User]) -> list[users_lib.User]:
 
 
 def size(text: str) -> int:
-    """Parses a number of bytes.
-
-    Args:
-      text: as in "20G"; K, M, G and T are powers of 1024.
+    """Parses a number of bytes, as in "20G"; K, M, G and T are powers of 1024.
 
     Raises:
       cli.UserError: the text is not a size.

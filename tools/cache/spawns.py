@@ -4,8 +4,6 @@ import dataclasses
 import os
 from collections.abc import Callable, Mapping
 
-from google.protobuf import duration_pb2
-
 from tools.lib.bazel import execution_log, steps
 from tools.lib.cli import progress
 
@@ -70,17 +68,8 @@ class Log:
     listings: Mapping[str, Mapping[str, str]]
 
 
-def _seconds(duration: duration_pb2.Duration) -> float:
-    return duration.seconds + duration.nanos / 1e9
-
-
 def spawn(execution: execution_log.Execution, action: execution_log.Action) -> Spawn:
-    """Returns what the report needs to know about an action.
-
-    Args:
-      execution: the log's record of it.
-      action: the action, with its big folders joined.
-    """
+    """Returns what the report needs of a log's record; `action` has its big folders joined."""
     entry = execution.spawn
     label, metrics = entry.target_label, entry.metrics
     # A hit has no `execution_wall_time`.
@@ -94,16 +83,12 @@ def spawn(execution: execution_log.Execution, action: execution_log.Action) -> S
         timeout=entry.timeout_millis,
         failed=bool(entry.exit_code or entry.status),
         sizes=execution.sizes,
-        seconds=_seconds(getattr(metrics, times[0])) if times else None,
+        seconds=getattr(metrics, times[0]).ToNanoseconds() / 1e9 if times else None,
     )
 
 
 def read(path: str, may_be_empty: bool = False) -> Log:
     """Reads a log; shows progress if the log is large.
-
-    Args:
-      path: the log.
-      may_be_empty: whether a log without actions is accepted.
 
     Raises:
       cli.UserError: see `execution_log.executions`.
@@ -120,8 +105,7 @@ def _read(path: str, may_be_empty: bool, advance: Callable[[int], object]) -> Lo
     listings: dict[str, Mapping[str, str]] = {}
     for execution in execution_log.executions(path, may_be_empty, advance):
         inputs, folders = execution_log.folders(execution.action.inputs)
-        for digest, files in folders.items():
-            listings.setdefault(digest, files)
+        listings |= folders
         kept = spawn(execution, dataclasses.replace(execution.action, inputs=inputs))
         spawns[kept.key] = kept
     return Log(spawns, listings)

@@ -5,12 +5,13 @@ made, not what was sent over the network.
 """
 
 import collections
+import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from tools.cache.misses import Reason, Reasons
 from tools.cache.spawns import Key, Log, Spawn
-from tools.lib.bazel import steps
+from tools.lib.bazel import findings, steps
 
 VERSION = 1
 NOTES = (
@@ -73,18 +74,6 @@ def _total(rows: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _reason(reason: Reason, cause: str) -> dict[str, Any]:
-    return {
-        "kind": reason.kind,
-        "what": reason.what,
-        "before": reason.before,
-        "after": reason.after,
-        "more": reason.more,
-        "text": reason.text,
-        "cause": cause,
-    }
-
-
 def _ordered(names: Sequence[str], used: Iterable[str]) -> list[str]:
     """Returns the used names in the order of `names`, followed by the others."""
     names_used = set(used)
@@ -92,11 +81,7 @@ def _ordered(names: Sequence[str], used: Iterable[str]) -> list[str]:
 
 
 def make(now: Log, before: Log | None) -> dict[str, Any]:
-    """Makes the report.
-
-    Args:
-      now: the build that looked into the cache.
-      before: the build that filled it, if its log is at hand.
+    """Makes the report on `now`; `before` is the build that filled the cache.
 
     Returns:
       The document that report.schema.json describes.
@@ -127,7 +112,9 @@ def make(now: Log, before: Log | None) -> dict[str, Any]:
         }
         if reasons and not spawn.hit:
             root, _ = reasons.root(key)
-            row["reason"] = _reason(reasons.reason(key), now.spawns[root].name)
+            reason = reasons.reason(key)
+            named = {"text": reason.text, "cause": now.spawns[root].name}
+            row["reason"] = dataclasses.asdict(reason) | named
         rows.append(row)
     return {
         "version": VERSION,
@@ -166,12 +153,11 @@ def _by_step(rows: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, int]]:
 def _disagreement(spawn: Spawn, earlier: Spawn) -> dict[str, Any]:
     """Describes an action with the same key but different outputs in both builds."""
     left, right = earlier.action.digests, spawn.action.digests
-    outputs = sorted(path for path in {*left, *right} if left.get(path) != right.get(path))
     return {
         "name": spawn.name,
         "result": "hit" if spawn.hit else "miss",
         "outputs": [
             {"path": path, "before": left.get(path, ""), "after": right.get(path, "")}
-            for path in outputs
+            for path in findings.differing(left, right)
         ],
     }

@@ -38,11 +38,7 @@ class User:
 
 
 def parse(text: str, path: str) -> list[User]:
-    """Reads a file of users.
-
-    Args:
-      text: its content.
-      path: its name, for messages.
+    """Reads the lines of a file of users; `path` is its name, for messages.
 
     Raises:
       cli.UserError: a line is malformed, a name occurs twice, or a password is too short.

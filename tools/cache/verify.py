@@ -80,14 +80,7 @@ class Verdict:
 
 
 def draw(cached: Mapping[Key, Spawn], folder: str, count: int, seed: int) -> list[Spawn]:
-    """Draws a sample from the actions that the cache has.
-
-    Args:
-      cached: the actions that were looked up.
-      folder: the folder of the targets' own outputs; the outputs of build tools are elsewhere.
-      count: the largest size of the sample.
-      seed: decides which actions are drawn.
-    """
+    """Draws a sample from the actions that the cache has and whose outputs are in `folder`."""
     hits = {
         key: spawn
         for key, spawn in cached.items()
@@ -103,13 +96,7 @@ class _Verifier:
         self._rebuilder, self._root, self._kept = rebuilder, root, kept
 
     def verdict(self, spawn: Spawn, served: Spawn | None, label: str) -> Verdict:
-        """Runs an action again and compares its outputs with the cache's.
-
-        Args:
-          spawn: the action.
-          served: the action as the cache served it; None if it did not.
-          label: the label of its target.
-        """
+        """Runs an action again and compares its outputs with those `served`, if any."""
         name = f"{spawn.action.mnemonic} of {label}"
         if served is None or not served.hit:
             return Verdict(name, GONE)
@@ -169,14 +156,7 @@ def text(verdict: Verdict) -> str:
 
 
 def conclusion(verdicts: Sequence[Verdict], cached: int, seed: int, kind: str) -> str:
-    """Sums up all verdicts in one line.
-
-    Args:
-      verdicts: the verdicts on the sample.
-      cached: how many actions the sample was drawn from.
-      seed: the seed of the sample.
-      kind: "disk cache" or "remote cache".
-    """
+    """Sums up all verdicts in one line; `cached` actions are in the cache, which is of a `kind`."""
     drawn = f"of {len(verdicts)} drawn from {cached} in the {kind} (--seed={seed})"
     accused = [verdict.name for verdict in verdicts if verdict.kind in _ACCUSED]
     if accused:

@@ -8,6 +8,7 @@ cannot be a test in a sandbox.
 """
 
 import contextlib
+import functools
 import os
 import pathlib
 import subprocess
@@ -86,21 +87,6 @@ def _refused(trial: Trial, user: tuple[str, str] | None) -> str:
     return seen(outcome)
 
 
-def reader_writes(trial: Trial) -> str:
-    """A reader tries to write."""
-    return _refused(trial, cache_server.READER)
-
-
-def nobody_writes(trial: Trial) -> str:
-    """An unknown user tries to write."""
-    return _refused(trial, None)
-
-
-def wrong_password_writes(trial: Trial) -> str:
-    """A writer uses a wrong password."""
-    return _refused(trial, cache_server.WRONG)
-
-
 def wrong_password_reads(trial: Trial) -> str:
     """Reading needs a password: the right one and a wrong one."""
     trial.prefilled()
@@ -160,10 +146,7 @@ def _in_transfer(
     trial: Trial, client: Client, upwards: bool, *options: str
 ) -> tuple[Outcome, float]:
     """Kills the server while a build transfers a blob; returns how the build ended, and when."""
-    with (
-        trial.serve() as server,
-        proxy.holding(server.port, _MIDDLE, upwards) as between,
-    ):
+    with trial.serve() as server, proxy.holding(server.port, _MIDDLE, upwards) as between:
         process = client.start(
             trial.seed, f"--remote_cache={server.address(between.port)}", *options
         )
@@ -204,13 +187,7 @@ def disk_full(trial: Trial) -> str:
     trial.cache.mkdir()
     preparation = small_disk.small_disk(trial.cache, _SMALL_DISK)
     with trial.serve(preparation=preparation) as server:
-        filled = trial.writer.build(
-            trial.seed,
-            CI,
-            f"--remote_cache={server.address()}",
-            WRITER,
-        )
-        trial.check(trial.writer, filled)
+        filled = trial.write(trial.writer, server)
         noticed(filled)
         # Only the server can see its disk.
         inside = pathlib.Path(f"/proc/{server.process.pid}/root{trial.cache}")
@@ -225,12 +202,7 @@ def eight_clients(trial: Trial) -> str:
     """Eight clients write to and read from one empty cache at once."""
     with trial.serve() as server:
         processes = [
-            client.start(
-                trial.seed,
-                CI,
-                f"--remote_cache={server.address()}",
-                WRITER,
-            )
+            client.start(trial.seed, CI, f"--remote_cache={server.address()}", WRITER)
             for client in trial.clients
         ]
         outcomes = [small_workspace.finish(process) for process in processes]
@@ -244,30 +216,34 @@ def eight_clients(trial: Trial) -> str:
     return f"{_CLIENTS} builds right, {hits} hits between them; a ninth: {seen(after)}"
 
 
-CASES = (
-    second_checkout,
-    minimal_download,
-    restart,
-    reader_writes,
-    nobody_writes,
-    wrong_password_writes,
-    wrong_password_reads,
-    tls,
-    server_gone,
-    server_hangs,
-    killed_in_upload,
-    killed_in_download,
-    disk_full,
-    losing.evicted_blob,
-    losing.evicted_under_minimal,
-    losing.gone_under_minimal,
-    losing.corrupted_blob,
-    losing.truncated_blob,
-    eight_clients,
-    keeping.evicting,
-    keeping.foreign_owner,
-    keeping.root_owner,
-)
+CASES = {
+    case.__name__: case
+    for case in (
+        second_checkout,
+        minimal_download,
+        restart,
+        wrong_password_reads,
+        tls,
+        server_gone,
+        server_hangs,
+        killed_in_upload,
+        killed_in_download,
+        disk_full,
+        losing.evicted_blob,
+        losing.evicted_under_minimal,
+        losing.gone_under_minimal,
+        losing.corrupted_blob,
+        losing.truncated_blob,
+        eight_clients,
+        keeping.evicting,
+        keeping.foreign_owner,
+        keeping.root_owner,
+    )
+} | {
+    "reader_writes": functools.partial(_refused, user=cache_server.READER),
+    "nobody_writes": functools.partial(_refused, user=None),
+    "wrong_password_writes": functools.partial(_refused, user=cache_server.WRONG),
+}
 
 
 @contextlib.contextmanager
@@ -292,9 +268,8 @@ def _tried(case: Callable[[Trial], str], trial: Trial) -> tuple[bool, str]:
 
 def main(argv: Sequence[str]) -> None:
     del argv
-    names = [case.__name__ for case in CASES]
-    if unknown := sorted(set(_CASES.value) - set(names)):
-        raise cli.UserError(f"--cases: there is no {unknown[0]!r}; there are {', '.join(names)}.")
+    if unknown := sorted(set(_CASES.value) - set(CASES)):
+        raise cli.UserError(f"--cases: there is no {unknown[0]!r}; there are {', '.join(CASES)}.")
     bazelrc = pathlib.Path(cli.workspace(), ".bazelrc")
     table = Table("case", "", "s", "what was seen", box=box.SIMPLE)
     failed = 0
@@ -304,22 +279,19 @@ def main(argv: Sequence[str]) -> None:
     ):
         # If root starts the server, another user may own the folder.
         os.chmod(folder, 0o711)
-        for case in CASES:
-            if _CASES.value and case.__name__ not in _CASES.value:
-                continue
-            place = pathlib.Path(folder, "cases", case.__name__)
+        for name in [name for name in CASES if name in (_CASES.value or CASES)]:
+            place = pathlib.Path(folder, "cases", name)
             place.mkdir(parents=True)
             begun = time.monotonic()
-            right, words = _tried(case, Trial(place, clients))
+            right, words = _tried(CASES[name], Trial(place, clients))
             seconds = f"{time.monotonic() - begun:.1f}"
             failed += not right
             mark = "right" if right else "WRONG"
-            table.add_row(case.__name__, mark, seconds, words)
-            print(f"{case.__name__}: {mark}, {seconds} s", flush=True)
+            table.add_row(name, mark, seconds, words)
+            print(f"{name}: {mark}, {seconds} s", flush=True)
             if not right:
                 print(words, flush=True)
-    console = Console(width=160)
-    console.print(table)
+    Console(width=160).print(table)
     if failed:
         raise cli.UserError(f"{failed} case(s) did not end right; they are above.")
     print(f"{table.row_count} cases ended right.")

@@ -8,7 +8,7 @@ import time
 
 from tests.tools.cache import certificates, small_workspace
 from tests.tools.cache.small_workspace import ACTIONS
-from tests.tools.cache.trial import CI, WRITER, Trial, expect, seen
+from tests.tools.cache.trial import Trial, expect, seen
 from tools.cache import eviction
 from tools.cache.directory import Directory
 from tools.lib.bazel import cache_server
@@ -44,9 +44,7 @@ def evicting(trial: Trial) -> str:
         # More entries of the same size arrive and are evicted on the way.
         for number in range(2):
             seed = f"{trial.seed} {number}"
-            client = trial.clients[2 + number]
-            built = client.build(seed, CI, f"--remote_cache={server.address()}", WRITER)
-            trial.check(client, built, seed)
+            trial.write(trial.clients[2 + number], server, seed)
             trial.read(server, seed=seed)
         _expect_bound(directory, max_size)
         expect(server.stop() == 0, "the server did not end well")

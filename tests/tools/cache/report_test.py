@@ -69,20 +69,12 @@ class ProgramTest(absltest.TestCase):
         self.assertEqual(result.returncode, 1)
         self.assertIn("which GITHUB_STEP_SUMMARY names: cannot be written", result.stderr)
 
-    def test_logs_that_are_none(self):
-        content = _FILL.read_bytes()
-        contents = {
-            "empty": (b"", "the execution log is empty"),
-            "truncated": (content[: len(content) // 2], "the execution log is cut off"),
-            "of the old kind": (b'{\n  "mnemonic": "Make"\n}\n', "is JSON, .*_compact_file"),
-            "binary": (b"\x12\x34binary", "is not a compact execution log"),
-        }
-        for name, (content, expected) in contents.items():
-            path = self.folder / name
-            path.write_bytes(content)
-            for given in ({"execution_log": path}, {"execution_log": _FILL, "against": path}):
-                with self.subTest(name, given=given):
-                    self.assertRegex(self._refused(**given), f"^{path}: .*{expected}")
+    def test_a_log_that_is_none(self):
+        path = self.folder / "text"
+        path.write_text("a text")
+        for given in ({"execution_log": path}, {"execution_log": _FILL, "against": path}):
+            with self.subTest(given=given):
+                self.assertRegex(self._refused(**given), f"^{path}: is not a compact execution")
 
     def test_a_mistake_ends_in_one_sentence(self):
         result = self._run(f"--execution_log={self.folder / 'missing'}")

@@ -67,6 +67,11 @@ class RunningTest(absltest.TestCase):
                 for method in ("DELETE", "MKCOL", "POST"):
                     self.assertGreaterEqual(self.request(server, method, writer), 400, method)
 
+    def test_nobody_writes(self):
+        with cache_server.serving(self.directory.root, "--writers=nobody") as server:
+            self.assertEqual(self.request(server, "PUT"), 403)
+            self.assertEqual(self.request(server, "GET"), 404)
+
     def test_no_path_leads_out_of_the_cache(self):
         (self.folder / "outside").write_bytes(b"outside")
         with self.serve() as server:

@@ -55,18 +55,8 @@ class ServeTest(parameterized.TestCase):
         self.assertEqual(ended.returncode, 0, ended.stderr)
         self.assertFalse(path.exists())
 
-    def test_a_folder_that_cannot_be_read_is_said(self):
-        directory = Directory(pathlib.Path(self.create_tempdir().full_path))
-        directory.make()
-        (directory.root / "cas").rmdir()
-        (directory.root / "cas").write_bytes(b"no folder")
-        ended = _run(_EVICT, f"--directory={directory.root}", "--max_size=1")
-        self.assertEqual(ended.returncode, 1, ended.stderr)
-        self.assertRegex(ended.stderr, "^ERROR: .*cas: Not a directory; .*\n$")
-
-    @parameterized.parameters("0", "-1")
-    def test_eviction_without_a_pause_is_refused(self, pause):
-        ended = _run(_SERVE, f"--evict_every={pause}")
+    def test_eviction_without_a_pause_is_refused(self):
+        ended = _run(_SERVE, "--evict_every=0")
         self.assertEqual(ended.returncode, 1)
         self.assertIn("evict_every", ended.stderr + ended.stdout)
 

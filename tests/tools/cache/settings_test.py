@@ -83,48 +83,8 @@ class SettingsTest(parameterized.TestCase):
         self.assertEqual(_changed(address="::1").endpoint, "[::1]:8980")
 
 
-def _block(text, opening):
-    """Returns the text between an opening brace and its closing brace."""
-    start = text.index(opening) + len(opening)
-    depth = 1
-    for position in range(start, len(text)):
-        depth += {"{": 1, "}": -1}.get(text[position], 0)
-        if not depth:
-            return text[start:position]
-    raise AssertionError(f"{opening} is not closed")
-
-
-def _location(configuration):
-    # The regular expression has braces too.
-    text = configuration.replace("{62}", "")
-    return _block(text, 'location ~ "^/(ac|cas)/([0-9a-f][0-9a-f])([0-9a-f])$" {')
-
-
 class ConfigurationTest(absltest.TestCase):
-    def test_writers_are_asked_and_readers_are_not(self):
-        location = _location(nginx.configuration(_GOOD))
-        limited = _block(location, "limit_except GET HEAD {")
-        self.assertIn('auth_basic_user_file "/srv/cache/server/writers"', limited)
-        self.assertNotIn("auth_basic", location.replace(limited, ""))
-
-    def test_readers_are_asked_where_they_have_to_be(self):
-        location = _location(nginx.configuration(_changed(readers="authenticated")))
-        limited = _block(location, "limit_except GET HEAD {")
-        self.assertIn("server/readers", location.replace(limited, ""))
-        self.assertIn("server/writers", limited)
-
-    def test_nobody_writes(self):
-        location = _location(nginx.configuration(_changed(writers="nobody", users=())))
-        self.assertIn("deny all", _block(location, "limit_except GET HEAD {"))
-
-    def test_anybody_writes(self):
-        configuration = nginx.configuration(_changed(writers="anonymous", users=()))
-        self.assertNotIn("limit_except", configuration)
-        self.assertNotIn("auth_basic", configuration)
-
-    def test_uploads_wait_on_the_same_file_system(self):
-        temporary = _GOOD.directory.temporary
-        self.assertIn(f'client_body_temp_path "{temporary}"', nginx.configuration(_GOOD))
+    """Tests what running_test.py does not see of a server."""
 
     def test_tls_is_there_when_it_is_asked_for(self):
         plain = nginx.configuration(_GOOD)
@@ -136,9 +96,6 @@ class ConfigurationTest(absltest.TestCase):
     def test_only_root_names_a_user(self):
         self.assertIsNone(re.search(r"^user", nginx.configuration(_GOOD), re.MULTILINE))
         self.assertIn("\nuser nobody nogroup;\n", nginx.configuration(_GOOD, "nobody nogroup"))
-
-    def test_no_password_stands_in_it(self):
-        self.assertNotIn(_WRITER.password, nginx.configuration(_GOOD))
 
 
 if __name__ == "__main__":

@@ -62,15 +62,18 @@ class Trial:
             shutil.move(self.cache, filled)
         shutil.copytree(filled, self.cache)
 
+    def write(
+        self, client: Client, server: cache_server.Server, seed: str | None = None
+    ) -> Outcome:
+        """Builds everything as CI does."""
+        address = f"--remote_cache={server.address()}"
+        outcome = client.build(seed or self.seed, CI, address, WRITER)
+        self.check(client, outcome, seed)
+        return outcome
+
     def fill(self, server: cache_server.Server) -> Outcome:
-        """Builds as CI does."""
-        outcome = self.writer.build(
-            self.seed,
-            CI,
-            f"--remote_cache={server.address()}",
-            WRITER,
-        )
-        self.check(self.writer, outcome)
+        """Builds everything as CI does, with an empty cache."""
+        outcome = self.write(self.writer, server)
         expect(outcome.run == ACTIONS, f"filling ran {outcome.run} actions of {ACTIONS}")
         return outcome
 
