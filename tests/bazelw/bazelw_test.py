@@ -282,10 +282,6 @@ class FolderTest(BazelwTest):
                     script=workspace / "bazelw",
                 )
 
-    def test_a_closed_workspace_is_refused(self):
-        self._close(self.workspace)
-        self.assertEqual(self._run("build").returncode, 1)
-
     def test_neighbours_of_closed_folders_are_accepted(self):
         self._close(self.programs)
         self._close(self.folder / "a folder" / "work")
@@ -303,16 +299,9 @@ class FolderTest(BazelwTest):
         self._runs("bazel", "build")
 
     def test_a_cache_folder_that_is_hidden_from_actions_is_refused(self):
-        self.environment["XDG_CACHE_HOME"] = "/tmp/cache"
-        self._fails(
-            "the cache folder /tmp/cache/reproducible_tflite lies below /tmp, of which each action "
-            "has its own; set XDG_CACHE_HOME to another one.",
-            "build",
-        )
-
-    def test_links_to_a_cache_folder_are_followed(self):
         (self.folder / "link").symlink_to("/tmp/cache")
-        for path in ("//tmp/cache", str(self.folder / "link"), f"{self.folder}/link/below/.."):
+        link = self.folder / "link"
+        for path in ("/tmp/cache", "//tmp/cache", f"{link}", f"{link}/below/.."):
             self.environment["XDG_CACHE_HOME"] = path
             with self.subTest(path=path):
                 self._fails(

@@ -104,17 +104,7 @@ class FaultsTest(parameterized.TestCase):
     def test_a_hermetic_graph_has_none(self):
         self.assertEqual(_faults(_genrule(), _rule(), _program()), [])
 
-    @parameterized.parameters(
-        "cpython_3_11",
-        "tensorflow_2_15_1",
-        "tensorflow_2_17_1",
-        "tf_models_object_detection",
-        "tf1_contrib_quantize",
-        "photographs",
-        "pip_absl_py",
-        "released_ssdlite_mobiledet_edgetpu_320x320_coco_2020_05_19",
-        "released_mobilenet_v1_1.0_224",
-    )
+    @parameterized.parameters("tensorflow_2_17_1", "pip_absl_py", "released_mobilenet_v1_1.0_224")
     def test_pinned_repositories_are_accepted(self, repository):
         rule = _rule(inputs=["models/x/x.config", f"external/{repository}/file"])
         self.assertEqual(_faults(_genrule(), rule, _program()), [])
@@ -129,7 +119,6 @@ class FaultsTest(parameterized.TestCase):
         ("/usr/lib/libm.so", "reads /usr/lib/libm.so, a file of the host"),
         ("models/../../elsewhere", "reads models/../../elsewhere, a file of the host"),
         ("bazel-out/volatile-status.txt", "is stamped: it reads bazel-out/volatile-status.txt"),
-        ("bazel-out/stable-status.txt", "is stamped"),
         (_BIN + "tools/unknown", "which no action of the query makes"),
     )
     def test_an_input_from_elsewhere(self, path, message):

@@ -121,7 +121,12 @@ def _serve(chosen: settings.Settings) -> None:
         signal.signal(number, lambda *_: stopped.set())
     process = nginx.start(chosen, pathlib.Path(os.path.abspath(_NGINX.value)))
     try:
-        _say(chosen)
+        scheme = "https" if chosen.certificate else "http"
+        print(
+            f"Serving {scheme}://{chosen.endpoint} from {chosen.directory.root}; readers:"
+            f" {chosen.readers}, writers: {chosen.writers}. SIGINT or SIGTERM ends it.",
+            flush=True,
+        )
         while not stopped.wait(0.2):
             if process.poll() is not None:
                 raise cli.UserError(
@@ -131,15 +136,6 @@ def _serve(chosen: settings.Settings) -> None:
             nginx.rotate_logs(process, chosen.directory)
     finally:
         nginx.stop(process)
-
-
-def _say(chosen: settings.Settings) -> None:
-    scheme = "https" if chosen.certificate else "http"
-    print(
-        f"Serving {scheme}://{chosen.endpoint} from {chosen.directory.root}; readers:"
-        f" {chosen.readers}, writers: {chosen.writers}. SIGINT or SIGTERM ends it.",
-        flush=True,
-    )
 
 
 def main(argv: Sequence[str]) -> None:

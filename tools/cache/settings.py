@@ -63,21 +63,22 @@ def check(settings: Settings, without_tls: bool) -> None:
             f"--address={settings.address}: this is not an IP address; 0.0.0.0 stands for all"
             " addresses of this machine."
         ) from error
-    if not _PATH.fullmatch(str(settings.directory.root)):
-        raise cli.UserError(
-            f"--directory={settings.directory.root}: nginx's configuration cannot name this"
-            " folder; use a path of letters, digits and `._/+@=,:% -` only."
-        )
     if bool(settings.certificate) != bool(settings.key):
         raise cli.UserError("--tls_certificate and --tls_key are used only together; give both.")
-    for flag, path in (("certificate", settings.certificate), ("key", settings.key)):
-        if path:
-            cli.read_file(path, f"TLS {flag}")
-            if not _PATH.fullmatch(path):
-                raise cli.UserError(
-                    f"--tls_{flag}={path}: nginx's configuration cannot name this path; use"
-                    " one of letters, digits and `._/+@=,:% -` only."
-                )
+    if settings.certificate:
+        cli.read_file(settings.certificate, "TLS certificate")
+        cli.read_file(settings.key, "TLS key")
+    paths = {
+        "directory": str(settings.directory.root),
+        "tls_certificate": settings.certificate,
+        "tls_key": settings.key,
+    }
+    for flag, path in paths.items():
+        if path and not _PATH.fullmatch(path):
+            raise cli.UserError(
+                f"--{flag}={path}: nginx's configuration cannot name this path; use one of"
+                " letters, digits and `._/+@=,:% -` only."
+            )
     protected = "authenticated" in (settings.readers, settings.writers)
     if protected and not settings.users:
         raise cli.UserError(

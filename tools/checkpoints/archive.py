@@ -61,12 +61,7 @@ class _Fault(Exception):
 
 
 def unpack(path: str, folder: str, limits: Limits) -> None:
-    """Extracts all files of a tar (plain, gz, bz2, xz) or zip into an empty folder.
-
-    Args:
-      path: the archive.
-      folder: the folder, which is created if it is missing.
-      limits: how much the archive may unpack to.
+    """Extracts all files of a tar (plain, gz, bz2, xz) or zip into an empty or missing folder.
 
     Raises:
       ArchiveError: the file is not an archive or is truncated; it contains something unsafe (a path

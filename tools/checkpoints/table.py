@@ -72,10 +72,6 @@ class Row:
 def find(path: str, name: str) -> Row:
     """Reads one row.
 
-    Args:
-      path: the table.
-      name: the row's name.
-
     Raises:
       cli.UserError: the table cannot be read, has no such row, or the row is malformed.
     """
@@ -100,14 +96,9 @@ def find(path: str, name: str) -> Row:
 
 
 def write_pins(path: str, name: str, pins: Mapping[str, tuple[str, int]]) -> bool:
-    """Writes digests and sizes into a row.
+    """Writes sha256 and length in bytes of every file, by URL, into a row.
 
     The table is read again, because somebody may have edited it during a long download.
-
-    Args:
-      path: the table.
-      name: the row.
-      pins: sha256 and length in bytes of every file of the row, by URL.
 
     Returns:
       Whether the table changed.

@@ -3,7 +3,6 @@
 import json
 import os
 import stat
-from typing import Any
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
@@ -72,12 +71,7 @@ def parse_valid_statement(content: bytes, source: str) -> dict:
 
 
 def sign(content: bytes, source: str, signer: CryptoSigner) -> str:
-    """Returns the envelope of a statement, as JSON.
-
-    Args:
-      content: the statement's bytes.
-      source: its name, for messages.
-      signer: the key.
+    """Returns the envelope of a statement, as JSON; `source` is its name, for messages.
 
     Raises:
       cli.UserError: it is not a valid statement.
@@ -88,22 +82,8 @@ def sign(content: bytes, source: str, signer: CryptoSigner) -> str:
     return json.dumps(envelope.to_dict(), indent=2) + "\n"
 
 
-def _check_names(signatures: list[dict[str, Any]], source: str) -> None:
-    """Checks that every signature names its key, each another one, as the library requires."""
-    names = [row.get("keyid") for row in signatures]
-    if not all(isinstance(name, str) for name in names):
-        raise cli.UserError(f"{source}: one of its signatures does not name its key (keyid).")
-    if len(set(names)) < len(names):
-        raise cli.UserError(f"{source}: two of its signatures name the same key (keyid).")
-
-
 def verified_statement(content: bytes, source: str, public_key: str) -> dict:
-    """Returns the statement of an envelope that the key has signed.
-
-    Args:
-      content: the envelope's bytes.
-      source: its name, for messages.
-      public_key: path of the key's PEM file.
+    """Returns the statement of an envelope that the key in a PEM file has signed.
 
     Raises:
       cli.UserError: the key has not signed it, or it is not an envelope of a valid statement.
@@ -113,14 +93,11 @@ def verified_statement(content: bytes, source: str, public_key: str) -> dict:
         if "payload" not in document:
             raise cli.UserError(f"{source}: is not signed; sign it with //tools/provenance:sign.")
         payload = verify_tflite.parse_envelope(document, source).payload
-        _check_names(document["signatures"], source)
-        verify_tflite.read_public_key(public_key)
+        der, _ = verify_tflite.read_public_key(public_key)
     except verify_tflite.Refused as error:
         raise cli.UserError(str(error)) from error
     try:
-        key = SSlibKey.from_crypto(
-            serialization.load_pem_public_key(cli.read_file(public_key, "public key"))
-        )
+        key = SSlibKey.from_crypto(serialization.load_der_public_key(der))
     except (ValueError, UnsupportedAlgorithm) as error:
         raise cli.UserError(f"{public_key}: is not a valid public key.") from error
     try:

@@ -330,12 +330,7 @@ def _materials(statement: dict[str, Any]) -> str:
 
 
 def verify(model: str, document: str, public_key: str | None) -> str:
-    """Verifies a model and returns its facts as text.
-
-    Args:
-      model: path of the .tflite.
-      document: path of its statement, or of the signed envelope.
-      public_key: path of the signer's public key; None to check no signature.
+    """Verifies a model and returns its facts as text; checks no signature without a key.
 
     Raises:
       Refused: the model, the statement or the signature is not valid.

@@ -134,15 +134,7 @@ class ReportTest(absltest.TestCase):
         self.assertEqual(made_with["commit"], "c" * 40)
         self.assertEqual(made_with["options"], ["--builds=2", "//..."])
         page = report.to_html(_make())
-        for phrase in (
-            "c" * 40,
-            "yes",
-            "7.7.1",
-            "6.1.0-x",
-            "Some CPU",
-            "2026-03-01T12",
-            "--builds=2",
-        ):
+        for phrase in ("c" * 40, "7.7.1", "6.1.0-x", "Some CPU", "2026-03-01T12", "--builds=2"):
             self.assertIn(phrase, page.partition("Made with")[2])
 
     def test_without_findings_all_is_sound(self):

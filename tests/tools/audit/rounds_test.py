@@ -50,9 +50,6 @@ class ResumeTest(absltest.TestCase):
         self.assertTrue(kept.exists())
         self.assertFalse(half.exists())
 
-    def test_labels_become_file_names(self):
-        self.assertEqual(rounds.slug("//models/a:b_1.0"), "models_a_b_1.0")
-
 
 class RecordTest(absltest.TestCase):
     def setUp(self):

@@ -65,6 +65,13 @@ class UpdateLockTest(absltest.TestCase):
     def locked(self, model):
         return {_KEY: models_lock.row(model, b"raw " + model, "2.15.1")}
 
+    def changes(self):
+        """Locks the earlier model, whose target makes the later one; returns the lock."""
+        lock = models_lock.text(self.locked(self.earlier))
+        self.lock.write_text(lock)
+        self.builds(self.later)
+        return lock
+
     def run_it(self, *targets, **flags):
         output = io.StringIO()
         with contextlib.redirect_stdout(output), flagsaver.flagsaver(**flags):
@@ -94,8 +101,7 @@ class UpdateLockTest(absltest.TestCase):
             self.run_it("//models:mobiledet")
 
     def test_what_changed_is_said_in_meaning(self):
-        self.lock.write_text(models_lock.text(self.locked(self.earlier)))
-        self.builds(self.later)
+        self.changes()
         previous = self.folder / "previous"
         previous.mkdir()
         (previous / "mobiledet.tflite").write_bytes(self.earlier)
@@ -107,20 +113,17 @@ class UpdateLockTest(absltest.TestCase):
         self.assertIn(f"\nleft:  {previous}\nright: built\n", output)
 
     def test_an_earlier_file_with_another_digest_explains_nothing(self):
-        self.lock.write_text(models_lock.text(self.locked(self.earlier)))
-        self.builds(self.later)
+        self.changes()
         (self.folder / "mobiledet.tflite").write_bytes(self.later)
         self.assertIn("so it explains nothing", self.run_it(previous="."))
         self.assertEqual(self.read(), self.locked(self.later))
 
     def test_a_missing_earlier_file_is_said(self):
-        self.lock.write_text(models_lock.text(self.locked(self.earlier)))
-        self.builds(self.later)
+        self.changes()
         self.assertIn("its earlier file was not found", self.run_it(previous="outputs"))
 
     def test_the_earlier_file_is_built_at_a_revision(self):
-        self.lock.write_text(models_lock.text(self.locked(self.earlier)))
-        self.builds(self.later)
+        self.changes()
         calls = []
 
         def build_all(targets, options, groups=(), workspace=None, startup_options=()):
@@ -150,9 +153,7 @@ class UpdateLockTest(absltest.TestCase):
         self.assertFalse(os.path.exists(os.path.dirname(add[3])))
 
     def test_a_missing_folder_is_refused_before_anything_is_built(self):
-        before = models_lock.text(self.locked(self.earlier))
-        self.lock.write_text(before)
-        self.builds(self.later)
+        before = self.changes()
         for folder in ("missing", ""):
             with self.assertRaisesRegex(
                 cli.UserError, f"^--previous={folder}: is not a folder; give"
@@ -166,9 +167,7 @@ class UpdateLockTest(absltest.TestCase):
             self.skipTest("needs git")
         self.enter_context(mock.patch.dict(os.environ, {"PATH": os.defpath}))
         subprocess.run(["git", "init", "-q"], cwd=self.workspace, check=True)
-        before = models_lock.text(self.locked(self.earlier))
-        self.lock.write_text(before)
-        self.builds(self.later)
+        before = self.changes()
         for revision in ("no-such-revision", "--no-such-option"):
             with self.assertRaisesRegex(cli.UserError, f"git .*: .* {revision}.*--against"):
                 self.run_it(against=revision)
@@ -176,8 +175,7 @@ class UpdateLockTest(absltest.TestCase):
         self.assertEqual(self.lock.read_text(), before)
 
     def test_without_git_there_are_other_ways(self):
-        self.lock.write_text(models_lock.text(self.locked(self.earlier)))
-        self.builds(self.later)
+        self.changes()
         with mock.patch.dict(os.environ, {"PATH": "/dev/null"}):
             with self.assertRaisesRegex(cli.UserError, "git worktree failed: .*--previous"):
                 self.run_it()
@@ -202,8 +200,7 @@ class UpdateLockTest(absltest.TestCase):
         self.assertEqual(self.read(), {**self.locked(self.earlier), released: row})
 
     def test_a_revision_that_does_not_build_is_named(self):
-        self.lock.write_text(models_lock.text(self.locked(self.earlier)))
-        self.builds(self.later)
+        self.changes()
         git = []
         build_all = building.build_all
 

@@ -46,12 +46,7 @@ def _begun(subject: str, issuer: str, key: ec.EllipticCurvePrivateKey) -> x509.C
 
 
 def make(folder: pathlib.Path, name: str) -> Certified:
-    """Makes an authority and a server certificate that it signs.
-
-    Args:
-      folder: the folder for the files.
-      name: the authority's name and the beginning of the files' names.
-    """
+    """Makes an authority and a server certificate that it signs; files begin with `name`."""
     authority_key, server_key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
     authority = (
         _begun(name, name, authority_key)

@@ -10,13 +10,7 @@ class Proxy:
     """Forwards a number of bytes in one direction, then holds back everything."""
 
     def __init__(self, target: int, hold_after: int, upwards: bool) -> None:
-        """Starts the proxy.
-
-        Args:
-          target: the server's port.
-          hold_after: the number of bytes to forward, over all connections.
-          upwards: whether to count the bytes to the server, or those from it.
-        """
+        """Starts the proxy; it counts the bytes to the server if `upwards`, else those from it."""
         self.reached = threading.Event()
         self._target = target
         self._left = hold_after

@@ -45,13 +45,6 @@ class Client:
     """A checkout of the workspace with its own Bazel server, output root and home."""
 
     def __init__(self, folder: pathlib.Path, name: str, bazelrc: pathlib.Path) -> None:
-        """Makes the checkout.
-
-        Args:
-          folder: the folder in which the checkout is made.
-          name: the name of the checkout.
-          bazelrc: the .bazelrc to copy.
-        """
         self.workspace = folder / name
         self._started: list[subprocess.Popen[str]] = []
         self._home = folder / f"home-of-{name}"

@@ -69,12 +69,7 @@ def error(status: int) -> Answer:
 
 
 def trickling(content: bytes, pause: Callable[[float], object]) -> Answer:
-    """Announces all of the content and sends a byte at a time.
-
-    Args:
-      content: what to send.
-      pause: called with the seconds to wait between two bytes.
-    """
+    """Announces all of the content and sends a byte at a time, with a pause of some seconds."""
 
     def answer(handler: Handler) -> None:
         handler.send_response(200)

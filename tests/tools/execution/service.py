@@ -54,13 +54,6 @@ class LocalExecution(ExecutionInstance):
     """Runs actions in the threads of their requests."""
 
     def __init__(self, storage: BlobStorage, cache: LruActionCache, runner: worker.Worker) -> None:
-        """Creates the instance.
-
-        Args:
-          storage: the storage with the actions.
-          cache: gets the results of actions that succeed and may be cached.
-          runner: runs an action.
-        """
         # The base class would need a scheduler.
         self.scheduler = None
         self._storage, self._cache, self._worker = storage, cache, runner

@@ -48,13 +48,7 @@ class Worker:
     """Runs actions, each in its own root."""
 
     def __init__(self, storage: BlobStorage, image: pathlib.Path, sandbox: Sequence[str]):
-        """Makes a worker.
-
-        Args:
-          storage: the storage of inputs and outputs.
-          image: the folder with the worker's image; it is only read.
-          sandbox: the command that starts bubblewrap.
-        """
+        """Makes a worker that only reads `image`; `sandbox` is the command of bubblewrap."""
         self._storage = storage
         self._image = image
         self._sandbox = tuple(sandbox)

@@ -30,12 +30,7 @@ def _repository(path: str) -> str | None:
 
 
 def uncovered(inputs: Collection[str], statement: Mapping[str, Any]) -> list[str]:
-    """Returns the inputs that no material covers, sorted.
-
-    Args:
-      inputs: paths relative to the execution root.
-      statement: the in-toto statement.
-    """
+    """Returns the inputs, relative to the execution root, that no material covers, sorted."""
     materials = statement["predicate"]["buildDefinition"]["resolvedDependencies"]
     names = {row["name"] for row in materials if row["annotations"]["kind"] == "source file"}
     repositories = {

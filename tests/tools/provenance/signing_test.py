@@ -57,22 +57,13 @@ class SigningTest(parameterized.TestCase):
     def test_an_ed25519_signature_is_the_same_each_time(self):
         self.assertEqual(self._envelope(), self._envelope())
 
-    @parameterized.parameters(0, 100, -2)
-    def test_a_changed_statement_is_refused(self, position):
-        envelope = self._envelope()
-        position %= len(self.statement)
-        changed = _flipped(self.statement, position)
-        envelope["payload"] = base64.b64encode(changed).decode()
-        with self.assertRaisesRegex(cli.UserError, "has not signed this"):
-            self._verified(envelope)
-
-    @parameterized.parameters(0, 31, 63)
-    def test_a_changed_signature_is_refused(self, position):
-        envelope = self._envelope()
-        signature = base64.b64decode(envelope["signatures"][0]["sig"])
-        envelope["signatures"][0]["sig"] = base64.b64encode(_flipped(signature, position)).decode()
-        with self.assertRaisesRegex(cli.UserError, "has not signed this"):
-            self._verified(envelope)
+    def test_a_changed_statement_or_signature_is_refused(self):
+        for name in ("payload", "sig"):
+            envelope = self._envelope()
+            place = envelope if name in envelope else envelope["signatures"][0]
+            place[name] = base64.b64encode(_flipped(base64.b64decode(place[name]), 31)).decode()
+            with self.subTest(name), self.assertRaisesRegex(cli.UserError, "has not signed this"):
+                self._verified(envelope)
 
     def test_any_changed_byte_of_the_envelope_changes_nothing_or_is_refused(self):
         content = json.dumps(self._envelope()).encode()
@@ -89,35 +80,19 @@ class SigningTest(parameterized.TestCase):
         with self.assertRaisesRegex(cli.UserError, "other.pub.pem has not signed this"):
             self._verified(self._envelope(), other)
 
-    def test_another_payload_type_is_refused(self):
-        envelope = self._envelope() | {"payloadType": "text/plain"}
-        with self.assertRaisesRegex(cli.UserError, "payload type is not application/vnd.in-toto"):
-            self._verified(envelope)
-
-    def test_a_statement_without_a_signature_is_refused(self):
+    def test_a_statement_without_an_envelope_is_refused(self):
         with self.assertRaisesRegex(cli.UserError, "is not signed"):
             self._verified(self.statement)
-        with self.assertRaisesRegex(cli.UserError, "has no signature"):
-            self._verified(self._envelope() | {"signatures": []})
-
-    @parameterized.parameters(1, 100, 2000)
-    def test_a_truncated_envelope_is_refused(self, length):
-        with self.assertRaisesRegex(cli.UserError, "not complete JSON"):
-            self._verified(json.dumps(self._envelope()).encode()[:length])
 
     @parameterized.parameters(
-        ({"signatures": 7}, "its signatures are not a list of objects"),
         ({"signatures": [7]}, "its signatures are not a list of objects"),
-        ({"signatures": [{"sig": "AAAA"}]}, "does not name its key"),
-        ({"signatures": [{"keyid": 7, "sig": "AAAA"}]}, "does not name its key"),
-        ({"signatures": [{"keyid": ["k"], "sig": "AAAA"}]}, "does not name its key"),
-        (
-            {"signatures": [{"keyid": "k", "sig": "AAAA"}] * 2},
-            "two of its signatures .* the same key",
-        ),
+        ({"signatures": [{"sig": "AAAA"}]}, "does not have the form of a signed envelope"),
+        ({"signatures": [{"keyid": ["k"], "sig": "AAAA"}]}, "does not have the form"),
+        ({"signatures": [{"keyid": "k", "sig": "AAAA"}] * 2}, "does not have the form"),
         ({"signatures": [{"keyid": "k", "sig": "no base64"}]}, "its signature is not base64"),
-        ({"payload": "AAA"}, "its payload is not base64"),
         ({"payload": None}, "its payload is not base64"),
+        ({"payloadType": "text/plain"}, "payload type is not application/vnd.in-toto"),
+        ({"signatures": []}, "has no signature"),
     )
     def test_a_malformed_envelope_is_refused(self, changes, reason):
         with self.assertRaisesRegex(cli.UserError, reason):

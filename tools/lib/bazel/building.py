@@ -48,11 +48,7 @@ def _files(number: str, sets: Mapping[str, Any]) -> list[str]:
 
 
 def outputs(events: Iterable[Mapping[str, Any]]) -> list[Built]:
-    """Returns the outputs of a build's targets.
-
-    Args:
-      events: the build events (Bazel's build_event_stream.proto, as JSON).
-    """
+    """Returns the outputs of a build's targets, from its build events as JSON."""
     sets, completed = {}, []
     for event in events:
         if "namedSet" in event["id"]:

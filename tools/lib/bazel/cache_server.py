@@ -142,10 +142,7 @@ def serving(
 ) -> Iterator[Server]:
     """Yields a running server and stops it at the end of the block.
 
-    Args:
-      directory: the cache's folder.
-      *options: further flags for the server.
-      preparation: is called in the child process before the server starts.
+    `preparation` is called in the child process before the server starts.
 
     Raises:
       NotStarted: the server does not start.

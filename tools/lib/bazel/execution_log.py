@@ -167,12 +167,7 @@ def _execution(spawn: spawn_pb2.ExecLogEntry.Spawn, earlier: Entries) -> Executi
 def executions(
     path: str, may_be_empty: bool = False, advance: Callable[[int], object] = lambda _: None
 ) -> Iterator[Execution]:
-    """Yields the actions of a log, in its order.
-
-    Args:
-      path: the log that `--execution_log_compact_file` wrote.
-      may_be_empty: whether a log without actions is accepted.
-      advance: is called with the number of bytes read since the last call.
+    """Yields the actions of a log, in its order; `advance` is that of `entries`.
 
     Raises:
       cli.UserError: see `entries`; or no action ran.
@@ -201,14 +196,7 @@ def executions(
 
 
 def read(path: str, may_be_empty: bool = False) -> dict[tuple[str, tuple[str, ...]], Action]:
-    """Reads the actions of a log.
-
-    Args:
-      path: the log that `--execution_log_compact_file` wrote.
-      may_be_empty: whether a log without actions is accepted.
-
-    Returns:
-      The actions by (mnemonic, outputs).
+    """Reads the actions of a log, by (mnemonic, outputs).
 
     Raises:
       cli.UserError: see `executions`.

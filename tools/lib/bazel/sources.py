@@ -9,13 +9,7 @@ from tools.lib.cli import cli
 
 
 def files(workspace: pathlib.Path) -> list[str]:
-    """Returns the files that git tracks or would add.
-
-    Args:
-      workspace: the root of the workspace.
-
-    Returns:
-      Sorted paths relative to the workspace, including links.
+    """Returns the files and links that git tracks or would add, relative to the workspace, sorted.
 
     Raises:
       cli.UserError: git cannot be started, or cannot list the files.

@@ -73,9 +73,7 @@ def graph_variables(graph: tf.Graph) -> dict[str, Variable]:
 def check_restorable(prefix: str, needed: Mapping[str, Variable]) -> None:
     """Raises UserError unless the checkpoint has every needed variable, in its dtype and shape.
 
-    Args:
-      prefix: the checkpoint.
-      needed: the variables that the graph restores, by name. The checkpoint may have more.
+    The checkpoint may have more.
     """
     stored = variables(open_checkpoint(prefix))
     for name in sorted(needed):

@@ -76,12 +76,7 @@ def check_equal(
     """Raises UserError, which names the first differences, unless both have the same variables.
 
     The comparison ignores variables that only training needs. It ignores the training step too,
-    unless the model has it.
-
-    Args:
-      model_variables: the model's variables.
-      signature: the genuine checkpoint's.
-      path: the signature's file, for messages.
+    unless the model has it. `path` is the signature's file, for messages.
     """
     genuine = inference_variables(signature)
     if _STEP not in model_variables:

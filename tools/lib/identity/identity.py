@@ -7,7 +7,6 @@ tools/tflite/private/identity.bzl writes.
 import dataclasses
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from tools.lib.cli import cli
 from tools.lib.preprocessing import normalization
@@ -49,17 +48,6 @@ class Identity:
             raise ValueError(f"preprocessing is {self.preprocessing!r} instead of one of {known}")
 
 
-_FIELDS = frozenset(field.name for field in dataclasses.fields(Identity))
-
-
-def _identity(fields: Any) -> Identity:
-    if not isinstance(fields, dict):
-        raise ValueError("it is not a JSON object")
-    if fields.keys() != _FIELDS:
-        raise ValueError(f"its fields are not {', '.join(sorted(_FIELDS))}")
-    return Identity(**fields)
-
-
 def read(path: str) -> Identity:
     """Reads the identity file that a `tflite_model` writes.
 
@@ -68,18 +56,17 @@ def read(path: str) -> Identity:
     """
     content = cli.read_file(path, "identity")
     try:
-        return _identity(json.loads(content))
-    except (RecursionError, ValueError) as error:
+        return Identity(**json.loads(content))
+    except (RecursionError, TypeError, ValueError) as error:
         raise cli.UserError(
             f"{path}: not a model's identity: {cli.first_line(error)}; build the model again."
         ) from error
 
 
 def of_target(files: Mapping[str, Sequence[str]]) -> Identity | None:
-    """Returns the identity that a target wrote; None if the target is not a `tflite_model`.
+    """Returns the identity that a target wrote; None if it is not a `tflite_model`.
 
-    Args:
-      files: the target's output paths by output group; `GROUP` must have been requested.
+    `files` are its output paths by output group; `GROUP` must have been requested.
 
     Raises:
       cli.UserError: see `read`.

@@ -43,12 +43,9 @@ def _identity(statement: Any) -> Identity:
 
 
 def identity(content: bytes, sha256: str, source: str) -> Identity | None:
-    """Returns a file's identity from a statement; None if the statement describes other files.
+    """Returns a file's identity from a statement; None if it describes other files.
 
-    Args:
-      content: the statement.
-      sha256: the file's digest, in hexadecimal.
-      source: the statement's path, for messages.
+    `source` is the statement's path, for messages.
 
     Raises:
       cli.UserError: the statement is damaged, or is not one.
@@ -67,10 +64,6 @@ def stated_identity(path: str, content: bytes) -> Identity | None:
     """Returns a file's identity from the statement next to it; None for a foreign file.
 
     Prints a note on stderr if that statement describes other files.
-
-    Args:
-      path: the .tflite.
-      content: its bytes.
 
     Raises:
       cli.UserError: see `identity`; or the statement cannot be read.

@@ -30,13 +30,7 @@ def build(
     groups: Sequence[str] = (),
     startup_options: Sequence[str] = (),
 ) -> dict[models_lock.Key, BuiltModel]:
-    """Builds models.
-
-    Args:
-      targets: labels or patterns.
-      options: further options for `bazel build`.
-      groups: further output groups to build.
-      startup_options: startup options for Bazel, in addition to those of --bazel.
+    """Builds models; the arguments are those of `building.build_all`.
 
     Returns:
       The models by their keys in the lock.

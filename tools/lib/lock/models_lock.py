@@ -58,12 +58,7 @@ Lock = dict[Key, Row]
 
 
 def row(model: bytes, raw: bytes, tensorflow: str) -> Row:
-    """Returns the row of a model.
-
-    Args:
-      model: the canonical .tflite.
-      raw: the .tflite as the converter wrote it.
-      tensorflow: the version of the converter's TensorFlow.
+    """Returns the row of a canonical model and of the raw file as the converter wrote it.
 
     Raises:
       cli.UserError: the model cannot be read.

@@ -38,10 +38,7 @@ class IdentityTest(parameterized.TestCase):
         ({"preprocessing": "to_one"}, "preprocessing is 'to_one' instead of one of minus_one"),
         ({"tensorflow": 2}, "tensorflow is 2 instead of a text"),
         ({"name": None}, "name is None instead of a text"),
-        (
-            {"sha256": "0"},
-            "its fields are not interpreter, name, preprocessing, tensorflow, weights",
-        ),
+        ({"sha256": "0"}, ".* unexpected keyword argument 'sha256'"),
     )
     def test_a_damaged_field_is_named(self, change, reason):
         path = self._write(json.dumps({**_FIELDS, **change}).encode())
@@ -52,7 +49,7 @@ class IdentityTest(parameterized.TestCase):
     @parameterized.parameters(*_FIELDS)
     def test_a_missing_field_is_refused(self, name):
         fields = {key: value for key, value in _FIELDS.items() if key != name}
-        with self.assertRaisesRegex(cli.UserError, "not a model's identity: its fields are not"):
+        with self.assertRaisesRegex(cli.UserError, f"not a model's identity: .* '{name}'; build"):
             identity.read(self._write(json.dumps(fields).encode()))
 
     @parameterized.named_parameters(
@@ -60,7 +57,7 @@ class IdentityTest(parameterized.TestCase):
         ("cut", b"{", "not a model's identity: "),
         ("binary", b"\xff", "not a model's identity: "),
         ("deep", b"[" * 100000, "not a model's identity: "),
-        ("list", b'["name"]', "not a model's identity: it is not a JSON object"),
+        ("list", b'["name"]', "not a model's identity: "),
     )
     def test_other_files_are_refused(self, content, message):
         with self.assertRaisesRegex(cli.UserError, message):
