@@ -21,17 +21,9 @@ _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """A server's settings.
+    """A server's settings, as serve.py's flags of the same names describe them.
 
-    Attributes:
-      directory: where the cache is.
-      address: the IP address to listen on.
-      port: the port to listen on.
-      readers: one of READERS.
-      writers: one of WRITERS.
-      users: the users with a password.
-      certificate: the path of the server's TLS certificate; None without TLS.
-      key: the path of the certificate's key.
+    `certificate` and `key` are None without TLS.
     """
 
     directory: Directory

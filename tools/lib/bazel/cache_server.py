@@ -62,14 +62,7 @@ class NotStarted(AssertionError):
 
 @dataclasses.dataclass
 class Server:
-    """A running server.
-
-    Attributes:
-      directory: the cache's folder.
-      port: the port that it listens on.
-      process: the server's process.
-      tls: whether it uses TLS.
-    """
+    """A running server on the cache in a directory."""
 
     directory: pathlib.Path
     port: int

@@ -11,13 +11,7 @@ from tools.lib.lock import models_lock
 
 @dataclasses.dataclass(frozen=True)
 class BuiltModel:
-    """A model that was built.
-
-    Attributes:
-      label: its target's label.
-      model: the path of the canonical file.
-      raw: the path of the converter's file.
-    """
+    """A model that was built: its target and the paths of the canonical and the raw file."""
 
     label: str
     model: str

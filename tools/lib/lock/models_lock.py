@@ -20,13 +20,7 @@ _HEADER = "Written by: bazel run //tools/audit:update_lock"
 
 @dataclasses.dataclass(frozen=True, order=True)
 class Key:
-    """The part of a model's identity that selects its row.
-
-    Attributes:
-      name: see `Identity.name`.
-      weights: see `Identity.weights`.
-      tensorflow: see `Identity.tensorflow`.
-    """
+    """The part of a model's identity that selects its row."""
 
     name: str
     weights: str
