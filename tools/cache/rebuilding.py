@@ -3,7 +3,6 @@
 import json
 import os
 import pathlib
-import re
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -44,22 +43,6 @@ def cache_options(events: Sequence[Mapping]) -> dict[str, str]:
             if name in ("--disk_cache", "--remote_cache", "--remote_executor"):
                 caches[name] = value
     return {name: value for name, value in caches.items() if value}
-
-
-def labels(printed: str) -> dict[tuple[str, str], str]:
-    """Returns which target makes each output, by (mnemonic, output), from `aquery`."""
-    makers = {}
-    mnemonic = label = ""
-    for line in printed.splitlines():
-        name, _, value = line.strip().partition(": ")
-        if name == "Mnemonic":
-            mnemonic = value
-        elif name == "Target":
-            label = value
-        elif name == "Outputs":
-            for output in value.strip("[]").split(", "):
-                makers[mnemonic, output.removesuffix(" (TreeArtifact)")] = label
-    return makers
 
 
 class Rebuilding:
@@ -118,29 +101,6 @@ class Rebuilding:
         """
         return self._build([*_NEVER_RUN, "--remote_download_outputs=minimal"], targets, _LOOKED_UP)
 
-    def locate(self, chosen: Sequence[Spawn], targets: Sequence[str]) -> dict[Key, str]:
-        """Returns the labels of the targets that actions belong to.
-
-        Raises:
-          cli.UserError: Bazel does not answer.
-        """
-        paths = "|".join(re.escape(spawn.action.outputs[0]) for spawn in chosen)
-        words = " ".join(f'"{target}"' for target in targets)
-        query = f'outputs("{paths}", deps(set({words})))'
-        if "\n" in paths or '"' in paths:
-            raise cli.UserError(f"{paths}: Bazel cannot be asked about such a path.")
-        result = self._run("aquery", [*self._options, "--output=text"], [query])
-        if result.returncode:
-            raise cli.UserError(f"the sampled actions cannot be located: {self._reason()}")
-        makers = labels(result.stdout)
-        outputs = {spawn.key: (spawn.key[0], spawn.action.outputs[0]) for spawn in chosen}
-        unknown = [
-            output for mnemonic, output in outputs.values() if (mnemonic, output) not in makers
-        ]
-        if unknown:
-            raise cli.UserError(f"{unknown[0]}: Bazel does not say which target makes it.")
-        return {key: makers[end] for key, end in outputs.items()}
-
     def places(self) -> tuple[pathlib.Path, str]:
         """Returns the execution root, and the folder in it that has the targets' own outputs."""
         result = self._run("info", self._options, ["execution_root", "bazel-bin"])
@@ -150,42 +110,36 @@ class Rebuilding:
         root = folders["execution_root"]
         return pathlib.Path(root), os.path.relpath(folders["bazel-bin"], root)
 
-    def serve(self, chosen: Mapping[Key, str]) -> Log:
-        """Downloads actions' outputs and inputs from the cache; nothing runs.
+    def serve(self, chosen: Sequence[Spawn]) -> Log:
+        """Downloads actions' outputs and inputs from the cache, and returns what came of it.
 
-        Args:
-          chosen: the actions, with their targets' labels.
-
-        Returns:
-          What came out of the cache.
+        Nothing runs.
         """
         return self._build(
             [*_NEVER_RUN, "--remote_download_outputs=all", *self._only(chosen)],
-            sorted(set(chosen.values())),
+            sorted({spawn.label for spawn in chosen}),
             _LOOKED_UP,
         )
 
-    def rebuild(self, key: Key, label: str) -> Spawn:
+    def rebuild(self, spawn: Spawn) -> Spawn:
         """Runs an action whose outputs were moved away, without any cache.
 
         Raises:
           RebuildFailed: it fails, or did not run.
         """
-        log = self._build(
-            [*_NO_CACHE, "--remote_download_outputs=all", *self._only({key: label})], [label], None
-        )
-        spawn = executed(log, key)
-        if spawn is None:
+        options = [*_NO_CACHE, "--remote_download_outputs=all", *self._only([spawn])]
+        rebuilt = executed(self._build(options, [spawn.label], None), spawn.key)
+        if rebuilt is None:
             raise RebuildFailed(self._tail())
-        return spawn
+        return rebuilt
 
     def shutdown(self) -> None:
         """Ends the Bazel server."""
         self._run("shutdown", [], [])
 
     @staticmethod
-    def _only(chosen: Mapping[Key, str]) -> list[str]:
-        groups = sorted({f"outputs_of_{mnemonic}" for mnemonic, _ in chosen})
+    def _only(chosen: Sequence[Spawn]) -> list[str]:
+        groups = sorted({f"outputs_of_{spawn.action.mnemonic}" for spawn in chosen})
         return [_ASPECT, f"--output_groups={','.join(groups)}"]
 
     def _build(

@@ -80,11 +80,11 @@ class Verdict:
 
 
 def draw(cached: Mapping[Key, Spawn], folder: str, count: int, seed: int) -> list[Spawn]:
-    """Draws a sample from the actions that the cache has and whose outputs are in `folder`."""
+    """Draws a sample from the targets' actions that the cache has, with outputs in `folder`."""
     hits = {
         key: spawn
         for key, spawn in cached.items()
-        if spawn.hit and key[1] and key[1][0].startswith(f"{folder}/")
+        if spawn.hit and spawn.label and key[1] and key[1][0].startswith(f"{folder}/")
     }
     return [hits[key] for key in random.Random(seed).sample(sorted(hits), min(count, len(hits)))]
 
@@ -95,9 +95,9 @@ class _Verifier:
     ) -> None:
         self._rebuilder, self._root, self._kept = rebuilder, root, kept
 
-    def verdict(self, spawn: Spawn, served: Spawn | None, label: str) -> Verdict:
+    def verdict(self, spawn: Spawn, served: Spawn | None) -> Verdict:
         """Runs an action again and compares its outputs with those `served`, if any."""
-        name = f"{spawn.action.mnemonic} of {label}"
+        name = f"{spawn.action.mnemonic} of {spawn.label}"
         if served is None or not served.hit:
             return Verdict(name, GONE)
         outputs = spawn.action.outputs
@@ -107,7 +107,7 @@ class _Verifier:
         rebuilding.move_outputs(outputs, self._root, folders[0])
         begun = time.monotonic()
         try:
-            rebuilt = self._rebuilder.rebuild(spawn.key, label)
+            rebuilt = self._rebuilder.rebuild(spawn)
         except rebuilding.RebuildFailed as error:
             return Verdict(name, NOT_MADE, bazel_output=str(error))
         seconds = time.monotonic() - begun
@@ -117,13 +117,13 @@ class _Verifier:
         rebuilding.move_outputs(outputs, self._root, folders[1])
         bazel_output = ""
         try:
-            second = self._rebuilder.rebuild(spawn.key, label)
+            second = self._rebuilder.rebuild(spawn)
             kind = WRONG if second.action.digests == rebuilt.action.digests else VARIES
         except rebuilding.RebuildFailed as error:
             kind, bazel_output = DIFFERS, str(error)
         # The next action may read these outputs, and should read those of the cache.
         rebuilding.move_outputs(outputs, self._root, folders[2])
-        self._rebuilder.serve({spawn.key: label})
+        self._rebuilder.serve([spawn])
         files = tuple(_compared(path, folders[0], folders[1]) for path in paths)
         return Verdict(name, kind, seconds, files, bazel_output)
 
@@ -182,7 +182,6 @@ def _run(targets: Sequence[str], directory: pathlib.Path, console: Console) -> i
                 f"to verify. {complaint}".strip()
             )
         chosen = draw(looked_up, folder, _SAMPLE.value, seed)
-        located = rebuilder.locate(chosen, targets)
         # The lookup already downloaded the inputs of actions that were not in the cache; they are
         # not downloaded again.
         local = {
@@ -190,12 +189,11 @@ def _run(targets: Sequence[str], directory: pathlib.Path, console: Console) -> i
             for spawn in chosen
             if all((root / path).exists() for path in spawn.action.outputs)
         }
-        served = local | rebuilder.serve(located).spawns
+        served = local | rebuilder.serve(chosen).spawns
         watch = _Verifier(rebuilder, root, directory / "differing")
         verdicts = []
         for spawn in chosen:
-            label = located[spawn.key]
-            verdicts.append(watch.verdict(spawn, served.get(spawn.key), label))
+            verdicts.append(watch.verdict(spawn, served.get(spawn.key)))
             console.print(text(verdicts[-1]), soft_wrap=True)
     finally:
         rebuilder.shutdown()
