@@ -36,9 +36,6 @@ _ARCHIVE = flags.DEFINE_string(
 _TIMEOUT = flags.DEFINE_float(
     "timeout", 60, "Seconds to wait for a silent or very slow server.", lower_bound=0.1
 )
-_TABLE_PATH = flags.DEFINE_string(
-    "table", None, f"The pin table; by default {_TABLE} in the workspace."
-)
 
 
 def digests(path: str) -> tuple[int, dict[str, str]]:
@@ -178,8 +175,7 @@ def main(argv: Sequence[str]) -> None:
             "no name is given; give a name of the pin table, as in"
             " `bazel run //tools/checkpoints:pin -- NAME`."
         )
-    given = _TABLE_PATH.value
-    table_path = cli.callers_path(given) if given else os.path.join(cli.workspace(), _TABLE)
+    table_path = os.path.join(cli.workspace(), _TABLE)
     row = table.find(table_path, argv[1])
     unknown = unauthenticated(row)
     if unknown:

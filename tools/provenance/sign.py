@@ -2,8 +2,8 @@
 
     bazel run //tools/provenance:sign -- --key=KEY.pem NAME.provenance.json ...
 
-It writes an envelope, `NAME.provenance.dsse.json`, for each. tools/provenance/README.md shows how
-to make a key.
+It writes an envelope for each, `NAME.provenance.dsse.json` in the current folder.
+tools/provenance/README.md shows how to make a key.
 """
 
 import os
@@ -15,7 +15,6 @@ from tools.lib.cli import cli
 from tools.provenance import signing
 
 _KEY = flags.DEFINE_string("key", None, "PEM file of the private key.", required=True)
-_OUTPUT_FOLDER = flags.DEFINE_string("output_folder", ".", "Folder for the envelopes.")
 
 
 def main(argv: Sequence[str]) -> None:
@@ -32,11 +31,10 @@ def main(argv: Sequence[str]) -> None:
         if name in envelopes:
             raise cli.UserError(f"{path}: {name} would be written twice.")
         envelopes[name] = signing.sign(content, path, signer)
-    folder = cli.callers_path(_OUTPUT_FOLDER.value)
     for name, envelope in envelopes.items():
-        with cli.output_file(os.path.join(folder, name), "w") as stream:
+        with cli.output_file(cli.callers_path(name), "w") as stream:
             stream.write(envelope)
-        print(os.path.normpath(os.path.join(_OUTPUT_FOLDER.value, name)))
+        print(name)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,6 @@ from absl import flags
 from tools.lib.cli import cli
 
 _AUDIT = flags.DEFINE_string("audit", None, "The program; the BUILD file names it.")
-_REPORT = flags.DEFINE_string("report", None, "Where to leave the page for people.")
 
 _PACKAGE = "tests/tools/audit/faults"
 
@@ -121,8 +120,6 @@ def main(argv: Sequence[str]) -> None:
     with tempfile.TemporaryDirectory() as directory:
         path = pathlib.Path(directory, "report.json")
         command = [program, f"--json={path}", f"--emulate=//{_PACKAGE}:processor", *argv[1:]]
-        if _REPORT.value:
-            command.append(f"--html={_REPORT.value}")
         command += ["--", *(f"//{_PACKAGE}:{fault}" for fault in faults)]
         code = subprocess.run(command, check=False, stdin=subprocess.DEVNULL).returncode
         if code != 1 or not path.exists():

@@ -11,13 +11,9 @@ only the models.
 import pathlib
 from collections.abc import Sequence
 
-from absl import flags
-
 from tools.lib.bazel import cache_server, client
 from tools.lib.bazel.checkout import Checkout, CheckoutBuild
 from tools.lib.cli import cli
-
-_DIRECTORY = flags.DEFINE_string("directory", None, "Where to work, and to leave it all.")
 
 _MODELS = ("//models:mobilenet_v1_1.0_224", "//models:edsr_f32b5_int8")
 
@@ -48,7 +44,7 @@ def differences(first: CheckoutBuild, second: CheckoutBuild, minimal: CheckoutBu
 def main(argv: Sequence[str]) -> None:
     models = argv[1:] or list(_MODELS)
     caches = client.ask("info", "repository_cache")
-    with client.output_folder(_DIRECTORY.value, "second-checkout-") as folder:
+    with client.output_folder(None, "second-checkout-") as folder:
         users = folder / "users"
         cache_server.write_users(users)
         checkouts = [Checkout(folder, name, caches) for name in ("first", "second")]

@@ -25,9 +25,6 @@ from tools.lib.lock import built_models, models_lock
 _SERVICE = flags.DEFINE_string("service", None, "The service; the BUILD file names it.")
 _IMAGE = flags.DEFINE_string("image", None, "The worker's image; the BUILD file names it.")
 _SANDBOX = flags.DEFINE_string("sandbox", None, "bubblewrap; the BUILD file names it.")
-_DIRECTORY = flags.DEFINE_string(
-    "directory", None, "Where to build and to leave everything; by default a temporary folder."
-)
 
 # All kinds of actions of models, except MLIR's conversion and its representative dataset.
 _MODELS = ("//models:mobiledet_qat",)
@@ -114,7 +111,7 @@ def _build_controls(startup: Sequence[str], options: Sequence[str]) -> list[str]
 def main(argv: Sequence[str]) -> None:
     if not _SERVICE.value:
         raise cli.UserError("--service is missing; start this program with `bazel run`.")
-    with client.output_folder(_DIRECTORY.value, "remote-build-") as folder:
+    with client.output_folder(None, "remote-build-") as folder:
         startup = [f"--output_base={folder / 'output_base'}"]
         with _service(folder / "service") as address:
             options = ["--config=rbe", f"--remote_executor={address}", "--noshow_progress"]

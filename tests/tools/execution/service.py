@@ -40,7 +40,6 @@ _DIRECTORY = flags.DEFINE_string(
 )
 _IMAGE = flags.DEFINE_string("image", None, "The worker's image; the BUILD file names it.")
 _SANDBOX = flags.DEFINE_string("sandbox", None, "bubblewrap's folder; the BUILD file names it.")
-_JOBS = flags.DEFINE_integer("jobs", 2, "How many actions run at once.", lower_bound=1)
 
 # The system chooses a port.
 _ENDPOINT = "127.0.0.1:0"
@@ -48,6 +47,7 @@ _ENDPOINT = "127.0.0.1:0"
 # Bazel retries it. Bazel sends up to a hundred at once.
 _THREADS = 400
 _MOST_RESULTS = 10_000
+_ACTIONS_AT_ONCE = 2
 
 
 class LocalExecution(ExecutionInstance):
@@ -57,7 +57,7 @@ class LocalExecution(ExecutionInstance):
         # The base class would need a scheduler.
         self.scheduler = None
         self._storage, self._cache, self._worker = storage, cache, runner
-        self._free = threading.Semaphore(_JOBS.value)
+        self._free = threading.Semaphore(_ACTIONS_AT_ONCE)
         self._pending: dict[str, Digest] = {}
 
     def start(self) -> None:

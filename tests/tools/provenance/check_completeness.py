@@ -15,7 +15,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from tests.hermeticity import check_actions
-from tools.lib.bazel import client
+from tools.lib.bazel import building, client
 from tools.lib.cli import cli
 
 # Families with different converters, graph code and datasets.
@@ -58,29 +58,17 @@ def wrong_digests(statement: Mapping[str, Any], root: str) -> list[str]:
     return wrong
 
 
-def _statement(model: str, actions: Sequence[check_actions.Action], root: str) -> dict[str, Any]:
-    ending = f"/{model}.provenance.json"
-    paths = [
-        output
-        for action in actions
-        if action.mnemonic == "Provenance"
-        for output in action.outputs
-        if output.endswith(ending)
-    ]
-    if len(paths) != 1:
-        raise cli.UserError(f"{model}: {len(paths)} actions write *{ending}, not one.")
-    return json.loads(cli.read_file(os.path.join(root, paths[0]), "statement"))
-
-
 def main(argv: Sequence[str]) -> None:
     """Builds the models' statements and checks them."""
     models = argv[1:] or _MODELS
-    client.ask("build", *[f"//models:{model}.provenance" for model in models])
+    built = {model: building.build(f"//models:{model}.provenance", []) for model in models}
     root = client.ask("info", "execution_root")
     actions = check_actions.parse(json.loads(check_actions.ask_bazel()))
     faults = []
     for model in models:
-        statement = _statement(model, actions, root)
+        paths = built[model].files["default"]
+        (path,) = [path for path in paths if path.endswith(".provenance.json")]
+        statement = json.loads(cli.read_file(path, "statement"))
         makes = check_actions.behind(
             actions, lambda place, model=model: place.endswith(f"/{model}.tflite")
         )

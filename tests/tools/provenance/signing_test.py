@@ -181,12 +181,14 @@ class ProgramsTest(absltest.TestCase):
         self.envelope = os.path.join(self.folder, "x.provenance.dsse.json")
 
     def _run(self, *command):
-        return subprocess.run(command, capture_output=True, text=True, check=False)
+        folders = dict.fromkeys(
+            ("BUILD_WORKSPACE_DIRECTORY", "BUILD_WORKING_DIRECTORY"), self.folder
+        )
+        environment = os.environ | folders
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
     def _sign(self, *statements):
-        return self._run(
-            _SIGN, f"--key={self.private}", f"--output_folder={self.folder}", *statements
-        )
+        return self._run(_SIGN, f"--key={self.private}", *statements)
 
     def _verify(self):
         return self._run(_VERIFY, f"--public_key={self.public}", self.model, self.envelope)

@@ -28,13 +28,11 @@ class Tensor(NamedTuple):
 
     Attributes:
       variable: dtype and shape.
-      offset: where it starts in the data file, in bytes.
       size: its size in bytes.
       masked_crc32c: its checksum in the checkpoint's index.
     """
 
     variable: Variable
-    offset: int
     size: int
     masked_crc32c: int
 
@@ -55,9 +53,9 @@ def read(path: str) -> dict[str, Tensor]:
     signature = {}
     for row in rows:
         try:
-            name, dtype, shape, offset, size, crc = row
+            name, dtype, shape, _, size, crc = row
             variable = Variable(dtype, tuple(int(n) for n in shape.split(",") if n))
-            signature[name] = Tensor(variable, int(offset), int(size), int(crc, 16))
+            signature[name] = Tensor(variable, int(size), int(crc, 16))
         except ValueError as error:
             raise cli.UserError(f"{path}:{rows.line_num}: not a line of a signature.") from error
     return signature

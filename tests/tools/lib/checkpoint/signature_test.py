@@ -26,7 +26,7 @@ _KERNEL = Variable("float32", (3,))
 
 
 def _signature(**variables):
-    return {name: signature.Tensor(variable, 0, 12, 0x1234) for name, variable in variables.items()}
+    return {name: signature.Tensor(variable, 12, 0x1234) for name, variable in variables.items()}
 
 
 class SignatureTest(absltest.TestCase):
@@ -43,9 +43,9 @@ class SignatureTest(absltest.TestCase):
         self.assertEqual(
             signature.read(path),
             {
-                "a/weights": (Variable("float32", (3, 3, 8, 16)), 0, 4608, 0xD5815913),
-                "a/act_quant/min": (Variable("float32", ()), 4608, 4, 0xACFC460B),
-                "global_step": (Variable("int64", ()), 4612, 8, 0x7D029119),
+                "a/weights": (Variable("float32", (3, 3, 8, 16)), 4608, 0xD5815913),
+                "a/act_quant/min": (Variable("float32", ()), 4, 0xACFC460B),
+                "global_step": (Variable("int64", ()), 8, 0x7D029119),
             },
         )
 
