@@ -168,9 +168,9 @@ def behind(actions: Sequence[Action], wanted: Callable[[str], bool]) -> list[Act
     return list(visited.values())
 
 
-def that_make_bytes(actions: Sequence[Action], folder: str) -> list[Action]:
-    """Returns the actions of packages below `folder`, and all actions that they depend on."""
-    return behind(actions, lambda place: place.startswith(folder + "/"))
+def that_make_bytes(actions: Sequence[Action]) -> list[Action]:
+    """Returns the actions of packages below `models`, and all actions that they depend on."""
+    return behind(actions, lambda place: place.startswith("models/"))
 
 
 def sources(actions: Sequence[Action], readers: Iterable[Action]) -> set[str]:
@@ -232,8 +232,8 @@ def shell_work(action: Action) -> str | None:
     return None if program in action.inputs else f"starts {program!r}, which is not an input"
 
 
-def faults(actions: Sequence[Action], folder: str) -> list[str]:
-    """Returns what is not hermetic in the actions behind the packages below `folder`.
+def faults(actions: Sequence[Action]) -> list[str]:
+    """Returns what is not hermetic in the actions behind the packages below `models`.
 
     These must hold:
     - Every input is a source of the project, or in a pinned repository.
@@ -245,7 +245,7 @@ def faults(actions: Sequence[Action], folder: str) -> list[str]:
     """
     makers = _makers(actions)
     problems = []
-    for action in that_make_bytes(actions, folder):
+    for action in that_make_bytes(actions):
         unmade = sorted(path for path in action.inputs if _maker(makers, path) is None)
         problems += [f"{action.name} {fault}" for fault in map(input_fault, unmade) if fault]
         problems += [
@@ -297,10 +297,10 @@ def main(argv: Sequence[str]) -> None:
         raise cli.UserError(
             f"{source}: not a complete output of `aquery --output=jsonproto` ({error!r})."
         ) from error
-    checked = that_make_bytes(actions, "models")
+    checked = that_make_bytes(actions)
     if not checked:
         raise cli.UserError(f"{source}: has no action of a package below models/.")
-    problems = faults(actions, "models")
+    problems = faults(actions)
     for problem in problems:
         print(problem, file=sys.stderr)
     if problems:

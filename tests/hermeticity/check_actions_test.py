@@ -97,7 +97,7 @@ def _document(*actions):
 
 
 def _faults(*actions):
-    return check_actions.faults(check_actions.parse(_document(*actions)), "models")
+    return check_actions.faults(check_actions.parse(_document(*actions)))
 
 
 class FaultsTest(parameterized.TestCase):

@@ -13,6 +13,8 @@ from tools.lib.bazel import steps
 Document = Mapping[str, Any]
 _NUMBERS = ("hits", "misses", "MB down", "MB to upload", "s saved", "s of misses")
 _MOST_MISSES = 40
+# The other columns have numbers.
+_TEXTS = ("model", "step", "missed", "reason")
 
 
 def megabytes(count: int) -> str:
@@ -41,7 +43,7 @@ def _cells(row: Mapping[str, Any]) -> list[str]:
 def models_table(document: Document) -> tuple[list[str], list[list[str]]]:
     """Returns the header and rows of hits by model and step: "1/2" is one hit of two actions."""
     named = [row["name"] for row in document["steps"] if row["name"] in steps.NAMES]
-    other = any(row["name"] not in steps.NAMES for row in document["steps"])
+    columns = [*named, "other"] if len(named) < len(document["steps"]) else named
     rows = []
     for model in document["models"]:
         counts: dict[str, list[int]] = collections.defaultdict(lambda: [0, 0])
@@ -49,10 +51,9 @@ def models_table(document: Document) -> tuple[list[str], list[list[str]]]:
             column = counts[step if step in named else "other"]
             column[0] += count["hits"]
             column[1] += count["hits"] + count["misses"]
-        columns = [*named, *(["other"] if other else [])]
         cells = [f"{counts[c][0]}/{counts[c][1]}" if counts[c][1] else "" for c in columns]
         rows.append([model["name"].removeprefix("//models/"), *cells, *_cells(model)])
-    return ["model", *named, *(["other"] if other else []), *_NUMBERS], rows
+    return ["model", *columns, *_NUMBERS], rows
 
 
 def steps_table(document: Document) -> tuple[list[str], list[list[str]]]:
@@ -62,7 +63,10 @@ def steps_table(document: Document) -> tuple[list[str], list[list[str]]]:
 
 
 def misses_table(document: Document) -> tuple[list[str], list[list[str]]]:
-    """Returns the header and rows of misses with a reason of their own, most followers first."""
+    """Returns the header and rows of misses with a reason of their own, most followers first.
+
+    Of many rows, the last one says how many are left out.
+    """
     followers = collections.Counter(
         row["reason"]["cause"] for row in _missed(document) if row["reason"]["kind"] == "follows"
     )
@@ -78,6 +82,8 @@ def misses_table(document: Document) -> tuple[list[str], list[list[str]]]:
         for name, count in followers.items()
     ]
     rows.sort(key=lambda row: -int(row[2]))
+    if left_out := rows[_MOST_MISSES:]:
+        rows = [*rows[:_MOST_MISSES], [f"and {len(left_out)} more", "--format=json has all", ""]]
     return ["missed", "reason", "others that follow"], rows
 
 
@@ -123,30 +129,23 @@ def _advice(document: Document) -> list[str]:
     return lines
 
 
+def _table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left")
+    for column in header:
+        justify = "left" if column in _TEXTS else "right"
+        table.add_column(column, justify=justify, overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
 def show(document: Document, console: Console) -> None:
     """Prints the report as tables."""
-    tables = [
-        ("Hits of all actions, by model and step", models_table(document)),
-        ("By step; what several models share counts once", steps_table(document)),
-    ]
-    for title, (header, rows) in tables:
-        table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left")
-        for place, column in enumerate(header):
-            table.add_column(column, justify="right" if place else "left", overflow="fold")
-        for row in rows:
-            table.add_row(*row)
-        console.print(table)
+    console.print(_table("Hits of all actions, by model and step", *models_table(document)))
+    title = "By step; what several models share counts once"
+    console.print(_table(title, *steps_table(document)))
     if document["compared"] and document["totals"]["misses"]:
-        header, rows = misses_table(document)
-        table = Table(title="Why actions were missed", box=box.SIMPLE_HEAD, title_justify="left")
-        table.add_column(header[0], overflow="fold", ratio=2)
-        table.add_column(header[1], overflow="fold", ratio=3)
-        table.add_column(header[2], justify="right")
-        for row in rows[:_MOST_MISSES]:
-            table.add_row(*row)
-        console.print(table)
-        if len(rows) > _MOST_MISSES:
-            console.print(f"and {len(rows) - _MOST_MISSES} more; --format=json has all.")
+        console.print(_table("Why actions were missed", *misses_table(document)))
     for line in (headline(document), *_advice(document), *document["notes"]):
         console.print(line, soft_wrap=True)
 
@@ -167,11 +166,7 @@ def to_markdown(document: Document) -> str:
     lines += [f"> {line}\n" for line in _advice(document)]
     lines += _markdown_table(*steps_table(document))
     if document["compared"] and document["totals"]["misses"]:
-        header, rows = misses_table(document)
-        lines += ["### Why actions were missed", ""]
-        lines += _markdown_table(header, rows[:_MOST_MISSES])
-        if len(rows) > _MOST_MISSES:
-            lines += [f"and {len(rows) - _MOST_MISSES} more.", ""]
+        lines += ["### Why actions were missed", "", *_markdown_table(*misses_table(document))]
     lines += ["<details><summary>Hits by model and step</summary>", ""]
     lines += _markdown_table(*models_table(document))
     lines += ["</details>", "", *(f"- {note}" for note in document["notes"])]

@@ -16,11 +16,6 @@ _LEAST_CROP = 0.4
 def read(paths: Sequence[str], height: int, width: int) -> np.ndarray:
     """Reads photographs and stretches each to the model's input size, as the genuine resizer does.
 
-    Args:
-      paths: PNG or JPEG files.
-      height: pixels.
-      width: pixels.
-
     Returns:
       uint8 [photographs, height, width, 3], RGB. Pillow resizes with fixed-point coefficients, so
       every CPU rounds alike.
@@ -36,12 +31,6 @@ def crops(paths: Sequence[str], count: int, height: int, width: int) -> np.ndarr
 
     The photographs take turns; pictures with odd numbers among the crops are mirrored. The size and
     place of a crop depend on its number only.
-
-    Args:
-      paths: PNG or JPEG files.
-      count: the number of pictures, at least 1.
-      height: pixels of each.
-      width: pixels of each.
 
     Returns:
       uint8 [count, height, width, 3], RGB.

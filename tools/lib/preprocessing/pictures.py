@@ -92,13 +92,8 @@ def _eight_bits(values: np.ndarray) -> np.ndarray:
 def stretched(image: Image.Image, height: int, width: int) -> np.ndarray:
     """Returns the uncropped picture in another size, as the Object Detection API resizes it.
 
-    Args:
-      image: the picture.
-      height: pixels.
-      width: pixels.
-
     Returns:
-      uint8 [height, width, 3].
+      uint8 [height, width, 3], in pixels.
     """
     return np.asarray(image.resize((width, height), Image.Resampling.BILINEAR))
 
@@ -106,14 +101,10 @@ def stretched(image: Image.Image, height: int, width: int) -> np.ndarray:
 def central(image: Image.Image, height: int, width: int, fraction: float = 0.875) -> np.ndarray:
     """Returns the centre of a picture, as in the evaluation of ImageNet's classifiers.
 
-    Args:
-      image: the picture.
-      height: pixels.
-      width: pixels.
-      fraction: the share of each side that is kept; 0.875 in slim and MLPerf Mobile.
+    `fraction` is the share of each side that is kept; 0.875 in slim and MLPerf Mobile.
 
     Returns:
-      uint8 [height, width, 3].
+      uint8 [height, width, 3], in pixels.
     """
     kept = max(1, round(image.width * fraction)), max(1, round(image.height * fraction))
     left, top = (image.width - kept[0]) // 2, (image.height - kept[1]) // 2
@@ -123,13 +114,8 @@ def central(image: Image.Image, height: int, width: int, fraction: float = 0.875
 def fitted(image: Image.Image, height: int, width: int) -> tuple[np.ndarray, tuple[int, int]]:
     """Returns the picture at the top left of a grey canvas, with its aspect ratio, as for DeepLab.
 
-    Args:
-      image: the picture.
-      height: of the canvas, in pixels.
-      width: of the canvas, in pixels.
-
     Returns:
-      uint8 [height, width, 3]; and how many of its rows and columns the picture covers.
+      uint8 [height, width, 3], in pixels; and how many of its rows and columns the picture covers.
     """
     scale = min(height / image.height, width / image.width)
     rows = min(height, max(1, round(image.height * scale)))

@@ -24,13 +24,7 @@ _SPREAD = 0.125
 
 
 def uniform(seed: int, name: str, shape: Sequence[int]) -> np.ndarray:
-    """Returns float64 values uniform on the 2**24 multiples of 2**-23 in [-1, 1).
-
-    Args:
-      seed: the model's seed.
-      name: the variable's name.
-      shape: the variable's shape.
-    """
+    """Returns float64 values of a variable, uniform on the 2**24 multiples of 2**-23 in [-1, 1)."""
     key = int.from_bytes(hashlib.sha256(f"{seed}:{name}".encode()).digest()[:16], "little")
     raw = np.random.Philox(key=key).random_raw(math.prod(shape))
     steps = (np.asarray(raw, np.uint64) >> np.uint64(40)).astype(np.int64) - 2**23
