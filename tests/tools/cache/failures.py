@@ -130,7 +130,10 @@ def server_gone(trial: Trial) -> str:
 def server_hangs(trial: Trial) -> str:
     """The server accepts connections and never answers."""
     trial.prefilled()
-    with trial.serve() as server, proxy.holding(server.port, 0, upwards=False) as between:
+    with (
+        trial.serve() as server,
+        contextlib.closing(proxy.Proxy(server.port, 0, upwards=False)) as between,
+    ):
         address = f"--remote_cache={server.address(between.port)}"
         begun = time.monotonic()
         # The project's own timeout is for slow connections; this one only has to end.
@@ -146,13 +149,16 @@ def _in_transfer(
     trial: Trial, client: Client, upwards: bool, *options: str
 ) -> tuple[Outcome, float]:
     """Kills the server while a build transfers a blob; returns how the build ended, and when."""
-    with trial.serve() as server, proxy.holding(server.port, _MIDDLE, upwards) as between:
+    with (
+        trial.serve() as server,
+        contextlib.closing(proxy.Proxy(server.port, _MIDDLE, upwards)) as between,
+    ):
         process = client.start(
             trial.seed, f"--remote_cache={server.address(between.port)}", *options
         )
         expect(between.reached.wait(60), "nothing was moved")
         server.kill()
-        between.cut()
+        between.close()
         begun = time.monotonic()
         return small_workspace.finish(process), time.monotonic() - begun
 

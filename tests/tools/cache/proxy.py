@@ -3,7 +3,6 @@
 import contextlib
 import socket
 import threading
-from collections.abc import Iterator
 
 
 class Proxy:
@@ -50,7 +49,7 @@ class Proxy:
                 sink.sendall(data)
             sink.shutdown(socket.SHUT_WR)
 
-    def cut(self) -> None:
+    def close(self) -> None:
         """Closes every connection and accepts no new ones."""
         self._cut.set()
         self._listener.close()
@@ -58,13 +57,3 @@ class Proxy:
             with contextlib.suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
             each.close()
-
-
-@contextlib.contextmanager
-def holding(target: int, hold_after: int, upwards: bool) -> Iterator[Proxy]:
-    """Yields a proxy and closes its connections at the end."""
-    proxy = Proxy(target, hold_after, upwards)
-    try:
-        yield proxy
-    finally:
-        proxy.cut()

@@ -124,14 +124,14 @@ def end(process: subprocess.Popen[str]) -> None:
         process.communicate()
 
 
-def finish(process: subprocess.Popen[str], seconds: float = 240) -> Outcome:
+def finish(process: subprocess.Popen[str]) -> Outcome:
     """Waits until Bazel ends.
 
     Raises:
       subprocess.TimeoutExpired: Bazel took too long and was ended.
     """
     try:
-        log, _ = process.communicate(timeout=seconds)
+        log, _ = process.communicate(timeout=240)
     except subprocess.TimeoutExpired:
         end(process)
         raise

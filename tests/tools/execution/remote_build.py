@@ -14,7 +14,7 @@ import os
 import pathlib
 import re
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from absl import flags
 
@@ -59,17 +59,6 @@ def _service(directory: pathlib.Path) -> Iterator[str]:
             service.terminate()
 
 
-def complaints(
-    models: Mapping[models_lock.Key, built_models.BuiltModel], lock: models_lock.Lock
-) -> list[str]:
-    """Returns what differs between the lock and the models that were built."""
-    return [
-        f"{key}: {line}"
-        for key, made in models.items()
-        for line in models_lock.differences(lock[key], built_models.row(key, made))
-    ]
-
-
 def _build_models(
     targets: Sequence[str], startup: Sequence[str], options: Sequence[str], log: pathlib.Path
 ) -> list[str]:
@@ -85,7 +74,11 @@ def _build_models(
     inputs = sum(len(action.inputs) for action in actions)
     print(f"{len(actions)} actions were executed remotely, from {inputs} declared input files")
     return [
-        *complaints(built, lock),
+        *(
+            f"{key}: {line}"
+            for key, made in built.items()
+            for line in models_lock.differences(lock[key], built_models.row(key, made))
+        ),
         *(f"{action.name}: came out of a cache" for action in actions if action.cache_hit),
     ]
 

@@ -10,7 +10,7 @@ import os
 import pathlib
 import shutil
 import subprocess
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from buildgrid._protos.build.bazel.remote.execution.v2.remote_execution_pb2 import (
     Action,
@@ -117,10 +117,6 @@ class Worker:
                 result.output_directories.append(OutputDirectory(path=name, tree_digest=digest))
         return result
 
-    def _make_folders(self, names: Iterable[str], folder: pathlib.Path) -> None:
-        for name in names:
-            (folder / name).mkdir(parents=True, exist_ok=True)
-
     def run(self, action: Action) -> ActionResult:
         """Runs an action and stores its outputs.
 
@@ -137,11 +133,10 @@ class Worker:
             folder = root / place
             folder.mkdir(parents=True)
             self.lay_inputs(action.input_root_digest, folder)
-            files = [os.path.dirname(name) for name in command.output_files]
             # Version 2.0 of the API: for an output that is a folder, the worker creates the
             # parent, not the folder itself.
-            parents = [os.path.dirname(name) for name in command.output_directories]
-            self._make_folders([*files, *parents], folder)
+            for name in (*command.output_files, *command.output_directories):
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
             variables = {item.name: item.value for item in command.environment_variables}
             done = subprocess.run(
                 [

@@ -149,18 +149,16 @@ class Entries:
             put(self._in_workspace(place), target)
         for artifact in self.inputs(tree.input_set_id):
             # Bazel counts an empty folder too.
-            tops.add(self._places(artifact.path)[0].partition("/")[0])
+            tops.add(self._place(artifact.path).partition("/")[0])
             for file in artifact.files:
-                places = self._places(file.path)
-                for place in places if tree.legacy_external_runfiles else places[:1]:
-                    put(place, _single(file))
+                put(self._place(file.path), _single(file))
         for place in tree.empty_files:
             put(self._in_workspace(place), _NO_TARGET)
         for place, target in self._symlinks(tree.root_symlinks_id):
             put(place, target)
         if tree.HasField("repo_mapping_manifest"):
             put("_repo_mapping", _single(_file("", tree.repo_mapping_manifest.digest)))
-        if self._workspace not in tops and not tree.legacy_external_runfiles:
+        if self._workspace not in tops:
             put(f"{self._workspace}/.runfile", _NO_TARGET)
         return Artifact(tree.path, tuple(files.values()))
 
@@ -168,9 +166,7 @@ class Entries:
         """Returns the place in runfiles of a path relative to the main repository's folder."""
         return posixpath.normpath(f"{self._workspace}/{place}")
 
-    def _places(self, path: str) -> list[str]:
-        """Returns the places of a file in runfiles; the second is for legacy runfiles only."""
+    def _place(self, path: str) -> str:
+        """Returns the place of a file in runfiles, if they are not legacy ones (.bazelrc)."""
         repository, inner = _IN_REPOSITORY.fullmatch(path).groups()
-        if repository is None:
-            return [f"{self._workspace}/{inner}"]
-        return [f"{repository}/{inner}", f"{self._workspace}/external/{repository}/{inner}"]
+        return f"{repository or self._workspace}/{inner}"

@@ -138,14 +138,6 @@ class RunfilesTest(_Case):
         }
         self.assertEqual(self._runfiles(log, *files), expected)
 
-    def test_legacy_runfiles_have_external_files_twice(self):
-        log = CompactLog()
-        number = log.file("external/other/c.py", "3")
-        self.assertEqual(
-            self._runfiles(log, number, legacy_external_runfiles=True),
-            {"other/c.py": "3", "main/external/other/c.py": "3"},
-        )
-
     def test_a_tree_without_the_main_repository_gets_its_folder(self):
         log = CompactLog()
         self.assertEqual(
