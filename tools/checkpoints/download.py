@@ -94,17 +94,16 @@ def _copy(
     response: http.client.HTTPResponse, stream: IO[bytes], total: int | None, patience: float
 ) -> int:
     """Copies the answer to `stream` and returns its length in bytes."""
-    limit = _LARGEST if total is None else total
+    limit = _LARGEST if total is None else min(total, _LARGEST)
     received = counted = 0
     since = time.monotonic()
     with progress.of_bytes(total) as bar:
         # read1 returns what is there; read would wait for a full block from a slow server.
         while block := response.read1(_BLOCK):
             received += len(block)
-            if received > limit or received > _LARGEST:
+            if received > limit:
                 raise cli.UserError(
-                    f"{response.url}: received more than {min(limit, _LARGEST)} bytes; this is"
-                    " another file."
+                    f"{response.url}: received more than {limit} bytes; this is another file."
                 )
             stream.write(block)
             bar.update(len(block))

@@ -143,14 +143,6 @@ class EvictTest(absltest.TestCase):
         self.assertFalse(file.exists())
         self.assertEqual((evicted.results, evicted.files), (0, 1))
 
-    def test_what_is_written_anew_in_the_meantime_stays(self):
-        file = self.add("cas", b"content", age=300)
-        upload = self.directory.temporary / "upload"
-        upload.write_bytes(b"content")
-        evicted = self.in_the_meantime(lambda: upload.replace(file))
-        self.assertEqual(file.read_bytes(), b"content")
-        self.assertEqual(evicted.files, 0)
-
     def test_what_goes_by_itself_in_the_meantime_is_not_counted(self):
         file = self.add("cas", b"content", age=300)
         evicted = self.in_the_meantime(file.unlink)

@@ -99,13 +99,6 @@ class PinTest(absltest.TestCase):
     def _serve(self, answer):
         self.file["url"] = f"{self.enter_context(local_server.serve(answer))}/{_NAME}.tar.gz"
 
-    def _make_plain_file(self, content):
-        """Turns the row into one of a single file with an md5 and without a signature."""
-        self._serve(local_server.complete(content))
-        del self.row["signatures"]
-        md5 = hashlib.md5(content).hexdigest()
-        self.file |= {"path": "graph.pb", "url": self.file["url"] + "/graph.pb", "md5": md5}
-
     def _make_folder(self, answers=None):
         """Turns the row into one of a checkpoint's folder, with a signature and without digests."""
         local = tiny_checkpoint.write(self.create_tempdir().full_path, self.fp32)
@@ -186,10 +179,14 @@ class PinTest(absltest.TestCase):
         self.assertIn(self.sha256, self._table())
 
     def test_pins_a_plain_file(self):
-        self._make_plain_file(b"a frozen graph")
+        content = b"a frozen graph"
+        self._serve(local_server.complete(content))
+        del self.row["signatures"]
+        md5 = hashlib.md5(content).hexdigest()
+        self.file |= {"path": "graph.pb", "url": self.file["url"] + "/graph.pb", "md5": md5}
         self._write_table()
         self.assertIn("graph.pb: 14 bytes, sha256 ", self._pin())
-        self.assertIn(hashlib.sha256(b"a frozen graph").hexdigest(), self._table())
+        self.assertIn(hashlib.sha256(content).hexdigest(), self._table())
 
     def test_pins_every_file_of_a_folder(self):
         self._make_folder()
