@@ -5,7 +5,6 @@ import dataclasses
 import hashlib
 import os
 import pathlib
-import time
 from collections.abc import Mapping, Sequence
 from typing import IO
 from unittest import mock
@@ -21,13 +20,11 @@ class CheckoutBuild:
     Attributes:
       models: the sha256 of every model, by file name.
       actions: the actions of Bazel's execution log.
-      seconds: how long it took.
       execroot: the folder that the actions' paths are relative to.
     """
 
     models: Mapping[str, str]
     actions: Sequence[execution_log.Action]
-    seconds: float
     execroot: pathlib.Path
 
     @property
@@ -47,10 +44,7 @@ class Checkout:
     def __init__(self, folder: pathlib.Path, name: str, caches: str) -> None:
         """Copies the sources of the workspace that this program was started in.
 
-        Args:
-          folder: the folder in which the copy is made.
-          name: the name of the copy.
-          caches: the repository cache, so that nothing is downloaded twice.
+        `caches` is the repository cache, so that nothing is downloaded twice.
         """
         self.workspace = folder / name
         self._home = folder / f"home-of-{name}"
@@ -80,18 +74,15 @@ class Checkout:
         log = self._home / "execution_log.zst"
         self.call("clean")
         with self._at_home():
-            begun = time.monotonic()
             built = building.build_all(
                 models,
                 [*self.options, *options, f"--execution_log_compact_file={log}"],
                 workspace=str(self.workspace),
                 startup_options=self._startup,
             )
-            seconds = time.monotonic() - begun
         files = [pathlib.Path(path) for each in built for path in each.files["default"]]
         return CheckoutBuild(
             models={path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files},
             actions=list(execution_log.read(str(log)).values()),
-            seconds=seconds,
             execroot=pathlib.Path(str(files[0]).partition("/bazel-out/")[0]),
         )
