@@ -6,7 +6,7 @@ load("//tools/tflite:defs.bzl", "catalogue", "tflite_model")
 # The tests load private rules.
 # buildifier: disable=bzl-visibility
 load("//tools/tflite/private:card.bzl", "card")
-load(":actions.bzl", "rule_action_test")
+load(":actions.bzl", "action", "action_tests")
 load(":refusals.bzl", "not_allowed", "refusal", "refusal_tests")
 
 # Targets under test are only analyzed, so their files are empty.
@@ -61,8 +61,6 @@ def card_test_suite(name):
     Args:
       name: the test suite's name.
     """
-    package = native.package_name() + "/"
-    output = "BIN/" + package
     for model, sibling in [("carded", ":carded_sibling"), ("carded_sibling", None)]:
         tflite_model(
             name = model,
@@ -75,63 +73,30 @@ def card_test_suite(name):
             tags = _MANUAL,
             task = "segmentation",
         )
-    model_files = ["carded.mlbom.json", "carded.provenance.json", "carded.report.json", "carded.tflite"]
-    rule_action_test(
-        name = "card_action_test",
-        size = "small",
-        flags = [
-            "--name",
-            "carded",
-            "--task",
-            "segmentation",
-            "--about",
-            "It is a test.",
-            "--model",
-            output + "carded.tflite",
-            "--report",
-            output + "carded.report.json",
-            "--statement",
-            output + "carded.provenance.json",
-            "--mlbom",
-            output + "carded.mlbom.json",
-            "--lock",
-            "models/models.lock.json",
-            "--comparison",
-            output + "carded.comparison.json",
-            "--card",
-            output + "carded.card.html",
-            "--row",
-            output + "carded.card.json",
-        ],
-        inputs = ["models/models.lock.json", package + "carded.comparison.json"] + [package + file for file in model_files],
-        mnemonic = "Card",
-        outputs = [output + "carded.card.html", output + "carded.card.json"],
-        target_under_test = ":carded.card",
-        tool = "tools/steps/card/write_card",
-    )
-    rule_action_test(
-        name = "comparison_action_test",
-        size = "small",
-        flags = [
-            "--model",
-            output + "carded.tflite",
-            "--float_model",
-            output + "carded_sibling.tflite",
-            "--float_name",
-            "carded_sibling",
-            "--preprocessing",
-            "minus_one_to_one",
-            "--photographs",
-            ",".join(_PHOTOGRAPHS),
-            "--output",
-            output + "carded.comparison.json",
-        ],
-        inputs = _PHOTOGRAPHS + [package + "carded.tflite", package + "carded_sibling.tflite"],
-        mnemonic = "CompareWithFloat",
-        outputs = [output + "carded.comparison.json"],
-        target_under_test = ":carded.card",
-        tool = "tools/steps/card/compare_with_float",
-    )
+    tests = action_tests({
+        "card_action_test": action(
+            "carded.card",
+            "Card",
+            "tools/steps/card/write_card",
+            ["models/models.lock.json"] + ["carded." + ending for ending in [
+                "comparison.json",
+                "mlbom.json",
+                "provenance.json",
+                "report.json",
+                "tflite",
+            ]],
+            ["carded.card.html", "carded.card.json"],
+            ["--name", "carded", "--task", "segmentation", "--about", "It is a test."],
+        ),
+        "comparison_action_test": action(
+            "carded.card",
+            "CompareWithFloat",
+            "tools/steps/card/compare_with_float",
+            _PHOTOGRAPHS + ["carded.tflite", "carded_sibling.tflite"],
+            ["carded.comparison.json"],
+            ["--float_name", "carded_sibling", "--preprocessing", "minus_one_to_one"],
+        ),
+    })
     _model_actions_test(name = "model_without_its_card_test", size = "small", target_under_test = ":carded")
 
     catalogue(
@@ -159,11 +124,8 @@ def card_test_suite(name):
         },
     )
 
-    tests = [
+    native.test_suite(name = name, tests = tests + [
         name + "_refusals",
-        "card_action_test",
-        "comparison_action_test",
         "model_without_its_card_test",
         "catalogue_files_test",
-    ]
-    native.test_suite(name = name, tests = [":" + test for test in tests])
+    ])

@@ -23,38 +23,8 @@ load(":refusals.bzl", "not_allowed", "refusal", "refusal_tests")
 # Only their tests analyze the targets under test, since most cannot be analyzed.
 _MANUAL = ["manual"]
 
-# name: (attribute, value, its text, what is allowed)
-_FRACTION = "give a number from 0 to 1"
-_COUNT = "give a whole number of at least 1"
-_GRAPHS = {
-    "score_threshold_above_1": ("score_threshold", 1.5, "\"1.5\"", _FRACTION),
-    "score_threshold_of_10": ("score_threshold", 10, "\"10\"", _FRACTION),
-    "score_threshold_negative": ("score_threshold", -0.1, "\"-0.1\"", _FRACTION),
-    "score_threshold_tiny_negative": ("score_threshold", -1e-08, "\"-1e-08\"", _FRACTION),
-    "score_threshold_no_number": ("score_threshold", "low", "\"low\"", _FRACTION),
-    "score_threshold_empty": ("score_threshold", "", "\"\"", _FRACTION),
-    "score_threshold_huge": ("score_threshold", 1e30, "\"1e+30\"", _FRACTION),
-    "iou_threshold_above_1": ("iou_threshold", 60, "\"60\"", _FRACTION),
-    "iou_threshold_negative": ("iou_threshold", -1, "\"-1\"", _FRACTION),
-    "max_detections_0": ("max_detections", 0, "0", _COUNT),
-    "max_detections_negative": ("max_detections", -10, "-10", _COUNT),
-    "max_classes_per_detection_0": ("max_classes_per_detection", 0, "0", _COUNT),
-    "detections_per_class_0": ("detections_per_class", 0, "0", _COUNT),
-}
-
-_ACCEPTED_GRAPHS = {
-    "score_threshold_1e_08": {"score_threshold": 1e-08},
-    "score_threshold_3e_05": {"score_threshold": 3e-05},
-    "score_threshold_1e_08_as_text": {"score_threshold": "1e-08"},
-    "score_threshold_0": {"score_threshold": 0},
-    "score_threshold_1": {"score_threshold": 1},
-    "score_threshold_1_point_0": {"score_threshold": 1.0},
-    "iou_threshold_0_point_45": {"iou_threshold": 0.45},
-}
-
 def _graph(name, changes):
-    recipe = {"max_detections": 10, "score_threshold": 0.3, "use_regular_nms": True}
-    recipe.update(changes)
+    recipe = {"max_detections": 10, "score_threshold": 0.3, "use_regular_nms": True} | changes
     ssd_frozen_graph(
         name = name,
         checkpoint = ":checkpoint",
@@ -63,40 +33,54 @@ def _graph(name, changes):
         **recipe
     )
 
-_CHECKPOINTS = {
-    "seed_negative": ("seed", -1, "-1", "give a whole number of at least 0"),
-}
-
-_ACCEPTED_CHECKPOINTS = {
-    "seed_0": {"seed": 0},
-}
-
 def _checkpoint(name, changes):
-    recipe = {"photographs": ":photographs", "seed": 7}
-    recipe.update(changes)
     seeded_ssd_checkpoint(
         name = name,
         pipeline_config = "model.config",
         signature = "variables.tsv",
         tags = _MANUAL,
-        **recipe
+        **({"photographs": ":photographs", "seed": 7} | changes)
     )
 
-_TOKENS = {
-    "tokens_none": ("count", 0, "0", "give a whole number of at least 1"),
-    "tokens_of_a_negative_seed": ("seed", -1, "-1", "give a whole number of at least 0"),
-    "tokens_without_room": ("length", 62, "62", "give a whole number of at least 63"),
-    "tokens_without_words": ("vocabulary", 999, "999", "give a whole number of at least 1000"),
-}
-
-_ACCEPTED_TOKENS = {
-    "tokens_least": {"count": 1, "length": 63, "seed": 0, "vocabulary": 1000},
-}
-
 def _tokens(name, changes):
-    recipe = {"length": 384, "seed": 7}
-    recipe.update(changes)
-    token_dataset(name = name, tags = _MANUAL, **recipe)
+    token_dataset(name = name, tags = _MANUAL, **({"length": 384, "seed": 7} | changes))
+
+_FRACTION = "give a number from 0 to 1"
+_AT_LEAST = "give a whole number of at least {}"
+
+# (what declares a target, an attribute, what is allowed, values that are not by the names of their cases)
+_VALUES = [
+    (_graph, "score_threshold", _FRACTION, {
+        "score_threshold_above_1": "1.5",
+        "score_threshold_empty": "",
+        "score_threshold_huge": str(1e30),
+        "score_threshold_negative": "-0.1",
+        "score_threshold_no_number": "low",
+        "score_threshold_of_10": "10",
+        "score_threshold_tiny_negative": str(-1e-08),
+    }),
+    (_graph, "iou_threshold", _FRACTION, {"iou_threshold_above_1": "60", "iou_threshold_negative": "-1"}),
+    (_graph, "max_detections", _AT_LEAST.format(1), {"max_detections_0": 0, "max_detections_negative": -10}),
+    (_graph, "max_classes_per_detection", _AT_LEAST.format(1), {"max_classes_per_detection_0": 0}),
+    (_graph, "detections_per_class", _AT_LEAST.format(1), {"detections_per_class_0": 0}),
+    (_checkpoint, "seed", _AT_LEAST.format(0), {"seed_negative": -1}),
+    (_tokens, "count", _AT_LEAST.format(1), {"tokens_none": 0}),
+    (_tokens, "length", _AT_LEAST.format(63), {"tokens_without_room": 62}),
+    (_tokens, "seed", _AT_LEAST.format(0), {"tokens_of_a_negative_seed": -1}),
+    (_tokens, "vocabulary", _AT_LEAST.format(1000), {"tokens_without_words": 999}),
+]
+
+_ACCEPTED = {
+    "iou_threshold_0_point_45": (_graph, {"iou_threshold": 0.45}),
+    "score_threshold_0": (_graph, {"score_threshold": 0}),
+    "score_threshold_1": (_graph, {"score_threshold": 1}),
+    "score_threshold_1_point_0": (_graph, {"score_threshold": 1.0}),
+    "score_threshold_1e_08": (_graph, {"score_threshold": 1e-08}),
+    "score_threshold_1e_08_as_text": (_graph, {"score_threshold": "1e-08"}),
+    "score_threshold_3e_05": (_graph, {"score_threshold": 3e-05}),
+    "seed_0": (_checkpoint, {"seed": 0}),
+    "tokens_least": (_tokens, {"count": 1, "length": 63, "seed": 0, "vocabulary": 1000}),
+}
 
 _PREPROCESSED = {"preprocessing": "identity"}
 
@@ -133,27 +117,12 @@ def errors_test_suite(name):
       name: the test suite's name.
     """
     refusals = {}
-    accepted = []
-    for case, (attribute, value, given, allowed) in _GRAPHS.items():
-        _graph(case, {attribute: value})
-        refusals[case] = refusal(case, not_allowed(attribute, given, allowed))
-    for case, changes in _ACCEPTED_GRAPHS.items():
-        _graph(case, changes)
-        accepted.append(case)
-
-    for case, (attribute, value, given, allowed) in _CHECKPOINTS.items():
-        _checkpoint(case, {attribute: value})
-        refusals[case] = refusal(case, not_allowed(attribute, given, allowed))
-    for case, changes in _ACCEPTED_CHECKPOINTS.items():
-        _checkpoint(case, changes)
-        accepted.append(case)
-
-    for case, (attribute, value, given, allowed) in _TOKENS.items():
-        _tokens(case, {attribute: value})
-        refusals[case] = refusal(case, not_allowed(attribute, given, allowed))
-    for case, changes in _ACCEPTED_TOKENS.items():
-        _tokens(case, changes)
-        accepted.append(case)
+    for declare, attribute, allowed, values in _VALUES:
+        for case, value in values.items():
+            declare(case, {attribute: value})
+            refusals[case] = refusal(case, not_allowed(attribute, repr(value), allowed))
+    for case, (declare, changes) in _ACCEPTED.items():
+        declare(case, changes)
 
     native.filegroup(name = "no_photographs")
     _checkpoint("photographs_empty", {"photographs": ":no_photographs"})
@@ -189,4 +158,4 @@ def errors_test_suite(name):
         "unpublished",
         "no checkpoint of this model is published; build it with --//models:weights=seeded.",
     )
-    refusal_tests(name, refusals, accepted)
+    refusal_tests(name, refusals, _ACCEPTED.keys())

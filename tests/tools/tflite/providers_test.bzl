@@ -13,104 +13,30 @@ load(
     "ssd_frozen_graph",
     "tflite_model",
 )
+load(":actions.bzl", "action", "action_tests")
 
 _OTHER_VERSION = {str(Label("//tools/tensorflow:version")): "2.17.1"}
 _RELEASED = {str(Label("//models:weights")): "released"}
 
-_RELEASED_DESCRIPTION = "released weights: some_model_2020_05_19 (sha256 0123456789abcdef)"
+def _checkpoint(prefix, description, **changes):
+    """Returns the expected `_checkpoint_facts`."""
+    return {
+        "description": description,
+        "files": [prefix + ".data-00000-of-00001", prefix + ".index"],
+        "prefix": prefix,
+        "quantization_aware": False,
+        "weights": "seeded",
+    } | changes
+
+def _released(prefix, description = "released weights: some_model_2020_05_19 (sha256 0123456789abcdef)", **changes):
+    return _checkpoint(prefix, description, weights = "released", **changes)
+
+def _relative(env, path):
+    """Returns a path below this package's folder."""
+    return path.removeprefix("{}/{}/".format(analysistest.target_bin_dir_path(env), env.ctx.label.package))
 
 def _paths(env, files):
-    """Returns the sorted paths of files below this package's folder."""
-    package = "{}/{}/".format(analysistest.target_bin_dir_path(env), env.ctx.label.package)
-    return sorted([file.path.replace(package, "") for file in files])
-
-def _checkpoint_test_impl(ctx):
-    env = analysistest.begin(ctx)
-    target = analysistest.target_under_test(env)
-    checkpoint = target[CheckpointInfo]
-    asserts.equals(env, ctx.attr.weights, checkpoint.weights)
-    asserts.equals(env, ctx.attr.description, checkpoint.description)
-    asserts.equals(env, ctx.attr.files, _paths(env, checkpoint.files.to_list()))
-    asserts.equals(env, ctx.attr.files, _paths(env, target[DefaultInfo].files.to_list()))
-    index = [file.path for file in checkpoint.files.to_list() if file.path.endswith(".index")]
-    asserts.equals(env, [checkpoint.prefix + ".index"], index)
-    return analysistest.end(env)
-
-_CHECKPOINT_ATTRS = {
-    "description": attr.string(doc = "CheckpointInfo.description.", mandatory = True),
-    "files": attr.string_list(doc = "CheckpointInfo.files, below this package.", mandatory = True),
-    "weights": attr.string(doc = "CheckpointInfo.weights.", mandatory = True),
-}
-
-_checkpoint_test = analysistest.make(_checkpoint_test_impl, attrs = _CHECKPOINT_ATTRS)
-_released_checkpoint_test = analysistest.make(
-    _checkpoint_test_impl,
-    attrs = _CHECKPOINT_ATTRS,
-    config_settings = _RELEASED,
-)
-
-def _frozen_graph_test_impl(ctx):
-    env = analysistest.begin(ctx)
-    target = analysistest.target_under_test(env)
-    asserts.equals(env, ["weighed.graph.pb"], _paths(env, [target[FrozenGraphInfo].graph]))
-    asserts.equals(env, ["weighed.graph.pb"], _paths(env, target[DefaultInfo].files.to_list()))
-    asserts.equals(env, "stub weights", target[FrozenGraphInfo].checkpoint.description)
-    groups = target[OutputGroupInfo]
-    asserts.equals(env, ["weighed.graph.config"], _paths(env, groups.config.to_list()))
-    return analysistest.end(env)
-
-_frozen_graph_test = analysistest.make(_frozen_graph_test_impl)
-
-def _released_frozen_graph_test_impl(ctx):
-    env = analysistest.begin(ctx)
-    target = analysistest.target_under_test(env)
-    graph = target[FrozenGraphInfo]
-    asserts.equals(env, ["released.graph.pb"], _paths(env, [graph.graph]))
-    asserts.equals(env, ["released.graph.pb"], _paths(env, target[DefaultInfo].files.to_list()))
-    asserts.equals(env, ["archive/frozen_inference_graph.pb"], _paths(env, target[OutputGroupInfo].raw.to_list()))
-    asserts.equals(env, "identity", graph.preprocessing)
-    asserts.equals(env, ["ArgMax"], graph.arrays)
-    asserts.equals(env, "released", graph.checkpoint.weights)
-    asserts.true(env, graph.checkpoint.quantization_aware, "quantization_aware is lost")
-    asserts.equals(env, _RELEASED_DESCRIPTION, graph.checkpoint.description)
-    actions = analysistest.target_actions(env)
-    asserts.equals(env, ["CanonicalGraphDef"], [action.mnemonic for action in actions])
-    argv = actions[0].argv
-    asserts.equals(env, ["--input", "--output"], [argv[1], argv[3]])
-    asserts.true(env, argv[2].endswith("/archive/frozen_inference_graph.pb"), argv[2])
-    asserts.true(env, argv[4].endswith("/released.graph.pb"), argv[4])
-    asserts.true(env, argv[2] in [file.path for file in actions[0].inputs.to_list()], "the graph is no input")
-    return analysistest.end(env)
-
-_released_frozen_graph_test = analysistest.make(_released_frozen_graph_test_impl)
-
-def _released_saved_model_test_impl(ctx):
-    env = analysistest.begin(ctx)
-    target = analysistest.target_under_test(env)
-    saved_model = target[SavedModelInfo]
-    package = "{}/{}/".format(analysistest.target_bin_dir_path(env), env.ctx.label.package)
-    folder = ctx.attr.folder + "/"
-    asserts.equals(env, package + ctx.attr.folder, saved_model.path)
-    asserts.equals(env, [folder + name for name in ctx.attr.files], _paths(env, saved_model.files.to_list()))
-
-    # A single file, with which a test names the folder.
-    asserts.equals(env, [folder + "saved_model.pb"], _paths(env, target[DefaultInfo].files.to_list()))
-    asserts.equals(env, "identity", saved_model.preprocessing)
-    checkpoint = saved_model.checkpoint
-    asserts.equals(env, package + folder + "variables/variables", checkpoint.prefix)
-    asserts.equals(env, [folder + name for name in [
-        "variables/variables.data-00000-of-00001",
-        "variables/variables.index",
-    ]], _paths(env, checkpoint.files.to_list()))
-    asserts.equals(env, "released", checkpoint.weights)
-    asserts.equals(env, ctx.attr.description, checkpoint.description)
-    return analysistest.end(env)
-
-_released_saved_model_test = analysistest.make(_released_saved_model_test_impl, attrs = {
-    "description": attr.string(doc = "CheckpointInfo.description.", mandatory = True),
-    "files": attr.string_list(doc = "SavedModelInfo.files, below the folder.", mandatory = True),
-    "folder": attr.string(doc = "SavedModelInfo.path, below this package.", mandatory = True),
-})
+    return sorted([_relative(env, file.path) for file in files])
 
 def _check_provenance_request(env, version):
     """Checks the inputs of the provenance: all TensorFlows, programs and steps involved."""
@@ -135,40 +61,72 @@ def _check_provenance_request(env, version):
     asserts.true(env, "--flagfile=$(execpath :weighed.recipe)" in steps["weighed.raw"]["attributes"]["cmd"])
     asserts.equals(env, version, request["tensorflow_version"])
 
-def _tflite_test_impl(ctx):
+def _checkpoint_facts(env, checkpoint):
+    return {
+        "description": checkpoint.description,
+        "files": _paths(env, checkpoint.files.to_list()),
+        "prefix": _relative(env, checkpoint.prefix),
+        "quantization_aware": checkpoint.quantization_aware,
+        "weights": checkpoint.weights,
+    }
+
+def _facts(env, target):
+    """Returns what a target says of itself: its files, its output groups and the fields of its provider."""
+    facts = {"files": _paths(env, target[DefaultInfo].files.to_list())}
+    if OutputGroupInfo in target:
+        for group in ["config", "graph", "provenance", "raw", "report"]:
+            if hasattr(target[OutputGroupInfo], group):
+                facts[group] = _paths(env, getattr(target[OutputGroupInfo], group).to_list())
+    if CheckpointInfo in target:
+        facts["checkpoint"] = _checkpoint_facts(env, target[CheckpointInfo])
+    if FrozenGraphInfo in target:
+        graph = target[FrozenGraphInfo]
+        facts["FrozenGraphInfo"] = {
+            "arrays": graph.arrays,
+            "graph": _relative(env, graph.graph.path),
+            "preprocessing": graph.preprocessing,
+        }
+        facts["checkpoint"] = _checkpoint_facts(env, graph.checkpoint)
+    if SavedModelInfo in target:
+        saved_model = target[SavedModelInfo]
+        facts["SavedModelInfo"] = {
+            "files": _paths(env, saved_model.files.to_list()),
+            "path": _relative(env, saved_model.path),
+            "preprocessing": saved_model.preprocessing,
+        }
+        facts["checkpoint"] = _checkpoint_facts(env, saved_model.checkpoint)
+    if TfliteInfo in target:
+        tflite = target[TfliteInfo]
+        facts["TfliteInfo"] = {
+            "converter": tflite.converter,
+            "graph": _relative(env, tflite.graph.graph.path),
+            "interpreter": tflite.interpreter,
+            "model": _relative(env, tflite.model.path),
+            "raw": _relative(env, tflite.raw.path),
+            "tensorflow_version": tflite.tensorflow_version,
+        }
+    return facts
+
+def _facts_test_impl(ctx):
     env = analysistest.begin(ctx)
     target = analysistest.target_under_test(env)
-    tflite = target[TfliteInfo]
-    asserts.equals(env, ctx.attr.version, tflite.tensorflow_version)
-    asserts.equals(env, "hermetic", tflite.interpreter)
-    asserts.equals(env, "toco", tflite.converter)
-    asserts.equals(env, ["weighed.tflite"], _paths(env, [tflite.model]))
-    asserts.equals(env, ["weighed.raw.tflite"], _paths(env, [tflite.raw]))
-    asserts.equals(env, ["graph.pb"], _paths(env, [tflite.graph.graph]))
-    asserts.equals(env, "stub weights", tflite.graph.checkpoint.description)
-    asserts.equals(env, ["weighed.tflite"], _paths(env, target[DefaultInfo].files.to_list()))
-    groups = target[OutputGroupInfo]
-    asserts.equals(env, ["weighed.raw.tflite"], _paths(env, groups.raw.to_list()))
-    asserts.equals(env, ["graph.pb"], _paths(env, groups.graph.to_list()))
-    asserts.equals(env, ["weighed.mlbom.json", "weighed.provenance.json"], _paths(env, groups.provenance.to_list()))
-    asserts.equals(env, ["weighed.report.json"], _paths(env, groups.report.to_list()))
-    _check_provenance_request(env, ctx.attr.version)
-    canonical = [action for action in analysistest.target_actions(env) if action.mnemonic == "CanonicalTflite"]
-    asserts.true(
-        env,
-        "stub weights; converted by TOCO of TensorFlow " + ctx.attr.version in canonical[0].argv,
-        "the description names another TensorFlow",
-    )
+    asserts.equals(env, json.decode(ctx.attr.expected), _facts(env, target))
+    if TfliteInfo in target:
+        version = target[TfliteInfo].tensorflow_version
+        _check_provenance_request(env, version)
+        canonical = [action for action in analysistest.target_actions(env) if action.mnemonic == "CanonicalTflite"]
+        asserts.true(
+            env,
+            "stub weights; converted by TOCO of TensorFlow " + version in canonical[0].argv,
+            "the description names another TensorFlow",
+        )
     return analysistest.end(env)
 
-_TFLITE_ATTRS = {"version": attr.string(doc = "TfliteInfo.tensorflow_version.", mandatory = True)}
+_FACTS_ATTRS = {"expected": attr.string(doc = "What `_facts` returns, as JSON.", mandatory = True)}
 
-_tflite_test = analysistest.make(_tflite_test_impl, attrs = _TFLITE_ATTRS)
-_other_tflite_test = analysistest.make(
-    _tflite_test_impl,
-    attrs = _TFLITE_ATTRS,
-    config_settings = _OTHER_VERSION,
-)
+_facts_test = analysistest.make(_facts_test_impl, attrs = _FACTS_ATTRS)
+_released_facts_test = analysistest.make(_facts_test_impl, attrs = _FACTS_ATTRS, config_settings = _RELEASED)
+_other_facts_test = analysistest.make(_facts_test_impl, attrs = _FACTS_ATTRS, config_settings = _OTHER_VERSION)
 
 def _tensorflow_in_runfiles_test_impl(ctx):
     env = analysistest.begin(ctx)
@@ -177,10 +135,12 @@ def _tensorflow_in_runfiles_test_impl(ctx):
     asserts.equals(env, ["../tensorflow_{}/site".format(ctx.attr.version.replace(".", "_"))], sites)
     return analysistest.end(env)
 
-_tensorflow_in_runfiles_test = analysistest.make(_tensorflow_in_runfiles_test_impl, attrs = _TFLITE_ATTRS)
+_VERSION_ATTRS = {"version": attr.string(doc = "Of the only TensorFlow among the runfiles.", mandatory = True)}
+
+_tensorflow_in_runfiles_test = analysistest.make(_tensorflow_in_runfiles_test_impl, attrs = _VERSION_ATTRS)
 _other_tensorflow_in_runfiles_test = analysistest.make(
     _tensorflow_in_runfiles_test_impl,
-    attrs = _TFLITE_ATTRS,
+    attrs = _VERSION_ATTRS,
     config_settings = _OTHER_VERSION,
 )
 
@@ -214,30 +174,6 @@ def providers_test_suite(name):
         signature = "variables.tsv",
         tags = _MANUAL,
     )
-    _checkpoint_test(
-        name = "weights_are_seeded_by_default_test",
-        size = "small",
-        description = "seeded weights (synthetic, seed 7): not trained",
-        files = [
-            "weights.seeded/model.ckpt.data-00000-of-00001",
-            "weights.seeded/model.ckpt.index",
-        ],
-        target_under_test = ":weights",
-        weights = "seeded",
-    )
-    _released_checkpoint_test(
-        name = "weights_are_released_on_demand_test",
-        size = "small",
-        description = _RELEASED_DESCRIPTION,
-        # Without the .meta and the archive's other checkpoint.
-        files = [
-            "archive/fp32/model.ckpt-1.data-00000-of-00001",
-            "archive/fp32/model.ckpt-1.index",
-        ],
-        target_under_test = ":weights",
-        weights = "released",
-    )
-
     ssd_frozen_graph(
         name = "weighed.graph",
         checkpoint = ":checkpoint",
@@ -247,8 +183,6 @@ def providers_test_suite(name):
         tags = _MANUAL,
         use_regular_nms = True,
     )
-    _frozen_graph_test(name = "frozen_graph_test", size = "small", target_under_test = ":weighed.graph")
-
     released_frozen_graph(
         name = "released.graph",
         archive = ":archive",
@@ -258,50 +192,14 @@ def providers_test_suite(name):
         quantization_aware = True,
         tags = _MANUAL,
     )
-    _released_frozen_graph_test(
-        name = "released_frozen_graph_test",
-        size = "small",
-        target_under_test = ":released.graph",
-    )
-    released_saved_model(
-        name = "saved_model_in_an_archive",
-        archive = ":archive",
-        member = "saved",
-        preprocessing = "identity",
-        tags = _MANUAL,
-    )
-    _released_saved_model_test(
-        name = "saved_model_in_an_archive_test",
-        size = "small",
-        description = _RELEASED_DESCRIPTION,
-        files = [
-            "assets/labels.txt",
-            "saved_model.pb",
-            "variables/variables.data-00000-of-00001",
-            "variables/variables.index",
-        ],
-        folder = "archive/saved",
-        target_under_test = ":saved_model_in_an_archive",
-    )
-    released_saved_model(
-        name = "saved_model_as_a_folder",
-        archive = ":folder",
-        preprocessing = "identity",
-        tags = _MANUAL,
-    )
-    _released_saved_model_test(
-        name = "saved_model_as_a_folder_test",
-        size = "small",
-        description = "released weights: some_folder (sha256 01 of saved_model.pb, 23 of variables/variables.index)",
-        files = [
-            "saved_model.pb",
-            "variables/variables.data-00000-of-00001",
-            "variables/variables.index",
-        ],
-        folder = "folder",
-        target_under_test = ":saved_model_as_a_folder",
-    )
-
+    for case, archive, member in [("archive", ":archive", "saved"), ("folder", ":folder", "")]:
+        released_saved_model(
+            name = "saved_model_in_" + case,
+            archive = archive,
+            member = member,
+            preprocessing = "identity",
+            tags = _MANUAL,
+        )
     tflite_model(
         name = "weighed",
         graph = ":graph",
@@ -310,43 +208,100 @@ def providers_test_suite(name):
         output_arrays = ["x"],
         tags = _MANUAL,
     )
-    _tflite_test(
-        name = "tflite_by_default_test",
-        size = "small",
-        target_under_test = ":weighed",
-        version = "2.15.1",
-    )
-    _other_tflite_test(
-        name = "tflite_by_another_version_test",
-        size = "small",
-        target_under_test = ":weighed",
-        version = "2.17.1",
-    )
-    tests = [
-        "weights_are_seeded_by_default_test",
-        "weights_are_released_on_demand_test",
-        "frozen_graph_test",
-        "released_frozen_graph_test",
-        "saved_model_in_an_archive_test",
-        "saved_model_as_a_folder_test",
-        "tflite_by_default_test",
-        "tflite_by_another_version_test",
-    ]
+
+    seeded = _checkpoint("weights.seeded/model.ckpt", "seeded weights (synthetic, seed 7): not trained")
+
+    # Without the .meta and the archive's other checkpoint.
+    released = _released("archive/fp32/model.ckpt-1")
+    variables = ["variables/variables.data-00000-of-00001", "variables/variables.index"]
+    tflite = {
+        version: {
+            "TfliteInfo": {
+                "converter": "toco",
+                "graph": "graph.pb",
+                "interpreter": "hermetic",
+                "model": "weighed.tflite",
+                "raw": "weighed.raw.tflite",
+                "tensorflow_version": version,
+            },
+            "files": ["weighed.tflite"],
+            "graph": ["graph.pb"],
+            "provenance": ["weighed.mlbom.json", "weighed.provenance.json"],
+            "raw": ["weighed.raw.tflite"],
+            "report": ["weighed.report.json"],
+        }
+        for version in ["2.15.1", "2.17.1"]
+    }
+    tests = action_tests({"released_frozen_graph_action_test": action(
+        "released.graph",
+        "CanonicalGraphDef",
+        "tools/steps/canonicalize/canonicalize_graph_def",
+        ["archive/frozen_inference_graph.pb"],
+        ["released.graph.pb"],
+        ["--input", "OUT/archive/frozen_inference_graph.pb", "--output", "OUT/released.graph.pb"],
+    )})
+    for case, test, target, expected in [
+        ("weights_are_seeded_by_default", _facts_test, "weights", {"checkpoint": seeded, "files": seeded["files"]}),
+        (
+            "weights_are_released_on_demand",
+            _released_facts_test,
+            "weights",
+            {"checkpoint": released, "files": released["files"]},
+        ),
+        ("frozen_graph", _facts_test, "weighed.graph", {
+            "FrozenGraphInfo": {
+                "arrays": ["normalized_input_image_tensor", "TFLite_Detection_PostProcess"] +
+                          ["TFLite_Detection_PostProcess:{}".format(number) for number in [1, 2, 3]] +
+                          ["raw_outputs/box_encodings", "raw_outputs/class_predictions"],
+                "graph": "weighed.graph.pb",
+                "preprocessing": "minus_one_to_one",
+            },
+            "checkpoint": _checkpoint("checkpoint/model.ckpt", "stub weights"),
+            "config": ["weighed.graph.config"],
+            "files": ["weighed.graph.pb"],
+        }),
+        ("released_frozen_graph", _facts_test, "released.graph", {
+            "FrozenGraphInfo": {"arrays": ["ArgMax"], "graph": "released.graph.pb", "preprocessing": "identity"},
+            "checkpoint": _released("", files = [], quantization_aware = True),
+            "files": ["released.graph.pb"],
+            "raw": ["archive/frozen_inference_graph.pb"],
+        }),
+        ("saved_model_in_archive", _facts_test, "saved_model_in_archive", {
+            "SavedModelInfo": {
+                "files": ["archive/saved/" + file for file in ["assets/labels.txt", "saved_model.pb"] + variables],
+                "path": "archive/saved",
+                "preprocessing": "identity",
+            },
+            "checkpoint": _released("archive/saved/variables/variables"),
+            # A single file, with which a test names the folder.
+            "files": ["archive/saved/saved_model.pb"],
+        }),
+        ("saved_model_in_folder", _facts_test, "saved_model_in_folder", {
+            "SavedModelInfo": {
+                "files": ["folder/" + file for file in ["saved_model.pb"] + variables],
+                "path": "folder",
+                "preprocessing": "identity",
+            },
+            "checkpoint": _released(
+                "folder/variables/variables",
+                "released weights: some_folder (sha256 01 of saved_model.pb, 23 of variables/variables.index)",
+            ),
+            "files": ["folder/saved_model.pb"],
+        }),
+        ("tflite_by_default", _facts_test, "weighed", tflite["2.15.1"]),
+        ("tflite_by_another_version", _other_facts_test, "weighed", tflite["2.17.1"]),
+    ]:
+        test(name = case + "_test", size = "small", expected = json.encode(expected), target_under_test = ":" + target)
+        tests.append(":{}_test".format(case))
 
     for targets, other in [(_CHOSEN, "2.17.1"), (_FIXED, "2.15.1")]:
         for target, label in targets.items():
-            _tensorflow_in_runfiles_test(
-                name = target + "_by_default_test",
-                size = "small",
-                target_under_test = label,
-                version = "2.15.1",
-            )
-            _other_tensorflow_in_runfiles_test(
-                name = target + "_when_another_version_converts_test",
-                size = "small",
-                target_under_test = label,
-                version = other,
-            )
-            tests += [target + "_by_default_test", target + "_when_another_version_converts_test"]
+            for case, test, version in [
+                ("by_default", _tensorflow_in_runfiles_test, "2.15.1"),
+                ("when_another_version_converts", _other_tensorflow_in_runfiles_test, other),
+            ]:
+                test_name = "{}_{}_test".format(target, case)
+                test(name = test_name, size = "small", target_under_test = label, version = version)
+                tests.append(":" + test_name)
 
-    native.test_suite(name = name, tests = [":" + test for test in tests])
+    native.test_suite(name = name, tests = tests)

@@ -7,7 +7,7 @@ load("@bazel_skylib//lib:unittest.bzl", "analysistest", "asserts")
 load("//third_party/python:interpreter.bzl", "python_interpreter")
 load("//tools/tensorflow:toolchain.bzl", "tensorflow_toolchain")
 load("//tools/tflite:defs.bzl", "tensorflow_versions", "tflite_model")
-load(":actions.bzl", "rule_action_test")
+load(":actions.bzl", "action", "action_tests")
 load(":refusals.bzl", "not_allowed", "refusal", "refusal_tests")
 
 # Targets under test are only analyzed, so their files are empty.
@@ -82,8 +82,6 @@ def tensorflow_versions_test_suite(name):
     Args:
       name: the test suite's name.
     """
-    package = native.package_name() + "/"
-    output = "BIN/" + package
     for converter in ["mlir", "toco"]:
         tflite_model(
             name = converter + "_model",
@@ -103,80 +101,40 @@ def tensorflow_versions_test_suite(name):
             versions = _VERSIONS,
         )
 
-    # 2.15.1 has converted the model already; its file is compared.
-    again = "{}toco_versions/2.17.1/toco_model".format(output)
-    rule_action_test(
-        name = "convert_again_with_toco_test",
-        size = "small",
-        flags = [
-            "--flagfile",
-            output + "toco_model.recipe.flags",
-            "--graph_def_file",
-            output + "graph_of_minus_one_to_one.pb",
-            "--output_file",
-            again + ".raw.tflite",
-        ],
-        inputs = [package + "toco_model.recipe.flags", package + "graph_of_minus_one_to_one.pb"],
-        mnemonic = "TocoConvert",
-        outputs = [again + ".raw.tflite"],
-        target_under_test = ":toco_versions",
-        tool = "tools/steps/convert/toco_2.17.1",
-    )
-    rule_action_test(
-        name = "canonical_again_test",
-        size = "small",
-        flags = [
-            "--input",
-            again + ".raw.tflite",
-            "--description",
-            "stub weights; converted by TOCO of TensorFlow 2.17.1; preprocessing minus_one_to_one",
-            "--output",
-            again + ".tflite",
-        ],
-        inputs = [package + "toco_versions/2.17.1/toco_model.raw.tflite"],
-        mnemonic = "CanonicalTflite",
-        outputs = [again + ".tflite"],
-        target_under_test = ":toco_versions",
-        tool = "tools/steps/canonicalize/canonicalize_tflite",
-    )
-    rule_action_test(
-        name = "convert_again_with_mlir_test",
-        size = "small",
-        flags = [
-            "--flagfile",
-            output + "mlir_model.recipe.flags",
-            "--graph_def_file",
-            output + "graph.pb",
-            "--output_file",
-            output + "mlir_versions/2.17.1/mlir_model.raw.tflite",
-            "--representative_dataset",
-            output + "dataset.npz",
-        ],
-        inputs = [package + name for name in ["mlir_model.recipe.flags", "graph.pb", "dataset.npz"]],
-        mnemonic = "MlirConvert",
-        outputs = [output + "mlir_versions/2.17.1/mlir_model.raw.tflite"],
-        target_under_test = ":mlir_versions",
-        tool = "tools/steps/convert/mlir_2.17.1",
-    )
-    rule_action_test(
-        name = "compare_versions_test",
-        size = "small",
-        flags = [
-            "--model",
-            "//{}:toco_model".format(native.package_name()),
-            "--converter",
-            "toco",
-            "--file=2.15.1={}toco_model.tflite".format(output),
-            "--file=2.17.1={}.tflite".format(again),
-            "--output",
-            output + "toco_versions/toco_model.json",
-        ],
-        inputs = [package + "toco_model.tflite", package + "toco_versions/2.17.1/toco_model.tflite"],
-        mnemonic = "CompareVersions",
-        outputs = [output + "toco_versions/toco_model.json"],
-        target_under_test = ":toco_versions",
-        tool = "tools/steps/versions/compare_versions",
-    )
+    # 2.15.1 has converted the model already; its file is compared. ":tensorflow_2_test" of
+    # //tests/tools/steps/versions runs these actions.
+    tests = action_tests({
+        "convert_again_with_toco_test": action(
+            "toco_versions",
+            "TocoConvert",
+            "tools/steps/convert/toco_2.17.1",
+            ["graph_of_minus_one_to_one.pb", "toco_model.recipe.flags"],
+            ["toco_versions/2.17.1/toco_model.raw.tflite"],
+        ),
+        "canonical_again_test": action(
+            "toco_versions",
+            "CanonicalTflite",
+            "tools/steps/canonicalize/canonicalize_tflite",
+            ["toco_versions/2.17.1/toco_model.raw.tflite"],
+            ["toco_versions/2.17.1/toco_model.tflite"],
+            ["stub weights; converted by TOCO of TensorFlow 2.17.1; preprocessing minus_one_to_one"],
+        ),
+        "convert_again_with_mlir_test": action(
+            "mlir_versions",
+            "MlirConvert",
+            "tools/steps/convert/mlir_2.17.1",
+            ["dataset.npz", "graph.pb", "mlir_model.recipe.flags"],
+            ["mlir_versions/2.17.1/mlir_model.raw.tflite"],
+            ["--representative_dataset", "OUT/dataset.npz"],
+        ),
+        "compare_versions_test": action(
+            "toco_versions",
+            "CompareVersions",
+            "tools/steps/versions/compare_versions",
+            ["toco_model.tflite", "toco_versions/2.17.1/toco_model.tflite"],
+            ["toco_versions/toco_model.json"],
+        ),
+    })
 
     refusals = {}
     for case, versions, given in [
@@ -189,10 +147,4 @@ def tensorflow_versions_test_suite(name):
         refusals[case] = refusal(case, not_allowed("versions", given, _ALLOWED))
     refusal_tests(name = name + ".refusals", accepted = [], refusals = refusals)
 
-    native.test_suite(name = name, tests = [":" + test for test in _toolchains() + [
-        "canonical_again_test",
-        "compare_versions_test",
-        "convert_again_with_mlir_test",
-        "convert_again_with_toco_test",
-        name + ".refusals",
-    ]])
+    native.test_suite(name = name, tests = tests + _toolchains() + [name + ".refusals"])
