@@ -5,11 +5,10 @@ file is Python too as far as these go, so each is run here, and its calls are no
 """
 
 import builtins
-import dataclasses
 import functools
 import pathlib
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from tools.lib.cli import cli
 
@@ -18,22 +17,15 @@ _BUILTINS = ("dict", "enumerate", "len", "list", "range", "reversed", "sorted", 
 _IGNORED = ("exports_files", "package")
 
 
-@dataclasses.dataclass(frozen=True)
-class Target:
+class Target(NamedTuple):
     """A target: the rule or macro that a BUILD file called, and what it gave."""
 
     rule: str
     attributes: Mapping[str, Any]
 
 
-@dataclasses.dataclass(frozen=True)
-class Published:
-    """What a model is made of with `--config=released`.
-
-    Attributes:
-      archive: the row of the pin table.
-      member: what is taken of it.
-    """
+class Published(NamedTuple):
+    """What a model is made of with `--config=released`: a row of the pin table, and its member."""
 
     archive: str
     member: str
@@ -70,10 +62,6 @@ def read(path: str) -> Targets:
     return targets
 
 
-def _sibling(targets: Targets, label: str) -> Target:
-    return targets[label.removeprefix(":")]
-
-
 def published(targets: Targets, model: str) -> Published | None:
     """Returns what a model can be built from with `--config=released`; None where nothing fits.
 
@@ -81,18 +69,20 @@ def published(targets: Targets, model: str) -> Published | None:
       targets: those of the model's BUILD file.
       model: the name of a `tflite_model`.
     """
-    recipe = targets[model].attributes
-    graph = _sibling(targets, recipe["graph"])
+
+    def given(label: str) -> Target:
+        return targets[label.removeprefix(":")]
+
+    recipe = given(model).attributes
+    graph = given(recipe["graph"])
     if graph.rule == "weights_choice":
-        weights = _sibling(targets, graph.attributes["released"]).attributes
-        asked: Sequence[str] = recipe["input_arrays"] + recipe["output_arrays"]
-        if not set(asked) <= set(weights["arrays"]):
+        weights = given(graph.attributes["released"]).attributes
+        if not {*recipe["input_arrays"], *recipe["output_arrays"]} <= {*weights["arrays"]}:
             return None
     else:
-        weights = _sibling(targets, graph.attributes["checkpoint"]).attributes
+        weights = given(graph.attributes["checkpoint"]).attributes
     archive = weights.get("archive")
     if not archive:
         return None
-    return Published(
-        archive.removeprefix("@released_").removesuffix("//:archive"), weights["member"]
-    )
+    name = archive.removeprefix("@released_").removesuffix("//:archive")
+    return Published(name, weights["member"])

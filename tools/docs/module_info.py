@@ -1,8 +1,8 @@
-"""What Bazel's rule `starlark_doc_extract` tells of a .bzl file, read.
+"""Reads what Bazel's rule `starlark_doc_extract` says about a .bzl file.
 
 It writes a message `ModuleInfo` of Bazel's `stardoc_output.proto`. Bazel ships that schema as
 compiled Java only, so the fields that a page shows are declared here, by the numbers that they have
-in Bazel 7.7.1. Other fields are passed over.
+in Bazel 7.7.1 and by names that rules, macros and providers share. Other fields are passed over.
 """
 
 import ast
@@ -14,52 +14,29 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message, message_fa
 
 from tools.lib.cli import cli
 
-_FIELD = descriptor_pb2.FieldDescriptorProto
-_SCALARS = {"bool": _FIELD.TYPE_BOOL, "int32": _FIELD.TYPE_INT32, "string": _FIELD.TYPE_STRING}
-_ONE, _MANY = _FIELD.LABEL_OPTIONAL, _FIELD.LABEL_REPEATED
+# Name and type of each field by its number; the type of a repeated one ends with a star.
 _MESSAGES = {
-    "ModuleInfo": {
-        "rule_info": (1, "RuleInfo", _MANY),
-        "provider_info": (2, "ProviderInfo", _MANY),
-        "func_info": (3, "StarlarkFunctionInfo", _MANY),
-    },
-    "RuleInfo": {
-        "rule_name": (1, "string", _ONE),
-        "doc_string": (2, "string", _ONE),
-        "attribute": (3, "AttributeInfo", _MANY),
-        "advertised_providers": (5, "ProviderNameGroup", _ONE),
-    },
-    "AttributeInfo": {
-        "name": (1, "string", _ONE),
-        "doc_string": (2, "string", _ONE),
+    "Module": {1: "rules Rule*", 2: "providers Provider*", 3: "macros Macro*"},
+    "Rule": {1: "name string", 2: "doc string", 3: "fields Attribute*", 5: "provides Names"},
+    "Attribute": {
+        1: "name string",
+        2: "doc string",
         # An enum, which goes over the wire as a number.
-        "type": (3, "int32", _ONE),
-        "mandatory": (4, "bool", _ONE),
-        "provider_name_group": (5, "ProviderNameGroup", _MANY),
-        "default_value": (6, "string", _ONE),
+        3: "type int32",
+        4: "mandatory bool",
+        5: "providers Names*",
+        6: "default string",
     },
-    "ProviderNameGroup": {"provider_name": (1, "string", _MANY)},
-    "StarlarkFunctionInfo": {
-        "function_name": (1, "string", _ONE),
-        "parameter": (2, "FunctionParamInfo", _MANY),
-        "doc_string": (3, "string", _ONE),
-    },
-    "FunctionParamInfo": {
-        "name": (1, "string", _ONE),
-        "doc_string": (2, "string", _ONE),
-        "default_value": (3, "string", _ONE),
-        "mandatory": (4, "bool", _ONE),
-    },
-    "ProviderInfo": {
-        "provider_name": (1, "string", _ONE),
-        "doc_string": (2, "string", _ONE),
-        "field_info": (3, "ProviderFieldInfo", _MANY),
-    },
-    "ProviderFieldInfo": {"name": (1, "string", _ONE), "doc_string": (2, "string", _ONE)},
+    "Names": {1: "names string*"},
+    "Macro": {1: "name string", 2: "fields Parameter*", 3: "doc string"},
+    "Parameter": {1: "name string", 2: "doc string", 3: "default string", 4: "mandatory bool"},
+    "Provider": {1: "name string", 2: "doc string", 3: "fields Field*"},
+    "Field": {1: "name string", 2: "doc string"},
 }
 
-# What Bazel's enum AttributeType calls by these numbers.
+# The type of the attribute `name`, which every rule has.
 _NAME = 1
+# The other types, by the number in Bazel's enum AttributeType.
 _TYPES = {
     2: "int",
     3: "label",
@@ -100,15 +77,7 @@ class Attribute:
 
 @dataclasses.dataclass(frozen=True)
 class Entry:
-    """A rule, macro or provider.
-
-    Attributes:
-      name: its name in the .bzl file.
-      kind: "rule", "macro" or "provider".
-      doc: what it is.
-      attributes: its attributes, parameters or fields.
-      provides: the providers that a rule says it has.
-    """
+    """A "rule", "macro" or "provider", which is its kind, and the providers that a rule states."""
 
     name: str
     kind: str
@@ -121,22 +90,31 @@ def message_class() -> type[message.Message]:
     """Returns the class of `ModuleInfo`."""
     package = "bazel_7_7_1"
     file = descriptor_pb2.FileDescriptorProto(name=package, package=package, syntax="proto3")
-    for name, fields in _MESSAGES.items():
-        declared = file.message_type.add(name=name)
-        for field, (number, kind, label) in fields.items():
-            added = declared.field.add(name=field, number=number, label=label)
-            if kind in _SCALARS:
-                added.type = _SCALARS[kind]
+    for message_name, fields in _MESSAGES.items():
+        declared = file.message_type.add(name=message_name)
+        for number, field in fields.items():
+            name, kind = field.rstrip("*").split()
+            added = declared.field.add(name=name, number=number)
+            added.label = added.LABEL_REPEATED if field.endswith("*") else added.LABEL_OPTIONAL
+            if kind in _MESSAGES:
+                added.type, added.type_name = added.TYPE_MESSAGE, f".{package}.{kind}"
             else:
-                added.type, added.type_name = _FIELD.TYPE_MESSAGE, f".{package}.{kind}"
+                added.type = added.Type.Value(f"TYPE_{kind.upper()}")
     pool = descriptor_pool.DescriptorPool()
     pool.Add(file)
-    return message_factory.GetMessageClass(pool.FindMessageTypeByName(package + ".ModuleInfo"))
+    return message_factory.GetMessageClass(pool.FindMessageTypeByName(package + ".Module"))
 
 
 def _text(given: str) -> str:
     """Undoes Bazel 7's slip: it takes every byte of a .bzl file's UTF-8 for a character."""
     return given.encode("latin-1").decode("utf-8")
+
+
+def _doc(owner: str, documented: Any) -> str:
+    if not documented.doc.strip():
+        raise cli.UserError(f"`{documented.name}` of `{owner}` has no doc; write one.")
+    text = _text(documented.doc)
+    return text[:1].upper() + text[1:]
 
 
 def _guessed_type(default: str) -> str:
@@ -146,64 +124,21 @@ def _guessed_type(default: str) -> str:
         return ""
 
 
-def _capitalized(text: str) -> str:
-    return text[:1].upper() + text[1:]
-
-
-def _documented(owner: str, name: str, doc: str) -> str:
-    if not doc.strip():
-        raise cli.UserError(f"`{name or owner}` of `{owner}` has no doc; write one.")
-    return _text(doc)
-
-
-def _rule(info: Any) -> Entry:
-    attributes = [
-        Attribute(
-            name=attribute.name,
-            doc=_documented(info.rule_name, attribute.name, attribute.doc_string),
-            type=_TYPES.get(attribute.type, ""),
-            default=None if attribute.mandatory else _text(attribute.default_value),
-            providers=[
-                name for group in attribute.provider_name_group for name in group.provider_name
-            ],
-        )
-        for attribute in info.attribute
-        # Every rule has this one.
-        if attribute.type != _NAME
-    ]
-    doc = _documented(info.rule_name, "", info.doc_string)
-    return Entry(
-        info.rule_name, "rule", doc, attributes, list(info.advertised_providers.provider_name)
-    )
-
-
-def _parameter(macro: str, info: Any) -> Attribute:
+def _attribute(owner: str, kind: str, field: Any) -> Attribute:
+    doc = _doc(owner, field)
+    if kind == "provider":
+        type_name, colon, meaning = _text(field.doc).partition(": ")
+        if colon:
+            return Attribute(field.name, meaning[:1].upper() + meaning[1:], type_name)
+        return Attribute(field.name, doc)
+    default = None if field.mandatory else _text(field.default)
+    if kind == "rule":
+        providers = [name for group in field.providers for name in group.names]
+        return Attribute(field.name, doc, _TYPES.get(field.type, ""), default, providers)
     # Only what takes all the rest has no default and need not be given.
-    stars = "" if info.mandatory or info.default_value else "**"
-    return Attribute(
-        name=stars + info.name,
-        doc=_capitalized(_documented(macro, info.name, info.doc_string)),
-        type="string" if info.name == "name" else _guessed_type(info.default_value),
-        default=None if info.mandatory else _text(info.default_value),
-    )
-
-
-def _macro(info: Any) -> Entry:
-    parameters = [_parameter(info.function_name, parameter) for parameter in info.parameter]
-    doc = _documented(info.function_name, "", info.doc_string)
-    return Entry(info.function_name, "macro", doc, parameters)
-
-
-def _field(provider: str, info: Any) -> Attribute:
-    doc = _documented(provider, info.name, info.doc_string)
-    kind, colon, meaning = doc.partition(": ")
-    return Attribute(info.name, _capitalized(meaning if colon else doc), kind if colon else "")
-
-
-def _provider(info: Any) -> Entry:
-    fields = [_field(info.provider_name, field) for field in info.field_info]
-    doc = _documented(info.provider_name, "", info.doc_string)
-    return Entry(info.provider_name, "provider", doc, fields)
+    name = "**" + field.name if default == "" else field.name
+    guessed = "string" if name == "name" else _guessed_type(field.default)
+    return Attribute(name, doc, guessed, default)
 
 
 def read(path: str) -> Mapping[str, Entry]:
@@ -220,9 +155,14 @@ def read(path: str) -> Mapping[str, Entry]:
         module.ParseFromString(cli.read_file(path, "extracted documentation"))
     except message.DecodeError as error:
         raise cli.UserError(f"{path}: is not what starlark_doc_extract writes.") from error
-    entries = [
-        *map(_rule, module.rule_info),
-        *map(_macro, module.func_info),
-        *map(_provider, module.provider_info),
-    ]
-    return {entry.name: entry for entry in entries}
+    entries = {}
+    for kind in ("rule", "macro", "provider"):
+        for entry in getattr(module, kind + "s"):
+            fields = [
+                _attribute(entry.name, kind, field)
+                for field in entry.fields
+                if kind != "rule" or field.type != _NAME
+            ]
+            provides = list(entry.provides.names) if kind == "rule" else []
+            entries[entry.name] = Entry(entry.name, kind, _doc(entry.name, entry), fields, provides)
+    return entries

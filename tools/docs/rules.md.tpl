@@ -84,7 +84,7 @@ Every rule also takes a `name` and Bazel's
 {{ introduction }}
 {% endif %}
 {% for name in names %}
-{% set entry = entries.get(name, like.get(name, [])) %}
+{% set entry = entry_of(name, like.get(name, [])) %}
 
 ### {{ name }}
 
@@ -108,7 +108,8 @@ Provides {{ links(entry.provides) }}.
 
 `**kwargs` may hold these attributes of `{{ rest[name] }}`:
 
-{{ table(entries.rest(name, rest[name])) -}}
+{% set named = entry.attributes | map(attribute="name") | list %}
+{{ table(private[rest[name]].attributes | rejectattr("name", "in", named)) -}}
 {% endif %}
 {% endfor %}
 {% endfor %}

@@ -8,7 +8,7 @@ the page to write.
 import dataclasses
 import os
 import pathlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import jinja2
 
@@ -18,63 +18,6 @@ from tools.lib.cli import cli
 _TEMPLATE = str(pathlib.Path(__file__).with_name("rules.md.tpl"))
 # A cell as long as this is not said twice.
 _LONG = 200
-
-
-class _Entries:
-    """The entries that a template asks for by name; it has to ask for each public one, once."""
-
-    def __init__(
-        self,
-        public: Mapping[str, module_info.Entry],
-        private: Mapping[str, module_info.Entry],
-        template: str,
-    ) -> None:
-        self._template = template
-        self._all = {**private, **public}
-        self._left = dict(public)
-        self._said: dict[str, str] = {}
-
-    def get(self, name: str, like: Sequence[str] = ()) -> module_info.Entry:
-        """Returns an entry; types that a macro leaves open are those of the rules `like` it."""
-        if name not in self._left:
-            raise cli.UserError(
-                f"{self._template}: shows {name!r}, which is not public, or shown twice."
-            )
-        entry = self._left.pop(name)
-        known = {
-            attribute.name: attribute for rule in like for attribute in self._all[rule].attributes
-        }
-        attributes = []
-        for attribute in self._shortened(name, entry.attributes):
-            if same := known.get(attribute.name):
-                attribute = dataclasses.replace(attribute, type=same.type, providers=same.providers)
-            attributes.append(attribute)
-        return dataclasses.replace(entry, attributes=attributes)
-
-    def rest(self, name: str, rule: str) -> list[module_info.Attribute]:
-        """Returns the attributes of a rule that a macro hands on and does not name itself."""
-        named = {attribute.name for attribute in self._all[name].attributes}
-        return [
-            attribute for attribute in self._all[rule].attributes if attribute.name not in named
-        ]
-
-    def check_all_shown(self) -> None:
-        if self._left:
-            names = ", ".join(sorted(self._left))
-            raise cli.UserError(
-                f"{self._template}: leaves out {names}; give each a place on the page."
-            )
-
-    def _shortened(
-        self, name: str, attributes: Iterable[module_info.Attribute]
-    ) -> list[module_info.Attribute]:
-        shortened = []
-        for attribute in attributes:
-            first = self._said.setdefault(attribute.doc, name)
-            if first != name and len(attribute.doc) > _LONG:
-                attribute = dataclasses.replace(attribute, doc=f"As for `{first}`.")
-            shortened.append(attribute)
-        return shortened
 
 
 def render(
@@ -92,6 +35,31 @@ def render(
     Raises:
       UserError: the template leaves something public out, or shows what is not there.
     """
+    source = os.path.basename(template)
+    left, said = dict(public), {}
+
+    def entry_of(name: str, like: Sequence[str] = ()) -> module_info.Entry:
+        """Returns an entry; types that a macro leaves open are those of the rules `like` it."""
+        if name not in left:
+            raise cli.UserError(f"{source}: shows {name!r}, which is not public, or shown twice.")
+        found = left.pop(name)
+        rules = [(private | public)[rule] for rule in like]
+        known = {attribute.name: attribute for rule in rules for attribute in rule.attributes}
+        attributes = []
+        for attribute in found.attributes:
+            same = known.get(attribute.name, attribute)
+            first = said.setdefault(attribute.doc, name)
+            repeated = first != name and len(attribute.doc) > _LONG
+            attributes.append(
+                dataclasses.replace(
+                    attribute,
+                    type=same.type,
+                    providers=same.providers,
+                    doc=f"As for `{first}`." if repeated else attribute.doc,
+                )
+            )
+        return dataclasses.replace(found, attributes=attributes)
+
     environment = jinja2.Environment(
         keep_trailing_newline=True,
         lstrip_blocks=True,
@@ -99,10 +67,11 @@ def render(
         undefined=jinja2.StrictUndefined,
     )
     environment.filters |= {"cell": markdown.cell, "code": markdown.code}
-    entries = _Entries(public, private, os.path.basename(template))
     text = cli.read_file(template, "template").decode("utf-8")
-    page = environment.from_string(text).render(entries=entries)
-    entries.check_all_shown()
+    page = environment.from_string(text).render(entry_of=entry_of, private=private)
+    if left:
+        names = ", ".join(sorted(left))
+        raise cli.UserError(f"{source}: leaves out {names}; give each a place on the page.")
     return page
 
 

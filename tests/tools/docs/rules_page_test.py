@@ -9,37 +9,37 @@ def _extracted(**fields):
 
 
 _RULE = {
-    "rule_name": "net",
-    "doc_string": "A net.",
-    "attribute": [
+    "name": "net",
+    "doc": "A net.",
+    "fields": [
         {"name": "name", "type": 1, "mandatory": True},
         {
             "name": "graph",
-            "doc_string": "Its graph.",
+            "doc": "Its graph.",
             "type": 3,
             "mandatory": True,
-            "provider_name_group": [{"provider_name": ["GraphInfo"]}],
+            "providers": [{"names": ["GraphInfo"]}],
         },
-        {"name": "sizes", "doc_string": "Its sizes.", "type": 6, "default_value": "[]"},
+        {"name": "sizes", "doc": "Its sizes.", "type": 6, "default": "[]"},
     ],
-    "advertised_providers": {"provider_name": ["NetInfo"]},
+    "provides": {"names": ["NetInfo"]},
 }
 _MACRO = {
-    "function_name": "nets",
-    "doc_string": "Nets.",
-    "parameter": [
-        {"name": "name", "doc_string": "the name.", "mandatory": True},
-        {"name": "count", "doc_string": "how many.", "default_value": "2"},
-        {"name": "graph", "doc_string": "their graph.", "default_value": "None"},
-        {"name": "kwargs", "doc_string": "the rest."},
+    "name": "nets",
+    "doc": "Nets.",
+    "fields": [
+        {"name": "name", "doc": "the name.", "mandatory": True},
+        {"name": "count", "doc": "how many.", "default": "2"},
+        {"name": "graph", "doc": "their graph.", "default": "None"},
+        {"name": "kwargs", "doc": "the rest."},
     ],
 }
 _PROVIDER = {
-    "provider_name": "NetInfo",
-    "doc_string": "What a net is.",
-    "field_info": [
-        {"name": "size", "doc_string": "int: the size."},
-        {"name": "other", "doc_string": "what else there is."},
+    "name": "NetInfo",
+    "doc": "What a net is.",
+    "fields": [
+        {"name": "size", "doc": "int: the size."},
+        {"name": "other", "doc": "what else there is."},
     ],
 }
 
@@ -68,7 +68,7 @@ class ModuleInfoTest(parameterized.TestCase):
     def test_a_rule(self):
         attribute = module_info.Attribute
         self.assertEqual(
-            self._read(rule_info=[_RULE])["net"],
+            self._read(rules=[_RULE])["net"],
             module_info.Entry(
                 name="net",
                 kind="rule",
@@ -82,7 +82,7 @@ class ModuleInfoTest(parameterized.TestCase):
         )
 
     def test_a_macro(self):
-        parameters = self._read(func_info=[_MACRO])["nets"].attributes
+        parameters = self._read(macros=[_MACRO])["nets"].attributes
         self.assertEqual(
             [(entry.name, entry.doc, entry.type, entry.default) for entry in parameters],
             [
@@ -94,7 +94,7 @@ class ModuleInfoTest(parameterized.TestCase):
         )
 
     def test_a_provider(self):
-        fields = self._read(provider_info=[_PROVIDER])["NetInfo"].attributes
+        fields = self._read(providers=[_PROVIDER])["NetInfo"].attributes
         self.assertEqual(
             [(field.name, field.type, field.doc) for field in fields],
             [("size", "int", "The size."), ("other", "", "What else there is.")],
@@ -102,22 +102,20 @@ class ModuleInfoTest(parameterized.TestCase):
 
     def test_bazels_text_is_read_as_what_it_was(self):
         twice = "From −1 to 1".encode().decode("latin-1")
-        self.assertEqual(
-            self._read(rule_info=[_RULE | {"doc_string": twice}])["net"].doc, "From −1 to 1"
-        )
+        self.assertEqual(self._read(rules=[_RULE | {"doc": twice}])["net"].doc, "From −1 to 1")
 
     @parameterized.parameters(
-        ({"rule_info": [_RULE | {"doc_string": ""}]}, "`net` of `net` has no doc"),
+        ({"rules": [_RULE | {"doc": ""}]}, "`net` of `net` has no doc"),
         (
-            {"rule_info": [_RULE | {"attribute": [{"name": "bare", "type": 2}]}]},
+            {"rules": [_RULE | {"fields": [{"name": "bare", "type": 2}]}]},
             "`bare` of `net` has no doc",
         ),
         (
-            {"func_info": [_MACRO | {"parameter": [{"name": "bare", "mandatory": True}]}]},
+            {"macros": [_MACRO | {"fields": [{"name": "bare", "mandatory": True}]}]},
             "`bare` of `nets` has no doc",
         ),
         (
-            {"provider_info": [_PROVIDER | {"field_info": [{"name": "bare"}]}]},
+            {"providers": [_PROVIDER | {"fields": [{"name": "bare"}]}]},
             "`bare` of `NetInfo` has no doc",
         ),
     )
@@ -139,8 +137,7 @@ def _entries(*names, **attributes):
 
 
 _TEMPLATE = """\
-{% set entry = entries.get("nets", ["net"]) %}
-{% for attribute in entry.attributes + entries.rest("nets", "net") %}
+{% for attribute in entry_of("nets", ["net"]).attributes %}
 {{ attribute.name | code }}: {{ attribute.type }}: {{ attribute.doc | cell }}
 {% endfor %}
 """
@@ -151,23 +148,20 @@ class RulesPageTest(absltest.TestCase):
         file = self.create_tempfile("page.md.tpl", content=template)
         return rules_page.render(public, private or {}, file.full_path)
 
-    def test_a_macro_has_the_types_and_the_rest_of_its_rule(self):
+    def test_a_macro_has_the_types_of_its_rule(self):
         attribute = module_info.Attribute
         page = self._render(
             _entries("nets", nets=[attribute("graph", "Their graph.")]),
-            _entries(
-                "net",
-                net=[attribute("graph", "Its.", "label"), attribute("size", "How big.", "int")],
-            ),
+            _entries("net", net=[attribute("graph", "Its.", "label")]),
         )
-        self.assertEqual(page, "`graph`: label: Their graph.\n`size`: int: How big.\n")
+        self.assertEqual(page, "`graph`: label: Their graph.\n")
 
     def test_a_long_text_is_said_once(self):
         attributes = [module_info.Attribute("kind", "long " * 50)]
         page = self._render(
             _entries("one", "two", one=attributes, two=attributes),
             template="{% for name in ['one', 'two'] %}"
-            "{{ entries.get(name).attributes[0].doc | cell }}\n{% endfor %}",
+            "{{ entry_of(name).attributes[0].doc | cell }}\n{% endfor %}",
         )
         self.assertEqual(page.splitlines()[1:], ["As for `one`."])
 
