@@ -1,19 +1,13 @@
 """The canonical writers as actions."""
 
+load(":program.bzl", "program")
+
 CANONICAL_GRAPH_ATTRS = {
-    "_canonicalize_graph_def": attr.label(
-        default = Label("//tools/steps/canonicalize:canonicalize_graph_def"),
-        executable = True,
-        cfg = "exec",
-    ),
+    "_canonicalize_graph_def": program("//tools/steps/canonicalize:canonicalize_graph_def"),
 }
 
 CANONICAL_TFLITE_ATTRS = {
-    "_canonicalize_tflite": attr.label(
-        default = Label("//tools/steps/canonicalize:canonicalize_tflite"),
-        executable = True,
-        cfg = "exec",
-    ),
+    "_canonicalize_tflite": program("//tools/steps/canonicalize:canonicalize_tflite"),
 }
 
 def canonicalize_graph(ctx, graph, output):

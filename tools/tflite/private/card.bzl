@@ -2,6 +2,7 @@
 
 load(":errors.bzl", "fail_attribute")
 load(":labels.bzl", "label_text")
+load(":program.bzl", "program")
 load(":providers.bzl", "TfliteInfo")
 
 TASKS = [
@@ -106,21 +107,13 @@ Output groups: `comparison`, a JSON object with the differences from the float s
             default = "other",
             values = TASKS,
         ),
-        "_compare_with_float": attr.label(
-            default = Label("//tools/steps/card:compare_with_float"),
-            executable = True,
-            cfg = "exec",
-        ),
+        "_compare_with_float": program("//tools/steps/card:compare_with_float"),
         "_lock": attr.label(
             default = Label("//models:models.lock.json"),
             allow_single_file = True,
         ),
         "_photographs": attr.label(default = Label("//third_party/photographs:for_comparison")),
-        "_write_card": attr.label(
-            default = Label("//tools/steps/card:write_card"),
-            executable = True,
-            cfg = "exec",
-        ),
+        "_write_card": program("//tools/steps/card:write_card"),
     },
     provides = [CardInfo],
 )

@@ -1,6 +1,7 @@
 """The catalogue of models: a page with a table, and the models' cards."""
 
 load(":card.bzl", "CardInfo")
+load(":program.bzl", "program")
 
 def _catalogue_impl(ctx):
     folder = ctx.label.name + "/"
@@ -37,10 +38,6 @@ The folder needs no server and no network. Its files are links; `cp -rL` copies 
             allow_empty = False,
             providers = [CardInfo],
         ),
-        "_write_catalogue": attr.label(
-            default = Label("//tools/steps/catalogue:write_catalogue"),
-            executable = True,
-            cfg = "exec",
-        ),
+        "_write_catalogue": program("//tools/steps/catalogue:write_catalogue"),
     },
 )

@@ -1,11 +1,9 @@
 """The checks after a conversion, as an action."""
 
+load(":program.bzl", "program")
+
 CHECK_TFLITE_ATTRS = {
-    "_check_tflite": attr.label(
-        default = Label("//tools/steps/check:check_tflite"),
-        executable = True,
-        cfg = "exec",
-    ),
+    "_check_tflite": program("//tools/steps/check:check_tflite"),
 }
 
 def check_tflite(ctx, model, quantized, minimum_operators, float_operators):

@@ -1,23 +1,18 @@
 """Photographs for post-training quantization."""
 
-load(":errors.bzl", "fail_attribute")
-load(":labels.bzl", "label_text")
+load(":errors.bzl", "check_least", "check_photographs")
+load(":program.bzl", "program")
 load(":providers.bzl", "RepresentativeDatasetInfo")
 
 def _photograph_dataset_impl(ctx):
-    for attribute in ["count", "height", "width"]:
-        given = getattr(ctx.attr, attribute)
-        if given < 1:
-            fail_attribute(ctx, attribute, given, "give a whole number of at least 1")
-    if not ctx.files.photographs:
-        fail_attribute(ctx, "photographs", label_text(ctx.attr.photographs.label), "give a target with at least one file")
+    check_least(ctx, {"count": 1, "height": 1, "width": 1})
+    check_photographs(ctx)
     samples = ctx.actions.declare_file(ctx.label.name + ".npz")
     arguments = ctx.actions.args()
     arguments.add_joined("--photographs", ctx.files.photographs, join_with = ",")
     arguments.add("--input", ctx.attr.input)
-    arguments.add("--count", ctx.attr.count)
-    arguments.add("--height", ctx.attr.height)
-    arguments.add("--width", ctx.attr.width)
+    for attribute in ["count", "height", "width"]:
+        arguments.add("--" + attribute, getattr(ctx.attr, attribute))
     arguments.add("--output", samples)
     ctx.actions.run(
         executable = ctx.executable._program,
@@ -48,11 +43,7 @@ The place of each crop depends on its number. Pixels are stored unchanged; the c
             doc = "The photographs, at least one; PNG, so that JPEG decoders do not matter.",
             default = Label("//third_party/photographs"),
         ),
-        "_program": attr.label(
-            default = Label("//tools/steps/dataset:photograph_dataset"),
-            executable = True,
-            cfg = "exec",
-        ),
+        "_program": program("//tools/steps/dataset:photograph_dataset"),
     },
     provides = [RepresentativeDatasetInfo],
 )

@@ -1,5 +1,7 @@
 """A model's pipeline config: a genuine sample config and the recipe's edits."""
 
+load(":program.bzl", "program")
+
 def merge_pipeline_config(ctx, base, override, output):
     """Registers the action that merges an override into a pipeline config.
 
@@ -24,11 +26,7 @@ def merge_pipeline_config(ctx, base, override, output):
     )
 
 PIPELINE_CONFIG_ATTRS = {
-    "_pipeline_config": attr.label(
-        default = Label("//tools/steps/export:pipeline_config"),
-        executable = True,
-        cfg = "exec",
-    ),
+    "_pipeline_config": program("//tools/steps/export:pipeline_config"),
 }
 
 def _pipeline_config_impl(ctx):

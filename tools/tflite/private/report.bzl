@@ -1,13 +1,10 @@
 """A report on a model's contents, in the form of `tools/lib/tflite_file/report.schema.json`."""
 
 load(":labels.bzl", "label_text")
+load(":program.bzl", "program")
 
 REPORT_ATTRS = {
-    "_write_report": attr.label(
-        default = Label("//tools/steps/report:write_report"),
-        executable = True,
-        cfg = "exec",
-    ),
+    "_write_report": program("//tools/steps/report:write_report"),
 }
 
 def write_report(ctx, model, conversion, tensorflow):

@@ -1,7 +1,6 @@
 """A checkpoint with seeded weights, for any graph code."""
 
-load(":errors.bzl", "fail_attribute")
-load(":labels.bzl", "label_text")
+load(":errors.bzl", "check_least", "check_photographs")
 load(":providers.bzl", "ArchitectureInfo", "CheckpointInfo")
 
 # The common attributes of rules for seeded checkpoints.
@@ -36,10 +35,8 @@ def seed_checkpoint(ctx, program, arguments, inputs):
     Returns:
       A list of providers, CheckpointInfo among them.
     """
-    if ctx.attr.seed < 0:
-        fail_attribute(ctx, "seed", ctx.attr.seed, "give a whole number of at least 0")
-    if not ctx.files.photographs:
-        fail_attribute(ctx, "photographs", label_text(ctx.attr.photographs.label), "give a target with at least one file")
+    check_least(ctx, {"seed": 0})
+    check_photographs(ctx)
 
     prefix = ctx.label.name + "/model.ckpt"
     index = ctx.actions.declare_file(prefix + ".index")

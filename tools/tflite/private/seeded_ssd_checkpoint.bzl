@@ -1,5 +1,6 @@
 """A checkpoint with seeded weights for an Object Detection API model."""
 
+load(":program.bzl", "program")
 load(":providers.bzl", "CheckpointInfo")
 load(":seeded_checkpoint.bzl", "SEED_ATTRS", "seed_checkpoint")
 
@@ -18,11 +19,7 @@ seeded_ssd_checkpoint = rule(
             allow_single_file = [".config"],
             mandatory = True,
         ),
-        _seed = attr.label(
-            default = Label("//tools/steps/seed:seed_ssd"),
-            executable = True,
-            cfg = "exec",
-        ),
+        _seed = program("//tools/steps/seed:seed_ssd"),
     ),
     provides = [CheckpointInfo],
 )

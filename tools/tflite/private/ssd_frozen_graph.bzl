@@ -1,10 +1,11 @@
 """The Object Detection API's own TFLite export of an SSD model."""
 
-load(":errors.bzl", "fail_attribute")
+load(":errors.bzl", "check_least", "fail_attribute")
 load(":frozen_graph.bzl", "frozen_graph_providers")
 load(":numbers.bzl", "parse_number")
 load(":pipeline_config.bzl", "PIPELINE_CONFIG_ATTRS", "merge_pipeline_config")
 load(":preprocessing.bzl", "PREPROCESSING_ATTRIBUTE")
+load(":program.bzl", "program")
 load(":providers.bzl", "CheckpointInfo", "FrozenGraphInfo")
 
 _THRESHOLDS = """
@@ -40,10 +41,7 @@ def _ssd_frozen_graph_impl(ctx):
         number = parse_number(given)
         if number == None or number < 0 or number > 1:
             fail_attribute(ctx, attribute, given, "give a number from 0 to 1")
-    for attribute in ["max_detections", "max_classes_per_detection", "detections_per_class"]:
-        given = getattr(ctx.attr, attribute)
-        if given < 1:
-            fail_attribute(ctx, attribute, given, "give a whole number of at least 1")
+    check_least(ctx, {"detections_per_class": 1, "max_classes_per_detection": 1, "max_detections": 1})
 
     checkpoint = ctx.attr.checkpoint[CheckpointInfo]
     config = ctx.actions.declare_file(ctx.label.name + ".config")
@@ -94,11 +92,7 @@ _ssd_frozen_graph = rule(
         detections_per_class = attr.int(doc = "See `ssd_frozen_graph`.", mandatory = True),
         use_regular_nms = attr.bool(doc = "See `ssd_frozen_graph`.", mandatory = True),
         preprocessing = PREPROCESSING_ATTRIBUTE,
-        _export = attr.label(
-            default = Label("//tools/steps/export:export_ssd"),
-            executable = True,
-            cfg = "exec",
-        ),
+        _export = program("//tools/steps/export:export_ssd"),
     ),
     provides = [FrozenGraphInfo],
 )

@@ -6,6 +6,7 @@ load(":canonical.bzl", "CANONICAL_TFLITE_ATTRS", "canonicalize_tflite")
 load(":conversion.bzl", "ConversionInfo", "convert", "description")
 load(":errors.bzl", "fail_attribute")
 load(":labels.bzl", "label_text")
+load(":program.bzl", "program")
 load(":providers.bzl", "TfliteInfo")
 
 _VERSION = "//tools/tensorflow:version"
@@ -129,16 +130,8 @@ a build with `--//tools/tensorflow:version=VERSION`. Output group `models`: thes
         _allowlist_function_transition = attr.label(
             default = Label("@bazel_tools//tools/allowlists/function_transition_allowlist"),
         ),
-        _compare_versions = attr.label(
-            default = Label("//tools/steps/versions:compare_versions"),
-            executable = True,
-            cfg = "exec",
-        ),
-        _tabulate_versions = attr.label(
-            default = Label("//tools/steps/versions:tabulate_versions"),
-            executable = True,
-            cfg = "exec",
-        ),
+        _compare_versions = program("//tools/steps/versions:compare_versions"),
+        _tabulate_versions = program("//tools/steps/versions:tabulate_versions"),
         _tensorflow = attr.label(
             default = Label("//tools/tensorflow:current_toolchain"),
             cfg = _each_version,

@@ -1,6 +1,7 @@
 """Tokens for post-training quantization."""
 
-load(":errors.bzl", "fail_attribute")
+load(":errors.bzl", "check_least")
+load(":program.bzl", "program")
 load(":providers.bzl", "RepresentativeDatasetInfo")
 
 # The least value of each attribute; tools/lib/preprocessing/tokens.py explains them.
@@ -14,11 +15,9 @@ _LEAST = {
 def _token_dataset_impl(ctx):
     samples = ctx.actions.declare_file(ctx.label.name + ".npz")
     arguments = ctx.actions.args()
-    for attribute, least in _LEAST.items():
-        given = getattr(ctx.attr, attribute)
-        if given < least:
-            fail_attribute(ctx, attribute, given, "give a whole number of at least {}".format(least))
-        arguments.add("--" + attribute, given)
+    check_least(ctx, _LEAST)
+    for attribute in _LEAST:
+        arguments.add("--" + attribute, getattr(ctx.attr, attribute))
     arguments.add("--output", samples)
     ctx.actions.run(
         executable = ctx.executable._program,
@@ -47,11 +46,7 @@ various lengths. The inputs are `input_ids`, `input_mask` and `segment_ids`, int
             doc = "The number of tokens in the vocabulary, as in the model's embeddings; at least 1000.",
             default = 30522,
         ),
-        "_program": attr.label(
-            default = Label("//tools/steps/dataset:token_dataset"),
-            executable = True,
-            cfg = "exec",
-        ),
+        "_program": program("//tools/steps/dataset:token_dataset"),
     },
     provides = [RepresentativeDatasetInfo],
 )
