@@ -13,6 +13,7 @@ absolute times. With --benchmark_binary, TensorFlow Lite's own benchmark_model r
 this machine or, with --adb, on an Android phone (tools/benchmark/README.md).
 """
 
+import collections
 import contextlib
 import dataclasses
 import hashlib
@@ -118,10 +119,9 @@ def names(models: Sequence[model_argument.GivenModel]) -> list[str]:
     Raises:
       cli.UserError: a model was given twice.
     """
-    given = [model.given for model in models]
     short = [model.name for model in models]
-    for name in given:
-        if given.count(name) > 1:
+    for name, count in collections.Counter(model.given for model in models).items():
+        if count > 1:
             raise cli.UserError(f"{name}: is given twice; give it once.")
     return [model.name if short.count(model.name) == 1 else model.given for model in models]
 
@@ -156,27 +156,6 @@ class _Stages:
         self._bar.update(self._task, completed=done)
 
 
-class _MachineWatch:
-    """Watches the machine from the moment this is created."""
-
-    def __init__(self) -> None:
-        self._before, self._begun, self._used = machine.moment(), time.monotonic(), self._work()
-
-    @staticmethod
-    def _work() -> float:
-        """Returns the CPU seconds of this process and its finished children."""
-        return sum(os.times()[:4])
-
-    def end(self, earlier: float = 0.0) -> machine.Machine:
-        """Returns the machine's state since then.
-
-        Args:
-          earlier: CPU seconds that children who have finished since then used before.
-        """
-        own = self._work() - self._used - earlier
-        return machine.between(self._before, machine.moment(), time.monotonic() - self._begun, own)
-
-
 def _profile(task: worker.Task, limits: turns.Limits) -> tuple[list, list[float]]:
     """Times operators in a separate process, so that the latency is measured without it."""
     with contextlib.closing(worker.Worker(task)) as profiler:
@@ -203,7 +182,7 @@ def _in_workers(
             stack.callback(workers[-1].close)
             loaded.append(workers[-1].loaded())
         stages.stage(f"running {len(tasks)} in turn")
-        watch = _MachineWatch()
+        watch = machine.Watch()
         rounds = turns.measure(workers, limits, time.monotonic, stages.part)
         memory = [runner.end() for runner in workers]
     profiles = [None] * len(tasks)
@@ -269,25 +248,10 @@ def _measure(
     serial = _SERIAL.value
     on_phone = serial is not None
     runner = phone.Phone(binary, serial) if on_phone else official_binary.LocalProgram(binary)
-    watch = _MachineWatch()
+    watch = machine.Watch()
     with contextlib.closing(runner), stages.shown():
         measurements = _with_binary(runner, tasks, limits, stages)
     return f"benchmark_model on {runner.place}", None if on_phone else watch.end(), measurements
-
-
-def _tasks(
-    models: Sequence[model_argument.GivenModel], shown_names: Sequence[str]
-) -> Iterator[worker.Task]:
-    for model, name in zip(models, shown_names, strict=True):
-        for configuration in configurations(_THREADS.value, _XNNPACK.value):
-            yield worker.Task(
-                name=name,
-                path=os.path.abspath(model.path),
-                preprocessing=model.preprocessing,
-                photograph=os.path.abspath(_PHOTOGRAPH.value or ""),
-                configuration=configuration,
-                profile=_PROFILE.value,
-            )
 
 
 def main(argv: Sequence[str]) -> None:
@@ -299,10 +263,22 @@ def main(argv: Sequence[str]) -> None:
     if _SERIAL.value is not None and _BINARY.value is None:
         raise cli.UserError("--adb: needs --benchmark_binary, a benchmark_model for the phone.")
     # Wrong flags are refused before models are built.
-    configurations(_THREADS.value, _XNNPACK.value)
+    chosen = configurations(_THREADS.value, _XNNPACK.value)
     models = [model_argument.resolve(given) for given in argv[1:]]
     shown_names = names(models)
-    place, state, measurements = _measure(list(_tasks(models, shown_names)))
+    tasks = [
+        worker.Task(
+            name=name,
+            path=os.path.abspath(model.path),
+            preprocessing=model.preprocessing,
+            photograph=os.path.abspath(_PHOTOGRAPH.value or ""),
+            configuration=configuration,
+            profile=_PROFILE.value,
+        )
+        for model, name in zip(models, shown_names, strict=True)
+        for configuration in chosen
+    ]
+    place, state, measurements = _measure(tasks)
     benchmarked = tuple(
         measurement.BenchmarkedModel(
             name=name,

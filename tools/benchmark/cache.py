@@ -21,7 +21,7 @@ import json
 import pathlib
 import time
 import urllib.parse
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from absl import flags
 from rich.console import Console
@@ -81,17 +81,12 @@ class BuildFigures:
     sent: int
 
 
-def edit(workspace: pathlib.Path, change: tuple[str, str, str]) -> None:
-    """Edits one file of a checkout.
-
-    Args:
-      workspace: the checkout.
-      change: the file, the old text and the new text.
+def edit(workspace: pathlib.Path, name: str, old: str, new: str) -> None:
+    """Replaces a text in a file of a checkout.
 
     Raises:
       cli.UserError: the file does not contain the old text exactly once.
     """
-    name, old, new = change
     path = workspace / name
     text = path.read_text(encoding="utf-8")
     if text.count(old) != 1:
@@ -102,18 +97,8 @@ def edit(workspace: pathlib.Path, change: tuple[str, str, str]) -> None:
     path.write_text(text.replace(old, new), encoding="utf-8")
 
 
-def undo(workspace: pathlib.Path, change: tuple[str, str, str]) -> None:
-    """Undoes an edit."""
-    name, old, new = change
-    edit(workspace, (name, new, old))
-
-
 def copy_seconds(address: str, blobs: Sequence[tuple[str, int]]) -> float:
-    """Downloads files from the cache one after the other; returns the seconds.
-
-    Args:
-      address: the server's.
-      blobs: path and size in bytes of each file.
+    """Downloads files, given by path and size in bytes, one after the other; returns the seconds.
 
     Raises:
       cli.UserError: a file has another size now.
@@ -217,17 +202,23 @@ class _Benchmark:
         print(f"{name}: {self.results[name]}", flush=True)
 
 
+def _table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
+    table = Table(title=title)
+    for place, column in enumerate(columns):
+        table.add_column(column, justify="right" if place else "left")
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
 def _print(
     console: Console,
     results: Mapping[str, BuildFigures],
     read: Mapping[str, tuple[int, int]],
     ratios: Mapping[str, float],
 ) -> None:
-    table = Table(title="Builds with a remote cache")
-    for column in ("build", "seconds", "run", "hits", "MB received", "MB sent"):
-        table.add_column(column, justify="left" if column == "build" else "right")
-    for name, row in results.items():
-        table.add_row(
+    builds = [
+        (
             name,
             f"{row.seconds:.1f}",
             str(row.run),
@@ -235,13 +226,12 @@ def _print(
             f"{row.received / 1e6:.1f}",
             f"{row.sent / 1e6:.1f}",
         )
-    console.print(table)
-    table = Table(title="Input files of an action")
-    for column in ("step", "fewest", "most"):
-        table.add_column(column, justify="left" if column == "step" else "right")
-    for mnemonic, counts in read.items():
-        table.add_row(mnemonic, *map(str, counts))
-    console.print(table)
+        for name, row in results.items()
+    ]
+    columns = ("build", "seconds", "run", "hits", "MB received", "MB sent")
+    console.print(_table("Builds with a remote cache", columns, builds))
+    steps = [(mnemonic, *map(str, counts)) for mnemonic, counts in read.items()]
+    console.print(_table("Input files of an action", ("step", "fewest", "most"), steps))
     for name, ratio in ratios.items():
         console.print(f"{name}: {ratio:.2f}")
 
@@ -279,14 +269,15 @@ def measure(
                 path.stat().st_size
                 for path in (second.workspace / "bazel-bin/models").glob("*/*.tflite")
             )
-            edit(second.workspace, _CONFIG_EDIT)
+            name, old, new = _CONFIG_EDIT
+            edit(second.workspace, name, old, new)
             benchmark.build("(c) a config edited", second, read_only)
             actions = second.build(models, benchmark.cache, read_only).actions
-            problems = [f"(c) ran {name}" for name in outside(actions, _FAMILY)]
+            problems = [f"(c) ran {action}" for action in outside(actions, _FAMILY)]
             if idle(actions, "SeedCheckpoint", f"models/{_FAMILY}"):
                 problems.append(f"(c) ran nothing; include a model of {_FAMILY}")
-            undo(second.workspace, _CONFIG_EDIT)
-            edit(second.workspace, _WRITER_EDIT)
+            edit(second.workspace, name, new, old)
+            edit(second.workspace, *_WRITER_EDIT)
             benchmark.build("(d) the canonical writer edited", second, read_only)
             actions = second.build(models, benchmark.cache, read_only).actions
             problems += [f"(d) ran {name}" for name in conversions(actions)]

@@ -18,12 +18,7 @@ class Build:
     """
 
     def __init__(self, directory: pathlib.Path, targets: Sequence[str]) -> None:
-        """Takes the folder and the targets.
-
-        Args:
-          directory: the folder for the output root, the log and the profile.
-          targets: labels.
-        """
+        """Takes the folder for the output root, log and profile, and the targets' labels."""
         self.log = str(directory / "execution_log.zst")
         self.profile = str(directory / "profile.json")
         self._root = f"--output_user_root={directory / 'root'}"

@@ -3,23 +3,11 @@
 import dataclasses
 import os
 import re
+import time
 
 # Positions of the fields in the first line of /proc/stat that count work: user, nice, system, irq,
 # softirq and steal (proc(5)). user and nice already include guests.
 _BUSY = (0, 1, 2, 5, 6, 7)
-
-
-@dataclasses.dataclass(frozen=True)
-class Moment:
-    """The machine at one moment.
-
-    Attributes:
-      busy: CPU seconds of all processors since boot.
-      load: the load average of the last minute.
-    """
-
-    busy: float
-    load: float
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,30 +46,49 @@ def processor_name(cpuinfo: str) -> str:
     return line[1].strip() if line else "unknown processor"
 
 
-def moment() -> Moment:
-    """Returns the machine's present state."""
-    with open("/proc/stat", encoding="utf-8") as stream:
-        busy = busy_seconds(stream.read(), os.sysconf("SC_CLK_TCK"))
-    return Moment(busy, os.getloadavg()[0])
-
-
-def between(before: Moment, after: Moment, elapsed: float, own: float) -> Machine:
-    """Returns the machine as it was between two moments.
+def share_of_others(busy: float, own: float, elapsed: float) -> float:
+    """Returns the share of all processors' time that other processes used, from 0 to 1.
 
     Args:
-      before: the first moment.
-      after: the second moment.
-      elapsed: the seconds between them.
-      own: the CPU seconds that the benchmark itself used.
+      busy: the CPU seconds of all processes.
+      own: the CPU seconds of the benchmark itself.
+      elapsed: seconds.
     """
-    with open("/proc/cpuinfo", encoding="utf-8") as stream:
-        name = processor_name(stream.read())
-    processors = os.cpu_count() or 1
-    others = (after.busy - before.busy - own) / max(elapsed * processors, 1e-9)
-    return Machine(
-        name,
-        len(os.sched_getaffinity(0)),
-        before.load,
-        after.load,
-        min(max(others, 0.0), 1.0),
-    )
+    others = (busy - own) / max(elapsed * (os.cpu_count() or 1), 1e-9)
+    return min(max(others, 0.0), 1.0)
+
+
+def _busy() -> float:
+    with open("/proc/stat", encoding="utf-8") as stream:
+        return busy_seconds(stream.read(), os.sysconf("SC_CLK_TCK"))
+
+
+def _own() -> float:
+    """Returns the CPU seconds of this process and its finished children."""
+    return sum(os.times()[:4])
+
+
+class Watch:
+    """Watches the machine from the moment this is created."""
+
+    def __init__(self) -> None:
+        self._busy, self._begun, self._used = _busy(), time.monotonic(), _own()
+        self._load = os.getloadavg()[0]
+
+    def end(self, earlier: float = 0.0) -> Machine:
+        """Returns the machine's state since then.
+
+        Args:
+          earlier: CPU seconds that children who have finished since then used before.
+        """
+        own = _own() - self._used - earlier
+        elapsed = time.monotonic() - self._begun
+        with open("/proc/cpuinfo", encoding="utf-8") as stream:
+            name = processor_name(stream.read())
+        return Machine(
+            processor=name,
+            processors=len(os.sched_getaffinity(0)),
+            load_before=self._load,
+            load_after=os.getloadavg()[0],
+            others=share_of_others(_busy() - self._busy, own, elapsed),
+        )

@@ -234,9 +234,6 @@ def document(benchmark: Benchmark) -> dict[str, Any]:
         row = dataclasses.asdict(measurement)
         row.update(row.pop("configuration"))
         row["rounds"] = len(measurement.rounds)
-        row["inputs"] = list(measurement.inputs)
-        if measurement.profile:
-            row["profile"]["operators"] = list(row["profile"]["operators"])
         measurements.append(row)
     return {
         "version": _VERSION,

@@ -78,19 +78,15 @@ def arguments(graph: str, task: Task, limits: Limits) -> list[str]:
       task: how the model is run.
       limits: how many runs, and for how long.
     """
-
-    def truth(value: bool) -> str:
-        return "true" if value else "false"
-
     return [
         f"--graph={graph}",
         f"--num_threads={task.configuration.threads}",
-        f"--use_xnnpack={truth(task.configuration.xnnpack)}",
+        f"--use_xnnpack={str(task.configuration.xnnpack).lower()}",
         f"--num_runs={limits.runs}",
         f"--min_secs={limits.seconds:g}",
         f"--max_secs={limits.maximum:g}",
         f"--warmup_runs={limits.warmup}",
-        f"--enable_op_profiling={truth(task.profile)}",
+        f"--enable_op_profiling={str(task.profile).lower()}",
     ]
 
 
@@ -162,19 +158,10 @@ class LocalProgram:
     place = "this machine"
 
     def __init__(self, binary: str) -> None:
-        """Takes the program.
-
-        Args:
-          binary: the program's path.
-        """
         self._binary = binary
 
     def run(self, task: Task, limits: Limits) -> str:
         """Runs the program on a model and returns what it printed.
-
-        Args:
-          task: the model and its configuration.
-          limits: how many runs, and for how long.
 
         Raises:
           cli.UserError: it cannot be started, fails, or does not end in time.

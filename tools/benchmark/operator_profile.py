@@ -91,44 +91,20 @@ class _Delegate(ctypes.Structure):
     ]
 
 
-# The virtual functions of tflite::Profiler in the order of their declaration; a destructor takes
-# two entries. The first argument is the object.
-_PROFILER_FUNCTIONS = (
-    ("destroy", ctypes.CFUNCTYPE(None, _Address)),
-    ("delete", ctypes.CFUNCTYPE(None, _Address)),
-    (
-        "begin",
-        ctypes.CFUNCTYPE(
-            ctypes.c_uint32,
-            _Address,
-            ctypes.c_char_p,
-            ctypes.c_int,
-            ctypes.c_int64,
-            ctypes.c_int64,
-        ),
-    ),
-    (
-        "end_with_metadata",
-        ctypes.CFUNCTYPE(None, _Address, ctypes.c_uint32, ctypes.c_int64, ctypes.c_int64),
-    ),
-    ("end", ctypes.CFUNCTYPE(None, _Address, ctypes.c_uint32)),
-    (
-        "add",
-        ctypes.CFUNCTYPE(
-            None,
-            _Address,
-            ctypes.c_char_p,
-            ctypes.c_int,
-            ctypes.c_uint64,
-            ctypes.c_int64,
-            ctypes.c_int64,
-        ),
-    ),
-    (
-        "add_with_data",
-        ctypes.CFUNCTYPE(None, _Address, ctypes.c_char_p, ctypes.c_int, _Address),
-    ),
+# The virtual functions of tflite::Profiler in the order of their declaration: a destructor, which
+# takes two entries, the beginning and two ends of an event, and two ways to add one. The first
+# argument is the object. Only the first way to add is used; the arguments of the others are not
+# read, and the caller removes them.
+_Add = ctypes.CFUNCTYPE(
+    None,
+    _Address,
+    ctypes.c_char_p,
+    ctypes.c_int,
+    ctypes.c_uint64,
+    ctypes.c_int64,
+    ctypes.c_int64,
 )
+_Unused = ctypes.CFUNCTYPE(ctypes.c_uint32, _Address)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -170,12 +146,8 @@ class Stopwatch:
         return ctypes.addressof(self._delegate)
 
     def _make_profiler(self) -> ctypes.Array:
-        def nothing(*unused: object) -> int:
-            return 0
-
-        functions = [
-            kind(self._add if name == "add" else nothing) for name, kind in _PROFILER_FUNCTIONS
-        ]
+        unused = _Unused(lambda profiler: 0)
+        functions = [*[unused] * 5, _Add(self._add), unused]
         table = (_Address * len(functions))(
             *(ctypes.cast(function, _Address) for function in functions)
         )

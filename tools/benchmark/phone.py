@@ -24,11 +24,7 @@ _PUSH_SECONDS = 600
 
 
 def devices(listing: str) -> dict[str, str]:
-    """Returns the state of each device by its serial number.
-
-    Args:
-      listing: what `adb devices` prints.
-    """
+    """Returns the state of each device by its serial number, out of what `adb devices` prints."""
     states = {}
     _, _, rows = listing.partition("List of devices attached")
     for row in rows.splitlines():
@@ -103,7 +99,8 @@ class Phone:
             self._shell("cannot create a folder", f"mkdir -p {self._folder}")
             self._program = self._push(binary, _PROGRAM)
             self._shell("cannot make the program executable", f"chmod 755 {self._program}")
-            self.place = self._model_name()
+            name = self._shell("cannot read the phone's model", "getprop ro.product.model").strip()
+            self.place = f"{name or 'phone'} ({self._serial})"
         except BaseException:
             self.close()
             raise
@@ -125,10 +122,6 @@ class Phone:
         trouble = f"cannot push {path} to {self._serial}"
         self._call(trouble, "-s", self._serial, "push", path, target, limit=_PUSH_SECONDS)
         return target
-
-    def _model_name(self) -> str:
-        name = self._shell("cannot read the phone's model", "getprop ro.product.model").strip()
-        return f"{name or 'phone'} ({self._serial})"
 
     def run(self, task: Task, limits: Limits) -> str:
         """Runs the program on a model and returns what it printed; see `LocalProgram.run`.

@@ -154,12 +154,10 @@ class MachineTest(absltest.TestCase):
         self.assertEqual(machine.busy_seconds(stat, 100), 1.65)
 
     def test_what_other_processes_used(self):
-        before, after = machine.Moment(100.0, 1.0), machine.Moment(130.0, 2.0)
         processors = machine.os.cpu_count()
-        state = machine.between(before, after, 30.0, own=15.0)
-        self.assertAlmostEqual(state.others, 0.5 / processors)
-        self.assertEqual((state.load_before, state.load_after), (1.0, 2.0))
-        self.assertEqual(machine.between(before, after, 30.0, own=40.0).others, 0.0)
+        others = machine.share_of_others(busy=30.0, own=15.0, elapsed=30.0)
+        self.assertAlmostEqual(others, 0.5 / processors)
+        self.assertEqual(machine.share_of_others(busy=30.0, own=40.0, elapsed=30.0), 0.0)
 
     def test_the_processors_name(self):
         self.assertEqual(machine.processor_name("a\t: b\nmodel name\t: X 3\n"), "X 3")
