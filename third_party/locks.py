@@ -22,20 +22,12 @@ PIP_ROW = re.compile(
 
 
 def files(third_party: pathlib.Path) -> list[pathlib.Path]:
-    """Returns the sorted paths of all locks.
-
-    Args:
-      third_party: the folder of the locks.
-    """
+    """Returns the sorted paths of all locks."""
     return sorted([*third_party.glob("*/*.lock"), *third_party.glob("*/*.lock.json")])
 
 
 def digest(third_party: pathlib.Path) -> str:
-    """Returns a sha256, in hexadecimal, over the contents of all locks.
-
-    Args:
-      third_party: the folder of the locks.
-    """
+    """Returns a sha256, in hexadecimal, over the contents of all locks."""
     parts = [hashlib.sha256(path.read_bytes()).hexdigest() for path in files(third_party)]
     return hashlib.sha256(" ".join(parts).encode()).hexdigest()
 
@@ -55,9 +47,6 @@ def names(third_party: pathlib.Path) -> dict[str, set[str]]:
 
     This is the published name if only one file has it. If several files do, as with checkpoints, it
     is SHA256-NAME, which third_party/checkpoints/released.bzl looks for too.
-
-    Args:
-      third_party: the folder of the locks.
 
     Raises:
       cli.UserError: a lock cannot be read.

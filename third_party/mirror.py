@@ -181,10 +181,6 @@ def fetched(cache: pathlib.Path) -> dict[str, pathlib.Path]:
 def get_bazel(output: pathlib.Path, distdirs: Iterable[pathlib.Path]) -> None:
     """Puts Bazel's own files, and the CPython that unpacks them, into a folder.
 
-    Args:
-      output: the folder.
-      distdirs: folders that may have the files already.
-
     Raises:
       cli.UserError: the pinned files cannot be obtained.
     """
@@ -198,11 +194,6 @@ def fetch(
     targets: Sequence[str], state: pathlib.Path, distdirs: Iterable[pathlib.Path]
 ) -> dict[str, pathlib.Path]:
     """Makes Bazel fetch everything that targets need; returns the fetched files by sha256.
-
-    Args:
-      targets: Bazel's target patterns.
-      state: the folder of `state_folder`.
-      distdirs: folders that may have the files already.
 
     Raises:
       cli.UserError: Bazel fails, or fetched another revision of a Debian package than the pinned.

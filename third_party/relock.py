@@ -145,10 +145,6 @@ def _write_debian(lock: pathlib.Path, rows: Sequence[dict[str, str]]) -> None:
 def lock_debian(lock: pathlib.Path, fetch: pathlib.Path) -> None:
     """Downloads the current revision of every package in a Debian lock and rewrites the lock.
 
-    Args:
-      lock: the lock.
-      fetch: the path of third_party/debian/fetch.sh.
-
     Raises:
       cli.UserError: apt-get fails.
     """
@@ -168,10 +164,6 @@ def lock_bazel(lock: pathlib.Path, fetch: pathlib.Path) -> None:
 
     apt's solver lists the closure of the packages in `closure.txt`, next to the lock; the lock gets
     those that Bazel needs (closure.py).
-
-    Args:
-      lock: the lock.
-      fetch: the path of third_party/debian/fetch.sh.
 
     Raises:
       cli.UserError: apt-get fails, or the Bazel of these packages cannot be used.

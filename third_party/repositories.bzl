@@ -13,28 +13,7 @@ load("//third_party/python:cpython.bzl", "AUDIT_PACKAGES", "cpython")
 load("//third_party/python:cpython_3_7.bzl", "cpython_3_7")
 load("//tools/tensorflow:versions.bzl", "VERSIONS_ON_PYTHON_3_11", "VERSION_ON_PYTHON_3_7")
 
-# The interpreter, its library, and every shared library that it needs, including the C library.
-CPYTHON_3_11_PACKAGES = [
-    "libbz2-1.0",
-    "libc6",
-    "libcrypt1",
-    "libexpat1",
-    "libffi8",
-    "libgcc-s1",
-    "liblzma5",
-    "libpython3.11-minimal",
-    "libpython3.11-stdlib",
-    "libsqlite3-0",
-    "libssl3",
-    "libstdc++6",
-    "libuuid1",
-    "python3-distutils",
-    "python3-lib2to3",
-    "python3.11-minimal",
-    "zlib1g",
-]
-
-# The libraries for CPython 3.7 from the same packages; its build includes the others.
+# The shared libraries that every CPython here needs, including the C library.
 CPYTHON_3_7_PACKAGES = [
     "libbz2-1.0",
     "libc6",
@@ -48,6 +27,16 @@ CPYTHON_3_7_PACKAGES = [
     "libuuid1",
     "zlib1g",
 ]
+
+# The interpreter, its library, and one more that it needs; the build of CPython 3.7 includes these.
+CPYTHON_3_11_PACKAGES = sorted(CPYTHON_3_7_PACKAGES + [
+    "libexpat1",
+    "libpython3.11-minimal",
+    "libpython3.11-stdlib",
+    "python3-distutils",
+    "python3-lib2to3",
+    "python3.11-minimal",
+])
 
 # The libraries for nginx from the same packages; its other packages have a separate lock.
 NGINX_LIBRARY_PACKAGES = [
@@ -223,33 +212,18 @@ def third_party_repositories():
         ],
         lock = "//third_party/litert:requirements.lock",
     )
-    python_site(
-        name = "netron_site",
-        lock = "//third_party/netron:requirements.lock",
-    )
-    python_site(
-        name = "provenance_site",
-        lock = "//third_party/provenance:requirements.lock",
-    )
+
+    # No model needs these: playwright is for tests of pages, buildgrid for tests of `tools/execution`.
+    for name in ["buildgrid", "netron", "playwright", "protobuf", "provenance", "zstandard"]:
+        python_site(
+            name = name + "_site",
+            lock = "//third_party/{}:requirements.lock".format(name),
+        )
 
     # Used by what reads Bazel's execution logs.
     execution_log_schema(
         name = "execution_log_schema",
         lock = "//third_party/object_detection:protoc.lock",
-    )
-    python_site(
-        name = "protobuf_site",
-        lock = "//third_party/protobuf:requirements.lock",
-    )
-    python_site(
-        name = "zstandard_site",
-        lock = "//third_party/zstandard:requirements.lock",
-    )
-
-    # Used by tests of pages only.
-    python_site(
-        name = "playwright_site",
-        lock = "//third_party/playwright:requirements.lock",
     )
 
     # Used by `tools/cache` only.
@@ -262,12 +236,6 @@ def third_party_repositories():
         packages = ["@cache_debian//:{}.deb".format(package) for package in ["libpcre2-8-0", "nginx"]] +
                    ["@debian//:{}.deb".format(package) for package in NGINX_LIBRARY_PACKAGES],
         programs = ["usr/sbin/nginx"],
-    )
-
-    # Used by tests of `tools/execution` only.
-    python_site(
-        name = "buildgrid_site",
-        lock = "//third_party/buildgrid:requirements.lock",
     )
 
     # Used by `tools/execution` and its tests only.

@@ -3,6 +3,8 @@
 import dataclasses
 import pathlib
 import re
+import unittest
+from collections.abc import Mapping
 
 import numpy as np
 import tensorflow as tf
@@ -47,6 +49,32 @@ def structure(path: str) -> Structure:
         },
         metadata=[entry.name for entry in model.metadata],
     )
+
+
+def assert_structure(
+    test: unittest.TestCase,
+    path: str,
+    operators: Mapping[str, int],
+    size: float,
+    seed: int,
+    delta: float = 0.01,
+) -> Structure:
+    """Asserts what a seeded model consists of.
+
+    Args:
+      test: the test.
+      path: the .tflite.
+      operators: the number of each operator.
+      size: the file's size in bytes.
+      seed: the seed of its weights.
+      delta: how much the size may differ, relative to it.
+    """
+    found = structure(path)
+    test.assertEqual(found.operators, operators)
+    test.assertAlmostEqual(found.size / size, 1, delta=delta)
+    text = f"seeded weights (synthetic, seed {seed}): not trained"
+    test.assertEqual(found.description[: len(text)], text)
+    return found
 
 
 def preprocessing(path: str) -> str:

@@ -1,6 +1,7 @@
 """What a lock may look like, and what stops a fetch."""
 
-load("@bazel_skylib//lib:unittest.bzl", "analysistest", "asserts", "unittest")
+load("@bazel_skylib//lib:unittest.bzl", "asserts", "unittest")
+load("//tests/tools/tflite:refusals.bzl", "refusal_tests")
 load("//third_party/pip:wheels.bzl", "parse_lock")
 
 _LOCK = """\
@@ -37,20 +38,6 @@ _parsed_lock = rule(
     attrs = {"content": attr.string(doc = "A lock.", mandatory = True)},
 )
 
-def _refusal_test_impl(ctx):
-    env = analysistest.begin(ctx)
-    asserts.expect_failure(
-        env,
-        "a lock's line is out of place, re-lock with: bazel run //third_party:relock: " + ctx.attr.line,
-    )
-    return analysistest.end(env)
-
-_refusal_test = analysistest.make(
-    _refusal_test_impl,
-    expect_failure = True,
-    attrs = {"line": attr.string(doc = "The line that is out of place.", mandatory = True)},
-)
-
 # name: (what is wrong with the lock, what takes its place, the line that is out of place)
 _BROKEN = {
     "file_without_a_digest": ("    --hash=sha256:11\n", "", "# file: absl_py-2.5.1-py3-none-any.whl"),
@@ -75,18 +62,14 @@ def parse_lock_test_suite(name):
       name: the test suite's name.
     """
     rows_test(name = "lock_rows_test", size = "small")
-    tests = [":lock_rows_test"]
+    refusals = {}
     for case, (old, new, line) in _BROKEN.items():
         _parsed_lock(
             name = "lock_" + case,
             content = _LOCK.replace(old, new),
             tags = ["manual"],
         )
-        _refusal_test(
-            name = "lock_{}_test".format(case),
-            size = "small",
-            line = line,
-            target_under_test = ":lock_" + case,
-        )
-        tests.append(":lock_{}_test".format(case))
-    native.test_suite(name = name, tests = tests)
+        message = "a lock's line is out of place, re-lock with: bazel run //third_party:relock: "
+        refusals["lock_" + case] = [message + line]
+    refusal_tests(name + "_refusals", refusals, [])
+    native.test_suite(name = name, tests = [":lock_rows_test", ":{}_refusals".format(name)])

@@ -144,6 +144,27 @@ def write_tree(files: Mapping[str, bytes], directory: str) -> None:
             stream.write(files[path])
 
 
+def adapt_wheel(
+    place: Callable[[str], str | None], replacements: Sequence[Replacement]
+) -> Callable[[], None]:
+    """Returns the `main` of an adapter that only places and replaces: `adapt.py WHEEL OUTPUT`.
+
+    Args:
+      place: see `read_archive`.
+      replacements: the changes; the wheel must have all their files.
+    """
+
+    def main() -> None:
+        if len(sys.argv) != 3:
+            raise AdaptError("usage: adapt.py WHEEL OUTPUT.")
+        wheel, output = sys.argv[1:]
+        files = read_archive(wheel, place)
+        require(wheel, files, [replacement.path for replacement in replacements])
+        write_tree(replace(files, replacements), output)
+
+    return main
+
+
 def run(main: Callable[[], None]) -> None:
     """Runs `main`; an AdaptError ends the process with its sentence and exit code 1."""
     try:

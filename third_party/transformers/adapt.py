@@ -9,7 +9,6 @@ that difference. Run it with the workspace root on PYTHONPATH.
 """
 
 import re
-import sys
 
 from third_party.adapt import source_tree
 from third_party.adapt.source_tree import Replacement
@@ -62,15 +61,5 @@ def place(member: str) -> str | None:
     return member if _KEPT.fullmatch(member) else None
 
 
-def main() -> None:
-    """Reads the command line and writes the tree."""
-    if len(sys.argv) != 3:
-        raise source_tree.AdaptError("usage: adapt.py WHEEL OUTPUT.")
-    wheel, output = sys.argv[1:]
-    files = source_tree.read_archive(wheel, place)
-    source_tree.require(wheel, files, [replacement.path for replacement in REPLACEMENTS])
-    source_tree.write_tree(source_tree.replace(files, REPLACEMENTS), output)
-
-
 if __name__ == "__main__":
-    source_tree.run(main)
+    source_tree.run(source_tree.adapt_wheel(place, REPLACEMENTS))

@@ -92,10 +92,6 @@ _LEAST_PROFILED_RUNS, _MOST_PROFILED_RUNS = 3, 20
 def configurations(threads: Sequence[str], xnnpack: Sequence[str]) -> list[Configuration]:
     """Returns every combination once, in the given order.
 
-    Args:
-      threads: numbers of threads as text.
-      xnnpack: "on" or "off".
-
     Raises:
       cli.UserError: a value is invalid, or a list is empty.
     """

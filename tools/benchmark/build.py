@@ -107,14 +107,7 @@ def run_by_hand(action: execution_log.Action, execution_root: str) -> Step:
 def report(
     console: Console, cold: Sequence[float], by_hand: Sequence[list[Step]], no_op: Sequence[float]
 ) -> None:
-    """Prints the steps and the ratios.
-
-    Args:
-      console: where to print.
-      cold: the seconds of each cold build.
-      by_hand: the steps of each round by hand.
-      no_op: the seconds of each build with nothing to do.
-    """
+    """Prints the steps, and the ratios of the builds' seconds."""
     table = Table(title="Steps by hand")
     table.add_column("step", overflow="fold")
     table.add_column("seconds", justify="right")

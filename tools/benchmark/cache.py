@@ -241,10 +241,6 @@ def measure(
 ) -> tuple[_Benchmark, dict[str, float], list[str]]:
     """Runs all builds.
 
-    Args:
-      models: the targets.
-      folder: where to work.
-
     Returns:
       The figures, their ratios, and what the cache did wrong, one phrase each.
     """

@@ -48,6 +48,16 @@ def ratio_text(value: float | None) -> str:
     return f"{value:.{max(2 - magnitude, 0)}f}"
 
 
+def _table(title: str, texts: Sequence[str], figures: Sequence[str]) -> Table:
+    """Returns a table of columns of texts, which fold, then of figures."""
+    table = Table(title=title)
+    for column in texts:
+        table.add_column(column, overflow="fold")
+    for column in figures:
+        table.add_column(column, justify="right", no_wrap=True)
+    return table
+
+
 def _columns(percentiles: bool) -> tuple[str, ...]:
     times = ("median", "p90", "p99") if percentiles else ("mean", "min", "max")
     return (*times, "load", "first", "memory", "runs")
@@ -62,10 +72,8 @@ def _cells(row: Measurement, percentiles: bool) -> list[str]:
 def _of_all(benchmark: Benchmark, percentiles: bool) -> Table:
     """Returns a table of all models in their one configuration."""
     configuration = benchmark.measurements[0].configuration
-    table = Table(title=f"Milliseconds and MB: {configuration}")
-    table.add_column("model", overflow="fold")
-    for column in ("size", *_columns(percentiles)):
-        table.add_column(column, justify="right", no_wrap=True)
+    columns = ("size", *_columns(percentiles))
+    table = _table(f"Milliseconds and MB: {configuration}", ["model"], columns)
     for model, row in zip(benchmark.models, benchmark.measurements, strict=True):
         table.add_row(_cell(model.name), megabytes(model.size), *_cells(row, percentiles))
     return table
@@ -73,9 +81,8 @@ def _of_all(benchmark: Benchmark, percentiles: bool) -> Table:
 
 def _of_model(model: BenchmarkedModel, rows: Sequence[Measurement], percentiles: bool) -> Table:
     """Returns a table of one model in its configurations."""
-    table = Table(title=f"{_cell(model.name)}, {megabytes(model.size)} MB: milliseconds and MB")
-    for column in ("threads", "XNNPACK", *_columns(percentiles)):
-        table.add_column(column, justify="right", no_wrap=True)
+    title = f"{_cell(model.name)}, {megabytes(model.size)} MB: milliseconds and MB"
+    table = _table(title, [], ("threads", "XNNPACK", *_columns(percentiles)))
     for row in rows:
         configuration = row.configuration
         switch = "on" if configuration.xnnpack else "off"
@@ -159,10 +166,7 @@ def _slowest(title: str, profile: Profile, count: int) -> Table:
 
 
 def _by_name(title: str, profile: Profile) -> Table:
-    table = Table(title=f"{title}: kinds of operators")
-    table.add_column("operator", overflow="fold")
-    for column in ("count", "ms", "share"):
-        table.add_column(column, justify="right", no_wrap=True)
+    table = _table(f"{title}: kinds of operators", ["operator"], ["count", "ms", "share"])
     times: dict[str, list[float]] = {}
     for operator in profile.operators:
         times.setdefault(operator.name, []).append(operator.seconds)
@@ -208,13 +212,7 @@ def notes(benchmark: Benchmark) -> list[str]:
 
 
 def show(console: Console, benchmark: Benchmark, operators: int) -> None:
-    """Prints the tables.
-
-    Args:
-      console: where to print.
-      benchmark: the figures.
-      operators: how many operators of a profile are shown.
-    """
+    """Prints the tables, with the slowest `operators` of each profile."""
     for table in _latency(benchmark):
         console.print(table)
     comparisons = measurement.comparisons(benchmark.measurements)

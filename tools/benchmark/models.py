@@ -168,9 +168,6 @@ def print_report(console: Console, report: Report) -> None:
 def measure(directory: pathlib.Path) -> Report:
     """Builds and measures.
 
-    Args:
-      directory: the folder for the output root.
-
     Raises:
       cli.UserError: the build failed.
     """

@@ -71,13 +71,7 @@ class Result:
 
 
 def arguments(graph: str, task: Task, limits: Limits) -> list[str]:
-    """Returns the program's flags.
-
-    Args:
-      graph: the path of the .tflite, as the program sees it.
-      task: how the model is run.
-      limits: how many runs, and for how long.
-    """
+    """Returns the program's flags."""
     return [
         f"--graph={graph}",
         f"--num_threads={task.configuration.threads}",
@@ -115,10 +109,6 @@ def _profile(lines: Sequence[str]) -> tuple[Operator, ...]:
 
 def parse(output: str, source: str) -> Result:
     """Reads what the program printed.
-
-    Args:
-      output: all that it printed.
-      source: the model and its configuration, for messages.
 
     Raises:
       cli.UserError: it contains no timings.
@@ -203,11 +193,6 @@ def run(command: Sequence[str], limit: float, late: str) -> subprocess.Completed
 
 def call(command: Sequence[str], source: str, limit: float) -> str:
     """Runs benchmark_model and returns what it printed, both streams together.
-
-    Args:
-      command: the program and its arguments.
-      source: the model and its configuration, for messages.
-      limit: the seconds that it may take.
 
     Raises:
       cli.UserError: it cannot be started, fails, or does not end in time.

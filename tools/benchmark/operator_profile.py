@@ -219,9 +219,6 @@ class Stopwatch:
 
         Operators inside a delegate come in the place of the delegate's node. The rest of the node's
         time is a row of its own after them.
-
-        Args:
-          graph: the subgraph that ran.
         """
         operators = []
         for index, seconds in self._nodes.items():

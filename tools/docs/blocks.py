@@ -9,10 +9,6 @@ _END = "<!-- The end of what is written. -->\n"
 def replaced(path: str, block: str) -> str:
     """Returns the text of a page with another block between its markers.
 
-    Args:
-      path: the page.
-      block: the lines to put there.
-
     Raises:
       UserError: the page cannot be read, or has not one pair of markers.
     """

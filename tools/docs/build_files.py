@@ -63,12 +63,7 @@ def read(path: str) -> Targets:
 
 
 def published(targets: Targets, model: str) -> Published | None:
-    """Returns what a model can be built from with `--config=released`; None where nothing fits.
-
-    Args:
-      targets: those of the model's BUILD file.
-      model: the name of a `tflite_model`.
-    """
+    """Returns what a model can be built from with `--config=released`; None where nothing fits."""
 
     def given(label: str) -> Target:
         return targets[label.removeprefix(":")]

@@ -20,13 +20,8 @@ _OPERATORS = {
 
 
 class StructureTest(absltest.TestCase):
-    def _check(self, path: str, size: float, dtype: type, delta: float = 0.01) -> models.Classifier:
-        structure = models.structure(path)
-        self.assertAlmostEqual(structure.size / size, 1, delta=delta)
-        self.assertEqual(structure.operators, _OPERATORS)
-        self.assertStartsWith(
-            structure.description, "seeded weights (synthetic, seed 20191118): not trained"
-        )
+    def _check(self, path: str, size: float, dtype: type) -> models.Classifier:
+        models.assert_structure(self, path, _OPERATORS, size, seed=20191118)
         classifier = models.Classifier(path)
         (output,) = classifier.interpreter.get_output_details()
         for tensor, name, shape in (

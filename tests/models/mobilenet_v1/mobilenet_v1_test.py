@@ -12,22 +12,15 @@ MODEL, *PHOTOGRAPHS = sys.argv[1:]
 
 class MobilenetV1Test(absltest.TestCase):
     def test_structure(self):
-        structure = models.structure(MODEL)
         # Howard et al., "MobileNets" (2017), table 1: one convolution, 13 pairs, the classifier.
-        self.assertEqual(
-            structure.operators,
-            {
-                "CONV_2D": 15,
-                "DEPTHWISE_CONV_2D": 13,
-                "AVERAGE_POOL_2D": 1,
-                "RESHAPE": 1,
-                "SOFTMAX": 1,
-            },
-        )
-        self.assertAlmostEqual(structure.size / 16.90e6, 1, delta=0.01)
-        self.assertStartsWith(
-            structure.description, "seeded weights (synthetic, seed 20180802): not trained"
-        )
+        operators = {
+            "CONV_2D": 15,
+            "DEPTHWISE_CONV_2D": 13,
+            "AVERAGE_POOL_2D": 1,
+            "RESHAPE": 1,
+            "SOFTMAX": 1,
+        }
+        models.assert_structure(self, MODEL, operators, 16.90e6, seed=20180802)
 
     def test_distinguishes_photographs(self):
         classifier = models.Classifier(MODEL)

@@ -57,12 +57,7 @@ class SsdResnet34Test(absltest.TestCase):
             (POST_PROCESSED, _OPERATORS | after, 4 * (floats + 15130 * 4)),
         ):
             with self.subTest(path):
-                structure = models.structure(path)
-                self.assertEqual(structure.operators, operators)
-                self.assertAlmostEqual(structure.size / size, 1, delta=0.001)
-                self.assertStartsWith(
-                    structure.description, "seeded weights (synthetic, seed 3345892):"
-                )
+                models.assert_structure(self, path, operators, size, 3345892, delta=0.001)
 
     def test_options_are_the_published_ones(self):
         options = models.structure(POST_PROCESSED).custom_options[models.POST_PROCESS]

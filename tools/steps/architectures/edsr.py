@@ -68,11 +68,7 @@ class Layer:
 
 
 def layers(blocks: int) -> list[Layer]:
-    """Returns the layers in their order.
-
-    Args:
-      blocks: the number of residual blocks.
-    """
+    """Returns the layers in their order."""
     network = [Layer(_INPUT_LAYER, "input"), Layer(_HEAD, "conv")]
     for block in range(blocks):
         network.append(Layer(f"conv2d_{2 * block + 1}", "conv"))
@@ -207,12 +203,6 @@ def build(
 
 def seeded_value(layer: Layer, kind: str, seed: int, shape: tuple[int, ...]) -> np.ndarray:
     """Returns a convolution's seeded kernel or bias.
-
-    Args:
-      layer: the layer.
-      kind: "kernel" or "bias".
-      seed: the model's seed.
-      shape: the variable's shape.
 
     Returns:
       float32 array of `shape`.

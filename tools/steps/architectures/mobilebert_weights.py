@@ -67,11 +67,6 @@ _SUMS = (
 def seeded_value(seed: int, name: str, shape: Sequence[int]) -> np.ndarray | None:
     """Returns a variable's seeded value; None for a variable that MobileBERT does not have.
 
-    Args:
-      seed: the model's seed.
-      name: the variable's name in Google's checkpoints.
-      shape: the variable's shape.
-
     Returns:
       float32 array of `shape`.
     """

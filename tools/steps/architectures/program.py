@@ -132,13 +132,7 @@ def export(code: GraphCode) -> None:
 def freeze(
     graph: tf.Graph, values: Mapping[str, np.ndarray], outputs: Sequence[str]
 ) -> tf.GraphDef:
-    """Returns the part of a graph that its outputs need, with its variables as constants.
-
-    Args:
-      graph: a graph of plain variables.
-      values: every variable's value by name.
-      outputs: names of nodes.
-    """
+    """Returns the part of a graph that its outputs need, with its variables as constants."""
     with graph.as_default(), tf.Session() as session:
         variables = tf.global_variables()
         # In a single run, since a session walks the graph for each run.

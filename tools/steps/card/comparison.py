@@ -143,13 +143,6 @@ def document(
 ) -> Mapping[str, Any]:
     """Returns the differences between a model and its float sibling.
 
-    Args:
-      model: the .tflite.
-      sibling: its float sibling.
-      sources: their names, for messages.
-      preprocessing: a name of tools/lib/preprocessing/normalization.py.
-      paths: the photographs.
-
     Returns:
       The result of `_compare`, whether it is `before_post_processing`, and the `reason` if the two
       cannot be compared.

@@ -33,20 +33,11 @@ _CONVERSIONS = ("QUANTIZE", "DEQUANTIZE")
 _INTEGERS = ("INT8", "UINT8")
 
 
-def count_operators(model: Model) -> int:
-    """Returns the number of operators in all subgraphs of a model."""
-    return sum(len(subgraph.operators) for subgraph in model.subgraphs)
-
-
 def unquantized(model: Model, allowed: Collection[str]) -> list[str]:
     """Finds tensors of a quantized model that are not quantized.
 
     These are floating-point tensors of builtin operators, and 8-bit tensors without a scale. Custom
     operators are not checked.
-
-    Args:
-      model: the model.
-      allowed: builtin operators that may compute in floating point.
 
     Returns:
       "OPERATOR reads NAME (KIND)", or "writes", for each tensor.
@@ -120,7 +111,7 @@ def main(argv: Sequence[str]) -> None:
     path = _MODEL.value
     # This refuses a truncated file, which would crash the interpreter.
     model = reader.read(cli.read_file(path, "model"), path)
-    operators = count_operators(model)
+    operators = sum(len(subgraph.operators) for subgraph in model.subgraphs)
     if operators < _MINIMUM_OPERATORS.value:
         raise cli.UserError(
             f"{path}: the converted model has {operators} operators, but minimum_operators ="

@@ -71,16 +71,6 @@ def _run(command: Sequence[str], directory: pathlib.Path) -> None:
     )
 
 
-def input_flags() -> list[str]:
-    """Returns the converter's flags for its inputs, with absolute paths."""
-    named = {
-        "graph_def_file": _GRAPH.value,
-        "flagfile": _FLAGS_FILE.value,
-        "representative_dataset": _REPRESENTATIVE_DATASET.value,
-    }
-    return [f"--{name}={os.path.abspath(path)}" for name, path in named.items() if path]
-
-
 def description(model: bytes) -> str:
     """Returns a .tflite's description."""
     return (tflite.Model.GetRootAsModel(model, 0).Description() or b"").decode("utf-8")
@@ -89,17 +79,17 @@ def description(model: bytes) -> str:
 def main(argv: Sequence[str]) -> None:
     del argv
     expected = cli.read_file(_MODEL.value, "model")
+    named = {
+        "graph_def_file": _GRAPH.value,
+        "flagfile": _FLAGS_FILE.value,
+        "representative_dataset": _REPRESENTATIVE_DATASET.value,
+    }
+    # The programs run in another folder.
+    inputs = [f"--{name}={os.path.abspath(path)}" for name, path in named.items() if path]
     with tempfile.TemporaryDirectory(prefix="a-longer-name-") as name:
         directory = pathlib.Path(name)
         raw, canonical = directory / "raw.tflite", directory / "canonical.tflite"
-        _run(
-            [
-                os.path.abspath(_CONVERTER.value),
-                *input_flags(),
-                f"--output_file={raw}",
-            ],
-            directory,
-        )
+        _run([os.path.abspath(_CONVERTER.value), *inputs, f"--output_file={raw}"], directory)
         _run(
             [
                 os.path.abspath(_CANONICALIZE.value),

@@ -54,10 +54,6 @@ def expected_attributes(config: pipeline.PipelineConfig) -> dict[str, bool | int
 def export(config: pipeline.PipelineConfig, directory: str) -> tf.GraphDef:
     """Runs the genuine exporter with the flags' settings.
 
-    Args:
-      config: an SSD pipeline config.
-      directory: a folder for the exporter's files.
-
     Raises:
       UserError: the model cannot be built, or the checkpoint does not fit it or is damaged.
     """

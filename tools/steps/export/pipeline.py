@@ -65,11 +65,7 @@ def check_ssd(config: PipelineConfig, source: str) -> None:
 
 @contextlib.contextmanager
 def builder_errors(source: str) -> Iterator[None]:
-    """Turns the Object Detection API's ValueError for a bad config into a UserError.
-
-    Args:
-      source: the config's file, for messages.
-    """
+    """Turns the Object Detection API's ValueError for a bad config into a UserError."""
     try:
         yield
     except ValueError as error:

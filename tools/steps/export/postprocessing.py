@@ -15,11 +15,6 @@ def check_attributes(
     """Raises UserError unless the graph has one post-processing op with the expected attributes.
 
     Exporters have lost `use_regular_nms` before (tensorflow/models pull request 6803).
-
-    Args:
-      graph_def: the exported graph.
-      expected: the attributes' values by name.
-      path: the output file, for messages.
     """
     nodes = [node for node in graph_def.node if node.op == _OP]
     if len(nodes) != 1:

@@ -35,29 +35,18 @@ def sha256(path: str) -> str:
     Raises:
       cli.UserError: the path is a folder, or cannot be read.
     """
-    digest = hashlib.sha256()
     try:
         with open(path, "rb") as stream:
-            while block := stream.read(1 << 20):
-                digest.update(block)
+            return hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError as error:
         raise cli.UserError(
             f"{path}: its digest cannot be computed: {error.strerror}; a folder needs a lock, see"
             " third_party/materials."
         ) from error
-    return digest.hexdigest()
 
 
 def material(kind: str, name: str, digest: str, uri: str = "", **annotations: Any) -> Material:
-    """Returns a material; annotations without a value are left out.
-
-    Args:
-      kind: the annotation `kind`.
-      name: the material's name.
-      digest: its sha256, in hexadecimal.
-      uri: where it comes from, if known.
-      **annotations: further annotations.
-    """
+    """Returns a material; annotations without a value are left out."""
     described: Material = {"name": name}
     if uri:
         described["uri"] = uri

@@ -170,15 +170,7 @@ def build(
     content: Model,
     materials: Sequence[Material],
 ) -> dict[str, Any]:
-    """Returns the bill of materials.
-
-    Args:
-      request: the request of tools/tflite/private/provenance.bzl.
-      name: the model's file name.
-      digest: its sha256, in hexadecimal.
-      content: the model's contents.
-      materials: the model's materials.
-    """
+    """Returns the bill of materials."""
     model = _model(request, name, digest, content)
     components = [_component(described) for described in materials]
     # The model is a derivative of genuine graph code and of published weights.

@@ -41,14 +41,7 @@ def build(
     materials: Sequence[Material],
     byproducts: Mapping[str, str],
 ) -> dict[str, Any]:
-    """Returns the statement.
-
-    Args:
-      request: the request of tools/tflite/private/provenance.bzl.
-      subjects: the sha256 of each described file, by name.
-      materials: the model's materials.
-      byproducts: the sha256 of the build's other files, by name.
-    """
+    """Returns the statement."""
 
     def described(files: Mapping[str, str]) -> list[dict[str, Any]]:
         return [{"name": name, "digest": {"sha256": digest}} for name, digest in files.items()]

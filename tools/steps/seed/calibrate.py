@@ -8,7 +8,6 @@ one unit in the last place of MobileDet's input moves its statistics by at most 
 of a disagreement is 2**-29 for the worst value, and below 1 in 10**4 for a detector's 50,000.
 """
 
-import dataclasses
 from collections.abc import Collection, Mapping
 
 import numpy as np
@@ -25,20 +24,12 @@ _NO_NODE = tf.NodeDef()
 PRIOR_SAMPLES = 16.0
 
 
-@dataclasses.dataclass(frozen=True)
-class Moments:
-    """Statistics of one batch norm: float32 arrays of shape [channels]."""
-
-    mean: np.ndarray
-    variance: np.ndarray
-
-
 def _rounded(values: np.ndarray, magnitude: np.ndarray) -> np.ndarray:
     return rounding.to_grid(values, rounding.grid(magnitude, SIGNIFICANT_BITS))
 
 
-def moments(mean: np.ndarray, variance: np.ndarray, samples: int) -> Moments:
-    """Returns the statistics to store for measured ones.
+def moments(mean: np.ndarray, variance: np.ndarray, samples: int) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the mean and the variance to store for measured ones, float32 [channels].
 
     Args:
       mean: float64 [channels].
@@ -49,20 +40,13 @@ def moments(mean: np.ndarray, variance: np.ndarray, samples: int) -> Moments:
     variance = (samples * variance + prior) / (samples + PRIOR_SAMPLES)
     # A mean may be near zero by cancellation, so its error is relative to the deviation.
     mean = _rounded(mean, np.sqrt(variance))
-    return Moments(mean.astype(np.float32), _rounded(variance, variance).astype(np.float32))
+    return mean.astype(np.float32), _rounded(variance, variance).astype(np.float32)
 
 
 def check_covered(
     graph_def: tf.GraphDef, names: Collection[str], known: Collection[str], source: str
 ) -> None:
-    """Raises UserError unless calibration is possible and gives values to all other variables.
-
-    Args:
-      graph_def: an inference graph.
-      names: its variables.
-      known: the variables that have values before the calibration.
-      source: the model's config, for messages.
-    """
+    """Raises UserError unless calibration is possible and gives values to all other variables."""
     try:
         measured = float64_graph.measured_variables(graph_def)
     except float64_graph.UnsupportedGraph as error:
@@ -114,8 +98,9 @@ def batch_norm_moments(
     measured = float64_graph.run(graph.graph_def, fetches, feeds)
     values: dict[str, np.ndarray] = {}
     for norm, (mean, variance, size) in zip(graph.batch_norms, measured, strict=True):
-        result = moments(mean, variance, int(size) // mean.size)
-        values[norm.mean_variable], values[norm.variance_variable] = result.mean, result.variance
+        values[norm.mean_variable], values[norm.variance_variable] = moments(
+            mean, variance, int(size) // mean.size
+        )
     return values
 
 

@@ -12,6 +12,7 @@ BATCH_NORMS = ("FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3")
 _FAKE_QUANT = "FakeQuantWithMinMaxVars"
 _CHANNEL_FAKE_QUANT = "FakeQuantWithMinMaxVarsPerChannel"
 _RESIZE_BILINEAR = "ResizeBilinear"
+_REDUCTION = {"T": tf.float64, "Tidx": tf.int32, "keep_dims": False}
 
 
 class UnsupportedGraph(ValueError):
@@ -223,13 +224,12 @@ def _batch_norm(node: tf.NodeDef, batch_statistics: bool) -> Iterator[tf.NodeDef
     mean, variance = (
         (batch_mean, batch_variance) if batch_statistics else (stored_mean, stored_variance)
     )
-    reduction = {"T": tf.float64, "Tidx": tf.int32, "keep_dims": False}
     yield _constant(f"{name}/axes", np.array([0, 1, 2], np.int32))
     yield _constant(f"{name}/epsilon", np.float64(node.attr["epsilon"].f))
     yield _node("Size", f"{name}/size", [source], T=tf.float64, out_type=tf.int32)
-    yield _node("Mean", batch_mean, [source, f"{name}/axes"], **reduction)
+    yield _node("Mean", batch_mean, [source, f"{name}/axes"], **_REDUCTION)
     yield _node("SquaredDifference", f"{name}/squares", [source, batch_mean], T=tf.float64)
-    yield _node("Mean", batch_variance, [f"{name}/squares", f"{name}/axes"], **reduction)
+    yield _node("Mean", batch_variance, [f"{name}/squares", f"{name}/axes"], **_REDUCTION)
     yield _node("AddV2", f"{name}/stable", [variance, f"{name}/epsilon"], T=tf.float64)
     yield _node("Sqrt", f"{name}/deviation", [f"{name}/stable"], T=tf.float64)
     yield _node("RealDiv", f"{name}/scale", [gamma, f"{name}/deviation"], T=tf.float64)
@@ -240,13 +240,12 @@ def _batch_norm(node: tf.NodeDef, batch_statistics: bool) -> Iterator[tf.NodeDef
 
 def _fake_quant(node: tf.NodeDef) -> Iterator[tf.NodeDef]:
     name = node.name
-    reduction = {"T": tf.float64, "Tidx": tf.int32, "keep_dims": False}
     flat = f"{name}/flat"
     yield _constant(f"{name}/all", np.array([-1], np.int32))
     yield _constant(f"{name}/axis", np.array([0], np.int32))
     yield _node("Reshape", flat, [node.input[0], f"{name}/all"], T=tf.float64, Tshape=tf.int32)
-    yield _node("Min", f"{name}/minimum", [flat, f"{name}/axis"], **reduction)
-    yield _node("Max", f"{name}/maximum", [flat, f"{name}/axis"], **reduction)
+    yield _node("Min", f"{name}/minimum", [flat, f"{name}/axis"], **_REDUCTION)
+    yield _node("Max", f"{name}/maximum", [flat, f"{name}/axis"], **_REDUCTION)
     yield _passed_on(node)
 
 

@@ -47,12 +47,7 @@ def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def render(titles: Sequence[str], reports: Sequence[Mapping[str, Any]]) -> str:
-    """Returns the table, then a line for each file whose bytes differ.
-
-    Args:
-      titles: the names of the TensorFlows, the baseline first.
-      reports: the results of `versions.report` for each model.
-    """
+    """Returns the table, with the baseline first, then a line for each file whose bytes differ."""
     versions = list(dict.fromkeys(v for report in reports for v in report["versions"]))
     rows = [["model", "converter", *versions]]
     for report in reports:

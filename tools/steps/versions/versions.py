@@ -23,12 +23,7 @@ _LONGEST = 60
 
 
 def without_record(content: bytes, source: str) -> bytes:
-    """Returns a .tflite's canonical form without the record of its conversion.
-
-    Args:
-      content: a canonical .tflite.
-      source: its name, for messages.
-    """
+    """Returns a .tflite's canonical form without the record of its conversion."""
     model = tflite.ModelT.InitFromPackedBuf(content)
     model.metadata = [entry for entry in model.metadata or [] if entry.name != RECORD] or None
     builder = flatbuffers.Builder(len(content) + 4096)

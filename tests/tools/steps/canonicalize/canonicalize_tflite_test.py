@@ -2,7 +2,7 @@ import os
 import subprocess
 import sys
 
-from absl.testing import absltest
+from absl.testing import absltest, parameterized
 
 from tests.tools.lib.tflite_file import models
 from tools.lib.tflite_file import canonical
@@ -18,7 +18,7 @@ def _run(*arguments, report_modules=False):
     )
 
 
-class CanonicalizeTfliteTest(absltest.TestCase):
+class CanonicalizeTfliteTest(parameterized.TestCase):
     def setUp(self):
         super().setUp()
         self.folder = self.create_tempdir()
@@ -26,13 +26,6 @@ class CanonicalizeTfliteTest(absltest.TestCase):
 
     def _input(self, content):
         return self.folder.create_file("raw.tflite", content=content, mode="wb").full_path
-
-    def _assert_refused(self, content, message):
-        raw = self._input(content)
-        result = _run(f"--input={raw}", f"--output={self.output}")
-        self.assertEqual(result.returncode, 1)
-        self.assertRegex(result.stderr, rf"^ERROR: {raw}: {message}.*\n$")
-        self.assertEqual(os.listdir(self.folder.full_path), ["raw.tflite"])
 
     def test_writes_the_canonical_form_without_tensorflow(self):
         content = models.pack(models.detector())
@@ -45,15 +38,17 @@ class CanonicalizeTfliteTest(absltest.TestCase):
         self.assertEqual(written, expected)
         self.assertNotRegex(result.stderr, r"\| +tensorflow")
 
-    def test_truncated_file(self):
-        content = models.pack(models.layered())
-        self._assert_refused(content[: len(content) // 2], "not a sound .tflite: .* truncated")
-
-    def test_empty_file(self):
-        self._assert_refused(b"", "the .tflite is empty")
-
-    def test_another_kind_of_file(self):
-        self._assert_refused(b"\x08\x01\x12\x04node" * 8, "not a .tflite: bytes 4 to 7 are")
+    @parameterized.parameters(
+        (models.pack(models.layered())[:500], "not a sound .tflite: .* truncated"),
+        (b"", "the .tflite is empty"),
+        (b"\x08\x01\x12\x04node" * 8, "not a .tflite: bytes 4 to 7 are"),
+    )
+    def test_refuses(self, content, message):
+        raw = self._input(content)
+        result = _run(f"--input={raw}", f"--output={self.output}")
+        self.assertEqual(result.returncode, 1)
+        self.assertRegex(result.stderr, rf"^ERROR: {raw}: {message}.*\n$")
+        self.assertEqual(os.listdir(self.folder.full_path), ["raw.tflite"])
 
     def test_missing_flag(self):
         result = _run(f"--output={self.output}")

@@ -67,70 +67,56 @@ class CheckTfliteTest(parameterized.TestCase):
             **flags,
         )
 
-    def _assert_passed(self, result) -> None:
+    @parameterized.named_parameters(
+        ("a_float_model", _relu(), {"minimum_operators": 1}),
+        ("a_quantized_model", _chain(_Type.INT8), {"quantized": "true"}),
+        ("declared_operators", _relu(), {"quantized": "true", "float_operators": ["RELU"]}),
+    )
+    def test_passes(self, model, flags):
+        result = self._check(model, **flags)
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertTrue(self.passed.exists())
 
-    def _assert_refused(self, result, message: str) -> None:
-        self.assertEqual(result.returncode, 1)
-        self.assertRegex(result.stderr, message)
-        self.assertFalse(self.passed.exists())
-
-    def test_a_float_model(self):
-        self._assert_passed(self._check(_relu(), minimum_operators=1))
-
-    def test_too_few_operators(self):
-        self._assert_refused(
-            self._check(_relu(), minimum_operators=2),
-            "the converted model has 1 operators, but minimum_operators = 2; is the graph",
-        )
-
-    def test_a_quantized_model(self):
-        self._assert_passed(self._check(_chain(_Type.INT8), quantized="true"))
-
     @parameterized.named_parameters(
+        (
+            "too_few_operators",
+            _relu(),
+            {"minimum_operators": 2},
+            "the converted model has 1 operators, but minimum_operators = 2; is the graph",
+        ),
         (
             "floating_point",
             _relu(),
+            {"quantized": "true"},
             "in 2 places, the first: RELU reads x .floating point.; RELU writes y",
         ),
         (
             "without_a_scale",
             _chain(_Type.INT8, scales=False),
+            {"quantized": "true"},
             "in 2 places, the first: RELU reads before .without a scale.; RELU writes after",
         ),
-    )
-    def test_missing_quantization(self, model, message):
-        self._assert_refused(self._check(model, quantized="true"), message)
-
-    def test_declared_float_operators(self):
-        self._assert_passed(self._check(_relu(), quantized="true", float_operators=["RELU"]))
-
-    def test_float_operators_that_do_not_exist(self):
-        self._assert_refused(
-            self._check(_relu(), quantized="true", float_operators=["RELOU"]),
+        (
+            "no_such_operator",
+            _relu(),
+            {"quantized": "true", "float_operators": ["RELOU"]},
             "float_operators: TensorFlow Lite has no RELOU.",
-        )
-
-    def test_a_model_that_the_interpreter_does_not_know(self):
-        self._assert_refused(
-            self._check(_chain(_Type.INT8, custom="Unheard"), quantized="true"),
+        ),
+        (
+            "unknown_to_the_interpreter",
+            _chain(_Type.INT8, custom="Unheard"),
+            {"quantized": "true"},
             "the converted model does not run: .*Unheard",
-        )
-
-    def test_results_that_are_no_numbers(self):
-        self._assert_refused(
-            self._check(_root_of_a_negative()), "output y has values that are not finite numbers"
-        )
-
-    def test_an_empty_file(self):
-        self._assert_refused(self._check(b""), "model.tflite: the model is empty")
-
-    def test_a_truncated_file(self):
-        self._assert_refused(
-            self._check(_relu()[:100]),
-            "^ERROR: .*model.tflite: .*truncated",
-        )
+        ),
+        ("no_numbers", _root_of_a_negative(), {}, "output y has values that are not finite numbe"),
+        ("empty", b"", {}, "model.tflite: the model is empty"),
+        ("truncated", _relu()[:100], {}, "^ERROR: .*model.tflite: .*truncated"),
+    )
+    def test_refuses(self, model, flags, message):
+        result = self._check(model, **flags)
+        self.assertEqual(result.returncode, 1)
+        self.assertRegex(result.stderr, message)
+        self.assertFalse(self.passed.exists())
 
 
 if __name__ == "__main__":

@@ -13,21 +13,26 @@ def _variable(name, shape):
     return tf.get_variable(name, shape, tf.float32, use_resource=False)
 
 
+def _batch_norm(source, name, **options):
+    """Adds a batch norm whose variables start with a name."""
+    names = {
+        "scale": "gamma",
+        "offset": "beta",
+        "mean": "moving_mean",
+        "variance": "moving_variance",
+    }
+    variables = {
+        argument: _variable(f"{name}/{part}", [source.shape[3]]) for argument, part in names.items()
+    }
+    return tf.raw_ops.FusedBatchNormV3(x=source, **variables, is_training=False, **options).y
+
+
 def _graph():
     """A 1x1 convolution, a batch norm, Relu6 and a fake-quant op, on reference variables."""
     with tf.Graph().as_default() as graph:
         image = tf.placeholder(tf.float32, [2, 4, 5, 3], name="image")
         convolved = tf.nn.conv2d(image, _variable("weights", [1, 1, 3, 6]), 1, "VALID")
-        normalised = tf.raw_ops.FusedBatchNormV3(
-            x=convolved,
-            scale=_variable("BatchNorm/gamma", [6]),
-            offset=_variable("BatchNorm/beta", [6]),
-            mean=_variable("BatchNorm/moving_mean", [6]),
-            variance=_variable("BatchNorm/moving_variance", [6]),
-            epsilon=_EPSILON,
-            is_training=False,
-        ).y
-        rectified = tf.nn.relu6(normalised)
+        rectified = tf.nn.relu6(_batch_norm(convolved, "BatchNorm", epsilon=_EPSILON))
         tf.fake_quant_with_min_max_vars(
             rectified, _variable("act_quant/min", []), _variable("act_quant/max", [])
         )
@@ -68,14 +73,7 @@ class CalibrateTest(absltest.TestCase):
     def test_a_second_batch_norm_sees_what_the_first_normalised(self):
         with tf.Graph().as_default() as graph:
             tf.import_graph_def(self.graph_def, name="")
-            tf.raw_ops.FusedBatchNormV3(
-                x=graph.get_tensor_by_name("Relu6:0"),
-                scale=_variable("second/gamma", [6]),
-                offset=_variable("second/beta", [6]),
-                mean=_variable("second/moving_mean", [6]),
-                variance=_variable("second/moving_variance", [6]),
-                is_training=False,
-            )
+            _batch_norm(graph.get_tensor_by_name("Relu6:0"), "second")
         measured = calibrate.batch_norm_moments(graph.as_graph_def(), self.values, self.feeds)
         normalised = _normalise(
             self.convolved,
@@ -90,14 +88,7 @@ class CalibrateTest(absltest.TestCase):
         with tf.Graph().as_default() as graph:
             image = tf.placeholder(tf.float32, [2, 4, 5, 3], name="image")
             resized = tf.image.resize_bilinear(image, [7, 9], align_corners=True)
-            tf.raw_ops.FusedBatchNormV3(
-                x=resized,
-                scale=_variable("BatchNorm/gamma", [3]),
-                offset=_variable("BatchNorm/beta", [3]),
-                mean=_variable("BatchNorm/moving_mean", [3]),
-                variance=_variable("BatchNorm/moving_variance", [3]),
-                is_training=False,
-            )
+            _batch_norm(resized, "BatchNorm")
         measured = calibrate.batch_norm_moments(graph.as_graph_def(), {}, self.feeds)
         # The mean of two neighbouring pixels comes between them.
         image = self.feeds["image"]
@@ -106,8 +97,8 @@ class CalibrateTest(absltest.TestCase):
         pixels = np.empty([2, 7, 9, 3])
         pixels[:, :, ::2], pixels[:, :, 1::2] = rows, (rows[:, :, 1:] + rows[:, :, :-1]) / 2
         expected = calibrate.moments(pixels.mean((0, 1, 2)), pixels.var((0, 1, 2)), 2 * 7 * 9)
-        np.testing.assert_array_equal(measured["BatchNorm/moving_mean"], expected.mean)
-        np.testing.assert_array_equal(measured["BatchNorm/moving_variance"], expected.variance)
+        for name, values in zip(("moving_mean", "moving_variance"), expected, strict=True):
+            np.testing.assert_array_equal(measured[f"BatchNorm/{name}"], values)
 
     def test_ranges_are_those_of_the_unquantized_input(self):
         self.values["BatchNorm/moving_mean"] = np.full(6, 0.5, np.float32)
@@ -176,8 +167,7 @@ class CalibrateTest(absltest.TestCase):
         nudge = 1 + random.uniform(-1, 1, 100) * 2.0**-41
         one = calibrate.moments(mean, variance, 50)
         two = calibrate.moments(mean * nudge, variance * nudge, 50)
-        np.testing.assert_array_equal(one.mean, two.mean)
-        np.testing.assert_array_equal(one.variance, two.variance)
+        np.testing.assert_array_equal(one, two)
         bits = calibrate.SIGNIFICANT_BITS
         for low, high in random.uniform(1, 9, [100, 2]):
             self.assertEqual(

@@ -1,6 +1,6 @@
 import json
 
-from absl.testing import absltest
+from absl.testing import absltest, parameterized
 
 from tests.tools.lib.tflite_file import models
 from tools.lib.tflite_file import canonical
@@ -29,7 +29,7 @@ def made_by(version: str, **changes) -> bytes:
     return canonical.canonical_bytes(content, version, f"converted by TensorFlow {version}")
 
 
-class CompareWithTest(absltest.TestCase):
+class CompareWithTest(parameterized.TestCase):
     def _compared(self, version: str = "2.17.1", **changes) -> dict:
         baseline = ("2.15.1", made_by("2.15.1"))
         return versions.compare_with(baseline, (version, made_by(version, **changes)))
@@ -41,37 +41,41 @@ class CompareWithTest(absltest.TestCase):
                 self.assertNotEqual(made_by("2.15.1"), made_by(version))
                 self.assertEqual(self._compared(version), expected)
 
-    def test_other_metadata_counts(self):
-        result = self._compared(runtime=b"1.14.0")
-        self.assertEqual(result["verdict"], "same meaning")
-        self.assertEqual(result["differences"], {"minimum runtime": 1})
-        self.assertEqual(result["first"]["left"], "1.5.0")
-        self.assertEqual(result["first"]["right"], "1.14.0")
-
-    def test_a_difference_without_a_meaning_is_reported_too(self):
-        result = self._compared(runtime=b"1.5.0\0")
-        self.assertEqual(result["verdict"], "same meaning")
-        self.assertEqual(result["differences"], {"layout": 1})
-        self.assertEqual(result["first"]["kind"], "layout")
-        self.assertEqual(result["first"]["where"], "metadata min_runtime_version")
-        self.assertEqual(result["first"]["right"], r"b'1.5.0\x00'")
+    @parameterized.named_parameters(
+        (
+            "other_metadata",
+            {"runtime": b"1.14.0"},
+            "same meaning",
+            {"minimum runtime": 1},
+            {"left": "1.5.0", "right": "1.14.0"},
+        ),
+        (
+            "bytes_without_a_meaning",
+            {"runtime": b"1.5.0\0"},
+            "same meaning",
+            {"layout": 1},
+            {"where": "metadata min_runtime_version", "right": r"b'1.5.0\x00'"},
+        ),
+        ("another_name", {"inner": "renamed"}, "same meaning", {"name": 1}, {}),
+        (
+            "another_weight",
+            {"constant": models.np.float32([1, 3])},
+            "different",
+            {"weights": 1},
+            {"where": "ADD 0 input 1"},
+        ),
+    )
+    def test_what_counts(self, changes, verdict, differences, first):
+        result = self._compared(**changes)
+        self.assertEqual(result["verdict"], verdict)
+        self.assertEqual(result["differences"], differences)
+        self.assertEqual(result["first"], result["first"] | first)
 
     def test_metadata_without_data_are_compared_too(self):
         baseline, other = made_by("2.15.1", runtime=None), made_by("2.17.1", runtime=b"\0")
         result = versions.compare_with(("2.15.1", baseline), ("2.17.1", other))
         self.assertEqual(result["first"]["where"], "metadata min_runtime_version")
         self.assertEqual((result["first"]["left"], result["first"]["right"]), ("b''", r"b'\x00'"))
-
-    def test_another_name_means_the_same(self):
-        result = self._compared(inner="renamed")
-        self.assertEqual(result["verdict"], "same meaning")
-        self.assertEqual(result["differences"], {"name": 1})
-
-    def test_another_weight_is_different(self):
-        result = self._compared(constant=models.np.float32([1, 3]))
-        self.assertEqual(result["verdict"], "different")
-        self.assertEqual(result["differences"], {"weights": 1})
-        self.assertIn("ADD", result["first"]["where"])
 
 
 class ReportTest(absltest.TestCase):
