@@ -10,21 +10,25 @@ CONFIDENCE = 0.95
 
 @dataclasses.dataclass(frozen=True)
 class Summary:
-    """The times of many runs, in seconds.
+    """The times of many runs, in seconds; None where a figure is not known.
 
     Attributes:
       runs: how many were timed.
       minimum: the fastest run.
+      mean: the average.
       median: the median.
       p90: the 90th percentile.
       p99: the 99th percentile; with fewer than 100 runs, the slowest run.
+      maximum: the slowest run.
     """
 
     runs: int
     minimum: float
-    median: float
-    p90: float
-    p99: float
+    mean: float
+    median: float | None
+    p90: float | None
+    p99: float | None
+    maximum: float
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,9 +63,11 @@ def summarize(seconds: Sequence[float]) -> Summary:
     return Summary(
         runs=len(seconds),
         minimum=min(seconds),
+        mean=statistics.fmean(seconds),
         median=statistics.median(seconds),
         p90=percentile(seconds, 0.90),
         p99=percentile(seconds, 0.99),
+        maximum=max(seconds),
     )
 
 

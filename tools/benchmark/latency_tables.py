@@ -64,9 +64,10 @@ def _columns(percentiles: bool) -> tuple[str, ...]:
 
 
 def _cells(row: Measurement, percentiles: bool) -> list[str]:
-    times = (row.median, row.p90, row.p99) if percentiles else (row.mean, row.minimum, row.maximum)
+    of = row.times
+    times = (of.median, of.p90, of.p99) if percentiles else (of.mean, of.minimum, of.maximum)
     cells = [milliseconds(time) for time in (*times, row.loaded, row.first)]
-    return [*cells, megabytes(row.memory), str(row.runs)]
+    return [*cells, megabytes(row.memory), str(of.runs)]
 
 
 def _of_all(benchmark: Benchmark, percentiles: bool) -> Table:
@@ -93,7 +94,7 @@ def _of_model(model: BenchmarkedModel, rows: Sequence[Measurement], percentiles:
 def _latency(benchmark: Benchmark) -> list[Table]:
     """Returns one table if there is one configuration, else one for each model."""
     measurements = benchmark.measurements
-    percentiles = any(row.median is not None for row in measurements)
+    percentiles = any(row.times.median is not None for row in measurements)
     if len({row.configuration for row in measurements}) == 1:
         return [_of_all(benchmark, percentiles)]
     return [
@@ -197,7 +198,7 @@ def notes(benchmark: Benchmark) -> list[str]:
             " order statistics and contains the true median in at least"
             f" {latency_statistics.CONFIDENCE:.0%} of cases if the rounds are independent."
         )
-    if any(row.p99 is not None and row.runs < _FEW_RUNS for row in measurements):
+    if any(row.times.p99 is not None and row.times.runs < _FEW_RUNS for row in measurements):
         texts.append(f"With fewer than {_FEW_RUNS} runs, p99 is the slowest run.")
     texts.append("load: preparing the model, without reading the file; first: its first run.")
     if any(row.inputs for row in measurements):

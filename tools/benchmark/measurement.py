@@ -56,20 +56,12 @@ class Profile:
 class Measurement:
     """The figures of a model in one configuration; None where a figure is not known.
 
-    All times are in seconds.
-
     Attributes:
       model: its name.
       configuration: how it was run.
-      loaded: creating the interpreter and preparing the graph.
-      first: the first run.
-      runs: how many were timed.
-      minimum: the fastest run.
-      mean: the average.
-      median: the median.
-      p90: the 90th percentile.
-      p99: the 99th percentile.
-      maximum: the slowest run.
+      loaded: the seconds for creating the interpreter and preparing the graph.
+      first: the seconds of the first run.
+      times: the timed runs.
       memory: the peak beyond what the process had before the model was loaded, in bytes.
       inputs: what each input was given.
       rounds: the seconds of each run by round, from which ratios are computed.
@@ -80,13 +72,7 @@ class Measurement:
     configuration: Configuration
     loaded: float
     first: float
-    runs: int
-    minimum: float
-    mean: float
-    median: float | None
-    p90: float | None
-    p99: float | None
-    maximum: float
+    times: latency_statistics.Summary
     memory: int | None
     inputs: tuple[str, ...]
     rounds: tuple[tuple[float, ...], ...]
@@ -135,8 +121,6 @@ def of_worker(
       memory: the bytes that it needed, see `worker.Worker.end`.
       profiled: the operators of the profiled runs and the seconds of these runs, or None.
     """
-    seconds = [run for turn in rounds for run in turn]
-    summary = latency_statistics.summarize(seconds)
     profile = None
     if profiled:
         timed, whole = profiled
@@ -151,13 +135,7 @@ def of_worker(
         configuration=task.configuration,
         loaded=loaded.seconds,
         first=loaded.first,
-        runs=summary.runs,
-        minimum=summary.minimum,
-        mean=statistics.fmean(seconds),
-        median=summary.median,
-        p90=summary.p90,
-        p99=summary.p99,
-        maximum=max(seconds),
+        times=latency_statistics.summarize([run for turn in rounds for run in turn]),
         memory=memory,
         inputs=loaded.inputs,
         rounds=tuple(map(tuple, rounds)),
@@ -187,13 +165,15 @@ def of_results(
         configuration=configuration,
         loaded=statistics.median(result.loaded for result in results),
         first=statistics.median(result.first for result in results),
-        runs=runs,
-        minimum=min(result.minimum for result in results),
-        mean=sum(result.mean * result.runs for result in results) / runs,
-        median=None,
-        p90=None,
-        p99=None,
-        maximum=max(result.maximum for result in results),
+        times=latency_statistics.Summary(
+            runs=runs,
+            minimum=min(result.minimum for result in results),
+            mean=sum(result.mean * result.runs for result in results) / runs,
+            median=None,
+            p90=None,
+            p99=None,
+            maximum=max(result.maximum for result in results),
+        ),
         memory=max(memory, default=None),
         inputs=(),
         rounds=tuple((result.mean,) for result in results),
@@ -232,7 +212,7 @@ def document(benchmark: Benchmark) -> dict[str, Any]:
     measurements = []
     for measurement in benchmark.measurements:
         row = dataclasses.asdict(measurement)
-        row.update(row.pop("configuration"))
+        row |= row.pop("configuration") | row.pop("times")
         row["rounds"] = len(measurement.rounds)
         measurements.append(row)
     return {

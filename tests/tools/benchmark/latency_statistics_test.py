@@ -20,7 +20,7 @@ class StatisticsTest(parameterized.TestCase):
 
     def test_summary(self):
         summary = latency_statistics.summarize([4.0, 1.0, 2.0, 3.0])
-        self.assertEqual(summary, latency_statistics.Summary(4, 1.0, 2.5, 4.0, 4.0))
+        self.assertEqual(summary, latency_statistics.Summary(4, 1.0, 2.5, 2.5, 4.0, 4.0, 4.0))
 
     @parameterized.parameters((5, None), (6, 1), (8, 1), (9, 2), (20, 6), (100, 40))
     def test_which_order_statistics_enclose_the_median(self, count, rank):

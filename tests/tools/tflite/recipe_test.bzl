@@ -75,6 +75,35 @@ _VALUES = [
         "std_dev_value_zero": [0],
         "std_dev_value_zero_point_zero": [0.0],
     }),
+    (_FLOAT, "converter", "give one of mlir, toco", {"converter_unknown": "lite"}),
+    (_MLIR, "change_concat_input_ranges", "only the converter \"toco\" has it, but converter is \"mlir\"", {
+        "concat_ranges_with_mlir": True,
+    }),
+    (_FLOAT, "optimizations", "only the converter \"mlir\" has it, but converter is \"toco\"", {
+        "optimizations_with_toco": ["DEFAULT"],
+    }),
+    (_FLOAT, "representative_dataset", "only the converter \"mlir\" has it, but converter is \"toco\"", {
+        "dataset_with_toco": ":dataset",
+    }),
+    (_MLIR, "optimizations", "give some of DEFAULT", {"optimization_unknown": ["OPTIMIZE_FOR_SIZE"]}),
+    (_MLIR, "supported_types", "it needs optimizations = [\"DEFAULT\"]", {
+        "float16_without_optimizations": ["float16"],
+    }),
+    (_INTEGER, "supported_types", "give it or representative_dataset, not both", {
+        "float16_with_a_dataset": ["float16"],
+    }),
+    (_FLOAT, "benchmark_only", "give it only with default_ranges, with which a model's results are wrong", {
+        "benchmark_only_without_a_reason": True,
+    }),
+    (_MLIR, "supported_ops", "give at least one of TFLITE_BUILTINS, TFLITE_BUILTINS_INT8", {
+        "supported_ops_empty": [],
+    }),
+    (
+        _MLIR,
+        "float_operators",
+        "give none: without a representative_dataset or ranges all operators may compute in floating point",
+        {"float_operators_of_a_float_model": ["SOFTMAX"]},
+    ),
 ]
 
 # Known mistakes, for example from public issues. name: (the good recipe, differences from it, the refused attribute,
@@ -86,7 +115,6 @@ _PITFALLS = {
         "input_arrays",
         "give every name once",
     ),
-    "converter_unknown": (_FLOAT, {"converter": "lite"}, "converter", "give one of mlir, toco"),
     # A QAT graph and post-training quantization exclude each other.
     "optimizations_of_a_graph_with_ranges": (
         _QUANTIZED,
@@ -108,53 +136,17 @@ _PITFALLS = {
         "give none with converter = \"mlir\": for a graph without ranges, input statistics with optimizations = " +
         "[\"DEFAULT\"] quantize the weights alone, silently; for a full-integer model give a representative_dataset",
     ),
-    "concat_ranges_with_mlir": (
-        _MLIR,
-        {"change_concat_input_ranges": True},
-        "change_concat_input_ranges",
-        "only the converter \"toco\" has it, but converter is \"mlir\"",
-    ),
     "inference_type_with_mlir": (
         _MLIR,
         {"graph": ":graph_with_ranges", "inference_type": "QUANTIZED_UINT8"},
         "inference_type",
         "only the converter \"toco\" has it, but converter is \"mlir\"",
     ),
-    "optimizations_with_toco": (
-        _FLOAT,
-        {"optimizations": ["DEFAULT"]},
-        "optimizations",
-        "only the converter \"mlir\" has it, but converter is \"toco\"",
-    ),
-    "dataset_with_toco": (
-        _FLOAT,
-        {"representative_dataset": ":dataset"},
-        "representative_dataset",
-        "only the converter \"mlir\" has it, but converter is \"toco\"",
-    ),
-    "optimization_unknown": (
-        _MLIR,
-        {"optimizations": ["OPTIMIZE_FOR_SIZE"]},
-        "optimizations",
-        "give some of DEFAULT",
-    ),
     "dataset_without_optimizations": (
         _INTEGER,
         {"optimizations": []},
         "representative_dataset",
         "without optimizations = [\"DEFAULT\"] nothing is quantized",
-    ),
-    "float16_without_optimizations": (
-        _MLIR,
-        {"supported_types": ["float16"]},
-        "supported_types",
-        "it needs optimizations = [\"DEFAULT\"]",
-    ),
-    "float16_with_a_dataset": (
-        _INTEGER,
-        {"supported_types": ["float16"]},
-        "supported_types",
-        "give it or representative_dataset, not both",
     ),
     "integer_input_without_a_dataset": (
         _MLIR,
@@ -202,12 +194,6 @@ _PITFALLS = {
         "default_ranges",
         "give the smallest and the largest value, with 0 between them",
     ),
-    "benchmark_only_without_a_reason": (
-        _FLOAT,
-        {"benchmark_only": True},
-        "benchmark_only",
-        "give it only with default_ranges, with which a model's results are wrong",
-    ),
     "output_array_undeclared": (
         _FLOAT,
         {"graph": ":graph_of_declared_arrays", "output_arrays": ["x", "z"]},
@@ -243,18 +229,6 @@ _PITFALLS = {
         {"graph": ":graph_of_imagenet_mean"},
         "inference_type",
         "no mean and standard deviation of a quantized input can express \"imagenet_mean\"",
-    ),
-    "supported_ops_empty": (
-        _MLIR,
-        {"supported_ops": []},
-        "supported_ops",
-        "give at least one of TFLITE_BUILTINS, TFLITE_BUILTINS_INT8",
-    ),
-    "float_operators_of_a_float_model": (
-        _MLIR,
-        {"float_operators": ["SOFTMAX"]},
-        "float_operators",
-        "give none: without a representative_dataset or ranges all operators may compute in floating point",
     ),
 }
 
