@@ -31,6 +31,7 @@ DTYPES = {
     "UINT8": np.dtype("u1"),
 }
 FLOATING = frozenset({"BFLOAT16", "FLOAT16", "FLOAT32", "FLOAT64"})
+FLEXBUFFERS = "FLEXBUFFERS"
 # In bytes. Decoding takes a Python step per byte; genuine options are far smaller.
 _MAX_DECODED_OPTIONS = 64 * 1024
 
@@ -66,6 +67,8 @@ class Tensor:
       dtype: its type, such as "FLOAT32".
       shape: its shape.
       shape_signature: its shape with -1 for dimensions of any length; equal to `shape` without any.
+      has_rank: whether the file states that it has as many dimensions as `shape`. Only newer
+        converters state it; the rank of an empty shape may be unknown without.
       role: "input", "output", "variable", "constant", "unused", or "inner" for computed tensors.
       buffer: the number of its buffer.
       data: its bytes, a view into the file; empty unless its values are in the file.
@@ -80,6 +83,7 @@ class Tensor:
     dtype: str
     shape: tuple[int, ...]
     shape_signature: tuple[int, ...]
+    has_rank: bool
     role: str
     buffer: int
     data: np.ndarray
@@ -136,6 +140,9 @@ class Operator:
       options_type: the table of `options`, such as "Conv2DOptions"; "" without options.
       options: the builtin options by their names in the schema, with enumerations as text.
       custom_options: a custom operator's options, uint8, as they are in the file.
+      custom_options_format: how to read them; "FLEXBUFFERS" is the only one that has a name.
+      mutated_inputs: the places among `inputs` of the variables that it changes.
+      debug_metadata_index: the number of its debug metadata; -1 without any.
     """
 
     index: int
@@ -148,10 +155,15 @@ class Operator:
     options_type: str
     options: Mapping[str, Any]
     custom_options: np.ndarray
+    custom_options_format: str
+    mutated_inputs: tuple[int, ...]
+    debug_metadata_index: int
 
     @functools.cached_property
     def decoded_custom_options(self) -> Any:
         """The custom options if they are a FlexBuffer, usually a dict; else None."""
+        if self.custom_options_format != FLEXBUFFERS:
+            return None
         if not 0 < self.custom_options.size <= _MAX_DECODED_OPTIONS:
             return None
         try:
@@ -167,7 +179,10 @@ class Operator:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Subgraph:
-    """A subgraph: its tensors, and its operators in the order of execution."""
+    """A subgraph: its tensors, and its operators in the order of execution.
+
+    `debug_metadata_index` is the number of its debug metadata; -1 without any.
+    """
 
     index: int
     name: str
@@ -175,6 +190,7 @@ class Subgraph:
     operators: tuple[Operator, ...]
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
+    debug_metadata_index: int
 
 
 @dataclasses.dataclass(frozen=True)
@@ -207,6 +223,7 @@ class Model:
       subgraphs: the first runs if no signature is named.
       signatures: in the file's order.
       metadata: in the file's order.
+      metadata_buffers: the numbers of buffers in the deprecated form of metadata, without names.
       buffers: the bytes of every buffer, views into the file.
       minimum_runtime: the oldest TensorFlow Lite that runs it, from its metadata, if stated there.
       trailing: the bytes after the flatbuffer and its buffers (usually a zip archive).
@@ -222,6 +239,7 @@ class Model:
     subgraphs: tuple[Subgraph, ...]
     signatures: tuple[Signature, ...]
     metadata: tuple[Metadata, ...]
+    metadata_buffers: tuple[int, ...]
     buffers: tuple[np.ndarray, ...]
     minimum_runtime: str | None
     trailing: np.ndarray

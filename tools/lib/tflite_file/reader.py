@@ -51,7 +51,14 @@ _TABLE_ENUMERATIONS = {
     ("LSHProjectionOptions", "type"): tflite.LSHProjectionType,
     ("MirrorPadOptions", "mode"): tflite.MirrorPadMode,
 }
-_TYPES = {value: name for name, value in vars(tflite.TensorType).items() if isinstance(value, int)}
+
+
+def _names(enumeration: type) -> dict[int, str]:
+    return {value: name for name, value in vars(enumeration).items() if isinstance(value, int)}
+
+
+_TYPES = _names(tflite.TensorType)
+_FORMATS = _names(tflite.CustomOptionsFormat)
 
 
 def _text(value: bytes | None) -> str:
@@ -78,8 +85,12 @@ def _fields(table: Any) -> dict[str, Any]:
     return {_snake(name): _plain(value) for name, value in sorted(vars(table).items())}
 
 
+def _table_name(table: Any) -> str:
+    return type(table).__name__[:-1]
+
+
 def _union(value: Any) -> dict[str, Any] | None:
-    return None if value is None else {"kind": type(value).__name__[:-1], **_fields(value)}
+    return None if value is None else {"kind": _table_name(value), **_fields(value)}
 
 
 def _outside(content: bytes, source: str, offset: int, size: int, what: str) -> np.ndarray:
@@ -135,7 +146,7 @@ class _Reader:
 
     def operator(self, index: int, op: Any) -> Operator:
         code = self.model.operatorCodes[op.opcodeIndex]
-        table = op.builtinOptions if op.builtinOptions is not None else op.builtinOptions2
+        tables = [part for part in (op.builtinOptions, op.builtinOptions2) if part is not None]
         custom = _EMPTY
         if is_custom(code):
             custom = self.bytes_of(
@@ -152,19 +163,26 @@ class _Reader:
             inputs=tuple(listed(op.inputs)),
             outputs=tuple(listed(op.outputs)),
             intermediates=tuple(listed(op.intermediates)),
-            options_type="" if table is None else type(table).__name__[:-1],
-            options={} if table is None else self.options(table),
+            options_type=", ".join(map(_table_name, tables)),
+            options=self.options(tables),
             custom_options=custom,
+            custom_options_format=_FORMATS.get(
+                op.customOptionsFormat, f"FORMAT_{op.customOptionsFormat}"
+            ),
+            mutated_inputs=tuple(np.flatnonzero(listed(op.mutatingVariableInputs)).tolist()),
+            debug_metadata_index=op.debugMetadataIndex,
         )
 
-    def options(self, table: Any) -> dict[str, Any]:
-        kind = type(table).__name__[:-1]
-        options = _fields(table)
-        for name, value in options.items():
-            enumeration = _TABLE_ENUMERATIONS.get((kind, name)) or _ENUMERATIONS.get(name)
-            if enumeration is not None and isinstance(value, int):
-                names = {v: n for n, v in vars(enumeration).items() if isinstance(v, int)}
-                options[name] = names.get(value, value)
+    def options(self, tables: list[Any]) -> dict[str, Any]:
+        """Returns the fields of the tables of options, of which sound files have at most one."""
+        options: dict[str, Any] = {}
+        for table in tables:
+            kind = _table_name(table)
+            for name, value in _fields(table).items():
+                enumeration = _TABLE_ENUMERATIONS.get((kind, name)) or _ENUMERATIONS.get(name)
+                if enumeration is not None and isinstance(value, int):
+                    value = _names(enumeration).get(value, value)
+                options[f"{kind}.{name}" if name in options else name] = value
         return options
 
 
@@ -212,6 +230,7 @@ def _tensor(index: int, table: Any, role: str, buffers: tuple[np.ndarray, ...]) 
         dtype=_TYPES.get(table.type, f"TYPE_{table.type}"),
         shape=shape,
         shape_signature=tuple(listed(table.shapeSignature)) or shape,
+        has_rank=table.hasRank,
         role=role,
         buffer=table.buffer,
         data=buffers[table.buffer],
@@ -253,6 +272,7 @@ def _subgraph(index: int, graph: Any, reader: _Reader, buffers: tuple[np.ndarray
         operators=operators,
         inputs=tuple(listed(graph.inputs)),
         outputs=tuple(listed(graph.outputs)),
+        debug_metadata_index=graph.debugMetadataIndex,
     )
 
 
@@ -300,6 +320,7 @@ def read(content: bytes, source: str) -> Model:
         subgraphs=subgraphs,
         signatures=tuple(_signature(table) for table in model.signatureDefs or []),
         metadata=metadata,
+        metadata_buffers=tuple(listed(model.metadataBuffer)),
         buffers=buffers,
         minimum_runtime=_text(minimum[0].tobytes()).partition("\0")[0] if minimum else None,
         trailing=np.frombuffer(content, np.uint8)[reader.end :],

@@ -89,6 +89,32 @@ class ReaderTest(parameterized.TestCase):
         self.assertIsNone(operator.decoded_custom_options)
         self.assertEqual(operator.custom_options.tolist(), [1, 2, 3, 200])
 
+    def test_fields_that_no_kernel_reads(self):
+        model = models.detector()
+        graph = model.subgraphs[0]
+        graph.debugMetadataIndex, model.metadataBuffer = 4, np.array([2, 1], np.int32)
+        graph.tensors[0].hasRank = True
+        operator = graph.operators[0]
+        operator.customOptionsFormat, operator.debugMetadataIndex = 3, 5
+        operator.mutatingVariableInputs = np.array([False, True, True])
+        read = _read(model)
+        (graph,) = read.subgraphs
+        self.assertEqual((read.metadata_buffers, graph.debug_metadata_index), ((2, 1), 4))
+        self.assertEqual([tensor.has_rank for tensor in graph.tensors[:2]], [True, False])
+        (operator,) = graph.operators
+        self.assertEqual((operator.mutated_inputs, operator.debug_metadata_index), ((1, 2), 5))
+        self.assertEqual(operator.custom_options_format, "FORMAT_3")
+        self.assertIsNone(operator.decoded_custom_options)
+
+    def test_options_of_both_kinds(self):
+        model = models.layered()
+        operator = model.subgraphs[0].operators[1]
+        operator.builtinOptions2Type = tflite.BuiltinOptions2.StablehloGatherOptions
+        operator.builtinOptions2 = tflite.StablehloGatherOptionsT()
+        read = _read(model).subgraphs[0].operators[1]
+        self.assertEqual(read.options_type, "FullyConnectedOptions, StablehloGatherOptions")
+        self.assertContainsSubset({"weights_format", "index_vector_dim"}, read.options)
+
     def test_minimum_runtime(self):
         self.assertIsNone(_read(models.layered()).minimum_runtime)
         model = models.layered()
