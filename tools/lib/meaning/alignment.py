@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from tools.lib.meaning.meaning import Graph
+from tools.lib.meaning.twins import Twins
 
 Pairs = list[tuple[int, int]]
 _Token = Callable[[Graph, int], Any]
@@ -16,16 +17,12 @@ _Token = Callable[[Graph, int], Any]
 _MAX_STEPS = 200_000
 
 
-def _computation(graph: Graph, index: int) -> Any:
-    return graph.operators[index]
-
-
 def _name(graph: Graph, index: int) -> Any:
     return graph.graph.operators[index].name
 
 
 def _structure(graph: Graph, index: int) -> Any:
-    return graph.local(graph.graph.operators[index], structure_only=True)
+    return graph.structure(graph.graph.operators[index])
 
 
 def _with_constants(graph: Graph, index: int) -> Any:
@@ -36,14 +33,12 @@ def _with_constants(graph: Graph, index: int) -> Any:
 _TOKENS: Sequence[_Token] = (_with_constants, _structure, _name)
 
 
-def _equal_operators(
-    left: Graph, right: Graph, a: Sequence[int], b: Sequence[int], token: _Token
-) -> Pairs:
-    """Pairs operators of equal tokens anywhere, if both sides have the same number of them."""
+def _moved(left: Graph, right: Graph, a: Sequence[int], b: Sequence[int]) -> Pairs:
+    """Pairs operators of equal constants anywhere, if both sides have the same number of them."""
     groups: tuple[dict, dict] = (collections.defaultdict(list), collections.defaultdict(list))
     for graph, indices, group in zip((left, right), (a, b), groups, strict=True):
         for index in indices:
-            group[token(graph, index)].append(index)
+            group[_with_constants(graph, index)].append(index)
     return [
         pair
         for key, indices in groups[0].items()
@@ -56,10 +51,18 @@ def _unique_matches(a: Sequence[Any], b: Sequence[Any]) -> Pairs:
     """Returns the longest chain of tokens that both have once and in the same order."""
     counts = (collections.Counter(a), collections.Counter(b))
     place = {token: j for j, token in enumerate(b) if counts[1][token] == 1}
-    candidates = [
-        (i, place[token]) for i, token in enumerate(a) if counts[0][token] == 1 and token in place
-    ]
-    # The longest increasing subsequence: for each length, the chain with the lowest end.
+    return _increasing(
+        [(i, place[token]) for i, token in enumerate(a) if counts[0][token] == 1 and token in place]
+    )
+
+
+def _increasing(candidates: Pairs) -> Pairs:
+    """Returns the longest chain of pairs in which both numbers increase.
+
+    Args:
+      candidates: pairs of distinct numbers, ordered by the first.
+    """
+    # For each length, the chain with the lowest end.
     ends: list[int] = []
     chains: list[int] = []
     before: list[int | None] = []
@@ -120,22 +123,33 @@ def _aligned(left: Graph, right: Graph, a: list[int], b: list[int], level: int =
     return pairs
 
 
-def _without(a: Sequence[int], b: Sequence[int], pairs: Pairs) -> tuple[list[int], list[int]]:
-    paired = ({i for i, _ in pairs}, {j for _, j in pairs})
-    return [i for i in a if i not in paired[0]], [j for j in b if j not in paired[1]]
+def _between(left: Graph, right: Graph, known: dict[int, int]) -> Pairs:
+    """Pairs the operators that lie between known pairs in the canonical orders."""
+    place = {j: number for number, j in enumerate(right.order)}
+    chain = _increasing(
+        [(number, place[known[i]]) for number, i in enumerate(left.order) if i in known]
+    )
+    taken = set(known.values())
+    pairs: Pairs = []
+    start_a = start_b = 0
+    for end_a, end_b in [*chain, (len(left.order), len(right.order))]:
+        a = [i for i in left.order[start_a:end_a] if i not in known]
+        b = [j for j in right.order[start_b:end_b] if j not in taken]
+        pairs += _aligned(left, right, a, b)
+        start_a, start_b = end_a + 1, end_b + 1
+    return pairs
 
 
 def pair_operators(left: Graph, right: Graph) -> Pairs:
-    """Pairs operators of equal meaning, then the others along the canonical order of both.
+    """Pairs operators of equal place in the graph, then the others along the canonical order.
 
     Returns:
       (index in the left subgraph, index in the right one); each at most once. Operators without a
       pair were removed or added.
     """
-    a, b = left.order, right.order
-    pairs = _equal_operators(left, right, a, b, _computation)
-    a, b = _without(a, b, pairs)
-    pairs += _aligned(left, right, a, b)
-    # The remaining operators may have moved.
-    a, b = _without(left.order, right.order, pairs)
-    return sorted(pairs + _equal_operators(left, right, a, b, _with_constants))
+    pairs = Twins(left, right).pair_all()
+    pairs |= _between(left, right, pairs)
+    taken = set(pairs.values())
+    a = [i for i in left.order if i not in pairs]
+    b = [j for j in right.order if j not in taken]
+    return sorted([*pairs.items(), *_moved(left, right, a, b)])

@@ -95,8 +95,10 @@ class Graph:
     Attributes:
       graph: the subgraph.
       operators: the digest of every operator, by its index.
+      skeletons: likewise, of the names of operators alone and of how their values meet.
       pinned: the indices of the operators that must keep their order, in that order.
-      order: the operators' indices, in an order that depends on the meaning only.
+      order: the operators' indices, in an order that does not depend on the file's. Those that
+        nothing needs are ordered by their names first, so that a change of one moves no other.
       producer: by tensor, the operator that writes it and the number of that output; tensors with
         several values are left out.
       positions: the places of tensors among the inputs, and among the outputs.
@@ -110,6 +112,7 @@ class Graph:
         self._buffers = buffers
         self._summaries = summaries
         self._attributes: dict[int, bytes] = {}
+        self._structures: dict[int, bytes] = {}
         nodes = [
             operators.Operator(
                 inputs=[index for index in operator.inputs if index >= 0],
@@ -127,6 +130,9 @@ class Graph:
             for position, index in enumerate(graph.inputs)
         }
         self._given = dict(self._values)
+        self._skeleton_values = {
+            index: digest("input", position) for position, index in enumerate(graph.inputs)
+        }
         self.positions = (_first_places(graph.inputs), _first_places(graph.outputs))
         self.producer = {
             tensor: (operator.index, position)
@@ -136,11 +142,12 @@ class Graph:
         }
         self.pinned: list[int] = []
         self.operators = []
+        self.skeletons = []
         for operator, node in zip(graph.operators, nodes, strict=True):
-            self.operators.append(self._operator(operator, node))
+            self._operator(operator, node)
         keyed = [
-            operators.Operator(node.inputs, node.outputs, node.pinned, key)
-            for node, key in zip(nodes, self.operators, strict=True)
+            operators.Operator(node.inputs, node.outputs, node.pinned, self._key(index))
+            for index, node in enumerate(nodes)
         ]
         self.order = operators.canonical_order(keyed, graph.inputs, graph.outputs, variables)
         self.summary = digest(
@@ -149,24 +156,29 @@ class Graph:
             sorted(self.operators),
         )
 
-    def _operator(self, operator: Operator, node: operators.Operator) -> bytes:
+    def _key(self, index: int) -> Any:
+        operator = self.graph.operators[index]
+        names = [self.graph.tensors[output].name for output in operator.outputs if output >= 0]
+        return names, self.structure(operator), self.operators[index]
+
+    def _operator(self, operator: Operator, node: operators.Operator) -> None:
         touched = [*node.inputs, *node.outputs]
         pinned = node.pinned or not self._state.isdisjoint(touched)
         for tensor in touched:
             if tensor in self._state:
                 self._ranks.setdefault(tensor, len(self._ranks))
-        operator_digest = digest(
-            self.local(operator, structure_only=True),
-            [self.value(index) for index in operator.inputs],
-            [self._ranks.get(index) for index in operator.outputs],
-            len(self.pinned) if pinned else None,
-        )
+        ranks = [self._ranks.get(index) for index in operator.outputs]
+        place = len(self.pinned) if pinned else None
+        values = [self.value(index) for index in operator.inputs]
+        self.operators.append(digest(self.structure(operator), values, ranks, place))
+        values = [self._skeleton_values.get(index) for index in operator.inputs]
+        self.skeletons.append(digest(operator.name, values, ranks, place))
         if pinned:
             self.pinned.append(operator.index)
         for position, tensor in enumerate(operator.outputs):
             if tensor >= 0 and tensor not in self._state:
-                self._values[tensor] = digest("output", position, operator_digest)
-        return operator_digest
+                self._values[tensor] = digest("output", position, self.operators[-1])
+                self._skeleton_values[tensor] = digest("output", position, self.skeletons[-1])
 
     def summaries_of(self, numbers: Any) -> list[bytes]:
         """Returns the digests of subgraphs that this one runs, by one or more numbers."""
@@ -245,24 +257,26 @@ class Graph:
                 details[name] = self.data(details[name])
         return (*parameters[:3], details)
 
-    def local(self, operator: Operator, structure_only: bool = False) -> bytes:
-        """Returns the digest of an operator by itself, without the sources of its inputs.
+    def structure(self, operator: Operator) -> bytes:
+        """Returns the digest of an operator by itself, without its inputs."""
+        if operator.index not in self._structures:
+            self._structures[operator.index] = digest(
+                operator.name,
+                operator.builtin,
+                self.options(operator),
+                custom_options(operator),
+                [self.attributes(index) for index in operator.intermediates if index >= 0],
+                [self.attributes(index) for index in operator.outputs if index >= 0],
+            )
+        return self._structures[operator.index]
 
-        Args:
-          operator: one of the subgraph's.
-          structure_only: whether to leave out all operands, constants too.
-        """
-        tensors = [] if structure_only else operator.inputs
+    def local(self, operator: Operator) -> bytes:
+        """Returns the digest of an operator and its constants, without other inputs."""
         return digest(
-            operator.name,
-            operator.builtin,
-            self.options(operator),
-            custom_options(operator),
-            [self.attributes(index) for index in operator.intermediates if index >= 0],
-            [self.attributes(index) for index in operator.outputs if index >= 0],
+            self.structure(operator),
             [
                 self.value(index) if index >= 0 and self.is_constant(index) else index >= 0
-                for index in tensors
+                for index in operator.inputs
             ],
         )
 

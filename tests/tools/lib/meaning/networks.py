@@ -106,10 +106,31 @@ def branching(swapped: bool) -> tflite.ModelT:
     return maker.model
 
 
-def random_network(seed: int) -> tflite.ModelT:
+def twins() -> tflite.ModelT:
+    """Two equal sums that nothing needs, and one that is the output."""
+    maker = models.Maker()
+    x = maker.tensor("x", [4])
+    results = []
+    for index in range(3):
+        constant = maker.tensor(f"constant{index}", [4], np.ones(4, np.float32))
+        results.append(maker.tensor(f"sum{index}", [4]))
+        operator = maker.operator(_Op.ADD, [x, constant], results[-1:])
+        operator.builtinOptionsType, operator.builtinOptions = (
+            _Options.AddOptions,
+            tflite.AddOptionsT(),
+        )
+    maker.graph.inputs, maker.graph.outputs = np.array([x], "i4"), np.array(results[-1:], "i4")
+    return maker.model
+
+
+def random_network(seed: int, unneeded: bool = False) -> tflite.ModelT:
     """Layers with weights, sums and rectifiers between random earlier results, some of them equal.
 
     A layer's weights are called NAME_weights if its result is NAME.
+
+    Args:
+      seed: of the random choices.
+      unneeded: whether only one result is an output, and most layers read the same few values.
     """
     rng = random.Random(seed)
     numbers = np.random.default_rng(seed)
@@ -122,7 +143,8 @@ def random_network(seed: int) -> tflite.ModelT:
         # The first always has weights, so that there is one to change.
         codes = [_Op.FULLY_CONNECTED, _Op.ADD, _Op.RELU] if index else [_Op.FULLY_CONNECTED]
         code = rng.choice(codes)
-        sources = [rng.choice(values)]
+        known = values[:3] if unneeded else values
+        sources = [rng.choice(known)]
         result = maker.tensor(name, [1, 4])
         if code == _Op.FULLY_CONNECTED:
             weights = maker.tensor(f"{name}_weights", [4, 4], rng.choice(kernels))
@@ -130,14 +152,14 @@ def random_network(seed: int) -> tflite.ModelT:
             operator.builtinOptionsType = _Options.FullyConnectedOptions
             operator.builtinOptions = tflite.FullyConnectedOptionsT()
         elif code == _Op.ADD:
-            operator = maker.operator(code, [*sources, rng.choice(values)], [result])
+            operator = maker.operator(code, [*sources, rng.choice(known)], [result])
             operator.builtinOptionsType = _Options.AddOptions
             operator.builtinOptions = tflite.AddOptionsT()
         else:
             maker.operator(code, sources, [result])
         values.append(result)
     read = {int(i) for operator in maker.graph.operators for i in operator.inputs}
-    outputs = [value for value in values if value not in read]
+    outputs = values[-1:] if unneeded else [value for value in values if value not in read]
     maker.graph.inputs, maker.graph.outputs = np.array(inputs, "i4"), np.array(outputs, "i4")
     maker.metadata("seed", str(seed).encode())
     return maker.model

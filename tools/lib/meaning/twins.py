@@ -1,0 +1,174 @@
+"""Pairs the operators of two subgraphs that have the same name and the same place in the graph.
+
+Several operators may have the same place (twins). Those with equal values, paired neighbours or
+equal names belong together. What remains is symmetric: any choice is right if all choices agree.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from tools.lib.meaning.meaning import Graph, digest
+
+_Neighbours = list[list[tuple[str, int, int, int]]]
+_LEFT, _RIGHT = 0, 1
+
+
+def _neighbours(graph: Graph) -> _Neighbours:
+    """Returns what each operator reads from and is read by, with the slots."""
+    near: _Neighbours = [[] for _ in graph.operators]
+    for operator in graph.graph.operators:
+        for slot, tensor in enumerate(operator.inputs):
+            if tensor in graph.producer:
+                source, output = graph.producer[tensor]
+                near[operator.index].append(("reads", slot, output, source))
+                near[source].append(("is read", output, slot, operator.index))
+    return near
+
+
+def _uses(graph: Graph, near: _Neighbours) -> list[bytes]:
+    """Returns, for each operator, a digest of what its results are for, constants included."""
+    uses = [b""] * len(near)
+    for operator in reversed(graph.graph.operators):
+        readers = [
+            (output, slot, graph.local(graph.graph.operators[reader]), uses[reader])
+            for what, output, slot, reader in near[operator.index]
+            if what == "is read"
+        ]
+        outputs = [graph.positions[1].get(tensor) for tensor in operator.outputs]
+        uses[operator.index] = digest(sorted(readers), outputs)
+    return uses
+
+
+class Twins:
+    """A growing set of pairs of operators with equal skeletons.
+
+    Attributes:
+      pairs: the number of the right operator, by that of the left one.
+    """
+
+    def __init__(self, left: Graph, right: Graph) -> None:
+        self.pairs: dict[int, int] = {}
+        self._graphs = (left, right)
+        self._near = (_neighbours(left), _neighbours(right))
+        self._all_uses = tuple(map(_uses, self._graphs, self._near))
+        # The shared number of a pair, on either side.
+        self._paired: tuple[dict[int, int], dict[int, int]] = ({}, {})
+        self._groups: dict[bytes, tuple[list[int], list[int]]] = {}
+        for side, graph in enumerate(self._graphs):
+            for index in graph.order:
+                group = self._groups.setdefault(graph.skeletons[index], ([], []))
+                group[side].append(index)
+
+    def pair_all(self) -> dict[int, int]:
+        """Pairs as many operators as possible; returns `pairs`."""
+        self._unique(self._groups, self._computation, self._labels)
+        self._unique(self._groups, self._computation)
+        self._propagate(self._groups)
+        for tokens in (
+            (self._uses,),
+            (self._local, self._labels),
+            (self._labels,),
+            (self._local,),
+            (self._structure,),
+        ):
+            found = self._unique(self._groups, self._paired_neighbours, *tokens)
+            self._propagate(self._around(found))
+        for key in self._groups:
+            while pair := self._choice(key):
+                self._add(*pair)
+                self._propagate(self._around([pair]))
+        return self.pairs
+
+    def _add(self, i: int, j: int) -> None:
+        self.pairs[i] = j
+        self._paired[_LEFT][i] = self._paired[_RIGHT][j] = len(self.pairs)
+
+    def _free(self, key: bytes) -> tuple[list[int], list[int]]:
+        """Returns the operators of a group that have no pair yet."""
+        group = self._groups[key]
+        for side, paired in enumerate(self._paired):
+            group[side][:] = [index for index in group[side] if index not in paired]
+        return group
+
+    def _unique(
+        self, keys: Iterable[bytes], *tokens: Callable[[int, int], Any]
+    ) -> list[tuple[int, int]]:
+        """Pairs operators whose tokens occur once on either side of their group."""
+        found = []
+        for key in keys:
+            places: tuple[dict, dict] = ({}, {})
+            for side, indices in enumerate(self._free(key)):
+                for index in indices:
+                    value = tuple(token(side, index) for token in tokens)
+                    places[side].setdefault(value, []).append(index)
+            for value, a in places[_LEFT].items():
+                b = places[_RIGHT].get(value, ())
+                if len(a) == len(b) == 1:
+                    found.append((a[0], b[0]))
+        for pair in found:
+            self._add(*pair)
+        return found
+
+    def _propagate(self, keys: Iterable[bytes]) -> None:
+        """Pairs what the pairs so far decide: the last of a group, and neighbours of pairs."""
+        while keys:
+            found = self._unique(keys, self._paired_neighbours)
+            for key in keys:
+                a, b = self._free(key)
+                if len(a) == len(b) == 1:
+                    found.append((a[0], b[0]))
+                    self._add(a[0], b[0])
+            keys = self._around(found)
+
+    def _around(self, pairs: Iterable[tuple[int, int]]) -> dict[bytes, None]:
+        """Returns the groups of the left neighbours of pairs, without duplicates, in order."""
+        skeletons = self._graphs[_LEFT].skeletons
+        return dict.fromkeys(
+            key
+            for i, _ in pairs
+            for key in (skeletons[i], *(skeletons[near[-1]] for near in self._near[_LEFT][i]))
+        )
+
+    def _choice(self, key: bytes) -> tuple[int, int] | None:
+        """Returns two of a group whose members are symmetric, as equal as possible."""
+        a, b = self._free(key)
+        for tokens in (
+            (self._computation, self._uses),
+            (self._computation,),
+            (self._local,),
+            (self._structure,),
+        ):
+            places = {tuple(token(_RIGHT, j) for token in tokens): j for j in reversed(b)}
+            for i in a:
+                if (j := places.get(tuple(token(_LEFT, i) for token in tokens))) is not None:
+                    return i, j
+        return (a[0], b[0]) if a and len(a) == len(b) else None
+
+    def _computation(self, side: int, index: int) -> Any:
+        return self._graphs[side].operators[index]
+
+    def _local(self, side: int, index: int) -> Any:
+        graph = self._graphs[side]
+        return graph.local(graph.graph.operators[index])
+
+    def _structure(self, side: int, index: int) -> Any:
+        graph = self._graphs[side]
+        return graph.structure(graph.graph.operators[index])
+
+    def _uses(self, side: int, index: int) -> Any:
+        return self._all_uses[side][index]
+
+    def _labels(self, side: int, index: int) -> Any:
+        """Returns what an operator is called and notes, which is no part of its meaning."""
+        graph = self._graphs[side].graph
+        operator = graph.operators[index]
+        names = [
+            tuple(graph.tensors[tensor].name for tensor in tensors if tensor >= 0)
+            for tensors in (operator.outputs, operator.inputs)
+        ]
+        return *names, operator.version, operator.debug_metadata_index
+
+    def _paired_neighbours(self, side: int, index: int) -> Any:
+        paired = self._paired[side]
+        near = self._near[side][index]
+        return tuple(sorted((*slots, paired[other]) for *slots, other in near if other in paired))
