@@ -5,22 +5,26 @@ operators are paired (alignment.py), and tensors by their operators, so names an
 matter.
 """
 
+import collections
 import dataclasses
 import functools
 import hashlib
+import itertools
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+import flatbuffers
 import numpy as np
 
 from tools.lib.cli import cli
-from tools.lib.meaning import graphs, text
+from tools.lib.meaning import graphs, meaning, text
 from tools.lib.meaning.difference import Difference
 from tools.lib.tflite_file import canonical, reader
 from tools.lib.tflite_file.model import Model
+from tools.lib.tflite_file.schema import FILE_IDENTIFIER, tflite
 
 SAME_BYTES = "same bytes"
 SAME_CANONICAL_BYTES = "same canonical bytes"
@@ -33,7 +37,8 @@ VERDICTS = (SAME_BYTES, SAME_CANONICAL_BYTES, SAME_MEANING, DIFFERENT)
 _NOT_CANONICAL = ("layout", "trailing bytes")
 DEFAULT_LIMIT = text.DEFAULT_LIMIT
 
-_MINIMUM_RUNTIME = "min_runtime_version"
+# In bytes; longer data are compared by their digests.
+_LONG = 1024
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,45 +95,65 @@ def _described(data: np.ndarray) -> str | None:
     return f"{versions} (sha256 {hashlib.sha256(content).hexdigest()[:8]}...)".strip()
 
 
-def _metadata(model: Model) -> dict[str, str]:
-    return {
-        entry.name: _described(entry.data)
-        for entry in model.metadata
-        if entry.name != _MINIMUM_RUNTIME
-    }
+def _metadata(model: Model) -> dict[str, list[str | None]]:
+    """Returns the descriptions of the metadata entries by name, which several may share."""
+    entries = collections.defaultdict(list)
+    for entry in model.metadata:
+        entries[entry.name].append(_described(entry.data))
+    return entries
+
+
+def _metadata_differences(left: Model, right: Model) -> Iterator[Difference]:
+    entries = (_metadata(left), _metadata(right))
+    if left.minimum_runtime != right.minimum_runtime:
+        yield Difference("minimum runtime", "model", left.minimum_runtime, right.minimum_runtime)
+        for part in entries:
+            part.pop(reader.MINIMUM_RUNTIME, None)
+    for name in sorted(entries[0].keys() | entries[1].keys()):
+        for a, b in itertools.zip_longest(*(part.get(name, ()) for part in entries)):
+            if a != b:
+                yield Difference("metadata", name, a, b)
+    numbered = (left.metadata_buffers, right.metadata_buffers)
+    for place, (i, j) in enumerate(itertools.zip_longest(*numbered)):
+        a, b = (
+            None if number is None else _described(model.buffers[number]) or "empty"
+            for model, number in ((left, i), (right, j))
+        )
+        if a != b:
+            yield Difference("note", "model", a, b, f"metadata_buffer {place}")
 
 
 def _model_differences(left: Model, right: Model) -> list[Difference]:
     """Returns the differences outside the subgraphs; none of them changes the meaning."""
-    differences = []
-    for kind, a, b in (
-        ("schema version", left.version, right.version),
-        ("description", left.description, right.description),
-        ("minimum runtime", left.minimum_runtime, right.minimum_runtime),
-        ("trailing bytes", _described(left.trailing), _described(right.trailing)),
-    ):
-        if a != b:
-            differences.append(Difference(kind, "model", a, b))
-    entries = (_metadata(left), _metadata(right))
-    for name in sorted(entries[0].keys() | entries[1].keys()):
-        a, b = (part.get(name) for part in entries)
-        if a != b:
-            differences.append(Difference("metadata", name, a, b))
-    return differences
+    differences = [
+        Difference(kind, "model", a, b)
+        for kind, a, b in (
+            ("schema version", left.version, right.version),
+            ("description", left.description, right.description),
+            ("trailing bytes", _described(left.trailing), _described(right.trailing)),
+        )
+        if a != b
+    ]
+    return [*differences, *_metadata_differences(left, right)]
+
+
+def _small(content: bytes, model: Model) -> bytes:
+    """Returns a file with long data replaced by their digests, so that equal data stay equal."""
+    unpacked = tflite.ModelT.InitFromPackedBuf(content)
+    for buffer in unpacked.buffers or []:
+        if buffer.data is not None and len(buffer.data) > _LONG:
+            digest = meaning.digest(np.asarray(buffer.data))
+            buffer.data = np.frombuffer(digest, np.uint8)
+    builder = flatbuffers.Builder(1 << 16)
+    builder.Finish(unpacked.Pack(builder), file_identifier=FILE_IDENTIFIER)
+    return bytes(builder.Output()) + model.trailing.tobytes()
 
 
 def _same_canonical(models: tuple[Model, Model], contents: tuple[bytes, bytes]) -> bool:
     """Returns whether two models of the same meaning have the same canonical form."""
-    names = [
-        sorted(tensor.name for graph in model.subgraphs for tensor in graph.tensors)
-        for model in models
-    ]
-    # Writing the canonical form of large models takes seconds.
-    if names[0] != names[1]:
-        return False
     try:
         left, right = (
-            canonical.canonical_bytes(content, model.source)
+            canonical.canonical_bytes(_small(content, model), model.source)
             for model, content in zip(models, contents, strict=True)
         )
     except cli.UserError:
@@ -156,17 +181,14 @@ def compare(
     if left == right:
         return result(SAME_BYTES, ())
     same, differences = graphs.compare(*models)
-    outer = _model_differences(*models)
+    differences += _model_differences(*models)
     if not same:
         verdict = DIFFERENT
-    elif all(part.kind in _NOT_CANONICAL for part in outer) and _same_canonical(
+    elif all(part.kind in _NOT_CANONICAL for part in differences) and _same_canonical(
         models, (left, right)
     ):
         verdict = SAME_CANONICAL_BYTES
-        # Identical operators may have been paired crosswise.
-        differences = [part for part in differences if part.kind in _NOT_CANONICAL]
     else:
         verdict = SAME_MEANING
-    differences = [*differences, *outer]
     differences = differences or [Difference("layout", "file", len(left), len(right), "bytes")]
     return result(verdict, tuple(sorted(differences, key=lambda item: not item.changes_meaning)))

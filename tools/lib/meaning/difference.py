@@ -6,7 +6,8 @@ from typing import Any
 
 # Kinds of differences that do not change the meaning. An operator's version states which runtime
 # knows its options, not what it does (schema.fbs). A range is a converter's note; the runtime reads
-# the scales. An axis matters only with several scales.
+# the scales. An axis matters only with several scales. A note is any other field that no runtime
+# reads; the detail names it.
 HARMLESS_KINDS = (
     "name",
     "operator version",
@@ -19,6 +20,7 @@ HARMLESS_KINDS = (
     "description",
     "minimum runtime",
     "metadata",
+    "note",
     "trailing bytes",
     "layout",
 )

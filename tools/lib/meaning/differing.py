@@ -5,9 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from tools.lib.cli import cli
-from tools.lib.meaning import comparison, text
-from tools.lib.tflite_file import flexbuffer
-from tools.lib.tflite_file.schema import tflite
+from tools.lib.meaning import comparison, text, wording
+from tools.lib.tflite_file import flexbuffer, reader
 
 _BLOCK = 1 << 16
 _NEAR = 8
@@ -87,16 +86,12 @@ class File:
 
 def _custom_options(content: bytes) -> dict[str, bytes]:
     """Returns the custom options of every operator that has any, by the operator's place."""
-    model = tflite.ModelT.InitFromPackedBuf(content)
-    options = {}
-    for number, graph in enumerate(model.subgraphs or []):
-        for index, operator in enumerate(graph.operators or []):
-            if operator.customOptions is not None:
-                code = model.operatorCodes[operator.opcodeIndex]
-                name = (code.customCode or b"operator").decode("utf-8", "replace")
-                place = f"{name} {index}" + (f" of subgraph {number}" if number else "")
-                options[place] = bytes(operator.customOptions)
-    return options
+    return {
+        wording.place(operator, graph.index): operator.custom_options.tobytes()
+        for graph in reader.read(content, "").subgraphs
+        for operator in graph.operators
+        if operator.custom_options.size
+    }
 
 
 def _key_orders(left: bytes, right: bytes) -> list[str]:

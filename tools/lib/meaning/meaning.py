@@ -9,18 +9,21 @@ order among themselves, which only the file states (tools/lib/tflite_file/operat
 
 import hashlib
 import struct
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from tools.lib.tflite_file import flexbuffer, operators
-from tools.lib.tflite_file.model import Model, Operator, Quantization, Subgraph, Tensor
+from tools.lib.tflite_file.model import Model, Operator, Subgraph
 from tools.lib.tflite_file.references import is_subgraph_field
+from tools.lib.tflite_file.schema import tflite
 
 _WITHOUT_OPERAND = -1
 # The only builtin option that is a FlexBuffer, whose keys may be in any order.
 _FLEXBUFFER_OPTION = "composite_attributes"
+# The parameters of BlockwiseQuantization that refer to constants by number.
+_TENSORS_IN_DETAILS = ("scales", "zero_points")
 
 
 def _encoded(value: Any) -> Iterator[bytes]:
@@ -57,34 +60,36 @@ def digest(*values: Any) -> bytes:
     return state.digest()
 
 
-def quantization(value: Quantization | None) -> Any:
-    """Returns the parts of a quantization that affect the meaning; None if there are none."""
-    if value is None or not (value.scale.size or value.details):
-        return None
-    axis = value.axis if value.scale.size > 1 else 0
-    return (value.scale, value.zero_point, axis, value.details)
-
-
 def options(operator: Operator) -> Any:
     """Returns the builtin options' type and fields; None if there are no fields."""
     if not operator.options:
         return None
     fields = dict(operator.options)
     attributes = fields.get(_FLEXBUFFER_OPTION)
-    if isinstance(attributes, np.ndarray):
+    format_ = fields.get(f"{_FLEXBUFFER_OPTION}_format")
+    if isinstance(attributes, np.ndarray) and format_ == tflite.CustomOptionsFormat.FLEXBUFFERS:
         fields[_FLEXBUFFER_OPTION] = flexbuffer.canonical_bytes(attributes.tobytes())
     return operator.options_type, fields
 
 
+def numbers(option: Any) -> list[int]:
+    """Returns the numbers in an option that is one number, an array of them, or None."""
+    return [] if option is None else np.atleast_1d(option).tolist()
+
+
 def custom_options(operator: Operator) -> Any:
-    """Returns the custom options: decoded if they are a FlexBuffer, else their bytes."""
+    """Returns the custom options: decoded if they are a FlexBuffer, else with their format."""
+    if not operator.custom_options.size:
+        return None
     decoded = operator.decoded_custom_options
-    return operator.custom_options if decoded is None else {"flexbuffer": decoded}
+    if decoded is None:
+        return {"format": operator.custom_options_format, "bytes": operator.custom_options}
+    return {"flexbuffer": decoded}
 
 
-def _first_places(indices: Sequence[int]) -> dict[int, int]:
+def _first_places(numbered: Iterable[tuple[int, int]]) -> dict[int, int]:
     places: dict[int, int] = {}
-    for place, index in enumerate(indices):
+    for place, index in numbered:
         places.setdefault(index, place)
     return places
 
@@ -102,13 +107,19 @@ class Graph:
       producer: by tensor, the operator that writes it and the number of that output; tensors with
         several values are left out.
       positions: the places of tensors among the inputs, and among the outputs.
+      input_ranks: the numbers under which the inputs are compared; at first their own places.
       summary: the digest of the subgraph.
     """
 
     def __init__(
-        self, graph: Subgraph, buffers: Mapping[int, bytes], summaries: Mapping[int, bytes]
+        self,
+        graph: Subgraph,
+        buffers: Mapping[int, bytes],
+        summaries: Mapping[int, bytes],
+        input_ranks: Sequence[int] | None = None,
     ) -> None:
         self.graph = graph
+        self.input_ranks = tuple(range(len(graph.inputs)) if input_ranks is None else input_ranks)
         self._buffers = buffers
         self._summaries = summaries
         self._attributes: dict[int, bytes] = {}
@@ -125,15 +136,11 @@ class Graph:
         variables = {tensor.index for tensor in graph.tensors if tensor.is_variable}
         self._state = operators.state_tensors(nodes, graph.inputs) | variables
         self._ranks: dict[int, int] = {}
-        self._values = {
-            index: digest("input", position, self.attributes(index))
-            for position, index in enumerate(graph.inputs)
-        }
+        ranked = list(zip(self.input_ranks, graph.inputs, strict=True))
+        self._values = {index: digest("input", n, self.attributes(index)) for n, index in ranked}
         self._given = dict(self._values)
-        self._skeleton_values = {
-            index: digest("input", position) for position, index in enumerate(graph.inputs)
-        }
-        self.positions = (_first_places(graph.inputs), _first_places(graph.outputs))
+        self._skeleton_values = {index: digest("input", n) for n, index in ranked}
+        self.positions = (_first_places(ranked), _first_places(enumerate(graph.outputs)))
         self.producer = {
             tensor: (operator.index, position)
             for operator in graph.operators
@@ -151,10 +158,14 @@ class Graph:
         ]
         self.order = operators.canonical_order(keyed, graph.inputs, graph.outputs, variables)
         self.summary = digest(
-            [self.interface(index) for index in graph.inputs],
+            [self.interface(index) for _, index in sorted(ranked)],
             [(self.value(index), self.interface(index)) for index in graph.outputs],
             sorted(self.operators),
         )
+
+    def with_input_ranks(self, input_ranks: Sequence[int]) -> "Graph":
+        """Returns the same subgraph with other numbers for its inputs."""
+        return Graph(self.graph, self._buffers, self._summaries, input_ranks)
 
     def _key(self, index: int) -> Any:
         operator = self.graph.operators[index]
@@ -180,10 +191,9 @@ class Graph:
                 self._values[tensor] = digest("output", position, self.operators[-1])
                 self._skeleton_values[tensor] = digest("output", position, self.skeletons[-1])
 
-    def summaries_of(self, numbers: Any) -> list[bytes]:
-        """Returns the digests of subgraphs that this one runs, by one or more numbers."""
-        listed = [] if numbers is None else np.atleast_1d(numbers).tolist()
-        return [self._summaries.get(number, b"itself") for number in listed]
+    def summaries_of(self, numbers: Sequence[int]) -> list[bytes]:
+        """Returns the digests of subgraphs that this one runs, by their numbers."""
+        return [self._summaries.get(number, b"itself") for number in numbers]
 
     def origin(self, index: int) -> Any:
         """Returns the source of a tensor that no operator writes, or more than one."""
@@ -216,13 +226,15 @@ class Graph:
         """Returns the digest of a tensor's bytes."""
         return self._buffers[self.graph.tensors[index].buffer]
 
-    def unused(self) -> list[bytes]:
-        """Returns the sorted digests of the tensors that no operator and no caller uses."""
+    def unused(self) -> list[int]:
+        """Returns the tensors that no operator and no caller uses."""
         used = {*self.graph.inputs, *self.graph.outputs}
         for operator in self.graph.operators:
             used.update(operator.inputs, operator.outputs, operator.intermediates)
-        indices = set(range(len(self.graph.tensors))) - used
-        return sorted(digest(self.attributes(index), self.data(index)) for index in indices)
+        for tensor in self.graph.tensors:
+            details = (tensor.quantization and tensor.quantization.details) or {}
+            used.update(details.get(name, -1) for name in _TENSORS_IN_DETAILS)
+        return [index for index in range(len(self.graph.tensors)) if index not in used]
 
     def attributes(self, index: int) -> bytes:
         """Returns the digest of a tensor's properties: type, shape, quantization and so on."""
@@ -232,7 +244,7 @@ class Graph:
                 tensor.dtype,
                 tensor.shape,
                 tensor.is_variable,
-                self._quantization(tensor),
+                self.quantization(index),
                 tensor.sparsity,
                 tensor.variants,
             )
@@ -242,20 +254,26 @@ class Graph:
         """Returns the digest of an input or output as a caller sees it."""
         return digest(self.attributes(index), self.graph.tensors[index].shape_signature)
 
-    def _quantization(self, tensor: Tensor) -> Any:
-        parameters = quantization(tensor.quantization)
-        if (
-            not parameters
-            or not parameters[3]
-            or parameters[3].get("kind") != "BlockwiseQuantization"
-        ):
-            return parameters
-        # It refers to constants by number.
-        details = dict(parameters[3])
-        for name in ("scales", "zero_points"):
-            if details[name] >= 0:
-                details[name] = self.data(details[name])
-        return (*parameters[:3], details)
+    def quantization(self, index: int) -> Any:
+        """Returns the parts of a tensor's quantization that affect the meaning, if any."""
+        value = self.graph.tensors[index].quantization
+        if value is None or not (value.scale.size or value.details):
+            return None
+        axis = value.axis if value.scale.size > 1 else 0
+        return (value.scale, value.zero_point, axis, self.details(index))
+
+    def details(self, index: int) -> Any:
+        """Returns the parameters of another quantization scheme, with digests of tensors."""
+        value = self.graph.tensors[index].quantization
+        if value is None or value.details is None:
+            return None
+        details = dict(value.details)
+        for name in _TENSORS_IN_DETAILS:
+            number = details.get(name, -1)
+            if number >= 0:
+                tensor = self.graph.tensors[number]
+                details[name] = digest(tensor.dtype, tensor.shape, self.data(number)).hex()
+        return details
 
     def structure(self, operator: Operator) -> bytes:
         """Returns the digest of an operator by itself, without its inputs."""
@@ -265,6 +283,7 @@ class Graph:
                 operator.builtin,
                 self.options(operator),
                 custom_options(operator),
+                operator.mutated_inputs,
                 [self.attributes(index) for index in operator.intermediates if index >= 0],
                 [self.attributes(index) for index in operator.outputs if index >= 0],
             )
@@ -288,7 +307,7 @@ class Graph:
         return (
             typed_options[0],
             {
-                name: self.summaries_of(value) if is_subgraph_field(name) else value
+                name: self.summaries_of(numbers(value)) if is_subgraph_field(name) else value
                 for name, value in typed_options[1].items()
             },
         )

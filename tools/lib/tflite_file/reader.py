@@ -28,7 +28,7 @@ from tools.lib.tflite_file.model import (
 from tools.lib.tflite_file.references import listed
 from tools.lib.tflite_file.schema import builtin_name, is_custom, operator_name, tflite
 
-_MINIMUM_RUNTIME = "min_runtime_version"
+MINIMUM_RUNTIME = "min_runtime_version"
 # Buffers outside the flatbuffer may overlap; their total may be this multiple of the file's size.
 _MAX_EXPANSION = 4
 _EMPTY = np.zeros(0, np.uint8)
@@ -311,7 +311,7 @@ def read(content: bytes, source: str) -> Model:
     metadata = tuple(
         Metadata(_text(entry.name), stored[entry.buffer]) for entry in model.metadata or []
     )
-    minimum = [entry.data for entry in metadata if entry.name == _MINIMUM_RUNTIME]
+    minimum = [entry.data for entry in metadata if entry.name == MINIMUM_RUNTIME]
     return Model(
         source=source,
         size=len(content),

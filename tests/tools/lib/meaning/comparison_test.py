@@ -1,4 +1,5 @@
 import collections
+import copy
 import json
 import os
 import random
@@ -209,17 +210,38 @@ class DifferentTest(parameterized.TestCase):
         )
         self.assertEqual(compared.differences[0].detail, "max_detections")
 
-    def test_inputs_or_outputs_in_another_order(self):
-        for field in ("inputs", "outputs"):
-            model = models.layered()
-            graph = model.subgraphs[0]
-            setattr(graph, field, getattr(graph, field)[::-1])
-            model.signatureDefs = None
-            plain = models.layered()
-            plain.signatureDefs = None
-            compared = _compare(plain, model)
-            self.assertEqual(compared.verdict, "different", field)
-            self.assertIn("operands", [d.kind for d in compared.differences])
+    @parameterized.product(
+        role=("input", "output"), signed=(False, True), renamed=(False, True), changed=(False, True)
+    )
+    def test_inputs_or_outputs_in_another_order(self, role, signed, renamed, changed):
+        left, right = (networks.heads(signed) for _ in range(2))
+        graph = right.subgraphs[0]
+        setattr(graph, f"{role}s", getattr(graph, f"{role}s")[[2, 0, 1]])
+        rows = [(f"{role} order", f"{role}s", "0, 1, 2", "2, 0, 1")]
+        if changed:
+            kernel = networks.tensor(right, "kernel1")
+            right.buffers[kernel.buffer].data = np.arange(64, dtype=np.uint8)
+            rows.append(("weights", "FULLY_CONNECTED 1 weights"))
+        if renamed:
+            for index, tensor in enumerate(graph.tensors):
+                tensor.name = f"t{index}"
+        compared = _compare(left, layouts.relaid(right, 1))
+        self.assertEqual(compared.verdict, "different")
+        self.assertCountEqual(
+            [row if "order" in row[0] else row[:2] for row in _changes(compared)], rows
+        )
+        self.assertEqual("name" in {d.kind for d in compared.differences}, renamed)
+        (order,) = [d for d in compared.differences if "order" in d.kind]
+        self.assertEqual(order.detail, "by signature nothing changed" if signed else "")
+
+    def test_an_output_before_the_others(self):
+        model = networks.heads()
+        graph = model.subgraphs[0]
+        first = graph.outputs[0]
+        graph.outputs = np.array([*graph.outputs[1:]], np.int32)
+        self._assert_different(networks.heads(), model, ("outputs", "subgraph 0", 3, 2))
+        graph.outputs = np.array([first, *graph.outputs, first], np.int32)
+        self._assert_different(networks.heads(), model, ("outputs", "subgraph 0", 3, 4))
 
     def test_an_operand_in_the_others_place(self):
         model = models.layered()
@@ -283,7 +305,52 @@ class DifferentTest(parameterized.TestCase):
         changed.subgraphs[1].operators[0].builtinOptions.fusedActivationFunction = 1
         compared = _compare(networks.branching(False), changed)
         self.assertEqual(compared.verdict, "different")
-        self.assertIn(("options", "ADD 0", "NONE", "RELU"), _changes(compared))
+        self.assertEqual(_changes(compared), [("options", "ADD 0 of subgraph 1", "NONE", "RELU")])
+
+    def test_another_operator_in_a_subgraph(self):
+        changed = networks.branching(False)
+        body = changed.subgraphs[2]
+        body.operators[0].opcodeIndex = 1
+        body.operators[0].builtinOptionsType = tflite.BuiltinOptions.AddOptions
+        body.operators[0].builtinOptions = tflite.AddOptionsT()
+        compared = _compare(networks.branching(False), changed)
+        self.assertEqual(
+            _changes(compared),
+            [
+                ("operator changed", "MUL 0 of subgraph 2", "MUL", "ADD"),
+                ("options", "MUL 0 of subgraph 2", "MulOptions", "AddOptions"),
+            ],
+        )
+
+    def test_which_subgraph_runs(self):
+        swapped = networks.branching(False)
+        options = swapped.subgraphs[0].operators[0].builtinOptions
+        options.thenSubgraphIndex, options.elseSubgraphIndex = 2, 1
+        self._assert_different(
+            networks.branching(False),
+            swapped,
+            ("options", "IF 0", "subgraph 2", "subgraph 1"),
+            ("options", "IF 0", "subgraph 1", "subgraph 2"),
+        )
+
+    def test_one_of_two_equal_subgraphs(self):
+        models_ = [networks.branching(False) for _ in range(2)]
+        for model in models_:
+            model.subgraphs[2] = copy.deepcopy(model.subgraphs[1])
+        models_[1].subgraphs[1].operators[0].builtinOptions.fusedActivationFunction = 1
+        self._assert_different(*models_, ("options", "ADD 0 of subgraph 1", "NONE", "RELU"))
+
+    def test_a_removed_subgraph(self):
+        model = networks.branching(False)
+        del model.subgraphs[1]
+        options = model.subgraphs[0].operators[0].builtinOptions
+        options.thenSubgraphIndex = options.elseSubgraphIndex = 1
+        self._assert_different(
+            networks.branching(False),
+            model,
+            ("options", "IF 0", "subgraph 1", "subgraph 2"),
+            ("subgraph removed", "subgraph 1", "main", None),
+        )
 
     @parameterized.parameters(0, 1, 2)
     def test_a_constant_of_a_twin(self, changed):

@@ -50,6 +50,27 @@ def layers(rectified: bool = False) -> tflite.ModelT:
     return maker.model
 
 
+def heads(signed: bool = False) -> tflite.ModelT:
+    """Three layers of other weights, each from an input of its own to an output of its own."""
+    maker = models.Maker()
+    inputs, outputs = [], []
+    for layer in range(3):
+        inputs.append(maker.tensor(f"x{layer}", [1, 4]))
+        kernel = np.random.default_rng(layer).standard_normal((4, 4)).astype(np.float32)
+        weights = maker.tensor(f"kernel{layer}", [4, 4], kernel)
+        outputs.append(maker.tensor(f"y{layer}", [1, 4]))
+        operator = maker.operator(_Op.FULLY_CONNECTED, [inputs[-1], weights, -1], outputs[-1:])
+        operator.builtinOptionsType = _Options.FullyConnectedOptions
+        operator.builtinOptions = tflite.FullyConnectedOptionsT()
+    maker.graph.inputs, maker.graph.outputs = np.array(inputs, "i4"), np.array(outputs, "i4")
+    if signed:
+        names = [
+            {f"{n}{index}": index for index in part} for n, part in (("x", inputs), ("y", outputs))
+        ]
+        maker.signature("serve", *names)
+    return maker.model
+
+
 def chain(length: int) -> tflite.ModelT:
     """A chain of `length` rectifiers."""
     maker = models.Maker()
