@@ -1,25 +1,106 @@
 """Start, end, input and output of the project's command line tools.
 
 A mistake that a person can make raises `UserError` with one sentence that says what is wrong,
-where, and what to do. `run` prints that sentence, without a traceback, and exits with 1.
+where, and what to do. `run` prints that sentence, without a traceback, and exits with 1. Ctrl-C is
+one line and exit code 130 (interrupts.py); a closed pipe is no error (streams.py).
 `output_file` gives an output its name only when it is complete, so a failed tool leaves no partial
 file behind.
+
+Text comes from untrusted files. So tools write lines with `say` and `note`, and tables with
+`console`, which give a terminal none of its control characters.
 """
 
 import contextlib
 import io
+import math
 import os
+import stat
 import sys
 import tempfile
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from absl import app, flags
+
+from tools.lib.cli import interrupts, printable, streams
+from tools.lib.cli.content import INSTEAD_OF_A_FILE, what_it_is
+
+if TYPE_CHECKING:
+    from tools.lib.cli import console as safe_console
 
 
 class UserError(Exception):
     """A person's mistake. Its text is one sentence, shown without a traceback."""
+
+
+def say(text: Any = "") -> None:
+    """Writes lines to standard output at once.
+
+    Raises:
+      UserError: they cannot be written; a closed pipe is no error.
+    """
+    with _said():
+        print(printable.lines(text), flush=True)
+
+
+def note(text: Any) -> None:
+    """Writes lines to standard error."""
+    print(printable.lines(text), file=sys.stderr, flush=True)
+
+
+def console(**options: Any) -> "safe_console.SafeConsole":
+    """Returns a rich console that shows text as it is; see `rich.console.Console` for its options.
+
+    Only for programs that depend on rich themselves; actions do not.
+    """
+    from tools.lib.cli.console import SafeConsole
+
+    return SafeConsole(**options)
+
+
+@contextlib.contextmanager
+def _said() -> Iterator[None]:
+    try:
+        yield
+    except streams.Unwritable as error:
+        raise UserError(f"standard output cannot be written: {error.strerror}.") from error
+
+
+def _parsed(argv: Sequence[str]) -> Sequence[str]:
+    """Parses absl's flags; returns the other arguments.
+
+    Raises:
+      UserError: a flag is not known, or its value is wrong.
+      SystemExit: the flag asks for help.
+    """
+    try:
+        rest = flags.FLAGS(argv)
+        for name in flags.FLAGS:
+            _check_number(flags.FLAGS[name])
+    except flags.Error as error:
+        raise UserError(f"{first_line(error)}; see --help.") from error
+    except SystemExit:
+        # Whoever asks for help gets it, which is no error.
+        sys.exit(0)
+    return rest
+
+
+def _check_number(flag: flags.Flag) -> None:
+    """Checks what no bounds of a flag do: nothing is less than NaN, and infinity may be no bound.
+
+    Raises:
+      flags.IllegalFlagValueError: a number is not finite, or has more than 64 bits.
+    """
+    if isinstance(flag.parser, flags.FloatParser):
+        allowed, words = math.isfinite, "a finite number"
+    elif isinstance(flag.parser, flags.IntegerParser):
+        allowed, words = lambda value: abs(value) <= sys.maxsize, "a number of 64 bits"
+    else:
+        return
+    for value in flag.value if isinstance(flag.value, list) else [flag.value]:
+        if value is not None and not allowed(value):
+            raise flags.IllegalFlagValueError(f"flag --{flag.name}={value}: is not {words}")
 
 
 def run(main: Callable[[Sequence[str]], Any], positional: int | None = 0, trouble: int = 1) -> None:
@@ -33,28 +114,28 @@ def run(main: Callable[[Sequence[str]], Any], positional: int | None = 0, troubl
         another.
     """
 
-    def parsed(argv: Sequence[str]) -> Sequence[str]:
-        try:
-            return flags.FLAGS(argv)
-        except flags.Error as error:
-            app.usage(shorthelp=True, detailed_error=error, exitcode=trouble)
-            raise AssertionError("usage does not return") from error
-
     def guarded(argv: Sequence[str]) -> Any:
-        try:
-            if positional is not None and len(argv) > 1 + positional:
-                raise UserError(f"unexpected argument {argv[1 + positional]!r}; see --help.")
+        if positional is not None and len(argv) > 1 + positional:
+            raise UserError(f"unexpected argument {argv[1 + positional]!r}; see --help.")
+        with interrupts.raised():
             return main(argv)
-        except UserError as error:
-            print(f"ERROR: {error}", file=sys.stderr)
-            sys.exit(trouble)
-        except Exception:
-            if trouble == 1:
-                raise
-            traceback.print_exc()
-            sys.exit(trouble)
 
-    app.run(guarded, flags_parser=parsed)
+    standard = streams.Streams()
+    try:
+        try:
+            app.run(guarded, flags_parser=_parsed)
+        finally:
+            with _said():
+                standard.finish()
+    except UserError as error:
+        note(f"ERROR: {error}")
+        sys.exit(trouble)
+    except KeyboardInterrupt as interrupt:
+        note(str(interrupt) or interrupts.LINE)
+        sys.exit(interrupts.EXIT_CODE)
+    except Exception:
+        note(traceback.format_exc().rstrip())
+        sys.exit(trouble)
 
 
 def first_line(error: BaseException) -> str:
@@ -118,24 +199,66 @@ def output_file(path: str, mode: str = "wb") -> Iterator[IO[Any]]:
     Raises:
       UserError: its directory cannot be written, the disk is full, or `path` is a folder.
     """
+    if _is_special(path):
+        with _named(path):
+            descriptor = os.open(path, os.O_WRONLY)
+        with _opened(descriptor, path, mode) as stream:
+            yield stream
+        return
+    # Of a link, the file that it leads to is replaced.
+    place = os.path.realpath(path)
     with _named(path):
-        descriptor, temporary = tempfile.mkstemp(
-            prefix=".partial-", dir=os.path.dirname(path) or "."
-        )
+        descriptor, temporary = tempfile.mkstemp(prefix=".partial-", dir=os.path.dirname(place))
     try:
-        with io.BufferedWriter(_Output(descriptor, path)) as stream:
-            if "b" in mode:
-                yield stream
-            else:
-                with io.TextIOWrapper(stream, encoding="utf-8", newline="\n") as text:
-                    yield text
+        with _opened(descriptor, path, mode) as stream:
+            yield stream
         with _named(path):
             # mkstemp makes 0600 files; an output's mode must not depend on the umask either.
             os.chmod(temporary, 0o644)
-            os.replace(temporary, path)
+            os.replace(temporary, place)
     except BaseException:
         os.unlink(temporary)
         raise
+
+
+@contextlib.contextmanager
+def _opened(descriptor: int, path: str, mode: str) -> Iterator[IO[Any]]:
+    with io.BufferedWriter(_Output(descriptor, path)) as stream:
+        if "b" in mode:
+            yield stream
+        else:
+            with io.TextIOWrapper(stream, encoding="utf-8", newline="\n") as text:
+                yield text
+
+
+def _is_special(path: str) -> bool:
+    """Whether a path is a device or a pipe, such as /dev/stdout, which nothing must replace."""
+    try:
+        mode = os.stat(path).st_mode
+    except OSError:
+        return False
+    return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
+
+
+def check_output(path: str) -> None:
+    """Checks that `output_file` can write a file, before minutes are spent on its content.
+
+    Raises:
+      UserError: the path is a folder, or its folder is missing or cannot be written.
+    """
+    if os.path.isdir(path):
+        raise UserError(f"{path}: is a folder; name a file.")
+    try:
+        if not _is_special(path):
+            # A name may be too long.
+            with contextlib.suppress(FileNotFoundError):
+                os.stat(path)
+            tempfile.TemporaryFile(dir=os.path.dirname(os.path.realpath(path))).close()
+    except OSError as error:
+        raise UserError(
+            f"{path}: cannot be written: {error.strerror}; name a file in a folder that is there "
+            "and can be written."
+        ) from error
 
 
 def read_file(path: str, what: str) -> bytes:
@@ -146,13 +269,29 @@ def read_file(path: str, what: str) -> bytes:
       what: what the file is, for messages, such as "pipeline config".
 
     Raises:
-      UserError: it is missing, unreadable or empty.
+      UserError: it is missing, unreadable or empty, or a download that gave something else.
     """
     try:
         with open(path, "rb") as stream:
-            content = stream.read()
+            data = stream.read()
     except OSError as error:
         raise UserError(f"{path}: the {what} cannot be read: {error.strerror}.") from error
-    if not content:
+    check_download(data, path)
+    if not data:
         raise UserError(f"{path}: the {what} is empty; it may be a truncated download.")
-    return content
+    return data
+
+
+def check_download(start: bytes, path: str) -> None:
+    """Checks that a file is not what servers give instead of a file.
+
+    Args:
+      start: the first `content.ENOUGH` bytes, or more.
+      path: the file, for messages.
+
+    Raises:
+      UserError: it is a web page or a Git LFS pointer.
+    """
+    found = what_it_is(start)
+    if advice := INSTEAD_OF_A_FILE.get(found):
+        raise UserError(f"{path}: is {found}; {advice}.")

@@ -13,3 +13,8 @@ def printable(value: Any) -> str:
         return "[" + ",".join(printable(item) for item in value) + "]"
     # Names come from untrusted files, so the terminal gets none of their control characters.
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in str(value))
+
+
+def lines(text: Any) -> str:
+    """Returns lines of text without control characters in them."""
+    return "\n".join(printable(line) for line in str(text).split("\n"))

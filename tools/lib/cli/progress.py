@@ -6,6 +6,8 @@ from typing import Protocol
 
 import tqdm
 
+from tools.lib.cli import cli
+
 # Seconds between two lines in a log.
 _LOG_INTERVAL = 10
 
@@ -42,7 +44,7 @@ class _Lines:
             self._print()
 
     def _print(self) -> None:
-        print(f"{self._done / 1e6:.1f}{self._total} MB", file=sys.stderr, flush=True)
+        cli.note(f"{self._done / 1e6:.1f}{self._total} MB")
 
 
 def of_bytes(total: int | None) -> Progress:

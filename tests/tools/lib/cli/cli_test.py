@@ -123,6 +123,37 @@ class CliTest(absltest.TestCase):
             with cli.output_file("/nonexistent/out"):
                 pass
 
+    def test_a_device_or_a_link_stays(self):
+        pipe, link = self.output + ".pipe", self.output + ".link"
+        os.mkfifo(pipe)
+        os.symlink(self.output, link)
+        reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+        for path in (pipe, link):
+            with cli.output_file(path, "w") as stream:
+                stream.write("text")
+        self.assertEqual(os.read(reader, 9), b"text")
+        os.close(reader)
+        self.assertTrue(os.path.islink(link))
+        with open(self.output) as stream:
+            self.assertEqual(stream.read(), "text")
+        with self.assertRaisesRegex(cli.UserError, "/dev/full: cannot be written: No space"):
+            with cli.output_file("/dev/full") as stream:
+                stream.write(b"x")
+
+    def test_an_output_is_checked_before_the_work(self):
+        folder = os.path.dirname(self.output)
+        for path in (self.output, "/dev/null", os.path.relpath(self.output)):
+            cli.check_output(path)
+        self.assertEmpty(os.listdir(folder))
+        for path, words in (
+            (folder, "is a folder; name a file"),
+            ("/nonexistent/out", "cannot be written: No such file or directory; name a file in"),
+            (f"{__file__}/out", "cannot be written: Not a directory; name a file in"),
+            (f"{folder}/{'x' * 300}", "cannot be written: File name too long; name a file in"),
+        ):
+            with self.subTest(path), self.assertRaisesRegex(cli.UserError, f"{path}: {words}"):
+                cli.check_output(path)
+
     def test_read_file_names_missing_and_empty_files(self):
         with self.assertRaisesRegex(cli.UserError, "/nonexistent: the graph cannot be read"):
             cli.read_file("/nonexistent", "graph")

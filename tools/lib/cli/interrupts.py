@@ -1,0 +1,51 @@
+"""Ctrl-C: one line and exit code 130, at any time.
+
+Importing this module makes Ctrl-C end the process at once. So it may come while a program imports
+its libraries, or after its `main`, when there is nothing to put in order.
+"""
+
+import contextlib
+import os
+import signal
+from collections.abc import Iterator
+
+EXIT_CODE = 128 + signal.SIGINT
+LINE = "Interrupted."
+
+
+def _end(*_: object) -> None:
+    with contextlib.suppress(OSError):
+        os.write(2, f"{LINE}\n".encode())
+    os._exit(EXIT_CODE)
+
+
+# Not where the caller decided otherwise: a shell's background jobs and `ignored` ignore Ctrl-C.
+if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    signal.signal(signal.SIGINT, _end)
+
+
+@contextlib.contextmanager
+def raised() -> Iterator[None]:
+    """Ctrl-C raises KeyboardInterrupt in the block, so that it can put things in order."""
+    ends = signal.getsignal(signal.SIGINT) is _end
+    if ends:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        if ends:
+            signal.signal(signal.SIGINT, _end)
+
+
+@contextlib.contextmanager
+def ignored() -> Iterator[None]:
+    """Processes that are started in the block ignore Ctrl-C, which a terminal sends to all.
+
+    The block must be short, because this process ignores it too. Whoever starts a process that
+    ignores Ctrl-C ends it on KeyboardInterrupt.
+    """
+    handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
