@@ -8,6 +8,8 @@ output base and an empty repository cache; the files in the cache are then those
 in a folder below the workspace's output base until the end, so an interrupted run can continue.
 """
 
+import tools.lib.cli.interrupts  # noqa: F401
+
 import contextlib
 import dataclasses
 import fcntl
@@ -186,7 +188,7 @@ def get_bazel(output: pathlib.Path, distdirs: Iterable[pathlib.Path]) -> None:
     """
     script = os.path.join(cli.workspace(), "third_party", "bazel", "get.sh")
     command = [script, "files", output, *distdirs]
-    if subprocess.run(command, check=False, env=client.environment()).returncode:
+    if client.run(command, env=client.environment()).returncode:
         raise cli.UserError("Bazel's own files are not available, see above; call this again.")
 
 
@@ -327,7 +329,7 @@ def main(argv: Sequence[str]) -> None:
     size = sum((folder / pin.name).stat().st_size for pin in wanted)
     options = [flag for flag in _BAZEL_FLAG.value if not flag.startswith("--distdir")]
     command = ["./bazelw", "build", f"--distdir={folder}", *options, *targets]
-    print(
+    cli.say(
         f"{folder}: {len(wanted)} files, {size / 1e6:.1f} MB, each with the sha256 of its lock;"
         f" {len(new)} of them are new.\n"
         f"Without a network: {shlex.join(command)}"

@@ -128,11 +128,10 @@ class Round:
         self._write_state(self.wanted | {"compared": comparison})
 
     def _call(self, arguments: Sequence[str], **streams) -> subprocess.CompletedProcess:
-        return subprocess.run(
+        return client.run(
             [*self.start.prefix, *client.command(), "--nohome_rc"]
             + [f"--output_user_root={self.root}", f"--output_base={self.output_base}"]
             + list(arguments),
-            check=False,
             cwd=self.workspace,
             env=dict(self.start.environment),
             preexec_fn=self.start.enter,

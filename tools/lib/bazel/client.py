@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
-from typing import IO
+from typing import IO, Any
 
 from absl import flags
 
@@ -22,8 +22,10 @@ def command() -> list[str]:
     """Returns the program of --bazel, relative to the workspace, and its startup options.
 
     Raises:
-      cli.UserError: this program was not started by `bazel run`.
+      cli.UserError: --bazel is empty, or this program was not started by `bazel run`.
     """
+    if not _BAZEL.value:
+        raise cli.UserError("--bazel is empty; name a program.")
     program, *options = _BAZEL.value
     # A name without a folder is found through PATH.
     if os.sep in program:
@@ -105,16 +107,37 @@ def call(
       workspace: the workspace; None for the one in which `bazel run` was called.
       stdout: the argument for subprocess.run.
       stderr: likewise.
+
+    Raises:
+      cli.UserError: it cannot be started.
     """
-    return subprocess.run(
+    return run(
         [*command(), *arguments],
-        check=False,
         cwd=workspace or cli.workspace(),
         env=environment(),
         stdout=stdout,
         stderr=stderr,
         text=True,
     )
+
+
+def run(command_line: Sequence[str], **options: Any) -> subprocess.CompletedProcess[Any]:
+    """Runs a command line that has `command` in it; does not check its exit code.
+
+    Args:
+      command_line: the program and its arguments.
+      **options: those of subprocess.run.
+
+    Raises:
+      cli.UserError: it cannot be started.
+    """
+    try:
+        return subprocess.run(command_line, check=False, **options)
+    except OSError as error:
+        raise cli.UserError(
+            f"Bazel cannot be started: {error.filename}: {error.strerror}; call this in the"
+            " project's workspace, or name a program with --bazel."
+        ) from error
 
 
 def ask(*arguments: str) -> str:

@@ -35,6 +35,32 @@ class BazelTest(absltest.TestCase):
             with self.assertRaisesRegex(cli.UserError, "start this program with `bazel run`"):
                 client.command()
 
+    def test_a_program_that_cannot_be_started_is_named(self):
+        workspace = self.create_tempdir().full_path
+        text = self.create_tempfile(content="no program").full_path
+        for program, words in (
+            ("./bazelw", f"{workspace}/bazelw: No such file or directory"),
+            ("no-such-bazel", "no-such-bazel: No such file or directory"),
+            (text, f"{text}: Permission denied"),
+            (workspace, f"{workspace}: Permission denied"),
+        ):
+            with (
+                self.subTest(program),
+                flagsaver.flagsaver(bazel=[program]),
+                mock.patch.dict(os.environ, BUILD_WORKSPACE_DIRECTORY=workspace, PATH="/nowhere"),
+                self.assertRaisesRegex(
+                    cli.UserError, f"Bazel cannot be started: {words}; .* with --bazel"
+                ),
+            ):
+                client.ask("info", "release")
+        with mock.patch.dict(os.environ, {"BUILD_WORKSPACE_DIRECTORY": "/nonexistent"}):
+            with flagsaver.flagsaver(bazel=["/bin/true"]):
+                with self.assertRaisesRegex(cli.UserError, "started: /nonexistent: No such file"):
+                    client.call(["info"])
+        with flagsaver.flagsaver(bazel=[]):
+            with self.assertRaisesRegex(cli.UserError, "--bazel is empty"):
+                client.command()
+
     def test_the_environment_is_the_persons_own(self):
         added = {"PYTHONHOME": "/x", "PYTHONPATH": "/y", "PYTHONHASHSEED": "0"}
         own = {"HOME": "/h", "XDG_CACHE_HOME": "/c", "https_proxy": "http://proxy"}
