@@ -6,6 +6,8 @@ with the sha256 of one file. Pins that need a certain release (the exporter's so
 hand and do not change.
 """
 
+import tools.lib.cli.interrupts  # noqa: F401
+
 import hashlib
 import json
 import os
@@ -198,17 +200,17 @@ def main(argv: Sequence[str]) -> None:
         platforms = third_party / "pip" / "platforms.txt"
         tags = cli.read_file(str(platforms), "list of platforms").decode("utf-8").split()
         for requirements in sorted(third_party.glob("*/*.in")):
-            print(f"locking {requirements.relative_to(workspace)}", flush=True)
+            cli.say(f"locking {requirements.relative_to(workspace)}")
             # rules_python pins pip_parse's own packages, independently of the project's.
             own = requirements.stem == "pip_parse"
             lock_pip(requirements, None if own else constraints, tags)
     if _ONLY.value != "pip":
         fetch = third_party / "debian" / "fetch.sh"
         for lock in sorted(third_party.glob("debian/*.lock.json")):
-            print(f"locking {lock.relative_to(workspace)}", flush=True)
+            cli.say(f"locking {lock.relative_to(workspace)}")
             lock_debian(lock, fetch)
         lock = third_party / "bazel" / "packages.lock.json"
-        print(f"locking {lock.relative_to(workspace)}", flush=True)
+        cli.say(f"locking {lock.relative_to(workspace)}")
         lock_bazel(lock, fetch)
 
 

@@ -7,6 +7,8 @@ FILE is the output of `bazel aquery --output=jsonproto --include_param_files QUE
 below. `faults` lists the checks.
 """
 
+import tools.lib.cli.interrupts  # noqa: F401
+
 import dataclasses
 import functools
 import json

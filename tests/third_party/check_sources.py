@@ -5,6 +5,8 @@
 A test cannot: it sees only the files that its target lists, and this is about the others too.
 """
 
+import tools.lib.cli.interrupts  # noqa: F401
+
 import pathlib
 import re
 import sys

@@ -12,6 +12,8 @@ Exit code 0: everything is equal and nothing leaked; 1: something differs or lea
 failed, and one sentence says why.
 """
 
+import tools.lib.cli.interrupts  # noqa: F401
+
 import os
 import pathlib
 import signal
@@ -124,7 +126,7 @@ def build(
     if done:
         console.print(f"{round_.name}: {done} of {len(targets)} targets are done already")
     columns = (
-        progress.TextColumn("{task.description}"),
+        progress.TextColumn("{task.description}", markup=False),
         progress.BarColumn(),
         progress.MofNCompleteColumn(),
         progress.TimeElapsedColumn(),
@@ -279,7 +281,7 @@ def publish(audit_report: report.Report, paths: Mapping[str, str], console: Cons
 
 
 def main(argv: Sequence[str]) -> None:
-    console = Console(width=120, emoji=False, markup=False, highlight=False)
+    console = cli.console(width=120)
     paths = {
         flag.name: cli.callers_path(flag.value) for flag in (_JSON, _HTML) if flag.value is not None
     }

@@ -9,6 +9,8 @@ models/published.lock.json knows by digest. Exit code: 0 when what was required 
 does not, 2 when something went wrong.
 """
 
+import tools.lib.cli.interrupts  # noqa: F401
+
 import dataclasses
 import json
 import sys
@@ -16,7 +18,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from absl import flags
-from rich.console import Console
 
 from tools.audit import published
 from tools.lib.bazel import building
@@ -144,13 +145,13 @@ def _challenge(
         value |= {"required": _REQUIRE.value, "holds": holds, "synthetic": ours[0].synthetic}
         _print_json(value)
         return holds
-    print(f"{path}: md5 {digests.md5}, {digests.size:,} bytes: {_known(row)}")
+    cli.say(f"{path}: md5 {digests.md5}, {digests.size:,} bytes: {_known(row)}")
     if ours[0].synthetic:
-        print(
+        cli.say(
             f"{ours[0].name}: the weights are seeded (synthetic), those of the published file "
             "are not."
         )
-    terminal.show(Console(), result, comparison.DEFAULT_LIMIT)
+    terminal.show(cli.console(), result, comparison.DEFAULT_LIMIT)
     return holds
 
 
@@ -160,7 +161,7 @@ def _plain(row: published.Published | None) -> dict[str, Any] | None:
 
 def _print_json(value: Any) -> None:
     json.dump(value, sys.stdout, indent=2)
-    print()
+    cli.say()
 
 
 def _known_files(target: str, rows: Sequence[published.Published]) -> Sequence[published.Published]:
@@ -189,19 +190,19 @@ def _identify(target: str, known: Sequence[published.Published], ours: Sequence[
         _print_json(value)
         return row is not None
     for part, file_digests in zip(ours, digests, strict=True):
-        print(f"{part.name}: md5 {file_digests.md5}, {file_digests.size:,} bytes")
+        cli.say(f"{part.name}: md5 {file_digests.md5}, {file_digests.size:,} bytes")
     for part in known:
         stated = f"md5 {part.md5}" if part.md5 else f"sha256 {part.sha256}"
-        print(f"published {part.file}: {stated} ({part.stated_in})")
+        cli.say(f"published {part.file}: {stated} ({part.stated_in})")
     if row:
-        print(f"{verdict}: {_known(row)}")
+        cli.say(f"{verdict}: {_known(row)}")
     elif ours[0].synthetic:
-        print(
+        cli.say(
             f"{verdict}: the weights are seeded (synthetic), so it cannot be a published file; "
             "build with -- --config=released."
         )
     else:
-        print(f"{verdict}; give PUBLISHED.tflite too to see what differs.")
+        cli.say(f"{verdict}; give PUBLISHED.tflite too to see what differs.")
     return row is not None
 
 

@@ -7,6 +7,8 @@ that it needs the earlier file: from the folder --previous, or built at the revi
 checkout and an output root that are removed at the end.
 """
 
+import tools.lib.cli.interrupts  # noqa: F401
+
 import hashlib
 import os
 import pathlib
@@ -178,20 +180,20 @@ def main(argv: Sequence[str]) -> None:
     rows = {key: built_models.row(key, made) for key, made in models.items()}
     changed = {key: models[key] for key, row in rows.items() if key in lock and lock[key] != row}
     for key in sorted(rows.keys() - lock.keys()):
-        print(f"{key}: new, sha256 {rows[key].sha256}")
+        cli.say(f"{key}: new, sha256 {rows[key].sha256}")
     for key in sorted(changed):
-        print(f"{key}: {'; '.join(models_lock.differences(lock[key], rows[key]))}")
+        cli.say(f"{key}: {'; '.join(models_lock.differences(lock[key], rows[key]))}")
     if changed and (_AGAINST.value or folder):
         for line in explain(lock, changed, folder):
-            print(line)
+            cli.say(line)
     gone = [] if argv[1:] else obsolete(lock, rows)
     for key in gone:
-        print(f"{key}: gone")
+        cli.say(f"{key}: gone")
     kept = {key: row for key, row in lock.items() if key not in gone}
     with cli.output_file(path, "w") as stream:
         stream.write(models_lock.text({**kept, **rows}))
     counts = f"{len(rows.keys() - lock.keys())} new, {len(changed)} changed, {len(gone)} gone"
-    print(f"{models_lock.PATH}: {counts}, {len(rows)} made.")
+    cli.say(f"{models_lock.PATH}: {counts}, {len(rows)} made.")
 
 
 if __name__ == "__main__":

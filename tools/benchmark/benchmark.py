@@ -13,6 +13,8 @@ absolute times. With --benchmark_binary, TensorFlow Lite's own benchmark_model r
 this machine or, with --adb, on an Android phone (tools/benchmark/README.md).
 """
 
+import tools.lib.cli.interrupts  # noqa: F401
+
 import collections
 import contextlib
 import dataclasses
@@ -24,7 +26,6 @@ import time
 from collections.abc import Iterator, Sequence
 
 from absl import flags
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from tools.benchmark import (
@@ -127,10 +128,10 @@ class _Stages:
 
     def __init__(self) -> None:
         self._bar = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             TimeElapsedColumn(),
-            console=Console(stderr=True),
+            console=cli.console(stderr=True),
             transient=True,
             disable=not sys.stderr.isatty(),
         )
@@ -145,7 +146,7 @@ class _Stages:
         """Begins a stage."""
         self._bar.reset(self._task, description=text, total=1.0)
         if self._bar.disable:
-            print(text, file=sys.stderr, flush=True)
+            cli.note(text)
 
     def part(self, done: float) -> None:
         """Shows which part of the stage is done, from 0 to 1."""
@@ -286,7 +287,7 @@ def main(argv: Sequence[str]) -> None:
         for name, model in zip(shown_names, models, strict=True)
     )
     benchmark = measurement.Benchmark(place, state, benchmarked, tuple(measurements))
-    latency_tables.show(Console(), benchmark, _OPERATORS.value)
+    latency_tables.show(cli.console(), benchmark, _OPERATORS.value)
     if _JSON.value:
         with cli.output_file(cli.callers_path(_JSON.value), "w") as stream:
             json.dump(measurement.document(benchmark), stream, indent=2)

@@ -8,6 +8,8 @@ memory and the longest stagings. An action's staging is its time in Bazel minus 
 process.
 """
 
+import tools.lib.cli.interrupts  # noqa: F401
+
 import dataclasses
 import json
 import os
@@ -126,7 +128,7 @@ def report(
 def main(argv: Sequence[str]) -> None:
     """Measures and prints."""
     del argv
-    console = Console(width=120)
+    console = cli.console(width=120)
     with client.output_folder(_DIRECTORY.value, "benchmark-") as directory:
         build = cold_build.Build(directory, _TARGETS.value)
         # Writing the log takes time too, so no measured build writes it.

@@ -15,6 +15,8 @@ bytes over loopback. (c) and (d) are built a second time with an execution log, 
 and how many files actions read.
 """
 
+import tools.lib.cli.interrupts  # noqa: F401
+
 import dataclasses
 import http.client
 import json
@@ -199,7 +201,7 @@ class _Benchmark:
         self.results[name] = BuildFigures(
             seconds, ended.run, ended.hits, moved.received, moved.sent
         )
-        print(f"{name}: {self.results[name]}", flush=True)
+        cli.say(f"{name}: {self.results[name]}")
 
 
 def _table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
@@ -303,7 +305,7 @@ def main(argv: Sequence[str]) -> None:
     """Measures, prints tables, and writes the JSON file."""
     with client.output_folder(_DIRECTORY.value, "cache-benchmark-") as folder:
         benchmark, ratios, problems = measure(argv[1:] or _MODELS, folder)
-    _print(Console(width=120), benchmark.results, benchmark.input_files, ratios)
+    _print(cli.console(width=120), benchmark.results, benchmark.input_files, ratios)
     if _JSON.value:
         with cli.output_file(cli.callers_path(_JSON.value), "w") as stream:
             figures = {

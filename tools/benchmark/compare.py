@@ -4,6 +4,8 @@ It compares a model with a copy in which one bit of a few weights is flipped. Ma
 and noisy, so look at the ratio to the time of reading and hashing the same two files.
 """
 
+import tools.lib.cli.interrupts  # noqa: F401
+
 import hashlib
 import pathlib
 import statistics
@@ -74,8 +76,8 @@ def main(argv: Sequence[str]) -> None:
         result = read_and_compare()
         hashing, comparing = _seconds(read_and_hash), _seconds(read_and_compare)
     weights = sum(difference.kind == "weights" for difference in result.differences)
-    print(f"{argv[1]}, {len(content) / 1e6:.1f} MB: {result.verdict}, {weights} weights differ")
-    print(
+    cli.say(f"{argv[1]}, {len(content) / 1e6:.1f} MB: {result.verdict}, {weights} weights differ")
+    cli.say(
         f"comparing / reading and hashing: {comparing:.2f} s / {hashing:.2f} s = "
         f"{comparing / hashing:.1f}"
     )

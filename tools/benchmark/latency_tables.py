@@ -4,7 +4,6 @@ import math
 from collections.abc import Sequence
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from tools.benchmark import latency_statistics, measurement
@@ -19,11 +18,6 @@ from tools.benchmark.measurement import (
 from tools.lib.cli.printable import printable
 
 _FEW_RUNS = 100
-
-
-def _cell(name: str) -> str:
-    """Returns a name from a file as plain text, without markup or control characters."""
-    return escape(printable(name))
 
 
 def milliseconds(seconds: float | None) -> str:
@@ -76,13 +70,13 @@ def _of_all(benchmark: Benchmark, percentiles: bool) -> Table:
     columns = ("size", *_columns(percentiles))
     table = _table(f"Milliseconds and MB: {configuration}", ["model"], columns)
     for model, row in zip(benchmark.models, benchmark.measurements, strict=True):
-        table.add_row(_cell(model.name), megabytes(model.size), *_cells(row, percentiles))
+        table.add_row(printable(model.name), megabytes(model.size), *_cells(row, percentiles))
     return table
 
 
 def _of_model(model: BenchmarkedModel, rows: Sequence[Measurement], percentiles: bool) -> Table:
     """Returns a table of one model in its configurations."""
-    title = f"{_cell(model.name)}, {megabytes(model.size)} MB: milliseconds and MB"
+    title = f"{printable(model.name)}, {megabytes(model.size)} MB: milliseconds and MB"
     table = _table(title, [], ("threads", "XNNPACK", *_columns(percentiles)))
     for row in rows:
         configuration = row.configuration
@@ -127,9 +121,9 @@ def _ratios(comparisons: Sequence[Comparison]) -> Table:
         if previous and model != previous:
             table.add_section()
         table.add_row(
-            _cell(model) if model != previous else "",
+            printable(model) if model != previous else "",
             str(comparison.measurement.configuration),
-            _cell(_baseline_name(comparison)),
+            printable(_baseline_name(comparison)),
             ratio_text(ratio.median),
             interval,
         )
@@ -153,9 +147,9 @@ def _slowest(title: str, profile: Profile, count: int) -> Table:
         table.add_column(column, justify="right", no_wrap=True)
 
     def add(place: str, name: str, where: str, seconds: float) -> None:
-        places = [_cell(where)] if shows_where else []
+        places = [printable(where)] if shows_where else []
         cells = (milliseconds(seconds), _share(seconds, profile))
-        table.add_row(place, _cell(name), *places, *cells)
+        table.add_row(place, printable(name), *places, *cells)
 
     numbered = sorted(enumerate(profile.operators), key=lambda item: -item[1].seconds)
     for place, operator in numbered[:count]:
@@ -173,7 +167,9 @@ def _by_name(title: str, profile: Profile) -> Table:
         times.setdefault(operator.name, []).append(operator.seconds)
     for name, seconds in sorted(times.items(), key=lambda item: -sum(item[1])):
         total = sum(seconds)
-        table.add_row(_cell(name), str(len(seconds)), milliseconds(total), _share(total, profile))
+        table.add_row(
+            printable(name), str(len(seconds)), milliseconds(total), _share(total, profile)
+        )
     return table
 
 
@@ -221,7 +217,7 @@ def show(console: Console, benchmark: Benchmark, operators: int) -> None:
         console.print(_ratios(comparisons))
     for row in benchmark.measurements:
         if row.profile:
-            title = f"{_cell(row.model)}, {row.configuration}"
+            title = f"{printable(row.model)}, {row.configuration}"
             console.print(_slowest(title, row.profile, operators))
             console.print(_by_name(title, row.profile))
             console.print(
@@ -229,4 +225,4 @@ def show(console: Console, benchmark: Benchmark, operators: int) -> None:
                 f" {milliseconds(row.profile.whole)} ms that a run took while they were timed."
             )
     for note in notes(benchmark):
-        console.print(_cell(note))
+        console.print(printable(note))

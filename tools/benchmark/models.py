@@ -6,6 +6,8 @@ is, how much memory all running steps needed together, and how much disk the out
 seconds are those of one run on one machine.
 """
 
+import tools.lib.cli.interrupts  # noqa: F401
+
 import dataclasses
 import json
 import os
@@ -194,7 +196,7 @@ def main(argv: Sequence[str]) -> None:
     del argv
     with client.output_folder(_DIRECTORY.value, "benchmark-") as directory:
         report = measure(directory)
-    print_report(Console(width=120), report)
+    print_report(cli.console(width=120), report)
     if _JSON.value:
         with cli.output_file(cli.callers_path(_JSON.value), "w") as stream:
             json.dump(dataclasses.asdict(report), stream, indent=2, sort_keys=True)

@@ -8,7 +8,6 @@ import hashlib
 import os
 import shlex
 import shutil
-import sys
 
 from tools.benchmark import official_binary
 from tools.benchmark.turns import Limits
@@ -145,4 +144,4 @@ class Phone:
             self._shell("cannot remove the folder", f"rm -rf {self._folder}")
         except cli.UserError as error:
             # An earlier error must not be hidden by this one.
-            print(f"WARNING: {self._folder} stays on {self._serial}: {error}", file=sys.stderr)
+            cli.note(f"WARNING: {self._folder} stays on {self._serial}: {error}")

@@ -6,6 +6,8 @@ It may run while the server is running, for example from a timer. A server with 
 same by itself.
 """
 
+import tools.lib.cli.interrupts  # noqa: F401
+
 import pathlib
 from collections.abc import Sequence
 
@@ -28,7 +30,7 @@ def main(argv: Sequence[str]) -> None:
     size = settings.size(_MAX_SIZE.value)
     path = settings.absolute(_DIRECTORY.value)
     try:
-        print(eviction.evict(Directory(pathlib.Path(path)), size))
+        cli.say(eviction.evict(Directory(pathlib.Path(path)), size))
     except OSError as error:
         raise cli.UserError(
             f"{error.filename or path}: {error.strerror}; name the folder of a cache, and evict as"

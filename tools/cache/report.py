@@ -7,13 +7,14 @@
 B is the log of the build that filled the cache.
 """
 
+import tools.lib.cli.interrupts  # noqa: F401
+
 import io
 import json
 import os
 from collections.abc import Sequence
 
 from absl import flags
-from rich.console import Console
 
 from tools.cache import rendering, spawns, summary
 from tools.lib.cli import cli
@@ -43,7 +44,7 @@ def _formatted(document: rendering.Document, form: str) -> str:
     if form == "markdown":
         return rendering.to_markdown(document)
     text = io.StringIO()
-    console = Console(file=text, width=_WIDTH, emoji=False, markup=False, highlight=False)
+    console = cli.console(file=text, width=_WIDTH)
     rendering.show(document, console)
     # Tables pad their last column with blanks.
     return "".join(f"{line.rstrip()}\n" for line in text.getvalue().splitlines())
@@ -76,7 +77,7 @@ def main(argv: Sequence[str]) -> None:
     elif _FORMAT.value == "markdown" and page:
         _append(page, text)
     else:
-        print(text, end="")
+        cli.say(text.rstrip("\n"))
 
 
 if __name__ == "__main__":

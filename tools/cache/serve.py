@@ -5,11 +5,12 @@
 README.md explains users, readers and writers, and how to configure Bazel for the cache.
 """
 
+import tools.lib.cli.interrupts  # noqa: F401
+
 import contextlib
 import os
 import pathlib
 import signal
-import sys
 import threading
 from collections.abc import Iterator, Sequence
 
@@ -94,15 +95,13 @@ def _evicting(directory: Directory, max_size: int | None) -> Iterator[None]:
                 evicted = eviction.evict(directory, max_size)
             except OSError as error:
                 # The next round may succeed, and the server goes on.
-                print(
+                cli.note(
                     f"ERROR: eviction failed: {error}; it is tried again every"
-                    f" {_EVICT_EVERY.value:g} seconds.",
-                    file=sys.stderr,
-                    flush=True,
+                    f" {_EVICT_EVERY.value:g} seconds."
                 )
                 continue
             if evicted.results or evicted.files:
-                print(evicted, flush=True)
+                cli.say(evicted)
 
     thread = threading.Thread(target=work, name="eviction")
     thread.start()
@@ -122,10 +121,9 @@ def _serve(chosen: settings.Settings) -> None:
     process = nginx.start(chosen, pathlib.Path(os.path.abspath(_NGINX.value)))
     try:
         scheme = "https" if chosen.certificate else "http"
-        print(
+        cli.say(
             f"Serving {scheme}://{chosen.endpoint} from {chosen.directory.root}; readers:"
-            f" {chosen.readers}, writers: {chosen.writers}. SIGINT or SIGTERM ends it.",
-            flush=True,
+            f" {chosen.readers}, writers: {chosen.writers}. SIGINT or SIGTERM ends it."
         )
         while not stopped.wait(0.2):
             if process.poll() is not None:
@@ -148,7 +146,7 @@ def main(argv: Sequence[str]) -> None:
     chosen.directory.make()
     with chosen.directory.owned(), _evicting(chosen.directory, max_size):
         _serve(chosen)
-    print("Stopped.", flush=True)
+    cli.say("Stopped.")
 
 
 if __name__ == "__main__":

@@ -12,6 +12,8 @@ Exit code 0: everything in the sample that the cache still has agrees; 1: someth
 check could not be made, and one sentence says why.
 """
 
+import tools.lib.cli.interrupts  # noqa: F401
+
 import dataclasses
 import pathlib
 import random
@@ -202,7 +204,7 @@ def _run(targets: Sequence[str], directory: pathlib.Path, console: Console) -> i
 
 
 def main(argv: Sequence[str]) -> None:
-    console = Console(width=120, emoji=False, markup=False, highlight=False)
+    console = cli.console(width=120)
     # When this program is ended, its Bazel server must end too.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:

@@ -5,6 +5,8 @@ it.
 Usage: bazel run //tools/catalogue:serve -- [--port=8000] [--nobrowse]
 """
 
+import tools.lib.cli.interrupts  # noqa: F401
+
 import os
 from collections.abc import Sequence
 

@@ -8,6 +8,8 @@ pinned sha256 decides which file everybody gets, so compare it with one from ano
 row is already pinned, its files are checked again.
 """
 
+import tools.lib.cli.interrupts  # noqa: F401
+
 import hashlib
 import os
 import pathlib
@@ -108,7 +110,7 @@ def _check_tensors(folder: str, prefix: str, signature: str, where: str) -> None
     except cli.UserError as error:
         # The local folder is temporary, so the message names the prefix in the table.
         raise cli.UserError(f"{where}: {str(error).replace(local, prefix)}") from error
-    print(
+    cli.say(
         f"{prefix}: {checked.tensors} tensors ({checked.bytes} bytes) match"
         f" {os.path.basename(signature)}; variables without a signature: {checked.unsigned}"
     )
@@ -118,7 +120,7 @@ def _place(file: table.File, path: str, row: table.Row) -> str:
     """Links the given file to `path`, or downloads it there; returns its source."""
     os.makedirs(os.path.dirname(path), exist_ok=True)
     if not _ARCHIVE.value:
-        print(f"{row.name}: downloading {file.url}", flush=True)
+        cli.say(f"{row.name}: downloading {file.url}")
         download.download(file.url, path, _TIMEOUT.value, file.size)
         return file.url
     given = cli.callers_path(_ARCHIVE.value)
@@ -187,20 +189,20 @@ def main(argv: Sequence[str]) -> None:
         pins = _check(row, folder, table_path)
     changed = table.write_pins(table_path, row.name, pins)
     if not row.signatures:
-        print(f"{row.name}: no tensor has a signature.")
+        cli.say(f"{row.name}: no tensor has a signature.")
     for file in row.files:
         sha256, size = pins[file.url]
         matches = f"; matches the table's {' and '.join(file.digests)}" if file.digests else ""
-        print(f"{file.path or file.name}: {size} bytes, sha256 {sha256}{matches}")
+        cli.say(f"{file.path or file.name}: {size} bytes, sha256 {sha256}{matches}")
     if changed:
-        print(_COMPARE)
-        print(f"{table_path}: pinned. Commit it, then build with --config=released.")
+        cli.say(_COMPARE)
+        cli.say(f"{table_path}: pinned. Commit it, then build with --config=released.")
     else:
-        print(f"{table_path}: was already pinned to the same files.")
+        cli.say(f"{table_path}: was already pinned to the same files.")
     if _ARCHIVE.value:
         given = cli.callers_path(_ARCHIVE.value)
         folder = given if os.path.isdir(given) else os.path.dirname(given)
-        print(f"The build can use the local copy with --distdir={folder or '.'}")
+        cli.say(f"The build can use the local copy with --distdir={folder or '.'}")
 
 
 if __name__ == "__main__":

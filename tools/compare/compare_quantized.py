@@ -7,6 +7,8 @@ photographs that the project pins. A model that takes tokens gets generated ones
 Example: bazel run //tools/compare -- //models:mobiledet //models:mobiledet_qat --plot=errors.html
 """
 
+import tools.lib.cli.interrupts  # noqa: F401
+
 import hashlib
 import json
 import pathlib
@@ -15,7 +17,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from absl import flags
-from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 from rich.text import Text
@@ -129,7 +130,7 @@ def _measure(
         inputs.named,
         "Running both models",
         total=inputs.count,
-        console=Console(stderr=True),
+        console=cli.console(stderr=True),
         transient=True,
     )
     for name, values in progress:
@@ -207,7 +208,7 @@ def _title(models: Sequence[GivenModel], inputs: samples.Samples) -> str:
 
 
 def _show(title: str, layers: Sequence[LayerError]) -> None:
-    console = Console()
+    console = cli.console()
     console.print(Text(printable(f"{title}, {len(layers)} layers"), style="bold"))
     console.print(Text(_EXPLANATION, style="dim"))
     console.print()
@@ -236,7 +237,7 @@ def main(argv: Sequence[str]) -> None:
             stream.write(drawn)
     if _JSON.value:
         json.dump(_document(models, names, layers), sys.stdout, indent=2)
-        print()
+        cli.say()
     else:
         _show(title, layers)
 

@@ -10,13 +10,14 @@ classes; for a segmenter, it draws an overlay with a legend. EDSR gives the enla
 MobileBERT a part of the context. The program recognizes a model's task by its outputs.
 """
 
+import tools.lib.cli.interrupts  # noqa: F401
+
 import json
 import sys
 from collections.abc import Mapping, Sequence
 
 import tqdm
 from absl import flags
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -62,7 +63,7 @@ _JSON = flags.DEFINE_bool("json", False, "Print JSON instead of a table.")
 
 
 def _note(text: str) -> None:
-    print(f"NOTE: {text}", file=sys.stderr)
+    cli.note(f"NOTE: {text}")
 
 
 def seeded_warning(name: str) -> str:
@@ -114,7 +115,7 @@ def _answer(
         with cli.output_file(cli.callers_path(_OUTPUT.value), "w") as stream:
             stream.write(text + "\n")
     if _JSON.value:
-        print(
+        cli.say(
             json.dumps(
                 {
                     "model": model.given,
@@ -132,7 +133,7 @@ def _answer(
         return
     marked = Text(context)
     marked.stylize("reverse bold", answer.start, answer.end)
-    console = Console()
+    console = cli.console()
     console.print(Text(f"Question: {_QUESTION.value}"))
     console.print(marked)
     console.print(Text(f"Answer: {text} (score {answer.score:.2f})"))
@@ -187,7 +188,7 @@ def _draw(
     _report(model, task, results)
     if failures:
         for failure in failures:
-            print(f"ERROR: {printable(failure)}", file=sys.stderr)
+            cli.note(f"ERROR: {failure}")
         raise cli.UserError(
             f"{len(failures)} of {len(places)} pictures could not be read; the others were drawn."
         )
@@ -196,7 +197,7 @@ def _draw(
 def _report(model: model_argument.GivenModel, task: str, results: Sequence[dict]) -> None:
     if _JSON.value:
         facts = {"model": model.given, "weights": model.weights, "task": task, "images": results}
-        print(json.dumps(facts, indent=2))
+        cli.say(json.dumps(facts, indent=2))
         return
     title = Text(f"{printable(model.given)}: {task.replace('_', ' ')}")
     table = Table(title=title, title_justify="left")
@@ -206,8 +207,8 @@ def _report(model: model_argument.GivenModel, task: str, results: Sequence[dict]
         name = row["image"].rpartition("/")[2]
         table.add_row(Text(printable(name)), Text(printable(presentation.summary(task, row))))
     if results:
-        Console().print(table)
-        print(f"written to {_OUTPUT.value}")
+        cli.console().print(table)
+        cli.say(f"written to {_OUTPUT.value}")
 
 
 def main(argv: Sequence[str]) -> None:

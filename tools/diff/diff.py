@@ -4,11 +4,12 @@ The exit code is like diff's: 0 if both mean the same, 1 if they differ, 2 after
 verdict also says whether their bytes or their canonical bytes are the same.
 """
 
+import tools.lib.cli.interrupts  # noqa: F401
+
 import sys
 from collections.abc import Sequence
 
 from absl import flags
-from rich.console import Console
 
 from tools.lib.cli import cli
 from tools.lib.meaning import comparison, files, terminal
@@ -28,7 +29,7 @@ def main(argv: Sequence[str]) -> None:
     if _JSON.value:
         sys.stdout.write(result.to_json())
     else:
-        terminal.show(Console(), result, None if _ALL.value else comparison.DEFAULT_LIMIT)
+        terminal.show(cli.console(), result, None if _ALL.value else comparison.DEFAULT_LIMIT)
     sys.exit(result.verdict == comparison.DIFFERENT)
 
 

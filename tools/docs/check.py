@@ -4,7 +4,6 @@ Its arguments are those of `check`.
 """
 
 import difflib
-import sys
 from collections.abc import Sequence
 
 from tools.lib.cli import cli
@@ -24,7 +23,7 @@ def check(page: str, written: str, source: str) -> None:
     before, after = (cli.read_file(path, "page").decode("utf-8") for path in (page, written))
     if before != after:
         lines = (text.splitlines(keepends=True) for text in (before, after))
-        sys.stderr.writelines(difflib.unified_diff(*lines, page, written, n=0))
+        cli.note("".join(difflib.unified_diff(*lines, page, written, n=0)).rstrip())
         raise cli.UserError(f"{page} is not what {source} say; run `bazel run //docs:update`.")
 
 

@@ -3,6 +3,8 @@
 Its arguments are the `pages` of `update`.
 """
 
+import tools.lib.cli.interrupts  # noqa: F401
+
 import os
 from collections.abc import Sequence
 
@@ -23,7 +25,7 @@ def update(workspace: str, pages: Sequence[str]) -> None:
         content = cli.read_file(written, "written page")
         with cli.output_file(os.path.join(workspace, page)) as stream:
             stream.write(content)
-        print(f"Written: {page}")
+        cli.say(f"Written: {page}")
 
 
 def main(argv: Sequence[str]) -> None:

@@ -11,7 +11,6 @@ Figures are for a whole dataset, so a part of it is refused.
 """
 
 import os
-import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -113,7 +112,7 @@ def main(argv: Sequence[str]) -> None:
             " own; give an absolute path."
         )
     result = sets.evaluate(expected["task"], model, model.content, _DATASET.value, None)
-    print(judge(name, expected, result), file=sys.stderr)
+    cli.note(judge(name, expected, result))
 
 
 if __name__ == "__main__":

@@ -7,15 +7,15 @@ Tasks: coco (mAP, by pycocotools), imagenet (top-1 and top-5), ade20k (mean IoU)
 match), div2k (PSNR). tools/evaluate/README.md describes the layout of their folders.
 """
 
+import tools.lib.cli.interrupts  # noqa: F401
+
 import dataclasses
 import json
-import sys
 import time
 from collections.abc import Sequence
 from typing import Any
 
 from absl import flags
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -128,11 +128,11 @@ def _print(columns: Sequence[Column]) -> None:
             {**dataclasses.asdict(column), "title": column.title.replace("\n", ", ")}
             for column in columns
         ]
-        print(
+        cli.say(
             json.dumps({"task": _TASK.value, "dataset": _DATASET.value, "models": rows}, indent=2)
         )
         return
-    console = Console()
+    console = cli.console()
     console.print(table(_TASK.value, columns))
     for note in dict.fromkeys(note for column in columns for note in column.result.notes):
         console.print(Text(note))
@@ -155,10 +155,9 @@ def main(argv: Sequence[str]) -> None:
     columns = []
     for model in models:
         if model.weights == "seeded":
-            print(
+            cli.note(
                 f"NOTE: {model.given}: seeded weights (synthetic, not trained), so its figures mean"
-                " nothing.",
-                file=sys.stderr,
+                " nothing."
             )
         columns += [_measure(model, changes) for changes in variants]
     _print(columns)

@@ -6,6 +6,8 @@ for a label, this is the model's x.report.json.
 Example: bazel run //tools/inspect -- --all //models:mobiledet_qat
 """
 
+import tools.lib.cli.interrupts  # noqa: F401
+
 import json
 import os
 import sys
@@ -13,7 +15,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from absl import flags
-from rich.console import Console
 
 from tools.inspect import tables
 from tools.lib.cli import cli
@@ -43,7 +44,7 @@ def main(argv: Sequence[str]) -> None:
     if _JSON.value:
         sys.stdout.write(report.text(document))
     else:
-        tables.show(Console(), document, _ALL.value)
+        tables.show(cli.console(), document, _ALL.value)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,8 @@ It writes an envelope for each, `NAME.provenance.dsse.json` in the current folde
 tools/provenance/README.md shows how to make a key.
 """
 
+import tools.lib.cli.interrupts  # noqa: F401
+
 import os
 from collections.abc import Sequence
 
@@ -34,7 +36,7 @@ def main(argv: Sequence[str]) -> None:
     for name, envelope in envelopes.items():
         with cli.output_file(cli.callers_path(name), "w") as stream:
             stream.write(envelope)
-        print(name)
+        cli.say(name)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,8 @@ It checks the signature, the statement's form and the model's sha256. If one is 
 sentence and exits with 1. Without Bazel, use verify_tflite.py, which is a single file.
 """
 
+import tools.lib.cli.interrupts  # noqa: F401
+
 from collections.abc import Sequence
 
 from absl import flags

@@ -5,6 +5,8 @@ It takes any .tflite, and checks it before a browser sees it. Nothing leaves the
 Example: bazel run //tools/view -- --port=8080 --nobrowse FILE.tflite
 """
 
+import tools.lib.cli.interrupts  # noqa: F401
+
 from collections.abc import Sequence
 
 from tools.lib.cli import cli

@@ -6,6 +6,8 @@ It runs the real audit with its own builds, so it cannot be a test in a sandbox.
 arguments after `--`, for example `-- -- --bazel=bazel`.
 """
 
+import tools.lib.cli.interrupts  # noqa: F401
+
 import dataclasses
 import json
 import os

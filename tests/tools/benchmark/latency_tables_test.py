@@ -4,13 +4,13 @@ import pathlib
 
 import jsonschema
 from absl.testing import absltest, parameterized
-from rich.console import Console
 
 from tests.tools.benchmark.printed import printed
 from tools.benchmark import latency_tables, machine, measurement, official_binary, worker
 from tools.benchmark.measurement import Benchmark, BenchmarkedModel
 from tools.benchmark.operator_profile import Timed
 from tools.benchmark.worker import Configuration
+from tools.lib.cli import cli
 
 _SCHEMA = pathlib.Path("tools/benchmark/benchmark.schema.json")
 _MACHINE = machine.Machine("A processor", 2, 1.25, 2.5, 0.4)
@@ -46,7 +46,7 @@ def _benchmark(configurations, profile=False, names=_NAMES):
 
 
 def _shown(benchmark, width, operators=2):
-    console = Console(file=io.StringIO(), width=width)
+    console = cli.console(file=io.StringIO(), width=width)
     latency_tables.show(console, benchmark, operators)
     return console.file.getvalue()
 

@@ -7,6 +7,8 @@ with the right bytes, and must say what was wrong. The program starts Bazel and 
 cannot be a test in a sandbox.
 """
 
+import tools.lib.cli.interrupts  # noqa: F401
+
 import contextlib
 import functools
 import os

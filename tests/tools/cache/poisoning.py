@@ -6,6 +6,8 @@ It runs builds, so it cannot be a test in a sandbox. `verify` gets the arguments
 example `-- -- --bazel=bazel`.
 """
 
+import tools.lib.cli.interrupts  # noqa: F401
+
 import hashlib
 import os
 import pathlib

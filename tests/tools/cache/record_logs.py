@@ -6,6 +6,8 @@
 reason for a miss; `minimal.zst`, of a build that did not download its hits.
 """
 
+import tools.lib.cli.interrupts  # noqa: F401
+
 import pathlib
 from collections.abc import Sequence
 

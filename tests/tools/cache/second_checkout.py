@@ -8,6 +8,8 @@ files must have the same bytes. Then it builds with --config=minimal-download, w
 only the models.
 """
 
+import tools.lib.cli.interrupts  # noqa: F401
+
 import pathlib
 from collections.abc import Sequence
 

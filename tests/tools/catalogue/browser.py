@@ -6,6 +6,8 @@ name, and pages wider than their window. It also takes screenshots.
 Usage: bazel run //tests/tools/catalogue:browser -- [--screenshots=FOLDER] [--catalogue=FOLDER]
 """
 
+import tools.lib.cli.interrupts  # noqa: F401
+
 import contextlib
 import os
 import pathlib

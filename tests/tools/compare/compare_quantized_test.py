@@ -233,7 +233,7 @@ class TableTest(parameterized.TestCase):
     def test_no_line_is_wider_than_the_terminal(self, width):
         layers = [_layer(number, layer="a/long/name/" * 20) for number in range(3)]
         stream = io.StringIO()
-        console = compare_quantized.Console(file=stream, width=width)
+        console = cli.console(file=stream, width=width)
         console.print(compare_quantized._table(layers, width))
         lines = stream.getvalue().splitlines()
         self.assertLen(lines, 4)

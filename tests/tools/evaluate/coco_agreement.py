@@ -3,6 +3,8 @@
 bazel run //tests/tools/evaluate:coco_agreement -- --model=detect.tflite --dataset=coco/
 """
 
+import tools.lib.cli.interrupts  # noqa: F401
+
 from collections.abc import Sequence
 
 from absl import flags

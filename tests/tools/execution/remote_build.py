@@ -8,6 +8,8 @@ Then small targets are built that need files that do not exist there; each must 
 needs Bazel and user namespaces, so it cannot be a test in a sandbox.
 """
 
+import tools.lib.cli.interrupts  # noqa: F401
+
 import collections
 import contextlib
 import os

@@ -8,6 +8,8 @@ repository that a material names. Bazel and the checkpoint, which are no such in
 materials.
 """
 
+import tools.lib.cli.interrupts  # noqa: F401
+
 import hashlib
 import json
 import os

@@ -8,7 +8,6 @@ signature; tools/provenance does.
 import hashlib
 import json
 import os
-import sys
 from typing import Any
 
 from tools.lib.cli import cli
@@ -74,9 +73,8 @@ def stated_identity(path: str, content: bytes) -> Identity | None:
     sha256 = hashlib.sha256(content).hexdigest()
     stated = identity(cli.read_file(statement_path, "provenance statement"), sha256, statement_path)
     if stated is None:
-        print(
+        cli.note(
             f"NOTE: {statement_path} does not describe {path} as it is now; the file counts as"
-            " foreign.",
-            file=sys.stderr,
+            " foreign."
         )
     return stated

@@ -1,11 +1,10 @@
 """Shows a comparison: as a table on a terminal, as plain text elsewhere."""
 
-import sys
-
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from tools.lib.cli import cli
 from tools.lib.cli.printable import printable
 from tools.lib.meaning import text
 from tools.lib.meaning.comparison import DIFFERENT, Comparison
@@ -21,7 +20,7 @@ def show(console: Console, comparison: Comparison, limit: int | None) -> None:
       limit: the maximum number of listed differences per kind; None for all.
     """
     if not console.is_terminal:
-        sys.stdout.write(comparison.text(limit))
+        cli.say(comparison.text(limit).rstrip("\n"))
         return
     for side, name in zip(("left:  ", "right: "), comparison.names, strict=True):
         console.print(Text(side + printable(name)))

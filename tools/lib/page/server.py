@@ -138,7 +138,7 @@ def show(what: str, pages: Mapping[str, Page], headers: Mapping[str, str]) -> No
     address = f"http://{_LOOPBACK}:{serving.server_port}/"
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with serving, contextlib.suppress(KeyboardInterrupt):
-        print(f"{what} is shown at {address} until this is interrupted (Ctrl-C).", flush=True)
+        cli.say(f"{what} is shown at {address} until this is interrupted (Ctrl-C).")
         if _BROWSE.value:
             webbrowser.open(address)
         serving.serve_forever()

@@ -42,7 +42,7 @@ def main(argv: Sequence[str]) -> None:
             f"{key} is not the file in {models_lock.PATH} ({'; '.join(different)}). "
             f"If that is intended, explain the change and lock it with: {command(key)}"
         )
-    print(f"{key}: sha256 {row.sha256}, {row.size} bytes, as locked.")
+    cli.say(f"{key}: sha256 {row.sha256}, {row.size} bytes, as locked.")
 
 
 if __name__ == "__main__":

@@ -101,7 +101,7 @@ def main(argv: Sequence[str]) -> None:
         )
         converted = canonical.read_bytes()
     digests = [hashlib.sha256(content).hexdigest() for content in (expected, converted)]
-    print(f"built     {digests[0]}\nconverted {digests[1]}")
+    cli.say(f"built     {digests[0]}\nconverted {digests[1]}")
     if digests[0] != digests[1]:
         raise cli.UserError(
             f"{_MODEL.value}: a second conversion gives another file ({len(expected)} and "

@@ -70,7 +70,7 @@ def _child(convert: Callable[[], None], log: str) -> None:
     try:
         convert()
     except cli.UserError as error:
-        print(f"ERROR: {error}", file=sys.stderr)
+        cli.note(f"ERROR: {error}")
         sys.stderr.flush()
         os._exit(2)
 
