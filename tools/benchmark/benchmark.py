@@ -157,7 +157,7 @@ def _profile(task: worker.Task, limits: turns.Limits) -> tuple[list, list[float]
     """Times operators in a separate process, so that the latency is measured without it."""
     with contextlib.closing(worker.Worker(task)) as profiler:
         profiler.loaded()
-        [seconds] = profiler.turn(limits.warmup - 1, 1)
+        seconds = turns.warm_up(profiler, limits, time.monotonic)
         affordable = int(limits.maximum / seconds)
         runs = min(max(affordable, _LEAST_PROFILED_RUNS), _MOST_PROFILED_RUNS)
         return profiler.profile(runs)

@@ -47,9 +47,41 @@ def runs_in_turn(seconds: float, runs: int) -> int:
     return max(1, min(wanted, runs // _LEAST_ROUNDS))
 
 
-def _is_enough(rounds: Sequence[Sequence[float]], limits: Limits) -> bool:
-    times = [seconds for turn in rounds for seconds in turn]
-    return len(times) >= limits.runs and sum(times) >= limits.seconds
+def warm_up(runner: Runner, limits: Limits, clock: Callable[[], float]) -> float:
+    """Runs `limits.warmup` times, or for `limits.maximum` seconds; returns the last run's seconds.
+
+    Raises:
+      cli.UserError: a run fails.
+    """
+    deadline = clock() + limits.maximum
+    [seconds] = runner.turn(0, 1)
+    left = limits.warmup - 1
+    while left > 0 and clock() < deadline:
+        count = runs_in_turn(seconds, left * _LEAST_ROUNDS)
+        [seconds] = runner.turn(count - 1, 1)
+        left -= count
+    return seconds
+
+
+class _Turns:
+    """The turns of a runner; there may be millions, so nothing goes through all of them."""
+
+    def __init__(self, runner: Runner, size: int) -> None:
+        self._runner, self._size = runner, size
+        self._runs, self._seconds = 0, 0.0
+        self.rounds: list[list[float]] = []
+
+    def add(self) -> None:
+        # An untimed run refills the processor's caches; in a long run that does not matter.
+        times = self._runner.turn(1 if self._size > 1 else 0, self._size)
+        self.rounds.append(times)
+        self._runs += len(times)
+        self._seconds += sum(times)
+
+    def part(self, limits: Limits) -> float:
+        """Returns which part of the minimums is done, from 0 to 1."""
+        part = min(self._runs / limits.runs, 1.0)
+        return min(part, self._seconds / limits.seconds) if limits.seconds else part
 
 
 def measure(
@@ -73,25 +105,16 @@ def measure(
       cli.UserError: a run fails.
     """
     begun = clock()
-    sizes = [runs_in_turn(runner.turn(limits.warmup - 1, 1)[0], limits.runs) for runner in runners]
-    rounds: list[list[list[float]]] = [[] for _ in runners]
     maximum = limits.maximum * len(runners)
+    turns = [
+        _Turns(runner, runs_in_turn(warm_up(runner, limits, clock), limits.runs))
+        for runner in runners
+    ]
+    done = 0.0
     while True:
-        for index, (runner, size) in enumerate(zip(runners, sizes, strict=True)):
-            # An untimed run refills the processor's caches; in a long run that does not matter.
-            rounds[index].append(runner.turn(1 if size > 1 else 0, size))
-            report_progress(_part(rounds, limits, (clock() - begun) / maximum))
-        enough = all(_is_enough(turns, limits) for turns in rounds)
-        if enough or clock() - begun >= maximum:
-            return rounds
-
-
-def _part(rounds: Sequence[Sequence[Sequence[float]]], limits: Limits, spent: float) -> float:
-    parts = []
-    for turns in rounds:
-        times = [seconds for turn in turns for seconds in turn]
-        part = min(len(times) / limits.runs, 1.0)
-        if limits.seconds:
-            part = min(part, sum(times) / limits.seconds)
-        parts.append(part)
-    return min(max(min(parts), spent), 1.0)
+        for each in turns:
+            each.add()
+            done = min(each.part(limits) for each in turns)
+            report_progress(min(max(done, (clock() - begun) / maximum), 1.0))
+        if done >= 1 or clock() - begun >= maximum:
+            return [each.rounds for each in turns]

@@ -24,7 +24,9 @@ _DIRECTORY = flags.DEFINE_string(
     "directory", None, "The folder of the cache; created if necessary."
 )
 _ADDRESS = flags.DEFINE_string("address", "127.0.0.1", "The IP address to listen on.")
-_PORT = flags.DEFINE_integer("port", 8980, "The port to listen on.")
+_PORT = flags.DEFINE_integer(
+    "port", 8980, "The port to listen on.", lower_bound=1, upper_bound=65535
+)
 _READERS = flags.DEFINE_enum("readers", "anonymous", settings.READERS, "Who may read.")
 _WRITERS = flags.DEFINE_enum("writers", "authenticated", settings.WRITERS, "Who may write.")
 _USERS = flags.DEFINE_string("users", None, "A file with lines `ROLE NAME PASSWORD`.")
@@ -43,7 +45,7 @@ _MAX_SIZE = flags.DEFINE_string(
     "The largest size of the cache, such as 20G; the least recently used entries are removed.",
 )
 _EVICT_EVERY = flags.DEFINE_float(
-    "evict_every", 300, "Seconds between two checks of the size.", lower_bound=0.1
+    "evict_every", 300, "Seconds between two checks of the size.", lower_bound=0.1, upper_bound=1e9
 )
 _NGINX = flags.DEFINE_string("nginx", None, "The packaged nginx; the BUILD file names it.")
 

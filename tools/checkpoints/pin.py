@@ -36,7 +36,11 @@ _ARCHIVE = flags.DEFINE_string(
     " the end of its URL. Without this flag, they are downloaded.",
 )
 _TIMEOUT = flags.DEFINE_float(
-    "timeout", 60, "Seconds to wait for a silent or very slow server.", lower_bound=0.1
+    "timeout",
+    60,
+    "Seconds to wait for a silent or very slow server.",
+    lower_bound=0.1,
+    upper_bound=1e9,
 )
 
 

@@ -1,5 +1,7 @@
 import math
 import random
+import statistics
+import time
 
 from absl.testing import absltest, parameterized
 
@@ -78,14 +80,29 @@ class TurnsTest(parameterized.TestCase):
 
     def test_all_run_in_turn_after_their_warm_up(self):
         rounds = self._measure({"a": 1.0, "b": 2.0}, runs=12, seconds=0, maximum=1000, warmup=3)
-        self.assertEqual(self.log[:2], [("a", 2, 1), ("b", 2, 1)])
-        self.assertEqual(self.log[2:], [("a", 0, 1), ("b", 0, 1)] * 12)
+        self.assertEqual(self.log[:6], [("a", 0, 1)] * 3 + [("b", 0, 1)] * 3)
+        self.assertEqual(self.log[6:], [("a", 0, 1), ("b", 0, 1)] * 12)
         self.assertEqual(rounds, [[[1.0]] * 12, [[2.0]] * 12])
 
     def test_short_runs_share_a_turn_after_an_untimed_one(self):
         rounds = self._measure({"a": 0.001, "b": 9.0}, runs=50, seconds=0, maximum=1e6, warmup=1)
         self.assertEqual(self.log[2:4], [("a", 1, 5), ("b", 0, 1)])
         self.assertEqual([len(turn) for turn in rounds], [50, 50])
+
+    def test_a_short_run_is_warmed_up_in_few_turns(self):
+        self._measure({"a": 0.001}, runs=10, seconds=0, maximum=1000, warmup=205)
+        self.assertEqual(self.log[:4], [("a", 0, 1), ("a", 99, 1), ("a", 99, 1), ("a", 3, 1)])
+
+    def test_a_long_warm_up_ends_when_the_time_is_up(self):
+        self._measure({"a": 0.001}, runs=10, seconds=0, maximum=20, warmup=10**9)
+        self.assertBetween(self.clock.now, 20, 21)
+
+    def test_many_turns_take_no_longer_each(self):
+        begun = time.process_time()
+        [rounds] = self._measure({"a": 1e-5}, runs=1, seconds=1.0, maximum=1e9, warmup=1)
+        self.assertGreaterEqual(len(rounds), 100_000)
+        # 12 seconds for 8,000 turns when each went through all before it.
+        self.assertLess(time.process_time() - begun, 60)
 
     def test_it_goes_on_until_the_seconds_are_full(self):
         [rounds] = self._measure({"a": 0.5}, runs=2, seconds=10, maximum=1000, warmup=1)
