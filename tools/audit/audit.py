@@ -14,11 +14,10 @@ failed, and one sentence says why.
 
 import tools.lib.cli.interrupts  # noqa: F401
 
-import os
 import pathlib
 import signal
 import sys
-import tempfile
+import time
 from collections.abc import Mapping, Sequence
 
 from absl import flags
@@ -54,6 +53,10 @@ _OPTIONS = flags.DEFINE_multi_string(
 _JSON = flags.DEFINE_string("json", None, "Where to write the report for programs.")
 _HTML = flags.DEFINE_string("html", None, "Where to write the report for people.")
 
+# How much slower an emulated processor is, roughly.
+_EMULATION = 10
+# Seconds between two lines about a build in a log.
+_LINE_SECONDS = 60
 _QUERY = ("query", "--noshow_progress", "--ui_event_filters=-info")
 
 
@@ -108,8 +111,17 @@ def emulated_targets(choice: str, targets: Sequence[str]) -> list[str] | None:
     return named
 
 
+def duration(seconds: float) -> str:
+    """Returns a time for people, such as "12 min"."""
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
+
+
 def build(
-    round_: rounds.Round, targets: Sequence[str], cache: str, console: Console
+    round_: rounds.Round,
+    targets: Sequence[str],
+    cache: str,
+    console: Console,
+    expected: Mapping[str, float],
 ) -> list[record.Record]:
     """Builds the targets of a round that are not done yet and shows the progress.
 
@@ -117,7 +129,9 @@ def build(
       round_: the round.
       targets: labels.
       cache: where downloads are kept.
-      console: shows a progress bar on a terminal, and elsewhere a line for each target.
+      console: shows a progress bar on a terminal; elsewhere a line for each target, and one for
+        each minute of its build.
+      expected: the estimated seconds of targets.
 
     Raises:
       rounds.BuildFailed: Bazel failed.
@@ -134,14 +148,33 @@ def build(
     with progress.Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task(round_.name, total=len(targets), completed=done)
 
-        def show(target: str, finished: bool) -> None:
-            bar.update(task, description=f"{round_.name}: {target}", advance=int(finished))
+        begun = said = 0.0
+
+        def show(target: str, finished: bool, working: str = "") -> None:
+            nonlocal begun, said
+            line = f"{round_.name}: {target}"
+            bar.update(
+                task,
+                description=f"{line}: {working}" if working else line,
+                advance=int(finished),
+            )
+            now = time.monotonic()
             if finished:
                 seconds = record.read(round_.record_path(target)).seconds
-                console.print(f"{round_.name}: {target}: {seconds:.0f} s")
-            elif not console.is_terminal:
+                console.print(f"{line}: {seconds:.0f} s")
+            elif not working:
+                begun = said = now
+                about = (
+                    f"; about {duration(expected[target])}, judging by the plain round"
+                    if target in expected
+                    else ""
+                )
                 number = int(bar.tasks[0].completed) + 1
-                console.print(f"{round_.name}: {target}: begins, {number} of {len(targets)}")
+                if about or not console.is_terminal:
+                    console.print(f"{line}: begins, {number} of {len(targets)}{about}")
+            elif not console.is_terminal and now - said >= _LINE_SECONDS:
+                said = now
+                console.print(f"{line}: since {duration(now - begun)}: {working}", soft_wrap=True)
 
         return round_.build(targets, cache, show)
 
@@ -172,7 +205,12 @@ class Audit:
         return new_round
 
     def _build(self, round_: rounds.Round, targets: Sequence[str]) -> list[record.Record]:
-        return build(round_, targets, self.cache, self.console)
+        expected = {}
+        if round_ is not self.plain:
+            factor = _EMULATION if round_.around.inside.cpu_model else 1
+            plain = self.plain.done(self.targets)
+            expected = {done.target: done.seconds * factor for done in plain}
+        return build(round_, targets, self.cache, self.console, expected)
 
     def _examined(self, round_: rounds.Round, targets: Sequence[str]) -> dict:
         """Builds and compares a perturbed round, unless that is done; returns the comparison."""
@@ -235,27 +273,6 @@ class Audit:
         return rounds.source_digest(pathlib.Path(cli.workspace())) != self.key
 
 
-def check_outputs(paths: Mapping[str, str]) -> None:
-    """Checks that files can be written, before hours are spent on their content.
-
-    Args:
-      paths: the files' paths, by flag.
-
-    Raises:
-      cli.UserError: a path is a folder, or its folder is missing or cannot be written.
-    """
-    for flag, path in paths.items():
-        if os.path.isdir(path):
-            raise cli.UserError(f"--{flag}={path} is a folder; name a file.")
-        try:
-            tempfile.TemporaryFile(dir=os.path.dirname(path) or ".").close()
-        except OSError as error:
-            raise cli.UserError(
-                f"--{flag}={path}: cannot be written: {error.strerror}; name a file in a folder "
-                "that is there and can be written."
-            ) from error
-
-
 def publish(audit_report: report.Report, paths: Mapping[str, str], console: Console) -> None:
     """Shows a report, then writes its files; if one fails, the other is still written.
 
@@ -285,7 +302,8 @@ def main(argv: Sequence[str]) -> None:
     paths = {
         flag.name: cli.callers_path(flag.value) for flag in (_JSON, _HTML) if flag.value is not None
     }
-    check_outputs(paths)
+    for path in paths.values():
+        cli.check_output(path)
     targets = expand(argv[1:])
     emulate = emulated_targets(_EMULATE.value, targets)
     cache = repository_cache()
@@ -307,7 +325,7 @@ def main(argv: Sequence[str]) -> None:
             publish(audit_report, paths, console)
     except KeyboardInterrupt as error:
         kept = "with the same --directory, it continues" if _DIRECTORY.value else "nothing was kept"
-        raise cli.UserError(f"the audit was interrupted; {kept}.") from error
+        raise KeyboardInterrupt(f"Interrupted; {kept}.") from error
     if changed:
         raise cli.UserError("a source file changed during the audit; call it again.")
     if not audit_report.sound:

@@ -1,5 +1,6 @@
 """A round of an audit: builds every target from nothing; can be interrupted and continued."""
 
+import functools
 import hashlib
 import json
 import os
@@ -10,7 +11,7 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 
-from tools.audit import record, surroundings, traces
+from tools.audit import record, surroundings, traces, watch
 from tools.lib.bazel import building, client, execution_log, sources
 from tools.lib.cli import cli
 
@@ -192,14 +193,15 @@ class Round:
         ]
 
     def build(
-        self, targets: Sequence[str], cache: str, progress: Callable[[str, bool], None]
+        self, targets: Sequence[str], cache: str, progress: Callable[..., None]
     ) -> list[record.Record]:
         """Builds the targets that are not done yet.
 
         Args:
           targets: labels.
           cache: the repository cache: downloads, by digest.
-          progress: is called with each target and False before, and True after, it is built.
+          progress: is called with each target and False before, and True after, it is built; each
+            second of a build, with the target, False, and `watch.working`.
 
         Raises:
           BuildFailed: Bazel failed.
@@ -210,7 +212,7 @@ class Round:
                 self._discard_unrecorded(targets)
             for target in missing:
                 progress(target, False)
-                record_ = self._build_one(target, cache)
+                record_ = self._build_one(target, cache, functools.partial(progress, target, False))
                 record.write(record_, self.record_path(target), self.listings)
                 progress(target, True)
         finally:
@@ -227,18 +229,18 @@ class Round:
         execution_root = self.execution_root
         remove_unnamed(execution_root / "bazel-out", named, execution_root)
 
-    def _build_one(self, target: str, cache: str) -> record.Record:
+    def _build_one(self, target: str, cache: str, report: Callable[[str], None]) -> record.Record:
         log, events = self.directory / "execution_log.zst", self.directory / "events.json"
         output = self.logs / f"{slug(target)}.txt"
         tracing = self.around.inside.traces
         if tracing:
             client.remove(pathlib.Path(tracing), keep=True)
         begun = time.monotonic()
-        with open(output, "wb") as stream:
+        with open(output, "wb") as stream, watch.watched(output, report):
             result = self._call(
                 [
                     "build",
-                    "--noshow_progress",
+                    *watch.OPTIONS,
                     "--show_result=0",
                     "--symlink_prefix=/",
                     # The statement about what a model is made from must be reproducible too.
@@ -260,7 +262,7 @@ class Round:
             )
         seconds = round(time.monotonic() - begun, 1)
         if result.returncode:
-            lines = output.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+            lines = watch.without_progress(output.read_text(encoding="utf-8", errors="replace"))
             raise BuildFailed(f"{target}: " + "\n".join(lines[-_LAST_LINES:]))
         actions = execution_log.read(str(log), may_be_empty=True)
         hits = [action.name for action in actions.values() if action.cache_hit]

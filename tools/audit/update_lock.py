@@ -171,6 +171,7 @@ def obsolete(lock: models_lock.Lock, made: Iterable[models_lock.Key]) -> list[mo
 def main(argv: Sequence[str]) -> None:
     """Builds, explains and writes."""
     path = os.path.join(cli.workspace(), models_lock.PATH)
+    cli.check_output(path)
     lock = models_lock.parse(cli.read_file(path, "lock"), path)
     folder = earlier_folder()
     # HEAD always exists where git does; without git, new rows can still be added.

@@ -260,6 +260,7 @@ def main(argv: Sequence[str]) -> None:
     if _SERIAL.value is not None and _BINARY.value is None:
         raise cli.UserError("--adb: needs --benchmark_binary, a benchmark_model for the phone.")
     # Wrong flags are refused before models are built.
+    cli.check_output(_JSON.value)
     chosen = configurations(_THREADS.value, _XNNPACK.value)
     models = [model_argument.resolve(given) for given in argv[1:]]
     shown_names = names(models)

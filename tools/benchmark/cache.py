@@ -303,6 +303,7 @@ def measure(
 
 def main(argv: Sequence[str]) -> None:
     """Measures, prints tables, and writes the JSON file."""
+    cli.check_output(_JSON.value)
     with client.output_folder(_DIRECTORY.value, "cache-benchmark-") as folder:
         benchmark, ratios, problems = measure(argv[1:] or _MODELS, folder)
     _print(cli.console(width=120), benchmark.results, benchmark.input_files, ratios)

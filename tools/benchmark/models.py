@@ -194,6 +194,7 @@ def measure(directory: pathlib.Path) -> Report:
 def main(argv: Sequence[str]) -> None:
     """Measures, prints a table, and writes the JSON file."""
     del argv
+    cli.check_output(_JSON.value)
     with client.output_folder(_DIRECTORY.value, "benchmark-") as directory:
         report = measure(directory)
     print_report(cli.console(width=120), report)

@@ -67,6 +67,7 @@ def main(argv: Sequence[str]) -> None:
         raise cli.UserError(
             "--execution_log is missing: name the log that --execution_log_compact_file wrote."
         )
+    cli.check_output(_OUTPUT.value)
     now = spawns.read(cli.callers_path(_LOG.value))
     before = spawns.read(cli.callers_path(_AGAINST.value)) if _AGAINST.value else None
     text = _formatted(summary.make(now, before), _FORMAT.value)

@@ -182,6 +182,7 @@ def main(argv: Sequence[str]) -> None:
             " `bazel run //tools/checkpoints:pin -- NAME`."
         )
     table_path = os.path.join(cli.workspace(), _TABLE)
+    cli.check_output(table_path)
     row = table.find(table_path, argv[1])
     unknown = unauthenticated(row)
     if unknown:

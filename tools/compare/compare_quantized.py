@@ -226,6 +226,7 @@ def main(argv: Sequence[str]) -> None:
     path = _PLOT.value
     if path is not None and not path.endswith(plot.FORMATS):
         raise cli.UserError(f"--plot={path}: give a file that ends in .svg or .html.")
+    cli.check_output(path)
     models = [model_argument.runnable(model_argument.resolve(given)) for given in argv[1:]]
     # Loading the models takes seconds, so everything else is checked before.
     inputs = _samples(models)

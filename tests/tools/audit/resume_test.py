@@ -68,6 +68,23 @@ class ResumeTest(absltest.TestCase):
         self.assertEqual(self._build(["//a", "//b"]), (["//a", "//b"], ["//b"]))
         self.assertEqual(self._build(["//a", "//b"]), (["//a", "//b"], []))
 
+    def test_what_bazel_does_is_reported_while_it_builds(self):
+        bazel = self.folder / "bazel"
+        progress = """echo '[3 / 1,017] Converting //a; 240s linux-sandbox'; /bin/sleep 3\n"""
+        bazel.write_text(bazel.read_text().replace("out=$base", progress + "out=$base"))
+        said = []
+        self._round().build(["//a"], "cache", lambda *words: said.append(words))
+        self.assertEqual(said[0], ("//a", False))
+        self.assertEqual(
+            said[1],
+            (
+                "//a",
+                False,
+                "3 of 1,017 actions are done; Converting //a; 240s linux-sandbox",
+            ),
+        )
+        self.assertEqual(said[-1], ("//a", True))
+
     def test_other_sources_begin_anew(self):
         self._build(["//a"])
         self.assertEqual(self._build(["//a"], key="other"), (["//a"], ["//a"]))

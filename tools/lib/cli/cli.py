@@ -240,20 +240,26 @@ def _is_special(path: str) -> bool:
     return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
 
 
-def check_output(path: str) -> None:
+def check_output(path: str | None) -> None:
     """Checks that `output_file` can write a file, before minutes are spent on its content.
+
+    Args:
+      path: the value of a flag, see `callers_path`; None if it was not given.
 
     Raises:
       UserError: the path is a folder, or its folder is missing or cannot be written.
     """
-    if os.path.isdir(path):
+    if not path:
+        return
+    place = callers_path(path)
+    if os.path.isdir(place):
         raise UserError(f"{path}: is a folder; name a file.")
     try:
-        if not _is_special(path):
+        if not _is_special(place):
             # A name may be too long.
             with contextlib.suppress(FileNotFoundError):
-                os.stat(path)
-            tempfile.TemporaryFile(dir=os.path.dirname(os.path.realpath(path))).close()
+                os.stat(place)
+            tempfile.TemporaryFile(dir=os.path.dirname(os.path.realpath(place))).close()
     except OSError as error:
         raise UserError(
             f"{path}: cannot be written: {error.strerror}; name a file in a folder that is there "

@@ -142,8 +142,15 @@ class CliTest(absltest.TestCase):
 
     def test_an_output_is_checked_before_the_work(self):
         folder = os.path.dirname(self.output)
-        for path in (self.output, "/dev/null", os.path.relpath(self.output)):
+        there = self.create_tempfile(content="an earlier report")
+        cli.check_output(there.full_path)
+        self.assertEqual(there.read_text(), "an earlier report")
+        for path in (self.output, "/dev/null", os.path.relpath(self.output), None):
             cli.check_output(path)
+        with mock.patch.dict(os.environ, BUILD_WORKING_DIRECTORY=folder):
+            cli.check_output("out")
+            with self.assertRaisesRegex(cli.UserError, "^missing/out: cannot be written"):
+                cli.check_output("missing/out")
         self.assertEmpty(os.listdir(folder))
         for path, words in (
             (folder, "is a folder; name a file"),
