@@ -20,6 +20,7 @@ import hashlib
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -368,6 +369,13 @@ def show(text: str) -> None:
             sys.exit(f"ERROR: the output cannot be written: {error.strerror}.")
 
 
+class _Parser(argparse.ArgumentParser):
+    """A parser whose help is shown like every other text."""
+
+    def print_help(self, file: Any = None) -> None:
+        show(self.format_help().rstrip("\n"))
+
+
 def _path(text: str) -> str:
     if not text:
         raise argparse.ArgumentTypeError("is empty; is a variable in the command not set?")
@@ -376,7 +384,7 @@ def _path(text: str) -> str:
 
 def main(arguments: list[str]) -> int:
     """Runs the program and returns its exit code."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = _Parser(description=__doc__.partition("\n")[0])
     parser.add_argument("model", type=_path, help="the .tflite")
     parser.add_argument("document", type=_path, help="NAME.provenance.json, or its envelope")
     parser.add_argument("--public_key", type=_path, help="PEM file of the signer's public key")
@@ -389,5 +397,12 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
+def _end(*_: object) -> None:
+    """Ends the process on Ctrl-C."""
+    print("Interrupted.", file=sys.stderr, flush=True)
+    os._exit(130)
+
+
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, _end)
     sys.exit(main(sys.argv[1:]))

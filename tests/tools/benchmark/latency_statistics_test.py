@@ -1,6 +1,5 @@
 import math
 import random
-import statistics
 import time
 
 from absl.testing import absltest, parameterized

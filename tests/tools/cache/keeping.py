@@ -8,7 +8,7 @@ import time
 
 from tests.tools.cache import certificates, small_workspace
 from tests.tools.cache.small_workspace import ACTIONS
-from tests.tools.cache.trial import Trial, expect, seen
+from tests.tools.cache.trial import WRITER, Trial, expect, seen
 from tools.cache import eviction
 from tools.cache.directory import Directory
 from tools.lib.bazel import cache_server

@@ -8,6 +8,7 @@ import sys
 from absl.testing import absltest, parameterized
 
 from tools.cache.directory import Directory
+from tools.lib.cli import ports
 
 _SERVE, _EVICT = (os.path.abspath(path) for path in sys.argv[1:3])
 
@@ -31,7 +32,7 @@ class ServeTest(parameterized.TestCase):
     def test_serve(self, arguments, complaint):
         folder = self.create_tempdir().full_path
         arguments = [each.replace("=/x", f"={folder}/x") for each in arguments]
-        ended = _run(_SERVE, "--port=0", *arguments)
+        ended = _run(_SERVE, f"--port={ports.free()}", *arguments)
         self.assertEqual(ended.returncode, 1, ended.stderr)
         self.assertRegex(ended.stderr, f"^ERROR: .*{complaint}.*\n$")
 

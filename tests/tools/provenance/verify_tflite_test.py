@@ -2,6 +2,7 @@ import contextlib
 import io
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 import types
@@ -182,19 +183,37 @@ class VerifyTfliteTest(parameterized.TestCase):
         )
 
     def test_a_closed_pipe_ends_it_quietly(self):
-        reader, writer = os.pipe()
-        os.close(reader)
-        with open(writer, "wb") as stream:
-            result = self._process(self._document(), stdout=stream)
-        self.assertEqual((result.returncode, result.stderr), (0, ""))
+        for document in (self._document(), "--help"):
+            reader, writer = os.pipe()
+            os.close(reader)
+            with open(writer, "wb") as stream:
+                result = self._process(document, stdout=stream)
+            self.assertEqual((result.returncode, result.stderr), (0, ""))
 
     def test_a_full_disk_is_reported(self):
-        with open("/dev/full", "wb") as stream:
-            result = self._process(self._document(), stdout=stream)
-        self.assertEqual(
-            (result.returncode, result.stderr),
-            (1, "ERROR: the output cannot be written: No space left on device.\n"),
+        for document in (self._document(), "--help"):
+            with open("/dev/full", "wb") as stream:
+                result = self._process(document, stdout=stream)
+            self.assertEqual(
+                (result.returncode, result.stderr),
+                (1, "ERROR: the output cannot be written: No space left on device.\n"),
+            )
+
+    def test_ctrl_c_is_one_line(self):
+        # Reading it takes until somebody writes to it.
+        document = os.path.join(self.folder, "pipe")
+        os.mkfifo(document)
+        process = subprocess.Popen(
+            [sys.executable, verify_tflite.__file__, self.model, document],
+            stderr=subprocess.PIPE,
+            text=True,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
+        # It returns when the program has opened the other end.
+        with open(document, "wb"):
+            process.send_signal(signal.SIGINT)
+            _, error = process.communicate(timeout=60)
+        self.assertEqual((process.returncode, error), (130, "Interrupted.\n"))
 
     def test_output_is_escaped_for_an_ascii_terminal(self):
         self.statement["subject"][0]["name"] = "m\u00f6del"

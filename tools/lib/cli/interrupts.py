@@ -9,7 +9,6 @@ interpreter that every action runs.)
 import contextlib
 import os
 import signal
-import sys
 from collections.abc import Iterator
 
 EXIT_CODE = 128 + signal.SIGINT
@@ -22,10 +21,9 @@ def _end(*_: object) -> None:
     os._exit(EXIT_CODE)
 
 
-# Not where the caller decided otherwise: a shell's background jobs and `ignored` ignore Ctrl-C.
+# Not where the caller decided otherwise: a shell's background jobs ignore Ctrl-C.
 if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-    # multiprocessing's own helpers (`python -c`) are ended by the program that started them.
-    signal.signal(signal.SIGINT, signal.SIG_IGN if sys.argv[:1] == ["-c"] else _end)
+    signal.signal(signal.SIGINT, _end)
 
 
 @contextlib.contextmanager
@@ -39,17 +37,3 @@ def raised() -> Iterator[None]:
     finally:
         if ends:
             signal.signal(signal.SIGINT, _end)
-
-
-@contextlib.contextmanager
-def ignored() -> Iterator[None]:
-    """Processes that are started in the block ignore Ctrl-C, which a terminal sends to all.
-
-    The block must be short, because this process ignores it too. Whoever starts a process that
-    ignores Ctrl-C ends it on KeyboardInterrupt.
-    """
-    handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, handler)

@@ -33,13 +33,16 @@ _NGINX = flags.DEFINE_string("nginx", None, "nginx's folder; the Bazel target se
 _PHOTOGRAPH = flags.DEFINE_string("photograph", None, "A picture; the Bazel target sets this.")
 
 _DELAYS = (0.5, 3.0, 7.0)
-_VALUES = ("nan", "inf", "-1", "0", "1e9")
+_VALUES = {
+    "float": ("nan", "inf", "-1", "0", "1e9"),
+    "int": ("nan", "inf", "-1", "0", "1000000000"),
+}
 _NOT_FINITE = ("nan", "inf")
 # Seconds in which a program must end, on a busy machine; after Ctrl-C.
 _LIMIT, _LIMIT_AFTER_INTERRUPT = 180, 20
 # Seconds after which a server is interrupted.
 _SERVING = 15
-_DISK_IS_FULL = "standard output cannot be written: No space left on device."
+_DISK_IS_FULL = "output cannot be written: No space left on device."
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,6 +53,7 @@ class Program:
       path: relative to the workspace.
       arguments: words in which FOLDER is the folder of the inputs, and WORKSPACE its part `quick`
         or, for Ctrl-C, `slow`.
+      slow: further arguments for the trials of Ctrl-C.
       code: the exit code of the quick call.
       trouble: the exit code for an error.
       serves: whether it runs until Ctrl-C.
@@ -57,6 +61,7 @@ class Program:
 
     path: str
     arguments: str = ""
+    slow: str = ""
     code: int = 0
     trouble: int = 1
     serves: bool = False
@@ -78,7 +83,11 @@ _PROGRAMS = (
         "tools/compare/compare",
         "--image=WORKSPACE/pictures --count=5000 FOLDER/float.tflite FOLDER/integer.tflite",
     ),
-    Program("tools/benchmark/benchmark", "--photograph=PHOTOGRAPH FOLDER/float.tflite"),
+    Program(
+        "tools/benchmark/benchmark",
+        "--photograph=PHOTOGRAPH --seconds=0.1 --max_seconds=2 FOLDER/float.tflite",
+        slow="--seconds=60 --max_seconds=60",
+    ),
     Program("tools/benchmark/build", code=1),
     Program("tools/benchmark/models", code=1),
     Program("tools/benchmark/compare", "FOLDER/float.tflite"),
@@ -143,13 +152,15 @@ class Caller:
 
         Args:
           program: the program.
-          *options: further arguments, before its own; with --help, they are all.
+          *options: further arguments, after its own; with --help, they are all.
           stdout: its standard output.
           workspace: `quick` or `slow`.
           after: seconds until Ctrl-C; None for no Ctrl-C.
         """
         place = self._folder / workspace
         text = "" if options[:1] in (("--help",), ("--helpxml",)) else program.arguments
+        if workspace == "slow":
+            text = f"{text} {program.slow}"
         for word, value in (
             ("FOLDER", self._folder),
             ("WORKSPACE", place),
@@ -159,14 +170,15 @@ class Caller:
             text = text.replace(word, str(value))
         begun = time.monotonic()
         with subprocess.Popen(
-            [os.path.abspath(program.path), *options, *text.split()],
+            [os.path.abspath(program.path), *text.split(), *options],
             stdin=subprocess.DEVNULL,
             stdout=stdout,
             stderr=subprocess.PIPE,
             env=os.environ
             | dict.fromkeys(("BUILD_WORKSPACE_DIRECTORY", "BUILD_WORKING_DIRECTORY"), str(place)),
-            # A terminal sends Ctrl-C to the whole group.
+            # A terminal sends Ctrl-C to the whole group, which a job in the background ignores.
             start_new_session=True,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         ) as process:
             limit = _LIMIT
             if after is not None:
@@ -248,8 +260,8 @@ def _trials(program: Program, caller: Caller) -> Iterator[tuple[str, str, Ended,
             codes = [130, *usual]
             yield f"{delay:g} s", f"Ctrl-C after {delay:g} s", ended, _judged(ended, codes, said)
     if "numbers" in chosen:
-        for flag in numeric_flags(caller.call(program, "--helpxml").output):
-            for value in _VALUES:
+        for flag, kind in numeric_flags(caller.call(program, "--helpxml").output):
+            for value in _VALUES[kind]:
                 option = f"--{flag}={value}"
                 ended = caller.call(program, option, after=after)
                 refused = ended.error.startswith(f"ERROR: flag --{flag}=")
@@ -257,17 +269,20 @@ def _trials(program: Program, caller: Caller) -> Iterator[tuple[str, str, Ended,
                 yield "numbers", option, ended, _judged(ended, usual, said)
 
 
-def numeric_flags(text: str) -> list[str]:
-    """Returns a program's numeric flags, without absl's own, from what --helpxml prints."""
+def numeric_flags(text: str) -> list[tuple[str, str]]:
+    """Returns a program's numeric flags and their types, without absl's own.
+
+    Args:
+      text: what --helpxml prints.
+    """
     if not text.startswith("<?xml"):
         return []
-    root = xml.etree.ElementTree.fromstring(text)
-    return [
-        flag.findtext("name")
-        for flag in root.iter("flag")
+    rows = [
+        (flag.findtext("name"), flag.findtext("type").split()[-1])
+        for flag in xml.etree.ElementTree.fromstring(text).iter("flag")
         if not flag.findtext("file").startswith("absl.")
-        and flag.findtext("type").split()[-1] in ("float", "int")
     ]
+    return [row for row in rows if row[1] in _VALUES]
 
 
 def _shown(program: str, trials: Sequence[Trial], columns: Sequence[str]) -> list[str]:

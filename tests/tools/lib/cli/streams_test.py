@@ -10,16 +10,14 @@ from absl.testing import absltest, parameterized
 
 _PROGRAM = """
 import json
-import subprocess
 import sys
 import time
 from absl import flags
-from tools.lib.cli import cli, interrupts
+from tools.lib.cli import cli
 
 _NUMBER = flags.DEFINE_float("number", 1.0, "A number.", lower_bound=0.0)
 _NUMBERS = flags.DEFINE_multi_float("numbers", [], "Numbers.")
 _COUNT = flags.DEFINE_integer("count", 1, "A count.")
-_SLEEP = "import time; print('child', flush=True); time.sleep(60)"
 
 def main(argv):
     kind = argv[1] if len(argv) > 1 else "say"
@@ -55,13 +53,6 @@ def main(argv):
     elif kind == "sleep":
         cli.say("asleep")
         time.sleep(60)
-    elif kind == "child":
-        with interrupts.ignored():
-            child = subprocess.Popen([sys.executable, "-c", _SLEEP])
-        try:
-            child.wait()
-        finally:
-            child.kill()
     elif kind == "tidy":
         cli.say("asleep")
         try:
@@ -174,7 +165,6 @@ class InterruptsTest(parameterized.TestCase):
     @parameterized.parameters(
         ("import", "Interrupted.\n"),
         ("sleep", "Interrupted.\n"),
-        ("child", "Interrupted.\n"),
         ("tidy", "Interrupted; nothing was kept.\n"),
     )
     def test_ctrl_c_is_one_line(self, kind, line):
