@@ -10,7 +10,6 @@ process.
 
 import tools.lib.cli.interrupts  # noqa: F401
 
-import dataclasses
 import json
 import os
 import pathlib
@@ -18,6 +17,7 @@ import statistics
 import subprocess
 import time
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from absl import flags
 from rich.console import Console
@@ -38,15 +38,8 @@ _DIRECTORY = flags.DEFINE_string(
 _NO_OP_BUILDS = 5
 
 
-@dataclasses.dataclass(frozen=True)
-class Step:
-    """A step run by hand.
-
-    Attributes:
-      name: the action's kind and output.
-      seconds: how long it took.
-      peak: the largest resident set of the process and its children, in bytes.
-    """
+class Step(NamedTuple):
+    """A step run by hand: the action's name, its seconds, and its largest resident set in bytes."""
 
     name: str
     seconds: float

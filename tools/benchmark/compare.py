@@ -25,12 +25,7 @@ _WEIGHTS = flags.DEFINE_integer("weights", 4, "How many weights to change.", low
 
 
 def changed(content: bytes, count: int, source: str) -> bytes:
-    """Returns a model with one bit flipped in each of its largest constants.
-
-    Args:
-      content: a .tflite.
-      count: how many constants are changed, by the lowest bit of their first byte.
-      source: its name, for messages.
+    """Returns a model with one bit flipped in each of its `count` largest constants.
 
     Raises:
       cli.UserError: it is not a model, or has fewer constants.

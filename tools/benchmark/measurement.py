@@ -112,15 +112,7 @@ def of_worker(
     memory: int | None,
     profiled: tuple[Sequence[operator_profile.Timed], Sequence[float]] | None,
 ) -> Measurement:
-    """Returns the figures of a worker.
-
-    Args:
-      task: what it ran.
-      loaded: its figures for loading.
-      rounds: the seconds of each round's runs.
-      memory: the bytes that it needed, see `worker.Worker.end`.
-      profiled: the operators of the profiled runs and the seconds of these runs, or None.
-    """
+    """Returns the figures of a worker; `profiled` has operators, and the seconds of whole runs."""
     profile = None
     if profiled:
         timed, whole = profiled

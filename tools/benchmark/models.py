@@ -8,13 +8,14 @@ seconds are those of one run on one machine.
 
 import tools.lib.cli.interrupts  # noqa: F401
 
+import contextlib
 import dataclasses
 import json
 import os
 import pathlib
 import re
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from absl import flags
 from rich.console import Console
@@ -105,31 +106,23 @@ def memory_of_steps(server: int, proc: pathlib.Path = pathlib.Path("/proc")) -> 
     return total * 1024
 
 
-class MemoryWatch:
-    """Watches the memory of a build's steps in a thread.
+@contextlib.contextmanager
+def peak_memory(server: int) -> Iterator[Callable[[], int]]:
+    """Yields a function that returns the largest `memory_of_steps` so far, watched in a thread."""
+    peak, stopped = 0, threading.Event()
 
-    Attributes:
-      peak: the largest value of `memory_of_steps` so far.
-    """
+    def watch() -> None:
+        nonlocal peak
+        while not stopped.wait(_SAMPLE_SECONDS):
+            peak = max(peak, memory_of_steps(server))
 
-    def __init__(self, server: int) -> None:
-        """Takes the process ID of the Bazel server."""
-        self.peak = 0
-        self._server = server
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._watch)
-
-    def _watch(self) -> None:
-        while not self._stopped.wait(_SAMPLE_SECONDS):
-            self.peak = max(self.peak, memory_of_steps(self._server))
-
-    def __enter__(self) -> "MemoryWatch":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *unused: object) -> None:
-        self._stopped.set()
-        self._thread.join()
+    thread = threading.Thread(target=watch)
+    thread.start()
+    try:
+        yield lambda: peak
+    finally:
+        stopped.set()
+        thread.join()
 
 
 def disk_of(folder: pathlib.Path) -> int:
@@ -175,7 +168,7 @@ def measure(directory: pathlib.Path) -> Report:
     """
     build = cold_build.Build(directory, _TARGETS.value)
     build.prepare()
-    with MemoryWatch(int(build.bazel("info", "server_pid"))) as watch:
+    with peak_memory(int(build.bazel("info", "server_pid"))) as peak:
         seconds = build.build(
             f"--profile={build.profile}", "--experimental_profile_include_target_label"
         )
@@ -188,7 +181,7 @@ def measure(directory: pathlib.Path) -> Report:
         for path in bin_directory.glob("models/**/*.tflite")
         if not path.stem.endswith(".raw")
     }
-    return Report(seconds, watch.peak, disk_of(directory), seconds_of, sizes)
+    return Report(seconds, peak(), disk_of(directory), seconds_of, sizes)
 
 
 def main(argv: Sequence[str]) -> None:

@@ -34,17 +34,14 @@ def kind(entry: Port, preprocessing: str) -> str:
     """
     if len(entry.shape) == 4 and entry.shape[3] == _CHANNELS and min(entry.shape) > 0:
         return PHOTOGRAPH
-    if preprocessing == normalization.TOKENS and len(entry.shape) == 2:
-        if entry.name in ("input_ids", "input_mask", "segment_ids") and _fits_tokens(entry):
+    if preprocessing == normalization.TOKENS and entry.dtype == np.int32 and len(entry.shape) == 2:
+        named = entry.name in ("input_ids", "input_mask", "segment_ids")
+        if named and entry.shape[0] == 1 and entry.shape[1] >= tokens.LEAST_LENGTH:
             return TOKENS
     if entry.dtype.kind == "f" or entry.scale:
         return NOISE
     # One is a valid index into most tables.
     return ONES
-
-
-def _fits_tokens(entry: Port) -> bool:
-    return entry.dtype == np.int32 and entry.shape[0] == 1 and entry.shape[1] >= tokens.LEAST_LENGTH
 
 
 def values(entry: Port, preprocessing: str, photograph: str, source: str) -> np.ndarray:

@@ -67,11 +67,6 @@ class SsdResnet34Test(absltest.TestCase):
             "max_detections": 200,
             "detections_per_class": 200,
             "use_regular_nms": True,
-            "num_classes": 80,
-            "x_scale": 10,
-            "y_scale": 10,
-            "w_scale": 5,
-            "h_scale": 5,
         }.items():
             with self.subTest(name):
                 self.assertEqual(np.float32(options[name]), np.float32(expected))

@@ -1,5 +1,6 @@
 import io
 import os
+import re
 import stat
 import tarfile
 import zipfile
@@ -88,6 +89,9 @@ class SourceTreeTest(absltest.TestCase):
             files, [Replacement("a.py", "one", "1"), Replacement("a.py", "two", "2", times=2)]
         )
         self.assertEqual(changed, {"a.py": b"1 2 2"})
+        lines = {"a.py": b"keep\ndrop 1\ndrop 2\n"}
+        removal = Replacement("a.py", re.compile(r"drop.*\n"), "", times=2)
+        self.assertEqual(source_tree.replace(lines, [removal]), {"a.py": b"keep\n"})
         self.assertEqual(files, {"a.py": b"one two two"})
 
     def test_refuses_text_that_does_not_match(self):

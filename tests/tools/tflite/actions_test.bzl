@@ -20,7 +20,7 @@ load("//tools/tflite/private:seeded_checkpoint.bzl", "seeded_checkpoint")
 
 # buildifier: disable=bzl-visibility
 load("//tools/tflite/private:seeded_ssd_checkpoint.bzl", "seeded_ssd_checkpoint")
-load(":actions.bzl", "action", "action_tests", "toco_test", "written_test")
+load(":actions.bzl", "action", "action_tests", "written_test")
 
 # Targets under test are only analyzed, so their files are empty.
 _MANUAL = ["manual"]
@@ -72,10 +72,6 @@ def _models():
         tflite_model(name = name, tags = _MANUAL, **(common | recipe))
 
     written = {
-        "float.recipe": (
-            "float.recipe.flags",
-            ["--input_arrays=a", "--input_shapes=1,2", "--output_arrays=x", "--inference_type=FLOAT"],
-        ),
         "full_integer.recipe": ("full_integer.recipe.flags", [
             "--input_arrays=a,b",
             "--input_shapes=1,2:3",
@@ -265,16 +261,5 @@ def actions_test_suite(name):
     _ssd()
     _family()
     written = _models()
-    toco_test(
-        name = "toco_action_test",
-        size = "small",
-        flags = [
-            "--flagfile=OUT/float.recipe.flags",
-            "--graph_def_file=OUT/graph.pb",
-            "--output_file=OUT/float.raw.tflite",
-        ],
-        inputs = ["float.recipe.flags", "graph.pb"],
-        target_under_test = ":float.raw",
-    )
     tests = action_tests({case + "_action_test": tested for case, tested in _cases().items()})
-    native.test_suite(name = name, tests = tests + written + [":toco_action_test"])
+    native.test_suite(name = name, tests = tests + written)

@@ -101,24 +101,9 @@ def tensorflow_versions_test_suite(name):
             versions = _VERSIONS,
         )
 
-    # 2.15.1 has converted the model already; its file is compared. ":tensorflow_2_test" of
-    # //tests/tools/steps/versions runs these actions.
+    # 2.15.1 has converted the model already; its file is compared. //tests/tools/steps/versions:tensorflow_2_test
+    # runs such actions.
     tests = action_tests({
-        "convert_again_with_toco_test": action(
-            "toco_versions",
-            "TocoConvert",
-            "tools/steps/convert/toco_2.17.1",
-            ["graph_of_minus_one_to_one.pb", "toco_model.recipe.flags"],
-            ["toco_versions/2.17.1/toco_model.raw.tflite"],
-        ),
-        "canonical_again_test": action(
-            "toco_versions",
-            "CanonicalTflite",
-            "tools/steps/canonicalize/canonicalize_tflite",
-            ["toco_versions/2.17.1/toco_model.raw.tflite"],
-            ["toco_versions/2.17.1/toco_model.tflite"],
-            ["stub weights; converted by TOCO of TensorFlow 2.17.1; preprocessing minus_one_to_one"],
-        ),
         "convert_again_with_mlir_test": action(
             "mlir_versions",
             "MlirConvert",

@@ -36,12 +36,6 @@ def build(
 ) -> tf.Graph:
     """Builds the inference graph.
 
-    Args:
-      num_classes: the number of classes.
-      output_stride: the ratio of the input's side to the encoder output's.
-      shape: batch, height and width of its input.
-      quantize: whether contrib.quantize rewrites it.
-
     Returns:
       A graph from the tensor `_INPUT`, float32 [batch, height, width, 3], -1 to 1, to the tensor
       `_OUTPUT`, int64 [batch, height, width], the classes.

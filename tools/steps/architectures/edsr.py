@@ -86,10 +86,6 @@ def stored_names(blocks: int, quantization_aware: bool) -> dict[str, str]:
     Keras numbers the layers that have variables. tfmot's wrappers do not track the inner layer's
     kernel and bias, so these are numbered among all variables of the model instead.
 
-    Args:
-      blocks: the number of residual blocks.
-      quantization_aware: whether tfmot's quantize_model made the model.
-
     Returns:
       The stored names by the model's own, such as "conv2d_1/kernel".
     """
@@ -166,13 +162,6 @@ def build(
     filters: int, blocks: int, names: dict[str, str], shape: tuple[int, int, int], quantize: bool
 ) -> tf.Graph:
     """Builds the inference graph.
-
-    Args:
-      filters: the number of output channels of a layer.
-      blocks: the number of residual blocks.
-      names: the result of `stored_names`.
-      shape: batch, height and width of its input.
-      quantize: whether to add the fake-quant ops of tfmot's quantize_model.
 
     Returns:
       A graph from the placeholder `INPUT`, float32 [batch, height, width, 3], RGB, 0 to 255, to

@@ -54,11 +54,6 @@ def _genuine_variable(next_creator: Any, **kwargs: Any) -> tf.Variable:
 def build(config: configuration_mobilebert.MobileBertConfig, batch: int, length: int) -> tf.Graph:
     """Builds the inference graph.
 
-    Args:
-      config: the encoder's configuration.
-      batch: the number of sequences.
-      length: the number of tokens in each.
-
     Returns:
       A graph from the placeholders INPUTS, int32 [batch, length], to the nodes OUTPUTS, float32
       [batch, length]. A token with an input_mask of 0 is padding.

@@ -38,12 +38,6 @@ _CLASSIFIER_GAIN = 8.0
 def build(batch: int, height: int, width: int, num_classes: int) -> tf.Graph:
     """Builds the inference graph.
 
-    Args:
-      batch: the number of pictures.
-      height: pixels.
-      width: pixels.
-      num_classes: the number of classes, background included.
-
     Returns:
       A graph from `INPUT`, float32 [batch, height, width, 3], RGB minus ImageNet's mean, to
       `OUTPUTS`: int64 [batch] and float32 [batch, num_classes].

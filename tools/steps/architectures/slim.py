@@ -39,13 +39,6 @@ def build(
 ) -> tf.Graph:
     """Builds a network's inference graph.
 
-    Args:
-      model_name: a key of `nets_factory.networks_map`.
-      num_classes: the number of logits.
-      output_node_names: nodes that the graph must have.
-      shape: batch, height and width of its input.
-      quantize: whether contrib.quantize rewrites it.
-
     Returns:
       A graph with the placeholder `_INPUT`: float32 [batch, height, width, 3], -1 to 1 for the
       MobileNets.

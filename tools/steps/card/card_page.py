@@ -7,14 +7,7 @@ from tools.steps.card import charts, facts
 
 
 def html(sources: facts.Sources, name: str, task: str, about: str) -> str:
-    """Returns the page.
-
-    Args:
-      sources: the build's files about the model; parts from a .tflite are untrusted.
-      name: the model's name.
-      task: the model's task.
-      about: a sentence about the model.
-    """
+    """Returns the page; parts of the sources come from a .tflite and are untrusted."""
     values = facts.card(sources, name, task, about)
     return page.render(
         "card.html.tpl",

@@ -64,11 +64,7 @@ def _mix(mix: Sequence[tuple[str, int]]) -> list[dict[str, Any]]:
 
 
 def html(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Returns the page.
-
-    Args:
-      rows: a row per model, see `row` in tools/steps/card/facts.py.
-    """
+    """Returns the page of models' rows, see `row` in tools/steps/card/facts.py."""
     ordered = sorted(rows, key=lambda row: row["name"])
     return page.render(
         "catalogue.html.tpl",

@@ -228,9 +228,6 @@ def _weights(request: Mapping[str, Any]) -> Iterator[Material]:
 def collect(request: Mapping[str, Any]) -> list[Material]:
     """Returns every material of a model, sorted as in `merged`.
 
-    Args:
-      request: the request of tools/tflite/private/provenance.bzl.
-
     Raises:
       cli.UserError: a file cannot be read, or an external repository has no lock.
     """

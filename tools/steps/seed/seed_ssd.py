@@ -40,11 +40,6 @@ _GLOBAL_STEP = 400000
 def build_graph(config: pipeline.PipelineConfig, batch: int, quantize: bool) -> tf.Graph:
     """Builds the genuine inference graph on pixel values.
 
-    Args:
-      config: an SSD pipeline config with a fixed input size.
-      batch: the number of photographs.
-      quantize: whether contrib.quantize rewrites it.
-
     Returns:
       A graph with the placeholder `_INPUT`: float32 [batch, height, width, 3], 0 to 255.
     """

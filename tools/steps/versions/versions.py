@@ -17,7 +17,6 @@ from tools.lib.tflite_file.schema import FILE_IDENTIFIER, tflite
 # TensorFlow, so files are compared without them.
 RECORD = b"CONVERSION_METADATA"
 
-SAME_BYTES = comparison.SAME_BYTES
 # The longest value in a report, in characters; longer shapes and texts are cut.
 _LONGEST = 60
 
@@ -78,7 +77,7 @@ def compare_with(baseline: tuple[str, bytes], other: tuple[str, bytes]) -> dict[
     differences = [difference for difference in compared.differences if not _is_record(difference)]
     left, right = (without_record(*pair) for pair in zip(contents, names, strict=True))
     if left == right:
-        return {"verdict": SAME_BYTES, "differences": {}, "first": None}
+        return {"verdict": comparison.SAME_BYTES, "differences": {}, "first": None}
     differences = differences or _unnamed(left, right)
     first = differences[0]
     return {

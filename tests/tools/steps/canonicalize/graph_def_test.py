@@ -1,16 +1,15 @@
 import os
 import random
-import subprocess
-import sys
 
 from absl.testing import absltest
 from google.protobuf import text_format
 from tensorflow.core.framework import graph_pb2
 
+from tests.tools.steps.export import program
 from tools.lib.cli import cli
 from tools.steps.canonicalize import graph_def
 
-_PROGRAM = "tools.steps.canonicalize.canonicalize_graph_def"
+_PROGRAM = "tools/steps/canonicalize/canonicalize_graph_def.py"
 # The attributes of `pool` beyond ksize, strides and padding have their default values.
 _GRAPH = """
 node { name: "x" op: "Placeholder" attr { key: "dtype" value { type: DT_FLOAT } }
@@ -145,14 +144,10 @@ class GraphDefTest(absltest.TestCase):
     def test_program(self):
         folder = self.create_tempdir()
         output = os.path.join(folder.full_path, "canonical.pb")
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
 
         def run(content):
             raw = folder.create_file("raw.pb", content=content, mode="wb").full_path
-            command = [sys.executable, "-m", _PROGRAM, f"--input={raw}", f"--output={output}"]
-            return subprocess.run(
-                command, capture_output=True, text=True, check=False, env=environment
-            )
+            return program.run(_PROGRAM, input=raw, output=output)
 
         result = run(_graph().SerializeToString()[:-3])
         self.assertEqual(result.returncode, 1)

@@ -3,6 +3,7 @@ import pathlib
 import numpy as np
 from absl.testing import absltest, parameterized
 
+from tests.tools.lib.meaning import networks
 from tests.tools.lib.tflite_file import models
 from tests.tools.steps.export import program
 from tools.lib.tflite_file.schema import tflite
@@ -10,40 +11,36 @@ from tools.lib.tflite_file.schema import tflite
 _Op, _Type = tflite.BuiltinOperator, tflite.TensorType
 
 
-def _quantized(maker: models.Maker, *tensors: int) -> None:
-    for index in tensors:
-        quantization = tflite.QuantizationParametersT()
-        quantization.scale, quantization.zeroPoint = np.array([0.5], "f4"), np.array([3], "i8")
-        maker.graph.tensors[index].quantization = quantization
+def _ends() -> tuple[models.Maker, int, int]:
+    """Returns a model without operators, its float32 input x, and its output y."""
+    maker = models.Maker()
+    x, y = maker.tensor("x", [1, 4]), maker.tensor("y", [1, 4])
+    maker.graph.inputs, maker.graph.outputs = np.array([x], "i4"), np.array([y], "i4")
+    return maker, x, y
 
 
 def _chain(kind: int, *, scales: bool = True, custom: str = "") -> bytes:
     """x -> QUANTIZE -> RELU on `kind` -> DEQUANTIZE -> y, or a custom operator in RELU's place."""
-    maker = models.Maker()
-    x, y = maker.tensor("x", [1, 4]), maker.tensor("y", [1, 4])
+    maker, x, y = _ends()
     before = maker.tensor("before", [1, 4], kind=kind)
     after = maker.tensor("after", [1, 4], kind=kind)
-    if scales:
-        _quantized(maker, before, after)
+    for index in (before, after) if scales else ():
+        maker.graph.tensors[index].quantization = networks.quantization([0.5], [3])
     maker.operator(_Op.QUANTIZE, [x], [before])
     maker.operator(_Op.CUSTOM if custom else _Op.RELU, [before], [after], custom)
     maker.operator(_Op.DEQUANTIZE, [after], [y])
-    maker.graph.inputs, maker.graph.outputs = np.array([x], "i4"), np.array([y], "i4")
     return models.pack(maker.model)
 
 
 def _relu() -> bytes:
-    maker = models.Maker()
-    x, y = maker.tensor("x", [1, 4]), maker.tensor("y", [1, 4])
+    maker, x, y = _ends()
     maker.operator(_Op.RELU, [x], [y])
-    maker.graph.inputs, maker.graph.outputs = np.array([x], "i4"), np.array([y], "i4")
     return models.pack(maker.model)
 
 
 def _root_of_a_negative() -> bytes:
     """Returns a model of sqrt(relu(x) - 1), which is NaN for x below 1."""
-    maker = models.Maker()
-    x, y = maker.tensor("x", [1, 4]), maker.tensor("y", [1, 4])
+    maker, x, y = _ends()
     one = maker.tensor("one", [4], np.ones(4, np.float32))
     less, rectified = maker.tensor("less", [1, 4]), maker.tensor("rectified", [1, 4])
     maker.operator(_Op.RELU, [x], [rectified])
@@ -51,7 +48,6 @@ def _root_of_a_negative() -> bytes:
     subtract.builtinOptionsType = tflite.BuiltinOptions.SubOptions
     subtract.builtinOptions = tflite.SubOptionsT()
     maker.operator(_Op.SQRT, [less], [y])
-    maker.graph.inputs, maker.graph.outputs = np.array([x], "i4"), np.array([y], "i4")
     return models.pack(maker.model)
 
 
