@@ -11,7 +11,6 @@ in a folder below the workspace's output base until the end, so an interrupted r
 import tools.lib.cli.interrupts  # noqa: F401
 
 import contextlib
-import dataclasses
 import fcntl
 import hashlib
 import json
@@ -21,6 +20,7 @@ import shlex
 import shutil
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from absl import flags
 
@@ -35,15 +35,8 @@ _BAZEL_FLAG = flags.DEFINE_multi_string(
 _ALL = ["//models:all_models"]
 
 
-@dataclasses.dataclass(frozen=True, order=True)
-class Pin:
-    """A pinned file.
-
-    Attributes:
-      name: its name in the folder.
-      sha256: its digest, in hexadecimal.
-      source: its current path.
-    """
+class Pin(NamedTuple):
+    """A pinned file: its name in the folder, its sha256 in hexadecimal, and its current path."""
 
     name: str
     sha256: str
@@ -160,13 +153,7 @@ def state_folder(path: pathlib.Path, request: str) -> Iterator[pathlib.Path]:
 
 
 def offer(names: Mapping[str, Iterable[str]], cache: pathlib.Path, output: pathlib.Path) -> None:
-    """Makes a --distdir from a repository cache.
-
-    Args:
-      names: the names of pinned files, by sha256.
-      cache: the repository cache.
-      output: the folder for links to its files.
-    """
+    """Makes a --distdir of links to the pinned files in a repository cache."""
     if output.exists():
         shutil.rmtree(output)
     output.mkdir()
@@ -236,10 +223,6 @@ def fetch(
 
 def pins(sources: Mapping[str, pathlib.Path], names: Mapping[str, Iterable[str]]) -> list[Pin]:
     """Returns the files with their names in the folder, sorted.
-
-    Args:
-      sources: the files, by sha256.
-      names: the names from the locks, by sha256.
 
     Raises:
       cli.UserError: no lock has a row for one of the files.

@@ -8,6 +8,7 @@ written tree depends on the files' contents only, not on times, modes or the ord
 import dataclasses
 import os
 import pathlib
+import re
 import sys
 import tarfile
 import zipfile
@@ -24,13 +25,13 @@ class Replacement:
 
     Attributes:
       path: the file in the tree, with "/" separators.
-      old: the text to replace.
+      old: the text to replace, or a pattern of it.
       new: its replacement.
       times: the exact number of occurrences of `old`.
     """
 
     path: str
-    old: str
+    old: str | re.Pattern[str]
     new: str
     times: int = 1
 
@@ -118,13 +119,14 @@ def replace(files: Mapping[str, bytes], replacements: Sequence[Replacement]) -> 
         if replacement.path not in changed:
             raise AdaptError(f"{replacement.path}: not in the archive, so it cannot be adapted.")
         text = changed[replacement.path].decode("utf-8")
-        occurrences = text.count(replacement.old)
+        old, new = replacement.old, replacement.new
+        pattern = re.escape(old) if isinstance(old, str) else old
+        text, occurrences = re.subn(pattern, lambda _, new=new: new, text)
         if occurrences != replacement.times:
             raise AdaptError(
-                f"{replacement.path}: expected {replacement.times} x {replacement.old!r}, found"
+                f"{replacement.path}: expected {replacement.times} x {old!r}, found"
                 f" {occurrences}; the adaptation was written for another version."
             )
-        text = text.replace(replacement.old, replacement.new)
         changed[replacement.path] = text.encode("utf-8")
     return changed
 

@@ -49,7 +49,15 @@ _REQUIRED = (
 
 # DeepLab was written for TensorFlow 1.15 and its contrib.slim, which tf-slim continues.
 _DEEPLAB_TENSORFLOW = ("common", "model", "core/dense_prediction_cell", "core/utils")
+_OTHER_BACKBONES = "nas_network|resnet_v1_beta|xception"
 _DEEPLAB_SLIM = ("model", "core/dense_prediction_cell", "core/feature_extractor", "core/utils")
+
+
+def _import_moved(path: str, statement: str, use: str) -> tuple[Replacement, Replacement]:
+    """Moves a module's import to the line in front of its use."""
+    indentation = use[: len(use) - len(use.lstrip())]
+    return Replacement(path, statement, ""), Replacement(path, use, indentation + statement + use)
+
 
 REPLACEMENTS = (
     # The graph code asks this module whether it runs under TensorFlow 1, partly during imports. The
@@ -87,32 +95,19 @@ except ImportError:
     ),
     # These modules are for training only and need contrib.image, scipy and matplotlib, so they are
     # imported where they are used.
-    Replacement(
+    *_import_moved(
         "object_detection/matchers/bipartite_matcher.py",
         "from tensorflow.contrib.image.python.ops import image_ops\n",
-        "",
-    ),
-    Replacement(
-        "object_detection/matchers/bipartite_matcher.py",
-        "    _, match_results = image_ops",
-        "    from tensorflow.contrib.image.python.ops import image_ops\n"
         "    _, match_results = image_ops",
     ),
-    Replacement("object_detection/core/densepose_ops.py", "import scipy.io\n", ""),
-    Replacement(
+    *_import_moved(
         "object_detection/core/densepose_ops.py",
+        "import scipy.io\n",
         "      data = scipy.io.loadmat(f)\n",
-        "      import scipy.io\n      data = scipy.io.loadmat(f)\n",
     ),
-    Replacement(
+    *_import_moved(
         "object_detection/matchers/hungarian_matcher.py",
         "from scipy.optimize import linear_sum_assignment\n",
-        "",
-    ),
-    Replacement(
-        "object_detection/matchers/hungarian_matcher.py",
-        "        row_indices, col_indices = linear_sum_assignment",
-        "        from scipy.optimize import linear_sum_assignment\n"
         "        row_indices, col_indices = linear_sum_assignment",
     ),
     Replacement(
@@ -133,31 +128,7 @@ except ImportError:
         "'num_outputs': int(np.round(",
     ),
     # NASNet needs contrib.training for its hyperparameters, which no longer exists.
-    Replacement(
-        "nets/nets_factory.py",
-        "from nets.nasnet import nasnet\nfrom nets.nasnet import pnasnet\n",
-        "",
-    ),
-    Replacement(
-        "nets/nets_factory.py",
-        """    'nasnet_cifar': nasnet.build_nasnet_cifar,
-    'nasnet_mobile': nasnet.build_nasnet_mobile,
-    'nasnet_large': nasnet.build_nasnet_large,
-    'pnasnet_large': pnasnet.build_pnasnet_large,
-    'pnasnet_mobile': pnasnet.build_pnasnet_mobile,
-""",
-        "",
-    ),
-    Replacement(
-        "nets/nets_factory.py",
-        """    'nasnet_cifar': nasnet.nasnet_cifar_arg_scope,
-    'nasnet_mobile': nasnet.nasnet_mobile_arg_scope,
-    'nasnet_large': nasnet.nasnet_large_arg_scope,
-    'pnasnet_large': pnasnet.pnasnet_large_arg_scope,
-    'pnasnet_mobile': pnasnet.pnasnet_mobile_arg_scope,
-""",
-        "",
-    ),
+    Replacement("nets/nets_factory.py", re.compile(r".*\bp?nasnet\b.*\n"), "", times=12),
     *(
         Replacement(
             f"deeplab/{module}.py",
@@ -182,42 +153,9 @@ except ImportError:
     # Only the MobileNet backbones are kept; the others need more of contrib.
     Replacement(
         "deeplab/core/feature_extractor.py",
-        "from deeplab.core import nas_network\n"
-        "from deeplab.core import resnet_v1_beta\n"
-        "from deeplab.core import xception\n",
+        re.compile(rf"(?:from deeplab\.core import |    '\w+': )(?:{_OTHER_BACKBONES})\b.*\n"),
         "",
-    ),
-    Replacement(
-        "deeplab/core/feature_extractor.py",
-        """    'resnet_v1_18': resnet_v1_beta.resnet_v1_18,
-    'resnet_v1_18_beta': resnet_v1_beta.resnet_v1_18_beta,
-    'resnet_v1_50': resnet_v1_beta.resnet_v1_50,
-    'resnet_v1_50_beta': resnet_v1_beta.resnet_v1_50_beta,
-    'resnet_v1_101': resnet_v1_beta.resnet_v1_101,
-    'resnet_v1_101_beta': resnet_v1_beta.resnet_v1_101_beta,
-    'xception_41': xception.xception_41,
-    'xception_65': xception.xception_65,
-    'xception_71': xception.xception_71,
-    'nas_pnasnet': nas_network.pnasnet,
-    'nas_hnasnet': nas_network.hnasnet,
-""",
-        "",
-    ),
-    Replacement(
-        "deeplab/core/feature_extractor.py",
-        """    'resnet_v1_18': resnet_v1_beta.resnet_arg_scope,
-    'resnet_v1_18_beta': resnet_v1_beta.resnet_arg_scope,
-    'resnet_v1_50': resnet_v1_beta.resnet_arg_scope,
-    'resnet_v1_50_beta': resnet_v1_beta.resnet_arg_scope,
-    'resnet_v1_101': resnet_v1_beta.resnet_arg_scope,
-    'resnet_v1_101_beta': resnet_v1_beta.resnet_arg_scope,
-    'xception_41': xception.xception_arg_scope,
-    'xception_65': xception.xception_arg_scope,
-    'xception_71': xception.xception_arg_scope,
-    'nas_pnasnet': nas_network.nas_arg_scope,
-    'nas_hnasnet': nas_network.nas_arg_scope,
-""",
-        "",
+        times=25,
     ),
     # TransformGraph left TensorFlow; extract_sub_graph keeps exactly the nodes that the outputs
     # need, as strip_unused_nodes without inputs does.
