@@ -32,7 +32,6 @@ def accuracy_test(name, model, expected, **kwargs):
         args = ["--{}=$(rootpath {})".format(flag, label) for flag, label in inputs.items()],
         data = inputs.values(),
         main = "accuracy.py",
-        python_version = "PY3",
         tags = tags,
         deps = [str(Label("//tools/evaluate:accuracy"))],
         **kwargs

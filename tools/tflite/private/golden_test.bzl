@@ -22,7 +22,6 @@ def golden_test(name, model, **kwargs):
         args = ["--{}=$(rootpath {})".format(flag, label) for flag, label in inputs.items()],
         data = inputs.values(),
         main = "golden.py",
-        python_version = "PY3",
         # It needs the model.
         tags = tags + ["heavy"],
         deps = [str(Label("//tools/steps/check:golden"))],

@@ -34,7 +34,6 @@ def reproducibility_test(name, model, graph, converter, recipe, representative_d
         ] + ["--{}=$(rootpath {})".format(flag, file) for flag, file in inputs.items()],
         data = [canonicalize, model, program] + inputs.values(),
         main = "reconvert.py",
-        python_version = "PY3",
         # It needs the model and converts it again, so `//...` runs only those in a suite.
         tags = tags + [
             "heavy",
