@@ -91,7 +91,7 @@ class Measurement:
         """
         scale, zero_point = self._pair.right.scaling
         self._error.add(ports.real(stored, scale, zero_point), expected)
-        if scale:
+        if scale and stored.dtype.kind in "iu":
             values = expected.astype(np.float64)
             self._clipped += _clipped(values, stored.dtype, scale, zero_point)
 

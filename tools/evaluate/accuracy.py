@@ -111,7 +111,8 @@ def main(argv: Sequence[str]) -> None:
             f"--dataset={_DATASET.value}: is a relative path, but a test runs in a folder of its"
             " own; give an absolute path."
         )
-    result = sets.evaluate(expected["task"], model, model.content, _DATASET.value, None)
+    measure = sets.prepare(expected["task"], model, model.content, _DATASET.value)
+    result = measure(None)
     cli.note(judge(name, expected, result))
 
 

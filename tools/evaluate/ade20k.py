@@ -52,15 +52,15 @@ def read_truth(path: str) -> np.ndarray:
 
 
 def evaluate(
-    segmenter: Segmenter, folder: str, limit: int | None, classes: int
+    segmenter: Segmenter, folder: str, classes: int, limit: int | None
 ) -> evaluation.Evaluation:
     """Returns a segmenter's mean IoU on the first `limit` pictures of a set.
 
     Args:
       segmenter: the model; its class 0 is "other", its class n is ADE20K's n.
       folder: as for `pairs`.
-      limit: how many pictures; None for all.
       classes: how many classes the model has besides class 0.
+      limit: how many pictures; None for all.
     """
     chosen = pairs(folder)[:limit]
     counts = np.zeros((classes, 3), np.int64)

@@ -12,7 +12,7 @@ import tools.lib.cli.interrupts  # noqa: F401
 import dataclasses
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from absl import flags
@@ -91,15 +91,33 @@ def _variants() -> list[dict[str, Any]]:
     return [{**common, "use_regular_nms": regular} for regular in _REGULAR[_NMS.value]]
 
 
-def _measure(model: model_argument.GivenModel, changes: dict[str, Any]) -> Column:
-    content, title = model.content, model.name
-    if changes:
-        content = nms.variant(content, model.given, changes)
-    if "use_regular_nms" in changes:
-        title += "\nregular NMS" if changes["use_regular_nms"] else "\nfast NMS"
-    start = time.monotonic()
-    result = sets.evaluate(_TASK.value, model, content, _DATASET.value, _LIMIT.value)
-    return Column(title, model.weights, changes, time.monotonic() - start, result)
+@dataclasses.dataclass(frozen=True)
+class _Prepared:
+    """A model, or a variant of it, that is loaded and fits the dataset.
+
+    Attributes:
+      model: the model.
+      changes: see `Column.changes`.
+      measure: see `sets.prepare`.
+    """
+
+    model: model_argument.GivenModel
+    changes: dict[str, Any]
+    measure: Callable[[int | None], evaluation.Evaluation]
+
+    def column(self) -> Column:
+        """Measures and returns the figures."""
+        title = self.model.name
+        if "use_regular_nms" in self.changes:
+            title += "\nregular NMS" if self.changes["use_regular_nms"] else "\nfast NMS"
+        start = time.monotonic()
+        result = self.measure(_LIMIT.value)
+        return Column(title, self.model.weights, self.changes, time.monotonic() - start, result)
+
+
+def _prepare(model: model_argument.GivenModel, changes: dict[str, Any]) -> _Prepared:
+    content = nms.variant(model.content, model.given, changes) if changes else model.content
+    return _Prepared(model, changes, sets.prepare(_TASK.value, model, content, _DATASET.value))
 
 
 def table(task: str, columns: Sequence[Column]) -> Table:
@@ -141,7 +159,7 @@ def _print(columns: Sequence[Column]) -> None:
 
 
 def main(argv: Sequence[str]) -> None:
-    """Resolves the models, measures each variant, and prints."""
+    """Resolves and loads the models, measures each variant, and prints."""
     del argv
     variants = _variants()
     if _TASK.value != "coco" and variants != [{}]:
@@ -152,14 +170,15 @@ def main(argv: Sequence[str]) -> None:
     models = [model_argument.runnable(model_argument.resolve(given)) for given in _MODEL.value]
     for model in models:
         sets.check(_TASK.value, model, _DATASET.value)
-    columns = []
+    # A mistake in the last model is found before the first is measured.
+    prepared = [_prepare(model, changes) for model in models for changes in variants]
     for model in models:
         if model.weights == "seeded":
             cli.note(
                 f"NOTE: {model.given}: seeded weights (synthetic, not trained), so its figures mean"
                 " nothing."
             )
-        columns += [_measure(model, changes) for changes in variants]
+    columns = [row.column() for row in prepared]
     _print(columns)
 
 

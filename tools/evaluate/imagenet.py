@@ -5,6 +5,7 @@ import os
 from tools.evaluate import evaluation, metrics
 from tools.lib.cli import cli
 from tools.lib.interpreter import tasks
+from tools.lib.interpreter.interpreter import Interpreter
 from tools.lib.interpreter.vision import Classifier
 from tools.lib.preprocessing import pictures
 
@@ -44,23 +45,40 @@ def truths(folder: str) -> dict[str, int]:
     return rows
 
 
-def evaluate(classifier: Classifier, folder: str, limit: int | None) -> evaluation.Evaluation:
-    """Returns a classifier's accuracy on the first `limit` pictures of a dataset."""
-    labels = sorted(truths(folder).items())[:limit]
-    classes = tasks.class_count(tasks.CLASSIFICATION, classifier.interpreter)
+def background(interpreter: Interpreter) -> int:
+    """Returns how many classes a model has before ImageNet's first: 0, or 1 for the background.
+
+    Raises:
+      cli.UserError: it does not have ImageNet's classes.
+    """
+    classes = tasks.class_count(tasks.CLASSIFICATION, interpreter)
     if classes not in (_CLASSES, _CLASSES + 1):
         raise cli.UserError(
-            f"{classifier.interpreter.source}: has {classes} classes, but ImageNet has 1000, or"
+            f"{interpreter.source}: has {classes} classes, but ImageNet has 1000, or"
             " 1001 with the background."
         )
-    background = classes - _CLASSES
+    return classes - _CLASSES
+
+
+def evaluate(
+    classifier: Classifier, folder: str, before: int, limit: int | None
+) -> evaluation.Evaluation:
+    """Returns a classifier's accuracy on the first `limit` pictures of a dataset.
+
+    Args:
+      classifier: the model.
+      folder: as for `truths`.
+      before: the result of `background`.
+      limit: how many pictures; None for all.
+    """
+    labels = sorted(truths(folder).items())[:limit]
     right = {1: 0, 5: 0}
     for name, label in evaluation.progress(labels, len(labels), "picture"):
         places = [os.path.join(folder, inside, name) for inside in ("", "images", "val")]
         path = next((place for place in places if os.path.isfile(place)), places[0])
         scores = classifier.probabilities(pictures.read(path))
         for top in right:
-            right[top] += metrics.is_among_top(scores, label + background, top)
+            right[top] += metrics.is_among_top(scores, label + before, top)
     return evaluation.Evaluation(
         {f"top-{top} accuracy": count / len(labels) for top, count in right.items()}, len(labels)
     )

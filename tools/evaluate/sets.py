@@ -1,5 +1,8 @@
 """Maps each dataset to its evaluation and to the kind of its models."""
 
+import functools
+from collections.abc import Callable
+
 from absl import flags
 
 from tools.evaluate import ade20k, coco, div2k, evaluation, imagenet, squad
@@ -43,7 +46,7 @@ def _preprocessing(model: GivenModel, task: str) -> str:
 
 
 def check(task: str, model: GivenModel, dataset: str) -> None:
-    """Checks all that can be known before a model runs.
+    """Checks all that can be known before a model is loaded.
 
     Args:
       task: one of `DATASETS`.
@@ -61,33 +64,42 @@ def check(task: str, model: GivenModel, dataset: str) -> None:
         _preprocessing(model, task)
 
 
-def evaluate(
-    task: str, model: GivenModel, content: bytes, dataset: str, limit: int | None
-) -> evaluation.Evaluation:
-    """Measures a model on a dataset.
+def prepare(
+    task: str, model: GivenModel, content: bytes, dataset: str
+) -> Callable[[int | None], evaluation.Evaluation]:
+    """Loads a model and checks that it fits a dataset.
 
     Args:
       task: one of `DATASETS`.
       model: the model.
       content: its .tflite, or a variant of it.
       dataset: the dataset's folder, relative to the caller's folder.
-      limit: how many pictures or questions; None for all.
+
+    Returns:
+      A function that measures the model on so many pictures or questions; on all for None.
 
     Raises:
-      cli.UserError: the model is for another task, or the dataset is incomplete or malformed.
+      cli.UserError: as for `check`, or the model is for another task. The function raises it if the
+        dataset is incomplete or malformed.
     """
+    check(task, model, dataset)
     folder = evaluation.folder(dataset)
     interpreter = Interpreter(content, model.given, _THREADS.value, _XNNPACK.value)
     if task == "squad":
         vocabulary = answering.read_vocabulary(_VOCABULARY.value)
-        return squad.evaluate(answering.Answerer(interpreter, vocabulary), folder, limit)
+        answerer = answering.Answerer(interpreter, vocabulary)
+        return functools.partial(squad.evaluate, answerer, folder)
     preprocessing = _preprocessing(model, task)
     if task == "coco":
-        return coco.evaluate(vision.Detector(interpreter, preprocessing), folder, limit)
+        return functools.partial(coco.evaluate, vision.Detector(interpreter, preprocessing), folder)
     if task == "imagenet":
-        return imagenet.evaluate(vision.Classifier(interpreter, preprocessing), folder, limit)
+        classifier = vision.Classifier(interpreter, preprocessing)
+        background = imagenet.background(interpreter)
+        return functools.partial(imagenet.evaluate, classifier, folder, background)
     if task == "div2k":
-        return div2k.evaluate(vision.Enlarger(interpreter, preprocessing), folder, limit)
+        return functools.partial(
+            div2k.evaluate, vision.Enlarger(interpreter, preprocessing), folder
+        )
     segmenter = vision.Segmenter(interpreter, preprocessing)
     classes = tasks.class_count(tasks.SEGMENTATION, interpreter)
     if classes < 2:
@@ -97,4 +109,4 @@ def evaluate(
             f"{model.given}: has 150 classes, so none for 'other'; its classes cannot be mapped to"
             " ADE20K's."
         )
-    return ade20k.evaluate(segmenter, folder, limit, min(classes - 1, 150))
+    return functools.partial(ade20k.evaluate, segmenter, folder, min(classes - 1, 150))

@@ -182,7 +182,12 @@ class EvaluateTest(absltest.TestCase):
                 "not one RGB picture",
             ),
             ("imagenet", networks.mean_colour(), {}, "give --preprocessing"),
-            ("imagenet", networks.mean_colour(), {"preprocessing": "identity"}, "has none of val_"),
+            (
+                "imagenet",
+                networks.ranked_classes(1000, [0]),
+                {"preprocessing": "identity"},
+                "has none of val_",
+            ),
             (
                 "ade20k",
                 networks.channel_scores(),
@@ -217,6 +222,15 @@ class EvaluateTest(absltest.TestCase):
         ):
             evaluate.main([])
         loaded.assert_not_called()
+        third = self._write("c", networks.mean_colour())
+        values = {"model": [paths[0], third], "preprocessing": "identity"}
+        with (
+            mock.patch.object(sets.imagenet, "evaluate") as measured,
+            flagsaver.flagsaver(task="imagenet", dataset=str(self.folder), **values),
+            self.assertRaisesRegex(cli.UserError, "c: has 3 classes, but ImageNet has 1000"),
+        ):
+            evaluate.main([])
+        measured.assert_not_called()
 
     def test_the_program_ends_with_one_sentence(self):
         path = self._write("m.tflite", b"")
