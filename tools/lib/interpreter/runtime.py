@@ -17,6 +17,9 @@ from tools.lib.interpreter.ports import Port
 from tools.lib.tflite_file import model as inspected
 from tools.lib.tflite_file.schema import tflite
 
+# Looked up here, because the first access imports them: once, before children are forked.
+_Interpreter = tf.lite.Interpreter
+_Resolver = tf.lite.experimental.OpResolverType
 # Where tables have the offsets of their strings (schema.fbs).
 _TENSOR_NAME, _MAP_NAME, _SIGNATURE_KEY = (4 + 2 * field for field in (3, 0, 2))
 
@@ -102,15 +105,14 @@ class Runtime:
         """
         self._source = source
         self._tensors = model.subgraphs[0].tensors
-        resolver = tf.lite.experimental.OpResolverType
 
         def load(file: bytes) -> None:
-            self._interpreter = tf.lite.Interpreter(
+            self._interpreter = _Interpreter(
                 model_content=file,
                 num_threads=threads,
-                experimental_op_resolver_type=resolver.BUILTIN
+                experimental_op_resolver_type=_Resolver.BUILTIN
                 if xnnpack
-                else resolver.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+                else _Resolver.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
                 experimental_delegates=list(delegates),
             )
             self._interpreter.allocate_tensors()
