@@ -93,11 +93,12 @@ def _names(task: str, interpreter: Interpreter, own: Sequence[str]) -> list[str]
 
 
 def _vocabulary() -> Mapping[str, int]:
-    """Returns the vocabulary; checks the question's flags.
+    """Returns the vocabulary; checks the flags of an answer.
 
     Raises:
-      cli.UserError: one is missing.
+      cli.UserError: one is missing, or the output cannot be written.
     """
+    cli.check_output(_OUTPUT.value)
     vocabulary = answering.read_vocabulary(_VOCABULARY.value)
     answering.check(_QUESTION.value, _CONTEXT.value)
     if not answering.is_known(_VOCABULARY.value):

@@ -36,6 +36,7 @@ def targets(paths: Sequence[str], output: str, any_folder: bool) -> list[str]:
                 f"{output}: does not end with one of {', '.join(sorted(_FORMATS))}; give a"
                 " picture's name."
             )
+        cli.check_output(output)
         return _checked([place], paths, output)
     if os.path.isfile(place) or suffix in _FORMATS:
         raise cli.UserError(f"{output}: {len(paths)} pictures need a folder; give one.")
