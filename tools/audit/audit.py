@@ -28,7 +28,7 @@ from tools.audit import emulator, examination, origin, record, report, rounds, s
 from tools.lib.bazel import client
 from tools.lib.cli import cli
 
-_BUILDS = flags.DEFINE_integer("builds", 2, "How many rounds, the plain one included.", 2)
+_BUILDS = flags.DEFINE_integer("builds", 2, "How many rounds, the plain one included.", 2, 100)
 _EMULATE = flags.DEFINE_string(
     "emulate",
     "smallest",

@@ -30,7 +30,9 @@ from tools.lib.cli import cli
 _TARGETS = flags.DEFINE_list(
     "targets", ["//models:mobiledet", "//models:mobiledet_qat"], "What to build."
 )
-_ROUNDS = flags.DEFINE_integer("rounds", 2, "How often to measure each.", lower_bound=1)
+_ROUNDS = flags.DEFINE_integer(
+    "rounds", 2, "How often to measure each.", lower_bound=1, upper_bound=1000
+)
 _DIRECTORY = flags.DEFINE_string(
     "directory", None, "Folder for the build, about 4 GB; a temporary one if not given."
 )

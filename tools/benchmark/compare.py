@@ -20,7 +20,9 @@ from tools.lib.cli import cli
 from tools.lib.meaning import comparison
 from tools.lib.tflite_file import reader
 
-_ROUNDS = flags.DEFINE_integer("rounds", 3, "How often to measure each.", lower_bound=1)
+_ROUNDS = flags.DEFINE_integer(
+    "rounds", 3, "How often to measure each.", lower_bound=1, upper_bound=1000
+)
 _WEIGHTS = flags.DEFINE_integer("weights", 4, "How many weights to change.", lower_bound=1)
 
 
