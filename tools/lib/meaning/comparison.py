@@ -37,6 +37,7 @@ VERDICTS = (SAME_BYTES, SAME_CANONICAL_BYTES, SAME_MEANING, DIFFERENT)
 _NOT_CANONICAL = ("layout", "trailing bytes")
 DEFAULT_LIMIT = text.DEFAULT_LIMIT
 
+UNUSED_DATA = "data that nothing refers to"
 # In bytes; longer data are compared by their digests.
 _LONG = 1024
 
@@ -123,6 +124,18 @@ def _metadata_differences(left: Model, right: Model) -> Iterator[Difference]:
             yield Difference("note", "model", a, b, f"metadata_buffer {place}")
 
 
+def _unused_data(model: Model) -> list[bytes]:
+    """Returns the sorted digests of the buffers with data that nothing refers to."""
+    used = {tensor.buffer for graph in model.subgraphs for tensor in graph.tensors}
+    used.update(model.metadata_buffers)
+    of_metadata = {id(entry.data) for entry in model.metadata}
+    return sorted(
+        meaning.digest(data)
+        for number, data in enumerate(model.buffers)
+        if data.size and number not in used and id(data) not in of_metadata
+    )
+
+
 def _model_differences(left: Model, right: Model) -> list[Difference]:
     """Returns the differences outside the subgraphs; none of them changes the meaning."""
     differences = [
@@ -134,6 +147,10 @@ def _model_differences(left: Model, right: Model) -> list[Difference]:
         )
         if a != b
     ]
+    unused = (_unused_data(left), _unused_data(right))
+    if unused[0] != unused[1]:
+        counts = [f"{len(part)} buffers" for part in unused]
+        differences.append(Difference("layout", "model", *counts, UNUSED_DATA))
     return [*differences, *_metadata_differences(left, right)]
 
 

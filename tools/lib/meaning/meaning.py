@@ -231,9 +231,6 @@ class Graph:
         used = {*self.graph.inputs, *self.graph.outputs}
         for operator in self.graph.operators:
             used.update(operator.inputs, operator.outputs, operator.intermediates)
-        for tensor in self.graph.tensors:
-            details = (tensor.quantization and tensor.quantization.details) or {}
-            used.update(details.get(name, -1) for name in _TENSORS_IN_DETAILS)
         return [index for index in range(len(self.graph.tensors)) if index not in used]
 
     def attributes(self, index: int) -> bytes:

@@ -11,6 +11,8 @@ from tools.lib.meaning.wording import SHOWN_NUMBERS, changed, inside, operand, p
 from tools.lib.tflite_file.model import Operator
 from tools.lib.tflite_file.references import is_subgraph_field
 
+_ROLES = ("input", "output")
+
 
 def _partners(left: Sequence[Any], right: Sequence[Any]) -> list[int | None]:
     """Returns for each left value the place of the same one on the right, each at most once."""
@@ -137,8 +139,8 @@ class Pair:
                 continue
             where, j = f"{role} {position}{self._inside}", right[partner]
             if role == "output":
-                self._operand(where, i, j, role)
-            self._tensor(where, i, j, role)
+                self._operand(where, i, j)
+            self._tensor(where, i, j)
 
     def _operator(self, a: Operator, b: Operator) -> None:
         where = self._place(a)
@@ -219,7 +221,7 @@ class Pair:
             return f"input {graph.positions[0][index]} ({name})"
         return f"{'constant' if graph.is_constant(index) else 'tensor'} ({name})"
 
-    def _operand(self, where: str, i: int, j: int, role: str = "") -> None:
+    def _operand(self, where: str, i: int, j: int) -> None:
         """Compares the sources of two operands, and constants themselves."""
         if i < 0 and j < 0:
             return
@@ -227,7 +229,7 @@ class Pair:
         a, b = left.producer.get(i), right.producer.get(j)
         if i >= 0 and j >= 0 and a is None and b is None:
             if left.origin(i) == right.origin(j):
-                self._tensor(where, i, j, role)
+                self._tensor(where, i, j)
                 return
         elif a and b and self.operators.get(a[0]) == b[0] and a[1] == b[1]:
             return
@@ -235,14 +237,17 @@ class Pair:
             return
         self._add("operands", where, self._source(left, i), self._source(right, j))
 
-    def _tensor(self, where: str, i: int, j: int, role: str = "") -> None:
+    def _tensor(self, where: str, i: int, j: int) -> None:
         """Compares two tensors once, although several operators may share them."""
         if (i, j) in self._seen:
             return
         self._seen.add((i, j))
         self._tensors.setdefault(i, j)
-        found = tensors.differences(where, self.left, self.right, i, j, role)
-        self._differences.extend(found)
+        seen = [
+            role for role, places in zip(_ROLES, self.left.positions, strict=True) if i in places
+        ]
+        role = seen[0] if seen else ""
+        self._differences += tensors.differences(where, self.left, self.right, i, j, role)
 
     def _effects(self) -> None:
         """Compares the order of operators that have effects beyond their outputs."""
