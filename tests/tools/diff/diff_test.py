@@ -2,6 +2,7 @@ import io
 import json
 import os
 import pathlib
+import resource
 from unittest import mock
 
 from absl.testing import absltest
@@ -60,6 +61,21 @@ class DiffTest(absltest.TestCase):
                 result = program.run(_PROGRAM, *arguments)
                 self.assertEqual((result.returncode, result.stdout), (2, ""))
                 self.assertRegex(result.stderr, f"^ERROR: .*{message}.*\n$")
+
+    def test_large_files_do_not_stay_in_memory(self):
+        size = 384 << 20
+        for name, last in (("large.tflite", b"\0"), ("other.tflite", b"\1")):
+            content = networks.with_large_weights(size)
+            with open(self.folder / name, "wb") as stream:
+                stream.write(content)
+                stream.truncate(len(content) + size - 1)
+                stream.seek(0, os.SEEK_END)
+                stream.write(last)
+        result = program.run(_PROGRAM, "large.tflite", "other.tflite")
+        self.assertEqual((result.returncode, result.stderr), (1, ""))
+        self.assertIn(f"1 of {size:,} values differ by 1 step", result.stdout)
+        kilobytes = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+        self.assertLess(kilobytes, 256 << 10)
 
     def test_a_terminal_gets_a_table(self):
         result = comparison.compare(

@@ -12,6 +12,7 @@ import hashlib
 import itertools
 import json
 import math
+import mmap
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -20,7 +21,7 @@ import flatbuffers
 import numpy as np
 
 from tools.lib.cli import cli
-from tools.lib.meaning import graphs, meaning, text
+from tools.lib.meaning import graphs, mapped, meaning, text
 from tools.lib.meaning.difference import Difference
 from tools.lib.tflite_file import canonical, reader
 from tools.lib.tflite_file.model import Model
@@ -91,9 +92,9 @@ def _described(data: np.ndarray) -> str | None:
     """Returns the versions that bytes mention and a digest of them; None for no bytes."""
     if not data.size:
         return None
-    content = data.tobytes()
-    versions = b" ".join(re.findall(rb"\d+\.\d+\.\d+", content[:4096])[:4]).decode()
-    return f"{versions} (sha256 {hashlib.sha256(content).hexdigest()[:8]}...)".strip()
+    start = data[:4096].tobytes()
+    versions = b" ".join(re.findall(rb"\d+\.\d+\.\d+", start)[:4]).decode()
+    return f"{versions} (sha256 {hashlib.sha256(data).hexdigest()[:8]}...)".strip()
 
 
 def _metadata(model: Model) -> dict[str, list[str | None]]:
@@ -154,7 +155,7 @@ def _model_differences(left: Model, right: Model) -> list[Difference]:
     return [*differences, *_metadata_differences(left, right)]
 
 
-def _small(content: bytes, model: Model) -> bytes:
+def _small(content: bytes | mmap.mmap, model: Model) -> bytes:
     """Returns a file with long data replaced by their digests, so that equal data stay equal."""
     unpacked = tflite.ModelT.InitFromPackedBuf(content)
     for buffer in unpacked.buffers or []:
@@ -166,7 +167,7 @@ def _small(content: bytes, model: Model) -> bytes:
     return bytes(builder.Output()) + model.trailing.tobytes()
 
 
-def _same_canonical(models: tuple[Model, Model], contents: tuple[bytes, bytes]) -> bool:
+def _same_canonical(models: tuple[Model, Model], contents: tuple) -> bool:
     """Returns whether two models of the same meaning have the same canonical form."""
     try:
         left, right = (
@@ -180,7 +181,10 @@ def _same_canonical(models: tuple[Model, Model], contents: tuple[bytes, bytes]) 
 
 
 def compare(
-    left: bytes, right: bytes, left_name: str = "left", right_name: str = "right"
+    left: bytes | mmap.mmap,
+    right: bytes | mmap.mmap,
+    left_name: str = "left",
+    right_name: str = "right",
 ) -> Comparison:
     """Compares two untrusted .tflite files.
 
@@ -195,7 +199,7 @@ def compare(
     """
     result = functools.partial(Comparison, names=(left_name, right_name))
     models = (reader.read(left, left_name), reader.read(right, right_name))
-    if left == right:
+    if mapped.equal(left, right):
         return result(SAME_BYTES, ())
     same, differences = graphs.compare(*models)
     differences += _model_differences(*models)

@@ -1,6 +1,7 @@
 """Reads files that should be .tflite but may be anything, of any size."""
 
 import contextlib
+import mmap
 import os
 
 from tools.lib.cli import cli
@@ -27,6 +28,20 @@ def read(path: str, what: str) -> bytes:
         if os.path.isfile(absolute_path):
             _check(absolute_path, path)
     return cli.read_file(absolute_path, what)
+
+
+def open_map(path: str, what: str) -> bytes | mmap.mmap:
+    """Returns the content of a .tflite without reading all of it; see `read`.
+
+    The map of a file that someone truncates meanwhile ends the program, so this is for short use.
+    """
+    absolute_path = cli.callers_path(path)
+    with contextlib.suppress(OSError):
+        if os.path.isfile(absolute_path) and os.path.getsize(absolute_path):
+            _check(absolute_path, path)
+            with open(absolute_path, "rb") as stream:
+                return mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
+    return read(path, what)
 
 
 def _check(path: str, name: str) -> None:

@@ -1,3 +1,4 @@
+import mmap
 import os
 import pathlib
 from unittest import mock
@@ -24,6 +25,12 @@ class FilesTest(absltest.TestCase):
         self._write(self.content)
         self.assertEqual(files.read(self.path, ".tflite"), self.content)
 
+    def test_a_model_is_mapped(self):
+        self._write(self.content)
+        with files.open_map(self.path, ".tflite") as content:
+            self.assertIsInstance(content, mmap.mmap)
+            self.assertEqual(content[:], self.content)
+
     def test_a_large_file_is_refused_unread(self):
         for start, message in (
             (b"", "x.tflite: not a .tflite: bytes 4 to 7 are"),
@@ -31,8 +38,9 @@ class FilesTest(absltest.TestCase):
         ):
             self._write(start, 3 << 30)
             with mock.patch.object(cli, "read_file") as read_file:
-                with self.subTest(message), self.assertRaisesRegex(cli.UserError, message):
-                    files.read(self.path, ".tflite")
+                for read in (files.read, files.open_map):
+                    with self.subTest(message), self.assertRaisesRegex(cli.UserError, message):
+                        read(self.path, ".tflite")
             read_file.assert_not_called()
 
     def test_other_files_are_refused(self):
@@ -41,18 +49,22 @@ class FilesTest(absltest.TestCase):
             (b"abc", "x.tflite: not a .tflite"),
         ):
             self._write(content)
-            with self.subTest(content), self.assertRaisesRegex(cli.UserError, message):
-                files.read(self.path, ".tflite")
+            for read in (files.read, files.open_map):
+                with self.subTest(content), self.assertRaisesRegex(cli.UserError, message):
+                    read(self.path, ".tflite")
         os.remove(self.path)
-        with self.assertRaisesRegex(cli.UserError, "x.tflite: the .tflite cannot be read: No such"):
-            files.read(self.path, ".tflite")
+        for read in (files.read, files.open_map):
+            with self.assertRaisesRegex(
+                cli.UserError, "x.tflite: the .tflite cannot be read: No"
+            ):
+                read(self.path, ".tflite")
 
     def test_a_pipe_is_read_once(self):
         reader, writer = os.pipe()
         with open(writer, "wb") as stream:
             stream.write(self.content)
         self.addCleanup(os.close, reader)
-        self.assertEqual(files.read(f"/dev/fd/{reader}", ".tflite"), self.content)
+        self.assertEqual(files.open_map(f"/dev/fd/{reader}", ".tflite"), self.content)
 
 
 if __name__ == "__main__":

@@ -127,6 +127,20 @@ def branching(swapped: bool) -> tflite.ModelT:
     return maker.model
 
 
+def with_large_weights(size: int) -> bytes:
+    """Returns a file whose weights are the `size` bytes that have to follow it."""
+    maker = models.Maker()
+    x, y = (maker.tensor(name, [1], kind=tflite.TensorType.INT8) for name in "xy")
+    weights = maker.tensor("weights", [size], kind=tflite.TensorType.INT8)
+    maker.operator(_Op.ADD, [x, weights], [y])
+    maker.graph.inputs, maker.graph.outputs = np.array([x], "i4"), np.array([y], "i4")
+    buffer = maker.model.buffers[maker.graph.tensors[weights].buffer]
+    buffer.offset, buffer.size = 2, size
+    # The offset's size does not depend on its value.
+    buffer.offset = len(models.pack(maker.model))
+    return models.pack(maker.model)
+
+
 def twins() -> tflite.ModelT:
     """Two equal sums that nothing needs, and one that is the output."""
     maker = models.Maker()
