@@ -138,7 +138,7 @@ def _unused_data(model: Model) -> list[bytes]:
 
 
 def _model_differences(left: Model, right: Model) -> list[Difference]:
-    """Returns the differences outside the subgraphs; none of them changes the meaning."""
+    """Returns the differences outside the subgraphs."""
     differences = [
         Difference(kind, "model", a, b)
         for kind, a, b in (
@@ -148,6 +148,9 @@ def _model_differences(left: Model, right: Model) -> list[Difference]:
         )
         if a != b
     ]
+    if left.newer or right.newer:
+        names = (", ".join(model.newer) or None for model in (left, right))
+        differences.append(Difference("newer schema", "model", *names, "cannot be compared"))
     unused = (_unused_data(left), _unused_data(right))
     if unused[0] != unused[1]:
         counts = [f"{len(part)} buffers" for part in unused]
@@ -202,8 +205,9 @@ def compare(
     if mapped.equal(left, right):
         return result(SAME_BYTES, ())
     same, differences = graphs.compare(*models)
-    differences += _model_differences(*models)
-    if not same:
+    outer = _model_differences(*models)
+    differences += outer
+    if not same or any(part.changes_meaning for part in outer):
         verdict = DIFFERENT
     elif all(part.kind in _NOT_CANONICAL for part in differences) and _same_canonical(
         models, (left, right)

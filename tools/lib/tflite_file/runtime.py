@@ -178,6 +178,14 @@ def _tensor(tensor: Any, data: Any) -> str | None:
     return None
 
 
+def _is_utf8(text: bytes | None) -> bool:
+    try:
+        (text or b"").decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
 def _refusals(model: Any, flaw: str | None) -> Iterator[str]:
     if flaw is not None:
         yield f"{flaw}."
@@ -204,6 +212,9 @@ def _refusals(model: Any, flaw: str | None) -> Iterator[str]:
                 name = (tensor.name or b"").decode("utf-8", "backslashreplace")
                 yield f"tensor {index} of subgraph {number} ({name}) {wrong}."
     for signature in model.signatureDefs or []:
+        entries = [*(signature.inputs or []), *(signature.outputs or [])]
+        if not all(map(_is_utf8, [signature.signatureKey, *(entry.name for entry in entries)])):
+            yield "LiteRT's Python interface takes no name in a signature that is not UTF-8."
         for field in ("signatureKey", "inputs", "outputs"):
             if getattr(signature, field) is None:
                 yield f"a signature has no {field.removeprefix('signature').lower()}."

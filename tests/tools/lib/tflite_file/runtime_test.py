@@ -115,6 +115,7 @@ _REFUSED = {
     "empty subgraph": (_empty_graph, "subgraph 1 has no tensors"),
     "signature without a name": (_signature(signatureKey=None), "a signature has no key"),
     "signature without inputs": (_signature(inputs=None), "a signature has no inputs"),
+    "signature that is no text": (_signature(signatureKey=b"\xff"), "name .* is not UTF-8"),
     "signature without outputs": (_signature(outputs=None), "a signature has no outputs"),
 }
 _TAKEN = {
