@@ -26,7 +26,7 @@ _ALL = flags.DEFINE_bool("all", False, "List every layer and every tensor.")
 
 
 def _report(given: str) -> dict[str, Any]:
-    model = model_argument.resolve(given, ["report"])
+    model = model_argument.resolve(given, ["report"], as_map=True)
     if model.groups:
         (path,) = model.groups["report"]
         return json.loads(cli.read_file(path, "report"))

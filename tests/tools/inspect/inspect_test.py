@@ -2,9 +2,11 @@ import io
 import json
 import os
 import pathlib
+import resource
 import struct
 from unittest import mock
 
+import numpy as np
 from absl.testing import absltest, parameterized
 from rich.console import Console
 
@@ -58,6 +60,21 @@ class InspectTest(parameterized.TestCase):
         result = program.run(_PROGRAM, "net.tflite", json="true")
         expected = report.build(reader.read(content, "x"), content, "net.tflite")
         self.assertEqual((result.returncode, result.stdout), (0, report.text(expected)))
+
+    def test_a_large_file_takes_no_memory(self):
+        size = 1 << 30
+        maker = models.Maker()
+        weights = maker.tensor("w", [size], np.zeros(0, np.uint8), tflite.TensorType.INT4)
+        buffer = maker.model.buffers[maker.graph.tensors[weights].buffer]
+        buffer.data, buffer.offset, buffer.size = None, 4096, size
+        path = self._write("net.tflite", models.pack(maker.model))
+        # A file with a hole, which takes no space on the disk either.
+        os.truncate(path, 4096 + size)
+        result = program.run(_PROGRAM, "net.tflite", json="true")
+        self.assertEqual((result.returncode, json.loads(result.stdout)["size"]), (0, 4096 + size))
+        # In KiB, of the largest process that a test has started.
+        peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+        self.assertLess(peak, size >> 12)
 
     def test_a_file_with_its_statement(self):
         content = models.pack(models.layered())

@@ -5,13 +5,14 @@ its sha256. tools/steps/provenance writes such a statement. This module does not
 signature; tools/provenance does.
 """
 
-import hashlib
 import json
 import os
 from typing import Any
 
 from tools.lib.cli import cli
 from tools.lib.identity.identity import Identity
+from tools.lib.tflite_file import mapped
+from tools.lib.tflite_file.mapped import Content
 
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE = "https://slsa.dev/provenance/v1"
@@ -59,7 +60,7 @@ def identity(content: bytes, sha256: str, source: str) -> Identity | None:
         ) from error
 
 
-def stated_identity(path: str, content: bytes) -> Identity | None:
+def stated_identity(path: str, content: Content) -> Identity | None:
     """Returns a file's identity from the statement next to it; None for a foreign file.
 
     Prints a note on stderr if that statement describes other files.
@@ -70,7 +71,7 @@ def stated_identity(path: str, content: bytes) -> Identity | None:
     statement_path = path.removesuffix(".tflite") + _ENDING
     if not os.path.exists(statement_path):
         return None
-    sha256 = hashlib.sha256(content).hexdigest()
+    sha256 = mapped.sha256(content)
     stated = identity(cli.read_file(statement_path, "provenance statement"), sha256, statement_path)
     if stated is None:
         cli.note(

@@ -14,6 +14,7 @@ from tools.lib.identity.identity import Identity
 from tools.lib.meaning import files
 from tools.lib.tflite_file import model as inspected
 from tools.lib.tflite_file import reader
+from tools.lib.tflite_file.mapped import Content
 
 _BUILD_OPTIONS = flags.DEFINE_multi_string(
     "build_option",
@@ -30,7 +31,7 @@ class GivenModel:
       given: the label or path as the person gave it, for messages.
       label: the label of the built target, with aliases resolved; None for a file.
       path: the path of the .tflite.
-      content: its bytes.
+      content: its bytes, or a map of the file, see `resolve`.
       model: its contents, read.
       identity: from its target or from the statement next to it; None for a foreign model.
       groups: the paths of the requested output groups that the target has.
@@ -39,7 +40,7 @@ class GivenModel:
     given: str
     label: str | None
     path: str
-    content: bytes
+    content: Content
     model: inspected.Model
     identity: Identity | None
     groups: Mapping[str, Sequence[str]] = dataclasses.field(default_factory=dict)
@@ -67,13 +68,15 @@ def is_label(given: str) -> bool:
     return given.startswith("//") or re.match(r"@[^/]*//", given) is not None
 
 
-def resolve(given: str, groups: Sequence[str] = ()) -> GivenModel:
+def resolve(given: str, groups: Sequence[str] = (), as_map: bool = False) -> GivenModel:
     """Reads a model, which it builds first if a label is given.
 
     Args:
       given: a label, built with the options of --build_option by the Bazel of --bazel; or a path,
         see `cli.callers_path`.
       groups: output groups to build too, if the target has them.
+      as_map: whether the file is mapped instead of copied into memory. Only readers, not the
+        interpreters, take a map for bytes.
 
     Raises:
       cli.UserError: the model cannot be built or read, or is not sound; the target has no .tflite
@@ -82,7 +85,7 @@ def resolve(given: str, groups: Sequence[str] = ()) -> GivenModel:
     if not given:
         raise cli.UserError("the model is empty; give //models:NAME or a .tflite file.")
     if not is_label(given):
-        return of_file(given)
+        return of_file(given, as_map=as_map)
     built = building.build(given, _BUILD_OPTIONS.value, [identity.GROUP, *groups])
     paths = [file for file in built.files.get("default", []) if file.endswith(".tflite")]
     if len(paths) != 1:
@@ -90,7 +93,7 @@ def resolve(given: str, groups: Sequence[str] = ()) -> GivenModel:
             f"{given}: builds {len(paths)} .tflite files; give the label of one model."
         )
     return dataclasses.replace(
-        of_file(paths[0], given, identity.of_target(built.files)),
+        of_file(paths[0], given, identity.of_target(built.files), as_map),
         label=built.label,
         groups={group: built.files[group] for group in groups if group in built.files},
     )
@@ -110,15 +113,18 @@ def runnable(model: GivenModel) -> GivenModel:
     return model
 
 
-def of_file(path: str, given: str | None = None, known: Identity | None = None) -> GivenModel:
+def of_file(
+    path: str, given: str | None = None, known: Identity | None = None, as_map: bool = False
+) -> GivenModel:
     """Reads a .tflite, see `resolve`.
 
     Args:
       path: the file, see `cli.callers_path`.
       given: its name in messages; None for the path.
       known: its identity; None to read the statement next to it.
+      as_map: see `resolve`.
     """
-    content = files.read(path, "model")
+    content = files.read(path, "model", as_map)
     absolute_path = cli.callers_path(path)
     return GivenModel(
         given=given or path,

@@ -5,19 +5,21 @@ import mmap
 import os
 
 from tools.lib.cli import cli
-from tools.lib.tflite_file import structure
+from tools.lib.tflite_file import mapped, structure
+from tools.lib.tflite_file.mapped import Content
 from tools.lib.tflite_file.schema import FILE_IDENTIFIER
 
 # The reach of a flatbuffer's offsets.
 _MAXIMUM_BYTES = (2 << 30) - 1
 
 
-def read(path: str, what: str) -> bytes:
+def read(path: str, what: str, as_map: bool = False) -> Content:
     """Reads a .tflite; refuses other files after their first bytes.
 
     Args:
       path: as a person gave it, see `cli.callers_path`.
       what: what the file is, for messages.
+      as_map: whether to map the file if it can be, instead of copying it into memory.
 
     Raises:
       cli.UserError: the file cannot be read, is empty, is not a .tflite, or has 2 GiB or more.
@@ -27,6 +29,8 @@ def read(path: str, what: str) -> bytes:
     with contextlib.suppress(OSError):
         if os.path.isfile(absolute_path):
             _check(absolute_path, path)
+    if as_map:
+        return mapped.read(absolute_path, what)
     return cli.read_file(absolute_path, what)
 
 

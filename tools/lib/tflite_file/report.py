@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from tools.lib.tflite_file import mapped
 from tools.lib.tflite_file.model import FLOATING, Model, Operator, Subgraph, Tensor
 
 # The version of the form; incompatible changes increase it.
@@ -297,7 +298,7 @@ def _signatures(model: Model) -> list[_Json]:
 
 def build(
     model: Model,
-    content: bytes,
+    content: mapped.Content,
     name: str,
     facts: Mapping[str, Any] | None = None,
     weights: str | None = None,
@@ -321,7 +322,7 @@ def build(
         "version": VERSION,
         "name": name,
         "size": model.size,
-        "sha256": hashlib.sha256(content).hexdigest(),
+        "sha256": mapped.sha256(content),
         "description": model.description,
         "weights": weights if facts is None else facts["weights"],
         "arithmetic": arithmetic(model),
