@@ -50,7 +50,10 @@ def _bytes(count: int) -> str:
     return decimal(count) if count else "-"
 
 
-def _shape(shape: Sequence[int]) -> str:
+def _shape(tensor: Mapping[str, Any]) -> str:
+    if not tensor["is_ranked"]:
+        return "without rank"
+    shape = tensor["shape_signature"]
     return "[" + ",".join("?" if length < 0 else str(length) for length in shape) + "]"
 
 
@@ -124,7 +127,7 @@ def _ends(title: str, ends: Sequence[Mapping[str, Any]]) -> Table:
             table,
             end["name"],
             end["type"],
-            _shape(end["shape_signature"]),
+            _shape(end),
             quantization(end["quantization"]),
         )
     return table
@@ -217,7 +220,7 @@ def _tensors(graph: Mapping[str, Any]) -> Table:
             tensor["role"],
             short(tensor["name"]),
             tensor["type"],
-            _shape(tensor["shape_signature"]),
+            _shape(tensor),
             quantization(tensor["quantization"]),
         )
     return table

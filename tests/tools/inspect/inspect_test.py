@@ -172,6 +172,17 @@ class TablesTest(parameterized.TestCase):
         self.assertRegex(text, r"not shown +Buffer field 3: newer than this tool's schema")
         self.assertEqual(self._shown(model, 120, everything=True).count("LiteRT refuses it"), 14)
 
+    def test_a_tensor_without_rank_is_no_scalar(self):
+        model = models.layered()
+        total, constant = model.subgraphs[0].tensors[-3], model.subgraphs[0].tensors[-1]
+        self.assertEqual((total.name, constant.name), ("total", "alone"))
+        total.shape = constant.shape = None
+        text = self._shown(model, 120, everything=True)
+        self.assertRegex(text, r"total +FLOAT32 +without rank")
+        self.assertRegex(text, r"alone +FLOAT32 +\[\]")
+        total.hasRank = True
+        self.assertRegex(self._shown(model, 120), r"total +FLOAT32 +\[\]")
+
     def test_an_empty_model(self):
         self.assertIn("Operators (0)", self._shown(models.Maker().model, 80))
 

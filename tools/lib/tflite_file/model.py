@@ -93,6 +93,11 @@ class Tensor:
     variants: tuple[Mapping[str, Any], ...]
 
     @property
+    def is_ranked(self) -> bool:
+        """Whether its rank is known. An empty shape is a scalar's only if something says so."""
+        return bool(self.shape) or self.has_rank or self.data.size > 0
+
+    @property
     def scaling(self) -> tuple[float, int]:
         """Its scale and zero point if it is quantized per tensor; otherwise 0.0 and 0."""
         quantization = self.quantization

@@ -126,6 +126,7 @@ def _end(tensor: Tensor) -> _Json:
         "type": tensor.dtype,
         "shape": list(tensor.shape),
         "shape_signature": list(tensor.shape_signature),
+        "is_ranked": tensor.is_ranked,
         "quantization": _quantization(tensor),
     }
 
@@ -138,6 +139,7 @@ def _tensor(tensor: Tensor) -> _Json:
         "type": tensor.dtype,
         "shape": list(tensor.shape),
         "shape_signature": list(tensor.shape_signature),
+        "is_ranked": tensor.is_ranked,
         "buffer": tensor.buffer,
         "constant_bytes": tensor.data.size,
         "is_variable": tensor.is_variable,
