@@ -85,6 +85,7 @@ py_runtime(
     # The directory is one input: a single link to stage instead of a hundred.
     files = {files},
     interpreter = "python",
+    python_version = "PY3",
 )
 """
 

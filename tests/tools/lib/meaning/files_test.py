@@ -54,9 +54,7 @@ class FilesTest(absltest.TestCase):
                     read(self.path, ".tflite")
         os.remove(self.path)
         for read in (files.read, files.open_map):
-            with self.assertRaisesRegex(
-                cli.UserError, "x.tflite: the .tflite cannot be read: No"
-            ):
+            with self.assertRaisesRegex(cli.UserError, "x.tflite: the .tflite cannot be read: No"):
                 read(self.path, ".tflite")
 
     def test_a_pipe_is_read_once(self):
