@@ -109,9 +109,7 @@ def _metadata_differences(left: Model, right: Model) -> Iterator[Difference]:
     entries = (_metadata(left), _metadata(right))
     if left.minimum_runtime != right.minimum_runtime:
         yield Difference("minimum runtime", "model", left.minimum_runtime, right.minimum_runtime)
-        for part in entries:
-            part.pop(reader.MINIMUM_RUNTIME, None)
-    for name in sorted(entries[0].keys() | entries[1].keys()):
+    for name in sorted((entries[0].keys() | entries[1].keys()) - {reader.MINIMUM_RUNTIME}):
         for a, b in itertools.zip_longest(*(part.get(name, ()) for part in entries)):
             if a != b:
                 yield Difference("metadata", name, a, b)
