@@ -11,8 +11,8 @@ from tools.lib.meaning.meaning import Graph
 from tools.lib.meaning.wording import changed, shown, size
 from tools.lib.tflite_file.model import Quantization
 
-_NO_VALUES = np.zeros(0)
-_NONE = Quantization(_NO_VALUES, _NO_VALUES, 0, _NO_VALUES, _NO_VALUES, None)
+_NO_FLOATS = np.zeros(0, np.float32)
+_NONE = Quantization(_NO_FLOATS, np.zeros(0, np.int64), 0, _NO_FLOATS, _NO_FLOATS, None)
 
 
 def differences(

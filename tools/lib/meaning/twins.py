@@ -74,9 +74,10 @@ class Twins:
             found = self._unique(self._groups, self._paired_neighbours, *tokens)
             self._propagate(self._around(found))
         for key in self._groups:
-            while pair := self._choice(key):
-                self._add(*pair)
-                self._propagate(self._around([pair]))
+            while pairs := self._choice(key):
+                for pair in pairs:
+                    self._add(*pair)
+                self._propagate(self._around(pairs))
         return self.pairs
 
     def _add(self, i: int, j: int) -> None:
@@ -129,8 +130,11 @@ class Twins:
             for key in (skeletons[i], *(skeletons[near[-1]] for near in self._near[_LEFT][i]))
         )
 
-    def _choice(self, key: bytes) -> tuple[int, int] | None:
-        """Returns two of a group whose members are symmetric, as equal as possible."""
+    def _choice(self, key: bytes) -> list[tuple[int, int]]:
+        """Returns pairs of a group whose members are symmetric, as equal as possible.
+
+        More than one only if all their neighbours have pairs, so that no choice affects another.
+        """
         a, b = self._free(key)
         for tokens in (
             (self._computation, self._uses),
@@ -138,11 +142,24 @@ class Twins:
             (self._local,),
             (self._structure,),
         ):
-            places = {tuple(token(_RIGHT, j) for token in tokens): j for j in reversed(b)}
+            places: dict[Any, list[int]] = {}
+            for j in reversed(b):
+                places.setdefault(tuple(token(_RIGHT, j) for token in tokens), []).append(j)
+            pairs = []
             for i in a:
-                if (j := places.get(tuple(token(_LEFT, i) for token in tokens))) is not None:
-                    return i, j
-        return (a[0], b[0]) if a and len(a) == len(b) else None
+                if equal := places.get(tuple(token(_LEFT, i) for token in tokens)):
+                    pairs.append((i, equal.pop()))
+            if pairs:
+                settled = [pair for pair in pairs if self._is_settled(pair)]
+                return settled or pairs[:1]
+        return list(zip(a[:1], b[:1], strict=True)) if len(a) == len(b) else []
+
+    def _is_settled(self, pair: tuple[int, int]) -> bool:
+        return all(
+            other in paired
+            for near, paired, index in zip(self._near, self._paired, pair, strict=True)
+            for *_, other in near[index]
+        )
 
     def _computation(self, side: int, index: int) -> Any:
         return self._graphs[side].operators[index]

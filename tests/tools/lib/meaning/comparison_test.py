@@ -185,6 +185,17 @@ class DifferentTest(parameterized.TestCase):
         model.subgraphs[0].tensors[0].quantization.zeroPoint = np.array([4], np.int64)
         self._assert_different(networks.layers(), model, ("quantization", "input 0", "[3]", "[4]"))
 
+    def test_a_quantization_or_none(self):
+        model = networks.layers()
+        networks.tensor(model, "inner1").quantization = networks.quantization([0.5], [3])
+        compared = self._assert_different(
+            networks.layers(),
+            model,
+            ("quantization", "CONV_2D 1 output", "[]", "[0.5]"),
+            ("quantization", "CONV_2D 1 output", "[]", "[3]"),
+        )
+        self.assertLen(compared.differences, 2)
+
     def test_an_axis(self):
         models_ = []
         for axis in (0, 3):
