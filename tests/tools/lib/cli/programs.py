@@ -81,7 +81,7 @@ _PROGRAMS = (
     ),
     Program(
         "tools/compare/compare",
-        "--image=WORKSPACE/pictures --count=5000 FOLDER/float.tflite FOLDER/integer.tflite",
+        "--images=WORKSPACE/pictures --count=5000 FOLDER/float.tflite FOLDER/integer.tflite",
     ),
     Program(
         "tools/benchmark/benchmark",
@@ -107,7 +107,11 @@ _PROGRAMS = (
     ),
     Program("tools/provenance/sign", "--key=FOLDER/missing FOLDER/float.provenance.json", code=1),
     Program("tools/provenance/verify", "--public_key=FOLDER/missing FOLDER/x FOLDER/y", code=1),
-    Program("tools/provenance/verify_tflite", "FOLDER/float.tflite FOLDER/float.provenance.json"),
+    Program(
+        "tools/provenance/verify_tflite",
+        "FOLDER/float.tflite FOLDER/float.provenance.json",
+        code=1,
+    ),
     Program("third_party/relock", code=1),
     Program("third_party/mirror", "FOLDER/mirrored", code=1),
 )
@@ -215,7 +219,10 @@ def wrong(ended: Ended, codes: Sequence[int]) -> str:
         lines = ended.error.count("\n")
         return f"a traceback, {lines} lines, {ended.error.strip().splitlines()[-1][:100]}"
     if ended.code not in codes:
-        return f"exit code {ended.code} instead of {' or '.join(map(str, sorted(set(codes))))}"
+        said = ended.error.strip().rpartition("\n")[2]
+        return (
+            f"exit code {ended.code} instead of {' or '.join(map(str, sorted(set(codes))))}: {said}"
+        )
     # Bazel's own words may come before.
     sentences = [line for line in ended.error.splitlines() if line.startswith("ERROR: ")]
     if len(sentences) > 2 or "\x1b" in ended.error:
@@ -257,8 +264,9 @@ def _trials(program: Program, caller: Caller) -> Iterator[tuple[str, str, Ended,
             ended = caller.call(program, workspace="slow", after=delay)
             last = ended.error.strip().rpartition("\n")[2]
             said = (ended.code != 130 or last.startswith("Interrupted"), f"says {last!r}")
-            # Without a word: it ended the shell that starts CPython. A terminal shows 130, too.
-            codes = [130, *usual] if ended.error else [130, *usual, -signal.SIGINT]
+            # The signal itself ends a process before CPython handles it, and when CPython has ended
+            # its work. A terminal shows 130, too.
+            codes = [130, *usual, -signal.SIGINT]
             yield f"{delay:g} s", f"Ctrl-C after {delay:g} s", ended, _judged(ended, codes, said)
     if "numbers" in chosen:
         for flag, kind in numeric_flags(caller.call(program, "--helpxml").output):
