@@ -5,6 +5,7 @@ import mmap
 import os
 
 from tools.lib.cli import cli
+from tools.lib.cli.content import ENOUGH
 from tools.lib.tflite_file import mapped, structure
 from tools.lib.tflite_file.mapped import Content
 from tools.lib.tflite_file.schema import FILE_IDENTIFIER
@@ -50,9 +51,9 @@ def open_map(path: str, what: str) -> bytes | mmap.mmap:
 
 def _check(path: str, name: str) -> None:
     with open(path, "rb") as stream:
-        start = stream.read(8)
+        start = stream.read(ENOUGH)
         size = os.fstat(stream.fileno()).st_size
-    if start and start[4:] != FILE_IDENTIFIER:
+    if start and start[4:8] != FILE_IDENTIFIER:
         structure.verify(start, name)
     if size > _MAXIMUM_BYTES:
         raise cli.UserError(

@@ -21,6 +21,7 @@ from typing import Any
 from flatbuffers import number_types
 
 from tools.lib.cli import cli
+from tools.lib.cli.content import ENOUGH, INSTEAD_OF_A_FILE, what_it_is
 from tools.lib.tflite_file.schema import FILE_IDENTIFIER, tflite
 
 # The fields that refer to tables. All other fields are numbers or text, as the schema's constructor
@@ -281,6 +282,17 @@ class _Walk:
         return [(self.target(element, what), child) for element in elements]
 
 
+def _no_tflite(start: bytes, source: str) -> cli.UserError:
+    """Returns what to say of a file that starts like this."""
+    found = what_it_is(start)
+    if found is None and re.fullmatch(rb"TFL[0-9]", start[4:8]):
+        found = f"of the schema {start[4:8].decode()}, which is not {FILE_IDENTIFIER.decode()}"
+    if found is None:
+        found = f"a file without {FILE_IDENTIFIER.decode()} in its bytes 4 to 7"
+    advice = INSTEAD_OF_A_FILE.get(found, "give a file that TensorFlow's converter wrote")
+    return cli.UserError(f"{source}: not a .tflite but {found}; {advice}.")
+
+
 def verify(content: bytes, source: str) -> Structure:
     """Checks that a .tflite's flatbuffer is well formed.
 
@@ -293,10 +305,7 @@ def verify(content: bytes, source: str) -> Structure:
         more data than it can hold.
     """
     if len(content) < 8 or content[4:8] != FILE_IDENTIFIER:
-        raise cli.UserError(
-            f"{source}: not a .tflite: bytes 4 to 7 are {content[4:8]!r} instead of "
-            f"{FILE_IDENTIFIER!r}; give a file that TensorFlow's converter wrote."
-        )
+        raise _no_tflite(content[:ENOUGH], source)
     walk = _Walk(content, source)
     pending = [(walk.target(0, "the model"), "Model")]
     while pending:

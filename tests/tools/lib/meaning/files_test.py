@@ -33,7 +33,7 @@ class FilesTest(absltest.TestCase):
 
     def test_a_large_file_is_refused_unread(self):
         for start, message in (
-            (b"", "x.tflite: not a .tflite: bytes 4 to 7 are"),
+            (b"", "x.tflite: not a .tflite but nothing but zero bytes"),
             (self.content, "x.tflite: has 3,221,225,472 bytes, but a .tflite has less than 2"),
         ):
             self._write(start, 3 << 30)

@@ -71,8 +71,22 @@ class StructureTest(absltest.TestCase):
             structure.check(models.pack(make()), "x.tflite")
 
     def test_other_files(self):
-        for content in (b"TFL3", b"\0\0\0\0", b"PK\3\4" + bytes(60), bytes(range(64))):
-            self._assert_refused(content, "not a .tflite: bytes 4 to 7 are b.* instead of b'TFL3'")
+        lfs = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n"
+        for content, message in (
+            (b"TFL3", "a file without TFL3 in its bytes 4 to 7; give a file that"),
+            (b"\0\0\0\0", "nothing but zero bytes"),
+            (bytes(range(64)), "a file without TFL3"),
+            (b"PK\3\4" + bytes(60), "a zip archive"),
+            (b"\x1f\x8b\x08" + bytes(60), "a gzip archive"),
+            (b"\x89HDF\r\n\x1a\n" + bytes(60), "an HDF5 file"),
+            (b"\x7fELF\2\1\1" + bytes(60), "a program"),
+            (b'{"message": "Not Found"}', "JSON"),
+            (b"\xef\xbb\xbf\n<!DOCTYPE html><html>", "a web page; its address was not that of"),
+            (b"<HTML><body>404", "a web page"),
+            (lfs, "a Git LFS pointer; .*git lfs pull"),
+            (b"\x1c\0\0\0TFL2" + bytes(60), "of the schema TFL2, which is not TFL3"),
+        ):
+            self._assert_refused(content, f"not a .tflite but {message}")
 
     def test_every_truncation_is_noticed(self):
         content = canonical.canonical_bytes(models.pack(models.layered()), "x.tflite")

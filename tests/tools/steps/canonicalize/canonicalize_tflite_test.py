@@ -41,7 +41,7 @@ class CanonicalizeTfliteTest(parameterized.TestCase):
     @parameterized.parameters(
         (models.pack(models.layered())[:500], "not a sound .tflite: .* truncated"),
         (b"", "the .tflite is empty"),
-        (b"\x08\x01\x12\x04node" * 8, "not a .tflite: bytes 4 to 7 are"),
+        (b"\x08\x01\x12\x04node" * 8, "not a .tflite but a SavedModel"),
     )
     def test_refuses(self, content, message):
         raw = self._input(content)
