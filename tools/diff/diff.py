@@ -24,7 +24,7 @@ def main(argv: Sequence[str]) -> None:
         raise cli.UserError(
             f"two .tflite files are needed, not {len(argv) - 1}; give LEFT.tflite and RIGHT.tflite."
         )
-    contents = [files.open_map(path, ".tflite") for path in argv[1:]]
+    contents = [files.read(path, ".tflite", as_map=True) for path in argv[1:]]
     result = comparison.compare(*contents, *argv[1:])
     if _JSON.value:
         sys.stdout.write(result.to_json())

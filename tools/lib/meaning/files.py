@@ -1,7 +1,6 @@
 """Reads files that should be .tflite but may be anything, of any size."""
 
 import contextlib
-import mmap
 import os
 
 from tools.lib.cli import cli
@@ -20,7 +19,8 @@ def read(path: str, what: str, as_map: bool = False) -> Content:
     Args:
       path: as a person gave it, see `cli.callers_path`.
       what: what the file is, for messages.
-      as_map: whether to map the file if it can be, instead of copying it into memory.
+      as_map: whether to map the file if it can be, instead of copying it into memory; see
+        `mapped.read`.
 
     Raises:
       cli.UserError: the file cannot be read, is empty, is not a .tflite, or has 2 GiB or more.
@@ -33,20 +33,6 @@ def read(path: str, what: str, as_map: bool = False) -> Content:
     if as_map:
         return mapped.read(absolute_path, what)
     return cli.read_file(absolute_path, what)
-
-
-def open_map(path: str, what: str) -> bytes | mmap.mmap:
-    """Returns the content of a .tflite without reading all of it; see `read`.
-
-    The map of a file that someone truncates meanwhile ends the program, so this is for short use.
-    """
-    absolute_path = cli.callers_path(path)
-    with contextlib.suppress(OSError):
-        if os.path.isfile(absolute_path) and os.path.getsize(absolute_path):
-            _check(absolute_path, path)
-            with open(absolute_path, "rb") as stream:
-                return mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
-    return read(path, what)
 
 
 def _check(path: str, name: str) -> None:

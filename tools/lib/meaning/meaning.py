@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from tools.lib.meaning import mapped
+from tools.lib.meaning import pages
 from tools.lib.tflite_file import flexbuffer, operators
 from tools.lib.tflite_file.model import Model, Operator, Subgraph
 from tools.lib.tflite_file.references import is_subgraph_field
@@ -31,7 +31,7 @@ def _encoded(value: Any) -> Iterator[bytes]:
     """Yields the parts of an injective encoding: different values have different encodings."""
     if isinstance(value, np.ndarray):
         yield f"a{value.dtype.str}{value.shape}:".encode()
-        yield from mapped.parts(value)
+        yield from pages.parts(value)
     elif isinstance(value, Mapping):
         yield b"m%d:" % len(value)
         for key in sorted(value):

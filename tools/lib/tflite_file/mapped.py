@@ -16,6 +16,8 @@ _STEP = 16 << 20
 def read(path: str, what: str) -> Content:
     """Maps a file; reads what cannot be mapped, such as a pipe.
 
+    If someone truncates the file meanwhile, the program ends, so this is for short use.
+
     Args:
       path: the file.
       what: what the file is, for messages.

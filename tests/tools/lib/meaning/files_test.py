@@ -27,7 +27,7 @@ class FilesTest(absltest.TestCase):
 
     def test_a_model_is_mapped(self):
         self._write(self.content)
-        with files.open_map(self.path, ".tflite") as content:
+        with files.read(self.path, ".tflite", as_map=True) as content:
             self.assertIsInstance(content, mmap.mmap)
             self.assertEqual(content[:], self.content)
 
@@ -38,9 +38,9 @@ class FilesTest(absltest.TestCase):
         ):
             self._write(start, 3 << 30)
             with mock.patch.object(cli, "read_file") as read_file:
-                for read in (files.read, files.open_map):
+                for as_map in (False, True):
                     with self.subTest(message), self.assertRaisesRegex(cli.UserError, message):
-                        read(self.path, ".tflite")
+                        files.read(self.path, ".tflite", as_map)
             read_file.assert_not_called()
 
     def test_other_files_are_refused(self):
@@ -49,20 +49,20 @@ class FilesTest(absltest.TestCase):
             (b"abc", "x.tflite: not a .tflite"),
         ):
             self._write(content)
-            for read in (files.read, files.open_map):
+            for as_map in (False, True):
                 with self.subTest(content), self.assertRaisesRegex(cli.UserError, message):
-                    read(self.path, ".tflite")
+                    files.read(self.path, ".tflite", as_map)
         os.remove(self.path)
-        for read in (files.read, files.open_map):
+        for as_map in (False, True):
             with self.assertRaisesRegex(cli.UserError, "x.tflite: the .tflite cannot be read: No"):
-                read(self.path, ".tflite")
+                files.read(self.path, ".tflite", as_map)
 
     def test_a_pipe_is_read_once(self):
         reader, writer = os.pipe()
         with open(writer, "wb") as stream:
             stream.write(self.content)
         self.addCleanup(os.close, reader)
-        self.assertEqual(files.open_map(f"/dev/fd/{reader}", ".tflite"), self.content)
+        self.assertEqual(files.read(f"/dev/fd/{reader}", ".tflite", as_map=True), self.content)
 
 
 if __name__ == "__main__":

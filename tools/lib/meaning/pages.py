@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from tools.lib.tflite_file.mapped import Content
+
 _PART = 16 << 20
 # A release costs about as much as reading this many bytes.
 _SMALL = 256 << 10
@@ -31,7 +33,7 @@ def parts(values: np.ndarray) -> Iterator[np.ndarray]:
             release(flat)
 
 
-def equal(left: bytes | mmap.mmap, right: bytes | mmap.mmap) -> bool:
+def equal(left: Content, right: Content) -> bool:
     """Returns whether two contents are equal."""
     if len(left) != len(right):
         return False
