@@ -71,7 +71,7 @@ class ModelArgumentTest(parameterized.TestCase):
 
     def test_a_statement_that_is_no_json_is_refused(self):
         self._write("net.tflite", networks.doubled_sum())
-        self._write("net.provenance.json", b"<html>not found</html>")
+        self._write("net.provenance.json", b"{")
         with self.assertRaisesRegex(cli.UserError, "net.provenance.json: not a provenance statem"):
             model_argument.resolve("net.tflite")
 

@@ -25,6 +25,14 @@ _WITHOUT_MEANING = {
     ("Operator", "largeCustomOptionsOffset"): "like Buffer.offset",
     ("Operator", "largeCustomOptionsSize"): "like Buffer.size",
 }
+# What the runtime reads of custom operators only; operator 1 of `_whole` is a built-in one. Of buffer
+# 0 it reads metadata only.
+_IGNORED = {
+    "OperatorCode.customCode at ('operatorCodes', 1)",
+    "Operator.customOptions at ('subgraphs', 0, 'operators', 1)",
+    "Operator.customOptions at ('subgraphs', 1, 'operators', 1)",
+    "Buffer.data at ('buffers', 0)",
+}
 
 
 def _whole() -> tflite.ModelT:
@@ -184,7 +192,7 @@ class EveryFieldTest(absltest.TestCase):
         """Checks every field of the tables below a place; returns (table, field) of each."""
         content = models.pack(make())
         checked = set()
-        missing = []
+        missing = set()
         for way, table, attribute in _fields(make()):
             if way[: len(below)] != below:
                 continue
@@ -194,8 +202,8 @@ class EveryFieldTest(absltest.TestCase):
             )
             checked.add((table, attribute))
             if not named and (table, attribute) not in _WITHOUT_MEANING:
-                missing.append(f"{table}.{attribute} at {way}")
-        self.assertEmpty(missing)
+                missing.add(f"{table}.{attribute} at {way}")
+        self.assertEmpty(missing - _IGNORED)
         return checked
 
     def _is_named(self, content, changed, way, attribute, value) -> bool:

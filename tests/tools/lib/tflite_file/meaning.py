@@ -84,6 +84,7 @@ def _options(op: tflite.OperatorT, is_custom: bool) -> Any:
     if not is_custom:
         # The runtime does not read these.
         op.customOptions, op.customOptionsFormat = None, _FLEXBUFFERS
+        op.largeCustomOptionsOffset = op.largeCustomOptionsSize = 0
     if op.customOptions is not None and op.customOptionsFormat == _FLEXBUFFERS:
         op.customOptions = _decoded(op.customOptions)
     composite = copy.copy(op.builtinOptions2)
