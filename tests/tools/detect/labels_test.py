@@ -78,7 +78,7 @@ class OwnLabelsTest(parameterized.TestCase):
     @parameterized.parameters(
         (b"\xff\xff", "^names.txt: .* are not UTF-8 text"),
         ("\n \n", "^names.txt: has no names"),
-        ("<!DOCTYPE html>\n", "^names.txt: the labels have an unknown form"),
+        ("<!DOCTYPE html>\n", "names.txt: is a web page"),
         ("item {\n  id: 1\n", "^names.txt: the labels have an unknown form"),
         ('{"a": "b"}', "^names.txt: the labels have an unknown form"),
     )

@@ -59,7 +59,8 @@ def failure_reason(log: str) -> str:
 
 def note(text: str) -> None:
     """Writes a sentence that the log of a successful conversion shows as well."""
-    print(_NOTE + text, file=sys.stderr, flush=True)
+    cli.note(_NOTE + text)
+    sys.stderr.flush()
 
 
 def _child(convert: Callable[[], None], log: str) -> None:
@@ -97,8 +98,9 @@ def run(convert: Callable[[], None], converter: str, source: str) -> None:
         child.join()
         text = log.read()
     if child.exitcode == 0:
-        notes = [line for line in text.splitlines() if line.startswith(_NOTE)]
-        sys.stderr.writelines(line + "\n" for line in notes)
+        for line in text.splitlines():
+            if line.startswith(_NOTE):
+                cli.note(line)
         return
     if child.exitcode == 2:
         raise cli.UserError(text.rpartition("ERROR: ")[2].strip())

@@ -25,8 +25,8 @@ _WITHOUT_MEANING = {
     ("Operator", "largeCustomOptionsOffset"): "like Buffer.offset",
     ("Operator", "largeCustomOptionsSize"): "like Buffer.size",
 }
-# What the runtime reads of custom operators only; operator 1 of `_whole` is a built-in one. Of buffer
-# 0 it reads metadata only.
+# What the runtime reads of custom operators only, while operator 1 of `_whole` is a built-in one. Of
+# buffer 0 it reads metadata only.
 _IGNORED = {
     "OperatorCode.customCode at ('operatorCodes', 1)",
     "Operator.customOptions at ('subgraphs', 0, 'operators', 1)",
