@@ -148,8 +148,8 @@ def _challenge(
     cli.say(f"{path}: md5 {digests.md5}, {digests.size:,} bytes: {_known(row)}")
     if ours[0].synthetic:
         cli.say(
-            f"{ours[0].name}: the weights are seeded (synthetic), those of the published file "
-            "are not."
+            f"{ours[0].name}: the weights are seeded (synthetic), so a file with other weights "
+            "differs in every constant."
         )
     terminal.show(cli.console(), result, comparison.DEFAULT_LIMIT)
     return holds
@@ -199,7 +199,7 @@ def _identify(target: str, known: Sequence[published.Published], ours: Sequence[
     elif ours[0].synthetic:
         cli.say(
             f"{verdict}: the weights are seeded (synthetic), so it cannot be a published file; "
-            "build with -- --config=released."
+            "give --bazel_flag=--config=released."
         )
     else:
         cli.say(f"{verdict}; give PUBLISHED.tflite too to see what differs.")

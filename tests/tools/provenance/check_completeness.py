@@ -62,7 +62,7 @@ def wrong_digests(statement: Mapping[str, Any], root: str) -> list[str]:
 
 def main(argv: Sequence[str]) -> None:
     """Builds the models' statements and checks them."""
-    models = argv[1:] or _MODELS
+    models = [name.removeprefix("//models:") for name in argv[1:] or _MODELS]
     built = {model: building.build(f"//models:{model}.provenance", []) for model in models}
     root = client.ask("info", "execution_root")
     actions = check_actions.parse(json.loads(check_actions.ask_bazel()))

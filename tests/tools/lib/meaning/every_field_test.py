@@ -25,7 +25,7 @@ _WITHOUT_MEANING = {
     ("Operator", "largeCustomOptionsOffset"): "like Buffer.offset",
     ("Operator", "largeCustomOptionsSize"): "like Buffer.size",
 }
-# The runtime reads these of custom operators only, while operator 1 of `_whole` is a built-in one; of
+# The runtime reads the first three of custom operators only, and operator 1 is a built-in one. Of
 # buffer 0 it reads metadata only.
 _IGNORED = {
     "OperatorCode.customCode at ('operatorCodes', 1)",
