@@ -32,6 +32,7 @@ def _tensor(values: np.ndarray, dtype: str, scale=(), zero_point=(), axis: int =
         ),
         sparsity=None,
         variants=(),
+        has_rank=False,
     )
 
 
