@@ -313,7 +313,7 @@ def main(argv: Sequence[str]) -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with client.output_folder(_DIRECTORY.value, "audit-") as directory:
-            if directory.is_relative_to(cli.workspace()):
+            if client.is_in_workspace(directory):
                 raise cli.UserError(
                     f"--directory={directory} is in the workspace, whose files must not change "
                     "during an audit; name a folder outside."

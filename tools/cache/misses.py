@@ -125,13 +125,16 @@ class Reasons:
         return self._roots[key]
 
     def _root(self, key: Key) -> tuple[Key, Reason]:
-        own = self._own(key)
-        if own:
-            return key, own
-        for path in self._differing_inputs(key):
-            if path in self._makers:
-                return self.root(self._makers[path])
-        return key, Reason("same")
+        # A log may claim that actions make each other's inputs.
+        passed = {key}
+        while not (own := self._own(key)):
+            made = (self._makers.get(path) for path in self._differing_inputs(key))
+            maker = next(filter(None, made), None)
+            if maker is None or maker in passed:
+                return key, Reason("same")
+            passed.add(maker)
+            key = maker
+        return key, own
 
     def _differing_inputs(self, key: Key) -> list[str]:
         now, before = self._now.spawns[key], self._before.spawns[key]

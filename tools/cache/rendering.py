@@ -152,8 +152,9 @@ def show(document: Document, console: Console) -> None:
 
 def _markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     def line(cells: Sequence[str]) -> str:
-        # A bar would end the table's cell, and a tag would be read as HTML.
-        safe = (cell.replace("|", "\\|").replace("<", "&lt;") for cell in cells)
+        # A line's end or a bar would end the cell, and a tag would be read as HTML.
+        joined = (" ".join(cell.split()) for cell in cells)
+        safe = (cell.replace("|", "\\|").replace("<", "&lt;") for cell in joined)
         return f"| {' | '.join(safe)} |"
 
     ruler = ["---", *["---:"] * (len(header) - 1)]

@@ -95,15 +95,14 @@ def _evicting(directory: Directory, max_size: int | None) -> Iterator[None]:
         while not over.wait(_EVICT_EVERY.value):
             try:
                 evicted = eviction.evict(directory, max_size)
-            except OSError as error:
+                if evicted.results or evicted.files:
+                    cli.say(evicted)
+            except (OSError, cli.UserError) as error:
                 # The next round may succeed, and the server goes on.
                 cli.note(
                     f"ERROR: eviction failed: {error}; it is tried again every"
                     f" {_EVICT_EVERY.value:g} seconds."
                 )
-                continue
-            if evicted.results or evicted.files:
-                cli.say(evicted)
 
     thread = threading.Thread(target=work, name="eviction")
     thread.start()

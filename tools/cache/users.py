@@ -1,6 +1,7 @@
 """Who may read and write a cache: the file of users, and the password file made from it for nginx.
 
-Each line is a user, `ROLE NAME PASSWORD` with single spaces; lines that start with `#` are ignored:
+Each line is a user, `ROLE NAME PASSWORD` separated by blanks. Lines that start with `#` are
+ignored:
 
     writer ci 3d8e1f6b0c5a4792
     reader workstations 90c2a7e4b51d8f36

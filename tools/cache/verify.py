@@ -209,13 +209,13 @@ def main(argv: Sequence[str]) -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with client.output_folder(_DIRECTORY.value, "cache-verify-") as directory:
-            if directory.resolve().is_relative_to(pathlib.Path(cli.workspace()).resolve()):
+            if client.is_in_workspace(directory):
                 raise cli.UserError(
                     f"--directory={directory} is in the workspace; name a folder outside."
                 )
             code = _run(argv[1:] or _TARGETS, directory, console)
     except KeyboardInterrupt as error:
-        raise cli.UserError("the check was interrupted before it was done.") from error
+        raise KeyboardInterrupt("Interrupted before the check was done.") from error
     if code:
         sys.exit(code)
 

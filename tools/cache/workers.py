@@ -3,6 +3,7 @@
 Workers read what clients send, so they are never root.
 """
 
+import contextlib
 import grp
 import os
 import pathlib
@@ -62,8 +63,10 @@ def admit(directory: Directory, passwords: Sequence[pathlib.Path]) -> str:
             os.chown(path, -1, user.pw_gid)
             path.chmod(mode)
         for entry in _entries(directory):
-            if os.lstat(entry).st_uid != user.pw_uid:
-                os.chown(entry, user.pw_uid, user.pw_gid, follow_symlinks=False)
+            # Eviction may remove it meanwhile.
+            with contextlib.suppress(FileNotFoundError):
+                if os.lstat(entry).st_uid != user.pw_uid:
+                    os.chown(entry, user.pw_uid, user.pw_gid, follow_symlinks=False)
     except OSError as error:
         raise cli.UserError(
             f"{error.filename}: cannot be given to user {_NAME}, as whom nginx's workers run if"

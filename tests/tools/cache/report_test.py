@@ -117,7 +117,7 @@ class RenderingTest(absltest.TestCase):
 
     def test_markdown_has_the_tables_and_survives_odd_names(self):
         row = next(row for row in self.document["actions"] if row["label"].endswith(":new"))
-        row["name"] = "Make of <b>|x"
+        row["name"] = "Make of\n<b>|x"
         text = rendering.to_markdown(self.document)
         self.assertIn("| Make of &lt;b>\\|x | new action", text)
         self.assertIn("| step | hits | misses |", text)

@@ -51,6 +51,11 @@ def environment() -> dict[str, str]:
     return own
 
 
+def is_in_workspace(folder: pathlib.Path) -> bool:
+    """Returns whether a folder, or what it links to, is in the workspace."""
+    return folder.resolve().is_relative_to(pathlib.Path(cli.workspace()).resolve())
+
+
 @contextlib.contextmanager
 def output_folder(given: str | None, prefix: str) -> Iterator[pathlib.Path]:
     """Yields a folder for builds.

@@ -168,5 +168,8 @@ class Entries:
 
     def _place(self, path: str) -> str:
         """Returns the place of a file in runfiles, if they are not legacy ones (.bazelrc)."""
-        repository, inner = _IN_REPOSITORY.fullmatch(path).groups()
+        match = _IN_REPOSITORY.fullmatch(path)
+        if not match:
+            raise KeyError(path)
+        repository, inner = match.groups()
         return f"{repository or self._workspace}/{inner}"

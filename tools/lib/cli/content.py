@@ -15,9 +15,10 @@ INSTEAD_OF_A_FILE = {
     _ANNEX_POINTER: "get the file itself with `git annex get`",
 }
 
-# A comment or an XML declaration may come before the page itself.
+# Comments or an XML declaration may come before the page itself. The groups are atomic: trying
+# every way to divide many comments would never end.
 _PAGE = re.compile(
-    rb"(?:<\?xml[^>]*>|<!--.*?-->|\s)*<(?:!doctype\s+html|html|head|body)[\s>]",
+    rb"(?:(?><\?xml[^>]*>)|(?><!--.*?-->)|\s)*+<(?:!doctype\s+html|html|head|body)[\s>]",
     re.IGNORECASE | re.DOTALL,
 )
 _STARTS = (

@@ -13,7 +13,7 @@ from ai_edge_litert import interpreter as litert
 
 from tools.lib.cli import cli
 from tools.lib.tflite_file import reader
-from tools.lib.tflite_file.model import Model
+from tools.lib.tflite_file.model import FLOATING, Model
 from tools.lib.tflite_file.schema import BUILTIN_OPERATORS
 from tools.lib.values import weights
 from tools.steps.convert import conversion
@@ -56,7 +56,7 @@ def unquantized(model: Model, allowed: Collection[str]) -> list[str]:
                 tensor = subgraph.tensors[index]
                 quantization = tensor.quantization
                 scales = quantization.scale.size if quantization else 0
-                floating = tensor.dtype == "FLOAT32"
+                floating = tensor.dtype in FLOATING
                 if floating or (tensor.dtype in _INTEGERS and not scales):
                     kind = "floating point" if floating else "without a scale"
                     problems.append(f"{name} {verb} {tensor.name} ({kind})")
@@ -115,7 +115,7 @@ def main(argv: Sequence[str]) -> None:
     if operators < _MINIMUM_OPERATORS.value:
         raise cli.UserError(
             f"{path}: the converted model has {operators} operators, but minimum_operators ="
-            f" {_MINIMUM_OPERATORS.value}; is the graph what output_arrays need?"
+            f" {_MINIMUM_OPERATORS.value}; do output_arrays name the ends of the whole graph?"
         )
     if _QUANTIZED.value:
         problems = unquantized(model, _FLOAT_OPERATORS.value)

@@ -4,7 +4,6 @@ import multiprocessing
 import os
 import re
 import signal
-import sys
 import tempfile
 from collections.abc import Callable
 
@@ -60,7 +59,6 @@ def failure_reason(log: str) -> str:
 def note(text: str) -> None:
     """Writes a sentence that the log of a successful conversion shows as well."""
     cli.note(_NOTE + text)
-    sys.stderr.flush()
 
 
 def _child(convert: Callable[[], None], log: str) -> None:
@@ -72,7 +70,6 @@ def _child(convert: Callable[[], None], log: str) -> None:
         convert()
     except cli.UserError as error:
         cli.note(f"ERROR: {error}")
-        sys.stderr.flush()
         os._exit(2)
 
 

@@ -87,6 +87,22 @@ class BazelTest(absltest.TestCase):
                 self.assertEqual(directory, pathlib.Path(self.folder, "a", "b"))
         self.assertTrue(directory.is_dir())
 
+    def test_what_is_in_the_workspace(self):
+        workspace = pathlib.Path(self.create_tempdir().full_path, "workspace")
+        workspace.mkdir()
+        link = workspace.parent / "link"
+        link.symlink_to(workspace)
+        with mock.patch.dict(os.environ, {"BUILD_WORKSPACE_DIRECTORY": str(workspace)}):
+            for folder, expected in (
+                (workspace / "x", True),
+                (link, True),
+                (workspace / "../workspace", True),
+                (workspace / "../x", False),
+                (workspace.parent / "workspace2", False),
+            ):
+                with self.subTest(folder):
+                    self.assertEqual(client.is_in_workspace(folder), expected)
+
     def test_a_folder_that_cannot_be_made_is_named(self):
         file = self.create_tempfile().full_path
         with self.assertRaisesRegex(cli.UserError, f"{file}/a: cannot be made: Not a directory"):

@@ -23,6 +23,7 @@ class ContentTest(parameterized.TestCase):
         (b"\xef\xbb\xbf\n  <!doctype HTML>", "a web page"),
         (b"<html lang='en'>", "a web page"),
         (b"<?xml version='1.0'?>\n<!-- x -->\n<HTML>", "a web page"),
+        (b"<!-- --><!-- > -->" * 20 + b"<html>", "a web page"),
         (_POINTER, "a Git LFS pointer"),
         (b"/annex/objects/MD5E-s4--00.tflite\n", "a git-annex pointer"),
         (_zip(), "a zip archive"),
@@ -39,7 +40,17 @@ class ContentTest(parameterized.TestCase):
         self.assertEqual(content.what_it_is(start[: content.ENOUGH]), kind)
 
     @parameterized.parameters(
-        b"", b"\x1c\0\0\0TFL3", b"person\nbicycle\n", b"<htmlx>", b"version 1\n", b"{{ x }}", b"<a>"
+        b"",
+        b"\x1c\0\0\0TFL3",
+        b"person\nbicycle\n",
+        b"<htmlx>",
+        b"version 1\n",
+        b"{{ x }}",
+        b"<a>",
+        # These would take longer than anybody waits, if every way to read them were tried.
+        b"<!---->" * 73,
+        b"<?xml>" * 85,
+        b"<!-- " * 102,
     )
     def test_others_are_not_guessed(self, start):
         self.assertIsNone(content.what_it_is(start))

@@ -58,10 +58,11 @@ def write(folder: pathlib.Path) -> None:
         (workspace / "bazelw").chmod(0o755)
         (workspace / "models").mkdir()
         (workspace / "models/models.lock.json").write_text('{"models": {}}')
+        (workspace / "third_party/checkpoints").mkdir(parents=True)
+        (workspace / "third_party/checkpoints/released.lock.json").write_text("[]")
         _coco(workspace / "coco", pictures)
         (workspace / "pictures").mkdir()
         for number in range(pictures):
             (workspace / "pictures" / f"{number}.png").symlink_to(workspace / "coco/a.png")
     (folder / "catalogue").mkdir()
     (folder / "catalogue/index.html").write_text("<!doctype html>")
-    (folder / "table.json").write_text("[]")

@@ -101,7 +101,7 @@ _PROGRAMS = (
         "tools/cache/serve", "--nginx=NGINX --directory=FOLDER/cache --writers=nobody", serves=True
     ),
     Program("tools/cache/evict", "--directory=FOLDER --max_size=1G", code=1),
-    Program("tools/checkpoints/pin", "--table=FOLDER/table.json NAME", code=1),
+    Program("tools/checkpoints/pin", "NAME", code=1),
     Program(
         "tests/tools/lib/cli/catalogue", "--nobrowse --catalogue=FOLDER/catalogue", serves=True
     ),

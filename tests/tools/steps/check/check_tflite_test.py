@@ -78,13 +78,19 @@ class CheckTfliteTest(parameterized.TestCase):
             "too_few_operators",
             _relu(),
             {"minimum_operators": 2},
-            "the converted model has 1 operators, but minimum_operators = 2; is the graph",
+            "the converted model has 1 operators, but minimum_operators = 2; do output",
         ),
         (
             "floating_point",
             _relu(),
             {"quantized": "true"},
             "in 2 places, the first: RELU reads x .floating point.; RELU writes y",
+        ),
+        (
+            "half_precision",
+            _chain(_Type.FLOAT16, scales=False),
+            {"quantized": "true"},
+            "RELU reads before .floating point.",
         ),
         (
             "without_a_scale",
