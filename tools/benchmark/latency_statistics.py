@@ -89,7 +89,9 @@ def median_interval(
     """
     count, below, rank = len(values), 0.0, 0
     for k in range(1, count // 2 + 1):
-        below += math.comb(count, k - 1) / 2**count
+        # In logarithms, because the numbers themselves have as many digits as there are values.
+        ways = math.lgamma(count + 1) - math.lgamma(k) - math.lgamma(count - k + 2)
+        below += math.exp(ways - count * math.log(2))
         if 1 - 2 * below < confidence:
             break
         rank = k

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.table import Table
 
-from tools.benchmark import latency_statistics, measurement
+from tools.benchmark import latency_statistics
 from tools.benchmark.machine import Machine
 from tools.benchmark.measurement import (
     Benchmark,
@@ -212,9 +212,8 @@ def show(console: Console, benchmark: Benchmark, operators: int) -> None:
     """Prints the tables, with the slowest `operators` of each profile."""
     for table in _latency(benchmark):
         console.print(table)
-    comparisons = measurement.comparisons(benchmark.measurements)
-    if comparisons:
-        console.print(_ratios(comparisons))
+    if benchmark.comparisons:
+        console.print(_ratios(benchmark.comparisons))
     for row in benchmark.measurements:
         if row.profile:
             title = f"{printable(row.model)}, {row.configuration}"

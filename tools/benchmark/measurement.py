@@ -1,6 +1,7 @@
 """The figures of a benchmark, whatever ran the models, and their JSON (benchmark.schema.json)."""
 
 import dataclasses
+import functools
 import statistics
 from collections.abc import Sequence
 from typing import Any
@@ -96,13 +97,32 @@ class Benchmark:
       place: what ran the models, and where.
       machine: this machine during the benchmark; None if a phone ran the models.
       models: in the order given.
-      measurements: by model, then configuration.
+      measurements: all models in the same configurations, by model, then configuration.
     """
 
     place: str
     machine: Machine | None
     models: tuple[BenchmarkedModel, ...]
     measurements: tuple[Measurement, ...]
+
+    @functools.cached_property
+    def comparisons(self) -> list[Comparison]:
+        """Each measurement with its baselines.
+
+        These are the same model's first configuration, and the first model's same configuration.
+        """
+        first_of_model: dict[str, Measurement] = {}
+        first_of_configuration: dict[Configuration, Measurement] = {}
+        pairs = []
+        for row in self.measurements:
+            for baseline in (
+                first_of_model.setdefault(row.model, row),
+                first_of_configuration.setdefault(row.configuration, row),
+            ):
+                if baseline is not row:
+                    ratio = latency_statistics.compare(row.rounds, baseline.rounds)
+                    pairs.append(Comparison(row, baseline, ratio))
+        return pairs
 
 
 def of_worker(
@@ -173,28 +193,6 @@ def of_results(
     )
 
 
-def comparisons(measurements: Sequence[Measurement]) -> list[Comparison]:
-    """Compares each measurement with its baselines.
-
-    These are the same model's first configuration, and the first model's same configuration.
-
-    Args:
-      measurements: all models in the same configurations, by model, then configuration.
-    """
-    first_of_model: dict[str, Measurement] = {}
-    first_of_configuration: dict[Configuration, Measurement] = {}
-    pairs = []
-    for row in measurements:
-        for baseline in (
-            first_of_model.setdefault(row.model, row),
-            first_of_configuration.setdefault(row.configuration, row),
-        ):
-            if baseline is not row:
-                ratio = latency_statistics.compare(row.rounds, baseline.rounds)
-                pairs.append(Comparison(row, baseline, ratio))
-    return pairs
-
-
 def _key(measurement: Measurement) -> dict[str, Any]:
     return {"model": measurement.model, **dataclasses.asdict(measurement.configuration)}
 
@@ -223,6 +221,6 @@ def document(benchmark: Benchmark) -> dict[str, Any]:
                 "low": comparison.ratio.low,
                 "high": comparison.ratio.high,
             }
-            for comparison in comparisons(benchmark.measurements)
+            for comparison in benchmark.comparisons
         ],
     }

@@ -29,6 +29,23 @@ class StatisticsTest(parameterized.TestCase):
         interval = latency_statistics.median_interval(list(range(1, count + 1)))
         self.assertEqual(interval, rank and (rank, count + 1 - rank))
 
+    def test_the_ranks_are_those_of_exact_sums(self):
+        for count in range(6, 400):
+            below, rank = 0, 0
+            while 40 * (below + math.comb(count, rank)) <= 2**count:
+                below += math.comb(count, rank)
+                rank += 1
+            interval = latency_statistics.median_interval(range(1, count + 1))
+            self.assertEqual(interval, (rank, count + 1 - rank))
+
+    def test_many_values_take_no_longer_each(self):
+        begun = time.process_time()
+        low, high = latency_statistics.median_interval(range(1, 100_001))
+        self.assertLess(time.process_time() - begun, 10)
+        # 50,000 -/+ 1.96 standard deviations of B(100,000, 1/2), which is 158.1.
+        self.assertAlmostEqual(low, 50_000 - 309.9, delta=1.5)
+        self.assertEqual(low + high, 100_001)
+
     def test_the_interval_contains_the_median_as_often_as_it_says(self):
         generator = random.Random(1)
         hits = 0
