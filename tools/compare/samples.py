@@ -18,6 +18,18 @@ _VOCABULARY = 30522
 _SEED = 1
 # If there are more pictures, the title has their number instead of their names.
 _NAMED = 5
+# What numpy raises for other files, an .npy or a member that is no array, an encrypted or damaged
+# archive, or one of an unknown compression (NotImplementedError is a RuntimeError).
+_UNREADABLE = (
+    AttributeError,
+    EOFError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 _TOKEN_INPUTS = {"input_ids", "input_mask", "segment_ids"}
 
 
@@ -91,7 +103,7 @@ def of_file(path: str, siblings: Siblings, count: int) -> Samples:
     try:
         with np.load(cli.callers_path(path), allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
-    except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
+    except _UNREADABLE as error:
         raise cli.UserError(
             f"{path}: the samples cannot be read: {cli.first_line(error)}; give a file of"
             " numpy.savez."
@@ -105,7 +117,8 @@ def of_file(path: str, siblings: Siblings, count: int) -> Samples:
         )
     for name, port in zip(names, siblings.left, strict=True):
         array = arrays[name]
-        if array.dtype.kind not in "biuf" or (1, *array.shape[1:]) != port.shape:
+        is_list = array.dtype.kind in "biuf" and array.ndim > 0
+        if not is_list or (1, *array.shape[1:]) != port.shape:
             raise cli.UserError(
                 f"{path}: {name} is {array.dtype} {list(array.shape)}, but {siblings.sources[0]}"
                 f" takes {list(port.shape)}; give numbers [samples, ...]."

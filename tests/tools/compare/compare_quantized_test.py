@@ -3,6 +3,7 @@ import json
 import os
 import pathlib
 import sys
+import zipfile
 from unittest import mock
 from xml.etree import ElementTree
 
@@ -198,6 +199,30 @@ class CompareTest(parameterized.TestCase):
             np.savez(self.folder / "own.npz", **arrays)
             with self.subTest(message), self.assertRaisesRegex(cli.UserError, message):
                 self._run(images=[], samples="own.npz")
+
+    def test_samples_that_are_no_list(self):
+        self._write("one.tflite", siblings.floats([1]))
+        np.savez(self.folder / "own.npz", x=np.array(3.0))
+        with self.assertRaisesRegex(
+            cli.UserError, r"x is float64 \[\], but one.tflite takes \[1\]"
+        ):
+            self._run("one.tflite", "one.tflite", images=[], samples="own.npz")
+
+    def test_files_that_are_no_samples(self):
+        path = self.folder / "own.npz"
+        np.save(self.folder / "array.npy", np.zeros((3, 4)))
+        for number, value in ((6, 1), (8, 99)):
+            with zipfile.ZipFile(path, "w") as archive:
+                archive.writestr("x.npy", (self.folder / "array.npy").read_bytes())
+            content = bytearray(path.read_bytes())
+            # The flags (1: encrypted) or the compression, in both headers of the member.
+            for start in (0, content.index(b"PK\1\2") + 2):
+                content[start + number] = value
+            (self.folder / f"bad{value}.npz").write_bytes(content)
+        for name in ("array.npy", "bad1.npz", "bad99.npz"):
+            message = f"^{name}: the samples cannot be read: .*; give a file of numpy.savez"
+            with self.subTest(name), self.assertRaisesRegex(cli.UserError, message):
+                self._run(images=[], samples=name)
 
     def test_quantized_weights_are_compared_by_outputs(self):
         self._write("dense.tflite", siblings.dense(False))
