@@ -124,8 +124,10 @@ def main(argv: Sequence[str]) -> None:
     """Measures and prints."""
     del argv
     console = cli.console(width=120)
-    with client.output_folder(_DIRECTORY.value, "benchmark-") as directory:
-        build = cold_build.Build(directory, _TARGETS.value)
+    with (
+        client.output_folder(_DIRECTORY.value, "benchmark-") as directory,
+        cold_build.Build(directory, _TARGETS.value) as build,
+    ):
         # Writing the log takes time too, so no measured build writes it.
         build.cold_build(f"--execution_log_compact_file={build.log}")
         actions = execution_log.read(build.log).values()
@@ -140,7 +142,6 @@ def main(argv: Sequence[str]) -> None:
             slowest = sorted(staging(json.load(stream)).items(), key=lambda item: -item[1])
         for name, seconds in slowest[:5]:
             console.print(f"staging {seconds:.3f} s: {name}")
-        build.bazel("shutdown")
 
 
 if __name__ == "__main__":

@@ -12,6 +12,8 @@ from tools.lib.cli import cli
 class Build:
     """Builds targets of the workspace in an output root of its own.
 
+    A context manager, which shuts Bazel's server down at the end.
+
     Attributes:
       log: a place for an execution log.
       profile: where `cold_build` writes Bazel's trace profile.
@@ -23,6 +25,12 @@ class Build:
         self.profile = str(directory / "profile.json")
         self._root = f"--output_user_root={directory / 'root'}"
         self._targets = targets
+
+    def __enter__(self) -> "Build":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        client.call([self._root, "shutdown"])
 
     def bazel(self, *arguments: str) -> str:
         """Calls Bazel; returns its stdout.

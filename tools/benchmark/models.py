@@ -166,16 +166,15 @@ def measure(directory: pathlib.Path) -> Report:
     Raises:
       cli.UserError: the build failed.
     """
-    build = cold_build.Build(directory, _TARGETS.value)
-    build.prepare()
-    with peak_memory(int(build.bazel("info", "server_pid"))) as peak:
-        seconds = build.build(
-            f"--profile={build.profile}", "--experimental_profile_include_target_label"
-        )
-    with open(build.profile, encoding="utf-8") as stream:
-        seconds_of = seconds_by_step(json.load(stream))
-    bin_directory = pathlib.Path(build.bazel("info", "bazel-bin"))
-    build.bazel("shutdown")
+    with cold_build.Build(directory, _TARGETS.value) as build:
+        build.prepare()
+        with peak_memory(int(build.bazel("info", "server_pid"))) as peak:
+            seconds = build.build(
+                f"--profile={build.profile}", "--experimental_profile_include_target_label"
+            )
+        with open(build.profile, encoding="utf-8") as stream:
+            seconds_of = seconds_by_step(json.load(stream))
+        bin_directory = pathlib.Path(build.bazel("info", "bazel-bin"))
     sizes = {
         path.stem: path.stat().st_size
         for path in bin_directory.glob("models/**/*.tflite")

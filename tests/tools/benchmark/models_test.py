@@ -1,11 +1,15 @@
 import io
+import os
 import pathlib
 import re
+from unittest import mock
 
-from absl.testing import absltest
+from absl.testing import absltest, flagsaver
 from rich.console import Console
 
+from tests.tools.lib.bazel import fake_bazel
 from tools.benchmark import models
+from tools.lib.cli import cli
 
 
 def _event(mnemonic: str, target: str, seconds: float, category: str = "action processing") -> dict:
@@ -70,6 +74,19 @@ class DiskTest(absltest.TestCase):
         (folder / "again").hardlink_to(folder / "below" / "file")
         (folder / "link").symlink_to("below/file")
         self.assertBetween(models.disk_of(folder) - empty, 1 << 20, (1 << 20) + (1 << 16))
+
+
+class MeasureTest(absltest.TestCase):
+    def test_bazels_server_is_shut_down_after_a_failed_build(self):
+        folder = pathlib.Path(self.create_tempdir().full_path)
+        bazel = fake_bazel.FakeBazel(folder)
+        with (
+            mock.patch.dict(os.environ, {"BUILD_WORKSPACE_DIRECTORY": str(folder)}),
+            flagsaver.flagsaver(bazel=[bazel.program], targets=["//broken"]),
+            self.assertRaisesRegex(cli.UserError, "bazel build failed"),
+        ):
+            models.measure(folder)
+        self.assertRegex(bazel.calls()[-1], f" --output_user_root={folder}/root shutdown$")
 
 
 class ReportTest(absltest.TestCase):
