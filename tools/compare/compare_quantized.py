@@ -1,8 +1,10 @@
 """Shows the errors of a quantized model relative to its float sibling, the worst layers first.
 
 Both run on the same inputs. Each layer's output in the quantized model is compared with the same
-layer's output in the float model. The inputs are the pictures of --images, by default the
-photographs that the project pins. A model that takes tokens gets generated ones.
+layer's output in the float model; where only the weights are quantized, the models' outputs alone
+are compared. The inputs are the pictures of --images, by default the photographs that the project
+pins, or the arrays of --samples. A model that takes no picture gets random numbers, and one that
+takes tokens gets texts of random words.
 
 Example: bazel run //tools/compare -- //models:mobiledet //models:mobiledet_qat --plot=errors.html
 """
@@ -108,7 +110,12 @@ def _pairs(models: Sequence[GivenModel]) -> list[pairing.Pair]:
         return pairs
     if report.arithmetic(models[1].model) in _QUANTIZED_WEIGHTS:
         # Between two outputs, both models compute in floating point.
-        return pairing.pair_ends(*(model.model for model in models))
+        if ends := pairing.pair_ends(*(model.model for model in models)):
+            return ends
+        raise cli.UserError(
+            f"{models[1].given}: computes none of its outputs, so there is nothing to compare; give"
+            " a float model and its quantized sibling."
+        )
     raise cli.UserError(
         f"{models[1].given}: none of its {len(pairs)} layers with a counterpart in"
         f" {models[0].given} is quantized; give a float model and its quantized sibling."
@@ -151,19 +158,25 @@ def _measure(
 
 
 def _document(
-    models: Sequence[GivenModel], names: Sequence[str], layers: Sequence[LayerError]
+    models: Sequence[GivenModel],
+    pairs: Sequence[pairing.Pair],
+    names: Sequence[str],
+    layers: Sequence[LayerError],
 ) -> dict[str, Any]:
     sides = [
         {"name": model.name, "sha256": hashlib.sha256(model.content).hexdigest()}
         for model in models
     ]
-    counts = [len(pairing.computed(model.model.subgraphs[0])) for model in models]
+    left, right = (model.model.subgraphs[0] for model in models)
     return {
         "version": 1,
         "float": sides[0],
         "quantized": sides[1],
         "inputs": list(names),
-        "unpaired": {"float": counts[0] - len(layers), "quantized": counts[1] - len(layers)},
+        "unpaired": {
+            "float": pairing.unpaired(left, (pair.left.index for pair in pairs)),
+            "quantized": pairing.unpaired(right, (pair.right.index for pair in pairs)),
+        },
         "layers": [layer.plain() for layer in layers],
     }
 
@@ -231,13 +244,14 @@ def main(argv: Sequence[str]) -> None:
     # Loading the models takes seconds, so everything else is checked before.
     inputs = _samples(models)
     title = _title(models, inputs)
-    names, layers = _measure(models, _pairs(models), inputs)
+    pairs = _pairs(models)
+    names, layers = _measure(models, pairs, inputs)
     if path is not None:
         drawn = plot.draw(title, layers, on_page=path.endswith(".html"))
         with cli.output_file(cli.callers_path(path), "w") as stream:
             stream.write(drawn)
     if _JSON.value:
-        json.dump(_document(models, names, layers), sys.stdout, indent=2)
+        json.dump(_document(models, pairs, names, layers), sys.stdout, indent=2)
         cli.say()
     else:
         _show(title, layers)

@@ -7,7 +7,7 @@ and conversions between number types. Then their operators are paired as for too
 
 import collections
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -63,6 +63,16 @@ def computed(graph: Subgraph) -> dict[int, Operator]:
         for index in operator.outputs
         if index >= 0 and _is_real(graph.tensors[index])
     }
+
+
+def unpaired(graph: Subgraph, paired: Iterable[int]) -> int:
+    """Returns how many of the tensors of `computed` are not among those that were paired.
+
+    Args:
+      graph: the subgraph.
+      paired: the paired tensors' indices; outputs may be among them that `computed` leaves out.
+    """
+    return len(computed(graph).keys() - set(paired))
 
 
 def _skeleton(graph: Subgraph) -> tuple[Subgraph, list[int]]:

@@ -232,9 +232,18 @@ class CompareTest(parameterized.TestCase):
         [layer] = document["layers"]
         self.assertEqual((layer["layer"], layer["paired_by"]), ("result", "output"))
         self.assertBetween(layer["relative_rms"], 1e-6, 0.02)
+        self.assertEqual(document["unpaired"], {"float": 1, "quantized": 1})
         np.savez(self.folder / "own.npz", x=np.zeros((2, 10)), y=np.ones((2, 4)))
         document = json.loads(self._run(*arguments, images=[], samples="own.npz", json=True))
         self.assertEqual((document["layers"][0]["minimum"], document["layers"][0]["rms"]), (1, 0))
+
+    def test_outputs_that_nothing_computes_are_refused(self):
+        for name, quantized in (("dense.tflite", False), ("dynamic.tflite", True)):
+            model = models.unpack(siblings.dense(quantized))
+            model.subgraphs[0].outputs = model.subgraphs[0].inputs
+            self._write(name, models.pack(model))
+        with self.assertRaisesRegex(cli.UserError, "^dynamic.tflite: computes none of its outputs"):
+            self._run("dense.tflite", "dynamic.tflite", images=[])
 
     def test_foreign_models_need_the_preprocessing_flag(self):
         output = self._run()

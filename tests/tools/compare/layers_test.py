@@ -44,6 +44,13 @@ class PairingTest(absltest.TestCase):
             graph = reader.read(content, "x").subgraphs[0]
             self.assertLen(pairing.computed(graph), count)
 
+    def test_only_layers_count_as_unpaired(self):
+        graph = reader.read(siblings.dense(True), "x").subgraphs[0]
+        # Of these three tensors, only the first is a layer.
+        result, x, y = *graph.outputs, *graph.inputs
+        self.assertEqual(pairing.unpaired(graph, [result, x, y]), 1)
+        self.assertEqual(pairing.unpaired(graph, []), 2)
+
     def test_layers_after_widened_weights(self):
         content = models.pack(models.layered())
         model = models.unpack(content)
