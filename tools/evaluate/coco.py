@@ -31,6 +31,49 @@ METRICS = (
     "AR large",
 )
 _FOLDERS = ("", "val2017", "images", "val2014")
+# Up to here, a float64 is exact.
+_GREATEST = 2**53
+
+
+def _is_number(value: Any) -> bool:
+    # Not NaN either. A bool is no number.
+    return type(value) in (int, float) and abs(value) <= _GREATEST
+
+
+def _is_whole(value: Any) -> bool:
+    return _is_number(value) and isinstance(value, int)
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_box(value: Any) -> bool:
+    return isinstance(value, list) and len(value) == 4 and all(map(_is_number, value))
+
+
+def _is_flag(value: Any) -> bool:
+    return value in (0, 1)
+
+
+# What is read of the rows of each list in an annotations file.
+_FIELDS = {
+    "images": {
+        "id": _is_whole,
+        "file_name": _is_text,
+        "height": _is_number,
+        "width": _is_number,
+    },
+    "annotations": {
+        "id": _is_whole,
+        "image_id": _is_whole,
+        "category_id": _is_whole,
+        "area": _is_number,
+        "bbox": _is_box,
+        "iscrowd": _is_flag,
+    },
+    "categories": {"id": _is_whole, "name": _is_text},
+}
 
 
 def annotations(folder: str) -> dict[str, Any]:
@@ -54,15 +97,12 @@ def annotations(folder: str) -> dict[str, Any]:
     [path] = paths
     content = evaluation.read_json(path, "COCO annotations file")
     try:
-        for image in content["images"]:
-            if not isinstance(image["file_name"], str):
-                raise TypeError("file_name is not a string")
-            _ = int(image["id"]), int(image["height"]), int(image["width"])
-        for row in content["annotations"]:
-            _ = int(row["image_id"]), int(row["category_id"]), float(row["area"])
-            _ = row["id"], row["iscrowd"], [float(x) for x in row["bbox"]][3]
-        _ = [(int(category["id"]), category["name"]) for category in content["categories"]]
-    except (IndexError, KeyError, TypeError, ValueError) as error:
+        for group, fields in _FIELDS.items():
+            for row in content[group]:
+                for field, fits in fields.items():
+                    if not fits(row[field]):
+                        raise TypeError(f"{field} of {group} is {repr(row[field])[:60]}")
+    except (KeyError, TypeError) as error:
         raise cli.UserError(
             f"{path}: is not a COCO annotations file: {type(error).__name__}"
             f" {cli.first_line(error)}."

@@ -38,9 +38,19 @@ def questions(folder: str) -> list[tuple[str, str, list[str]]]:
     return rows
 
 
+def _text(row: Any, field: str) -> str:
+    if not isinstance(row[field], str) or not row[field].strip():
+        raise TypeError(f"{field} is {repr(row[field])[:60]}")
+    return row[field]
+
+
 def _rows(article: Any) -> list[tuple[str, str, list[str]]]:
     return [
-        (entry["question"], paragraph["context"], [truth["text"] for truth in entry["answers"]])
+        (
+            _text(entry, "question"),
+            _text(paragraph, "context"),
+            [_text(truth, "text") for truth in entry["answers"]],
+        )
         for paragraph in article["paragraphs"]
         for entry in paragraph["qas"]
     ]

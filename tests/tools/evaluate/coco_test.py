@@ -145,6 +145,28 @@ class FolderTest(absltest.TestCase):
             self._write("instances_x.json", text)
             with self.subTest(message), self.assertRaisesRegex(cli.UserError, message):
                 coco.annotations(str(self.folder))
+        for group, field, value in [
+            ("images", "width", '"640"'),
+            ("images", "height", "1e999"),
+            ("images", "id", "1e999"),
+            ("images", "file_name", "7"),
+            ("annotations", "id", "null"),
+            ("annotations", "image_id", '"0"'),
+            ("annotations", "category_id", "1.5"),
+            ("annotations", "area", "NaN"),
+            ("annotations", "bbox", "[0, 0, 9]"),
+            ("annotations", "bbox", '[0, 0, "9", 9]'),
+            ("annotations", "bbox", f"[0, 0, 9, 1{400 * '0'}]"),
+            ("annotations", "iscrowd", '"0"'),
+            ("categories", "id", "true"),
+            ("categories", "name", "[]"),
+        ]:
+            other = json.loads(json.dumps(content))
+            other[group][0][field] = "VALUE"
+            self._write("instances_x.json", json.dumps(other).replace('"VALUE"', value))
+            message = f"is not a COCO annotations file: TypeError {field} of {group} is "
+            with self.subTest(f"{field} {value}"), self.assertRaisesRegex(cli.UserError, message):
+                coco.annotations(str(self.folder))
         self._write("instances_y.json", "{}")
         with self.assertRaisesRegex(cli.UserError, "has 2 files"):
             coco.annotations(str(self.folder))

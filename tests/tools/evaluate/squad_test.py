@@ -83,6 +83,19 @@ class SquadTest(parameterized.TestCase):
         self.assertAlmostEqual(result.metrics["F1"], f1)
         self.assertAlmostEqual(result.metrics["exact match"], exact)
 
+    @parameterized.parameters(
+        ("question", 7), ("question", " "), ("context", None), ("context", ""), ("text", ["a"])
+    )
+    def test_what_is_no_text_is_refused(self, field, value):
+        texts = {"question": "Who?", "context": "a", "text": "a", field: value}
+        entry = {"question": texts["question"], "answers": [{"text": texts["text"]}]}
+        content = {"data": [{"paragraphs": [{"context": texts["context"], "qas": [entry]}]}]}
+        folder = self.create_tempdir().full_path
+        pathlib.Path(folder, "dev-v1.1.json").write_text(json.dumps(content), encoding="utf-8")
+        message = f"dev-v1.1.json: is not a SQuAD dataset: TypeError {field} is "
+        with self.assertRaisesRegex(cli.UserError, message):
+            squad.questions(folder)
+
     def test_questions_without_an_answer_are_refused(self):
         entries = [{"question": "Who?", "answers": answers} for answers in ([], [{"text": "a"}])]
         content = {"data": [{"paragraphs": [{"context": "a", "qas": entries}]}]}
