@@ -26,7 +26,7 @@ def targets(paths: Sequence[str], output: str, any_folder: bool) -> list[str]:
 
     Raises:
       cli.UserError: an input would be overwritten, the format is unknown, the folder cannot be
-        created, or `output` is a file where a folder is needed.
+        created or written, or `output` is a file where a folder is needed.
     """
     place = cli.callers_path(output)
     suffix = os.path.splitext(place)[1].lower()
@@ -39,7 +39,8 @@ def targets(paths: Sequence[str], output: str, any_folder: bool) -> list[str]:
         cli.check_output(output)
         return _checked([place], paths, output)
     if os.path.isfile(place) or suffix in _FORMATS:
-        raise cli.UserError(f"{output}: {len(paths)} pictures need a folder; give one.")
+        need = "a folder of pictures needs" if any_folder else f"{len(paths)} pictures need"
+        raise cli.UserError(f"{output}: {need} a folder; give one.")
     try:
         os.makedirs(place, exist_ok=True)
     except OSError as error:
@@ -52,6 +53,7 @@ def targets(paths: Sequence[str], output: str, any_folder: bool) -> list[str]:
         while name in names:
             name, number = f"{stem}-{number}.png", number + 1
         names.append(name)
+    cli.check_output(os.path.join(output, names[0]))
     return _checked([os.path.join(place, name) for name in names], paths, output)
 
 

@@ -188,6 +188,8 @@ class DetectTest(absltest.TestCase):
         for model, images, flags, message in [
             ("detector.tflite", image, {"output": None}, "--output is missing"),
             ("detector.tflite", ["none.png"], {}, "none.png: there is no such picture"),
+            # Not even root can write there.
+            ("detector.tflite", image * 2, {"output": "/proc/self"}, "/a.png: cannot be written"),
             ("detector.tflite", image, {"labels": "none.txt"}, "none.txt: the list of labels can"),
             ("answers.tflite", [], {}, "give --vocabulary=FILE"),
             ("answers.tflite", [], {"vocabulary": vocabulary}, "the question is empty"),
