@@ -220,7 +220,14 @@ def _with_binary(
     ]
 
 
-def _binary() -> str:
+def _binary() -> str | None:
+    """Returns the program of --benchmark_binary; None without one.
+
+    Raises:
+      cli.UserError: there is no such file, or it cannot be run here.
+    """
+    if _BINARY.value is None:
+        return None
     path = cli.callers_path(_BINARY.value)
     if not os.path.isfile(path):
         raise cli.UserError(
@@ -234,14 +241,13 @@ def _binary() -> str:
 
 
 def _measure(
-    tasks: Sequence[worker.Task],
+    tasks: Sequence[worker.Task], binary: str | None
 ) -> tuple[str, machine.Machine | None, list[measurement.Measurement]]:
     limits = turns.Limits(_RUNS.value, _SECONDS.value, _MAX_SECONDS.value, _WARMUP.value)
     stages = _Stages()
-    if _BINARY.value is None:
+    if binary is None:
         with stages.shown():
             return _in_workers(tasks, limits, stages)
-    binary = _binary()
     serial = _SERIAL.value
     on_phone = serial is not None
     runner = phone.Phone(binary, serial) if on_phone else official_binary.LocalProgram(binary)
@@ -261,6 +267,7 @@ def main(argv: Sequence[str]) -> None:
         raise cli.UserError("--adb: needs --benchmark_binary, a benchmark_model for the phone.")
     # Wrong flags are refused before models are built.
     cli.check_output(_JSON.value)
+    binary = _binary()
     chosen = configurations(_THREADS.value, _XNNPACK.value)
     models = [model_argument.resolve(given) for given in argv[1:]]
     shown_names = names(models)
@@ -276,7 +283,7 @@ def main(argv: Sequence[str]) -> None:
         for model, name in zip(models, shown_names, strict=True)
         for configuration in chosen
     ]
-    place, state, measurements = _measure(tasks)
+    place, state, measurements = _measure(tasks, binary)
     benchmarked = tuple(
         measurement.BenchmarkedModel(
             name=name,

@@ -17,6 +17,7 @@ from tests.tools.lib.interpreter import networks
 from tools.benchmark import benchmark
 from tools.benchmark.worker import Configuration
 from tools.lib.cli import cli
+from tools.lib.interpreter import model_argument
 
 _SCHEMA = pathlib.Path("tools/benchmark/benchmark.schema.json")
 
@@ -89,6 +90,14 @@ class BenchmarkTest(parameterized.TestCase):
         with self.assertRaisesRegex(cli.UserError, message):
             self._main(*arguments, **values)
         self.assertFalse((self.folder / "out.json").exists())
+
+    def test_the_program_is_checked_before_a_model_is_built(self):
+        with (
+            mock.patch.object(model_argument, "resolve") as built,
+            self.assertRaisesRegex(cli.UserError, "none: no such file"),
+        ):
+            self._main("//models:x", benchmark_binary="none")
+        built.assert_not_called()
 
     def test_hostile_files(self):
         self._write("empty.tflite", b"")
