@@ -190,9 +190,8 @@ def _draw(
     if failures:
         for failure in failures:
             cli.note(f"ERROR: {failure}")
-        raise cli.UserError(
-            f"{len(failures)} of {len(places)} pictures could not be read; the others were drawn."
-        )
+        rest = "the others were drawn" if results else "nothing was drawn"
+        raise cli.UserError(f"{len(failures)} of {len(places)} pictures could not be read; {rest}.")
 
 
 def _report(model: model_argument.GivenModel, task: str, results: Sequence[dict]) -> None:

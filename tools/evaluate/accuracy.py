@@ -49,14 +49,19 @@ def row(table: Any, name: str, source: str) -> Mapping[str, Any]:
       source: the table's name, for messages.
 
     Raises:
-      cli.UserError: the table has no row of this name, or the row is incomplete.
+      cli.UserError: the table has no row of this name, or the row is wrong.
     """
     published = table.get(name) if isinstance(table, dict) else None
     if not isinstance(published, dict):
         raise cli.UserError(f"{source}: has no accuracy of {name}.")
     wrong = [key for key, kind in _FIELDS.items() if not isinstance(published.get(key), kind)]
-    if wrong or published["task"] not in sets.DATASETS:
-        raise cli.UserError(f"{source}: the row of {name} lacks {', '.join(wrong) or 'a task'}.")
+    if wrong:
+        raise cli.UserError(f"{source}: the row of {name} lacks {', '.join(wrong)}.")
+    if published["task"] not in sets.DATASETS:
+        raise cli.UserError(
+            f"{source}: the task of {name}, {published['task']!r}, is none of"
+            f" {', '.join(sets.DATASETS)}."
+        )
     return published
 
 

@@ -88,6 +88,13 @@ class DetectTest(absltest.TestCase):
         self.assertIn("b.jpg: has no known picture format", self.stderr.getvalue())
         self.assertCountEqual(os.listdir(self._path("out")), ["a.png", "c.png", "c-2.png"])
 
+    def test_a_folder_of_damaged_pictures(self):
+        for name in ("in/a.jpg", "in/b.jpg"):
+            self._write(name, b"no picture")
+        message = "^2 of 2 pictures could not be read; nothing was drawn"
+        with self.assertRaisesRegex(cli.UserError, message):
+            self._run("detector.tflite", [self._path("in")], output=self._path("out"))
+
     def test_a_seeded_classifier_says_so_on_the_picture_and_on_the_terminal(self):
         path = self._write("seeded.tflite", networks.mean_colour())
         statements.write(pathlib.Path(path), "seeded", "zero_to_one")
@@ -151,6 +158,8 @@ class DetectTest(absltest.TestCase):
         self._write("sum.tflite", networks.doubled_sum())
         self._write("broken.tflite", networks.detector(*_DETECTIONS)[:-200])
         image, output = [self._path("a.png")], self._path("out.png")
+        (self.folder / "alone").mkdir()
+        Image.new("L", (20, 10)).save(self._path("alone/a.png"))
         for model, images, flags, message in [
             ("none.tflite", image, {}, "none.tflite: the model cannot be read: No such file"),
             ("broken.tflite", image, {}, "broken.tflite: "),
@@ -174,6 +183,7 @@ class DetectTest(absltest.TestCase):
                 "does not end with one of .jpeg, .jpg, .png",
             ),
             ("detector.tflite", image * 2, {}, "out.png: 2 pictures need a folder"),
+            ("detector.tflite", [self._path("alone")], {}, "out.png: a folder of pictures needs"),
             ("detector.tflite", image, {"output": "/nowhere/out.png"}, "cannot be written"),
             ("detector.tflite", [self._path("sum.tflite")], {}, "has no known picture format"),
         ]:

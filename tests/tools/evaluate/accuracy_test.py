@@ -54,7 +54,10 @@ class JudgeTest(absltest.TestCase):
             ({}, "^t: has no accuracy of x"),
             ([1], "^t: has no accuracy of x"),
             ({"x": {**_ROW, "value": "1"}}, "^t: the row of x lacks value"),
-            ({"x": {**_ROW, "task": "chess"}}, "^t: the row of x lacks a task"),
+            (
+                {"x": {**_ROW, "task": "chess"}},
+                "^t: the task of x, 'chess', is none of ade20k, coco",
+            ),
         ]:
             with self.subTest(message), self.assertRaisesRegex(cli.UserError, message):
                 accuracy.row(table, "x", "t")
