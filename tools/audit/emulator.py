@@ -51,14 +51,21 @@ def check_model(command: Sequence[str], model: str) -> None:
       model: the processor, such as "Haswell" or "Haswell,-avx2".
 
     Raises:
-      cli.UserError: the emulator does not support it.
+      cli.UserError: the emulator does not support it, or cannot be started.
     """
-    result = subprocess.run(
-        [*command, "-cpu", model, command[0], "-version"],
-        check=False,
-        capture_output=True,
-        text=True,
-    )
+    try:
+        result = subprocess.run(
+            [*command, "-cpu", model, command[0], "-version"],
+            check=False,
+            capture_output=True,
+            text=True,
+        )
+    except OSError as error:
+        # Folders for temporary files may be mounted without the right to run programs.
+        raise cli.UserError(
+            f"{command[0]}: the emulator cannot be started: {error.strerror}; set TMPDIR to a"
+            " folder from which programs can be run."
+        ) from error
     if result.returncode or not result.stdout.startswith(_VERSION):
         said = result.stderr.strip().splitlines() or ["it is no processor's name"]
         raise cli.UserError(

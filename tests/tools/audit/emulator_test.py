@@ -55,6 +55,12 @@ class EmulatorTest(absltest.TestCase):
         with self.assertRaisesRegex(cli.UserError, "--cpu_model=help.*no processor's name"):
             emulator.check("help", "/downloads")
 
+    def test_a_folder_without_the_right_to_run_programs_is_named(self):
+        program = self.create_tempfile("program").full_path
+        message = f"^{program}: the emulator cannot be started: Permission denied; set TMPDIR"
+        with self.assertRaisesRegex(cli.UserError, message):
+            emulator.check_model([program], "Haswell")
+
     def test_a_package_without_it_is_named(self):
         for name in ("./usr/bin/qemu-arm-static", "./usr/share/qemu-x86_64-static"):
             self._package(name)
