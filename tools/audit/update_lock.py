@@ -99,13 +99,13 @@ def earlier_from_revision(
     """
     with client.output_folder(None, "earlier-") as directory:
         checkout = directory / "checkout"
+        startup = [f"--output_base={directory / 'output_base'}"]
         _git("worktree", "add", "--detach", str(checkout), revision)
         try:
             # The user's caches are used there too.
             own = pathlib.Path(cli.workspace(), "user.bazelrc")
             if own.exists():
                 shutil.copy(own, checkout)
-            startup = [f"--output_base={directory / 'output_base'}"]
             labels = [made.label for made in models.values()]
             try:
                 outputs = building.build_all(
@@ -120,8 +120,10 @@ def earlier_from_revision(
             for key, made in models.items():
                 yield key, pathlib.Path(files[made.label]).read_bytes()
         finally:
-            client.call([*startup, "shutdown"], str(checkout))
-            _git("worktree", "remove", "--force", str(checkout))
+            try:
+                client.call([*startup, "shutdown"], str(checkout))
+            finally:
+                _git("worktree", "remove", "--force", str(checkout))
 
 
 def explain(

@@ -14,7 +14,7 @@ from absl.testing import absltest, flagsaver
 from tests.tools.lib.bazel import fake_bazel
 from tests.tools.lib.tflite_file import models
 from tools.audit import update_lock
-from tools.lib.bazel import building
+from tools.lib.bazel import building, client
 from tools.lib.cli import cli
 from tools.lib.identity.identity import Identity
 from tools.lib.lock import models_lock
@@ -220,6 +220,25 @@ class UpdateLockTest(absltest.TestCase):
                     self.run_it()
         self.assertEqual(git, ["add", "remove"])
         self.assertRegex(self.bazel.calls()[-1], " --output_base=.* shutdown$")
+
+    def test_the_checkout_is_removed_whatever_fails(self):
+        def copy(*_):
+            raise OSError("the disk is full")
+
+        def call(*_, **__):
+            raise cli.UserError("Bazel cannot be started")
+
+        self.changes()
+        (self.workspace / "user.bazelrc").touch()
+        with (
+            mock.patch.object(shutil, "copy", copy),
+            mock.patch.object(client, "call", call),
+            mock.patch.object(update_lock, "_git") as git,
+            self.assertRaisesRegex(cli.UserError, "Bazel cannot be started") as raised,
+        ):
+            list(update_lock.earlier_from_revision("HEAD", {}))
+        self.assertIsInstance(raised.exception.__context__, OSError)
+        self.assertEqual([call.args[1] for call in git.call_args_list], ["add", "remove"])
 
     def test_nothing_changed(self):
         self.lock.write_text(models_lock.text(self.locked(self.earlier)))
