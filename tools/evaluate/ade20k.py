@@ -48,7 +48,8 @@ def read_truth(path: str) -> np.ndarray:
     with Image.open(path) as image:
         if image.mode not in ("L", "P", "1", "I;16", "I"):
             raise cli.UserError(f"{path}: is a picture in {image.mode}, not a map of classes.")
-        return np.asarray(image).astype(np.uint8)
+        # A class that ADE20K does not have is no less unknown as 255.
+        return np.clip(np.asarray(image), 0, 255).astype(np.uint8)
 
 
 def evaluate(
