@@ -57,6 +57,11 @@ def evaluate(enlarger: Enlarger, folder: str, limit: int | None) -> evaluation.E
     for small_path, large_path in evaluation.progress(chosen, len(chosen), "picture"):
         large = pictures.read(large_path)
         size = (large.width // factor, large.height // factor)
+        if 0 in size:
+            raise cli.UserError(
+                f"{large_path}: has {large.width}x{large.height} pixels, too few for 1/{factor} of"
+                " it; remove it."
+            )
         large = large.crop((0, 0, size[0] * factor, size[1] * factor))
         if small_path is None:
             small = large.resize(size, Image.Resampling.BICUBIC)

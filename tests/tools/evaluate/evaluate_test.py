@@ -115,6 +115,9 @@ class EvaluateTest(absltest.TestCase):
         metrics = self._run("ade20k", content, preprocessing="identity")["metrics"]
         # Class 1: 4 of the 8 predicted rows are right; class 2: 7 of the 11 true rows are found.
         self.assertAlmostEqual(metrics["mean IoU"], (4 / 8 + 7 / 11) / 2)
+        # 257 is no class, like 77, though its lower 8 bits are 1.
+        self._picture("annotations/a.png", np.where(truth == 77, 257, truth).astype(np.uint16))
+        self.assertEqual(self._run("ade20k", content, preprocessing="identity")["metrics"], metrics)
         self._picture("annotations/a.png", truth[:8])
         with self.assertRaisesRegex(
             cli.UserError, "a.png: has 16x8 pixels, but its picture has 16x16"
@@ -138,6 +141,10 @@ class EvaluateTest(absltest.TestCase):
         self.assertLess(metrics["PSNR of bicubic in dB"], 40)
         self._picture("valid_LR/X2/0801x2.png", small[:-1])
         with self.assertRaisesRegex(cli.UserError, "has 20x11 pixels instead of 20x12"):
+            self._run("div2k", content, preprocessing="identity")
+
+        self._picture("valid_HR/0801.png", large[:1])
+        with self.assertRaisesRegex(cli.UserError, "0801.png: has 40x1 pixels, too few for 1/2"):
             self._run("div2k", content, preprocessing="identity")
 
     def test_squad(self):
