@@ -14,7 +14,8 @@ from tools.benchmark.worker import Task
 from tools.lib.cli import cli
 from tools.lib.interpreter import child
 
-_NUMBER = r"([-+.\de]+)"
+# Not "-nan", the standard deviation of some runs.
+_NUMBER = r"([-+]?\d+(?:\.\d*)?(?:e[-+]?\d+)?)(?![\w.])"
 _SUMMARY = re.compile(
     rf"Inference timings in us: Init: {_NUMBER}, First inference: {_NUMBER},"
     rf" Warmup \(avg\): {_NUMBER}, Inference \(avg\): {_NUMBER}"

@@ -42,6 +42,11 @@ class ParseTest(parameterized.TestCase):
         result = official_binary.parse(text, "x")
         self.assertEqual((result.runs, result.minimum, result.maximum), (1, 0.0153005, 0.0153005))
 
+    def test_a_deviation_that_is_no_number(self):
+        for value in ("-nan", "nan", "-inf", "-", "1e"):
+            text = printed("2_4").replace("std=133", f"std={value}")
+            self.assertEqual(official_binary.parse(text, "x").minimum, 0.015)
+
     def test_without_a_profile_and_without_memory(self):
         text = printed("2_4").partition("Note: as the benchmark")[0]
         result = official_binary.parse(text, "x")
@@ -51,6 +56,11 @@ class ParseTest(parameterized.TestCase):
         ("", "nothing"),
         ("STARTING!\nERROR: Failed to mmap model /a.tflite.\n\n", "Failed to mmap model /a.tflite"),
         (printed("2_4").partition("Inference timings")[0], "count=11 .* std=133"),
+        (
+            "count=11 min=1\nInference timings in us: Init: 12, First inference: 17,"
+            " Warmup (avg): 25, Inference (avg): -nan",
+            r"Inference \(avg\): -nan",
+        ),
     )
     def test_no_timings(self, text, line):
         with self.assertRaisesRegex(cli.UserError, f"^x: .* no timings; its last .*{line}\\.$"):
