@@ -97,8 +97,11 @@ def configurations(threads: Sequence[str], xnnpack: Sequence[str]) -> list[Confi
       cli.UserError: a value is invalid, or a list is empty.
     """
     for text in threads:
-        if not text.isdecimal() or not 1 <= int(text) <= 256:
-            raise cli.UserError(f"--threads: {text!r} is not a number of threads; give 1 to 256.")
+        # int() refuses thousands of digits.
+        if not text.isdecimal() or len(text) > 9 or not 1 <= int(text) <= 256:
+            raise cli.UserError(
+                f"--threads: {text[:20]!r} is not a number of threads; give 1 to 256."
+            )
     for text in xnnpack:
         if text not in ("on", "off"):
             raise cli.UserError(f"--xnnpack: {text!r} is neither on nor off.")

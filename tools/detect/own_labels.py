@@ -25,6 +25,11 @@ _FIELD = re.compile(r"""\b(id|name|display_name)\s*:\s*(?:(\d+)|"([^"\n]*)"|'([^
 _NUMBERED = re.compile(r"(\d+)(?:\s*[:,;\t]\s*|\s+)(\S.*)")
 
 
+def _number(digits: str) -> int:
+    """Returns a number; one above `_MOST_CLASSES` if it has more digits than int() may take."""
+    return int(digits) if len(digits) < 10 else _MOST_CLASSES + 1
+
+
 def _by_number(entries: Mapping[int, str]) -> list[str]:
     """Returns names in the order of their numbers, "" for a number without a name."""
     return [entries.get(number, "") for number in range(max(entries) + 1)]
@@ -37,7 +42,7 @@ def _of_map(text: str) -> list[str] | None:
         fields = {name: a or b or c for name, a, b, c in _FIELD.findall(item)}
         if "id" in fields:
             name = fields.get("display_name") or fields.get("name", "")
-            entries[int(fields["id"])] = name.strip()
+            entries[_number(fields["id"])] = name.strip()
     return _numbered(list(entries.items()))
 
 
@@ -53,7 +58,7 @@ def _of_json(text: str) -> list[str] | None:
         # ImageNet's usual file has [synset, name] for each class.
         return _numbered(
             [
-                (int(key), str(x[-1] if isinstance(x, list) and x else x))
+                (_number(key), str(x[-1] if isinstance(x, list) and x else x))
                 for key, x in content.items()
             ]
         )
@@ -77,14 +82,14 @@ def _of_csv(lines: Sequence[str]) -> list[str] | None:
         return None
     if not all(row[0].strip().isdecimal() for row in rows):
         return None
-    return _numbered([(int(row[0]), row[-1].strip().strip('"')) for row in rows])
+    return _numbered([(_number(row[0].strip()), row[-1].strip().strip('"')) for row in rows])
 
 
 def _of_numbered_lines(lines: Sequence[str]) -> list[str] | None:
     matches = [_NUMBERED.fullmatch(line.strip()) for line in lines if line.strip()]
     if not all(matches):
         return None
-    return _numbered([(int(match[1]), match[2]) for match in matches])
+    return _numbered([(_number(match[1]), match[2]) for match in matches])
 
 
 def read(path: str) -> list[str]:

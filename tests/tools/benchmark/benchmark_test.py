@@ -80,6 +80,12 @@ class BenchmarkTest(parameterized.TestCase):
         ("folder", ["."], {}, "the model cannot be read: Is a directory"),
         ("threads", ["net.tflite"], {"threads": ["0"]}, "^--threads: '0' is not a number"),
         ("many", ["net.tflite"], {"threads": ["1", "257"]}, "^--threads: '257' is not a number"),
+        (
+            "digits",
+            ["net.tflite"],
+            {"threads": ["1" * 5000]},
+            "^--threads: '11111111111111111111' is",
+        ),
         ("no threads", ["net.tflite"], {"threads": []}, "need at least one value each"),
         ("xnnpack", ["net.tflite"], {"xnnpack": ["yes"]}, "^--xnnpack: 'yes' is neither on nor"),
         ("phone", ["net.tflite"], {"adb": ""}, "^--adb: needs --benchmark_binary"),

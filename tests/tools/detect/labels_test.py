@@ -75,12 +75,19 @@ class OwnLabelsTest(parameterized.TestCase):
     def test_forms(self, content, expected):
         self.assertEqual(self._read(content), expected)
 
+    @parameterized.parameters("{} cow", "{}: cow", "{},cow", "number,name\n{},cow")
+    def test_lines_with_numbers_beyond_all_classes_are_names(self, form):
+        content = form.format("1" * 5000)
+        self.assertEqual(self._read(content), content.split("\n"))
+
     @parameterized.parameters(
         (b"\xff\xff", "^names.txt: .* are not UTF-8 text"),
         ("\n \n", "^names.txt: has no names"),
         ("<!DOCTYPE html>\n", "names.txt: is a web page"),
         ("item {\n  id: 1\n", "^names.txt: the labels have an unknown form"),
         ('{"a": "b"}', "^names.txt: the labels have an unknown form"),
+        (f'{{"{"1" * 5000}": "b"}}', "^names.txt: the labels have an unknown form"),
+        (f"item {{\n  id: {'1' * 5000}\n  name: 'b'\n}}\n", "^names.txt: the labels have an unk"),
     )
     def test_files_that_are_no_list(self, content, message):
         with self.assertRaisesRegex(cli.UserError, message):

@@ -87,6 +87,7 @@ class EvaluateTest(absltest.TestCase):
         for line, message in [
             ("red.png\n", "is not a picture's name and a class"),
             ("red.png 1000\n", "is not a picture's name and a class"),
+            (f"red.png {'1' * 5000}\n", "is not a picture's name and a class"),
             ("\n", "names no picture"),
             ("none.png 1\n", "none.png: the picture cannot be read"),
         ]:
