@@ -4,9 +4,9 @@ import json
 import os
 import pathlib
 import shlex
-import tempfile
 from unittest import mock
 
+import jsonschema
 from absl import flags
 from absl.testing import absltest, flagsaver, parameterized
 
@@ -27,8 +27,6 @@ class BenchmarkTest(parameterized.TestCase):
         super().setUp()
         self.folder = pathlib.Path(self.create_tempdir().full_path)
         self._write("net.tflite", networks.doubled_sum())
-        # The path of Bazel's test folder is too long for a socket.
-        self.enter_context(mock.patch.object(tempfile, "tempdir", "/tmp"))
         self.enter_context(
             mock.patch.dict(os.environ, {"BUILD_WORKING_DIRECTORY": str(self.folder)})
         )
@@ -44,9 +42,6 @@ class BenchmarkTest(parameterized.TestCase):
         with flagsaver.flagsaver(**values), contextlib.redirect_stdout(io.StringIO()) as stdout:
             with contextlib.redirect_stderr(io.StringIO()):
                 benchmark.main(["benchmark", *arguments])
-        # Imported late, because multiprocessing imports this file in each worker.
-        import jsonschema
-
         document = json.loads((self.folder / "out.json").read_text(encoding="utf-8"))
         jsonschema.validate(document, json.loads(_SCHEMA.read_text(encoding="utf-8")))
         return document, stdout.getvalue()

@@ -313,7 +313,6 @@ def main(argv: Sequence[str]) -> None:
             f"{sorted(unknown)[0]}: is none of {', '.join(each.path for each in _PROGRAMS)}."
         )
     trials = []
-    # The path of a socket in it is limited, and so is that of TMPDIR below `bazel run`.
     with tempfile.TemporaryDirectory(prefix="programs-") as folder:
         inputs.write(pathlib.Path(folder))
         caller = Caller(pathlib.Path(folder))
