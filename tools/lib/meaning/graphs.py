@@ -25,14 +25,25 @@ def _called(operator: Operator) -> dict[tuple[str, int], int]:
     }
 
 
+def _by_key(model: Model) -> dict[tuple[str, int], Signature]:
+    """Returns the signatures by their keys and their numbers among those of the same key.
+
+    The runtime takes the first of them.
+    """
+    counts: collections.Counter[str] = collections.Counter()
+    signatures = {}
+    for signature in model.signatures:
+        signatures[signature.key, counts[signature.key]] = signature
+        counts[signature.key] += 1
+    return signatures
+
+
 class _Comparison:
     """The comparison of two models' subgraphs and signatures."""
 
     def __init__(self, left: Model, right: Model) -> None:
         """Pairs the subgraphs: by signatures, by what they compute, by what runs them, by name."""
-        self._signatures = tuple(
-            {signature.key: signature for signature in model.signatures} for model in (left, right)
-        )
+        self._signatures = tuple(_by_key(model) for model in (left, right))
         self._graphs = (meaning.graphs(left), meaning.graphs(right))
         # The numbers of the right subgraph and of its operators, by those of the left one.
         self._subgraphs: dict[int, int] = {}
@@ -49,8 +60,9 @@ class _Comparison:
         self._pair_equal(lambda graph: "any")
 
     def _common_signatures(self) -> list[tuple[Signature, Signature]]:
+        """Returns the pairs of signatures that a runtime finds by their keys."""
         a, b = self._signatures
-        return [(a[key], b[key]) for key in sorted(a.keys() & b.keys())]
+        return [(a[key], b[key]) for key in sorted(a.keys() & b.keys()) if key[1] == 0]
 
     def _add(self, i: int, j: int) -> bool:
         """Pairs two subgraphs; returns False if one of them has a pair already."""
@@ -124,7 +136,8 @@ class _Comparison:
     def _signature_differences(self, pairs: Mapping[int, Pair]) -> Iterator[Difference]:
         a, b = self._signatures
         for key in sorted(a.keys() | b.keys()):
-            where = f"signature {key!r}"
+            name, place = key
+            where = f"signature {name!r}" + f", number {place}" * (place > 0)
             if key not in a or key not in b:
                 yield Difference("signature", where, *(_call(side.get(key)) for side in (a, b)))
             elif self._subgraphs.get(a[key].subgraph) != b[key].subgraph:
@@ -137,10 +150,10 @@ class _Comparison:
                 outputs = {place: place for place in range(len(pair.left.graph.outputs))}
                 x = _arguments(pair.left, a[key], outputs)
                 y = _arguments(pair.right, b[key], pair.output_ranks)
-                for name in sorted(x.keys() | y.keys()):
-                    if x.get(name) != y.get(name):
-                        place = f"{where} {name}"
-                        yield Difference("signature", place, x.get(name), y.get(name))
+                for argument in sorted(x.keys() | y.keys()):
+                    texts = (x.get(argument), y.get(argument))
+                    if texts[0] != texts[1]:
+                        yield Difference("signature", f"{where} {argument}", *texts)
 
 
 def _same_by_signature(row: Difference) -> Difference:

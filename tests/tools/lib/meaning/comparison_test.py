@@ -280,6 +280,19 @@ class DifferentTest(parameterized.TestCase):
             ("signature", "signature 'serve'", "(b, a) -> (sum, right)", None),
         )
 
+    @parameterized.parameters((0, ""), (1, ", number 1"))
+    def test_one_of_two_signatures_of_one_key(self, changed, number):
+        pair = [models.layered(), models.layered()]
+        for model in pair:
+            model.signatureDefs.append(copy.deepcopy(model.signatureDefs[0]))
+        pair[1].signatureDefs[changed].inputs[0].tensorIndex = 0
+        where = f"signature 'serve'{number}"
+        self._assert_different(*pair, ("signature", f"{where} input b", "input 1", "input 0"))
+        del pair[1].signatureDefs[1]
+        compared = _compare(*pair)
+        row = ("signature", "signature 'serve', number 1", "(b, a) -> (sum, right)", None)
+        self.assertIn(row, _changes(compared))
+
     def test_an_added_operator(self):
         left, right = networks.layers(), networks.layers(rectified=True)
         compared = _compare(left, right)
