@@ -72,6 +72,11 @@ def _is_nested(value: Any) -> bool:
     return isinstance(value, (np.ndarray, Mapping, list, tuple))
 
 
+def _entry(values: Mapping[Any, Any], key: Any) -> Any:
+    """Returns an entry; None if there is none, which a null is not."""
+    return "null" if key in values and values[key] is None else values.get(key)
+
+
 def changed(left: Any, right: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:
     """Yields (path, left value, right value) of what differs in nested values.
 
@@ -84,7 +89,11 @@ def changed(left: Any, right: Any, path: str = "") -> Iterator[tuple[str, Any, A
         return
     if isinstance(left, Mapping) and isinstance(right, Mapping):
         for key in sorted(left.keys() | right.keys()):
-            yield from changed(left.get(key), right.get(key), f"{path}.{key}" if path else str(key))
+            inner = f"{path}.{key}" if path else str(key)
+            if key in left and key in right:
+                yield from changed(left[key], right[key], inner)
+            else:
+                yield inner, _entry(left, key), _entry(right, key)
     elif isinstance(left, (list, tuple)) and isinstance(right, (list, tuple)):
         if len(left) != len(right):
             yield f"number of {path}", len(left), len(right)

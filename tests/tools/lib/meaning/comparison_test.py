@@ -221,6 +221,16 @@ class DifferentTest(parameterized.TestCase):
         )
         self.assertEqual(compared.differences[0].detail, "max_detections")
 
+    def test_a_null_among_custom_options(self):
+        model = models.detector()
+        options = models.POST_PROCESS_OPTIONS | {"extra": None}
+        model.subgraphs[0].operators[0].customOptions = models.options(options)
+        where = "TFLite_Detection_PostProcess 0"
+        compared = self._assert_different(
+            models.detector(), model, ("custom options", where, None, "null")
+        )
+        self.assertEqual(compared.differences[0].detail, "extra")
+
     @parameterized.product(
         role=("input", "output"), signed=(False, True), renamed=(False, True), changed=(False, True)
     )
