@@ -114,7 +114,9 @@ def is_parameter(tensor: Tensor) -> bool:
 
 
 def _elements(tensor: Tensor) -> int:
-    # Sparse constants have fewer values than their shape has elements.
+    # Sparse constants have fewer values than their shape has elements; a length may be unknown.
+    if min(tensor.shape, default=0) < 0:
+        return tensor.stored_elements
     return min(tensor.stored_elements, math.prod(tensor.shape))
 
 

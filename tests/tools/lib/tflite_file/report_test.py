@@ -99,6 +99,13 @@ class ReportTest(parameterized.TestCase):
         self.assertEqual(document["arithmetic"], "integer")
         self.assertEqual(_report(models.layered())["totals"]["unread_constant_bytes"], 8)
 
+    def test_a_constant_of_unknown_length(self):
+        model = models.layered()
+        (alone,) = [t for t in model.subgraphs[0].tensors if t.name == "alone"]
+        before = _report(model)["totals"]["parameters"]
+        alone.shape = np.array([-1, 5], np.int32)
+        self.assertEqual(_report(model)["totals"]["parameters"], before)
+
     def test_the_parts_make_the_file(self):
         for make in (models.layered, models.detector, _integers):
             content = models.pack(make()) + b"PK\5\6" + bytes(18)
