@@ -256,8 +256,13 @@ class Pair:
         actual = [j for j in self.right.pinned if j in kept]
         if expected != actual:
             graph = self.right.graph
+            equal = [i == j for i, j in zip(expected, actual, strict=False)]
+            start = [*equal, False].index(False)
             names = [
-                ", ".join(place(graph.operators[j], graph.index) for j in order[:SHOWN_NUMBERS])
+                ", ".join(
+                    place(graph.operators[j], graph.index)
+                    for j in order[start : start + SHOWN_NUMBERS]
+                )
                 for order in (expected, actual)
             ]
             where = f"operators with effects{self._inside}"

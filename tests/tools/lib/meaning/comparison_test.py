@@ -334,6 +334,13 @@ class DifferentTest(parameterized.TestCase):
             ("order", "operators with effects", "Log 1, Count 0", "Count 0, Log 1"),
         )
 
+    def test_many_effects_of_which_the_last_are_in_another_order(self):
+        self._assert_different(
+            networks.counting(False, before=6),
+            networks.counting(True, before=6),
+            ("order", "operators with effects", "Log 7, Count 6", "Count 6, Log 7"),
+        )
+
     def test_what_a_subgraph_computes(self):
         changed = networks.branching(False)
         changed.subgraphs[1].operators[0].builtinOptions.fusedActivationFunction = 1

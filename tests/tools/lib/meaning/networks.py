@@ -82,16 +82,21 @@ def chain(length: int) -> tflite.ModelT:
     return maker.model
 
 
-def counting(swapped: bool) -> tflite.ModelT:
-    """Two operators without operands in common that have effects, in one of two orders."""
+def counting(swapped: bool, before: int = 0) -> tflite.ModelT:
+    """Two operators without operands in common that have effects, in one of two orders.
+
+    Args:
+      swapped: whether they are in the other order.
+      before: the number of other operators with effects, which come first.
+    """
     maker = models.Maker()
     x = maker.tensor("x", [4])
     results = []
-    for name in ("Log", "Count"):
+    for name in (*(f"Earlier{number}" for number in range(before)), "Log", "Count"):
         results.append(maker.tensor(name, [4]))
         maker.operator(_Op.CUSTOM, [x], results[-1:], name)
     if swapped:
-        maker.graph.operators.reverse()
+        maker.graph.operators[before:] = reversed(maker.graph.operators[before:])
     maker.graph.inputs = np.array([x], np.int32)
     maker.graph.outputs = np.array(results, np.int32)
     return maker.model
