@@ -49,8 +49,8 @@ def differences(
     if a.has_rank != b.has_rank:
         yield Difference("note", where, a.has_rank, b.has_rank, "has_rank")
     for field in ("sparsity", "variants"):
-        for path, x, y in changed(getattr(a, field), getattr(b, field)):
-            yield Difference(field, where, *shown(x, y), path.lstrip("."))
+        for path, x, y in changed(getattr(a, field), getattr(b, field), field):
+            yield Difference(field, where, *shown(x, y), path)
     yield from _quantization(where, left, right, i, j)
     yield from _data(where, left, right, i, j)
 

@@ -196,6 +196,14 @@ class DifferentTest(parameterized.TestCase):
         )
         self.assertLen(compared.differences, 2)
 
+    def test_the_number_of_types_inside_a_variant(self):
+        model = networks.layers()
+        networks.tensor(model, "inner1").variantTensors = [tflite.VariantSubTypeT()]
+        pair = [copy.deepcopy(model), model]
+        networks.tensor(model, "inner1").variantTensors.append(tflite.VariantSubTypeT())
+        compared = self._assert_different(*pair, ("variants", "CONV_2D 1 output", 1, 2))
+        self.assertEqual(compared.differences[0].detail, "number of variants")
+
     def test_an_axis(self):
         models_ = []
         for axis in (0, 3):
