@@ -134,11 +134,12 @@ def compare(dtype: str, left: np.ndarray, right: np.ndarray) -> WeightDifference
             units = _distance(_ordered(x.view(bits)), _ordered(y.view(bits)))
         else:
             units = _distance(x, y)
-        with np.errstate(invalid="ignore"):
+        # Differences of large numbers become infinite, as does their sum.
+        with np.errstate(invalid="ignore", over="ignore"):
             apart = np.abs(_numbers(dtype, x) - _numbers(dtype, y))
-        nan = np.isnan(apart)
-        maximum = max(maximum, float(apart[~nan].max(initial=0.0)))
-        total += float(apart[~nan].sum())
+            nan = np.isnan(apart)
+            maximum = max(maximum, float(apart[~nan].max(initial=0.0)))
+            total += float(apart[~nan].sum())
         not_numbers += int(nan.sum())
         names, numbers = np.unique(_buckets(units[~nan]), return_counts=True)
         buckets.update(dict(zip(names.tolist(), numbers.tolist(), strict=True)))

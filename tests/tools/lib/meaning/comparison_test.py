@@ -3,6 +3,7 @@ import copy
 import json
 import os
 import random
+import warnings
 
 import numpy as np
 from absl.testing import absltest, parameterized
@@ -168,6 +169,24 @@ class DifferentTest(parameterized.TestCase):
         self.assertStartsWith(difference.detail, "2 of 16 values differ by 1 ulp; largest")
         self.assertEqual(difference.figures["histogram"], {"1": 2})
         self.assertEqual(difference.figures["first"], (0, 1, 0, 1))
+
+    def test_weights_whose_distance_is_too_large_for_a_number(self):
+        pair = []
+        for sign in (1, -1):
+            model = networks.layers()
+            kernel = networks.tensor(model, "kernel1")
+            kernel.type = tflite.TensorType.FLOAT64
+            data = np.full(16, sign * 1.7e308)
+            # Halves, whose differences are finite but not their sum.
+            data[8:] /= 2
+            model.buffers[kernel.buffer].data = data.view(np.uint8)
+            pair.append(model)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            compared = _compare(*pair)
+        (difference,) = compared.differences
+        self.assertEqual(difference.figures["maximum"], np.inf)
+        self.assertEqual(difference.figures["mean"], np.inf)
 
     def test_equal_shaped_weights_swapped(self):
         model = networks.layers()
