@@ -175,8 +175,8 @@ def _same_canonical(models: tuple[Model, Model], contents: tuple) -> bool:
             canonical.canonical_bytes(_small(content, model), model.source)
             for model, content in zip(models, contents, strict=True)
         )
-    except cli.UserError:
-        # The canonical form cannot keep something in one of them.
+    except (cli.UserError, flatbuffers.builder.BuilderSizeError):
+        # The canonical form cannot keep something in one of them, or they are too large.
         return False
     return left == right
 

@@ -4,7 +4,9 @@ import json
 import os
 import random
 import warnings
+from unittest import mock
 
+import flatbuffers
 import numpy as np
 from absl.testing import absltest, parameterized
 from hypothesis import HealthCheck, given, settings
@@ -510,6 +512,13 @@ class ComparisonTest(parameterized.TestCase):
         self.assertEqual(difference["figures"]["maximum"], "inf")
         self.assertEqual(difference["figures"]["histogram"]["nan"], 1)
         self.assertTrue(difference["changes_meaning"])
+
+    def test_files_too_large_for_the_canonical_form(self):
+        contents = models.pack(models.layered()), layouts.relaid(models.layered(), 1)
+        error = flatbuffers.builder.BuilderSizeError()
+        with mock.patch.object(flatbuffers.Builder, "Finish", side_effect=error):
+            compared = comparison.compare(*contents)
+        self.assertEqual(compared.verdict, "same meaning")
 
     def test_damaged_files(self):
         content = models.pack(models.layered())
