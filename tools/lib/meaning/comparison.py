@@ -12,7 +12,6 @@ import hashlib
 import itertools
 import json
 import math
-import mmap
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -24,6 +23,7 @@ from tools.lib.cli import cli
 from tools.lib.meaning import graphs, meaning, pages, text
 from tools.lib.meaning.difference import Difference
 from tools.lib.tflite_file import canonical, reader
+from tools.lib.tflite_file.mapped import Content
 from tools.lib.tflite_file.model import Model
 from tools.lib.tflite_file.schema import FILE_IDENTIFIER, tflite
 
@@ -156,7 +156,7 @@ def _model_differences(left: Model, right: Model) -> list[Difference]:
     return [*differences, *_metadata_differences(left, right)]
 
 
-def _small(content: bytes | mmap.mmap, model: Model) -> bytes:
+def _small(content: Content, model: Model) -> bytes:
     """Returns a file with long data replaced by their digests, so that equal data stay equal."""
     unpacked = tflite.ModelT.InitFromPackedBuf(content)
     for buffer in unpacked.buffers or []:
@@ -182,8 +182,8 @@ def _same_canonical(models: tuple[Model, Model], contents: tuple) -> bool:
 
 
 def compare(
-    left: bytes | mmap.mmap,
-    right: bytes | mmap.mmap,
+    left: Content,
+    right: Content,
     left_name: str = "left",
     right_name: str = "right",
 ) -> Comparison:

@@ -39,7 +39,7 @@ def size(shape: Sequence[int], tensor: Tensor) -> str:
     """Returns a tensor's shape or shape signature in words, such as "1x?x4"."""
     if shape:
         return "x".join("?" if length < 0 else str(length) for length in shape)
-    return "scalar" if tensor.has_rank or tensor.data.size else "without rank"
+    return "scalar" if tensor.is_ranked else "without rank"
 
 
 def _numbers(values: np.ndarray, start: int) -> str:

@@ -16,6 +16,7 @@ import numpy as np
 
 from tools.lib.cli import cli
 from tools.lib.tflite_file import references, runtime, structure
+from tools.lib.tflite_file.mapped import Content
 from tools.lib.tflite_file.model import (
     Metadata,
     Model,
@@ -93,7 +94,7 @@ def _union(value: Any) -> dict[str, Any] | None:
     return None if value is None else {"kind": _table_name(value), **_fields(value)}
 
 
-def _outside(content: bytes, source: str, offset: int, size: int, what: str) -> np.ndarray:
+def _outside(content: Content, source: str, offset: int, size: int, what: str) -> np.ndarray:
     if offset + size > len(content):
         raise cli.UserError(
             f"{source}: {what} lies at bytes {offset} to {offset + size} of {len(content)}; "
@@ -105,7 +106,7 @@ def _outside(content: bytes, source: str, offset: int, size: int, what: str) -> 
 class _Reader:
     """Reads a file and counts the bytes of its parts outside the flatbuffer."""
 
-    def __init__(self, content: bytes, source: str) -> None:
+    def __init__(self, content: Content, source: str) -> None:
         self.content = content
         self.source = source
         self.structure = structure.verify(content, source)
@@ -288,7 +289,7 @@ def _signature(table: Any) -> Signature:
     )
 
 
-def read(content: bytes, source: str) -> Model:
+def read(content: Content, source: str) -> Model:
     """Reads a .tflite.
 
     Args:

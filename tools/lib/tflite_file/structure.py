@@ -22,6 +22,7 @@ from flatbuffers import number_types
 
 from tools.lib.cli import cli
 from tools.lib.cli.content import ENOUGH, INSTEAD_OF_A_FILE, what_it_is
+from tools.lib.tflite_file.mapped import Content
 from tools.lib.tflite_file.schema import FILE_IDENTIFIER, tflite
 
 # The fields that refer to tables. All other fields are numbers or text, as the schema's constructor
@@ -154,7 +155,7 @@ def _union_members(enumeration: str) -> Mapping[int, str]:
 class _Walk:
     """A walk over a file. Positions are byte offsets from its start."""
 
-    def __init__(self, content: bytes, source: str) -> None:
+    def __init__(self, content: Content, source: str) -> None:
         self.content = content
         self.source = source
         self.end = 0
@@ -293,7 +294,7 @@ def _no_tflite(start: bytes, source: str) -> cli.UserError:
     return cli.UserError(f"{source}: not a .tflite but {found}; {advice}.")
 
 
-def verify(content: bytes, source: str) -> Structure:
+def verify(content: Content, source: str) -> Structure:
     """Checks that a .tflite's flatbuffer is well formed.
 
     Args:
@@ -313,7 +314,7 @@ def verify(content: bytes, source: str) -> Structure:
     return Structure(walk.end, tuple(sorted(walk.newer)), walk.skipped, walk.flaw)
 
 
-def check(content: bytes, source: str) -> None:
+def check(content: Content, source: str) -> None:
     """Checks that a .tflite is well formed and that the canonical form loses nothing.
 
     Args:
