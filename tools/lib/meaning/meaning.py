@@ -23,6 +23,7 @@ from tools.lib.tflite_file.schema import tflite
 _WITHOUT_OPERAND = -1
 # The only builtin option that is a FlexBuffer, whose keys may be in any order.
 _FLEXBUFFER_OPTION = "composite_attributes"
+TYPES = "types of values, or bytes of keys"
 # The parameters of BlockwiseQuantization that refer to constants by number.
 _TENSORS_IN_DETAILS = ("scales", "zero_points")
 
@@ -79,13 +80,17 @@ def numbers(option: Any) -> list[int]:
 
 
 def custom_options(operator: Operator) -> Any:
-    """Returns the custom options: decoded if they are a FlexBuffer, else with their format."""
+    """Returns the custom options: decoded if they are a FlexBuffer, else with their format.
+
+    A FlexBuffer has a digest besides, since its decoded values lack their types.
+    """
     if not operator.custom_options.size:
         return None
     decoded = operator.decoded_custom_options
     if decoded is None:
         return {"format": operator.custom_options_format, "bytes": operator.custom_options}
-    return {"flexbuffer": decoded}
+    typed = flexbuffer.typed_text(operator.custom_options.tobytes())
+    return {"flexbuffer": decoded, TYPES: digest(typed).hex()}
 
 
 def _first_places(numbered: Iterable[tuple[int, int]]) -> dict[int, int]:

@@ -188,7 +188,8 @@ class Pair:
                     for path, x, y in changed(pairs[0][1][name], pairs[1][1][name], name):
                         self._add("options", where, *shown(x, y), path)
         custom = (meaning.custom_options(a), meaning.custom_options(b))
-        for path, x, y in changed(*custom):
+        rows = list(changed(*custom))
+        for path, x, y in [row for row in rows if row[0] != meaning.TYPES] or rows:
             detail = path.removeprefix("flexbuffer.") or "whether there are any"
             self._add("custom options", where, *shown(x, y), detail)
         formats = (a.custom_options_format, b.custom_options_format)

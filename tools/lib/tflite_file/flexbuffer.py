@@ -296,6 +296,21 @@ def loads(data: bytes) -> Any:
     return _plain(_decode(data))
 
 
+def typed_text(data: bytes) -> str:
+    """Returns a text that two FlexBuffers share if and only if they have the same meaning.
+
+    It names every value with its type and, for vectors of numbers, their width. `loads` does not
+    tell a vector of any values from one of numbers, or text from bytes that it shows as that text.
+
+    Args:
+      data: the options of a custom operator, untrusted.
+
+    Raises:
+      ValueError: see `loads`.
+    """
+    return repr(_decode(data))
+
+
 def canonical_bytes(data: bytes) -> bytes:
     """Returns the canonical form of custom options.
 

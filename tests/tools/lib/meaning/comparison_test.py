@@ -1,3 +1,4 @@
+import array
 import collections
 import copy
 import json
@@ -9,6 +10,7 @@ from unittest import mock
 import flatbuffers
 import numpy as np
 from absl.testing import absltest, parameterized
+from flatbuffers import flexbuffers
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -34,6 +36,20 @@ def _compare(left, right) -> comparison.Comparison:
 
 def _changes(compared: comparison.Comparison) -> list[tuple]:
     return [(d.kind, d.where, d.left, d.right) for d in compared.differences if d.changes_meaning]
+
+
+def _custom(key: bytes, value: object) -> tflite.ModelT:
+    """Returns a detector whose options are a map with one key."""
+    builder = flexbuffers.Builder()
+    with builder.Map():
+        builder.Key(key)
+        if isinstance(value, array.array):
+            builder.TypedVectorFromElements(value)
+        else:
+            builder.Add(value)
+    model = models.detector()
+    model.subgraphs[0].operators[0].customOptions = np.frombuffer(builder.Finish(), np.uint8)
+    return model
 
 
 class SameMeaningTest(parameterized.TestCase):
@@ -249,6 +265,18 @@ class DifferentTest(parameterized.TestCase):
             ("custom options", "TFLite_Detection_PostProcess 0", 3, 4),
         )
         self.assertEqual(compared.differences[0].detail, "max_detections")
+
+    @parameterized.parameters(
+        (b"a", [1, 2], b"a", array.array("b", [1, 2])),
+        (b"a", array.array("b", [1, 2]), b"a", array.array("h", [1, 2])),
+        (b"\xff", 1, b"\\xff", 1),
+    )
+    def test_custom_options_that_only_look_alike(self, left_key, left, right_key, right):
+        pair = [_custom(left_key, left), _custom(right_key, right)]
+        compared = _compare(*pair)
+        self.assertEqual(compared.verdict, "different")
+        self.assertEqual([d.kind for d in compared.differences], ["custom options"])
+        self.assertIn("types of values", compared.differences[0].detail)
 
     def test_a_null_among_custom_options(self):
         model = models.detector()
