@@ -130,6 +130,7 @@ class Graph:
         self._summaries = summaries
         self._attributes: dict[int, bytes] = {}
         self._structures: dict[int, bytes] = {}
+        self._locals: dict[int, bytes] = {}
         nodes = [
             operators.Operator(
                 inputs=[index for index in operator.inputs if index >= 0],
@@ -294,13 +295,15 @@ class Graph:
 
     def local(self, operator: Operator) -> bytes:
         """Returns the digest of an operator and its constants, without other inputs."""
-        return digest(
-            self.structure(operator),
-            [
-                self.value(index) if index >= 0 and self.is_constant(index) else index >= 0
-                for index in operator.inputs
-            ],
-        )
+        if operator.index not in self._locals:
+            self._locals[operator.index] = digest(
+                self.structure(operator),
+                [
+                    self.value(index) if index >= 0 and self.is_constant(index) else index >= 0
+                    for index in operator.inputs
+                ],
+            )
+        return self._locals[operator.index]
 
     def options(self, operator: Operator) -> Any:
         """Returns `options`, with the numbers of subgraphs replaced by their digests."""

@@ -1,0 +1,55 @@
+"""A comparison takes time in proportion to the models' sizes, whatever their form."""
+
+import time
+
+import numpy as np
+from absl.testing import absltest
+
+from tests.tools.lib.meaning import networks
+from tests.tools.lib.tflite_file import models
+from tools.lib.meaning import comparison
+from tools.lib.tflite_file.schema import tflite
+
+_Op = tflite.BuiltinOperator
+# In seconds of the processor. Each comparison takes few; with a square of its steps, far more.
+_MOST = 15
+
+
+def _finished(maker: models.Maker, inputs: list[int], outputs: list[int]) -> tflite.ModelT:
+    maker.graph.inputs, maker.graph.outputs = np.array(inputs, "i4"), np.array(outputs, "i4")
+    return maker.model
+
+
+def _wide(count: int) -> tflite.ModelT:
+    """One operator with `count` results, which another one reads."""
+    maker = models.Maker()
+    x, y = maker.tensor("x", [4]), maker.tensor("y", [4])
+    parts = [maker.tensor(f"part{number} of {count}", [4]) for number in range(count)]
+    maker.operator(_Op.SPLIT, [x], parts)
+    maker.operator(_Op.CONCATENATION, parts, [y])
+    return _finished(maker, [x], [y])
+
+
+class SpeedTest(absltest.TestCase):
+    def _compare(self, left: tflite.ModelT, right: tflite.ModelT) -> comparison.Comparison:
+        """Compares two models in the time that is allowed."""
+        packed = models.pack(left), models.pack(right)
+        start = time.process_time()
+        compared = comparison.compare(*packed)
+        self.assertLess(time.process_time() - start, _MOST)
+        return compared
+
+    def _count(self, compared: comparison.Comparison, kind: str) -> int:
+        return len([d for d in compared.differences if d.kind == kind])
+
+    def test_thousands_of_equal_operators(self):
+        compared = self._compare(networks.chain(4000), networks.chain(4100))
+        self.assertEqual(self._count(compared, "operator added"), 100)
+
+    def test_an_operator_with_thousands_of_results(self):
+        compared = self._compare(_wide(4000), _wide(4001))
+        self.assertEqual(self._count(compared, "operands"), 2)
+
+
+if __name__ == "__main__":
+    absltest.main()
