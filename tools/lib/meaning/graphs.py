@@ -43,7 +43,12 @@ class _Comparison:
 
     def __init__(self, left: Model, right: Model) -> None:
         """Pairs the subgraphs: by signatures, by what they compute, by what runs them, by name."""
-        self._signatures = tuple(_by_key(model) for model in (left, right))
+        a, b = self._signatures = (_by_key(left), _by_key(right))
+        # The pairs of signatures that a runtime finds by their keys: the first of each key.
+        self._common = [(a[key], b[key]) for key in sorted(a.keys() & b.keys()) if key[1] == 0]
+        self._arguments = collections.defaultdict(list)
+        for x, y in self._common:
+            self._arguments[x.subgraph, y.subgraph].append((x.inputs, y.inputs))
         self._graphs = (meaning.graphs(left), meaning.graphs(right))
         # The numbers of the right subgraph and of its operators, by those of the left one.
         self._subgraphs: dict[int, int] = {}
@@ -51,7 +56,7 @@ class _Comparison:
         self._taken: set[int] = set()
         if all(self._graphs):
             self._add(0, 0)
-        for a, b in self._common_signatures():
+        for a, b in self._common:
             self._add(a.subgraph, b.subgraph)
         self._pair_equal(lambda graph: (graph.summary, graph.graph.name))
         self._pair_equal(lambda graph: graph.summary)
@@ -59,23 +64,13 @@ class _Comparison:
         self._pair_equal(lambda graph: graph.graph.name)
         self._pair_equal(lambda graph: "any")
 
-    def _common_signatures(self) -> list[tuple[Signature, Signature]]:
-        """Returns the pairs of signatures that a runtime finds by their keys."""
-        a, b = self._signatures
-        return [(a[key], b[key]) for key in sorted(a.keys() & b.keys()) if key[1] == 0]
-
     def _add(self, i: int, j: int) -> bool:
         """Pairs two subgraphs; returns False if one of them has a pair already."""
         if i in self._subgraphs or j in self._taken:
             return False
         a, b = self._graphs[0][i], self._graphs[1][j]
         if a.summary != b.summary:
-            arguments = [
-                (x.inputs, y.inputs)
-                for x, y in self._common_signatures()
-                if (x.subgraph, y.subgraph) == (i, j)
-            ]
-            b = self._graphs[1][j] = input_order.like(a, b, arguments)
+            b = self._graphs[1][j] = input_order.like(a, b, self._arguments[i, j])
         self._subgraphs[i] = j
         self._taken.add(j)
         self._operators[i] = dict(pair_operators(a, b))
@@ -107,15 +102,17 @@ class _Comparison:
 
     def differences(self) -> tuple[bool, list[Difference]]:
         """Returns whether both models compute the same, and all differences."""
+        partners = {j: i for i, j in self._subgraphs.items()}
         pairs = {
-            i: Pair(self._graphs[0][i], self._graphs[1][j], self._operators[i], self._subgraphs)
+            i: Pair(self._graphs[0][i], self._graphs[1][j], self._operators[i], partners)
             for i, j in self._subgraphs.items()
         }
         signatures = list(self._signature_differences(pairs))
+        signed = {a.subgraph for a, _ in self._common}
         found: list[Difference] = []
         for i, pair in sorted(pairs.items()):
             rows = pair.compare()
-            if not signatures and any(i == a.subgraph for a, _ in self._common_signatures()):
+            if not signatures and i in signed:
                 rows = [_same_by_signature(row) for row in rows]
             found += rows
         found += self._alone()
@@ -135,13 +132,13 @@ class _Comparison:
 
     def _signature_differences(self, pairs: Mapping[int, Pair]) -> Iterator[Difference]:
         a, b = self._signatures
+        partners = {j: f"subgraph {i}" for i, j in self._subgraphs.items()}
         for key in sorted(a.keys() | b.keys()):
             name, place = key
             where = f"signature {name!r}" + f", number {place}" * (place > 0)
             if key not in a or key not in b:
                 yield Difference("signature", where, *(_call(side.get(key)) for side in (a, b)))
             elif self._subgraphs.get(a[key].subgraph) != b[key].subgraph:
-                partners = {j: f"subgraph {i}" for i, j in self._subgraphs.items()}
                 numbers = (a[key].subgraph, b[key].subgraph)
                 right = partners.get(numbers[1], f"subgraph {numbers[1]}, new")
                 yield Difference("signature", where, f"subgraph {numbers[0]}", right)

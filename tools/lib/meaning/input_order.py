@@ -13,11 +13,12 @@ _MOST_PERMUTED = 4
 
 def _by_name(left: Sequence[Any], right: Sequence[Any]) -> tuple[int, ...] | None:
     """Returns the left place of each right value; new values come last. None if any is twice."""
-    if len(set(left)) < len(left) or len(set(right)) < len(right):
+    known = set(right)
+    if len(set(left)) < len(left) or len(known) < len(right):
         return None
     places = {value: place for place, value in enumerate(left)}
     if len(left) == len(right):
-        free = iter([place for value, place in places.items() if value not in set(right)])
+        free = iter([place for value, place in places.items() if value not in known])
     else:
         free = itertools.count(len(left))
     return tuple(places[value] if value in places else next(free) for value in right)
@@ -27,9 +28,10 @@ def _candidates(
     left: Graph, right: Graph, arguments: Sequence[tuple[Mapping[str, int], Mapping[str, int]]]
 ) -> Iterator[tuple[int, ...] | None]:
     for sides in arguments:
+        named = [{index: name for name, index in side.items()} for side in sides]
         names = [
-            [{index: name for name, index in side.items()}.get(index, index) for index in inputs]
-            for side, inputs in zip(sides, (left.graph.inputs, right.graph.inputs), strict=True)
+            [by_index.get(index, index) for index in graph.graph.inputs]
+            for by_index, graph in zip(named, (left, right), strict=True)
         ]
         yield _by_name(*names)
     yield _by_name(*(_names(graph) for graph in (left, right)))

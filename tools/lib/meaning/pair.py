@@ -37,7 +37,7 @@ class Pair:
         left: Graph,
         right: Graph,
         operators: Mapping[int, int],
-        subgraphs: Mapping[int, int],
+        partners: Mapping[int, int],
     ) -> None:
         """Pairs the outputs.
 
@@ -45,11 +45,11 @@ class Pair:
           left: the left subgraph.
           right: the right subgraph.
           operators: see `alignment.pair_operators`.
-          subgraphs: the numbers of the model's right subgraphs, by those of the left ones.
+          partners: the numbers of the model's left subgraphs, by those of the right ones.
         """
         self.left, self.right = left, right
         self.operators = dict(operators)
-        self._subgraphs = subgraphs
+        self._partners = partners
         self._differences: list[Difference] = []
         self._tensors: dict[int, int] = {}
         self._seen: set[tuple[int, int]] = set()
@@ -201,10 +201,9 @@ class Pair:
         numbers = [meaning.numbers(value) for value in (left, right)]
         if self.left.summaries_of(numbers[0]) == self.right.summaries_of(numbers[1]):
             return
-        partners = {j: i for i, j in self._subgraphs.items()}
         texts = [
             [f"subgraph {number}" for number in numbers[0]],
-            [f"subgraph {partners.get(number, f'{number}, new')}" for number in numbers[1]],
+            [f"subgraph {self._partners.get(number, f'{number}, new')}" for number in numbers[1]],
         ]
         if texts[0] != texts[1]:
             self._add("options", where, *map(", ".join, texts), name)

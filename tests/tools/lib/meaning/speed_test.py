@@ -30,6 +30,16 @@ def _wide(count: int) -> tflite.ModelT:
     return _finished(maker, [x], [y])
 
 
+def _with_inputs(count: int, is_reversed: bool) -> tflite.ModelT:
+    """An operator that reads `count` inputs, which a signature names."""
+    maker = models.Maker()
+    inputs = [maker.tensor(f"x{number}", [4]) for number in range(count)]
+    y = maker.tensor("y", [4])
+    maker.operator(_Op.CONCATENATION, inputs, [y])
+    maker.signature("serve", {f"x{index}": index for index in inputs}, {"y": y})
+    return _finished(maker, inputs[::-1] if is_reversed else inputs, [y])
+
+
 class SpeedTest(absltest.TestCase):
     def _compare(self, left: tflite.ModelT, right: tflite.ModelT) -> comparison.Comparison:
         """Compares two models in the time that is allowed."""
@@ -49,6 +59,10 @@ class SpeedTest(absltest.TestCase):
     def test_an_operator_with_thousands_of_results(self):
         compared = self._compare(_wide(4000), _wide(4001))
         self.assertEqual(self._count(compared, "operands"), 2)
+
+    def test_thousands_of_inputs_in_another_order(self):
+        compared = self._compare(_with_inputs(20_000, False), _with_inputs(20_000, True))
+        self.assertEqual([d.kind for d in compared.differences], ["input order"])
 
 
 if __name__ == "__main__":
