@@ -10,9 +10,10 @@ tensorflow/lite/schema/schema.fbs.
 """
 
 import copy
+import functools
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import flatbuffers
@@ -112,6 +113,16 @@ def _data(buffer: Any) -> bytes | memoryview:
     return b"" if buffer.data is None else memoryview(buffer.data)
 
 
+def _digests(buffers: Sequence[Any]) -> Callable[[int], bytes]:
+    """Returns a function that returns the digest of a buffer's data by its number, read once."""
+
+    @functools.cache
+    def digest(index: int) -> bytes:
+        return hashlib.sha256(_data(buffers[index])).digest()
+
+    return digest
+
+
 def _content(table: Any, **replaced: Any) -> bytes:
     """Packs a table by itself, with replacements for fields that are positions in the file."""
     table = copy.copy(table)
@@ -168,7 +179,7 @@ def _renumber(owner: Any, field: str, numbers: dict[int, int]) -> None:
         setattr(owner, field, np.array([numbers.get(int(i), -1) for i in indices], np.int32))
 
 
-def _order_tensors(model: Any) -> None:
+def _order_tensors(model: Any, digest: Callable[[int], bytes]) -> None:
     signed: dict[int, list[Any]] = {}
     for signature in model.signatureDefs or []:
         entries = [*(signature.inputs or []), *(signature.outputs or [])]
@@ -183,9 +194,8 @@ def _order_tensors(model: Any) -> None:
 
         def key(index: int, tensors: Sequence[Any] = tensors) -> tuple[Any, ...]:
             tensor = tensors[index]
-            data = hashlib.sha256(_data(model.buffers[tensor.buffer])).digest()
-            named = (tensor.name or b"", tensor.type, listed(tensor.shape), data)
-            return (*named, _content(tensor, buffer=0))
+            named = (tensor.name or b"", tensor.type, listed(tensor.shape))
+            return (*named, digest(tensor.buffer), _content(tensor, buffer=0))
 
         order = _first_uses(used)
         order += sorted(set(range(len(tensors))).difference(order), key=key)
@@ -221,7 +231,7 @@ def _order_operator_codes(model: Any) -> None:
         model.operatorCodes = codes
 
 
-def _share_buffers(model: Any) -> None:
+def _share_buffers(model: Any, digest: Callable[[int], bytes]) -> None:
     """Numbers buffers by first use and merges equal ones.
 
     Buffer 0 has no data, by the schema; it replaces all buffers without data. Data of zero bytes
@@ -235,7 +245,7 @@ def _share_buffers(model: Any) -> None:
         if index == 0 or old[index].data is None:
             return 0
         # Tensors that a run writes to must not start to share a buffer.
-        key = ("own", index) if own else hashlib.sha256(old[index].data).digest()
+        key = ("own", index) if own else digest(index)
         if key not in numbers:
             numbers[key] = len(new)
             new.append(old[index])
@@ -305,9 +315,10 @@ def canonical_bytes(content: bytes, source: str, description: str | None = None)
     _rewrite_options(model)
     if all(entry.name != _OPERATOR_POSITIONS for entry in model.metadata or []):
         _order_operators(model)
-    _order_tensors(model)
+    digest = _digests(model.buffers or [])
+    _order_tensors(model, digest)
     _order_operator_codes(model)
-    _share_buffers(model)
+    _share_buffers(model, digest)
     if description is not None:
         model.description = description
     try:

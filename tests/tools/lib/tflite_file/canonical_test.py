@@ -266,6 +266,19 @@ class CanonicalFormTest(parameterized.TestCase):
         # This would take ten times as long if every subgraph looked through all signatures.
         self.assertLess(time.process_time() - start, 20)
 
+    def test_many_tensors_of_one_large_buffer(self):
+        maker = models.Maker()
+        index = maker.tensor("large", [8 << 20], np.ones(8 << 20, np.uint8))
+        for _ in range(2000):
+            # The other half are of no operator, so they are ordered by their data.
+            maker.graph.tensors.append(maker.graph.tensors[index])
+        used = list(range(1000))
+        maker.operator(_Op.CONCATENATION, used, [maker.tensor("y", [1])])
+        maker.graph.outputs = np.array([len(maker.graph.tensors) - 1], np.int32)
+        start = time.process_time()
+        self.assertLen(models.unpack(_canonical(maker.model)).buffers, 2)
+        self.assertLess(time.process_time() - start, 10)
+
 
 class RefusalTest(parameterized.TestCase):
     def _assert_refused(self, model, message):
