@@ -12,9 +12,9 @@ from tools.lib.meaning.twins import Twins
 Pairs = list[tuple[int, int]]
 _Token = Callable[[Graph, int], Any]
 
-# The limit for the initial steps of difflib's search, which may take several times as many. Beyond
-# it, only tokens that are unique on both sides are matched.
-_MAX_STEPS = 200_000
+# The limit for the product of the lengths that difflib searches. Beyond it, only tokens that are
+# unique on both sides are matched.
+_MAX_PRODUCT = 200_000
 
 
 def _name(graph: Graph, index: int) -> Any:
@@ -79,6 +79,17 @@ def _increasing(candidates: Pairs) -> Pairs:
     return chain[::-1]
 
 
+def _searched(a: Sequence[Any], b: Sequence[Any]) -> Pairs:
+    """Returns places of equal tokens in two short sequences; none if these are long."""
+    if len(a) * len(b) > _MAX_PRODUCT:
+        return []
+    return [
+        (block.a + i, block.b + i)
+        for block in difflib.SequenceMatcher(None, a, b, autojunk=False).get_matching_blocks()
+        for i in range(block.size)
+    ]
+
+
 def _matches(a: Sequence[Any], b: Sequence[Any]) -> Pairs:
     """Returns places of equal tokens in both sequences, increasing in both."""
     limit = min(len(a), len(b))
@@ -86,19 +97,15 @@ def _matches(a: Sequence[Any], b: Sequence[Any]) -> Pairs:
     limit -= head
     tail = next((i for i in range(limit) if a[-1 - i] != b[-1 - i]), limit)
     inner_a, inner_b = a[head : len(a) - tail], b[head : len(b) - tail]
-    counts = collections.Counter(inner_b)
-    if sum(counts[token] for token in inner_a) > _MAX_STEPS:
-        inner = _unique_matches(inner_a, inner_b)
-    else:
-        matcher = difflib.SequenceMatcher(None, inner_a, inner_b, autojunk=False)
-        inner = [
-            (block.a + i, block.b + i)
-            for block in matcher.get_matching_blocks()
-            for i in range(block.size)
-        ]
+    inner: Pairs = []
+    start_a = start_b = 0
+    for i, j in [*_unique_matches(inner_a, inner_b), (len(inner_a), len(inner_b))]:
+        gap = _searched(inner_a[start_a:i], inner_b[start_b:j])
+        inner += [*((start_a + x, start_b + y) for x, y in gap), (i, j)]
+        start_a, start_b = i + 1, j + 1
     return [
         *((i, i) for i in range(head)),
-        *((head + i, head + j) for i, j in inner),
+        *((head + i, head + j) for i, j in inner[:-1]),
         *((len(a) - i, len(b) - i) for i in range(tail, 0, -1)),
     ]
 

@@ -30,6 +30,20 @@ def _wide(count: int) -> tflite.ModelT:
     return _finished(maker, [x], [y])
 
 
+def _layered(count: int, is_changed: bool) -> tflite.ModelT:
+    """A chain of operators with constants of their own, every second of which may be changed."""
+    maker = models.Maker()
+    inputs = [maker.tensor("x", [4])]
+    last = inputs[0]
+    for number in range(count):
+        is_other = is_changed and number % 2 == 0
+        constant = maker.tensor("c", [4], np.full(4, number + is_other / 2, np.float32))
+        result = maker.tensor(f"y{number}", [4])
+        maker.operator(_Op.MUL if is_other else _Op.ADD, [last, constant], [result])
+        last = result
+    return _finished(maker, inputs, [last])
+
+
 def _with_inputs(count: int, is_reversed: bool) -> tflite.ModelT:
     """An operator that reads `count` inputs, which a signature names."""
     maker = models.Maker()
@@ -59,6 +73,11 @@ class SpeedTest(absltest.TestCase):
     def test_an_operator_with_thousands_of_results(self):
         compared = self._compare(_wide(4000), _wide(4001))
         self.assertEqual(self._count(compared, "operands"), 2)
+
+    def test_thousands_of_operators_of_which_every_second_is_changed(self):
+        compared = self._compare(_layered(4000, False), _layered(4000, True))
+        self.assertEqual(self._count(compared, "operator changed"), 2000)
+        self.assertEqual(self._count(compared, "weights"), 2000)
 
     def test_thousands_of_inputs_in_another_order(self):
         compared = self._compare(_with_inputs(20_000, False), _with_inputs(20_000, True))
