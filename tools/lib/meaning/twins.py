@@ -4,7 +4,7 @@ Several operators may have the same place (twins). Those with equal values, pair
 equal names belong together. What remains is symmetric: any choice is right if all choices agree.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from tools.lib.meaning.meaning import Graph, digest
@@ -74,10 +74,7 @@ class Twins:
             found = self._unique(self._groups, self._paired_neighbours, *tokens)
             self._propagate(self._around(found))
         for key in self._groups:
-            while pairs := self._choice(key):
-                for pair in pairs:
-                    self._add(*pair)
-                self._propagate(self._around(pairs))
+            self._choose(key)
         return self.pairs
 
     def _add(self, i: int, j: int) -> None:
@@ -130,29 +127,45 @@ class Twins:
             for key in (skeletons[i], *(skeletons[near[-1]] for near in self._near[_LEFT][i]))
         )
 
-    def _choice(self, key: bytes) -> list[tuple[int, int]]:
-        """Returns pairs of a group whose members are symmetric, as equal as possible.
-
-        More than one only if all their neighbours have pairs, so that no choice affects another.
-        """
-        a, b = self._free(key)
+    def _choose(self, key: bytes) -> None:
+        """Pairs members of a group that are symmetric, as equal as possible."""
         for tokens in (
             (self._computation, self._uses),
             (self._computation,),
             (self._local,),
             (self._structure,),
+            (),
         ):
-            places: dict[Any, list[int]] = {}
-            for j in reversed(b):
-                places.setdefault(tuple(token(_RIGHT, j) for token in tokens), []).append(j)
-            pairs = []
-            for i in a:
-                if equal := places.get(tuple(token(_LEFT, i) for token in tokens)):
-                    pairs.append((i, equal.pop()))
-            if pairs:
-                settled = [pair for pair in pairs if self._is_settled(pair)]
-                return settled or pairs[:1]
-        return list(zip(a[:1], b[:1], strict=True)) if len(a) == len(b) else []
+            while pairs := self._equal(key, tokens):
+                settled = list(filter(self._is_settled, pairs))
+                # No choice among them affects another, since all their neighbours have pairs.
+                for chosen in [settled] if settled else [[pair] for pair in pairs]:
+                    if self._is_free(chosen[0]):
+                        for pair in chosen:
+                            self._add(*pair)
+                        self._propagate(self._around(chosen))
+
+    def _equal(
+        self, key: bytes, tokens: Sequence[Callable[[int, int], Any]]
+    ) -> list[tuple[int, int]]:
+        """Returns pairs of a group's free members of equal tokens, in the canonical order.
+
+        Without tokens all are equal, if both sides have the same number of them.
+        """
+        a, b = self._free(key)
+        if not tokens:
+            return list(zip(a, b, strict=True)) if len(a) == len(b) else []
+        places: dict[Any, list[int]] = {}
+        for j in reversed(b):
+            places.setdefault(tuple(token(_RIGHT, j) for token in tokens), []).append(j)
+        pairs = []
+        for i in a:
+            if equal := places.get(tuple(token(_LEFT, i) for token in tokens)):
+                pairs.append((i, equal.pop()))
+        return pairs
+
+    def _is_free(self, pair: tuple[int, int]) -> bool:
+        return all(i not in paired for i, paired in zip(pair, self._paired, strict=True))
 
     def _is_settled(self, pair: tuple[int, int]) -> bool:
         return all(
