@@ -118,6 +118,23 @@ class Twins:
                     self._add(a[0], b[0])
             keys = self._around(found)
 
+    def _follow(self, pairs: Iterable[tuple[int, int]]) -> None:
+        """Pairs the neighbours of pairs that these decide, at any distance."""
+        pending = list(pairs)
+        for pair in pending:
+            places: tuple[dict, dict] = ({}, {})
+            for side, index in enumerate(pair):
+                skeletons = self._graphs[side].skeletons
+                for other in dict.fromkeys(near[-1] for near in self._near[side][index]):
+                    if other not in self._paired[side]:
+                        value = (skeletons[other], self._paired_neighbours(side, other))
+                        places[side].setdefault(value, []).append(other)
+            for value, a in places[_LEFT].items():
+                b = places[_RIGHT].get(value, ())
+                if len(a) == len(b) == 1:
+                    self._add(a[0], b[0])
+                    pending.append((a[0], b[0]))
+
     def _around(self, pairs: Iterable[tuple[int, int]]) -> dict[bytes, None]:
         """Returns the groups of the left neighbours of pairs, without duplicates, in order."""
         skeletons = self._graphs[_LEFT].skeletons
@@ -143,7 +160,7 @@ class Twins:
                     if self._is_free(chosen[0]):
                         for pair in chosen:
                             self._add(*pair)
-                        self._propagate(self._around(chosen))
+                        self._follow(chosen)
 
     def _equal(
         self, key: bytes, tokens: Sequence[Callable[[int, int], Any]]

@@ -44,6 +44,17 @@ def _layered(count: int, is_changed: bool) -> tflite.ModelT:
     return _finished(maker, inputs, [last])
 
 
+def _chains(count: int, name: str) -> tflite.ModelT:
+    """Equal chains of two operators from one input; nothing needs any but the first."""
+    maker = models.Maker()
+    x = maker.tensor("x", [4])
+    for number in range(count):
+        inner, end = (maker.tensor(f"{name}{number} {part}", [4]) for part in ("inner", "end"))
+        maker.operator(_Op.RELU, [x], [inner])
+        maker.operator(_Op.RELU, [inner], [end])
+    return _finished(maker, [x], [2])
+
+
 def _with_inputs(count: int, is_reversed: bool) -> tflite.ModelT:
     """An operator that reads `count` inputs, which a signature names."""
     maker = models.Maker()
@@ -78,6 +89,11 @@ class SpeedTest(absltest.TestCase):
         compared = self._compare(_layered(4000, False), _layered(4000, True))
         self.assertEqual(self._count(compared, "operator changed"), 2000)
         self.assertEqual(self._count(compared, "weights"), 2000)
+
+    def test_thousands_of_equal_chains(self):
+        compared = self._compare(_chains(3000, "left"), _chains(3000, "right"))
+        self.assertEqual(compared.verdict, "same meaning")
+        self.assertEqual({d.kind for d in compared.differences}, {"name"})
 
     def test_thousands_of_inputs_in_another_order(self):
         compared = self._compare(_with_inputs(20_000, False), _with_inputs(20_000, True))
