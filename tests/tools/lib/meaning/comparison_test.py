@@ -1,71 +1,36 @@
-import array
-import collections
-import copy
 import json
 import os
 import random
-import warnings
 from unittest import mock
 
 import flatbuffers
 import numpy as np
 from absl.testing import absltest, parameterized
-from flatbuffers import flexbuffers
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.tools.lib.meaning import networks
+from tests.tools.lib.meaning.compared import PROPERTY, changes, compare
 from tests.tools.lib.tflite_file import generated, layouts, models
 from tools.lib.cli import cli
 from tools.lib.meaning import comparison
 from tools.lib.tflite_file.schema import tflite
 
-_PROPERTY = settings(
-    max_examples=60,
-    deadline=None,
-    derandomize=True,
-    database=None,
-    suppress_health_check=list(HealthCheck),
-)
-
-
-def _compare(left, right) -> comparison.Comparison:
-    packed = [part if isinstance(part, bytes) else models.pack(part) for part in (left, right)]
-    return comparison.compare(*packed)
-
-
-def _changes(compared: comparison.Comparison) -> list[tuple]:
-    return [(d.kind, d.where, d.left, d.right) for d in compared.differences if d.changes_meaning]
-
-
-def _custom(key: bytes, value: object) -> tflite.ModelT:
-    """Returns a detector whose options are a map with one key."""
-    builder = flexbuffers.Builder()
-    with builder.Map():
-        builder.Key(key)
-        if isinstance(value, array.array):
-            builder.TypedVectorFromElements(value)
-        else:
-            builder.Add(value)
-    model = models.detector()
-    model.subgraphs[0].operators[0].customOptions = np.frombuffer(builder.Finish(), np.uint8)
-    return model
-
 
 class SameMeaningTest(parameterized.TestCase):
     def _assert_same(self, compared, *kinds):
         self.assertEqual(compared.verdict, "same meaning", compared.text())
-        self.assertEqual(_changes(compared), [])
+        self.assertEqual(changes(compared), [])
         self.assertContainsSubset(kinds, {d.kind for d in compared.differences})
 
     def test_the_same_file(self):
-        compared = _compare(models.layered(), models.layered())
+        compared = compare(models.layered(), models.layered())
         self.assertEqual((compared.verdict, compared.differences), ("same bytes", ()))
 
     @parameterized.parameters(models.layered, models.detector, networks.layers)
     def test_another_layout(self, make):
         for seed in range(5):
-            compared = _compare(make(), layouts.relaid(make(), seed))
+            compared = compare(make(), layouts.relaid(make(), seed))
             self.assertEqual(compared.verdict, "same canonical bytes", compared.text())
             self.assertEqual({d.kind for d in compared.differences}, {"layout"})
 
@@ -74,7 +39,7 @@ class SameMeaningTest(parameterized.TestCase):
         for index, tensor in enumerate(renamed.subgraphs[0].tensors):
             tensor.name = f"renamed{index}"
         renamed.subgraphs[0].name = "renamed"
-        compared = _compare(models.layered(), renamed)
+        compared = compare(models.layered(), renamed)
         self._assert_same(compared, "name")
         self.assertIn(
             ("input 0", "x", "renamed0"), [(d.where, d.left, d.right) for d in compared.differences]
@@ -85,7 +50,7 @@ class SameMeaningTest(parameterized.TestCase):
         tensors = {t.name: t for t in shared.subgraphs[0].tensors}
         tensors["right2_half"].buffer = tensors["left_half"].buffer
         for pair in ((shared, models.layered()), (models.layered(), shared)):
-            compared = _compare(*pair)
+            compared = compare(*pair)
             self.assertEqual(compared.verdict, "same canonical bytes", compared.text())
             self.assertIn(
                 "equal buffers shared otherwise", [d.detail for d in compared.differences]
@@ -97,37 +62,37 @@ class SameMeaningTest(parameterized.TestCase):
         names = [tensor.name for tensor in graph.tensors]
         dequantize = [op for op in graph.operators if op.inputs[0] == names.index("right2_half")]
         dequantize[0].inputs = np.array([names.index("left_half")], np.int32)
-        self._assert_same(_compare(models.layered(), model), "layout")
+        self._assert_same(compare(models.layered(), model), "layout")
 
     def test_description_metadata_and_versions(self):
         model = models.layered()
         model.description, model.metadata[0].name = "other", "third"
         model.operatorCodes[0].version = 2
-        compared = _compare(models.layered(), model)
+        compared = compare(models.layered(), model)
         self._assert_same(compared, "description", "metadata", "operator version")
 
     def test_ranges_that_nobody_reads(self):
         model = networks.layers()
         model.subgraphs[0].tensors[0].quantization.max = np.array([6], np.float32)
-        self._assert_same(_compare(networks.layers(), model), "range")
+        self._assert_same(compare(networks.layers(), model), "range")
 
     def test_what_nothing_uses(self):
         model = models.layered()
         alone = networks.tensor(model, "alone")
         model.buffers[alone.buffer].data = np.array([7, 8], np.float32).view(np.uint8)
-        self._assert_same(_compare(models.layered(), model), "unused tensors")
+        self._assert_same(compare(models.layered(), model), "unused tensors")
         model = networks.layers()
         model.subgraphs[0].tensors[0].quantization.quantizedDimension = 3
-        self._assert_same(_compare(networks.layers(), model), "axis of one scale")
+        self._assert_same(compare(networks.layers(), model), "axis of one scale")
         model = models.layered()
         dequantize = model.subgraphs[0].operators[0]
         dequantize.builtinOptionsType = tflite.BuiltinOptions.DequantizeOptions
         dequantize.builtinOptions = tflite.DequantizeOptionsT()
-        self._assert_same(_compare(models.layered(), model), "empty options")
+        self._assert_same(compare(models.layered(), model), "empty options")
 
     def test_a_few_bytes_behind_the_model(self):
         content = models.pack(models.layered())
-        compared = _compare(content, content + b"\6\0\0\0")
+        compared = compare(content, content + b"\6\0\0\0")
         self.assertEqual(compared.verdict, "same canonical bytes")
         self.assertEqual([d.kind for d in compared.differences], ["trailing bytes"])
 
@@ -135,26 +100,26 @@ class SameMeaningTest(parameterized.TestCase):
         model = models.detector()
         options = dict(reversed(models.POST_PROCESS_OPTIONS.items()))
         model.subgraphs[0].operators[0].customOptions = models.options(options)
-        self.assertEqual(_compare(models.detector(), model).verdict, "same canonical bytes")
+        self.assertEqual(compare(models.detector(), model).verdict, "same canonical bytes")
 
     def test_subgraphs_in_another_order(self):
-        compared = _compare(networks.branching(False), networks.branching(True))
+        compared = compare(networks.branching(False), networks.branching(True))
         self._assert_same(compared, "layout")
 
-    @_PROPERTY
+    @PROPERTY
     @given(st.integers(0, 10_000), st.integers(0, 10_000))
     def test_any_permutation_and_renaming(self, seed, permutation):
         left, right = networks.random_network(seed), networks.random_network(seed)
         rng = random.Random(permutation)
         for number, tensor in enumerate(rng.sample(right.subgraphs[0].tensors, 5)):
             tensor.name = f"renamed{number}"
-        compared = _compare(left, layouts.relaid(right, permutation))
+        compared = compare(left, layouts.relaid(right, permutation))
         self._assert_same(compared)
         again = layouts.relaid(right, permutation)
         backwards = comparison.compare(again, models.pack(left))
         self._assert_same(backwards)
 
-    @_PROPERTY
+    @PROPERTY
     @given(generated.models(wild=False), st.integers(0, 2**32 - 1), st.booleans())
     def test_anything_the_schema_knows_in_another_layout(self, model, seed, renamed):
         left = models.pack(model)
@@ -163,331 +128,8 @@ class SameMeaningTest(parameterized.TestCase):
                 for index, tensor in enumerate(graph.tensors):
                     tensor.name = f"renamed {number} {index}"
         compared = comparison.compare(left, layouts.relaid(model, seed))
-        self.assertEqual(_changes(compared), [])
+        self.assertEqual(changes(compared), [])
         self.assertIn(compared.verdict, comparison.VERDICTS[: 3 if renamed else 2], compared.text())
-
-
-class DifferentTest(parameterized.TestCase):
-    def _assert_different(self, left, right, *expected):
-        compared = _compare(left, right)
-        self.assertEqual(compared.verdict, "different")
-        self.assertEqual(_changes(compared), list(expected), compared.text())
-        return compared
-
-    def test_a_weight(self):
-        model = networks.layers()
-        weights = networks.tensor(model, "kernel1")
-        data = np.array(model.buffers[weights.buffer].data).view(np.float32)
-        data[5] = np.nextafter(data[5], np.float32(9))
-        data[7] = np.nextafter(data[7], np.float32(-9))
-        model.buffers[weights.buffer].data = data.view(np.uint8)
-        compared = _compare(networks.layers(), model)
-        (difference,) = compared.differences
-        self.assertEqual((difference.kind, difference.where), ("weights", "CONV_2D 1 weights"))
-        self.assertStartsWith(difference.detail, "2 of 16 values differ by 1 ulp; largest")
-        self.assertEqual(difference.figures["histogram"], {"1": 2})
-        self.assertEqual(difference.figures["first"], (0, 1, 0, 1))
-
-    def test_weights_whose_distance_is_too_large_for_a_number(self):
-        pair = []
-        for sign in (1, -1):
-            model = networks.layers()
-            kernel = networks.tensor(model, "kernel1")
-            kernel.type = tflite.TensorType.FLOAT64
-            data = np.full(16, sign * 1.7e308)
-            # Halves, whose differences are finite but not their sum.
-            data[8:] /= 2
-            model.buffers[kernel.buffer].data = data.view(np.uint8)
-            pair.append(model)
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            compared = _compare(*pair)
-        (difference,) = compared.differences
-        self.assertEqual(difference.figures["maximum"], np.inf)
-        self.assertEqual(difference.figures["mean"], np.inf)
-
-    def test_equal_shaped_weights_swapped(self):
-        model = networks.layers()
-        a, b = networks.tensor(model, "kernel1"), networks.tensor(model, "kernel2")
-        a.buffer, b.buffer = b.buffer, a.buffer
-        compared = _compare(networks.layers(), model)
-        self.assertEqual(compared.verdict, "different")
-        self.assertEqual(
-            [d.where for d in compared.differences if d.kind == "weights"],
-            ["CONV_2D 1 weights", "CONV_2D 2 weights"],
-        )
-
-    def test_a_zero_point(self):
-        model = networks.layers()
-        model.subgraphs[0].tensors[0].quantization.zeroPoint = np.array([4], np.int64)
-        self._assert_different(networks.layers(), model, ("quantization", "input 0", "[3]", "[4]"))
-
-    def test_a_quantization_or_none(self):
-        model = networks.layers()
-        networks.tensor(model, "inner1").quantization = networks.quantization([0.5], [3])
-        compared = self._assert_different(
-            networks.layers(),
-            model,
-            ("quantization", "CONV_2D 1 output", "[]", "[0.5]"),
-            ("quantization", "CONV_2D 1 output", "[]", "[3]"),
-        )
-        self.assertLen(compared.differences, 2)
-
-    def test_the_number_of_types_inside_a_variant(self):
-        model = networks.layers()
-        networks.tensor(model, "inner1").variantTensors = [tflite.VariantSubTypeT()]
-        pair = [copy.deepcopy(model), model]
-        networks.tensor(model, "inner1").variantTensors.append(tflite.VariantSubTypeT())
-        compared = self._assert_different(*pair, ("variants", "CONV_2D 1 output", 1, 2))
-        self.assertEqual(compared.differences[0].detail, "number of variants")
-
-    def test_an_axis(self):
-        models_ = []
-        for axis in (0, 3):
-            models_.append(networks.layers())
-            networks.tensor(models_[-1], "kernel1").quantization = networks.quantization(
-                [0.5, 0.25], [0, 0], axis
-            )
-        self._assert_different(*models_, ("quantization", "CONV_2D 1 weights", 0, 3))
-
-    def test_an_option(self):
-        model = networks.layers()
-        model.subgraphs[0].operators[2].builtinOptions.padding = tflite.Padding.VALID
-        self._assert_different(networks.layers(), model, ("options", "CONV_2D 2", "SAME", "VALID"))
-
-    def test_a_custom_option(self):
-        model = models.detector()
-        options = models.POST_PROCESS_OPTIONS | {"max_detections": 4}
-        model.subgraphs[0].operators[0].customOptions = models.options(options)
-        compared = self._assert_different(
-            models.detector(),
-            model,
-            ("custom options", "TFLite_Detection_PostProcess 0", 3, 4),
-        )
-        self.assertEqual(compared.differences[0].detail, "max_detections")
-
-    @parameterized.parameters(
-        (b"a", [1, 2], b"a", array.array("b", [1, 2])),
-        (b"a", array.array("b", [1, 2]), b"a", array.array("h", [1, 2])),
-        (b"\xff", 1, b"\\xff", 1),
-    )
-    def test_custom_options_that_only_look_alike(self, left_key, left, right_key, right):
-        pair = [_custom(left_key, left), _custom(right_key, right)]
-        compared = _compare(*pair)
-        self.assertEqual(compared.verdict, "different")
-        self.assertEqual([d.kind for d in compared.differences], ["custom options"])
-        self.assertIn("types of values", compared.differences[0].detail)
-
-    def test_a_null_among_custom_options(self):
-        model = models.detector()
-        options = models.POST_PROCESS_OPTIONS | {"extra": None}
-        model.subgraphs[0].operators[0].customOptions = models.options(options)
-        where = "TFLite_Detection_PostProcess 0"
-        compared = self._assert_different(
-            models.detector(), model, ("custom options", where, None, "null")
-        )
-        self.assertEqual(compared.differences[0].detail, "extra")
-
-    @parameterized.product(
-        role=("input", "output"), signed=(False, True), renamed=(False, True), changed=(False, True)
-    )
-    def test_inputs_or_outputs_in_another_order(self, role, signed, renamed, changed):
-        left, right = (networks.heads(signed) for _ in range(2))
-        graph = right.subgraphs[0]
-        setattr(graph, f"{role}s", getattr(graph, f"{role}s")[[2, 0, 1]])
-        rows = [(f"{role} order", f"{role}s", "0, 1, 2", "2, 0, 1")]
-        if changed:
-            kernel = networks.tensor(right, "kernel1")
-            right.buffers[kernel.buffer].data = np.arange(64, dtype=np.uint8)
-            rows.append(("weights", "FULLY_CONNECTED 1 weights"))
-        if renamed:
-            for index, tensor in enumerate(graph.tensors):
-                tensor.name = f"t{index}"
-        compared = _compare(left, layouts.relaid(right, 1))
-        self.assertEqual(compared.verdict, "different")
-        self.assertCountEqual(
-            [row if "order" in row[0] else row[:2] for row in _changes(compared)], rows
-        )
-        self.assertEqual("name" in {d.kind for d in compared.differences}, renamed)
-        (order,) = [d for d in compared.differences if "order" in d.kind]
-        self.assertEqual(order.detail, "by signature nothing changed" if signed else "")
-
-    def test_an_output_before_the_others(self):
-        model = networks.heads()
-        graph = model.subgraphs[0]
-        first = graph.outputs[0]
-        graph.outputs = np.array([*graph.outputs[1:]], np.int32)
-        self._assert_different(networks.heads(), model, ("outputs", "subgraph 0", 3, 2))
-        graph.outputs = np.array([first, *graph.outputs, first], np.int32)
-        self._assert_different(networks.heads(), model, ("outputs", "subgraph 0", 3, 4))
-
-    def test_an_operand_in_the_others_place(self):
-        model = models.layered()
-        graph = model.subgraphs[0]
-        graph.operators[-2].inputs = graph.operators[-2].inputs[::-1]
-        compared = _compare(models.layered(), model)
-        self.assertEqual(compared.verdict, "different")
-        self.assertEqual(
-            [d.where for d in compared.differences if d.changes_meaning],
-            ["ADD 6 input 0", "ADD 6 input 1"],
-        )
-
-    def test_a_signature(self):
-        model = models.layered()
-        model.signatureDefs[0].inputs[0].tensorIndex = 0
-        self._assert_different(
-            models.layered(),
-            model,
-            ("signature", "signature 'serve' input b", "input 1", "input 0"),
-        )
-        model.signatureDefs = None
-        self._assert_different(
-            models.layered(),
-            model,
-            ("signature", "signature 'serve'", "(b, a) -> (sum, right)", None),
-        )
-
-    @parameterized.parameters((0, ""), (1, ", number 1"))
-    def test_one_of_two_signatures_of_one_key(self, changed, number):
-        pair = [models.layered(), models.layered()]
-        for model in pair:
-            model.signatureDefs.append(copy.deepcopy(model.signatureDefs[0]))
-        pair[1].signatureDefs[changed].inputs[0].tensorIndex = 0
-        where = f"signature 'serve'{number}"
-        self._assert_different(*pair, ("signature", f"{where} input b", "input 1", "input 0"))
-        del pair[1].signatureDefs[1]
-        compared = _compare(*pair)
-        row = ("signature", "signature 'serve', number 1", "(b, a) -> (sum, right)", None)
-        self.assertIn(row, _changes(compared))
-
-    def test_an_added_operator(self):
-        left, right = networks.layers(), networks.layers(rectified=True)
-        compared = _compare(left, right)
-        self.assertEqual(
-            _changes(compared),
-            [
-                ("operator added", "RELU 2", None, "rectified"),
-                (
-                    "operands",
-                    "CONV_2D 2 input",
-                    "output 0 of CONV_2D 1 (inner1)",
-                    "output 0 of RELU 2 (rectified)",
-                ),
-            ],
-        )
-        self.assertEqual(_compare(right, left).differences[0].kind, "operator removed")
-
-    def test_a_shape_and_what_may_be_asked_for(self):
-        model = models.layered()
-        model.subgraphs[0].tensors[0].shapeSignature = np.array([-1, 4], np.int32)
-        self._assert_different(
-            models.layered(), model, ("input shape signature", "input 0", "1x4", "?x4")
-        )
-
-    def test_effects_in_another_order(self):
-        self._assert_different(
-            networks.counting(False),
-            networks.counting(True),
-            ("order", "operators with effects", "Log 1, Count 0", "Count 0, Log 1"),
-        )
-
-    def test_many_effects_of_which_the_last_are_in_another_order(self):
-        self._assert_different(
-            networks.counting(False, before=6),
-            networks.counting(True, before=6),
-            ("order", "operators with effects", "Log 7, Count 6", "Count 6, Log 7"),
-        )
-
-    def test_what_a_subgraph_computes(self):
-        changed = networks.branching(False)
-        changed.subgraphs[1].operators[0].builtinOptions.fusedActivationFunction = 1
-        compared = _compare(networks.branching(False), changed)
-        self.assertEqual(compared.verdict, "different")
-        self.assertEqual(_changes(compared), [("options", "ADD 0 of subgraph 1", "NONE", "RELU")])
-
-    def test_another_operator_in_a_subgraph(self):
-        changed = networks.branching(False)
-        body = changed.subgraphs[2]
-        body.operators[0].opcodeIndex = 1
-        body.operators[0].builtinOptionsType = tflite.BuiltinOptions.AddOptions
-        body.operators[0].builtinOptions = tflite.AddOptionsT()
-        compared = _compare(networks.branching(False), changed)
-        self.assertEqual(
-            _changes(compared),
-            [
-                ("operator changed", "MUL 0 of subgraph 2", "MUL", "ADD"),
-                ("options", "MUL 0 of subgraph 2", "MulOptions", "AddOptions"),
-            ],
-        )
-
-    def test_which_subgraph_runs(self):
-        swapped = networks.branching(False)
-        options = swapped.subgraphs[0].operators[0].builtinOptions
-        options.thenSubgraphIndex, options.elseSubgraphIndex = 2, 1
-        self._assert_different(
-            networks.branching(False),
-            swapped,
-            ("options", "IF 0", "subgraph 2", "subgraph 1"),
-            ("options", "IF 0", "subgraph 1", "subgraph 2"),
-        )
-
-    def test_one_of_two_equal_subgraphs(self):
-        models_ = [networks.branching(False) for _ in range(2)]
-        for model in models_:
-            model.subgraphs[2] = copy.deepcopy(model.subgraphs[1])
-        models_[1].subgraphs[1].operators[0].builtinOptions.fusedActivationFunction = 1
-        self._assert_different(*models_, ("options", "ADD 0 of subgraph 1", "NONE", "RELU"))
-
-    def test_a_removed_subgraph(self):
-        model = networks.branching(False)
-        del model.subgraphs[1]
-        options = model.subgraphs[0].operators[0].builtinOptions
-        options.thenSubgraphIndex = options.elseSubgraphIndex = 1
-        self._assert_different(
-            networks.branching(False),
-            model,
-            ("options", "IF 0", "subgraph 1", "subgraph 2"),
-            ("subgraph removed", "subgraph 1", "main", None),
-        )
-
-    @parameterized.parameters(0, 1, 2)
-    def test_a_constant_of_a_twin(self, changed):
-        for renamed in (False, True):
-            model = networks.twins()
-            constant = networks.tensor(model, f"constant{changed}")
-            model.buffers[constant.buffer].data = np.arange(16, dtype=np.uint8)
-            if renamed:
-                for number, tensor in enumerate(model.subgraphs[0].tensors):
-                    tensor.name = f"t{number}"
-            for seed in range(5):
-                compared = _compare(networks.twins(), layouts.relaid(model, seed))
-                kinds = collections.Counter(d.kind for d in compared.differences)
-                self.assertEqual(kinds["weights"], 1, compared.text())
-                self.assertContainsSubset(kinds, {"weights", "layout", *["name"][:renamed]})
-
-    @_PROPERTY
-    @given(st.integers(0, 10_000), st.integers(0, 10_000), st.booleans())
-    def test_any_single_value_is_located(self, seed, choice, unneeded):
-        rng = random.Random(choice)
-        left, right = (networks.random_network(seed, unneeded) for _ in range(2))
-        tensors = right.subgraphs[0].tensors
-        chosen = rng.choice([t for t in tensors if right.buffers[t.buffer].data is not None])
-        data = np.array(right.buffers[chosen.buffer].data)
-        place = rng.randrange(data.size // 4)
-        data[4 * place + rng.randrange(4)] ^= 1 << rng.randrange(8)
-        right.buffers[chosen.buffer].data = data
-        name = chosen.name
-        compared = _compare(left, layouts.relaid(right, choice))
-        self.assertEqual(compared.verdict, "different", compared.text())
-        (difference,) = [d for d in compared.differences if d.kind != "layout"]
-        self.assertEqual(difference.kind, "weights")
-        self.assertEqual(difference.figures["count"], 1)
-        index = np.ravel_multi_index(difference.figures["first"], chosen.shape)
-        self.assertEqual(index, place)
-        # Weights are called after the operator's result.
-        operator = left.subgraphs[0].operators[int(difference.where.split()[1])]
-        result = left.subgraphs[0].tensors[operator.outputs[0]].name
-        self.assertEqual(name, f"{result}_weights")
 
 
 class ComparisonTest(parameterized.TestCase):
@@ -495,7 +137,7 @@ class ComparisonTest(parameterized.TestCase):
         renamed = models.layered()
         for index, tensor in enumerate(renamed.subgraphs[0].tensors):
             tensor.name = f"\x1b[31m{'very ' * 40}long{index}"
-        lines = _compare(models.layered(), renamed).text(limit=3).splitlines()
+        lines = compare(models.layered(), renamed).text(limit=3).splitlines()
         self.assertEqual(lines[:2], ["left:  left", "right: right"])
         self.assertStartsWith(lines[2], "same meaning: name (")
         column = lines[3].index("right")
@@ -516,7 +158,7 @@ class ComparisonTest(parameterized.TestCase):
         pair = [models.layered(), models.layered()]
         for model, description in zip(pair, texts, strict=True):
             model.description = description
-        heading, line = _compare(*pair).text().splitlines()[3:]
+        heading, line = compare(*pair).text().splitlines()[3:]
         columns = heading.index("left"), heading.index("right")
         left, right = line[slice(*columns)].rstrip(), line[columns[1] :]
         self.assertLessEqual(max(len(left), len(right)), 40)
@@ -534,7 +176,7 @@ class ComparisonTest(parameterized.TestCase):
         data = np.array(model.buffers[weights.buffer].data).view(np.float32)
         data[0], data[1] = np.inf, np.nan
         model.buffers[weights.buffer].data = data.view(np.uint8)
-        value = json.loads(_compare(networks.layers(), model).to_json())
+        value = json.loads(compare(networks.layers(), model).to_json())
         self.assertEqual(value["verdict"], "different")
         (difference,) = value["differences"]
         self.assertEqual(difference["figures"]["maximum"], "inf")
