@@ -37,13 +37,14 @@ _CLIPPED_RANGE = {
     "quantization": "our clipped picture ends at 255; theirs was measured after 255 had been "
     "rounded to a step of the layer, 215 * 1.1868 = 255.17",
 }
+_RANK = {"note": "only newer converters state that a tensor has a rank"}
 # By the published file, the model and the kinds of fields that differ.
 _PAIRS = {
-    "edsr_f32b5_fp32.tflite": (_FP32, _EVERYWHERE | _OPEN_BATCH),
-    "f32b5_fp32.tflite": (_FP32, _EVERYWHERE | _OPEN_SIZE),
+    "edsr_f32b5_fp32.tflite": (_FP32, _EVERYWHERE | _RANK | _OPEN_BATCH),
+    "f32b5_fp32.tflite": (_FP32, _EVERYWHERE | _RANK | _OPEN_SIZE),
     "edsr_f32b5_full_qint8.tflite": (_INT8, _EVERYWHERE),
-    "edsr_f32b5_QAT.tflite": (_QAT, _EVERYWHERE | _CLIPPED_RANGE),
-    "f32b5_uint8.tflite": (_QAT, _EVERYWHERE | _OPEN_SIZE | _CLIPPED_RANGE),
+    "edsr_f32b5_QAT.tflite": (_QAT, _EVERYWHERE | _RANK | _CLIPPED_RANGE),
+    "f32b5_uint8.tflite": (_QAT, _EVERYWHERE | _RANK | _OPEN_SIZE | _CLIPPED_RANGE),
 }
 
 
