@@ -55,7 +55,7 @@ class EdsrChallengeTest(parameterized.TestCase):
         published = _PUBLISHED["f32b5_fp32.tflite"]
         code, value, kinds = _challenge(published, _OTHERS[version])
         self.assertEqual((code, value["verdict"]), (0, "same meaning"))
-        # Each TensorFlow writes its own name, and names merged operations in its own way; newer ones
+        # Each TensorFlow writes its own name and names merged operations in its own way; newer ones
         # note that a tensor has a rank.
         self.assertContainsSubset({"metadata", "name"}, kinds)
         self.assertContainsSubset(kinds, {"metadata", "name", "layout", "note"})
