@@ -18,7 +18,6 @@ from collections.abc import Iterable, Sequence
 
 from third_party.bazel import unpack
 
-_PATCHELF = "usr/bin/patchelf"
 _OWN = re.compile(r"bazel-.*|libzstd-jni1|patchelf")
 # The loader's line for a library: "libc.so.6 => /path/libc.so.6 (0x00007f42)".
 _LOADED = re.compile(r"^\t(?:\S+ => )?(/.+) \(0x[0-9a-f]+\)$", re.MULTILINE)
@@ -97,7 +96,7 @@ def needed(root: pathlib.Path, owner: dict[str, str]) -> set[str]:
     java, libraries = root / unpack.JARS, root / unpack.LIBRARIES
     class_path = (root / unpack.INSTALL_BASE / unpack.CLASS_PATH).read_text().split()
     paths = [java / jar for jar in unpack.class_path(java, class_path)]
-    programs = [unpack.CLIENT, _PATCHELF]
+    programs = [unpack.CLIENT, unpack.PATCHELF]
     programs += [f"{unpack.INSTALL_BASE}/{name}" for name in unpack.PROGRAMS]
     programs.append(f"{unpack.LIBRARIES}/{unpack.ZSTD}")
     for program in programs:

@@ -27,6 +27,7 @@ LIBRARIES = "usr/lib/x86_64-linux-gnu"
 JARS = "usr/share/java"
 INSTALL_BASE = "usr/share/bazel"
 CLIENT = "usr/bin/bazel"
+PATCHELF = "usr/bin/patchelf"
 LOADER = "ld-linux-x86-64.so.2"
 # Among Bazel's own files: its programs, and the list of the jars that its client needs.
 PROGRAMS = ("build-runfiles", "daemonize", "linux-sandbox", "process-wrapper")
@@ -186,7 +187,7 @@ def lay_out(root: pathlib.Path, folder: pathlib.Path) -> None:
     (install / CLASS_PATH).write_bytes(b"".join(os.fsencode(java / jar) + b"\n" for jar in jars))
     client = folder / "client"
     shutil.copy(root / CLIENT, client)
-    patchelf = [libraries / LOADER, "--library-path", libraries, root / "usr/bin/patchelf"]
+    patchelf = [libraries / LOADER, "--library-path", libraries, root / PATCHELF]
     programs = [client, *(install / name for name in PROGRAMS)]
     for program in programs:
         program.chmod(0o755)

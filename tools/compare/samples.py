@@ -2,8 +2,6 @@
 
 import dataclasses
 import os
-import zipfile
-import zlib
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -11,6 +9,7 @@ import numpy as np
 from tools.lib.cli import cli
 from tools.lib.interpreter.ports import Port
 from tools.lib.preprocessing import normalization, photographs, pictures, tokens
+from tools.lib.values import arrays as array_files
 from tools.lib.values import weights
 
 # The vocabulary size of BERT's uncased English models.
@@ -18,18 +17,6 @@ _VOCABULARY = 30522
 _SEED = 1
 # If there are more pictures, the title has their number instead of their names.
 _NAMED = 5
-# What numpy raises for other files, an .npy or a member that is no array, an encrypted or damaged
-# archive, or one of an unknown compression (NotImplementedError is a RuntimeError).
-_UNREADABLE = (
-    AttributeError,
-    EOFError,
-    OSError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
 _TOKEN_INPUTS = {"input_ids", "input_mask", "segment_ids"}
 
 
@@ -100,14 +87,7 @@ def of_file(path: str, siblings: Siblings, count: int) -> Samples:
     Raises:
       cli.UserError: the file cannot be read, or has arrays for other inputs.
     """
-    try:
-        with np.load(cli.callers_path(path), allow_pickle=False) as stored:
-            arrays = {name: stored[name] for name in stored.files}
-    except _UNREADABLE as error:
-        raise cli.UserError(
-            f"{path}: the samples cannot be read: {cli.first_line(error)}; give a file of"
-            " numpy.savez."
-        ) from error
+    arrays = dict(array_files.read(path, "samples"))
     sides = [[port.name for port in side] for side in (siblings.left, siblings.right)]
     names = next((side for side in sides if set(side) == set(arrays)), None)
     if names is None:
@@ -123,12 +103,7 @@ def of_file(path: str, siblings: Siblings, count: int) -> Samples:
                 f"{path}: {name} is {array.dtype} {list(array.shape)}, but {siblings.sources[0]}"
                 f" takes {list(port.shape)}; give numbers [samples, ...]."
             )
-    lengths = {len(array) for array in arrays.values()}
-    if len(lengths) != 1 or 0 in lengths:
-        raise cli.UserError(
-            f"{path}: needs at least one sample, and the same number for every input."
-        )
-    total = min(count, *lengths)
+    total = min(count, array_files.count(path, arrays.values()))
     return Samples(
         f"{total} samples of {os.path.basename(path)}",
         total,

@@ -94,10 +94,10 @@ class Runtime:
 
         Args:
           content: the whole file.
-          source: its name, for messages.
+          source: see `Interpreter`.
           model: the result of `reader.read` on the content.
-          threads: how many threads compute.
-          xnnpack: whether to use XNNPACK's kernels where it has some.
+          threads: see `Interpreter`.
+          xnnpack: see `Interpreter`.
           delegates: as tf.lite.Interpreter takes them; they come before XNNPACK.
 
         Raises:

@@ -20,9 +20,9 @@ import flatbuffers
 import numpy as np
 
 from tools.lib.cli import cli
-from tools.lib.meaning import graphs, meaning, pages, text
+from tools.lib.meaning import graphs, meaning, text
 from tools.lib.meaning.difference import Difference
-from tools.lib.tflite_file import canonical, reader
+from tools.lib.tflite_file import canonical, mapped, reader
 from tools.lib.tflite_file.mapped import Content
 from tools.lib.tflite_file.model import Model
 from tools.lib.tflite_file.schema import FILE_IDENTIFIER, tflite
@@ -200,7 +200,7 @@ def compare(
     """
     result = functools.partial(Comparison, names=(left_name, right_name))
     models = (reader.read(left, left_name), reader.read(right, right_name))
-    if pages.equal(left, right):
+    if mapped.equal(left, right):
         return result(SAME_BYTES, ())
     same, differences = graphs.compare(*models)
     outer = _model_differences(*models)

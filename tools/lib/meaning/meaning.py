@@ -14,8 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from tools.lib.meaning import pages
-from tools.lib.tflite_file import flexbuffer, operators
+from tools.lib.tflite_file import flexbuffer, mapped, operators
 from tools.lib.tflite_file.model import Model, Operator, Subgraph
 from tools.lib.tflite_file.references import is_subgraph_field
 from tools.lib.tflite_file.schema import tflite
@@ -32,7 +31,7 @@ def _encoded(value: Any) -> Iterator[bytes]:
     """Yields the parts of an injective encoding: different values have different encodings."""
     if isinstance(value, np.ndarray):
         yield f"a{value.dtype.str}{value.shape}:".encode()
-        yield from pages.parts(value)
+        yield from mapped.parts(value)
     elif isinstance(value, Mapping):
         yield b"m%d:" % len(value)
         for key in sorted(value):

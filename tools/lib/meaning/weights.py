@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tools.lib.meaning import pages
+from tools.lib.tflite_file import mapped
 from tools.lib.tflite_file.model import DTYPES
 
 # Elements compared at a time; bounds the memory for models of any size.
@@ -123,8 +123,8 @@ def compare(dtype: str, left: np.ndarray, right: np.ndarray) -> WeightDifference
     for start in range(0, a.size, _CHUNK):
         x, y = a[start : start + _CHUNK], b[start : start + _CHUNK]
         places = np.flatnonzero(x.view(bits) != y.view(bits))
-        pages.release(x)
-        pages.release(y)
+        mapped.release(x)
+        mapped.release(y)
         if not places.size:
             continue
         first = start + int(places[0]) if first is None else first

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from tools.lib.cli import cli
-from tools.lib.tflite_file import references, runtime, structure
+from tools.lib.tflite_file import references, refusals, structure
 from tools.lib.tflite_file.mapped import Content
 from tools.lib.tflite_file.model import (
     Metadata,
@@ -326,5 +326,5 @@ def read(content: Content, source: str) -> Model:
         minimum_runtime=_text(minimum[0].tobytes()).partition("\0")[0] if minimum else None,
         trailing=np.frombuffer(content, np.uint8)[reader.end :],
         newer=reader.structure.newer,
-        refusals=runtime.refusals(model, reader.structure.flaw),
+        refusals=refusals.of(model, reader.structure.flaw),
     )

@@ -5,8 +5,6 @@ quantization measures come from float32 arithmetic, so they are rounded before u
 """
 
 import tempfile
-import zipfile
-import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -15,7 +13,7 @@ from absl import flags
 
 from tools.lib.cli import cli
 from tools.lib.preprocessing import normalization
-from tools.lib.values import rounding
+from tools.lib.values import arrays, rounding
 from tools.steps.convert import batch_norms, conversion, frozen_graph, model_ends, replaced
 
 _OPTIMIZATIONS = flags.DEFINE_multi_enum(
@@ -97,25 +95,15 @@ def read_samples(path: str, inputs: Sequence[str], preprocessing: str) -> dict[s
     Raises:
       cli.UserError: the dataset cannot be read, or is for other inputs.
     """
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            names = [frozen_graph.array_name(name) for name in stored.files]
-            samples = dict(zip(names, (stored[name] for name in stored.files), strict=True))
-    except (OSError, ValueError, EOFError, TypeError, zipfile.BadZipFile, zlib.error) as error:
-        raise cli.UserError(
-            f"{path}: the representative dataset cannot be read: {error}."
-        ) from error
+    stored = arrays.read(path, "representative dataset")
+    samples = {frozen_graph.array_name(name): array for name, array in stored}
+    names = [frozen_graph.array_name(name) for name, _ in stored]
     if sorted(names) != sorted(inputs):
         raise cli.UserError(
             f"{path}: the representative dataset has the inputs {', '.join(sorted(names))}, but"
             f" the model has {', '.join(sorted(inputs))}."
         )
-    counts = {array.shape[:1] for array in samples.values()}
-    if len(counts) != 1 or counts & {(), (0,)}:
-        raise cli.UserError(
-            f"{path}: the representative dataset needs at least one sample, and the same number"
-            " for every input."
-        )
+    arrays.count(path, samples.values())
     if preprocessing != normalization.TOKENS:
         for name, array in samples.items():
             if array.dtype != np.uint8 or array.shape[-1] != 3:

@@ -97,19 +97,19 @@ def parse_default_ranges(values: Sequence[str]) -> tuple[float, float] | None:
 
 def _settings() -> dict[str, Any]:
     """Reads the flags and the graph; returns the settings for `toco_call.convert`."""
-    graph_def = frozen_graph.read()
     inputs, path = frozen_graph.inputs(), frozen_graph.GRAPH_DEF_FILE.value
-    shapes = frozen_graph.input_shapes()
     quantized = _INFERENCE_TYPE.value == "QUANTIZED_UINT8"
+    stats = None
+    if quantized:
+        stats = parse_input_stats(inputs, _MEAN_VALUES.value, _STD_DEV_VALUES.value)
+    graph_def = frozen_graph.read()
+    shapes = frozen_graph.input_shapes()
     if quantized and not frozen_graph.has_ranges(graph_def) and not _DEFAULT_RANGES.value:
         raise cli.UserError(
             f"{path}: --inference_type=QUANTIZED_UINT8 needs the ranges of a "
             "quantization-aware graph, but this graph has none; export a quantization-aware "
             "checkpoint or convert with --inference_type=FLOAT."
         )
-    stats = None
-    if quantized:
-        stats = parse_input_stats(inputs, _MEAN_VALUES.value, _STD_DEV_VALUES.value)
     return {
         "graph": os.path.abspath(path),
         "inputs": inputs,
@@ -141,8 +141,6 @@ def main(
       convert: `toco_call.convert` or an equivalent.
     """
     del argv
-    if _INFERENCE_TYPE.value == "QUANTIZED_UINT8":
-        parse_input_stats(frozen_graph.inputs(), _MEAN_VALUES.value, _STD_DEV_VALUES.value)
     conversion.run(functools.partial(_convert, convert), "TOCO", frozen_graph.GRAPH_DEF_FILE.value)
 
 

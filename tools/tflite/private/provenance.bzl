@@ -3,6 +3,7 @@
 load("@materials//:table.bzl", "BAZEL", "MATERIALS", "PINNED")
 load("@rules_python//python:defs.bzl", "PyInfo")
 load(":labels.bzl", "label_text")
+load(":program.bzl", "program")
 load(
     ":providers.bzl",
     "ArchitectureInfo",
@@ -136,11 +137,7 @@ materials_aspect = aspect(
 )
 
 PROVENANCE_ATTRS = {
-    "_write_provenance": attr.label(
-        default = Label("//tools/steps/provenance:write_provenance"),
-        executable = True,
-        cfg = "exec",
-    ),
+    "_write_provenance": program("//tools/steps/provenance:write_provenance"),
     "_build_definitions": attr.label(default = Label("//tools/steps/provenance:build_definitions")),
     "_lock_files": attr.label(default = Label("@materials//:files")),
     "_debian_packages": attr.label(default = Label("@materials//:debian_packages")),

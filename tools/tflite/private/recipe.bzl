@@ -2,7 +2,7 @@
 
 load("//tools/lib/preprocessing:preprocessings.bzl", "PREPROCESSINGS")
 load(":conversion.bzl", "ConversionInfo", "converter_flags")
-load(":errors.bzl", "fail_attribute")
+load(":errors.bzl", "check_least", "fail_attribute")
 load(":labels.bzl", "label_text")
 load(":numbers.bzl", "parse_number")
 load(":providers.bzl", "FrozenGraphInfo", "RepresentativeDatasetInfo")
@@ -111,8 +111,7 @@ def _check_values(ctx):
             fail_attribute(ctx, attribute, given, "give some of " + ", ".join(allowed))
     if not ctx.attr.supported_ops:
         fail_attribute(ctx, "supported_ops", [], "give at least one of " + ", ".join(_LISTS["supported_ops"]))
-    if ctx.attr.minimum_operators < 1:
-        fail_attribute(ctx, "minimum_operators", ctx.attr.minimum_operators, "give a whole number of at least 1")
+    check_least(ctx, {"minimum_operators": 1})
 
 def _check_quantization_aware(ctx, graph):
     if not graph.checkpoint.quantization_aware:

@@ -95,8 +95,9 @@ def _operator_code(code: Any) -> str | None:
     newest = 0 if name.startswith("BUILTIN_") else _NEWEST_VERSIONS.get(name, 1)
     if not newest:
         return f"LiteRT has no operator {name}"
-    if not _OLDEST_VERSIONS.get(name, 1) <= code.version <= newest:
-        return f"LiteRT has no version {code.version} of {name}, only up to {newest}"
+    oldest = _OLDEST_VERSIONS.get(name, 1)
+    if not oldest <= code.version <= newest:
+        return f"LiteRT has no version {code.version} of {name}, only {oldest} to {newest}"
     return None
 
 
@@ -228,7 +229,7 @@ def _size(buffer: Any) -> int | None:
     return buffer.size if buffer.offset > 1 and buffer.size > 1 else None
 
 
-def refusals(model: Any, flaw: str | None) -> tuple[str, ...]:
+def of(model: Any, flaw: str | None) -> tuple[str, ...]:
     """Returns the reasons why LiteRT refuses to load a model, each a sentence.
 
     Args:
