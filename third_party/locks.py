@@ -10,7 +10,7 @@ import urllib.parse
 from collections.abc import Iterator
 from typing import Any
 
-from tools.lib.cli import cli
+from reproducible_tflite.lib.cli import cli
 
 # A row of a lock of wheels or source archives, as third_party/pip/wheels.bzl reads it.
 PIP_ROW = re.compile(

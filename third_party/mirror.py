@@ -8,7 +8,7 @@ output base and an empty repository cache; the files in the cache are then those
 in a folder below the workspace's output base until the end, so an interrupted run can continue.
 """
 
-import tools.lib.cli.interrupts  # noqa: F401
+import reproducible_tflite.lib.cli.interrupts  # noqa: F401
 
 import contextlib
 import fcntl
@@ -24,9 +24,9 @@ from typing import NamedTuple
 
 from absl import flags
 
+from reproducible_tflite.lib.bazel import client
+from reproducible_tflite.lib.cli import cli, progress
 from third_party import locks
-from tools.lib.bazel import client
-from tools.lib.cli import cli, progress
 
 _BAZEL_FLAG = flags.DEFINE_multi_string(
     "bazel_flag", [], "A flag for Bazel, such as --config=released; may be repeated."

@@ -6,7 +6,7 @@ with the sha256 of one file. Pins that need a certain release (the exporter's so
 hand and do not change.
 """
 
-import tools.lib.cli.interrupts  # noqa: F401
+import reproducible_tflite.lib.cli.interrupts  # noqa: F401
 
 import hashlib
 import json
@@ -22,8 +22,8 @@ from collections.abc import Sequence
 
 from absl import flags
 
+from reproducible_tflite.lib.cli import cli
 from third_party.bazel import closure, unpack
-from tools.lib.cli import cli
 
 _ONLY = flags.DEFINE_enum("only", "all", ["all", "pip", "debian"], "Which locks to write.")
 

@@ -78,7 +78,7 @@ TENSORFLOW_UNREAD = [
 def third_party_repositories():
     """Declares every external repository. Each is fetched when it is first needed."""
     debian_packages(
-        name = "debian",
+        name = "reproducible_tflite_debian",
         lock = "//third_party/debian:packages.lock.json",
     )
 
@@ -96,73 +96,73 @@ def third_party_repositories():
     ]:
         debian_package_tree(
             name = name,
-            package = "@debian//:{}.deb".format(package),
+            package = "@reproducible_tflite_debian//:{}.deb".format(package),
             strip_prefix = prefix,
         )
     cpython(
-        name = "cpython_3_11",
-        packages = ["@debian//:{}.deb".format(package) for package in CPYTHON_3_11_PACKAGES],
+        name = "reproducible_tflite_cpython_3_11",
+        packages = ["@reproducible_tflite_debian//:{}.deb".format(package) for package in CPYTHON_3_11_PACKAGES],
         version = "3.11",
     )
     confinement(
-        name = "confinement",
-        python = "@cpython_3_11//:python",
+        name = "reproducible_tflite_confinement",
+        python = "@reproducible_tflite_cpython_3_11//:python",
     )
     wheelhouse(
-        name = "wheels",
+        name = "reproducible_tflite_wheels",
         lock = "//third_party/pip:requirements.lock",
     )
     wheelhouse(
-        name = "pip_parse_wheels",
+        name = "reproducible_tflite_pip_parse_wheels",
         lock = "//third_party/pip:pip_parse.lock",
     )
     for version in VERSIONS_ON_PYTHON_3_11:
         python_site(
-            name = "tensorflow_" + version.replace(".", "_"),
+            name = "reproducible_tflite_tensorflow_" + version.replace(".", "_"),
             drop = TENSORFLOW_UNREAD,
             lock = "//third_party/tensorflow:{}.lock".format(version),
         )
     cpython_3_7(
-        name = "cpython_3_7",
+        name = "reproducible_tflite_cpython_3_7",
         archive = "cpython-3.7.9",
         lock = "//third_party/zstandard:requirements.lock",
-        packages = ["@debian//:{}.deb".format(package) for package in CPYTHON_3_7_PACKAGES],
+        packages = ["@reproducible_tflite_debian//:{}.deb".format(package) for package in CPYTHON_3_7_PACKAGES],
         table = "//third_party/python:cpython_3_7.lock.json",
     )
     python_site(
-        name = "tensorflow_" + VERSION_ON_PYTHON_3_7.replace(".", "_"),
+        name = "reproducible_tflite_tensorflow_" + VERSION_ON_PYTHON_3_7.replace(".", "_"),
         abi = "cp37m",
         drop = ["tensorflow_core/include"],
-        interpreter = "@cpython_3_7//:python",
+        interpreter = "@reproducible_tflite_cpython_3_7//:python",
         lock = "//third_party/tensorflow:{}.lock".format(VERSION_ON_PYTHON_3_7),
         python_version = "37",
     )
     adapted_source(
-        name = "tf_models_object_detection",
+        name = "reproducible_tflite_tf_models_object_detection",
         adapter = "//third_party/object_detection:adapt.py",
         lock = "//third_party/object_detection:source.lock",
         tools_lock = "//third_party/object_detection:protoc.lock",
     )
     adapted_source(
-        name = "tf1_contrib_quantize",
+        name = "reproducible_tflite_tf1_contrib_quantize",
         abi = "cp37m",
         adapter = "//third_party/contrib_quantize:adapt.py",
         lock = "//third_party/contrib_quantize:source.lock",
         python_version = "37",
     )
     adapted_source(
-        name = "huggingface_transformers",
+        name = "reproducible_tflite_huggingface_transformers",
         adapter = "//third_party/transformers:adapt.py",
         lock = "//third_party/transformers:source.lock",
     )
     python_site(
-        name = "huggingface_requirements",
+        name = "reproducible_tflite_huggingface_requirements",
         # It downloads models, and is only needed as an entry in huggingface-hub's requirements.
         drop = ["hf_xet"],
         lock = "//third_party/transformers:requirements.lock",
     )
     python_site(
-        name = "fuzz_site",
+        name = "reproducible_tflite_fuzz_site",
         # libFuzzer is linked in; these are for fuzzing native extensions, and for rebuilding.
         drop = [
             "asan_with_fuzzer.so",
@@ -173,7 +173,7 @@ def third_party_repositories():
         lock = "//third_party/fuzz:requirements.lock",
     )
     wheel_files(
-        name = "photographs",
+        name = "reproducible_tflite_photographs",
         lock = "//third_party/photographs:source.lock",
         members = ["skimage/data/" + name for name in [
             "astronaut.png",
@@ -184,17 +184,17 @@ def third_party_repositories():
         ]],
     )
     wheel_files(
-        name = "torchvision_labels",
+        name = "reproducible_tflite_torchvision_labels",
         lock = "//third_party/labels:torchvision.lock",
         members = ["torchvision/models/_meta.py"],
     )
     wheel_files(
-        name = "mmsegmentation_labels",
+        name = "reproducible_tflite_mmsegmentation_labels",
         lock = "//third_party/labels:mmsegmentation.lock",
         members = ["mmseg/utils/class_names.py"],
     )
     python_site(
-        name = "evaluate_site",
+        name = "reproducible_tflite_evaluate_site",
         # TensorFlow's closure has the same package.
         drop = [
             "numpy",
@@ -205,7 +205,7 @@ def third_party_repositories():
 
     # For programs that read, write and run models and need nothing else from TensorFlow's closure.
     python_site(
-        name = "litert_site",
+        name = "reproducible_tflite_litert_site",
         drop = [
             "numpy/distutils",
             "numpy/f2py",
@@ -216,43 +216,43 @@ def third_party_repositories():
     # No model needs these: playwright is for tests of pages, buildgrid for tests of `tools/execution`.
     for name in ["buildgrid", "netron", "playwright", "protobuf", "provenance", "zstandard"]:
         python_site(
-            name = name + "_site",
+            name = "reproducible_tflite_" + name + "_site",
             lock = "//third_party/{}:requirements.lock".format(name),
         )
 
     # Used by what reads Bazel's execution logs.
     execution_log_schema(
-        name = "execution_log_schema",
+        name = "reproducible_tflite_execution_log_schema",
         lock = "//third_party/object_detection:protoc.lock",
     )
 
     # Used by `tools/cache` only.
     debian_packages(
-        name = "cache_debian",
+        name = "reproducible_tflite_cache_debian",
         lock = "//third_party/debian:cache.lock.json",
     )
     debian_programs(
-        name = "nginx",
-        packages = ["@cache_debian//:{}.deb".format(package) for package in ["libpcre2-8-0", "nginx"]] +
-                   ["@debian//:{}.deb".format(package) for package in NGINX_LIBRARY_PACKAGES],
+        name = "reproducible_tflite_nginx",
+        packages = ["@reproducible_tflite_cache_debian//:{}.deb".format(package) for package in ["libpcre2-8-0", "nginx"]] +
+                   ["@reproducible_tflite_debian//:{}.deb".format(package) for package in NGINX_LIBRARY_PACKAGES],
         programs = ["usr/sbin/nginx"],
     )
 
     # Used by `tools/execution` and its tests only.
     debian_packages(
-        name = "worker_debian",
+        name = "reproducible_tflite_worker_debian",
         lock = "//third_party/debian:worker.lock.json",
     )
     worker_image(
-        name = "worker_image",
-        packages = ["@worker_debian//:{}.deb".format(package) for package in ["bash", "coreutils", "dash", "libtinfo6"]] +
-                   ["@debian//:libc6.deb"],
+        name = "reproducible_tflite_worker_image",
+        packages = ["@reproducible_tflite_worker_debian//:{}.deb".format(package) for package in ["bash", "coreutils", "dash", "libtinfo6"]] +
+                   ["@reproducible_tflite_debian//:libc6.deb"],
         programs = ["bin/bash", "bin/dash", "usr/bin/env"],
     )
     debian_programs(
-        name = "bubblewrap",
-        packages = ["@worker_debian//:{}.deb".format(package) for package in ["bubblewrap", "libcap2", "libselinux1"]] +
-                   ["@cache_debian//:libpcre2-8-0.deb", "@debian//:libc6.deb"],
+        name = "reproducible_tflite_bubblewrap",
+        packages = ["@reproducible_tflite_worker_debian//:{}.deb".format(package) for package in ["bubblewrap", "libcap2", "libselinux1"]] +
+                   ["@reproducible_tflite_cache_debian//:libpcre2-8-0.deb", "@reproducible_tflite_debian//:libc6.deb"],
         programs = ["usr/bin/bwrap"],
     )
     released_archives()
@@ -260,7 +260,7 @@ def third_party_repositories():
 
     # Last: it describes all repositories declared before it.
     materials(
-        name = "materials",
+        name = "reproducible_tflite_materials",
         pip_lock = "//third_party/pip:requirements.lock",
-        pip_packages = ["@debian//:python3-pip-whl.deb", "@debian//:python3-setuptools-whl.deb"],
+        pip_packages = ["@reproducible_tflite_debian//:python3-pip-whl.deb", "@reproducible_tflite_debian//:python3-setuptools-whl.deb"],
     )

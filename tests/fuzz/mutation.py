@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.tflite_file import structure
 from tests.tools.lib.tflite_file import models
-from tools.lib.cli import cli
-from tools.lib.tflite_file import structure
 
 _INTEGERS = (-1, 0, 1, 2, 3, 5, 17, 32, 127)
 _FLOATS = (0.0, -0.0, 1.0, float("inf"), float("nan"))

@@ -6,8 +6,8 @@ from flatbuffers import flexbuffers
 from hypothesis import HealthCheck, Phase, Verbosity, given, settings
 from hypothesis import strategies as st
 
+from reproducible_tflite.lib.tflite_file import canonical
 from tests.tools.lib.tflite_file import generated, models, runnable
-from tools.lib.tflite_file import canonical
 
 _GENERATED = 16
 _CORPUS = pathlib.Path(__file__).parent / "corpus"

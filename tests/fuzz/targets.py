@@ -7,10 +7,10 @@ from typing import Any
 
 from flatbuffers import flexbuffers as package
 
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.meaning import comparison
+from reproducible_tflite.lib.tflite_file import canonical, flexbuffer, reader
 from tests.tools.lib.tflite_file import meaning, models
-from tools.lib.cli import cli
-from tools.lib.meaning import comparison
-from tools.lib.tflite_file import canonical, flexbuffer, reader
 
 # The largest ratio of a canonical file's size to the original's: parts shared by tables (four
 # times, see structure.py), texts shared by custom options (eight times), and a factor of two for

@@ -7,7 +7,7 @@ FILE is the output of `bazel aquery --output=jsonproto --include_param_files QUE
 below. `faults` lists the checks.
 """
 
-import tools.lib.cli.interrupts  # noqa: F401
+import reproducible_tflite.lib.cli.interrupts  # noqa: F401
 
 import dataclasses
 import functools
@@ -18,8 +18,8 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from tools.lib.bazel import client
-from tools.lib.cli import cli
+from reproducible_tflite.lib.bazel import client
+from reproducible_tflite.lib.cli import cli
 
 # deps() does not follow toolchains, so the query names their programs, except for the one whose
 # CPython is not on every machine.

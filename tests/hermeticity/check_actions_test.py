@@ -5,8 +5,8 @@ from unittest import mock
 
 from absl.testing import absltest, parameterized
 
+from reproducible_tflite.lib.cli import cli
 from tests.hermeticity import check_actions
-from tools.lib.cli import cli
 
 _BIN = "bazel-out/k8-fastbuild/bin/"
 _EXEC_BIN = "bazel-out/k8-opt-exec-2B5CBBC6/bin/"
@@ -35,7 +35,7 @@ def _rule(**changes):
             "--text",
             "\na: 1/128 //models:x http://a/b\n",
         ],
-        "inputs": ["models/x/x.config", "external/cpython_3_11/runtime"],
+        "inputs": ["models/x/x.config", "external/reproducible_tflite_cpython_3_11/runtime"],
         "output": _BIN + "models/x/x.pb",
     }
     return action | changes
@@ -45,7 +45,7 @@ def _program(**changes):
     """Returns an action for a toolchain's start-up script, in another configuration."""
     action = {
         "mnemonic": "TemplateExpand",
-        "inputs": ["external/tensorflow_2_15_1/site"],
+        "inputs": ["external/reproducible_tflite_tensorflow_2_15_1/site"],
         "output": _BIN + "tools/toco",
     }
     return action | changes
@@ -114,8 +114,14 @@ class FaultsTest(parameterized.TestCase):
         ("external/bazel_tools/tools/zip/zipper", "the repository bazel_tools is not pinned"),
         ("external/my_pip_absl_py/file", "the repository my_pip_absl_py is not pinned"),
         ("external/pip_unheard_of/file", "the repository pip_unheard_of is not pinned"),
-        ("external/released_unheard_of/file", "the repository released_unheard_of is not pinned"),
-        ("external/tensorflow_9_9_9/file", "the repository tensorflow_9_9_9 is not pinned"),
+        (
+            "external/reproducible_tflite_released_unheard_of/file",
+            "the repository released_unheard_of is not pinned",
+        ),
+        (
+            "external/reproducible_tflite_tensorflow_9_9_9/file",
+            "the repository tensorflow_9_9_9 is not pinned",
+        ),
         ("/usr/lib/libm.so", "reads /usr/lib/libm.so, a file of the host"),
         ("models/../../elsewhere", "reads models/../../elsewhere, a file of the host"),
         ("bazel-out/volatile-status.txt", "is stamped: it reads bazel-out/volatile-status.txt"),

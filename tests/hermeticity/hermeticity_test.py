@@ -58,8 +58,8 @@ class HermeticityTest(parameterized.TestCase):
         ):
             self.assertTrue(any(part in name for name in mapped), part)
         allowed = (
-            "/external/cpython_3_11/",
-            "/external/tensorflow_",
+            "/external/reproducible_tflite_cpython_3_11/",
+            "/external/reproducible_tflite_tensorflow_",
             "/cpython_3_11/",
             "/tensorflow_2_",
         )

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 import tensorflow as tf
 from absl import flags
 
+from reproducible_tflite.lib.cli import cli
 from tests.hermeticity import host_paths
-from tools.lib.cli import cli
 
 _OUTPUT = flags.DEFINE_string("output", None, "The JSON file to write.")
 _TMP = flags.DEFINE_string(

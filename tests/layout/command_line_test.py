@@ -11,7 +11,7 @@ _ROOT = pathlib.Path(sys.argv[1]).parent
 _WRITERS = ("print", "Console", "rich.console.Console", "sys.stderr.write", "sys.stderr.writelines")
 # A single file without dependencies, for people without Bazel.
 _APART = "tools/provenance/verify_tflite.py"
-_START = "import tools.lib.cli.interrupts"
+_START = "import reproducible_tflite.lib.cli.interrupts"
 # Only Bazel's actions and tests start these.
 _NO_PERSON = (
     "tools/docs/check.py",

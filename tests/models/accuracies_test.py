@@ -6,7 +6,7 @@ import sys
 
 from absl.testing import absltest
 
-from tools.evaluate import accuracy
+from reproducible_tflite.evaluate import accuracy
 
 _TABLE = sys.argv[1]
 

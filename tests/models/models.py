@@ -10,8 +10,8 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
-from tools.lib.preprocessing import normalization
-from tools.lib.tflite_file import reader
+from reproducible_tflite.lib.preprocessing import normalization
+from reproducible_tflite.lib.tflite_file import reader
 
 POST_PROCESS = "TFLite_Detection_PostProcess"
 

@@ -53,7 +53,7 @@ def as_published(name, saved_model, recipe, tensorflow, **kwargs):
       **kwargs: attributes that every rule has.
     """
     python = "@cpython_{}".format(TENSORFLOWS.get(tensorflow, "3.11").replace(".", "_"))
-    site = "@tensorflow_{}{}//:site".format(
+    site = "@reproducible_tflite_tensorflow_{}{}//:site".format(
         tensorflow.replace(".", "_"),
         "_as_published" if tensorflow in TENSORFLOWS else "",
     )

@@ -7,9 +7,9 @@ import sys
 import numpy as np
 from absl.testing import absltest, parameterized
 
+from reproducible_tflite.lib.meaning import comparison
+from reproducible_tflite.lib.tflite_file import reader
 from tests.models import models, super_resolution
-from tools.lib.meaning import comparison
-from tools.lib.tflite_file import reader
 
 _FP32, _INT8, _QAT, _PHOTOGRAPH, *_PATHS = sys.argv[1:]
 _PUBLISHED = {pathlib.Path(path).name: path for path in _PATHS}

@@ -5,15 +5,15 @@
 A test cannot: it sees only the files that its target lists, and this is about the others too.
 """
 
-import tools.lib.cli.interrupts  # noqa: F401
+import reproducible_tflite.lib.cli.interrupts  # noqa: F401
 
 import pathlib
 import re
 import sys
 from collections.abc import Sequence
 
-from tools.lib.bazel import sources
-from tools.lib.cli import cli
+from reproducible_tflite.lib.bazel import sources
+from reproducible_tflite.lib.cli import cli
 
 # Registries are asked through pip and apt-get, as the machine has them set up. The brackets keep
 # this file from finding itself.

@@ -107,7 +107,7 @@ fails "a replaced revision under --config=ci" "python3.11-minimal 3.11.2-6\+deb1
 not_made debian
 passes "a replaced revision" bazel_in "$output_base" test "$target"
 says "WARNING: python3.11-minimal 3.11.2-6\+deb12u0 is gone from the Debian archive"
-grep -q '"python3.11-minimal":"3.11.2-' "$output_base/external/debian/replaced.json" || wrong "replaced.json does not have it"
+grep -q '"python3.11-minimal":"3.11.2-' "$output_base/external/reproducible_tflite_debian/replaced.json" || wrong "replaced.json does not have it"
 
 restore "$debs"
 sed -i "$(echo "$gone" | sed 's/%/3.11.1-1/')" "$copy/$debs"
@@ -125,7 +125,7 @@ fails "no apt-get" "apt-get is not on this machine; .*[*][.]lock[.]json .*--dist
 # No network: every registry, cache and proxy that the machine knows is out of reach.
 passes "the build to take the files from" bazel_in "$output_base" test "$target"
 mkdir -p "$scratch/distdir" "$scratch/no-cache"
-cp "$output_base"/external/debian/debs/*.deb "$output_base"/external/wheels/wheels/* \
+cp "$output_base"/external/reproducible_tflite_debian/debs/*.deb "$output_base"/external/reproducible_tflite_wheels/wheels/* \
     "$output_base"/external/pip_parse_wheels/wheels/* "$scratch/distdir"
 cat >"$scratch/apt.conf" <<'EOF'
 Acquire::http::Proxy "http://127.0.0.1:9";
@@ -163,7 +163,7 @@ fails "no network for the wheels" "Python packages cannot be fetched: .*connecti
 passes "no network, and every file in a --distdir" offline --distdir="$scratch/distdir" "$target"
 
 # What only TensorFlow 1.15.5 needs, and no registry has.
-python=@cpython_3_7//:python
+python=@reproducible_tflite_cpython_3_7//:python
 fails "no CPython 3.7" "TensorFlow 1.15.5 needs CPython 3.7, which is not here: http.*--distdir=FOLDER, or name .*--repo_env=PYTHON_3_7=FOLDER" \
     offline --distdir="$scratch/distdir" "$python"
 not_made cpython_3_7

@@ -96,7 +96,7 @@ mkdir -p "$copy"
 cd "$project"
 passes "the mirror" ./bazelw run //third_party:mirror -- "$mirror" "$target"
 grep -E '^/.* files, ' "$log"
-python=$(./bazelw info output_base 2>/dev/null)/external/cpython_3_11/python
+python=$(./bazelw info output_base 2>/dev/null)/external/reproducible_tflite_cpython_3_11/python
 
 passes "there is no network" offline whole true
 cat "$log"

@@ -10,8 +10,8 @@ from unittest import mock
 
 from absl.testing import absltest, flagsaver
 
+from reproducible_tflite.lib.cli import cli
 from third_party import locks, mirror
-from tools.lib.cli import cli
 
 # Bazel, which "fetches" into its repository cache what lies in $W/published.
 _BAZEL = """#!/bin/sh
@@ -26,8 +26,8 @@ for argument in "$@"; do
             echo "repository_cache: $W/cache" ;;
         --output_base=*) base=${argument#*=} ;;
         --repository_cache=*)
-            mkdir -p "$base/external/debian"
-            cp "$W/replaced.json" "$base/external/debian/"
+            mkdir -p "$base/external/reproducible_tflite_debian"
+            cp "$W/replaced.json" "$base/external/reproducible_tflite_debian/"
             for file in "$W"/published/*; do
                 digest=$(sha256sum "$file" | cut -d ' ' -f 1)
                 mkdir -p "${argument#*=}/content_addressable/sha256/$digest"

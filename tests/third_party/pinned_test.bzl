@@ -1,8 +1,8 @@
 """Which external repositories count as pinned."""
 
 load("@bazel_skylib//lib:unittest.bzl", "asserts", "unittest")
-load("@materials//:table.bzl", "PINNED")
 load("@pip//:requirements.bzl", "all_requirements")
+load("@reproducible_tflite_materials//:table.bzl", "PINNED")
 
 def _pinned_test_impl(ctx):
     env = unittest.begin(ctx)

@@ -8,9 +8,9 @@ from unittest import mock
 
 from absl.testing import absltest
 
+from reproducible_tflite.lib.cli import cli
 from third_party import relock
 from third_party.bazel import closure, unpack
-from tools.lib.cli import cli
 
 
 def _installed(name: str, version: str, file: str, digest: str) -> dict:

@@ -43,18 +43,18 @@ TENSORFLOWS = {
 def as_published_repositories():
     """Declares `@cpython_3_9` and `@tensorflow_VERSION_as_published` for each of `TENSORFLOWS`."""
     debian_packages(
-        name = "debian_bullseye",
+        name = "reproducible_tflite_debian_bullseye",
         lock = "//third_party/debian:bullseye.lock.json",
     )
     cpython(
-        name = "cpython_3_9",
-        packages = ["@debian_bullseye//:{}.deb".format(package) for package in _BULLSEYE_PACKAGES] +
-                   ["@debian//:{}.deb".format(package) for package in _BOOKWORM_PACKAGES],
+        name = "reproducible_tflite_cpython_3_9",
+        packages = ["@reproducible_tflite_debian_bullseye//:{}.deb".format(package) for package in _BULLSEYE_PACKAGES] +
+                   ["@reproducible_tflite_debian//:{}.deb".format(package) for package in _BOOKWORM_PACKAGES],
         version = "3.9",
     )
     for version, python in TENSORFLOWS.items():
         python_site(
-            name = "tensorflow_{}_as_published".format(version.replace(".", "_")),
+            name = "reproducible_tflite_tensorflow_{}_as_published".format(version.replace(".", "_")),
             drop = ["tensorflow/include"],
             lock = "//third_party/as_published:{}.lock".format(version),
             python = "@cpython_{}//:python".format(python.replace(".", "_")),

@@ -78,7 +78,7 @@ _released_archive_repository = repository_rule(
     attrs = {
         "archive": attr.string(doc = "The row's name in the pin table.", mandatory = True),
         "table": attr.label(doc = "The pin table.", default = Label("//third_party/checkpoints:released.lock.json")),
-        "_python": attr.label(default = Label("@cpython_3_11//:python")),
+        "_python": attr.label(default = Label("@reproducible_tflite_cpython_3_11//:python")),
         "_unpacker": attr.label(default = Label("//tools/checkpoints:archive.py")),
     },
 )
@@ -109,6 +109,6 @@ def released_archives():
     """Declares `@released_NAME` for every row of the pin table."""
     for archive in _ARCHIVES:
         _released_archive_repository(
-            name = "released_" + archive,
+            name = "reproducible_tflite_released_" + archive,
             archive = archive,
         )

@@ -88,7 +88,7 @@ def _materials_impl(ctx):
         pinned = repr(sorted(table.keys() + _pip_repositories(ctx))),
     ))
     files = {}
-    debian_packages = {"@debian//:replaced.json": None}
+    debian_packages = {"@reproducible_tflite_debian//:replaced.json": None}
     for described in table.values():
         for attribute in _LABELS:
             file = described.get(attribute, "")
@@ -96,7 +96,7 @@ def _materials_impl(ctx):
                 files["@reproducible_tflite//{}:{}".format(*file.rsplit("/", 1))] = None
         for package in described.get("packages", []) + [described.get("package", "")]:
             # Others would have to be fetched, although a model may not need them.
-            if package.startswith("@debian//:"):
+            if package.startswith("@reproducible_tflite_debian//:"):
                 debian_packages[package] = None
     for package in ctx.attr.pip_packages:
         debian_packages[package] = None

@@ -3,7 +3,7 @@
 load(":wheels.bzl", "extract_wheel")
 
 _BUILD = """\
-load("@rules_python//python:defs.bzl", "py_library")
+load("//third_party/python:defs.bzl", "py_library")
 
 package(default_visibility = ["//visibility:public"])
 

@@ -150,12 +150,12 @@ def extract_wheel(ctx, wheel, output = ""):
 
 pip_attrs = {
     "lock": attr.label(doc = "The lock file.", mandatory = True),
-    "python": attr.label(doc = "The CPython that runs pip.", default = Label("@cpython_3_11//:python")),
+    "python": attr.label(doc = "The CPython that runs pip.", default = Label("@reproducible_tflite_cpython_3_11//:python")),
     "_pack": attr.label(default = Label("//third_party/python:pack.py")),
     # The platforms of wheels that run on the packaged CPython.
     "_platforms": attr.label(default = Label("//third_party/pip:platforms.txt")),
-    "_pip": attr.label(default = Label("@debian//:python3-pip-whl.deb")),
-    "_setuptools": attr.label(default = Label("@debian//:python3-setuptools-whl.deb")),
+    "_pip": attr.label(default = Label("@reproducible_tflite_debian//:python3-pip-whl.deb")),
+    "_setuptools": attr.label(default = Label("@reproducible_tflite_debian//:python3-setuptools-whl.deb")),
 }
 
 def _wheelhouse_impl(ctx):

@@ -4,7 +4,7 @@ load("//third_party/pip:wheels.bzl", "extract_wheel", "fetch_wheels", "pip_attrs
 load("//third_party/python:cpython.bzl", "HERMETIC_ENVIRONMENT")
 
 _BUILD = """\
-load("@rules_python//python:defs.bzl", "py_library")
+load("//third_party/python:defs.bzl", "py_library")
 
 package(default_visibility = ["//visibility:public"])
 
@@ -12,7 +12,7 @@ py_library(
     name = "spawn_pb2",
     srcs = ["spawn_pb2.py"],
     imports = ["."],
-    deps = ["@protobuf_site//:site_library"],
+    deps = ["@reproducible_tflite_protobuf_site//:site_library"],
 )
 """
 

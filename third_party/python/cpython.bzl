@@ -12,7 +12,7 @@ _UNSUPPORTED_MODULES = ["_curses", "_curses_panel", "_dbm", "_gdbm", "_tkinter",
 AUDIT_LAUNCHER = "AUDIT_LAUNCHER"
 
 # The repository with those packages: an emulated CPU, another clock, and a tracer of opened files.
-AUDIT_PACKAGES = "audit_debian"
+AUDIT_PACKAGES = "reproducible_tflite_audit_debian"
 
 _AUDIT_LAYOUT = """
 mkdir -p audit/bin audit/lib

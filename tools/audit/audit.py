@@ -12,7 +12,7 @@ Exit code 0: everything is equal and nothing leaked; 1: something differs or lea
 failed, and one sentence says why.
 """
 
-import tools.lib.cli.interrupts  # noqa: F401
+import reproducible_tflite.lib.cli.interrupts  # noqa: F401
 
 import pathlib
 import signal
@@ -24,9 +24,17 @@ from absl import flags
 from rich import progress
 from rich.console import Console
 
-from tools.audit import emulator, examination, origin, record, report, rounds, surroundings
-from tools.lib.bazel import client
-from tools.lib.cli import cli
+from reproducible_tflite.audit import (
+    emulator,
+    examination,
+    origin,
+    record,
+    report,
+    rounds,
+    surroundings,
+)
+from reproducible_tflite.lib.bazel import client
+from reproducible_tflite.lib.cli import cli
 
 _BUILDS = flags.DEFINE_integer("builds", 2, "How many rounds, the plain one included.", 2, 100)
 _EMULATE = flags.DEFINE_string(

@@ -9,7 +9,7 @@ models/published.lock.json knows by digest. Exit code: 0 when what was required 
 does not, 2 when something went wrong.
 """
 
-import tools.lib.cli.interrupts  # noqa: F401
+import reproducible_tflite.lib.cli.interrupts  # noqa: F401
 
 import dataclasses
 import json
@@ -19,13 +19,13 @@ from typing import Any
 
 from absl import flags
 
-from tools.audit import published
-from tools.lib.bazel import building
-from tools.lib.cli import cli
-from tools.lib.identity import identity, statement
-from tools.lib.identity.identity import Identity
-from tools.lib.meaning import comparison, files, terminal
-from tools.lib.tflite_file import reader
+from reproducible_tflite.audit import published
+from reproducible_tflite.lib.bazel import building
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.identity import identity, statement
+from reproducible_tflite.lib.identity.identity import Identity
+from reproducible_tflite.lib.meaning import comparison, files, terminal
+from reproducible_tflite.lib.tflite_file import reader
 
 _REQUIRE = flags.DEFINE_enum(
     "require", "meaning", ["bytes", "canonical", "meaning"], "What must be the same."

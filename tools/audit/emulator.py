@@ -6,9 +6,9 @@ import tarfile
 import tempfile
 from collections.abc import Sequence
 
-from tools.audit import surroundings
-from tools.lib.bazel import client
-from tools.lib.cli import cli
+from reproducible_tflite.audit import surroundings
+from reproducible_tflite.lib.bazel import client
+from reproducible_tflite.lib.cli import cli
 
 _PROGRAM = "qemu-x86_64-static"
 # Its first words when it is run in itself, as a program that needs no other file.

@@ -6,10 +6,10 @@ import pathlib
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 
-from tools.audit import record, replay, rounds
-from tools.lib.bazel import findings
-from tools.lib.bazel.execution_log import Action
-from tools.lib.meaning import differing
+from reproducible_tflite.audit import record, replay, rounds
+from reproducible_tflite.lib.bazel import findings
+from reproducible_tflite.lib.bazel.execution_log import Action
+from reproducible_tflite.lib.meaning import differing
 
 # A diagnosis runs an action some ten times. Beyond this many, findings have no diagnosis.
 _MOST_DIAGNOSES = 12

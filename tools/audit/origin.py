@@ -7,9 +7,9 @@ import platform
 import subprocess
 from collections.abc import Sequence
 
-from tools.audit import rounds
-from tools.lib.bazel import client
-from tools.lib.cli import cli
+from reproducible_tflite.audit import rounds
+from reproducible_tflite.lib.bazel import client
+from reproducible_tflite.lib.cli import cli
 
 UNKNOWN = "unknown"
 _PROCESSORS = pathlib.Path("/proc/cpuinfo")

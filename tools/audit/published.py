@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from tools.lib.cli import cli
+from reproducible_tflite.lib.cli import cli
 
 
 @dataclasses.dataclass(frozen=True)

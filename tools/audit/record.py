@@ -5,8 +5,8 @@ import json
 import pathlib
 from collections.abc import Mapping, Sequence
 
-from tools.lib.bazel import execution_log
-from tools.lib.cli import cli
+from reproducible_tflite.lib.bazel import execution_log
+from reproducible_tflite.lib.cli import cli
 
 Key = tuple[str, tuple[str, ...]]
 

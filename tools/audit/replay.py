@@ -11,9 +11,9 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
 
-from tools.audit.surroundings import Inside
-from tools.lib.bazel import client, findings
-from tools.lib.bazel.execution_log import Action
+from reproducible_tflite.audit.surroundings import Inside
+from reproducible_tflite.lib.bazel import client, findings
+from reproducible_tflite.lib.bazel.execution_log import Action
 
 # Where the launcher's own commands for actions begin, and where it starts Python.
 FIRST, LAST = "# In the sandbox of an action", "exec /usr/bin/env -i"

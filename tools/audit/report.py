@@ -10,9 +10,9 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from tools.audit import origin, record, surroundings
-from tools.lib.meaning import differing
-from tools.lib.page import page
+from reproducible_tflite.audit import origin, record, surroundings
+from reproducible_tflite.lib.meaning import differing
+from reproducible_tflite.lib.page import page
 
 _FOLDER = pathlib.Path(__file__).parent
 

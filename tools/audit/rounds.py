@@ -11,9 +11,9 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 
-from tools.audit import record, surroundings, traces, watch
-from tools.lib.bazel import building, client, execution_log, sources
-from tools.lib.cli import cli
+from reproducible_tflite.audit import record, surroundings, traces, watch
+from reproducible_tflite.lib.bazel import building, client, execution_log, sources
+from reproducible_tflite.lib.cli import cli
 
 _LAST_LINES = 12
 # Built besides the default outputs, for targets that have these output groups.

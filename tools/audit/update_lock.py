@@ -7,7 +7,7 @@ that it needs the earlier file: from the folder --previous, or built at the revi
 checkout and an output root that are removed at the end.
 """
 
-import tools.lib.cli.interrupts  # noqa: F401
+import reproducible_tflite.lib.cli.interrupts  # noqa: F401
 
 import hashlib
 import os
@@ -18,11 +18,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from absl import flags
 
-from tools.lib.bazel import building, client
-from tools.lib.cli import cli
-from tools.lib.lock import built_models, models_lock
-from tools.lib.lock.built_models import BuiltModel
-from tools.lib.meaning import comparison
+from reproducible_tflite.lib.bazel import building, client
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.lock import built_models, models_lock
+from reproducible_tflite.lib.lock.built_models import BuiltModel
+from reproducible_tflite.lib.meaning import comparison
 
 _BAZEL_FLAG = flags.DEFINE_multi_string(
     "bazel_flag", [], "A flag for Bazel, such as --config=released; may be repeated."

@@ -13,7 +13,7 @@ absolute times. With --benchmark_binary, TensorFlow Lite's own benchmark_model r
 this machine or, with --adb, on an Android phone (tools/benchmark/README.md).
 """
 
-import tools.lib.cli.interrupts  # noqa: F401
+import reproducible_tflite.lib.cli.interrupts  # noqa: F401
 
 import collections
 import contextlib
@@ -28,7 +28,7 @@ from collections.abc import Iterator, Sequence
 from absl import flags
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from tools.benchmark import (
+from reproducible_tflite.benchmark import (
     latency_tables,
     machine,
     measurement,
@@ -37,9 +37,9 @@ from tools.benchmark import (
     turns,
     worker,
 )
-from tools.benchmark.worker import Configuration
-from tools.lib.cli import cli
-from tools.lib.interpreter import model_argument
+from reproducible_tflite.benchmark.worker import Configuration
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.interpreter import model_argument
 
 
 class _OptionalSerial(flags.ArgumentParser):

@@ -8,7 +8,7 @@ memory and the longest stagings. An action's staging is its time in Bazel minus 
 process.
 """
 
-import tools.lib.cli.interrupts  # noqa: F401
+import reproducible_tflite.lib.cli.interrupts  # noqa: F401
 
 import json
 import os
@@ -23,9 +23,9 @@ from absl import flags
 from rich.console import Console
 from rich.table import Table
 
-from tools.benchmark import cold_build
-from tools.lib.bazel import client, execution_log
-from tools.lib.cli import cli
+from reproducible_tflite.benchmark import cold_build
+from reproducible_tflite.lib.bazel import client, execution_log
+from reproducible_tflite.lib.cli import cli
 
 _TARGETS = flags.DEFINE_list(
     "targets", ["//models:mobiledet", "//models:mobiledet_qat"], "What to build."

@@ -15,7 +15,7 @@ bytes over loopback. (c) and (d) are built a second time with an execution log, 
 and how many files actions read.
 """
 
-import tools.lib.cli.interrupts  # noqa: F401
+import reproducible_tflite.lib.cli.interrupts  # noqa: F401
 
 import dataclasses
 import http.client
@@ -29,9 +29,9 @@ from absl import flags
 from rich.console import Console
 from rich.table import Table
 
-from tools.lib.bazel import cache_server, checkout, client, execution_log
-from tools.lib.bazel.outcome import outcome
-from tools.lib.cli import cli
+from reproducible_tflite.lib.bazel import cache_server, checkout, client, execution_log
+from reproducible_tflite.lib.bazel.outcome import outcome
+from reproducible_tflite.lib.cli import cli
 
 _DIRECTORY = flags.DEFINE_string(
     "directory", None, "Folder to work in, which is kept; a temporary one if not given."

@@ -5,8 +5,8 @@ import subprocess
 import time
 from collections.abc import Sequence
 
-from tools.lib.bazel import client
-from tools.lib.cli import cli
+from reproducible_tflite.lib.bazel import client
+from reproducible_tflite.lib.cli import cli
 
 
 class Build:

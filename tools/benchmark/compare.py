@@ -4,7 +4,7 @@ It compares a model with a copy in which one bit of a few weights is flipped. Ma
 and noisy, so look at the ratio to the time of reading and hashing the same two files.
 """
 
-import tools.lib.cli.interrupts  # noqa: F401
+import reproducible_tflite.lib.cli.interrupts  # noqa: F401
 
 import hashlib
 import pathlib
@@ -16,9 +16,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from absl import flags
 
-from tools.lib.cli import cli
-from tools.lib.meaning import comparison
-from tools.lib.tflite_file import reader
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.meaning import comparison
+from reproducible_tflite.lib.tflite_file import reader
 
 _ROUNDS = flags.DEFINE_integer(
     "rounds", 3, "How often to measure each.", lower_bound=1, upper_bound=1000

@@ -6,16 +6,16 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.table import Table
 
-from tools.benchmark import latency_statistics
-from tools.benchmark.machine import Machine
-from tools.benchmark.measurement import (
+from reproducible_tflite.benchmark import latency_statistics
+from reproducible_tflite.benchmark.machine import Machine
+from reproducible_tflite.benchmark.measurement import (
     Benchmark,
     BenchmarkedModel,
     Comparison,
     Measurement,
     Profile,
 )
-from tools.lib.cli.printable import printable
+from reproducible_tflite.lib.cli.printable import printable
 
 _FEW_RUNS = 100
 

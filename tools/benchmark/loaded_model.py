@@ -7,11 +7,11 @@ import time
 
 import tensorflow as tf
 
-from tools.benchmark import operator_profile, sample_inputs
-from tools.benchmark.worker import Loaded, Task
-from tools.lib.cli import cli
-from tools.lib.interpreter import interpreter, ports, runtime
-from tools.lib.tflite_file import reader
+from reproducible_tflite.benchmark import operator_profile, sample_inputs
+from reproducible_tflite.benchmark.worker import Loaded, Task
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.interpreter import interpreter, ports, runtime
+from reproducible_tflite.lib.tflite_file import reader
 
 _STATUS = "/proc/self/status"
 

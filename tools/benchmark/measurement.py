@@ -6,10 +6,15 @@ import statistics
 from collections.abc import Sequence
 from typing import Any
 
-from tools.benchmark import latency_statistics, official_binary, operator_profile, worker
-from tools.benchmark.machine import Machine
-from tools.benchmark.official_binary import Operator
-from tools.benchmark.worker import Configuration
+from reproducible_tflite.benchmark import (
+    latency_statistics,
+    official_binary,
+    operator_profile,
+    worker,
+)
+from reproducible_tflite.benchmark.machine import Machine
+from reproducible_tflite.benchmark.official_binary import Operator
+from reproducible_tflite.benchmark.worker import Configuration
 
 _VERSION = 1
 

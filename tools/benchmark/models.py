@@ -6,7 +6,7 @@ is, how much memory all running steps needed together, and how much disk the out
 seconds are those of one run on one machine.
 """
 
-import tools.lib.cli.interrupts  # noqa: F401
+import reproducible_tflite.lib.cli.interrupts  # noqa: F401
 
 import contextlib
 import dataclasses
@@ -21,9 +21,9 @@ from absl import flags
 from rich.console import Console
 from rich.table import Table
 
-from tools.benchmark import cold_build
-from tools.lib.bazel import client, steps
-from tools.lib.cli import cli
+from reproducible_tflite.benchmark import cold_build
+from reproducible_tflite.lib.bazel import client, steps
+from reproducible_tflite.lib.cli import cli
 
 _TARGETS = flags.DEFINE_list("targets", ["//models:all_models"], "What to build.")
 _DIRECTORY = flags.DEFINE_string(

@@ -9,10 +9,10 @@ import re
 import subprocess
 from collections.abc import Sequence
 
-from tools.benchmark.turns import Limits
-from tools.benchmark.worker import Task
-from tools.lib.cli import cli
-from tools.lib.interpreter import child
+from reproducible_tflite.benchmark.turns import Limits
+from reproducible_tflite.benchmark.worker import Task
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.interpreter import child
 
 # Not "-nan", the standard deviation of some runs.
 _NUMBER = r"([-+]?\d+(?:\.\d*)?(?:e[-+]?\d+)?)(?![\w.])"

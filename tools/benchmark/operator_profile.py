@@ -17,8 +17,8 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from tools.lib.cli import cli
-from tools.lib.tflite_file.model import Subgraph
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.tflite_file.model import Subgraph
 
 # kTfLiteDelegateFlagsAllowDynamicTensors: without it, the graph would refuse other delegates.
 _ALLOW_DYNAMIC_TENSORS = 1

@@ -9,10 +9,10 @@ import os
 import shlex
 import shutil
 
-from tools.benchmark import official_binary
-from tools.benchmark.turns import Limits
-from tools.benchmark.worker import Task
-from tools.lib.cli import cli
+from reproducible_tflite.benchmark import official_binary
+from reproducible_tflite.benchmark.turns import Limits
+from reproducible_tflite.benchmark.worker import Task
+from reproducible_tflite.lib.cli import cli
 
 _ROOT = "/data/local/tmp"
 _PROGRAM = "benchmark_model"

@@ -8,10 +8,10 @@ import math
 
 import numpy as np
 
-from tools.lib.cli import cli
-from tools.lib.interpreter.ports import Port
-from tools.lib.preprocessing import normalization, photographs, tokens
-from tools.lib.values import weights
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.interpreter.ports import Port
+from reproducible_tflite.lib.preprocessing import normalization, photographs, tokens
+from reproducible_tflite.lib.values import weights
 
 PHOTOGRAPH, TOKENS, NOISE, ONES = "photograph", "tokens", "noise", "ones"
 

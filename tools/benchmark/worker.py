@@ -6,7 +6,7 @@ process also lets the kernel count the model's memory alone.
 
 import dataclasses
 
-from tools.lib.interpreter import child
+from reproducible_tflite.lib.interpreter import child
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,7 +79,7 @@ class Worker:
     def __init__(self, task: Task) -> None:
         """Starts a worker for a task; `loaded` waits for it."""
         # Imports TensorFlow once, for all workers. Before that, mistakes are reported at once.
-        from tools.benchmark import loaded_model
+        from reproducible_tflite.benchmark import loaded_model
 
         self.task = task
         self._child = child.Child(str(task), loaded_model.LoadedModel, task)

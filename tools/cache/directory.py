@@ -16,7 +16,7 @@ import re
 import shutil
 from collections.abc import Iterator
 
-from tools.lib.cli import cli
+from reproducible_tflite.lib.cli import cli
 
 KINDS = ("ac", "cas")
 

@@ -6,16 +6,16 @@ It may run while the server is running, for example from a timer. A server with 
 same by itself.
 """
 
-import tools.lib.cli.interrupts  # noqa: F401
+import reproducible_tflite.lib.cli.interrupts  # noqa: F401
 
 import pathlib
 from collections.abc import Sequence
 
 from absl import flags
 
-from tools.cache import eviction, settings
-from tools.cache.directory import Directory
-from tools.lib.cli import cli
+from reproducible_tflite.cache import eviction, settings
+from reproducible_tflite.cache.directory import Directory
+from reproducible_tflite.lib.cli import cli
 
 _DIRECTORY = flags.DEFINE_string("directory", None, "The cache's folder.")
 _MAX_SIZE = flags.DEFINE_string(

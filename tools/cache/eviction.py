@@ -11,7 +11,7 @@ import os
 import stat
 from collections.abc import Iterable
 
-from tools.cache.directory import KINDS, Directory, is_digest
+from reproducible_tflite.cache.directory import KINDS, Directory, is_digest
 
 
 @dataclasses.dataclass(frozen=True, order=True)

@@ -4,8 +4,8 @@ import dataclasses
 import re
 from collections.abc import Mapping, Sequence
 
-from tools.cache.spawns import Key, Log, Spawn
-from tools.lib.bazel import findings
+from reproducible_tflite.cache.spawns import Key, Log, Spawn
+from reproducible_tflite.lib.bazel import findings
 
 _CONFIGURATION = re.compile(r"bazel-out/([^/]+)/")
 

@@ -9,11 +9,11 @@ import time
 
 import jinja2
 
-from tools.cache import settings as settings_lib
-from tools.cache import users as users_lib
-from tools.cache import workers as workers_lib
-from tools.cache.directory import Directory
-from tools.lib.cli import cli, ports
+from reproducible_tflite.cache import settings as settings_lib
+from reproducible_tflite.cache import users as users_lib
+from reproducible_tflite.cache import workers as workers_lib
+from reproducible_tflite.cache.directory import Directory
+from reproducible_tflite.lib.cli import cli, ports
 
 _TEMPLATE = pathlib.Path(__file__).with_name("nginx.conf.tpl")
 _PR_SET_PDEATHSIG = 1

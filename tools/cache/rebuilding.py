@@ -7,10 +7,10 @@ import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 
-from tools.cache import spawns
-from tools.cache.spawns import Key, Log, Spawn
-from tools.lib.bazel import client
-from tools.lib.cli import cli
+from reproducible_tflite.cache import spawns
+from reproducible_tflite.cache.spawns import Key, Log, Spawn
+from reproducible_tflite.lib.bazel import client
+from reproducible_tflite.lib.cli import cli
 
 # Bazel asks the cache before it sets up a sandbox. This mount makes the sandbox fail, so that an
 # action that is not in the cache fails at once instead of running.

@@ -8,7 +8,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from tools.lib.bazel import steps
+from reproducible_tflite.lib.bazel import steps
 
 Document = Mapping[str, Any]
 _NUMBERS = ("hits", "misses", "MB down", "MB to upload", "s saved", "s of misses")

@@ -7,7 +7,7 @@
 B is the log of the build that filled the cache.
 """
 
-import tools.lib.cli.interrupts  # noqa: F401
+import reproducible_tflite.lib.cli.interrupts  # noqa: F401
 
 import io
 import json
@@ -16,8 +16,8 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from tools.cache import rendering, spawns, summary
-from tools.lib.cli import cli
+from reproducible_tflite.cache import rendering, spawns, summary
+from reproducible_tflite.lib.cli import cli
 
 _LOG = flags.DEFINE_string(
     "execution_log", None, "The log of the build, which --execution_log_compact_file wrote."

@@ -5,7 +5,7 @@
 README.md explains users, readers and writers, and how to configure Bazel for the cache.
 """
 
-import tools.lib.cli.interrupts  # noqa: F401
+import reproducible_tflite.lib.cli.interrupts  # noqa: F401
 
 import contextlib
 import os
@@ -16,9 +16,9 @@ from collections.abc import Iterator, Sequence
 
 from absl import flags
 
-from tools.cache import eviction, nginx, settings, users
-from tools.cache.directory import Directory
-from tools.lib.cli import cli
+from reproducible_tflite.cache import eviction, nginx, settings, users
+from reproducible_tflite.cache.directory import Directory
+from reproducible_tflite.lib.cli import cli
 
 _DIRECTORY = flags.DEFINE_string(
     "directory", None, "The folder of the cache; created if necessary."

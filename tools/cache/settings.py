@@ -7,9 +7,9 @@ import re
 import socket
 from collections.abc import Sequence
 
-from tools.cache import users as users_lib
-from tools.cache.directory import Directory
-from tools.lib.cli import cli
+from reproducible_tflite.cache import users as users_lib
+from reproducible_tflite.cache.directory import Directory
+from reproducible_tflite.lib.cli import cli
 
 READERS = ("anonymous", "authenticated")
 WRITERS = ("authenticated", "anonymous", "nobody")

@@ -4,8 +4,8 @@ import dataclasses
 import os
 from collections.abc import Callable, Mapping
 
-from tools.lib.bazel import execution_log, steps
-from tools.lib.cli import progress
+from reproducible_tflite.lib.bazel import execution_log, steps
+from reproducible_tflite.lib.cli import progress
 
 # A smaller log is read too fast for a progress bar.
 _LARGE = 1_000_000

@@ -9,9 +9,9 @@ import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from tools.cache.misses import Reason, Reasons
-from tools.cache.spawns import Key, Log, Spawn
-from tools.lib.bazel import findings, steps
+from reproducible_tflite.cache.misses import Reason, Reasons
+from reproducible_tflite.cache.spawns import Key, Log, Spawn
+from reproducible_tflite.lib.bazel import findings, steps
 
 VERSION = 1
 NOTES = (

@@ -14,7 +14,7 @@ import os
 import re
 from collections.abc import Sequence
 
-from tools.lib.cli import cli
+from reproducible_tflite.lib.cli import cli
 
 ROLES = ("reader", "writer")
 # A name that needs no escaping in a URL, an htpasswd file or a header.

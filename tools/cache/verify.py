@@ -12,7 +12,7 @@ Exit code 0: everything in the sample that the cache still has agrees; 1: someth
 check could not be made, and one sentence says why.
 """
 
-import tools.lib.cli.interrupts  # noqa: F401
+import reproducible_tflite.lib.cli.interrupts  # noqa: F401
 
 import dataclasses
 import pathlib
@@ -26,11 +26,11 @@ from collections.abc import Mapping, Sequence
 from absl import flags
 from rich.console import Console
 
-from tools.cache import rebuilding
-from tools.cache.spawns import Key, Spawn
-from tools.lib.bazel import client, findings
-from tools.lib.cli import cli
-from tools.lib.meaning import differing
+from reproducible_tflite.cache import rebuilding
+from reproducible_tflite.cache.spawns import Key, Spawn
+from reproducible_tflite.lib.bazel import client, findings
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.meaning import differing
 
 _SAMPLE = flags.DEFINE_integer("sample", 5, "How many actions are run again.", 1)
 _SEED = flags.DEFINE_integer(

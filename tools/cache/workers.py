@@ -11,8 +11,8 @@ import pwd
 import stat
 from collections.abc import Iterator, Sequence
 
-from tools.cache.directory import KINDS, Directory
-from tools.lib.cli import cli
+from reproducible_tflite.cache.directory import KINDS, Directory
+from reproducible_tflite.lib.cli import cli
 
 _NAME = "nobody"
 

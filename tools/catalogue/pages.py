@@ -2,8 +2,8 @@
 
 import pathlib
 
-from tools.lib.cli import cli
-from tools.lib.page import server
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.page import server
 
 
 def read(folder: str) -> dict[str, server.Page]:

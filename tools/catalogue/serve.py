@@ -5,16 +5,16 @@ it.
 Usage: bazel run //tools/catalogue:serve -- [--port=8000] [--nobrowse]
 """
 
-import tools.lib.cli.interrupts  # noqa: F401
+import reproducible_tflite.lib.cli.interrupts  # noqa: F401
 
 import os
 from collections.abc import Sequence
 
 from absl import flags
 
-from tools.catalogue import pages
-from tools.lib.cli import cli
-from tools.lib.page import server
+from reproducible_tflite.catalogue import pages
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.page import server
 
 _CATALOGUE = flags.DEFINE_string(
     "catalogue", None, "The folder with index.html and the cards.", required=True

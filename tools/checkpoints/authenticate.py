@@ -9,8 +9,8 @@ import google_crc32c
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from tools.lib.checkpoint import checkpoint, signature
-from tools.lib.cli import cli
+from reproducible_tflite.lib.checkpoint import checkpoint, signature
+from reproducible_tflite.lib.cli import cli
 
 _DIFFERENCES_SHOWN = 3
 

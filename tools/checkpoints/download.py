@@ -10,7 +10,7 @@ import urllib.request
 from collections.abc import Iterator
 from typing import IO
 
-from tools.lib.cli import cli, progress
+from reproducible_tflite.lib.cli import cli, progress
 
 _BLOCK = 1 << 16
 # More than any published archive of checkpoints; a longer answer is another file.

@@ -8,7 +8,7 @@ pinned sha256 decides which file everybody gets, so compare it with one from ano
 row is already pinned, its files are checked again.
 """
 
-import tools.lib.cli.interrupts  # noqa: F401
+import reproducible_tflite.lib.cli.interrupts  # noqa: F401
 
 import hashlib
 import os
@@ -18,8 +18,8 @@ from collections.abc import Mapping, Sequence
 
 from absl import flags
 
-from tools.checkpoints import archive, authenticate, download, table
-from tools.lib.cli import cli
+from reproducible_tflite.checkpoints import archive, authenticate, download, table
+from reproducible_tflite.lib.cli import cli
 
 _TABLE = "third_party/checkpoints/released.lock.json"
 

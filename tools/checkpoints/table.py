@@ -20,7 +20,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tools.lib.cli import cli
+from reproducible_tflite.lib.cli import cli
 
 _DIGEST_LENGTHS = {"md5": 32, "sha256": 64}
 _FILE_KEYS = ("path", "url", "sha256", "md5", "size")

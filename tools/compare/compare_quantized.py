@@ -9,7 +9,7 @@ takes tokens gets texts of random words.
 Example: bazel run //tools/compare -- //models:mobiledet //models:mobiledet_qat --plot=errors.html
 """
 
-import tools.lib.cli.interrupts  # noqa: F401
+import reproducible_tflite.lib.cli.interrupts  # noqa: F401
 
 import hashlib
 import json
@@ -23,15 +23,15 @@ from rich.progress import track
 from rich.table import Table
 from rich.text import Text
 
-from tools.compare import layer_errors, pairing, plot, samples
-from tools.compare.layer_errors import LayerError
-from tools.lib.cli import cli
-from tools.lib.cli.printable import printable
-from tools.lib.interpreter import child, model_argument, ports
-from tools.lib.interpreter.model_argument import GivenModel
-from tools.lib.preprocessing import normalization
-from tools.lib.quantization_error.exposed import Network
-from tools.lib.tflite_file import report
+from reproducible_tflite.compare import layer_errors, pairing, plot, samples
+from reproducible_tflite.compare.layer_errors import LayerError
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.cli.printable import printable
+from reproducible_tflite.lib.interpreter import child, model_argument, ports
+from reproducible_tflite.lib.interpreter.model_argument import GivenModel
+from reproducible_tflite.lib.preprocessing import normalization
+from reproducible_tflite.lib.quantization_error.exposed import Network
+from reproducible_tflite.lib.tflite_file import report
 
 _IMAGES = flags.DEFINE_list("images", [], "Pictures and folders of pictures, comma-separated.")
 _PREPROCESSING = flags.DEFINE_enum(
@@ -53,7 +53,7 @@ _EXPLANATION = (
     " one rounding to the layer's own scale; the rest comes from earlier layers or from clipping."
 )
 _QUANTIZED_WEIGHTS = ("dynamic_range", "float16")
-# `@photographs` in the runfiles.
+# `@reproducible_tflite_photographs` in the runfiles.
 _PHOTOGRAPHS = pathlib.Path(__file__).absolute().parents[3] / "photographs"
 
 

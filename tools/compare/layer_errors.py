@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from tools.compare.pairing import Pair, first_name
-from tools.lib.interpreter import ports
-from tools.lib.quantization_error.error import Error
-from tools.lib.tflite_file import report
+from reproducible_tflite.compare.pairing import Pair, first_name
+from reproducible_tflite.lib.interpreter import ports
+from reproducible_tflite.lib.quantization_error.error import Error
+from reproducible_tflite.lib.tflite_file import report
 
 # Further digits depend on the CPU's kernels.
 _DIGITS = 6

@@ -11,10 +11,10 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from tools.lib.interpreter import tasks
-from tools.lib.meaning import alignment, meaning
-from tools.lib.tflite_file.model import Model, Operator, Subgraph, Tensor
-from tools.lib.tflite_file.report import is_quantized
+from reproducible_tflite.lib.interpreter import tasks
+from reproducible_tflite.lib.meaning import alignment, meaning
+from reproducible_tflite.lib.tflite_file.model import Model, Operator, Subgraph, Tensor
+from reproducible_tflite.lib.tflite_file.report import is_quantized
 
 # These change the type of numbers, not the numbers.
 _CONVERSIONS = frozenset({"CAST", "DEQUANTIZE", "FAKE_QUANT", "QUANTIZE"})

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from tools.lib.cli import cli
-from tools.lib.interpreter.ports import Port
-from tools.lib.preprocessing import normalization, photographs, pictures, tokens
-from tools.lib.values import arrays as array_files
-from tools.lib.values import weights
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.interpreter.ports import Port
+from reproducible_tflite.lib.preprocessing import normalization, photographs, pictures, tokens
+from reproducible_tflite.lib.values import arrays as array_files
+from reproducible_tflite.lib.values import weights
 
 # The vocabulary size of BERT's uncased English models.
 _VOCABULARY = 30522

@@ -10,7 +10,7 @@ classes; for a segmenter, it draws an overlay with a legend. EDSR gives the enla
 MobileBERT a part of the context. The program recognizes a model's task by its outputs.
 """
 
-import tools.lib.cli.interrupts  # noqa: F401
+import reproducible_tflite.lib.cli.interrupts  # noqa: F401
 
 import json
 import sys
@@ -21,12 +21,12 @@ from absl import flags
 from rich.table import Table
 from rich.text import Text
 
-from tools.detect import drawing, labels, outputs, own_labels, presentation
-from tools.lib.cli import cli
-from tools.lib.cli.printable import printable
-from tools.lib.interpreter import answering, model_argument, tasks
-from tools.lib.interpreter.interpreter import Interpreter
-from tools.lib.preprocessing import normalization, pictures
+from reproducible_tflite.detect import drawing, labels, outputs, own_labels, presentation
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.cli.printable import printable
+from reproducible_tflite.lib.interpreter import answering, model_argument, tasks
+from reproducible_tflite.lib.interpreter.interpreter import Interpreter
+from reproducible_tflite.lib.preprocessing import normalization, pictures
 
 _MODEL = flags.DEFINE_string(
     "model", None, "The model: a label such as //models:mobiledet, or a .tflite file."

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from tools.detect import labels
-from tools.lib.interpreter.vision import Detection
+from reproducible_tflite.detect import labels
+from reproducible_tflite.lib.interpreter.vision import Detection
 
 # Golden angle steps around the colour circle give neighbouring classes different hues.
 _GOLDEN_TURN = 0.618033988749895

@@ -4,7 +4,7 @@ import ast
 import pathlib
 from collections.abc import Sequence
 
-from tools.lib.interpreter import tasks
+from reproducible_tflite.lib.interpreter import tasks
 
 # In the runfiles, external repositories are next to the workspace.
 _RUNFILES = pathlib.Path(__file__).parents[3]

@@ -9,9 +9,9 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 
-from tools.detect import labels
-from tools.lib.cli import cli
-from tools.lib.interpreter import tasks
+from reproducible_tflite.detect import labels
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.interpreter import tasks
 
 _BACKGROUND = frozenset(
     {"", "???", "__background__", "background", "bg", "dummy", "none", "other", "unlabeled", "void"}

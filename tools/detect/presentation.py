@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from tools.detect import drawing, labels
-from tools.lib.cli import cli
-from tools.lib.interpreter import tasks, vision
-from tools.lib.interpreter.interpreter import Interpreter
+from reproducible_tflite.detect import drawing, labels
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.interpreter import tasks, vision
+from reproducible_tflite.lib.interpreter.interpreter import Interpreter
 
 
 @dataclasses.dataclass(frozen=True)

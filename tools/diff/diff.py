@@ -4,15 +4,15 @@ The exit code is like diff's: 0 if both mean the same, 1 if they differ, 2 after
 verdict also says whether their bytes or their canonical bytes are the same.
 """
 
-import tools.lib.cli.interrupts  # noqa: F401
+import reproducible_tflite.lib.cli.interrupts  # noqa: F401
 
 import sys
 from collections.abc import Sequence
 
 from absl import flags
 
-from tools.lib.cli import cli
-from tools.lib.meaning import comparison, files, terminal
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.meaning import comparison, files, terminal
 
 _JSON = flags.DEFINE_bool("json", False, "Print JSON instead of text.")
 _ALL = flags.DEFINE_bool("all", False, "List every difference, not only the first of each kind.")

@@ -1,6 +1,6 @@
 """The part of a page that is generated, between two comments that nobody sees on the page."""
 
-from tools.lib.cli import cli
+from reproducible_tflite.lib.cli import cli
 
 _BEGIN = "<!-- Written by `bazel run //docs:update`: -->\n"
 _END = "<!-- The end of what is written. -->\n"

@@ -10,7 +10,7 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from tools.lib.cli import cli
+from reproducible_tflite.lib.cli import cli
 
 # What Starlark has of Python's own.
 _BUILTINS = ("dict", "enumerate", "len", "list", "range", "reversed", "sorted", "str", "zip")

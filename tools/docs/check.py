@@ -6,7 +6,7 @@ Its arguments are those of `check`.
 import difflib
 from collections.abc import Sequence
 
-from tools.lib.cli import cli
+from reproducible_tflite.lib.cli import cli
 
 
 def check(page: str, written: str, source: str) -> None:

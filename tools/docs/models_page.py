@@ -8,8 +8,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tools.docs import blocks, markdown
-from tools.lib.cli import cli
+from reproducible_tflite.docs import blocks, markdown
+from reproducible_tflite.lib.cli import cli
 
 _HEADER = ("`//models:`", "task", "quantized", "converter", "input", "preprocessing", "MB")
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message, message_factory
 
-from tools.lib.cli import cli
+from reproducible_tflite.lib.cli import cli
 
 # Name and type of each field by its number; the type of a repeated one ends with a star.
 _MESSAGES = {

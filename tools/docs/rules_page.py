@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 
 import jinja2
 
-from tools.docs import markdown, module_info
-from tools.lib.cli import cli
+from reproducible_tflite.docs import markdown, module_info
+from reproducible_tflite.lib.cli import cli
 
 _TEMPLATE = str(pathlib.Path(__file__).with_name("rules.md.tpl"))
 # A cell as long as this is not said twice.

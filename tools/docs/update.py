@@ -3,12 +3,12 @@
 Its arguments are the `pages` of `update`.
 """
 
-import tools.lib.cli.interrupts  # noqa: F401
+import reproducible_tflite.lib.cli.interrupts  # noqa: F401
 
 import os
 from collections.abc import Sequence
 
-from tools.lib.cli import cli
+from reproducible_tflite.lib.cli import cli
 
 
 def update(workspace: str, pages: Sequence[str]) -> None:

@@ -16,11 +16,11 @@ from typing import Any
 
 from absl import flags
 
-from tools.evaluate import evaluation, sets
-from tools.evaluate.evaluation import Evaluation
-from tools.lib.cli import cli
-from tools.lib.identity import identity
-from tools.lib.interpreter import model_argument
+from reproducible_tflite.evaluate import evaluation, sets
+from reproducible_tflite.evaluate.evaluation import Evaluation
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.identity import identity
+from reproducible_tflite.lib.interpreter import model_argument
 
 _MODEL = flags.DEFINE_string("model", None, "The .tflite.")
 _IDENTITY = flags.DEFINE_string("identity", None, "The model's identity, as its target writes it.")

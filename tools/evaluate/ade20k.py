@@ -5,10 +5,10 @@ import os
 import numpy as np
 from PIL import Image
 
-from tools.evaluate import evaluation, metrics
-from tools.lib.cli import cli
-from tools.lib.interpreter.vision import Segmenter
-from tools.lib.preprocessing import pictures
+from reproducible_tflite.evaluate import evaluation, metrics
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.interpreter.vision import Segmenter
+from reproducible_tflite.lib.preprocessing import pictures
 
 
 def pairs(folder: str) -> list[tuple[str, str]]:

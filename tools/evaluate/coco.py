@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from pycocotools import coco, cocoeval
 
-from tools.evaluate import evaluation
-from tools.lib.cli import cli
-from tools.lib.interpreter.vision import Detection, Detector
-from tools.lib.preprocessing import pictures
+from reproducible_tflite.evaluate import evaluation
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.interpreter.vision import Detection, Detector
+from reproducible_tflite.lib.preprocessing import pictures
 
 # The names of COCOeval.stats, in its order.
 METRICS = (

@@ -7,7 +7,7 @@ Tasks: coco (mAP, by pycocotools), imagenet (top-1 and top-5), ade20k (mean IoU)
 match), div2k (PSNR). tools/evaluate/README.md describes the layout of their folders.
 """
 
-import tools.lib.cli.interrupts  # noqa: F401
+import reproducible_tflite.lib.cli.interrupts  # noqa: F401
 
 import dataclasses
 import json
@@ -19,9 +19,9 @@ from absl import flags
 from rich.table import Table
 from rich.text import Text
 
-from tools.evaluate import evaluation, nms, sets
-from tools.lib.cli import cli
-from tools.lib.interpreter import model_argument
+from reproducible_tflite.evaluate import evaluation, nms, sets
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.interpreter import model_argument
 
 _TASK = flags.DEFINE_enum("task", None, sets.DATASETS, "The dataset and its metrics.")
 _MODEL = flags.DEFINE_multi_string(

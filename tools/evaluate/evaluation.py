@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import tqdm
 
-from tools.lib.cli import cli
+from reproducible_tflite.lib.cli import cli
 
 _Item = TypeVar("_Item")
 

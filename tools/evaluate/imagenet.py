@@ -2,12 +2,12 @@
 
 import os
 
-from tools.evaluate import evaluation, metrics
-from tools.lib.cli import cli
-from tools.lib.interpreter import tasks
-from tools.lib.interpreter.interpreter import Interpreter
-from tools.lib.interpreter.vision import Classifier
-from tools.lib.preprocessing import pictures
+from reproducible_tflite.evaluate import evaluation, metrics
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.interpreter import tasks
+from reproducible_tflite.lib.interpreter.interpreter import Interpreter
+from reproducible_tflite.lib.interpreter.vision import Classifier
+from reproducible_tflite.lib.preprocessing import pictures
 
 _TRUTHS = ("val_map.txt", "val.txt", "labels.txt", "imagenet_val.txt")
 _CLASSES = 1000

@@ -10,10 +10,10 @@ import flatbuffers
 import numpy as np
 from flatbuffers import flexbuffers
 
-from tools.lib.cli import cli
-from tools.lib.interpreter import tasks
-from tools.lib.tflite_file import canonical, reader, structure
-from tools.lib.tflite_file.schema import FILE_IDENTIFIER, operator_name, tflite
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.interpreter import tasks
+from reproducible_tflite.lib.tflite_file import canonical, reader, structure
+from reproducible_tflite.lib.tflite_file.schema import FILE_IDENTIFIER, operator_name, tflite
 
 
 def variant(content: bytes, source: str, changes: Mapping[str, object]) -> bytes:

@@ -5,12 +5,12 @@ from collections.abc import Callable
 
 from absl import flags
 
-from tools.evaluate import ade20k, coco, div2k, evaluation, imagenet, squad
-from tools.lib.cli import cli
-from tools.lib.interpreter import answering, tasks, vision
-from tools.lib.interpreter.interpreter import Interpreter
-from tools.lib.interpreter.model_argument import GivenModel
-from tools.lib.preprocessing import normalization
+from reproducible_tflite.evaluate import ade20k, coco, div2k, evaluation, imagenet, squad
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.interpreter import answering, tasks, vision
+from reproducible_tflite.lib.interpreter.interpreter import Interpreter
+from reproducible_tflite.lib.interpreter.model_argument import GivenModel
+from reproducible_tflite.lib.preprocessing import normalization
 
 _PREPROCESSING = flags.DEFINE_enum(
     "preprocessing",

@@ -4,9 +4,9 @@ import glob
 import os
 from typing import Any
 
-from tools.evaluate import evaluation, metrics
-from tools.lib.cli import cli
-from tools.lib.interpreter.answering import Answerer
+from reproducible_tflite.evaluate import evaluation, metrics
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.interpreter.answering import Answerer
 
 
 def questions(folder: str) -> list[tuple[str, str, list[str]]]:

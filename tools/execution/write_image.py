@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from tools.lib.cli import cli
+from reproducible_tflite.lib.cli import cli
 
 _IMAGE = flags.DEFINE_string("image", None, "The folder with the root file system.")
 _OUTPUT = flags.DEFINE_string("output", None, "The .tar to write.")

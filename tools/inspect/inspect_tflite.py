@@ -6,7 +6,7 @@ for a label, this is the model's x.report.json.
 Example: bazel run //tools/inspect -- --all //models:mobiledet_qat
 """
 
-import tools.lib.cli.interrupts  # noqa: F401
+import reproducible_tflite.lib.cli.interrupts  # noqa: F401
 
 import json
 import os
@@ -16,10 +16,10 @@ from typing import Any
 
 from absl import flags
 
-from tools.inspect import tables
-from tools.lib.cli import cli
-from tools.lib.interpreter import model_argument
-from tools.lib.tflite_file import report
+from reproducible_tflite.inspect import tables
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.interpreter import model_argument
+from reproducible_tflite.lib.tflite_file import report
 
 _JSON = flags.DEFINE_bool("json", False, "Print JSON instead of tables.")
 _ALL = flags.DEFINE_bool("all", False, "List every layer and every tensor.")

@@ -8,7 +8,7 @@ from rich.filesize import decimal
 from rich.table import Table
 from rich.text import Text
 
-from tools.lib.cli.printable import printable
+from reproducible_tflite.lib.cli.printable import printable
 
 # How many layers, and how many reasons of a refusal, are shown without --all.
 _SHOWN_LAYERS = 10

@@ -6,15 +6,15 @@ It writes an envelope for each, `NAME.provenance.dsse.json` in the current folde
 tools/provenance/README.md shows how to make a key.
 """
 
-import tools.lib.cli.interrupts  # noqa: F401
+import reproducible_tflite.lib.cli.interrupts  # noqa: F401
 
 import os
 from collections.abc import Sequence
 
 from absl import flags
 
-from tools.lib.cli import cli
-from tools.provenance import signing
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.provenance import signing
 
 _KEY = flags.DEFINE_string("key", None, "PEM file of the private key.", required=True)
 

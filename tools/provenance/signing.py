@@ -10,8 +10,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from securesystemslib import dsse, exceptions
 from securesystemslib.signer import CryptoSigner, SSlibKey
 
-from tools.lib.cli import cli
-from tools.provenance import validation, verify_tflite
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.provenance import validation, verify_tflite
 
 _PRIVATE_KEYS = (ed25519.Ed25519PrivateKey, ec.EllipticCurvePrivateKey)
 _KINDS = "an Ed25519 key, or an ECDSA key on P-256, P-384 or P-521"

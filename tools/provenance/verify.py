@@ -6,14 +6,14 @@ It checks the signature, the statement's form and the model's sha256. If one is 
 sentence and exits with 1. Without Bazel, use verify_tflite.py, which is a single file.
 """
 
-import tools.lib.cli.interrupts  # noqa: F401
+import reproducible_tflite.lib.cli.interrupts  # noqa: F401
 
 from collections.abc import Sequence
 
 from absl import flags
 
-from tools.lib.cli import cli
-from tools.provenance import signing, verify_tflite
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.provenance import signing, verify_tflite
 
 _PUBLIC_KEY = flags.DEFINE_string("public_key", None, "PEM file of the public key.", required=True)
 

@@ -11,7 +11,7 @@ import pathlib
 import re
 import urllib.parse
 
-from tools.lib.page.server import Page, files
+from reproducible_tflite.lib.page.server import Page, files
 
 _BINARY = "application/octet-stream"
 HEADERS = {

@@ -5,14 +5,14 @@ It takes any .tflite, and checks it before a browser sees it. Nothing leaves the
 Example: bazel run //tools/view -- --port=8080 --nobrowse FILE.tflite
 """
 
-import tools.lib.cli.interrupts  # noqa: F401
+import reproducible_tflite.lib.cli.interrupts  # noqa: F401
 
 from collections.abc import Sequence
 
-from tools.lib.cli import cli
-from tools.lib.interpreter import model_argument
-from tools.lib.page import server
-from tools.view import netron_page
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.interpreter import model_argument
+from reproducible_tflite.lib.page import server
+from reproducible_tflite.view import netron_page
 
 
 def main(argv: Sequence[str]) -> None:

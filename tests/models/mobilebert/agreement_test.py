@@ -5,9 +5,9 @@ import sys
 import numpy as np
 from absl.testing import absltest
 
+from reproducible_tflite.lib.preprocessing import tokens
 from tests.models import models
 from tests.models.mobilebert.question_answering import LENGTH, VOCABULARY, QuestionAnswering
-from tools.lib.preprocessing import tokens
 
 FLOAT, INT8 = sys.argv[1:3]
 

@@ -5,8 +5,8 @@ import sys
 import numpy as np
 from absl.testing import absltest
 
+from reproducible_tflite.lib.preprocessing import tokens
 from tests.models.mobilebert.question_answering import LENGTH, VOCABULARY, QuestionAnswering
-from tools.lib.preprocessing import tokens
 
 (MODEL,) = sys.argv[1:2]
 

@@ -5,8 +5,8 @@ import sys
 import numpy as np
 from absl.testing import absltest
 
+from reproducible_tflite.lib.preprocessing import normalization
 from tests.models import models
-from tools.lib.preprocessing import normalization
 
 MODEL, *PHOTOGRAPHS = sys.argv[1:]
 

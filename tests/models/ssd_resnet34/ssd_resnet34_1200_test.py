@@ -5,9 +5,9 @@ import sys
 import numpy as np
 from absl.testing import absltest
 
+from reproducible_tflite.lib.preprocessing import normalization
+from reproducible_tflite.steps.architectures import default_boxes
 from tests.models import models
-from tools.lib.preprocessing import normalization
-from tools.steps.architectures import default_boxes
 
 CUT, POST_PROCESSED, PHOTOGRAPH = sys.argv[1:4]
 

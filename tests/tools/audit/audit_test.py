@@ -8,9 +8,9 @@ from unittest import mock
 from absl.testing import absltest, flagsaver
 from rich.console import Console
 
+from reproducible_tflite.audit import audit, emulator, origin, record, report
+from reproducible_tflite.lib.cli import cli
 from tests.tools.lib.bazel import fake_bazel
-from tools.audit import audit, emulator, origin, record, report
-from tools.lib.cli import cli
 
 _NOTHING = report.Report((), (), (), origin.Origin(*["unknown"] * 7, ()))
 

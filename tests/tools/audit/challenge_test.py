@@ -8,13 +8,13 @@ from unittest import mock
 
 from absl.testing import absltest, flagsaver
 
+from reproducible_tflite.audit import challenge
+from reproducible_tflite.lib.bazel import building
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.identity.identity import Identity
 from tests.tools.lib.identity import statements
 from tests.tools.lib.tflite_file import layouts, models
 from tests.tools.steps.export import program
-from tools.audit import challenge
-from tools.lib.bazel import building
-from tools.lib.cli import cli
-from tools.lib.identity.identity import Identity
 
 _PROGRAM = "tools/audit/challenge.py"
 

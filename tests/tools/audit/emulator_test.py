@@ -6,9 +6,9 @@ from unittest import mock
 
 from absl.testing import absltest
 
-from tools.audit import emulator
-from tools.lib.bazel import client
-from tools.lib.cli import cli
+from reproducible_tflite.audit import emulator
+from reproducible_tflite.lib.bazel import client
+from reproducible_tflite.lib.cli import cli
 
 # Supports one processor, and fails for others.
 _EMULATOR = """#!/bin/sh

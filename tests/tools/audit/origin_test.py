@@ -5,8 +5,8 @@ from unittest import mock
 
 from absl.testing import absltest, flagsaver
 
-from tools.audit import origin
-from tools.lib.cli import cli
+from reproducible_tflite.audit import origin
+from reproducible_tflite.lib.cli import cli
 
 _GIT = """#!/bin/sh
 case "$*" in

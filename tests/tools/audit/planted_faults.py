@@ -6,7 +6,7 @@ It runs the real audit with its own builds, so it cannot be a test in a sandbox.
 arguments after `--`, for example `-- -- --bazel=bazel`.
 """
 
-import tools.lib.cli.interrupts  # noqa: F401
+import reproducible_tflite.lib.cli.interrupts  # noqa: F401
 
 import dataclasses
 import json
@@ -20,7 +20,7 @@ from typing import Any
 
 from absl import flags
 
-from tools.lib.cli import cli
+from reproducible_tflite.lib.cli import cli
 
 _AUDIT = flags.DEFINE_string("audit", None, "The program; the BUILD file names it.")
 

@@ -4,8 +4,8 @@ import sys
 
 from absl.testing import absltest
 
-from tools.audit import published
-from tools.lib.cli import cli
+from reproducible_tflite.audit import published
+from reproducible_tflite.lib.cli import cli
 
 _LOCK, _MODELS = sys.argv[1:]
 

@@ -3,7 +3,7 @@ import sys
 
 from absl.testing import absltest
 
-from tools.audit import replay
+from reproducible_tflite.audit import replay
 
 
 class _Action:

@@ -6,9 +6,9 @@ import re
 from absl.testing import absltest
 from rich.console import Console
 
+from reproducible_tflite.audit import origin, record, report
+from reproducible_tflite.lib.bazel import execution_log
 from tests.tools.steps.card import pages
-from tools.audit import origin, record, report
-from tools.lib.bazel import execution_log
 
 
 def _action(mnemonic, inputs, output):

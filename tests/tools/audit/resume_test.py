@@ -6,9 +6,9 @@ from unittest import mock
 
 from absl.testing import absltest, flagsaver
 
+from reproducible_tflite.audit import rounds, surroundings
+from reproducible_tflite.lib.cli import cli
 from tests.tools.lib.bazel.compact_log import CompactLog
-from tools.audit import rounds, surroundings
-from tools.lib.cli import cli
 
 # Makes one output and a log for each target; fails for a target with the name "broken".
 _BAZEL = """#!/bin/sh

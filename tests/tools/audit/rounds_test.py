@@ -2,9 +2,9 @@ import pathlib
 
 from absl.testing import absltest
 
-from tools.audit import record, rounds
-from tools.lib.bazel import execution_log
-from tools.lib.cli import cli
+from reproducible_tflite.audit import record, rounds
+from reproducible_tflite.lib.bazel import execution_log
+from reproducible_tflite.lib.cli import cli
 
 
 def _write(path: pathlib.Path, content: str = "") -> pathlib.Path:

@@ -5,8 +5,8 @@ from unittest import mock
 
 from absl.testing import absltest
 
-from tools.audit import surroundings
-from tools.audit.surroundings import Inside
+from reproducible_tflite.audit import surroundings
+from reproducible_tflite.audit.surroundings import Inside
 
 
 class InsideTest(absltest.TestCase):

@@ -2,7 +2,7 @@ import os
 
 from absl.testing import absltest
 
-from tools.audit import traces
+from reproducible_tflite.audit import traces
 
 _SANDBOX = "/base/sandbox/linux-sandbox/7/execroot/reproducible_tflite"
 _LOADER = f"{_SANDBOX}/x.runfiles/cpython_3_11/runtime/lib/ld-linux-x86-64.so.2"

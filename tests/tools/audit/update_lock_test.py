@@ -11,13 +11,13 @@ from unittest import mock
 import numpy as np
 from absl.testing import absltest, flagsaver
 
+from reproducible_tflite.audit import update_lock
+from reproducible_tflite.lib.bazel import building, client
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.identity.identity import Identity
+from reproducible_tflite.lib.lock import models_lock
 from tests.tools.lib.bazel import fake_bazel
 from tests.tools.lib.tflite_file import models
-from tools.audit import update_lock
-from tools.lib.bazel import building, client
-from tools.lib.cli import cli
-from tools.lib.identity.identity import Identity
-from tools.lib.lock import models_lock
 
 _IDENTITY = Identity("mobiledet", "seeded", "minus_one_to_one", "2.15.1", "hermetic")
 _KEY = models_lock.key(_IDENTITY)

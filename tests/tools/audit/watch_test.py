@@ -1,6 +1,6 @@
 from absl.testing import absltest
 
-from tools.audit import watch
+from reproducible_tflite.audit import watch
 
 _OUTPUT = """\
 Loading:

@@ -10,14 +10,14 @@ import jsonschema
 from absl import flags
 from absl.testing import absltest, flagsaver, parameterized
 
+from reproducible_tflite.benchmark import benchmark
+from reproducible_tflite.benchmark.worker import Configuration
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.interpreter import model_argument
 from tests.tools.benchmark import fake_adb
 from tests.tools.benchmark.printed import printed
 from tests.tools.lib.identity import statements
 from tests.tools.lib.interpreter import networks
-from tools.benchmark import benchmark
-from tools.benchmark.worker import Configuration
-from tools.lib.cli import cli
-from tools.lib.interpreter import model_argument
 
 _SCHEMA = pathlib.Path("tools/benchmark/benchmark.schema.json")
 

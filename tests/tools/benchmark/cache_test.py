@@ -2,9 +2,9 @@ import pathlib
 
 from absl.testing import absltest
 
-from tools.benchmark import cache
-from tools.lib.bazel import execution_log
-from tools.lib.cli import cli
+from reproducible_tflite.benchmark import cache
+from reproducible_tflite.lib.bazel import execution_log
+from reproducible_tflite.lib.cli import cli
 
 
 def _action(mnemonic: str, output: str, hit: bool = False, reads: int = 0) -> execution_log.Action:

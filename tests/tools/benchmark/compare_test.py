@@ -1,9 +1,9 @@
 from absl.testing import absltest
 
+from reproducible_tflite.benchmark import compare
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.meaning import comparison
 from tests.tools.lib.tflite_file import models
-from tools.benchmark import compare
-from tools.lib.cli import cli
-from tools.lib.meaning import comparison
 
 
 class ChangedTest(absltest.TestCase):

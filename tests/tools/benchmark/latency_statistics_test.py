@@ -4,7 +4,7 @@ import time
 
 from absl.testing import absltest, parameterized
 
-from tools.benchmark import latency_statistics, turns
+from reproducible_tflite.benchmark import latency_statistics, turns
 
 
 class StatisticsTest(parameterized.TestCase):

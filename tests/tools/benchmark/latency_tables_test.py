@@ -5,12 +5,18 @@ import pathlib
 import jsonschema
 from absl.testing import absltest, parameterized
 
+from reproducible_tflite.benchmark import (
+    latency_tables,
+    machine,
+    measurement,
+    official_binary,
+    worker,
+)
+from reproducible_tflite.benchmark.measurement import Benchmark, BenchmarkedModel
+from reproducible_tflite.benchmark.operator_profile import Timed
+from reproducible_tflite.benchmark.worker import Configuration
+from reproducible_tflite.lib.cli import cli
 from tests.tools.benchmark.printed import printed
-from tools.benchmark import latency_tables, machine, measurement, official_binary, worker
-from tools.benchmark.measurement import Benchmark, BenchmarkedModel
-from tools.benchmark.operator_profile import Timed
-from tools.benchmark.worker import Configuration
-from tools.lib.cli import cli
 
 _SCHEMA = pathlib.Path("tools/benchmark/benchmark.schema.json")
 _MACHINE = machine.Machine("A processor", 2, 1.25, 2.5, 0.4)

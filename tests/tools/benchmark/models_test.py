@@ -7,9 +7,9 @@ from unittest import mock
 from absl.testing import absltest, flagsaver
 from rich.console import Console
 
+from reproducible_tflite.benchmark import models
+from reproducible_tflite.lib.cli import cli
 from tests.tools.lib.bazel import fake_bazel
-from tools.benchmark import models
-from tools.lib.cli import cli
 
 
 def _event(mnemonic: str, target: str, seconds: float, category: str = "action processing") -> dict:

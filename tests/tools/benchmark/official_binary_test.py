@@ -3,12 +3,12 @@ import stat
 
 from absl.testing import absltest, parameterized
 
+from reproducible_tflite.benchmark import official_binary
+from reproducible_tflite.benchmark.official_binary import Operator
+from reproducible_tflite.benchmark.turns import Limits
+from reproducible_tflite.benchmark.worker import Configuration, Task
+from reproducible_tflite.lib.cli import cli
 from tests.tools.benchmark.printed import printed
-from tools.benchmark import official_binary
-from tools.benchmark.official_binary import Operator
-from tools.benchmark.turns import Limits
-from tools.benchmark.worker import Configuration, Task
-from tools.lib.cli import cli
 
 
 class ParseTest(parameterized.TestCase):

@@ -7,12 +7,12 @@ from unittest import mock
 
 from absl.testing import absltest, parameterized
 
+from reproducible_tflite.benchmark import official_binary, phone
+from reproducible_tflite.benchmark.turns import Limits
+from reproducible_tflite.benchmark.worker import Configuration, Task
+from reproducible_tflite.lib.cli import cli
 from tests.tools.benchmark import fake_adb
 from tests.tools.benchmark.printed import printed
-from tools.benchmark import official_binary, phone
-from tools.benchmark.turns import Limits
-from tools.benchmark.worker import Configuration, Task
-from tools.lib.cli import cli
 
 _LIMITS = Limits(runs=5, seconds=0.5, maximum=2.0, warmup=1)
 

@@ -8,12 +8,12 @@ import numpy as np
 from absl.testing import absltest, parameterized
 from PIL import Image
 
+from reproducible_tflite.benchmark import loaded_model, operator_profile, sample_inputs, worker
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.interpreter.ports import Port
+from reproducible_tflite.lib.tflite_file.schema import tflite
 from tests.tools.lib.interpreter import networks
 from tests.tools.lib.tflite_file import models
-from tools.benchmark import loaded_model, operator_profile, sample_inputs, worker
-from tools.lib.cli import cli
-from tools.lib.interpreter.ports import Port
-from tools.lib.tflite_file.schema import tflite
 
 _Op = tflite.BuiltinOperator
 

@@ -6,8 +6,8 @@ from unittest import mock
 
 from absl.testing import absltest, parameterized
 
-from tools.cache.directory import Directory
-from tools.lib.cli import cli
+from reproducible_tflite.cache.directory import Directory
+from reproducible_tflite.lib.cli import cli
 
 
 class DirectoryTest(parameterized.TestCase):

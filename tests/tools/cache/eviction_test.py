@@ -10,9 +10,9 @@ from absl.testing import absltest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tools.cache import eviction
-from tools.cache.directory import Directory
-from tools.cache.eviction import Entry
+from reproducible_tflite.cache import eviction
+from reproducible_tflite.cache.directory import Directory
+from reproducible_tflite.cache.eviction import Entry
 
 _SECOND = 1_000_000_000
 

@@ -7,7 +7,7 @@ with the right bytes, and must say what was wrong. The program starts Bazel and 
 cannot be a test in a sandbox.
 """
 
-import tools.lib.cli.interrupts  # noqa: F401
+import reproducible_tflite.lib.cli.interrupts  # noqa: F401
 
 import contextlib
 import functools
@@ -23,13 +23,13 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from reproducible_tflite.cache.directory import Directory
+from reproducible_tflite.lib.bazel import cache_server
+from reproducible_tflite.lib.bazel.outcome import Outcome
+from reproducible_tflite.lib.cli import cli
 from tests.tools.cache import certificates, keeping, losing, proxy, small_disk, small_workspace
 from tests.tools.cache.small_workspace import ACTIONS, Client
 from tests.tools.cache.trial import CI, MINIMAL, READ, WRITER, Trial, expect, noticed, seen
-from tools.cache.directory import Directory
-from tools.lib.bazel import cache_server
-from tools.lib.bazel.outcome import Outcome
-from tools.lib.cli import cli
 
 _CASES = flags.DEFINE_list("cases", [], "The cases to try; all when not given.")
 

@@ -6,13 +6,13 @@ import re
 import shutil
 import time
 
+from reproducible_tflite.cache import eviction
+from reproducible_tflite.cache.directory import Directory
+from reproducible_tflite.lib.bazel import cache_server
+from reproducible_tflite.lib.cli import cli
 from tests.tools.cache import certificates, small_workspace
 from tests.tools.cache.small_workspace import ACTIONS
 from tests.tools.cache.trial import WRITER, Trial, expect, seen
-from tools.cache import eviction
-from tools.cache.directory import Directory
-from tools.lib.bazel import cache_server
-from tools.lib.cli import cli
 
 _OWNER = 65534
 

@@ -4,12 +4,12 @@ import os
 import pathlib
 from collections.abc import Callable, Sequence
 
+from reproducible_tflite.cache.directory import Directory
+from reproducible_tflite.lib.bazel import cache_server
+from reproducible_tflite.lib.bazel.outcome import Outcome
 from tests.tools.cache import small_workspace
 from tests.tools.cache.small_workspace import ACTIONS
 from tests.tools.cache.trial import MINIMAL, READ, Trial, expect, noticed, seen
-from tools.cache.directory import Directory
-from tools.lib.bazel import cache_server
-from tools.lib.bazel.outcome import Outcome
 
 _AGAIN = "Found transient remote cache error, retrying the build"
 _UNREACHED = "Failed to fetch blobs because of a remote cache error"

@@ -6,7 +6,7 @@ It runs builds, so it cannot be a test in a sandbox. `verify` gets the arguments
 example `-- -- --bazel=bazel`.
 """
 
-import tools.lib.cli.interrupts  # noqa: F401
+import reproducible_tflite.lib.cli.interrupts  # noqa: F401
 
 import hashlib
 import os
@@ -18,9 +18,9 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from tools.cache.directory import Directory
-from tools.lib.bazel import client, execution_log
-from tools.lib.cli import cli
+from reproducible_tflite.cache.directory import Directory
+from reproducible_tflite.lib.bazel import client, execution_log
+from reproducible_tflite.lib.cli import cli
 
 _VERIFY = flags.DEFINE_string("verify", None, "The program; the BUILD file names it.")
 

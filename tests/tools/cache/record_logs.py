@@ -6,13 +6,13 @@
 reason for a miss; `minimal.zst`, of a build that did not download its hits.
 """
 
-import tools.lib.cli.interrupts  # noqa: F401
+import reproducible_tflite.lib.cli.interrupts  # noqa: F401
 
 import pathlib
 from collections.abc import Sequence
 
-from tools.lib.bazel import client, execution_log
-from tools.lib.cli import cli
+from reproducible_tflite.lib.bazel import client, execution_log
+from reproducible_tflite.lib.cli import cli
 
 _TESTDATA = "tests/tools/cache/testdata"
 

@@ -6,8 +6,8 @@ import subprocess
 from absl import flags
 from absl.testing import absltest, flagsaver
 
-from tools.cache import rendering, report, spawns, summary
-from tools.lib.cli import cli
+from reproducible_tflite.cache import rendering, report, spawns, summary
+from reproducible_tflite.lib.cli import cli
 
 _REPORT = flags.DEFINE_string("report", None, "The program.")
 _TESTDATA = pathlib.Path("tests/tools/cache/testdata")

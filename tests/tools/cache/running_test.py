@@ -11,9 +11,9 @@ import time
 
 from absl.testing import absltest
 
-from tools.cache.directory import Directory
-from tools.lib.bazel import cache_server
-from tools.lib.cli import ports
+from reproducible_tflite.cache.directory import Directory
+from reproducible_tflite.lib.bazel import cache_server
+from reproducible_tflite.lib.cli import ports
 
 # So large that nginx receives and writes it in pieces.
 _CONTENT = b"content" * 100_000

@@ -8,14 +8,14 @@ files must have the same bytes. Then it builds with --config=minimal-download, w
 only the models.
 """
 
-import tools.lib.cli.interrupts  # noqa: F401
+import reproducible_tflite.lib.cli.interrupts  # noqa: F401
 
 import pathlib
 from collections.abc import Sequence
 
-from tools.lib.bazel import cache_server, client
-from tools.lib.bazel.checkout import Checkout, CheckoutBuild
-from tools.lib.cli import cli
+from reproducible_tflite.lib.bazel import cache_server, client
+from reproducible_tflite.lib.bazel.checkout import Checkout, CheckoutBuild
+from reproducible_tflite.lib.cli import cli
 
 _MODELS = ("//models:mobilenet_v1_1.0_224", "//models:edsr_f32b5_int8")
 

@@ -7,8 +7,8 @@ import sys
 
 from absl.testing import absltest, parameterized
 
-from tools.cache.directory import Directory
-from tools.lib.cli import ports
+from reproducible_tflite.cache.directory import Directory
+from reproducible_tflite.lib.cli import ports
 
 _SERVE, _EVICT = (os.path.abspath(path) for path in sys.argv[1:3])
 

@@ -7,9 +7,9 @@ import socket
 
 from absl.testing import absltest, parameterized
 
-from tools.cache import nginx, settings, users
-from tools.cache.directory import Directory
-from tools.lib.cli import cli, ports
+from reproducible_tflite.cache import nginx, settings, users
+from reproducible_tflite.cache.directory import Directory
+from reproducible_tflite.lib.cli import cli, ports
 
 _WRITER = users.User("writer", "ci", "0123456789abcdef")
 _READER = users.User("reader", "laptop", "0123456789abcdeF")

@@ -6,8 +6,8 @@ import pathlib
 import subprocess
 from collections.abc import Mapping
 
-from tools.lib.bazel import client
-from tools.lib.bazel.outcome import Outcome, outcome
+from reproducible_tflite.lib.bazel import client
+from reproducible_tflite.lib.bazel.outcome import Outcome, outcome
 
 PARTS = 4
 _LINES = 60_000

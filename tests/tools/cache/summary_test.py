@@ -8,9 +8,9 @@ import spawn_pb2
 from absl.testing import absltest
 from google.protobuf import duration_pb2, json_format
 
+from reproducible_tflite.cache import misses, spawns, summary
+from reproducible_tflite.lib.bazel import execution_log
 from tests.tools.lib.bazel.compact_log import CompactLog, Entry
-from tools.cache import misses, spawns, summary
-from tools.lib.bazel import execution_log
 
 _TESTDATA = pathlib.Path("tests/tools/cache/testdata")
 _SCHEMA = pathlib.Path("tools/cache/report.schema.json")

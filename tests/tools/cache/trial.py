@@ -5,10 +5,10 @@ import pathlib
 import shutil
 from collections.abc import Callable, Sequence
 
+from reproducible_tflite.lib.bazel import cache_server
+from reproducible_tflite.lib.bazel.outcome import Outcome
 from tests.tools.cache import small_workspace
 from tests.tools.cache.small_workspace import ACTIONS, Client
-from tools.lib.bazel import cache_server
-from tools.lib.bazel.outcome import Outcome
 
 CI = "--config=ci"
 READ = "--config=remote-cache"

@@ -6,8 +6,8 @@ import os
 
 from absl.testing import absltest, parameterized
 
-from tools.cache import users
-from tools.lib.cli import cli
+from reproducible_tflite.cache import users
+from reproducible_tflite.lib.cli import cli
 
 _TEXT = """\
 # A comment.

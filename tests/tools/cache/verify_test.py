@@ -10,8 +10,8 @@ from unittest import mock
 
 from absl.testing import absltest
 
-from tools.cache import rebuilding, spawns, verify
-from tools.lib.bazel import client, execution_log
+from reproducible_tflite.cache import rebuilding, spawns, verify
+from reproducible_tflite.lib.bazel import client, execution_log
 
 _BIN = "bazel-out/k8-fastbuild/bin"
 

@@ -12,9 +12,9 @@ from unittest import mock
 
 from absl.testing import absltest
 
-from tools.cache import nginx, settings, users
-from tools.cache.directory import Directory
-from tools.lib.cli import cli
+from reproducible_tflite.cache import nginx, settings, users
+from reproducible_tflite.cache.directory import Directory
+from reproducible_tflite.lib.cli import cli
 
 _USER, _GROUP = 12345, 54321
 

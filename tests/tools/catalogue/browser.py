@@ -6,7 +6,7 @@ name, and pages wider than their window. It also takes screenshots.
 Usage: bazel run //tests/tools/catalogue:browser -- [--screenshots=FOLDER] [--catalogue=FOLDER]
 """
 
-import tools.lib.cli.interrupts  # noqa: F401
+import reproducible_tflite.lib.cli.interrupts  # noqa: F401
 
 import contextlib
 import os
@@ -18,10 +18,10 @@ from collections.abc import Iterator, Sequence
 from absl import flags
 from playwright import sync_api
 
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.steps.card import card_page, facts
+from reproducible_tflite.steps.catalogue import catalogue_page
 from tests.tools.steps.card import pages, samples
-from tools.lib.cli import cli
-from tools.steps.card import card_page, facts
-from tools.steps.catalogue import catalogue_page
 
 _CATALOGUE = flags.DEFINE_string(
     "catalogue", None, "A folder with index.html and cards; by default, that of a few models."

@@ -2,8 +2,8 @@ import pathlib
 
 from absl.testing import absltest
 
-from tools.catalogue import pages
-from tools.lib.cli import cli
+from reproducible_tflite.catalogue import pages
+from reproducible_tflite.lib.cli import cli
 
 
 class PagesTest(absltest.TestCase):

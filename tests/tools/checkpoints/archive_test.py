@@ -9,7 +9,7 @@ import zipfile
 
 from absl.testing import absltest, parameterized
 
-from tools.checkpoints import archive
+from reproducible_tflite.checkpoints import archive
 
 _LIMITS = archive.Limits(unpacked_bytes=1_000_000, members=20)
 _FILES = {

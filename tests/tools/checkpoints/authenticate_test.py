@@ -4,9 +4,9 @@ import struct
 import numpy as np
 from absl.testing import absltest
 
+from reproducible_tflite.checkpoints import authenticate
+from reproducible_tflite.lib.cli import cli
 from tests.tools.checkpoints import tiny_checkpoint
-from tools.checkpoints import authenticate
-from tools.lib.cli import cli
 
 
 class AuthenticateTest(absltest.TestCase):

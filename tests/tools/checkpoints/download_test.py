@@ -8,9 +8,9 @@ from unittest import mock
 
 from absl.testing import absltest
 
+from reproducible_tflite.checkpoints import download
+from reproducible_tflite.lib.cli import cli, progress
 from tests.tools.checkpoints import local_server
-from tools.checkpoints import download
-from tools.lib.cli import cli, progress
 
 _CONTENT = bytes(range(256)) * 1000
 

@@ -12,9 +12,9 @@ from unittest import mock
 from absl import flags
 from absl.testing import absltest, flagsaver
 
+from reproducible_tflite.checkpoints import pin, table
+from reproducible_tflite.lib.cli import cli
 from tests.tools.checkpoints import local_server, tiny_checkpoint
-from tools.checkpoints import pin, table
-from tools.lib.cli import cli
 
 _PIN = flags.DEFINE_string("pin", None, "The tool, started as by Bazel.")
 _TABLE = "third_party/checkpoints/released.lock.json"

@@ -18,8 +18,8 @@ import tempfile
 
 from absl.testing import absltest
 
+from reproducible_tflite.lib.bazel import client
 from tests.tools.checkpoints import local_server
-from tools.lib.bazel import client
 
 # The sources that the BUILD file names.
 _SOURCES = [
@@ -56,13 +56,13 @@ load(":shown.bzl", "shown")
 
 [released_saved_model(
     name = name,
-    archive = "@released_{{}}//:archive".format(name),
+    archive = "@reproducible_tflite_released_{{}}//:archive".format(name),
     preprocessing = "identity",
 ) for name in {_FOLDERS}]
 
 [released_checkpoint(
     name = member,
-    archive = "@released_{_NAME}//:archive",
+    archive = "@reproducible_tflite_released_{_NAME}//:archive",
     member = member + "/model.ckpt-400000",
 ) for member in ["fp32", "uint8"]]
 
@@ -178,7 +178,9 @@ class ReleasedBuildTest(absltest.TestCase):
         self.assertEqual(result.returncode, 0, result.stderr)
         with open(os.path.join(self.workspace, "bazel-bin/fp32.json.out"), "rb") as stream:
             shown = json.load(stream)
-        prefix = f"external/released_{_NAME}/archive/{_NAME}/fp32/model.ckpt-400000"
+        prefix = (
+            f"external/reproducible_tflite_released_{_NAME}/archive/{_NAME}/fp32/model.ckpt-400000"
+        )
         self.assertEqual(shown["weights"], "released")
         self.assertEqual(shown["description"], f"released weights: {_NAME} (sha256 {sha256})")
         self.assertEqual(shown["prefix"], prefix)
@@ -281,7 +283,9 @@ class ReleasedBuildTest(absltest.TestCase):
         root = self._run("info", "output_base").stdout.strip()
         for folder in _FOLDERS:
             for path in _FOLDER_FILES:
-                fetched = os.path.join(root, "external/released_" + folder, "archive", path)
+                fetched = os.path.join(
+                    root, "external/reproducible_tflite_released_" + folder, "archive", path
+                )
                 with open(fetched, "rb") as stream:
                     self.assertEqual(stream.read(), _folder_content(folder, path))
 

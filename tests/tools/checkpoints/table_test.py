@@ -5,8 +5,8 @@ import re
 
 from absl.testing import absltest, parameterized
 
-from tools.checkpoints import table
-from tools.lib.cli import cli
+from reproducible_tflite.checkpoints import table
+from reproducible_tflite.lib.cli import cli
 
 _OWN_TABLE = "third_party/checkpoints/released.lock.json"
 _SHA256 = "5e" * 32

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from tools.checkpoints import authenticate
-from tools.steps.seed import checkpoint_writer
+from reproducible_tflite.checkpoints import authenticate
+from reproducible_tflite.steps.seed import checkpoint_writer
 
 
 def inference_variables(seed: int) -> dict[str, np.ndarray]:

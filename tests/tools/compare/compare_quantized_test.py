@@ -11,14 +11,14 @@ import numpy as np
 from absl.testing import absltest, flagsaver, parameterized
 from PIL import Image
 
+from reproducible_tflite.compare import compare_quantized, layer_errors, plot
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.tflite_file.schema import tflite
 from tests.tools.lib.identity import statements
 from tests.tools.lib.quantization_error import siblings
 from tests.tools.lib.tflite_file import models
 from tests.tools.steps.card import pages
 from tests.tools.steps.export import program
-from tools.compare import compare_quantized, layer_errors, plot
-from tools.lib.cli import cli
-from tools.lib.tflite_file.schema import tflite
 
 _SVG = "{http://www.w3.org/2000/svg}"
 

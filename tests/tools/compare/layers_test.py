@@ -4,11 +4,11 @@ import math
 import numpy as np
 from absl.testing import absltest
 
+from reproducible_tflite.compare import layer_errors, pairing
+from reproducible_tflite.lib.tflite_file import reader
+from reproducible_tflite.lib.tflite_file.schema import tflite
 from tests.tools.lib.quantization_error import siblings
 from tests.tools.lib.tflite_file import models
-from tools.compare import layer_errors, pairing
-from tools.lib.tflite_file import reader
-from tools.lib.tflite_file.schema import tflite
 
 
 def _pairs(left: bytes, right: bytes) -> list[pairing.Pair]:

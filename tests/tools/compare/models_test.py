@@ -7,7 +7,7 @@ from unittest import mock
 
 from absl.testing import absltest, flagsaver
 
-from tools.compare import compare_quantized
+from reproducible_tflite.compare import compare_quantized
 
 _MODELS = sys.argv[1:]
 

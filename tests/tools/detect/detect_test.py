@@ -9,11 +9,11 @@ import numpy as np
 from absl.testing import absltest, flagsaver
 from PIL import Image
 
+from reproducible_tflite.detect import detect, drawing
+from reproducible_tflite.lib.cli import cli
 from tests.tools.lib.identity import statements
 from tests.tools.lib.interpreter import networks
 from tests.tools.steps.export import program
-from tools.detect import detect, drawing
-from tools.lib.cli import cli
 
 _DETECTIONS = [[0, 0.2, 0.6], [0, 0.9, 0.1]], [[0.5, 0.5, 0.5, 0.5], [0.25, 0.75, 0.2, 0.2]]
 

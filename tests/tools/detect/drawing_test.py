@@ -2,8 +2,8 @@ import numpy as np
 from absl.testing import absltest, parameterized
 from PIL import Image
 
-from tools.detect import drawing
-from tools.lib.interpreter.vision import Detection
+from reproducible_tflite.detect import drawing
+from reproducible_tflite.lib.interpreter.vision import Detection
 
 _GREY = (128, 128, 128)
 _NAMES = ["person", "bicycle", "car"]

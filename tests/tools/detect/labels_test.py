@@ -3,9 +3,9 @@ import pathlib
 
 from absl.testing import absltest, parameterized
 
-from tools.detect import labels, own_labels
-from tools.lib.cli import cli
-from tools.lib.interpreter import tasks
+from reproducible_tflite.detect import labels, own_labels
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.interpreter import tasks
 
 
 class LabelsTest(parameterized.TestCase):

@@ -8,10 +8,10 @@ from unittest import mock
 from absl.testing import absltest
 from rich.console import Console
 
+from reproducible_tflite.lib.meaning import comparison, terminal
 from tests.tools.lib.meaning import networks
 from tests.tools.lib.tflite_file import layouts, models
 from tests.tools.steps.export import program
-from tools.lib.meaning import comparison, terminal
 
 _PROGRAM = "tools/diff/diff.py"
 

@@ -1,7 +1,7 @@
 from absl.testing import absltest, parameterized
 
-from tools.docs import build_files
-from tools.lib.cli import cli
+from reproducible_tflite.docs import build_files
+from reproducible_tflite.lib.cli import cli
 
 _BUILD = """
 load("//tools/tflite:defs.bzl", "checkpoint", "frozen_graph", "tflite_model")
@@ -11,7 +11,7 @@ package(default_visibility = ["//visibility:public"])
 
 [checkpoint(
     name = name + ".checkpoint",
-    archive = "@released_{}//:archive".format(name) if name == "net" else None,
+    archive = "@reproducible_tflite_released_{}//:archive".format(name) if name == "net" else None,
     member = "fp32/model.ckpt",
 ) for name in ["net", "unpublished"]]
 
@@ -22,7 +22,7 @@ package(default_visibility = ["//visibility:public"])
 
 released_frozen_graph(
     name = "graph.released",
-    archive = "@released_graph//:archive",
+    archive = "@reproducible_tflite_released_graph//:archive",
     arrays = ["input", "scores"],
     member = "graph.pb",
 )

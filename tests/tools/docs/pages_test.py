@@ -4,8 +4,8 @@ import pathlib
 
 from absl.testing import absltest, parameterized
 
-from tools.docs import blocks, build_files, check, models_page, update, weights_page
-from tools.lib.cli import cli
+from reproducible_tflite.docs import blocks, build_files, check, models_page, update, weights_page
+from reproducible_tflite.lib.cli import cli
 
 _BEGIN = "<!-- Written by `bazel run //docs:update`: -->\n"
 _END = "<!-- The end of what is written. -->\n"

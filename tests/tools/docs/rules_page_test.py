@@ -1,7 +1,7 @@
 from absl.testing import absltest, parameterized
 
-from tools.docs import markdown, module_info, rules_page
-from tools.lib.cli import cli
+from reproducible_tflite.docs import markdown, module_info, rules_page
+from reproducible_tflite.lib.cli import cli
 
 
 def _extracted(**fields):

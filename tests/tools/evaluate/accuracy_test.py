@@ -8,11 +8,11 @@ import numpy as np
 from absl.testing import absltest, flagsaver
 from PIL import Image
 
+from reproducible_tflite.evaluate import accuracy
+from reproducible_tflite.evaluate.evaluation import Evaluation
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.identity.identity import Identity
 from tests.tools.lib.interpreter import networks
-from tools.evaluate import accuracy
-from tools.evaluate.evaluation import Evaluation
-from tools.lib.cli import cli
-from tools.lib.identity.identity import Identity
 
 _IDENTITY = Identity("x", "released", "identity", "2.15.1", "hermetic")
 _ROW = {

@@ -3,16 +3,16 @@
 bazel run //tests/tools/evaluate:coco_agreement -- --model=detect.tflite --dataset=coco/
 """
 
-import tools.lib.cli.interrupts  # noqa: F401
+import reproducible_tflite.lib.cli.interrupts  # noqa: F401
 
 from collections.abc import Sequence
 
 from absl import flags
 
+from reproducible_tflite.evaluate import coco, evaluation, nms
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.interpreter import interpreter, model_argument, vision
 from tests.tools.evaluate import independent_map
-from tools.evaluate import coco, evaluation, nms
-from tools.lib.cli import cli
-from tools.lib.interpreter import interpreter, model_argument, vision
 
 _MODEL = flags.DEFINE_string("model", None, "The detector.", required=True)
 _DATASET = flags.DEFINE_string("dataset", None, "The folder of the dataset.", required=True)

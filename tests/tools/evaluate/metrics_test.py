@@ -1,7 +1,7 @@
 import numpy as np
 from absl.testing import absltest, parameterized
 
-from tools.evaluate import metrics
+from reproducible_tflite.evaluate import metrics
 
 
 class MetricsTest(parameterized.TestCase):

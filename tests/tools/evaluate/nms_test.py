@@ -1,12 +1,12 @@
 import numpy as np
 from absl.testing import absltest
 
+from reproducible_tflite.evaluate import nms
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.interpreter import interpreter, tasks
+from reproducible_tflite.lib.tflite_file import reader
 from tests.tools.lib.interpreter import networks
 from tests.tools.lib.tflite_file import models
-from tools.evaluate import nms
-from tools.lib.cli import cli
-from tools.lib.interpreter import interpreter, tasks
-from tools.lib.tflite_file import reader
 
 
 def _options(content: bytes) -> dict:

@@ -5,11 +5,11 @@ import types
 import numpy as np
 from absl.testing import absltest, parameterized
 
+from reproducible_tflite.evaluate import squad
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.interpreter import answering
+from reproducible_tflite.lib.interpreter.ports import Port
 from tests.tools.evaluate import independent_squad
-from tools.evaluate import squad
-from tools.lib.cli import cli
-from tools.lib.interpreter import answering
-from tools.lib.interpreter.ports import Port
 
 _WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "the", "a", *(f"word{x}" for x in "abcdefgh")]
 _VOCABULARY = {word: number for number, word in enumerate(_WORDS)}

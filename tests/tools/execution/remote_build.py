@@ -8,7 +8,7 @@ Then small targets are built that need files that do not exist there; each must 
 needs Bazel and user namespaces, so it cannot be a test in a sandbox.
 """
 
-import tools.lib.cli.interrupts  # noqa: F401
+import reproducible_tflite.lib.cli.interrupts  # noqa: F401
 
 import collections
 import contextlib
@@ -20,9 +20,9 @@ from collections.abc import Iterator, Sequence
 
 from absl import flags
 
-from tools.lib.bazel import client, execution_log
-from tools.lib.cli import cli
-from tools.lib.lock import built_models, models_lock
+from reproducible_tflite.lib.bazel import client, execution_log
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.lock import built_models, models_lock
 
 _SERVICE = flags.DEFINE_string("service", None, "The service; the BUILD file names it.")
 _IMAGE = flags.DEFINE_string("image", None, "The worker's image; the BUILD file names it.")

@@ -31,9 +31,9 @@ from buildgrid.server.exceptions import FailedPreconditionError
 from buildgrid.server.execution.instance import ExecutionInstance
 from buildgrid.server.server import Server
 
+from reproducible_tflite.lib.cli import cli
 from tests.tools.execution import worker
 from tests.tools.execution.storage import BlobStorage
-from tools.lib.cli import cli
 
 _DIRECTORY = flags.DEFINE_string(
     "directory", None, "Where blobs and roots are kept.", required=True

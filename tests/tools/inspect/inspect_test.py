@@ -10,13 +10,13 @@ import numpy as np
 from absl.testing import absltest, parameterized
 from rich.console import Console
 
+from reproducible_tflite.inspect import tables
+from reproducible_tflite.lib.tflite_file import reader, report
+from reproducible_tflite.lib.tflite_file.schema import tflite
 from tests.tools.lib.bazel import fake_bazel
 from tests.tools.lib.identity import statements
 from tests.tools.lib.tflite_file import models
 from tests.tools.steps.export import program
-from tools.inspect import tables
-from tools.lib.tflite_file import reader, report
-from tools.lib.tflite_file.schema import tflite
 
 _PROGRAM = "tools/inspect/inspect_tflite.py"
 _FACTS = {"target": "//m:net", "weights": "released"}

@@ -8,7 +8,7 @@ repository that a material names. Bazel and the checkpoint, which are no such in
 materials.
 """
 
-import tools.lib.cli.interrupts  # noqa: F401
+import reproducible_tflite.lib.cli.interrupts  # noqa: F401
 
 import hashlib
 import json
@@ -16,9 +16,9 @@ import os
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from reproducible_tflite.lib.bazel import building, client
+from reproducible_tflite.lib.cli import cli
 from tests.hermeticity import check_actions
-from tools.lib.bazel import building, client
-from tools.lib.cli import cli
 
 # Families with different converters, graph code and datasets.
 _MODELS = ("mobiledet_qat", "edsr_f32b5_fp32", "mobilenet_v1_1.0_224")

@@ -2,8 +2,8 @@ import sys
 
 from absl.testing import absltest
 
+from reproducible_tflite.lib.cli import cli
 from tests.tools.provenance import check_completeness, requests
-from tools.lib.cli import cli
 
 
 class CheckCompletenessTest(absltest.TestCase):
@@ -14,7 +14,7 @@ class CheckCompletenessTest(absltest.TestCase):
         self.source = f"{self.folder}/tools/lib/values/weights.py"
 
     def test_an_input_is_covered_by_its_digest_or_its_repository(self):
-        inputs = [self.source, "external/tensorflow_2_15_1/site"]
+        inputs = [self.source, "external/reproducible_tflite_tensorflow_2_15_1/site"]
         self.assertEqual(check_completeness.uncovered(inputs, self.statement), [])
 
     def test_other_inputs_are_not_covered(self):

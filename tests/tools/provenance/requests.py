@@ -7,7 +7,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives import serialization
 
-from tools.steps.provenance import materials, statement
+from reproducible_tflite.steps.provenance import materials, statement
 
 LOCK = """\
 # Written by: bazel run //third_party:relock
@@ -85,16 +85,16 @@ def make(folder: str) -> dict[str, Any]:
         "third_party/python/cpython_3_7.lock.json": json.dumps(PUBLISHED),
     }
     table = {
-        "bazel_skylib": {"package": "@debian//:bazel-skylib.deb"},
-        "platforms": {"package": "@debian//:bazel-platforms.deb"},
-        "rules_cc": {"package": "@debian//:bazel-rules-cc.deb"},
-        "rules_license": {"package": "@debian//:bazel-rules-license.deb"},
-        "rules_python": {"package": "@debian//:bazel-rules-python.deb"},
-        "cpython_3_11": {"packages": ["@debian//:libc6.deb"]},
+        "bazel_skylib": {"package": "@reproducible_tflite_debian//:bazel-skylib.deb"},
+        "platforms": {"package": "@reproducible_tflite_debian//:bazel-platforms.deb"},
+        "rules_cc": {"package": "@reproducible_tflite_debian//:bazel-rules-cc.deb"},
+        "rules_license": {"package": "@reproducible_tflite_debian//:bazel-rules-license.deb"},
+        "rules_python": {"package": "@reproducible_tflite_debian//:bazel-rules-python.deb"},
+        "cpython_3_11": {"packages": ["@reproducible_tflite_debian//:libc6.deb"]},
         "cpython_3_7": {
             "archive": "some_model",
             "lock": "third_party/some/source.lock",
-            "packages": ["@debian//:libc6.deb"],
+            "packages": ["@reproducible_tflite_debian//:libc6.deb"],
             "table": "third_party/python/cpython_3_7.lock.json",
         },
         "debian": {"lock": "third_party/debian/packages.lock.json"},

@@ -9,10 +9,10 @@ from absl.testing import absltest, parameterized
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.provenance import signing, verify_tflite
+from reproducible_tflite.steps.provenance import statement
 from tests.tools.provenance import requests
-from tools.lib.cli import cli
-from tools.provenance import signing, verify_tflite
-from tools.steps.provenance import statement
 
 _SIGN, _VERIFY = sys.argv[1:]
 _MODEL = b"a model" * 1000

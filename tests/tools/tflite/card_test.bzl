@@ -12,7 +12,7 @@ load(":refusals.bzl", "not_allowed", "refusal", "refusal_tests")
 # Targets under test are only analyzed, so their files are empty.
 _MANUAL = ["manual"]
 
-_PHOTOGRAPHS = ["external/photographs/{}.png".format(name) for name in [
+_PHOTOGRAPHS = ["external/reproducible_tflite_photographs/{}.png".format(name) for name in [
     "astronaut",
     "chelsea",
     "coffee",

@@ -11,9 +11,9 @@ from unittest import mock
 
 from absl.testing import absltest, parameterized
 
+from reproducible_tflite.view import netron_page
 from tests.tools.lib.tflite_file import models
 from tests.tools.steps.export import program
-from tools.view import netron_page
 
 _PROGRAM = "tools/view/view.py"
 

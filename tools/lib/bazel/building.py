@@ -10,8 +10,8 @@ import urllib.parse
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from tools.lib.bazel import client
-from tools.lib.cli import cli
+from reproducible_tflite.lib.bazel import client
+from reproducible_tflite.lib.cli import cli
 
 
 @dataclasses.dataclass(frozen=True)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from absl import flags
 
-from tools.lib.cli import cli, ports
+from reproducible_tflite.lib.cli import cli, ports
 
 _SERVE = flags.DEFINE_string("serve", None, "The program; the BUILD file names it.")
 _NGINX = flags.DEFINE_string("nginx", None, "What it runs; the BUILD file names it.")

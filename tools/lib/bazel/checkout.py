@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from typing import IO
 from unittest import mock
 
-from tools.lib.bazel import building, client, execution_log, sources
-from tools.lib.cli import cli
+from reproducible_tflite.lib.bazel import building, client, execution_log, sources
+from reproducible_tflite.lib.cli import cli
 
 
 @dataclasses.dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import IO, Any
 
 from absl import flags
 
-from tools.lib.cli import cli
+from reproducible_tflite.lib.cli import cli
 
 _BAZEL = flags.DEFINE_list(
     "bazel", ["./bazelw"], "How Bazel is started: the program and its startup options."

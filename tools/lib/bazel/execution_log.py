@@ -13,8 +13,8 @@ import spawn_pb2
 import zstandard
 from google.protobuf import message
 
-from tools.lib.bazel.log_entries import Entries
-from tools.lib.cli import cli
+from reproducible_tflite.lib.bazel.log_entries import Entries
+from reproducible_tflite.lib.cli import cli
 
 _FLAG = "--execution_log_compact_file"
 _FOREIGN = f"is not a compact execution log; let Bazel write one with {_FLAG}."

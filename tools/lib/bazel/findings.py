@@ -4,7 +4,7 @@ import dataclasses
 import re
 from collections.abc import Mapping, Sequence
 
-from tools.lib.bazel.execution_log import Action
+from reproducible_tflite.lib.bazel.execution_log import Action
 
 Key = tuple[str, tuple[str, ...]]
 

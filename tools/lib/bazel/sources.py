@@ -5,7 +5,7 @@ import pathlib
 import shutil
 import subprocess
 
-from tools.lib.cli import cli
+from reproducible_tflite.lib.cli import cli
 
 
 def files(workspace: pathlib.Path) -> list[str]:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from tools.lib.cli import cli
+from reproducible_tflite.lib.cli import cli
 
 _MOVING_AVERAGE = "/ExponentialMovingAverage"
 

@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from tools.lib.checkpoint.checkpoint import Variable
-from tools.lib.cli import cli
+from reproducible_tflite.lib.checkpoint.checkpoint import Variable
+from reproducible_tflite.lib.cli import cli
 
 _COLUMNS = ["tensor", "dtype", "shape", "offset", "size", "masked_crc32c_hex"]
 _DIFFERENCES_SHOWN = 3

@@ -23,11 +23,11 @@ from typing import IO, TYPE_CHECKING, Any
 
 from absl import app, flags
 
-from tools.lib.cli import interrupts, printable, streams
-from tools.lib.cli.content import INSTEAD_OF_A_FILE, what_it_is
+from reproducible_tflite.lib.cli import interrupts, printable, streams
+from reproducible_tflite.lib.cli.content import INSTEAD_OF_A_FILE, what_it_is
 
 if TYPE_CHECKING:
-    from tools.lib.cli import console as safe_console
+    from reproducible_tflite.lib.cli import console as safe_console
 
 
 class UserError(Exception):
@@ -54,7 +54,7 @@ def console(**options: Any) -> "safe_console.SafeConsole":
 
     Only for programs that depend on rich themselves; actions do not.
     """
-    from tools.lib.cli.console import SafeConsole
+    from reproducible_tflite.lib.cli.console import SafeConsole
 
     return SafeConsole(**options)
 

@@ -7,7 +7,7 @@ from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 from rich.text import Text
 
-from tools.lib.cli.printable import lines
+from reproducible_tflite.lib.cli.printable import lines
 
 
 class SafeConsole(Console):

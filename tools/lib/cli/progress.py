@@ -6,7 +6,7 @@ from typing import Protocol
 
 import tqdm
 
-from tools.lib.cli import cli
+from reproducible_tflite.lib.cli import cli
 
 # Seconds between two lines in a log.
 _LOG_INTERVAL = 10

@@ -8,8 +8,8 @@ import dataclasses
 import json
 from collections.abc import Mapping, Sequence
 
-from tools.lib.cli import cli
-from tools.lib.preprocessing import normalization
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.preprocessing import normalization
 
 GROUP = "identity"
 SEEDED, RELEASED = "seeded", "released"

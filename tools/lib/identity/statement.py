@@ -9,10 +9,10 @@ import json
 import os
 from typing import Any
 
-from tools.lib.cli import cli
-from tools.lib.identity.identity import Identity
-from tools.lib.tflite_file import mapped
-from tools.lib.tflite_file.mapped import Content
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.identity.identity import Identity
+from reproducible_tflite.lib.tflite_file import mapped
+from reproducible_tflite.lib.tflite_file.mapped import Content
 
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE = "https://slsa.dev/provenance/v1"

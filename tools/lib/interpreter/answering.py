@@ -14,9 +14,9 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 import tokenizers
 
-from tools.lib.cli import cli
-from tools.lib.interpreter.interpreter import Interpreter
-from tools.lib.interpreter.ports import Port
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.interpreter.interpreter import Interpreter
+from reproducible_tflite.lib.interpreter.ports import Port
 
 # BERT's English vocabulary in lower case; MobileBERT's is the same.
 VOCABULARY_URL = (

@@ -19,7 +19,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from tools.lib.cli import cli
+from reproducible_tflite.lib.cli import cli
 
 # The largest published model loads and runs in a fraction of this.
 SECONDS = 300.0

@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from tools.lib.cli import cli
-from tools.lib.interpreter import child
-from tools.lib.tflite_file import model as inspected
-from tools.lib.tflite_file import reader
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.interpreter import child
+from reproducible_tflite.lib.tflite_file import model as inspected
+from reproducible_tflite.lib.tflite_file import reader
 
 
 def check(model: inspected.Model, source: str) -> None:
@@ -79,7 +79,7 @@ class Interpreter:
             needs an operator that the interpreter lacks, or cannot be prepared.
         """
         # Imported once; every child is forked from here.
-        from tools.lib.interpreter import runtime
+        from reproducible_tflite.lib.interpreter import runtime
 
         self.source = source
         self.model = model or reader.read(content, source)

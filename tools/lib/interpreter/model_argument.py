@@ -7,14 +7,14 @@ from collections.abc import Mapping, Sequence
 
 from absl import flags
 
-from tools.lib.bazel import building
-from tools.lib.cli import cli
-from tools.lib.identity import identity, statement
-from tools.lib.identity.identity import Identity
-from tools.lib.meaning import files
-from tools.lib.tflite_file import model as inspected
-from tools.lib.tflite_file import reader
-from tools.lib.tflite_file.mapped import Content
+from reproducible_tflite.lib.bazel import building
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.identity import identity, statement
+from reproducible_tflite.lib.identity.identity import Identity
+from reproducible_tflite.lib.meaning import files
+from reproducible_tflite.lib.tflite_file import model as inspected
+from reproducible_tflite.lib.tflite_file import reader
+from reproducible_tflite.lib.tflite_file.mapped import Content
 
 _BUILD_OPTIONS = flags.DEFINE_multi_string(
     "build_option",

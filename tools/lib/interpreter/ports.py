@@ -4,9 +4,9 @@ import dataclasses
 
 import numpy as np
 
-from tools.lib.cli import cli
-from tools.lib.preprocessing import normalization
-from tools.lib.tflite_file import model as inspected
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.preprocessing import normalization
+from reproducible_tflite.lib.tflite_file import model as inspected
 
 # The interpreter's types; in a file, booleans are bytes.
 _DTYPES = inspected.DTYPES | {"BOOL": np.dtype(np.bool_)}

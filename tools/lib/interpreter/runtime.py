@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tools.lib.cli import cli
-from tools.lib.interpreter import ports
-from tools.lib.interpreter.ports import Port
-from tools.lib.tflite_file import model as inspected
-from tools.lib.tflite_file.schema import tflite
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.interpreter import ports
+from reproducible_tflite.lib.interpreter.ports import Port
+from reproducible_tflite.lib.tflite_file import model as inspected
+from reproducible_tflite.lib.tflite_file.schema import tflite
 
 # Looked up here, because the first access imports them: once, before children are forked.
 _Interpreter = tf.lite.Interpreter

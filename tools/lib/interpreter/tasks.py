@@ -2,10 +2,10 @@
 
 import math
 
-from tools.lib.cli import cli
-from tools.lib.interpreter.interpreter import Interpreter
-from tools.lib.interpreter.ports import Port
-from tools.lib.tflite_file.model import Model, Operator, Tensor
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.interpreter.interpreter import Interpreter
+from reproducible_tflite.lib.interpreter.ports import Port
+from reproducible_tflite.lib.tflite_file.model import Model, Operator, Tensor
 
 DETECTION = "detection"
 CLASSIFICATION = "classification"

@@ -10,10 +10,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from PIL import Image
 
-from tools.lib.cli import cli
-from tools.lib.interpreter import tasks
-from tools.lib.interpreter.interpreter import Interpreter
-from tools.lib.preprocessing import normalization, pictures
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.interpreter import tasks
+from reproducible_tflite.lib.interpreter.interpreter import Interpreter
+from reproducible_tflite.lib.preprocessing import normalization, pictures
 
 # In pixels; more than the reach of a pixel of the enlarged picture to each side.
 _TILE_OVERLAP = 16

@@ -3,10 +3,10 @@
 import dataclasses
 from collections.abc import Sequence
 
-from tools.lib.bazel import building
-from tools.lib.cli import cli
-from tools.lib.identity import identity
-from tools.lib.lock import models_lock
+from reproducible_tflite.lib.bazel import building
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.identity import identity
+from reproducible_tflite.lib.lock import models_lock
 
 
 @dataclasses.dataclass(frozen=True)

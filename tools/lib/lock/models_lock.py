@@ -9,10 +9,10 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from tools.lib.cli import cli
-from tools.lib.identity.identity import Identity
-from tools.lib.lock import stability
-from tools.lib.tflite_file import reader
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.identity.identity import Identity
+from reproducible_tflite.lib.lock import stability
+from reproducible_tflite.lib.tflite_file import reader
 
 PATH = "models/models.lock.json"
 _HEADER = "Written by: bazel run //tools/audit:update_lock"

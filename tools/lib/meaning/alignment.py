@@ -6,8 +6,8 @@ import difflib
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from tools.lib.meaning.meaning import Graph
-from tools.lib.meaning.twins import Twins
+from reproducible_tflite.lib.meaning.meaning import Graph
+from reproducible_tflite.lib.meaning.twins import Twins
 
 Pairs = list[tuple[int, int]]
 _Token = Callable[[Graph, int], Any]

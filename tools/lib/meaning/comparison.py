@@ -19,13 +19,13 @@ from typing import Any
 import flatbuffers
 import numpy as np
 
-from tools.lib.cli import cli
-from tools.lib.meaning import graphs, meaning, text
-from tools.lib.meaning.difference import Difference
-from tools.lib.tflite_file import canonical, mapped, reader
-from tools.lib.tflite_file.mapped import Content
-from tools.lib.tflite_file.model import Model
-from tools.lib.tflite_file.schema import FILE_IDENTIFIER, tflite
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.meaning import graphs, meaning, text
+from reproducible_tflite.lib.meaning.difference import Difference
+from reproducible_tflite.lib.tflite_file import canonical, mapped, reader
+from reproducible_tflite.lib.tflite_file.mapped import Content
+from reproducible_tflite.lib.tflite_file.model import Model
+from reproducible_tflite.lib.tflite_file.schema import FILE_IDENTIFIER, tflite
 
 SAME_BYTES = "same bytes"
 SAME_CANONICAL_BYTES = "same canonical bytes"

@@ -4,9 +4,9 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from tools.lib.cli import cli
-from tools.lib.meaning import comparison, text, wording
-from tools.lib.tflite_file import flexbuffer, reader
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.meaning import comparison, text, wording
+from reproducible_tflite.lib.tflite_file import flexbuffer, reader
 
 _BLOCK = 1 << 16
 _NEAR = 8

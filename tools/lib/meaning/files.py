@@ -3,11 +3,11 @@
 import contextlib
 import os
 
-from tools.lib.cli import cli
-from tools.lib.cli.content import ENOUGH
-from tools.lib.tflite_file import mapped, structure
-from tools.lib.tflite_file.mapped import Content
-from tools.lib.tflite_file.schema import FILE_IDENTIFIER
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.cli.content import ENOUGH
+from reproducible_tflite.lib.tflite_file import mapped, structure
+from reproducible_tflite.lib.tflite_file.mapped import Content
+from reproducible_tflite.lib.tflite_file.schema import FILE_IDENTIFIER
 
 # The reach of a flatbuffer's offsets.
 _MAXIMUM_BYTES = (2 << 30) - 1

@@ -5,13 +5,13 @@ import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from tools.lib.meaning import input_order, meaning
-from tools.lib.meaning.alignment import pair_operators
-from tools.lib.meaning.difference import Difference
-from tools.lib.meaning.meaning import Graph
-from tools.lib.meaning.pair import Pair
-from tools.lib.tflite_file.model import Model, Operator, Signature
-from tools.lib.tflite_file.references import is_subgraph_field
+from reproducible_tflite.lib.meaning import input_order, meaning
+from reproducible_tflite.lib.meaning.alignment import pair_operators
+from reproducible_tflite.lib.meaning.difference import Difference
+from reproducible_tflite.lib.meaning.meaning import Graph
+from reproducible_tflite.lib.meaning.pair import Pair
+from reproducible_tflite.lib.tflite_file.model import Model, Operator, Signature
+from reproducible_tflite.lib.tflite_file.references import is_subgraph_field
 
 
 def _called(operator: Operator) -> dict[tuple[str, int], int]:

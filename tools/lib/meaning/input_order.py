@@ -5,7 +5,7 @@ import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from tools.lib.meaning.meaning import Graph
+from reproducible_tflite.lib.meaning.meaning import Graph
 
 # With more inputs than this, only orders are tried that names suggest.
 _MOST_PERMUTED = 4

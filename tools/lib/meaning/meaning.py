@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from tools.lib.tflite_file import flexbuffer, mapped, operators
-from tools.lib.tflite_file.model import Model, Operator, Subgraph
-from tools.lib.tflite_file.references import is_subgraph_field
-from tools.lib.tflite_file.schema import tflite
+from reproducible_tflite.lib.tflite_file import flexbuffer, mapped, operators
+from reproducible_tflite.lib.tflite_file.model import Model, Operator, Subgraph
+from reproducible_tflite.lib.tflite_file.references import is_subgraph_field
+from reproducible_tflite.lib.tflite_file.schema import tflite
 
 _WITHOUT_OPERAND = -1
 # The only builtin option that is a FlexBuffer, whose keys may be in any order.

@@ -4,12 +4,19 @@ import collections
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from tools.lib.meaning import meaning, tensors
-from tools.lib.meaning.difference import Difference
-from tools.lib.meaning.meaning import Graph
-from tools.lib.meaning.wording import SHOWN_NUMBERS, changed, inside, operand, place, shown
-from tools.lib.tflite_file.model import Operator
-from tools.lib.tflite_file.references import is_subgraph_field
+from reproducible_tflite.lib.meaning import meaning, tensors
+from reproducible_tflite.lib.meaning.difference import Difference
+from reproducible_tflite.lib.meaning.meaning import Graph
+from reproducible_tflite.lib.meaning.wording import (
+    SHOWN_NUMBERS,
+    changed,
+    inside,
+    operand,
+    place,
+    shown,
+)
+from reproducible_tflite.lib.tflite_file.model import Operator
+from reproducible_tflite.lib.tflite_file.references import is_subgraph_field
 
 _ROLES = ("input", "output")
 

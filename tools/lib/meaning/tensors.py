@@ -5,11 +5,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from tools.lib.meaning import meaning, weights
-from tools.lib.meaning.difference import Difference
-from tools.lib.meaning.meaning import Graph
-from tools.lib.meaning.wording import changed, shown, size
-from tools.lib.tflite_file.model import Quantization
+from reproducible_tflite.lib.meaning import meaning, weights
+from reproducible_tflite.lib.meaning.difference import Difference
+from reproducible_tflite.lib.meaning.meaning import Graph
+from reproducible_tflite.lib.meaning.wording import changed, shown, size
+from reproducible_tflite.lib.tflite_file.model import Quantization
 
 _NO_FLOATS = np.zeros(0, np.float32)
 _NONE = Quantization(_NO_FLOATS, np.zeros(0, np.int64), 0, _NO_FLOATS, _NO_FLOATS, None)

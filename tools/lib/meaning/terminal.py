@@ -4,11 +4,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from tools.lib.cli import cli
-from tools.lib.cli.printable import printable
-from tools.lib.meaning import text
-from tools.lib.meaning.comparison import DIFFERENT, Comparison
-from tools.lib.meaning.difference import HARMLESS_KINDS
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.cli.printable import printable
+from reproducible_tflite.lib.meaning import text
+from reproducible_tflite.lib.meaning.comparison import DIFFERENT, Comparison
+from reproducible_tflite.lib.meaning.difference import HARMLESS_KINDS
 
 
 def show(console: Console, comparison: Comparison, limit: int | None) -> None:

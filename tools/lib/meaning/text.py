@@ -4,8 +4,8 @@ import collections
 import os
 from collections.abc import Iterator, Sequence
 
-from tools.lib.cli.printable import printable
-from tools.lib.meaning.difference import Difference
+from reproducible_tflite.lib.cli.printable import printable
+from reproducible_tflite.lib.meaning.difference import Difference
 
 DEFAULT_LIMIT = 10
 COLUMNS = ("kind", "where", "left", "right", "detail")

@@ -7,7 +7,7 @@ equal names belong together. What remains is symmetric: any choice is right if a
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from tools.lib.meaning.meaning import Graph, digest
+from reproducible_tflite.lib.meaning.meaning import Graph, digest
 
 _Neighbours = list[list[tuple[str, int, int, int]]]
 _LEFT, _RIGHT = 0, 1

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from tools.lib.tflite_file import mapped
-from tools.lib.tflite_file.model import DTYPES
+from reproducible_tflite.lib.tflite_file import mapped
+from reproducible_tflite.lib.tflite_file.model import DTYPES
 
 # Elements compared at a time; bounds the memory for models of any size.
 _CHUNK = 1 << 20

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from tools.lib.meaning.meaning import digest
-from tools.lib.tflite_file.model import Operator, Tensor
+from reproducible_tflite.lib.meaning.meaning import digest
+from reproducible_tflite.lib.tflite_file.model import Operator, Tensor
 
 # The names of these operators' inputs; inputs of other operators are numbered.
 _OPERANDS = {

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import jinja2
 import markupsafe
 
-from tools.lib.page import text
+from reproducible_tflite.lib.page import text
 
 _FILTERS = (
     text.breakable,

@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection, Mapping
 
 from absl import flags
 
-from tools.lib.cli import cli
+from reproducible_tflite.lib.cli import cli
 
 _PORT = flags.DEFINE_integer(
     "port", 0, "The port on 127.0.0.1; 0 for any that is free.", lower_bound=0, upper_bound=65535

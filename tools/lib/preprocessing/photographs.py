@@ -5,9 +5,9 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from PIL import Image
 
-from tools.lib.cli import cli
-from tools.lib.preprocessing import pictures
-from tools.lib.values import weights
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.preprocessing import pictures
+from reproducible_tflite.lib.values import weights
 
 # A crop shows at least this part of a photograph's shorter side.
 _LEAST_CROP = 0.4

@@ -7,7 +7,7 @@ import warnings
 import numpy as np
 from PIL import Image, ImageOps
 
-from tools.lib.cli import cli
+from reproducible_tflite.lib.cli import cli
 
 # More than cameras have. A PNG of a few kB can claim a thousand times as many.
 MAXIMUM_PIXELS = 200_000_000

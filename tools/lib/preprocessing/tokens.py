@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from tools.lib.values import weights
+from reproducible_tflite.lib.values import weights
 
 # Positions in the vocabulary of BERT's uncased English models.
 PADDING = 0

@@ -11,10 +11,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tools.lib.cli import cli
-from tools.lib.interpreter.interpreter import Interpreter
-from tools.lib.interpreter.ports import real
-from tools.lib.tflite_file.schema import tflite
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.interpreter.interpreter import Interpreter
+from reproducible_tflite.lib.interpreter.ports import real
+from reproducible_tflite.lib.tflite_file.schema import tflite
 
 # Where a subgraph's vtable has the offset of its outputs (schema.fbs: field 2).
 _OUTPUTS = 4 + 2 * 2

@@ -19,10 +19,10 @@ from typing import Any
 import flatbuffers
 import numpy as np
 
-from tools.lib.cli import cli
-from tools.lib.tflite_file import flexbuffer, operators, references, structure
-from tools.lib.tflite_file.references import listed
-from tools.lib.tflite_file.schema import (
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.tflite_file import flexbuffer, operators, references, structure
+from reproducible_tflite.lib.tflite_file.references import listed
+from reproducible_tflite.lib.tflite_file.schema import (
     FILE_IDENTIFIER,
     VERSION,
     builtin_code,

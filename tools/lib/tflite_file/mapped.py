@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from tools.lib.cli import cli
+from reproducible_tflite.lib.cli import cli
 
 # A file's content. A map can stand for bytes wherever these are only sliced or viewed.
 Content = bytes | mmap.mmap

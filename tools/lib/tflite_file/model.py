@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from tools.lib.tflite_file import flexbuffer
-from tools.lib.tflite_file.references import subgraph_numbers
+from reproducible_tflite.lib.tflite_file import flexbuffer
+from reproducible_tflite.lib.tflite_file.references import subgraph_numbers
 
 # Elements in the file's byte order. bfloat16 is read as its bits; strings, resources and variants
 # have no elements of a fixed size.

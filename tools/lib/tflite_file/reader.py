@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from tools.lib.cli import cli
-from tools.lib.tflite_file import references, refusals, structure
-from tools.lib.tflite_file.mapped import Content
-from tools.lib.tflite_file.model import (
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.tflite_file import references, refusals, structure
+from reproducible_tflite.lib.tflite_file.mapped import Content
+from reproducible_tflite.lib.tflite_file.model import (
     Metadata,
     Model,
     Operator,
@@ -26,8 +26,13 @@ from tools.lib.tflite_file.model import (
     Subgraph,
     Tensor,
 )
-from tools.lib.tflite_file.references import listed
-from tools.lib.tflite_file.schema import builtin_name, is_custom, operator_name, tflite
+from reproducible_tflite.lib.tflite_file.references import listed
+from reproducible_tflite.lib.tflite_file.schema import (
+    builtin_name,
+    is_custom,
+    operator_name,
+    tflite,
+)
 
 MINIMUM_RUNTIME = "min_runtime_version"
 # Buffers outside the flatbuffer may overlap; their total may be this multiple of the file's size.

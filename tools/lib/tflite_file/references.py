@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from tools.lib.cli import cli
-from tools.lib.tflite_file.schema import tflite
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.tflite_file.schema import tflite
 
 
 def listed(values: Any) -> list[int]:

@@ -8,8 +8,8 @@ among them, and neither are custom operators, which a program may bring along.
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from tools.lib.tflite_file.references import listed
-from tools.lib.tflite_file.schema import VERSION, builtin_name, is_custom, tflite
+from reproducible_tflite.lib.tflite_file.references import listed
+from reproducible_tflite.lib.tflite_file.schema import VERSION, builtin_name, is_custom, tflite
 
 _Type = tflite.TensorType
 # Bits of an element. Other types that the schema knows have elements of no fixed size.

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from tools.lib.tflite_file import mapped
-from tools.lib.tflite_file.model import FLOATING, Model, Operator, Subgraph, Tensor
+from reproducible_tflite.lib.tflite_file import mapped
+from reproducible_tflite.lib.tflite_file.model import FLOATING, Model, Operator, Subgraph, Tensor
 
 # The version of the form; incompatible changes increase it.
 VERSION = 2

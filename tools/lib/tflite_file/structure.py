@@ -20,10 +20,10 @@ from typing import Any
 
 from flatbuffers import number_types
 
-from tools.lib.cli import cli
-from tools.lib.cli.content import ENOUGH, INSTEAD_OF_A_FILE, what_it_is
-from tools.lib.tflite_file.mapped import Content
-from tools.lib.tflite_file.schema import FILE_IDENTIFIER, tflite
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.cli.content import ENOUGH, INSTEAD_OF_A_FILE, what_it_is
+from reproducible_tflite.lib.tflite_file.mapped import Content
+from reproducible_tflite.lib.tflite_file.schema import FILE_IDENTIFIER, tflite
 
 # The fields that refer to tables. All other fields are numbers or text, as the schema's constructor
 # functions show. A field missing here would be read as text, which the tests detect.

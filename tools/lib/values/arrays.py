@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from tools.lib.cli import cli
+from reproducible_tflite.lib.cli import cli
 
 # What numpy raises for other files, an .npy or a member that is no array, an encrypted or damaged
 # archive, or one of an unknown compression (NotImplementedError is a RuntimeError).

@@ -10,9 +10,9 @@ import tensorflow.compat.v1 as tf
 from absl import flags
 from deeplab import common, model
 
-from tools.lib.cli import cli
-from tools.lib.values import weights
-from tools.steps.architectures import program
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.values import weights
+from reproducible_tflite.steps.architectures import program
 
 _CROP_SIZE = flags.DEFINE_integer(
     "crop_size", 513, "Height and width of the input in pixels.", lower_bound=1

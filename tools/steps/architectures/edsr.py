@@ -13,8 +13,8 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 from absl import flags
 
-from tools.lib.values import weights
-from tools.steps.architectures import program
+from reproducible_tflite.lib.values import weights
+from reproducible_tflite.steps.architectures import program
 
 _FILTERS = flags.DEFINE_integer("filters", 32, "Output channels of a layer.", lower_bound=3)
 _BLOCKS = flags.DEFINE_integer("blocks", 5, "Number of residual blocks.", lower_bound=1)

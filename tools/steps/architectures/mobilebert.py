@@ -12,8 +12,8 @@ import tensorflow.compat.v1 as tf
 from absl import flags
 from transformers.models.mobilebert import configuration_mobilebert, modeling_tf_mobilebert
 
-from tools.lib.cli import cli
-from tools.steps.architectures import mobilebert_weights, program
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.steps.architectures import mobilebert_weights, program
 
 _SEQUENCE_LENGTH = flags.DEFINE_integer(
     "sequence_length", 384, "How many tokens the model takes.", lower_bound=1, upper_bound=512

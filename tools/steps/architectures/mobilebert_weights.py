@@ -17,7 +17,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tools.lib.values import weights
+from reproducible_tflite.lib.values import weights
 
 # The variance that a layer, and within it a feed-forward network, adds to its shortcut. The cosine
 # similarity of float and 8-bit logits is 0.977 for layers of 1/4 and 0.989 for layers of 1/8.

@@ -11,12 +11,12 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 from absl import flags
 
-from tools.lib.checkpoint import checkpoint
-from tools.lib.cli import cli
-from tools.lib.preprocessing import normalization, photographs
-from tools.steps.canonicalize.graph_def import canonical_bytes
-from tools.steps.export import tf1_compat
-from tools.steps.seed import seeding
+from reproducible_tflite.lib.checkpoint import checkpoint
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.preprocessing import normalization, photographs
+from reproducible_tflite.steps.canonicalize.graph_def import canonical_bytes
+from reproducible_tflite.steps.export import tf1_compat
+from reproducible_tflite.steps.seed import seeding
 
 _MODE = flags.DEFINE_enum(
     "mode", None, ["seed", "export"], "Write a seeded checkpoint, or a frozen graph.", required=True

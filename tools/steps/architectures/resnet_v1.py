@@ -13,9 +13,9 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 from absl import flags
 
-from tools.lib.cli import cli
-from tools.lib.values import weights
-from tools.steps.architectures import layers, program
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.values import weights
+from reproducible_tflite.steps.architectures import layers, program
 
 _NUM_CLASSES = flags.DEFINE_integer(
     "num_classes", 1001, "Number of classes, background included.", lower_bound=2

@@ -8,9 +8,9 @@ import tensorflow.compat.v1 as tf
 from absl import flags
 from nets import nets_factory
 
-from tools.lib.cli import cli
-from tools.lib.values import weights
-from tools.steps.architectures import program
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.values import weights
+from reproducible_tflite.steps.architectures import program
 
 _MODEL_NAME = flags.DEFINE_enum(
     "model_name", None, sorted(nets_factory.networks_map), "The network.", required=True

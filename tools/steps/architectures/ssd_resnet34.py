@@ -15,9 +15,9 @@ import tensorflow.compat.v1 as tf
 from absl import flags
 from object_detection import export_tflite_ssd_graph_lib
 
-from tools.lib.cli import cli
-from tools.lib.values import weights
-from tools.steps.architectures import default_boxes, layers, program
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.values import weights
+from reproducible_tflite.steps.architectures import default_boxes, layers, program
 
 _SCORE_THRESHOLD = flags.DEFINE_float(
     "score_threshold", 0.05, "The least score of a detection.", lower_bound=0, upper_bound=1

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from tools.lib.cli import cli
-from tools.steps.canonicalize import graph_def
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.steps.canonicalize import graph_def
 
 _INPUT = flags.DEFINE_string("input", None, "The binary GraphDef to read.", required=True)
 _OUTPUT = flags.DEFINE_string("output", None, "The binary GraphDef to write.", required=True)

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from tools.lib.cli import cli
-from tools.lib.tflite_file import canonical
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.tflite_file import canonical
 
 _INPUT = flags.DEFINE_string("input", None, "The .tflite to read.", required=True)
 _OUTPUT = flags.DEFINE_string("output", None, "The .tflite to write.", required=True)

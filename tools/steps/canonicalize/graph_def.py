@@ -14,7 +14,7 @@ from tensorflow.core.framework import graph_pb2
 from tensorflow.core.protobuf import meta_graph_pb2
 from tensorflow.python.framework import meta_graph
 
-from tools.lib.cli import cli
+from reproducible_tflite.lib.cli import cli
 
 # The operator at a loop's end; only edges from it may lead backwards.
 _BACK_EDGE_OPERATOR = "NextIteration"

@@ -2,8 +2,8 @@
 
 import pathlib
 
-from tools.lib.page import kinds, page
-from tools.steps.card import charts, facts
+from reproducible_tflite.lib.page import kinds, page
+from reproducible_tflite.steps.card import charts, facts
 
 
 def html(sources: facts.Sources, name: str, task: str, about: str) -> str:

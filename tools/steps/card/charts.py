@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tools.lib.page import kinds
-from tools.steps.card import treemap
+from reproducible_tflite.lib.page import kinds
+from reproducible_tflite.steps.card import treemap
 
 MAP_WIDTH, MAP_HEIGHT = 1000, 440
 # Further tiles would be too small to see.

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from tools.lib.cli import cli
-from tools.steps.card import comparison
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.steps.card import comparison
 
 _MODEL = flags.DEFINE_string("model", None, "The .tflite.", required=True)
 _FLOAT_MODEL = flags.DEFINE_string("float_model", None, "Its float sibling.", required=True)

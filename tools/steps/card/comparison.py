@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from tools.lib.interpreter import tasks
-from tools.lib.preprocessing import normalization, photographs
-from tools.lib.quantization_error.error import Error
-from tools.lib.quantization_error.exposed import Network
-from tools.lib.tflite_file import reader
-from tools.lib.tflite_file.model import Model, Tensor
+from reproducible_tflite.lib.interpreter import tasks
+from reproducible_tflite.lib.preprocessing import normalization, photographs
+from reproducible_tflite.lib.quantization_error.error import Error
+from reproducible_tflite.lib.quantization_error.exposed import Network
+from reproducible_tflite.lib.tflite_file import reader
+from reproducible_tflite.lib.tflite_file.model import Model, Tensor
 
 _QUANTILES = {"median": 50, "p90": 90, "p99": 99, "largest": 100}
 _DIGITS = 3

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from tools.lib.tflite_file.model import Model, Tensor
+from reproducible_tflite.lib.tflite_file.model import Model, Tensor
 
 BINS = 32
 # The range of stored integers by type, and the ends at which values count as clipped.

@@ -9,10 +9,10 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tools.lib.page import kinds, text
-from tools.lib.preprocessing import normalization
-from tools.steps.card import charts
-from tools.steps.card.distributions import Distribution
+from reproducible_tflite.lib.page import kinds, text
+from reproducible_tflite.lib.preprocessing import normalization
+from reproducible_tflite.steps.card import charts
+from reproducible_tflite.steps.card.distributions import Distribution
 
 _INTEGERS = {
     "INT16": (-32768, 32767),

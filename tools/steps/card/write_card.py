@@ -11,10 +11,10 @@ from typing import Any
 
 from absl import flags
 
-from tools.lib.cli import cli
-from tools.lib.lock import models_lock
-from tools.lib.tflite_file import reader
-from tools.steps.card import card_page, distributions, facts
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.lock import models_lock
+from reproducible_tflite.lib.tflite_file import reader
+from reproducible_tflite.steps.card import card_page, distributions, facts
 
 _NAME = flags.DEFINE_string("name", None, "The model's name.", required=True)
 _TASK = flags.DEFINE_string("task", "", "Its task.")

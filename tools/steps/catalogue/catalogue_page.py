@@ -4,7 +4,7 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tools.lib.page import kinds, page
+from reproducible_tflite.lib.page import kinds, page
 
 _HERE = pathlib.Path(__file__).parent
 # The page's titles by the attribute of a row.

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from tools.lib.cli import cli
-from tools.steps.catalogue import catalogue_page
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.steps.catalogue import catalogue_page
 
 _ROWS = flags.DEFINE_multi_string("row", None, "A row that write_card wrote.", required=True)
 _OUTPUT = flags.DEFINE_string("output", None, "The page to write.", required=True)

@@ -11,12 +11,12 @@ import numpy as np
 from absl import flags
 from ai_edge_litert import interpreter as litert
 
-from tools.lib.cli import cli
-from tools.lib.tflite_file import reader
-from tools.lib.tflite_file.model import FLOATING, Model
-from tools.lib.tflite_file.schema import BUILTIN_OPERATORS
-from tools.lib.values import weights
-from tools.steps.convert import conversion
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.tflite_file import reader
+from reproducible_tflite.lib.tflite_file.model import FLOATING, Model
+from reproducible_tflite.lib.tflite_file.schema import BUILTIN_OPERATORS
+from reproducible_tflite.lib.values import weights
+from reproducible_tflite.steps.convert import conversion
 
 _MODEL = flags.DEFINE_string("model", None, "The .tflite.", required=True)
 _MINIMUM_OPERATORS = flags.DEFINE_integer(

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from tools.lib.cli import cli
-from tools.lib.identity import identity
-from tools.lib.lock import models_lock
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.identity import identity
+from reproducible_tflite.lib.lock import models_lock
 
 _IDENTITY = flags.DEFINE_string("identity", None, "The model's identity, from its target.")
 _LOCK = flags.DEFINE_string("lock", None, "The lock.")

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from tools.lib.cli import cli
-from tools.lib.tflite_file.schema import tflite
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.tflite_file.schema import tflite
 
 _CONVERTER = flags.DEFINE_string("converter", None, "The program that converts.", required=True)
 _CANONICALIZE = flags.DEFINE_string(

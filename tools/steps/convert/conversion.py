@@ -7,8 +7,8 @@ import signal
 import tempfile
 from collections.abc import Callable
 
-from tools.lib.cli import cli
-from tools.lib.tflite_file import flexbuffer
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.tflite_file import flexbuffer
 
 _NOTE = "NOTE: "
 

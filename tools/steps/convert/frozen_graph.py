@@ -6,7 +6,7 @@ from typing import Any
 
 from absl import flags
 
-from tools.lib.cli import cli
+from reproducible_tflite.lib.cli import cli
 
 GRAPH_DEF_FILE = flags.DEFINE_string(
     "graph_def_file", None, "The frozen graph, a serialized GraphDef."

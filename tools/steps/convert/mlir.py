@@ -11,10 +11,16 @@ from typing import Any
 import numpy as np
 from absl import flags
 
-from tools.lib.cli import cli
-from tools.lib.preprocessing import normalization
-from tools.lib.values import arrays, rounding
-from tools.steps.convert import batch_norms, conversion, frozen_graph, model_ends, replaced
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.preprocessing import normalization
+from reproducible_tflite.lib.values import arrays, rounding
+from reproducible_tflite.steps.convert import (
+    batch_norms,
+    conversion,
+    frozen_graph,
+    model_ends,
+    replaced,
+)
 
 _OPTIMIZATIONS = flags.DEFINE_multi_enum(
     "optimizations", [], ["DEFAULT"], "DEFAULT quantizes at least the weights."

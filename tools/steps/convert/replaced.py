@@ -5,7 +5,7 @@ import types
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from tools.lib.cli import cli
+from reproducible_tflite.lib.cli import cli
 
 
 @contextlib.contextmanager

@@ -13,8 +13,8 @@ from typing import Any
 
 from absl import flags
 
-from tools.lib.cli import cli
-from tools.steps.convert import conversion, frozen_graph, toco_call
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.steps.convert import conversion, frozen_graph, toco_call
 
 _INFERENCE_TYPE = flags.DEFINE_enum(
     "inference_type",

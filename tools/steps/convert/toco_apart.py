@@ -15,8 +15,8 @@ from typing import Any
 
 from absl import flags
 
-from tools.lib.cli import cli
-from tools.steps.convert import frozen_graph, toco, toco_call
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.steps.convert import frozen_graph, toco, toco_call
 
 _RUNFILES = pathlib.Path(__file__).absolute().parents[4]
 _RUNTIME = _RUNFILES / "cpython_3_7" / "runtime"

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 import numpy as np
 from absl import flags
 
-from tools.lib.cli import cli
-from tools.lib.preprocessing import photographs
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.preprocessing import photographs
 
 _PHOTOGRAPHS = flags.DEFINE_list("photographs", None, "PNG or JPEG files.", required=True)
 _INPUT = flags.DEFINE_string("input", None, "The name of the model's input.", required=True)

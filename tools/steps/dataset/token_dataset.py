@@ -9,8 +9,8 @@ from collections.abc import Sequence
 import numpy as np
 from absl import flags
 
-from tools.lib.cli import cli
-from tools.lib.preprocessing import tokens
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.preprocessing import tokens
 
 _COUNT = flags.DEFINE_integer("count", None, "The number of inputs.", lower_bound=1, required=True)
 _LENGTH = flags.DEFINE_integer(

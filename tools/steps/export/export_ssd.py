@@ -13,10 +13,10 @@ import tensorflow.compat.v1 as tf
 from absl import flags
 from object_detection import export_tflite_ssd_graph_lib
 
-from tools.lib.checkpoint import checkpoint
-from tools.lib.cli import cli
-from tools.steps.canonicalize.graph_def import canonical_bytes
-from tools.steps.export import pipeline, postprocessing, tf1_compat
+from reproducible_tflite.lib.checkpoint import checkpoint
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.steps.canonicalize.graph_def import canonical_bytes
+from reproducible_tflite.steps.export import pipeline, postprocessing, tf1_compat
 
 _PIPELINE_CONFIG = flags.DEFINE_string(
     "pipeline_config", None, "The pipeline config.", required=True

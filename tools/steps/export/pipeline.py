@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from google.protobuf import text_format
 from object_detection.protos import pipeline_pb2
 
-from tools.lib.cli import cli
+from reproducible_tflite.lib.cli import cli
 
 PipelineConfig = pipeline_pb2.TrainEvalPipelineConfig
 

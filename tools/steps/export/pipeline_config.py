@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from tools.lib.cli import cli
-from tools.steps.export import pipeline
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.steps.export import pipeline
 
 _BASE = flags.DEFINE_string("base", None, "The pipeline config to start from.", required=True)
 _OVERRIDE = flags.DEFINE_multi_string(

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import tensorflow.compat.v1 as tf
 
-from tools.lib.cli import cli
+from reproducible_tflite.lib.cli import cli
 
 _OP = "TFLite_Detection_PostProcess"
 

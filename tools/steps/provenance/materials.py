@@ -14,8 +14,8 @@ import urllib.parse
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from reproducible_tflite.lib.cli import cli
 from third_party import locks
-from tools.lib.cli import cli
 
 Material = dict[str, Any]
 
@@ -102,7 +102,7 @@ class Locks:
         """Describes the Debian package that was used, which may not be the pinned one.
 
         Args:
-          label: `@debian//:PACKAGE.deb`.
+          label: `@reproducible_tflite_debian//:PACKAGE.deb`.
           repository: the external repository that unpacks it.
 
         Raises:
@@ -140,7 +140,7 @@ class Locks:
 
     def _installers(self, repository: str) -> Iterator[Material]:
         for file in _INSTALLERS:
-            yield self.debian_package("@debian//:" + file, repository)
+            yield self.debian_package("@reproducible_tflite_debian//:" + file, repository)
 
     def _published(self, repository: str, described: Mapping[str, Any]) -> Iterator[Material]:
         row = json.loads(self._text(described["table"]))[described["archive"]]

@@ -9,8 +9,8 @@ import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tools.lib.tflite_file.model import Model, Tensor
-from tools.steps.provenance.materials import Material
+from reproducible_tflite.lib.tflite_file.model import Model, Tensor
+from reproducible_tflite.steps.provenance.materials import Material
 
 # Serial numbers are derived from the model's digest in this namespace.
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "urn:reproducible-tflite:mlbom")

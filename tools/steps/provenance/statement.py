@@ -8,8 +8,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tools.lib.identity.statement import BUILD_TYPE, PREDICATE_TYPE, STATEMENT_TYPE
-from tools.steps.provenance.materials import Material
+from reproducible_tflite.lib.identity.statement import BUILD_TYPE, PREDICATE_TYPE, STATEMENT_TYPE
+from reproducible_tflite.steps.provenance.materials import Material
 
 BUILDER_ID = "urn:reproducible-tflite:builder:bazel:v1"
 

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from tools.lib.cli import cli
-from tools.lib.lock import stability
-from tools.lib.tflite_file import reader
-from tools.steps.provenance import materials, mlbom, statement
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.lock import stability
+from reproducible_tflite.lib.tflite_file import reader
+from reproducible_tflite.steps.provenance import materials, mlbom, statement
 
 _REQUEST = flags.DEFINE_string(
     "request", None, "The request of tools/tflite/private/provenance.bzl.", required=True

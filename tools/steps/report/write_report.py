@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from tools.lib.cli import cli
-from tools.lib.tflite_file import reader, report
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.tflite_file import reader, report
 
 _MODEL = flags.DEFINE_string("model", None, "The .tflite.", required=True)
 _BUILD = flags.DEFINE_string(

@@ -13,9 +13,9 @@ from collections.abc import Collection, Mapping
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from tools.lib.cli import cli
-from tools.lib.values import rounding
-from tools.steps.seed import float64_graph
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.values import rounding
+from reproducible_tflite.steps.seed import float64_graph
 
 SIGNIFICANT_BITS = 12
 _NO_NODE = tf.NodeDef()

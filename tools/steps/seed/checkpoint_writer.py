@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from tools.lib.cli import cli
+from reproducible_tflite.lib.cli import cli
 
 _FILES = (".data-00000-of-00001", ".index")
 

@@ -13,11 +13,11 @@ import tensorflow.compat.v1 as tf
 from absl import flags
 from object_detection.builders import graph_rewriter_builder, model_builder
 
-from tools.lib.checkpoint import checkpoint
-from tools.lib.cli import cli
-from tools.lib.preprocessing import photographs
-from tools.steps.export import pipeline, tf1_compat
-from tools.steps.seed import seeding
+from reproducible_tflite.lib.checkpoint import checkpoint
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.preprocessing import photographs
+from reproducible_tflite.steps.export import pipeline, tf1_compat
+from reproducible_tflite.steps.seed import seeding
 
 _PIPELINE_CONFIG = flags.DEFINE_string(
     "pipeline_config", None, "The pipeline config.", required=True

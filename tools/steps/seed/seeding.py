@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from tools.lib.checkpoint import checkpoint, signature
-from tools.lib.checkpoint.checkpoint import Variable
-from tools.lib.values import weights
-from tools.steps.seed import calibrate, checkpoint_writer
+from reproducible_tflite.lib.checkpoint import checkpoint, signature
+from reproducible_tflite.lib.checkpoint.checkpoint import Variable
+from reproducible_tflite.lib.values import weights
+from reproducible_tflite.steps.seed import calibrate, checkpoint_writer
 
 
 @dataclasses.dataclass(frozen=True)

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from tools.lib.cli import cli
-from tools.steps.versions import versions
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.steps.versions import versions
 
 _MODEL = flags.DEFINE_string("model", None, "The model's label.", required=True)
 _CONVERTER = flags.DEFINE_enum("converter", None, ["mlir", "toco"], "The converter.", required=True)

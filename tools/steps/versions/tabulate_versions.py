@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from tools.lib.cli import cli
-from tools.steps.versions import table
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.steps.versions import table
 
 _TITLE = flags.DEFINE_multi_string("title", [], "A TensorFlow's name, the baseline's first.")
 _REPORT = flags.DEFINE_multi_string("report", [], "A report of compare_versions.")

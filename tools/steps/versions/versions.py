@@ -7,11 +7,11 @@ from typing import Any
 
 import flatbuffers
 
-from tools.lib.cli.printable import printable
-from tools.lib.meaning import comparison
-from tools.lib.meaning.difference import Difference
-from tools.lib.tflite_file import canonical
-from tools.lib.tflite_file.schema import FILE_IDENTIFIER, tflite
+from reproducible_tflite.lib.cli.printable import printable
+from reproducible_tflite.lib.meaning import comparison
+from reproducible_tflite.lib.meaning.difference import Difference
+from reproducible_tflite.lib.tflite_file import canonical
+from reproducible_tflite.lib.tflite_file.schema import FILE_IDENTIFIER, tflite
 
 # A file's record of its conversion: this metadata entry and the description. They name the
 # TensorFlow, so files are compared without them.

@@ -1,6 +1,6 @@
 """A test that compares the accuracy of a model on released weights with the published figure."""
 
-load("@rules_python//python:defs.bzl", "py_test")
+load("//third_party/python:defs.bzl", "py_test")
 load(":output_groups.bzl", "output_groups")
 
 def accuracy_test(name, model, expected, **kwargs):

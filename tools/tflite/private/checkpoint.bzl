@@ -12,7 +12,7 @@ def checkpoint_choice(name, seeded_rule, archive, member, fine_tune_checkpoint, 
     Args:
       name: the checkpoint's name.
       seeded_rule: the rule for the seeded form.
-      archive: the published archive, `@released_NAME//:archive`, or None.
+      archive: the published archive, `@reproducible_tflite_released_NAME//:archive`, or None.
       member: the checkpoint's prefix inside the archive.
       fine_tune_checkpoint: the float checkpoint from which a seeded quantization-aware one starts.
       quantization_aware: whether the checkpoint has quantization ranges.
@@ -63,7 +63,7 @@ def checkpoint(name, architecture, seed, archive = None, member = None, signatur
       name: the checkpoint's name. `NAME.seeded` and `NAME.released` are its two forms.
       architecture: the model, an `architecture`.
       seed: the seed of the seeded weights.
-      archive: the published archive, `@released_NAME//:archive`. None if no checkpoint is published; then only the
+      archive: the published archive, `@reproducible_tflite_released_NAME//:archive`. None if no checkpoint is published; then only the
         seeded form can be built.
       member: the checkpoint's prefix inside the archive.
       signature: a .tsv with every variable of the published checkpoint, if known.

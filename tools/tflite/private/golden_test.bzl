@@ -1,6 +1,6 @@
 """A test that compares a model with the lock of all models."""
 
-load("@rules_python//python:defs.bzl", "py_test")
+load("//third_party/python:defs.bzl", "py_test")
 load(":output_groups.bzl", "output_groups")
 
 _LOCK = Label("//models:models.lock.json")

@@ -40,7 +40,7 @@ pipeline_config = rule(
     attrs = dict(
         PIPELINE_CONFIG_ATTRS,
         base = attr.label(
-            doc = "The config to start from, usually one of `@tf_models_object_detection//:site/object_detection/samples/configs/...`.",
+            doc = "The config to start from, usually one of `@reproducible_tflite_tf_models_object_detection//:site/object_detection/samples/configs/...`.",
             allow_single_file = [".config"],
             mandatory = True,
         ),

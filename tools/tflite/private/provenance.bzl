@@ -1,6 +1,6 @@
 """A model's provenance, as an in-toto statement and a CycloneDX ML-BOM."""
 
-load("@materials//:table.bzl", "BAZEL", "MATERIALS", "PINNED")
+load("@reproducible_tflite_materials//:table.bzl", "BAZEL", "MATERIALS", "PINNED")
 load("@rules_python//python:defs.bzl", "PyInfo")
 load(":labels.bzl", "label_text")
 load(":program.bzl", "program")
@@ -139,8 +139,8 @@ materials_aspect = aspect(
 PROVENANCE_ATTRS = {
     "_write_provenance": program("//tools/steps/provenance:write_provenance"),
     "_build_definitions": attr.label(default = Label("//tools/steps/provenance:build_definitions")),
-    "_lock_files": attr.label(default = Label("@materials//:files")),
-    "_debian_packages": attr.label(default = Label("@materials//:debian_packages")),
+    "_lock_files": attr.label(default = Label("@reproducible_tflite_materials//:files")),
+    "_debian_packages": attr.label(default = Label("@reproducible_tflite_materials//:debian_packages")),
 }
 
 def _repository(file):

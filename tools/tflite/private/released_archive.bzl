@@ -39,7 +39,7 @@ released_archive = rule(
 # The common attributes of rules for published files.
 RELEASED_ATTRS = {
     "archive": attr.label(
-        doc = "The published files: `@released_NAME//:archive`.",
+        doc = "The published files: `@reproducible_tflite_released_NAME//:archive`.",
         mandatory = True,
         providers = [ReleasedArchiveInfo],
     ),

@@ -1,6 +1,6 @@
 """A test that converts a model again."""
 
-load("@rules_python//python:defs.bzl", "py_test")
+load("//third_party/python:defs.bzl", "py_test")
 
 def reproducibility_test(name, model, graph, converter, recipe, representative_dataset, **kwargs):
     """Converts a model again in a hostile environment and expects the same file.

@@ -10,7 +10,7 @@ def ssd_checkpoint(name, pipeline_config, seed, archive, member, signature = Non
       name: the checkpoint's name. `NAME.seeded` and `NAME.released` are its two forms.
       pipeline_config: the model's pipeline config.
       seed: the seed of the seeded weights.
-      archive: the published archive, `@released_NAME//:archive`.
+      archive: the published archive, `@reproducible_tflite_released_NAME//:archive`.
       member: the checkpoint's prefix inside the archive.
       signature: a .tsv with every variable of the published checkpoint, if known.
       fine_tune_checkpoint: the float `ssd_checkpoint` from which a seeded quantization-aware one starts.

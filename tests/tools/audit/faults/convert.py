@@ -14,7 +14,7 @@ from absl import flags
 from ai_edge_litert import schema_py_generated as tflite
 from flatbuffers import flexbuffers
 
-from tools.lib.cli import cli
+from reproducible_tflite.lib.cli import cli
 
 _FAULT = flags.DEFINE_string("fault", None, "Which fault.", required=True)
 _INPUT = flags.DEFINE_string("input", None, "What is converted.", required=True)

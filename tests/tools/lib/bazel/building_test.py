@@ -4,9 +4,9 @@ from unittest import mock
 
 from absl.testing import absltest, flagsaver
 
+from reproducible_tflite.lib.bazel import building
+from reproducible_tflite.lib.cli import cli
 from tests.tools.lib.bazel import fake_bazel
-from tools.lib.bazel import building
-from tools.lib.cli import cli
 
 
 class BuildingTest(absltest.TestCase):

@@ -1,6 +1,6 @@
 from absl.testing import absltest
 
-from tools.lib.bazel import cache_server
+from reproducible_tflite.lib.bazel import cache_server
 
 _LOG = """\
 2026-11-21T20:00:00+00:00 127.0.0.1 - GET /ac/01/01ab 404 153 -

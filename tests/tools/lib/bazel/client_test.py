@@ -5,8 +5,8 @@ from unittest import mock
 
 from absl.testing import absltest, flagsaver
 
-from tools.lib.bazel import client
-from tools.lib.cli import cli
+from reproducible_tflite.lib.bazel import client
+from reproducible_tflite.lib.cli import cli
 
 _RUN = {"BUILD_WORKSPACE_DIRECTORY": "/workspace", "BUILD_WORKING_DIRECTORY": "/workspace/models"}
 

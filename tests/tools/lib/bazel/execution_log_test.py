@@ -5,9 +5,9 @@ import spawn_pb2
 import zstandard
 from absl.testing import absltest, parameterized
 
+from reproducible_tflite.lib.bazel import execution_log
+from reproducible_tflite.lib.cli import cli
 from tests.tools.lib.bazel.compact_log import CompactLog, Entry, packed
-from tools.lib.bazel import execution_log
-from tools.lib.cli import cli
 
 _EMPTY = hashlib.sha256().hexdigest()
 

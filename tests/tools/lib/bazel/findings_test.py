@@ -2,8 +2,8 @@ import dataclasses
 
 from absl.testing import absltest
 
-from tools.lib.bazel import findings
-from tools.lib.bazel.execution_log import Action
+from reproducible_tflite.lib.bazel import findings
+from reproducible_tflite.lib.bazel.execution_log import Action
 
 
 def _action(mnemonic, inputs, outputs, **changes):

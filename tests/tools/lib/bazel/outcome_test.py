@@ -1,6 +1,6 @@
 from absl.testing import absltest
 
-from tools.lib.bazel.outcome import outcome
+from reproducible_tflite.lib.bazel.outcome import outcome
 
 
 class OutcomeTest(absltest.TestCase):

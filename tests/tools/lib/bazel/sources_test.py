@@ -4,8 +4,8 @@ from unittest import mock
 
 from absl.testing import absltest
 
-from tools.lib.bazel import sources
-from tools.lib.cli import cli
+from reproducible_tflite.lib.bazel import sources
+from reproducible_tflite.lib.cli import cli
 
 
 class SourcesTest(absltest.TestCase):

@@ -3,7 +3,7 @@ import re
 
 from absl.testing import absltest, parameterized
 
-from tools.lib.bazel import steps
+from reproducible_tflite.lib.bazel import steps
 
 _RULES = pathlib.Path("tools/tflite/private")
 

@@ -4,10 +4,10 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 from absl.testing import absltest
 
-from tools.lib.checkpoint import checkpoint
-from tools.lib.checkpoint.checkpoint import Variable
-from tools.lib.cli import cli
-from tools.steps.seed import checkpoint_writer
+from reproducible_tflite.lib.checkpoint import checkpoint
+from reproducible_tflite.lib.checkpoint.checkpoint import Variable
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.steps.seed import checkpoint_writer
 
 _VALUES = {"a/weights": np.ones([3, 4], np.float32), "global_step": np.array(1, np.int64)}
 

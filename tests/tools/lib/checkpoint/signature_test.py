@@ -2,9 +2,9 @@ import os
 
 from absl.testing import absltest
 
-from tools.lib.checkpoint import signature
-from tools.lib.checkpoint.checkpoint import Variable
-from tools.lib.cli import cli
+from reproducible_tflite.lib.checkpoint import signature
+from reproducible_tflite.lib.checkpoint.checkpoint import Variable
+from reproducible_tflite.lib.cli import cli
 
 _HEADER = "tensor\tdtype\tshape\toffset\tsize\tmasked_crc32c_hex\n"
 

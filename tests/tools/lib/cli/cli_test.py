@@ -5,11 +5,11 @@ from unittest import mock
 
 from absl.testing import absltest
 
-from tools.lib.cli import cli
+from reproducible_tflite.lib.cli import cli
 
 _PROGRAM = """
 import resource
-from tools.lib.cli import cli
+from reproducible_tflite.lib.cli import cli
 
 def main(argv):
     if argv[1:] == ["fail"]:

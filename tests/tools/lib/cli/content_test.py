@@ -5,7 +5,7 @@ import zipfile
 
 from absl.testing import absltest, parameterized
 
-from tools.lib.cli import cli, content
+from reproducible_tflite.lib.cli import cli, content
 
 _POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 4\n"
 

@@ -8,7 +8,7 @@ in time, with an exit code of its own, without a traceback, and with one sentenc
 a name, all are tried, which takes an hour. Bazel is a stand-in.
 """
 
-import tools.lib.cli.interrupts  # noqa: F401
+import reproducible_tflite.lib.cli.interrupts  # noqa: F401
 
 import dataclasses
 import os
@@ -24,8 +24,8 @@ from collections.abc import Iterator, Sequence
 from absl import flags
 from rich.table import Table
 
+from reproducible_tflite.lib.cli import cli
 from tests.tools.lib.cli import inputs
-from tools.lib.cli import cli
 
 _CHECKS = ("help", "full", "pipe", "interrupt", "numbers")
 _CHECK = flags.DEFINE_multi_enum("check", list(_CHECKS), _CHECKS, "What to try.")

@@ -13,7 +13,7 @@ import json
 import sys
 import time
 from absl import flags
-from tools.lib.cli import cli
+from reproducible_tflite.lib.cli import cli
 
 _NUMBER = flags.DEFINE_float("number", 1.0, "A number.", lower_bound=0.0)
 _NUMBERS = flags.DEFINE_multi_float("numbers", [], "Numbers.")

@@ -3,8 +3,8 @@ import pathlib
 
 from absl.testing import absltest, parameterized
 
-from tools.lib.cli import cli
-from tools.lib.identity import identity
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.identity import identity
 
 _FIELDS = {
     "interpreter": "hermetic",

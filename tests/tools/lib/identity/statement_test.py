@@ -6,9 +6,9 @@ from typing import Any
 
 from absl.testing import absltest, parameterized
 
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.identity import identity, statement
 from tests.tools.lib.identity import statements
-from tools.lib.cli import cli
-from tools.lib.identity import identity, statement
 
 _CONTENT = b"model"
 

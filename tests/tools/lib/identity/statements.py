@@ -4,7 +4,7 @@ import hashlib
 import json
 import pathlib
 
-from tools.steps.provenance import statement
+from reproducible_tflite.steps.provenance import statement
 
 
 def write(model: pathlib.Path, weights: str = "seeded", preprocessing: str = "") -> pathlib.Path:

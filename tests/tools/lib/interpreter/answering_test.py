@@ -5,9 +5,9 @@ import pathlib
 import numpy as np
 from absl.testing import absltest, parameterized
 
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.interpreter import answering, interpreter
 from tests.tools.lib.interpreter import networks
-from tools.lib.cli import cli
-from tools.lib.interpreter import answering, interpreter
 
 _WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "who", "wrote", "it", "?", "ada", "did", ",", "so"]
 _VOCABULARY = {word: number for number, word in enumerate(_WORDS)}

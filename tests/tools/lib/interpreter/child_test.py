@@ -6,8 +6,8 @@ from unittest import mock
 
 from absl.testing import absltest, parameterized
 
-from tools.lib.cli import cli
-from tools.lib.interpreter import child
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.interpreter import child
 
 
 class _Served:

@@ -3,10 +3,10 @@ from unittest import mock
 import numpy as np
 from absl.testing import absltest, parameterized
 
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.interpreter import child, interpreter, ports
 from tests.tools.lib.interpreter import networks
 from tests.tools.lib.tflite_file import models
-from tools.lib.cli import cli
-from tools.lib.interpreter import child, interpreter, ports
 
 _A = np.array([[1, 2, 3, 4]], np.float32)
 _B = np.array([[10, 20, 30, 40]], np.float32)

@@ -8,12 +8,12 @@ from unittest import mock
 
 from absl.testing import absltest, flagsaver, parameterized
 
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.identity.identity import Identity
+from reproducible_tflite.lib.interpreter import model_argument
 from tests.tools.lib.bazel import fake_bazel
 from tests.tools.lib.identity import statements
 from tests.tools.lib.interpreter import networks
-from tools.lib.cli import cli
-from tools.lib.identity.identity import Identity
-from tools.lib.interpreter import model_argument
 
 # What conversion.bzl writes for people; no tool reads it.
 _DESCRIPTION = (

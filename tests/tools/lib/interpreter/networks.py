@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from reproducible_tflite.lib.tflite_file.schema import tflite
 from tests.tools.lib.tflite_file import models
-from tools.lib.tflite_file.schema import tflite
 
 
 def _quantized(maker: models.Maker, tensor: int, scale: float, zero_point: int) -> None:

@@ -4,11 +4,11 @@ import numpy as np
 from absl.testing import absltest, parameterized
 from PIL import Image
 
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.interpreter import interpreter, tasks, vision
+from reproducible_tflite.lib.tflite_file import reader
 from tests.tools.lib.interpreter import networks
 from tests.tools.lib.tflite_file import models
-from tools.lib.cli import cli
-from tools.lib.interpreter import interpreter, tasks, vision
-from tools.lib.tflite_file import reader
 
 _ANCHORS = [[0.5, 0.5, 0.5, 0.5], [0.25, 0.75, 0.2, 0.2]]
 

@@ -3,10 +3,10 @@ import hashlib
 
 from absl.testing import absltest
 
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.identity.identity import Identity
+from reproducible_tflite.lib.lock import models_lock
 from tests.tools.lib.tflite_file import models
-from tools.lib.cli import cli
-from tools.lib.identity.identity import Identity
-from tools.lib.lock import models_lock
 
 _KEY = models_lock.Key("mobiledet", "seeded", "2.15.1")
 _ROW = models_lock.Row("ab" * 32, 5, None, "1.5.0")

@@ -2,8 +2,8 @@
 
 from hypothesis import HealthCheck, settings
 
+from reproducible_tflite.lib.meaning import comparison
 from tests.tools.lib.tflite_file import models
-from tools.lib.meaning import comparison
 
 PROPERTY = settings(
     max_examples=60,

@@ -9,12 +9,12 @@ from absl.testing import absltest, parameterized
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.meaning import comparison
+from reproducible_tflite.lib.tflite_file.schema import tflite
 from tests.tools.lib.meaning import networks
 from tests.tools.lib.meaning.compared import PROPERTY, changes, compare
 from tests.tools.lib.tflite_file import generated, layouts, models
-from tools.lib.cli import cli
-from tools.lib.meaning import comparison
-from tools.lib.tflite_file.schema import tflite
 
 
 class SameMeaningTest(parameterized.TestCase):

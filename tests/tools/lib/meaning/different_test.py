@@ -10,10 +10,10 @@ from flatbuffers import flexbuffers
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reproducible_tflite.lib.tflite_file.schema import tflite
 from tests.tools.lib.meaning import networks
 from tests.tools.lib.meaning.compared import PROPERTY, changes, compare
 from tests.tools.lib.tflite_file import layouts, models
-from tools.lib.tflite_file.schema import tflite
 
 
 def _custom(key: bytes, value: object) -> tflite.ModelT:

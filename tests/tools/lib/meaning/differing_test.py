@@ -1,9 +1,9 @@
 from absl.testing import absltest
 from flatbuffers import flexbuffers
 
+from reproducible_tflite.lib.meaning import differing
+from reproducible_tflite.lib.tflite_file.schema import tflite
 from tests.tools.lib.tflite_file.models import Maker, pack
-from tools.lib.meaning import differing
-from tools.lib.tflite_file.schema import tflite
 
 
 def _model(keys: str, description: str = "d") -> bytes:

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from absl.testing import absltest
 
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.meaning import comparison
+from reproducible_tflite.lib.tflite_file import structure
+from reproducible_tflite.lib.tflite_file.schema import tflite
 from tests.tools.lib.meaning import networks
 from tests.tools.lib.tflite_file import models
-from tools.lib.cli import cli
-from tools.lib.meaning import comparison
-from tools.lib.tflite_file import structure
-from tools.lib.tflite_file.schema import tflite
 
 _Op = tflite.BuiltinOperator
 

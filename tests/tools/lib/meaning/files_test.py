@@ -5,9 +5,9 @@ from unittest import mock
 
 from absl.testing import absltest
 
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.meaning import files
 from tests.tools.lib.tflite_file import models
-from tools.lib.cli import cli
-from tools.lib.meaning import files
 
 
 class FilesTest(absltest.TestCase):

@@ -3,9 +3,9 @@
 import numpy as np
 from absl.testing import absltest, parameterized
 
+from reproducible_tflite.lib.meaning import comparison
+from reproducible_tflite.lib.tflite_file.schema import tflite
 from tests.tools.lib.tflite_file import models
-from tools.lib.meaning import comparison
-from tools.lib.tflite_file.schema import tflite
 
 
 def _buffer_0(model):

@@ -4,8 +4,8 @@ import random
 
 import numpy as np
 
+from reproducible_tflite.lib.tflite_file.schema import tflite
 from tests.tools.lib.tflite_file import models
-from tools.lib.tflite_file.schema import tflite
 
 _Op = tflite.BuiltinOperator
 _Options = tflite.BuiltinOptions

@@ -5,10 +5,10 @@ import time
 import numpy as np
 from absl.testing import absltest
 
+from reproducible_tflite.lib.meaning import comparison
+from reproducible_tflite.lib.tflite_file.schema import tflite
 from tests.tools.lib.meaning import networks
 from tests.tools.lib.tflite_file import models
-from tools.lib.meaning import comparison
-from tools.lib.tflite_file.schema import tflite
 
 _Op = tflite.BuiltinOperator
 # In seconds of the processor. Each comparison takes few; with a square of its steps, far more.

@@ -4,8 +4,8 @@ import threading
 
 from absl.testing import absltest, parameterized
 
-from tools.lib.cli import cli
-from tools.lib.page import server
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.page import server
 
 
 class ServerTest(parameterized.TestCase):

@@ -1,7 +1,7 @@
 import numpy as np
 from absl.testing import absltest, parameterized
 
-from tools.lib.preprocessing import normalization
+from reproducible_tflite.lib.preprocessing import normalization
 
 
 class NormalizationTest(parameterized.TestCase):

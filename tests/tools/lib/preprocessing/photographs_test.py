@@ -5,8 +5,8 @@ import numpy as np
 from absl.testing import absltest
 from PIL import Image
 
-from tools.lib.cli import cli
-from tools.lib.preprocessing import photographs
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.preprocessing import photographs
 
 
 class PhotographsTest(absltest.TestCase):

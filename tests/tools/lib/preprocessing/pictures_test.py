@@ -9,8 +9,8 @@ import numpy as np
 from absl.testing import absltest, parameterized
 from PIL import Image
 
-from tools.lib.cli import cli
-from tools.lib.preprocessing import pictures
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.preprocessing import pictures
 
 _RED, _BLUE = (255, 0, 0), (0, 0, 255)
 

@@ -4,7 +4,7 @@ import itertools
 import numpy as np
 from absl.testing import absltest
 
-from tools.lib.preprocessing import tokens
+from reproducible_tflite.lib.preprocessing import tokens
 
 _LENGTH, _VOCABULARY = 384, 30522
 

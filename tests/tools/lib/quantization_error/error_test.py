@@ -3,7 +3,7 @@ import math
 import numpy as np
 from absl.testing import absltest
 
-from tools.lib.quantization_error.error import Error
+from reproducible_tflite.lib.quantization_error.error import Error
 
 
 class ErrorTest(absltest.TestCase):

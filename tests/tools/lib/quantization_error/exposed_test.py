@@ -1,11 +1,11 @@
 import numpy as np
 from absl.testing import absltest
 
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.quantization_error import exposed
+from reproducible_tflite.lib.tflite_file import reader
 from tests.tools.lib.quantization_error import siblings
 from tests.tools.lib.tflite_file import models
-from tools.lib.cli import cli
-from tools.lib.quantization_error import exposed
-from tools.lib.tflite_file import reader
 
 
 class ExposedTest(absltest.TestCase):

@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from reproducible_tflite.lib.tflite_file.schema import tflite
 from tests.tools.lib.meaning.networks import quantization
 from tests.tools.lib.tflite_file import models
-from tools.lib.tflite_file.schema import tflite
 
 SHAPE = [1, 4, 4, 3]
 

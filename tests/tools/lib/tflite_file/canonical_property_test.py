@@ -4,8 +4,8 @@ from ai_edge_litert import interpreter
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reproducible_tflite.lib.tflite_file import canonical
 from tests.tools.lib.tflite_file import bounds, generated, layouts, meaning, models, runnable
-from tools.lib.tflite_file import canonical
 
 _WITHOUT_DELEGATES = interpreter.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
 

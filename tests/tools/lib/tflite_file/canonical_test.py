@@ -6,10 +6,10 @@ import numpy as np
 from absl.testing import absltest, parameterized
 from ai_edge_litert import interpreter
 
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.tflite_file import canonical
+from reproducible_tflite.lib.tflite_file.schema import tflite
 from tests.tools.lib.tflite_file import layouts, litert, models
-from tools.lib.cli import cli
-from tools.lib.tflite_file import canonical
-from tools.lib.tflite_file.schema import tflite
 
 _Op = tflite.BuiltinOperator
 _WITHOUT_DELEGATES = interpreter.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES

@@ -7,9 +7,9 @@ from flatbuffers import flexbuffers
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reproducible_tflite.lib.tflite_file.schema import tflite
 from tests.fuzz import targets
 from tests.tools.lib.tflite_file import bounds, generated, models
-from tools.lib.tflite_file.schema import tflite
 
 _Op = tflite.BuiltinOperator
 

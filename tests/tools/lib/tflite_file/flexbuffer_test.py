@@ -8,8 +8,8 @@ from flatbuffers.flexbuffers import Type
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from reproducible_tflite.lib.tflite_file import flexbuffer
 from tests.tools.lib.tflite_file import generated, layouts, models
-from tools.lib.tflite_file import flexbuffer
 
 
 def _comparable(value):

@@ -6,8 +6,8 @@ import numpy as np
 from flatbuffers import flexbuffers
 from hypothesis import strategies as st
 
-from tools.lib.tflite_file import references, structure
-from tools.lib.tflite_file.schema import VERSION, tflite
+from reproducible_tflite.lib.tflite_file import references, structure
+from reproducible_tflite.lib.tflite_file.schema import VERSION, tflite
 
 _Op = tflite.BuiltinOperator
 _INT32 = st.integers(-(2**31), 2**31 - 1)

@@ -3,9 +3,9 @@
 import numpy as np
 from absl.testing import absltest
 
+from reproducible_tflite.lib.tflite_file import canonical
+from reproducible_tflite.lib.tflite_file.schema import tflite
 from tests.tools.lib.tflite_file import litert, models
-from tools.lib.tflite_file import canonical
-from tools.lib.tflite_file.schema import tflite
 
 _Op = tflite.BuiltinOperator
 

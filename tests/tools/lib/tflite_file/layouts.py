@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from reproducible_tflite.lib.tflite_file.schema import tflite
 from tests.tools.lib.tflite_file import generated, models
-from tools.lib.tflite_file.schema import tflite
 
 
 def _shuffled(count: int, rng: random.Random) -> list[int]:

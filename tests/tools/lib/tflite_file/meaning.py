@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from tools.lib.tflite_file import flexbuffer
-from tools.lib.tflite_file.schema import tflite
+from reproducible_tflite.lib.tflite_file import flexbuffer
+from reproducible_tflite.lib.tflite_file.schema import tflite
 
 _FLEXBUFFERS = tflite.CustomOptionsFormat.FLEXBUFFERS
 

@@ -6,7 +6,7 @@ import flatbuffers
 import numpy as np
 from flatbuffers import flexbuffers
 
-from tools.lib.tflite_file.schema import FILE_IDENTIFIER, VERSION, tflite
+from reproducible_tflite.lib.tflite_file.schema import FILE_IDENTIFIER, VERSION, tflite
 
 _Op = tflite.BuiltinOperator
 _Options = tflite.BuiltinOptions

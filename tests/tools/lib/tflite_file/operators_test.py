@@ -2,7 +2,7 @@ from absl.testing import absltest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tools.lib.tflite_file import operators
+from reproducible_tflite.lib.tflite_file import operators
 
 
 def _operator(inputs, outputs, pinned=False):

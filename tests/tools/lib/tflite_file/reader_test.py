@@ -5,11 +5,11 @@ import time
 import numpy as np
 from absl.testing import absltest, parameterized
 
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.tflite_file import model as inspected
+from reproducible_tflite.lib.tflite_file import operators, reader, references
+from reproducible_tflite.lib.tflite_file.schema import BUILTIN_OPERATORS, tflite
 from tests.tools.lib.tflite_file import models
-from tools.lib.cli import cli
-from tools.lib.tflite_file import model as inspected
-from tools.lib.tflite_file import operators, reader, references
-from tools.lib.tflite_file.schema import BUILTIN_OPERATORS, tflite
 
 
 def _read(model: tflite.ModelT) -> inspected.Model:

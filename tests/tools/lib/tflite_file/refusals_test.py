@@ -4,9 +4,9 @@ import numpy as np
 from absl.testing import absltest, parameterized
 from hypothesis import given
 
+from reproducible_tflite.lib.tflite_file import reader
+from reproducible_tflite.lib.tflite_file.schema import tflite
 from tests.tools.lib.tflite_file import bounds, generated, litert, models
-from tools.lib.tflite_file import reader
-from tools.lib.tflite_file.schema import tflite
 
 _Op = tflite.BuiltinOperator
 _Type = tflite.TensorType

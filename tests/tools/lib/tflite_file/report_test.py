@@ -7,10 +7,10 @@ import jsonschema
 import numpy as np
 from absl.testing import absltest, parameterized
 
+from reproducible_tflite.lib.tflite_file import reader, report
+from reproducible_tflite.lib.tflite_file.schema import tflite
 from tests.tools.lib.meaning import networks
 from tests.tools.lib.tflite_file import models
-from tools.lib.tflite_file import reader, report
-from tools.lib.tflite_file.schema import tflite
 
 _PROGRAM, _SCHEMA = sys.argv[1:]
 _Op = tflite.BuiltinOperator

@@ -3,8 +3,8 @@
 import numpy as np
 from hypothesis import strategies as st
 
+from reproducible_tflite.lib.tflite_file.schema import tflite
 from tests.tools.lib.tflite_file.models import Maker
-from tools.lib.tflite_file.schema import tflite
 
 _Op = tflite.BuiltinOperator
 _SHAPE = [1, 2, 2, 2]

@@ -5,10 +5,10 @@ import flatbuffers
 import numpy as np
 from absl.testing import absltest
 
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.tflite_file import canonical, structure
+from reproducible_tflite.lib.tflite_file.schema import tflite
 from tests.tools.lib.tflite_file import models
-from tools.lib.cli import cli
-from tools.lib.tflite_file import canonical, structure
-from tools.lib.tflite_file.schema import tflite
 
 
 def _tables():

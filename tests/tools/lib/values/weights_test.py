@@ -1,7 +1,7 @@
 import numpy as np
 from absl.testing import absltest
 
-from tools.lib.values import weights
+from reproducible_tflite.lib.values import weights
 
 _KERNEL = "FeatureExtractor/Conv/weights"
 

@@ -4,10 +4,10 @@ import sys
 import tensorflow.compat.v1 as tf
 from absl.testing import absltest, flagsaver
 
-from tools.lib.checkpoint import checkpoint, signature
-from tools.lib.cli import cli
-from tools.steps.architectures import deeplab
-from tools.steps.export import tf1_compat
+from reproducible_tflite.lib.checkpoint import checkpoint, signature
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.steps.architectures import deeplab
+from reproducible_tflite.steps.export import tf1_compat
 
 _SIGNATURE = "third_party/checkpoints/signatures/deeplab_ade20k_float.tsv"
 

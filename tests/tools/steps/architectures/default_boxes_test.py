@@ -3,7 +3,7 @@ import math
 import numpy as np
 from absl.testing import absltest
 
-from tools.steps.architectures import default_boxes
+from reproducible_tflite.steps.architectures import default_boxes
 
 # MLPerf inference, others/cloud/single_stage_detector: cells, pixels from one cell to the next, and
 # for SSD300 the sides of a map's two squares in pixels, the second being in between them.

@@ -4,8 +4,8 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 from absl.testing import absltest, flagsaver, parameterized
 
-from tools.lib.checkpoint import checkpoint, signature
-from tools.steps.architectures import edsr
+from reproducible_tflite.lib.checkpoint import checkpoint, signature
+from reproducible_tflite.steps.architectures import edsr
 
 _SIGNATURE = "third_party/checkpoints/signatures/edsr_f32b5{}.tsv"
 _BLOCKS = 5

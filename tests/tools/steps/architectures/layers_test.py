@@ -2,7 +2,7 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 from absl.testing import absltest
 
-from tools.steps.architectures import layers
+from reproducible_tflite.steps.architectures import layers
 
 
 def _run(graph, name, values, feeds=None):

@@ -7,11 +7,11 @@ import tensorflow.compat.v1 as tf
 from absl.testing import absltest, flagsaver
 from transformers.models.mobilebert.configuration_mobilebert import MobileBertConfig
 
+from reproducible_tflite.lib.checkpoint import checkpoint, signature
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.values import weights
+from reproducible_tflite.steps.architectures import mobilebert, program
 from tests.tools.steps.export import program as command_line
-from tools.lib.checkpoint import checkpoint, signature
-from tools.lib.cli import cli
-from tools.lib.values import weights
-from tools.steps.architectures import mobilebert, program
 
 _SIGNATURE = "third_party/checkpoints/signatures/mobilebert_float.tsv"
 _LENGTH = 12

@@ -4,8 +4,8 @@ import math
 import numpy as np
 from absl.testing import absltest
 
-from tools.lib.values import weights
-from tools.steps.architectures import mobilebert_weights
+from reproducible_tflite.lib.values import weights
+from reproducible_tflite.steps.architectures import mobilebert_weights
 
 _LAYER = "bert/encoder/layer_3"
 

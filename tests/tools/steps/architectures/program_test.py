@@ -6,10 +6,10 @@ import tensorflow.compat.v1 as tf
 from absl.testing import absltest
 from PIL import Image
 
+from reproducible_tflite.lib.checkpoint import checkpoint
+from reproducible_tflite.lib.values import weights
+from reproducible_tflite.steps.canonicalize.graph_def import canonical_bytes
 from tests.tools.steps.export import program
-from tools.lib.checkpoint import checkpoint
-from tools.lib.values import weights
-from tools.steps.canonicalize.graph_def import canonical_bytes
 
 _PROGRAM = "tests/tools/steps/architectures/tiny_net.py"
 _IMPORTED = ("tensorflow.compat.v1",)

@@ -3,9 +3,9 @@ import sys
 import numpy as np
 from absl.testing import absltest
 
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.steps.architectures import resnet_v1
 from tests.tools.steps.architectures import graphs
-from tools.lib.cli import cli
-from tools.steps.architectures import resnet_v1
 
 
 def _convolution_parameters():

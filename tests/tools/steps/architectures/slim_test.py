@@ -4,11 +4,11 @@ import sys
 
 from absl.testing import absltest
 
+from reproducible_tflite.lib.checkpoint import checkpoint, signature
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.steps.architectures import slim
+from reproducible_tflite.steps.export import tf1_compat
 from tests.tools.steps.export import program
-from tools.lib.checkpoint import checkpoint, signature
-from tools.lib.cli import cli
-from tools.steps.architectures import slim
-from tools.steps.export import tf1_compat
 
 _SIGNATURE = "third_party/checkpoints/signatures/mobilenet_edgetpu.tsv"
 _BATCH_NORM = ("beta", "gamma", "moving_mean", "moving_variance")

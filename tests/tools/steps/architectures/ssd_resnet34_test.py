@@ -4,10 +4,10 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 from absl.testing import absltest
 
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.steps.architectures import default_boxes, ssd_resnet34
 from tests.tools.steps.architectures import graphs
 from tests.tools.steps.export import program
-from tools.lib.cli import cli
-from tools.steps.architectures import default_boxes, ssd_resnet34
 
 _BOXES = [feature_map.boxes for feature_map in default_boxes.FEATURE_MAPS]
 

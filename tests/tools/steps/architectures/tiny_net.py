@@ -4,7 +4,7 @@ import contrib_quantize
 import tensorflow.compat.v1 as tf
 from absl import flags
 
-from tools.steps.architectures import program
+from reproducible_tflite.steps.architectures import program
 
 _CLASSES = flags.DEFINE_integer("classes", 5, "How many classes there are.", lower_bound=2)
 

@@ -4,10 +4,10 @@ import sys
 
 from absl.testing import absltest, parameterized
 
+from reproducible_tflite.lib.tflite_file import canonical
 from tests.tools.lib.tflite_file import models
-from tools.lib.tflite_file import canonical
 
-_PROGRAM = "tools.steps.canonicalize.canonicalize_tflite"
+_PROGRAM = "reproducible_tflite.steps.canonicalize.canonicalize_tflite"
 
 
 def _run(*arguments, report_modules=False):

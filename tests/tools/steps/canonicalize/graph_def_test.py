@@ -5,9 +5,9 @@ from absl.testing import absltest
 from google.protobuf import text_format
 from tensorflow.core.framework import graph_pb2
 
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.steps.canonicalize import graph_def
 from tests.tools.steps.export import program
-from tools.lib.cli import cli
-from tools.steps.canonicalize import graph_def
 
 _PROGRAM = "tools/steps/canonicalize/canonicalize_graph_def.py"
 # The attributes of `pool` beyond ksize, strides and padding have their default values.

@@ -2,8 +2,8 @@ import dataclasses
 
 from absl.testing import absltest, parameterized
 
+from reproducible_tflite.steps.card import card_page, facts
 from tests.tools.steps.card import pages, samples
-from tools.steps.card import card_page, facts
 
 
 def _html(sources: facts.Sources) -> str:

@@ -2,8 +2,8 @@ from absl.testing import absltest, parameterized
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tools.lib.page import kinds, text
-from tools.steps.card import charts, treemap
+from reproducible_tflite.lib.page import kinds, text
+from reproducible_tflite.steps.card import charts, treemap
 
 
 class TreemapTest(absltest.TestCase):

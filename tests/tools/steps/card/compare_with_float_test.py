@@ -7,12 +7,12 @@ import numpy as np
 from absl.testing import absltest
 from PIL import Image
 
+from reproducible_tflite.lib.interpreter import tasks
+from reproducible_tflite.lib.tflite_file import reader
+from reproducible_tflite.lib.tflite_file.schema import tflite
+from reproducible_tflite.steps.card import comparison
 from tests.tools.lib.meaning import networks
 from tests.tools.lib.tflite_file import models
-from tools.lib.interpreter import tasks
-from tools.lib.tflite_file import reader
-from tools.lib.tflite_file.schema import tflite
-from tools.steps.card import comparison
 
 _PROGRAM = sys.argv.pop(1)
 _Op = tflite.BuiltinOperator

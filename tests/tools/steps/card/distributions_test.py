@@ -3,10 +3,10 @@ import dataclasses
 import numpy as np
 from absl.testing import absltest, parameterized
 
+from reproducible_tflite.lib.tflite_file import reader
+from reproducible_tflite.lib.tflite_file.model import Quantization, Tensor
+from reproducible_tflite.steps.card import distributions
 from tests.tools.steps.card import samples
-from tools.lib.tflite_file import reader
-from tools.lib.tflite_file.model import Quantization, Tensor
-from tools.steps.card import distributions
 
 _NO_RANGE = np.zeros(0, np.float32)
 

@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 
+from reproducible_tflite.lib.tflite_file import reader, report
+from reproducible_tflite.lib.tflite_file.schema import tflite
+from reproducible_tflite.steps.card import distributions, facts
 from tests.tools.lib.meaning import networks
 from tests.tools.lib.tflite_file import models
-from tools.lib.tflite_file import reader, report
-from tools.lib.tflite_file.schema import tflite
-from tools.steps.card import distributions, facts
 
 DIGEST = "12" * 32
 _Op = tflite.BuiltinOperator

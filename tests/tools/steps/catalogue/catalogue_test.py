@@ -2,9 +2,9 @@ import dataclasses
 
 from absl.testing import absltest
 
+from reproducible_tflite.steps.card import facts
+from reproducible_tflite.steps.catalogue import catalogue_page
 from tests.tools.steps.card import pages, samples
-from tools.steps.card import facts
-from tools.steps.catalogue import catalogue_page
 
 
 def _row(name: str, text: str = "layer", **changes) -> dict:

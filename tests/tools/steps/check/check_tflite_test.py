@@ -3,10 +3,10 @@ import pathlib
 import numpy as np
 from absl.testing import absltest, parameterized
 
+from reproducible_tflite.lib.tflite_file.schema import tflite
 from tests.tools.lib.meaning import networks
 from tests.tools.lib.tflite_file import models
 from tests.tools.steps.export import program
-from tools.lib.tflite_file.schema import tflite
 
 _Op, _Type = tflite.BuiltinOperator, tflite.TensorType
 

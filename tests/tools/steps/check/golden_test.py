@@ -4,11 +4,11 @@ import pathlib
 
 from absl.testing import absltest, flagsaver
 
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.identity.identity import Identity
+from reproducible_tflite.lib.lock import models_lock
+from reproducible_tflite.steps.check import golden
 from tests.tools.lib.tflite_file import models
-from tools.lib.cli import cli
-from tools.lib.identity.identity import Identity
-from tools.lib.lock import models_lock
-from tools.steps.check import golden
 
 _IDENTITY = Identity("mobiledet", "seeded", "minus_one_to_one", "2.15.1", "hermetic")
 _KEY = models_lock.key(_IDENTITY)

@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 from absl.testing import absltest, parameterized
 
-from tools.steps.convert import batch_norms
+from reproducible_tflite.steps.convert import batch_norms
 
 _SHAPE = (1, 2, 2, 3)
 _VALUES = {

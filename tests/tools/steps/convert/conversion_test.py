@@ -7,8 +7,8 @@ from absl.testing import absltest, parameterized
 from flatbuffers import Builder, flexbuffers
 from tensorflow.lite.python import schema_py_generated as schema
 
-from tools.lib.cli import cli
-from tools.steps.convert import conversion
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.steps.convert import conversion
 
 _LACKING = (
     "Array convolution, which is an input to the Reshape operator producing the output array"

@@ -1,7 +1,7 @@
 from absl.testing import absltest, flagsaver, parameterized
 
-from tools.lib.cli import cli
-from tools.steps.convert import frozen_graph
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.steps.convert import frozen_graph
 
 
 class ParseShapesTest(parameterized.TestCase):

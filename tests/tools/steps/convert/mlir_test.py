@@ -11,9 +11,9 @@ from absl.testing import absltest, flagsaver, parameterized
 from tensorflow.lite.python import lite
 from tensorflow.lite.python import schema_py_generated as schema
 
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.steps.convert import mlir
 from tests.tools.steps.convert import tiny_graph
-from tools.lib.cli import cli
-from tools.steps.convert import mlir
 
 _PROGRAM = "tools/steps/convert/mlir_2.15.1"
 

@@ -2,7 +2,7 @@ import flatbuffers
 from absl.testing import absltest
 from tensorflow.lite.python import schema_py_generated as schema
 
-from tools.steps.convert import model_ends
+from reproducible_tflite.steps.convert import model_ends
 
 _SPLIT, _FLOAT = 0, 1
 

@@ -2,8 +2,8 @@ import types
 
 from absl.testing import absltest
 
-from tools.lib.cli import cli
-from tools.steps.convert import replaced
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.steps.convert import replaced
 
 
 class ReplacedTest(absltest.TestCase):

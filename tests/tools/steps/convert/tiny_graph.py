@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 import tensorflow as tf
 from absl import flags
 
-from tools.lib.cli import cli
+from reproducible_tflite.lib.cli import cli
 
 _OUTPUT = flags.DEFINE_string("output", None, "The .pb to write.")
 

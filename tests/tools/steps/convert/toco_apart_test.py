@@ -5,8 +5,8 @@ import subprocess
 
 from absl.testing import absltest
 
+from reproducible_tflite.lib.tflite_file.schema import tflite
 from tests.tools.steps.convert import tiny_graph
-from tools.lib.tflite_file.schema import tflite
 
 _PROGRAM = "tools/steps/convert/toco_1.15.5"
 

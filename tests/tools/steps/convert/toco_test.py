@@ -7,9 +7,9 @@ import numpy as np
 import tensorflow as tf
 from absl.testing import absltest, flagsaver, parameterized
 
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.steps.convert import toco, toco_call
 from tests.tools.steps.convert import tiny_graph
-from tools.lib.cli import cli
-from tools.steps.convert import toco, toco_call
 
 _PROGRAM = "tools/steps/convert/toco_2.15.1"
 

@@ -3,8 +3,8 @@ import pathlib
 import numpy as np
 from absl.testing import absltest
 
+from reproducible_tflite.lib.preprocessing import tokens
 from tests.tools.steps.export import program
-from tools.lib.preprocessing import tokens
 
 _PROGRAM = "tools/steps/dataset/token_dataset.py"
 

@@ -6,10 +6,10 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 from absl.testing import absltest
 
+from reproducible_tflite.lib.checkpoint import signature
+from reproducible_tflite.steps.canonicalize.graph_def import canonical_bytes
+from reproducible_tflite.steps.seed import checkpoint_writer
 from tests.tools.steps.export import program
-from tools.lib.checkpoint import signature
-from tools.steps.canonicalize.graph_def import canonical_bytes
-from tools.steps.seed import checkpoint_writer
 
 _PROGRAM = "tools/steps/export/export_ssd.py"
 _IMPORTED = ("tensorflow.compat.v1", "object_detection.builders.model_builder")

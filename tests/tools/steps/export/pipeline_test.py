@@ -1,7 +1,7 @@
 from absl.testing import absltest
 
-from tools.lib.cli import cli
-from tools.steps.export import pipeline
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.steps.export import pipeline
 
 _BASE = b"""
 # A comment.

@@ -1,8 +1,8 @@
 import tensorflow.compat.v1 as tf
 from absl.testing import absltest
 
-from tools.lib.cli import cli
-from tools.steps.export import postprocessing
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.steps.export import postprocessing
 
 _WANTED = {"max_detections": 10, "use_regular_nms": True, "nms_score_threshold": 0.25}
 

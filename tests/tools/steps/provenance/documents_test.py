@@ -7,13 +7,13 @@ from absl.testing import absltest, parameterized
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.tflite_file import reader
+from reproducible_tflite.lib.tflite_file.schema import tflite
+from reproducible_tflite.provenance import validation
+from reproducible_tflite.steps.provenance import materials, mlbom, statement
 from tests.tools.lib.tflite_file import models
 from tests.tools.provenance import requests
-from tools.lib.cli import cli
-from tools.lib.tflite_file import reader
-from tools.lib.tflite_file.schema import tflite
-from tools.provenance import validation
-from tools.steps.provenance import materials, mlbom, statement
 
 (_PROGRAM,) = sys.argv[1:]
 
@@ -152,12 +152,18 @@ class MaterialsTest(parameterized.TestCase):
     def test_an_untold_replacement_is_refused(self):
         path = pathlib.Path(self.request["debian_packages"]["libc6.deb"])
         path.write_bytes(b"other")
-        with self.assertRaisesRegex(cli.UserError, "@debian//:libc6.deb.*not the lock's"):
+        with self.assertRaisesRegex(
+            cli.UserError, "@reproducible_tflite_debian//:libc6.deb.*not the lock's"
+        ):
             self._collected()
 
     def test_a_debian_package_that_the_lock_lacks_is_refused(self):
-        self.request["materials"]["cpython_3_11"]["packages"].append("@debian//:unheard-of.deb")
-        with self.assertRaisesRegex(cli.UserError, "@debian//:unheard-of.deb: .* no row for it"):
+        self.request["materials"]["cpython_3_11"]["packages"].append(
+            "@reproducible_tflite_debian//:unheard-of.deb"
+        )
+        with self.assertRaisesRegex(
+            cli.UserError, "@reproducible_tflite_debian//:unheard-of.deb: .* no row for it"
+        ):
             self._collected()
 
     @parameterized.parameters("unheard_of", "pip_unheard_of", "pip_", "pip_absl-py", "absl_py")

@@ -2,9 +2,9 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 from absl.testing import absltest
 
-from tools.lib.cli import cli
-from tools.lib.values import rounding
-from tools.steps.seed import calibrate, float64_graph
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.values import rounding
+from reproducible_tflite.steps.seed import calibrate, float64_graph
 
 _EPSILON = 1e-3
 

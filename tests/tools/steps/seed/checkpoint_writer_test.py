@@ -5,9 +5,9 @@ import resource
 import numpy as np
 from absl.testing import absltest
 
-from tools.lib.checkpoint import checkpoint
-from tools.lib.cli import cli
-from tools.steps.seed import checkpoint_writer
+from reproducible_tflite.lib.checkpoint import checkpoint
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.steps.seed import checkpoint_writer
 
 _VALUES = {
     "b/weights": np.arange(24, dtype=np.float32).reshape(1, 2, 3, 4),

@@ -6,9 +6,9 @@ import numpy as np
 from absl.testing import absltest
 from PIL import Image
 
+from reproducible_tflite.lib.checkpoint import checkpoint, signature
+from reproducible_tflite.lib.values import weights
 from tests.tools.steps.export import program
-from tools.lib.checkpoint import checkpoint, signature
-from tools.lib.values import weights
 
 _PROGRAM = "tools/steps/seed/seed_ssd.py"
 _IMPORTED = ("tensorflow.compat.v1", "object_detection.builders.model_builder")

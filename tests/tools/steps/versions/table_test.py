@@ -1,6 +1,6 @@
 from absl.testing import absltest
 
-from tools.steps.versions import table
+from reproducible_tflite.steps.versions import table
 
 _FIRST = {"kind": "weights", "where": "ADD 0", "left": "1", "right": "2", "detail": "1 of 4"}
 _REPORTS = [

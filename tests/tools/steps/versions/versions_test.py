@@ -2,10 +2,10 @@ import json
 
 from absl.testing import absltest, parameterized
 
+from reproducible_tflite.lib.tflite_file import canonical
+from reproducible_tflite.lib.tflite_file.schema import tflite
+from reproducible_tflite.steps.versions import versions
 from tests.tools.lib.tflite_file import models
-from tools.lib.tflite_file import canonical
-from tools.lib.tflite_file.schema import tflite
-from tools.steps.versions import versions
 
 
 def made_by(version: str, **changes) -> bytes:
