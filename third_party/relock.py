@@ -201,9 +201,7 @@ def main(argv: Sequence[str]) -> None:
         tags = cli.read_file(str(platforms), "list of platforms").decode("utf-8").split()
         for requirements in sorted(third_party.glob("*/*.in")):
             cli.say(f"locking {requirements.relative_to(workspace)}")
-            # rules_python pins pip_parse's own packages, independently of the project's.
-            own = requirements.stem == "pip_parse"
-            lock_pip(requirements, None if own else constraints, tags)
+            lock_pip(requirements, constraints, tags)
     if _ONLY.value != "pip":
         fetch = third_party / "debian" / "fetch.sh"
         for lock in sorted(third_party.glob("debian/*.lock.json")):

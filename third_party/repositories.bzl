@@ -6,7 +6,8 @@ load("//third_party/checkpoints:released.bzl", "released_archives")
 load("//third_party/debian:debian.bzl", "debian_package_tree", "debian_packages")
 load("//third_party/debian:programs.bzl", "debian_programs", "worker_image")
 load("//third_party/materials:materials.bzl", "materials")
-load("//third_party/pip:wheels.bzl", "python_site", "wheelhouse")
+load("//third_party/pip:requirements.bzl", "pip_sites")
+load("//third_party/pip:wheels.bzl", "python_site")
 load("//third_party/protobuf:schema.bzl", "execution_log_schema")
 load("//third_party/python:confinement.bzl", "confinement")
 load("//third_party/python:cpython.bzl", "AUDIT_PACKAGES", "cpython")
@@ -75,94 +76,127 @@ TENSORFLOW_UNREAD = [
     "wheel",
 ]
 
-def third_party_repositories():
-    """Declares every external repository. Each is fetched when it is first needed."""
-    debian_packages(
-        name = "reproducible_tflite_debian",
+# Name, Debian package, and the folder in it.
+_SHARED = [
+    ("bazel_skylib", "bazel-skylib", "usr/share/bazel/tools/skylib"),
+    ("platforms", "bazel-platforms", "usr/share/bazel/tools/platforms"),
+    ("rules_cc", "bazel-rules-cc", "usr/share/bazel/rules/cc"),
+    ("rules_license", "bazel-rules-license", "usr/share/bazel/rules/license"),
+    ("rules_python", "bazel-rules-python", "usr/share/bazel/rules/python"),
+]
+
+def _resolved(attributes):
+    """Returns attributes with labels for text: a text would be a label of the repository that calls the macro."""
+
+    def resolved(value):
+        return Label(value) if type(value) == "string" and value.startswith(("//", "@")) else value
+
+    return {
+        name: [resolved(element) for element in value] if type(value) == "list" else resolved(value)
+        for name, value in attributes.items()
+    }
+
+def reproducible_tflite_repositories(shared = True):
+    """Declares every external repository. Each is fetched when it is first needed.
+
+    Args:
+      shared: whether to declare also those whose names others use too, such as `@rules_python`, where they are not yet
+        declared. A module has them as its `bazel_dep`s.
+    """
+    declared = {}
+
+    def declare(rule, name, **attributes):
+        """Declares a repository, and notes what it is made from."""
+        declared[name] = _resolved(attributes)
+        rule(name = name, **declared[name])
+
+    declare(
+        debian_packages,
+        "reproducible_tflite_debian",
         lock = "//third_party/debian:packages.lock.json",
     )
 
     # Used by cpython only, during the audit.
-    debian_packages(
-        name = AUDIT_PACKAGES,
+    declare(
+        debian_packages,
+        AUDIT_PACKAGES,
         lock = "//third_party/debian:audit.lock.json",
     )
-    for name, package, prefix in [
-        ("bazel_skylib", "bazel-skylib", "usr/share/bazel/tools/skylib"),
-        ("platforms", "bazel-platforms", "usr/share/bazel/tools/platforms"),
-        ("rules_cc", "bazel-rules-cc", "usr/share/bazel/rules/cc"),
-        ("rules_license", "bazel-rules-license", "usr/share/bazel/rules/license"),
-        ("rules_python", "bazel-rules-python", "usr/share/bazel/rules/python"),
-    ]:
-        debian_package_tree(
-            name = name,
-            package = "@reproducible_tflite_debian//:{}.deb".format(package),
-            strip_prefix = prefix,
-        )
-    cpython(
-        name = "reproducible_tflite_cpython_3_11",
+    for name, package, prefix in _SHARED:
+        if shared and not native.existing_rule(name):
+            declare(
+                debian_package_tree,
+                name,
+                package = "@reproducible_tflite_debian//:{}.deb".format(package),
+                strip_prefix = prefix,
+            )
+    declare(
+        cpython,
+        "reproducible_tflite_cpython_3_11",
         packages = ["@reproducible_tflite_debian//:{}.deb".format(package) for package in CPYTHON_3_11_PACKAGES],
         version = "3.11",
     )
-    confinement(
-        name = "reproducible_tflite_confinement",
+    declare(
+        confinement,
+        "reproducible_tflite_confinement",
         python = "@reproducible_tflite_cpython_3_11//:python",
     )
-    wheelhouse(
-        name = "reproducible_tflite_wheels",
-        lock = "//third_party/pip:requirements.lock",
-    )
-    wheelhouse(
-        name = "reproducible_tflite_pip_parse_wheels",
-        lock = "//third_party/pip:pip_parse.lock",
-    )
+    pip_sites(declare)
     for version in VERSIONS_ON_PYTHON_3_11:
-        python_site(
-            name = "reproducible_tflite_tensorflow_" + version.replace(".", "_"),
+        declare(
+            python_site,
+            "reproducible_tflite_tensorflow_" + version.replace(".", "_"),
             drop = TENSORFLOW_UNREAD,
             lock = "//third_party/tensorflow:{}.lock".format(version),
         )
-    cpython_3_7(
-        name = "reproducible_tflite_cpython_3_7",
+    declare(
+        cpython_3_7,
+        "reproducible_tflite_cpython_3_7",
         archive = "cpython-3.7.9",
         lock = "//third_party/zstandard:requirements.lock",
         packages = ["@reproducible_tflite_debian//:{}.deb".format(package) for package in CPYTHON_3_7_PACKAGES],
         table = "//third_party/python:cpython_3_7.lock.json",
     )
-    python_site(
-        name = "reproducible_tflite_tensorflow_" + VERSION_ON_PYTHON_3_7.replace(".", "_"),
+    declare(
+        python_site,
+        "reproducible_tflite_tensorflow_" + VERSION_ON_PYTHON_3_7.replace(".", "_"),
         abi = "cp37m",
         drop = ["tensorflow_core/include"],
         interpreter = "@reproducible_tflite_cpython_3_7//:python",
         lock = "//third_party/tensorflow:{}.lock".format(VERSION_ON_PYTHON_3_7),
         python_version = "37",
     )
-    adapted_source(
-        name = "reproducible_tflite_tf_models_object_detection",
+    declare(
+        adapted_source,
+        "reproducible_tflite_tf_models_object_detection",
         adapter = "//third_party/object_detection:adapt.py",
         lock = "//third_party/object_detection:source.lock",
         tools_lock = "//third_party/object_detection:protoc.lock",
     )
-    adapted_source(
-        name = "reproducible_tflite_tf1_contrib_quantize",
+    declare(
+        adapted_source,
+        "reproducible_tflite_tf1_contrib_quantize",
         abi = "cp37m",
         adapter = "//third_party/contrib_quantize:adapt.py",
         lock = "//third_party/contrib_quantize:source.lock",
         python_version = "37",
     )
-    adapted_source(
-        name = "reproducible_tflite_huggingface_transformers",
+    declare(
+        adapted_source,
+        "reproducible_tflite_huggingface_transformers",
         adapter = "//third_party/transformers:adapt.py",
         lock = "//third_party/transformers:source.lock",
     )
-    python_site(
-        name = "reproducible_tflite_huggingface_requirements",
+    declare(
+        python_site,
+        "reproducible_tflite_huggingface_requirements",
         # It downloads models, and is only needed as an entry in huggingface-hub's requirements.
         drop = ["hf_xet"],
         lock = "//third_party/transformers:requirements.lock",
     )
-    python_site(
-        name = "reproducible_tflite_fuzz_site",
+    declare(
+        python_site,
+        "reproducible_tflite_fuzz_site",
         # libFuzzer is linked in; these are for fuzzing native extensions, and for rebuilding.
         drop = [
             "asan_with_fuzzer.so",
@@ -172,8 +206,9 @@ def third_party_repositories():
         ],
         lock = "//third_party/fuzz:requirements.lock",
     )
-    wheel_files(
-        name = "reproducible_tflite_photographs",
+    declare(
+        wheel_files,
+        "reproducible_tflite_photographs",
         lock = "//third_party/photographs:source.lock",
         members = ["skimage/data/" + name for name in [
             "astronaut.png",
@@ -183,18 +218,21 @@ def third_party_repositories():
             "rocket.jpg",
         ]],
     )
-    wheel_files(
-        name = "reproducible_tflite_torchvision_labels",
+    declare(
+        wheel_files,
+        "reproducible_tflite_torchvision_labels",
         lock = "//third_party/labels:torchvision.lock",
         members = ["torchvision/models/_meta.py"],
     )
-    wheel_files(
-        name = "reproducible_tflite_mmsegmentation_labels",
+    declare(
+        wheel_files,
+        "reproducible_tflite_mmsegmentation_labels",
         lock = "//third_party/labels:mmsegmentation.lock",
         members = ["mmseg/utils/class_names.py"],
     )
-    python_site(
-        name = "reproducible_tflite_evaluate_site",
+    declare(
+        python_site,
+        "reproducible_tflite_evaluate_site",
         # TensorFlow's closure has the same package.
         drop = [
             "numpy",
@@ -204,8 +242,9 @@ def third_party_repositories():
     )
 
     # For programs that read, write and run models and need nothing else from TensorFlow's closure.
-    python_site(
-        name = "reproducible_tflite_litert_site",
+    declare(
+        python_site,
+        "reproducible_tflite_litert_site",
         drop = [
             "numpy/distutils",
             "numpy/f2py",
@@ -215,52 +254,59 @@ def third_party_repositories():
 
     # No model needs these: playwright is for tests of pages, buildgrid for tests of `tools/execution`.
     for name in ["buildgrid", "netron", "playwright", "protobuf", "provenance", "zstandard"]:
-        python_site(
-            name = "reproducible_tflite_" + name + "_site",
+        declare(
+            python_site,
+            "reproducible_tflite_" + name + "_site",
             lock = "//third_party/{}:requirements.lock".format(name),
         )
 
     # Used by what reads Bazel's execution logs.
-    execution_log_schema(
-        name = "reproducible_tflite_execution_log_schema",
+    declare(
+        execution_log_schema,
+        "reproducible_tflite_execution_log_schema",
         lock = "//third_party/object_detection:protoc.lock",
     )
 
     # Used by `tools/cache` only.
-    debian_packages(
-        name = "reproducible_tflite_cache_debian",
+    declare(
+        debian_packages,
+        "reproducible_tflite_cache_debian",
         lock = "//third_party/debian:cache.lock.json",
     )
-    debian_programs(
-        name = "reproducible_tflite_nginx",
+    declare(
+        debian_programs,
+        "reproducible_tflite_nginx",
         packages = ["@reproducible_tflite_cache_debian//:{}.deb".format(package) for package in ["libpcre2-8-0", "nginx"]] +
                    ["@reproducible_tflite_debian//:{}.deb".format(package) for package in NGINX_LIBRARY_PACKAGES],
         programs = ["usr/sbin/nginx"],
     )
 
     # Used by `tools/execution` and its tests only.
-    debian_packages(
-        name = "reproducible_tflite_worker_debian",
+    declare(
+        debian_packages,
+        "reproducible_tflite_worker_debian",
         lock = "//third_party/debian:worker.lock.json",
     )
-    worker_image(
-        name = "reproducible_tflite_worker_image",
+    declare(
+        worker_image,
+        "reproducible_tflite_worker_image",
         packages = ["@reproducible_tflite_worker_debian//:{}.deb".format(package) for package in ["bash", "coreutils", "dash", "libtinfo6"]] +
                    ["@reproducible_tflite_debian//:libc6.deb"],
         programs = ["bin/bash", "bin/dash", "usr/bin/env"],
     )
-    debian_programs(
-        name = "reproducible_tflite_bubblewrap",
+    declare(
+        debian_programs,
+        "reproducible_tflite_bubblewrap",
         packages = ["@reproducible_tflite_worker_debian//:{}.deb".format(package) for package in ["bubblewrap", "libcap2", "libselinux1"]] +
                    ["@reproducible_tflite_cache_debian//:libpcre2-8-0.deb", "@reproducible_tflite_debian//:libc6.deb"],
         programs = ["usr/bin/bwrap"],
     )
-    released_archives()
-    as_published_repositories()
+    released_archives(declare)
+    as_published_repositories(declare)
 
     # Last: it describes all repositories declared before it.
     materials(
         name = "reproducible_tflite_materials",
-        pip_lock = "//third_party/pip:requirements.lock",
+        declared = declared,
         pip_packages = ["@reproducible_tflite_debian//:python3-pip-whl.deb", "@reproducible_tflite_debian//:python3-setuptools-whl.deb"],
     )

@@ -106,21 +106,23 @@ class FaultsTest(parameterized.TestCase):
 
     @parameterized.parameters("tensorflow_2_17_1", "pip_absl_py", "released_mobilenet_v1_1.0_224")
     def test_pinned_repositories_are_accepted(self, repository):
-        rule = _rule(inputs=["models/x/x.config", f"external/{repository}/file"])
+        rule = _rule(
+            inputs=["models/x/x.config", f"external/reproducible_tflite_{repository}/file"]
+        )
         self.assertEqual(_faults(_genrule(), rule, _program()), [])
 
     @parameterized.parameters(
         ("external/local_config_cc/cc_wrapper.sh", "the repository local_config_cc is not pinned"),
         ("external/bazel_tools/tools/zip/zipper", "the repository bazel_tools is not pinned"),
         ("external/my_pip_absl_py/file", "the repository my_pip_absl_py is not pinned"),
-        ("external/pip_unheard_of/file", "the repository pip_unheard_of is not pinned"),
+        ("external/pip_absl_py/file", "the repository pip_absl_py is not pinned"),
         (
             "external/reproducible_tflite_released_unheard_of/file",
-            "the repository released_unheard_of is not pinned",
+            "the repository reproducible_tflite_released_unheard_of is not pinned",
         ),
         (
             "external/reproducible_tflite_tensorflow_9_9_9/file",
-            "the repository tensorflow_9_9_9 is not pinned",
+            "the repository reproducible_tflite_tensorflow_9_9_9 is not pinned",
         ),
         ("/usr/lib/libm.so", "reads /usr/lib/libm.so, a file of the host"),
         ("models/../../elsewhere", "reads models/../../elsewhere, a file of the host"),

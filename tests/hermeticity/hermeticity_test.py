@@ -60,8 +60,8 @@ class HermeticityTest(parameterized.TestCase):
         allowed = (
             "/external/reproducible_tflite_cpython_3_11/",
             "/external/reproducible_tflite_tensorflow_",
-            "/cpython_3_11/",
-            "/tensorflow_2_",
+            "/reproducible_tflite_cpython_3_11/",
+            "/reproducible_tflite_tensorflow_2_",
         )
         foreign = [name for name in mapped if not any(part in name for part in allowed)]
         # TensorFlow's own shared memory is not a file of the host.

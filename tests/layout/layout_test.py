@@ -7,6 +7,7 @@ import ast
 import collections
 import graphlib
 import pathlib
+import re
 import sys
 from collections.abc import Iterator, Mapping
 
@@ -17,12 +18,17 @@ _FOLDERS = ("tests", "third_party", "tools")
 
 
 def _imports(source: str) -> Iterator[str]:
-    """Yields the dotted names of the modules, and of their members, that a module imports."""
+    """Yields the dotted names of the modules, and of their members, that a module imports.
+
+    `reproducible_tflite` is the package of the folder tools.
+    """
     for node in ast.walk(ast.parse(source)):
+        names = []
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module:
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        yield from (re.sub(r"^reproducible_tflite\b", "tools", name) for name in names)
 
 
 def folder(name: str) -> str:

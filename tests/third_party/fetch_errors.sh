@@ -90,12 +90,12 @@ passes "the first fetch" bazel_in "$output_base" test "$target"
 # A digest that does not match: a wheel, then a Debian package.
 sed -i "/^absl-py==/,/# file/ s/sha256:[0-9a-f]*/sha256:$zeros/" "$copy/$wheels"
 fails "a wheel with another digest" "Error in fail: absl_py-.*[.]whl is there, but its sha256 is not $zeros as the lock says" bazel_in "$output_base" test "$target"
-not_made wheels
+not_made reproducible_tflite_pip_absl_py
 restore "$wheels"
 
 sed -i "/\"zlib1g_/,/sha256/ s/\"sha256\": \"[0-9a-f]*\"/\"sha256\": \"$zeros\"/" "$copy/$debs"
 fails "a Debian package with another digest" "Error in fail: zlib1g_.*[.]deb is there, but its sha256 is not $zeros as the lock says" bazel_in "$output_base" test "$target"
-not_made debian
+not_made reproducible_tflite_debian
 restore "$debs"
 passes "the same build with the right digests" bazel_in "$output_base" test "$target"
 
@@ -104,7 +104,7 @@ gone="/\"package\": \"python3.11-minimal\"/,/sha256/ { s/\"version\": \"[^\"]*\"
 sed -i "$(echo "$gone" | sed 's/%/3.11.2-6+deb12u0/')" "$copy/$debs"
 fails "a replaced revision under --config=ci" "python3.11-minimal 3.11.2-6\+deb12u0 is gone from the Debian archive; .* is there instead. Re-pin with: bazel run //third_party:relock" \
     bazel_in "$output_base" test --config=ci "$target"
-not_made debian
+not_made reproducible_tflite_debian
 passes "a replaced revision" bazel_in "$output_base" test "$target"
 says "WARNING: python3.11-minimal 3.11.2-6\+deb12u0 is gone from the Debian archive"
 grep -q '"python3.11-minimal":"3.11.2-' "$output_base/external/reproducible_tflite_debian/replaced.json" || wrong "replaced.json does not have it"
@@ -113,7 +113,7 @@ restore "$debs"
 sed -i "$(echo "$gone" | sed 's/%/3.11.1-1/')" "$copy/$debs"
 fails "another upstream version in the archive" "python3.11-minimal=3.11.1-1 is gone from the archive, which now has 3.11.2-.*; run: bazel run //third_party:relock" \
     bazel_in "$output_base" test "$target"
-not_made debian
+not_made reproducible_tflite_debian
 restore "$debs"
 
 # A system without apt: fetch.sh looks for its tools before anything else.
@@ -125,8 +125,12 @@ fails "no apt-get" "apt-get is not on this machine; .*[*][.]lock[.]json .*--dist
 # No network: every registry, cache and proxy that the machine knows is out of reach.
 passes "the build to take the files from" bazel_in "$output_base" test "$target"
 mkdir -p "$scratch/distdir" "$scratch/no-cache"
-cp "$output_base"/external/reproducible_tflite_debian/debs/*.deb "$output_base"/external/reproducible_tflite_wheels/wheels/* \
-    "$output_base"/external/pip_parse_wheels/wheels/* "$scratch/distdir"
+cp "$output_base"/external/reproducible_tflite_debian/debs/*.deb "$scratch/distdir"
+cache=$(bazel_in "$output_base" info repository_cache 2>/dev/null)/content_addressable/sha256
+sed -n 's/.*--hash=sha256:\([0-9a-f]*\).*/\1/p; s/.*# file: //p' "$copy/$wheels" |
+    while read -r sha256 && read -r file; do
+        [ ! -e "$cache/$sha256/file" ] || cp "$cache/$sha256/file" "$scratch/distdir/$file"
+    done
 cat >"$scratch/apt.conf" <<'EOF'
 Acquire::http::Proxy "http://127.0.0.1:9";
 Acquire::https::Proxy "http://127.0.0.1:9";
@@ -152,7 +156,7 @@ without_files() {
     )
 }
 fails "no network on the first fetch" "Debian packages cannot be fetched: .* the Debian archive cannot be reached: http.*--distdir=FOLDER" without_files "$target"
-not_made debian
+not_made reproducible_tflite_debian
 
 # The Debian packages alone: now the wheels cannot be had.
 mkdir -p "$scratch/debs-only"
@@ -166,8 +170,8 @@ passes "no network, and every file in a --distdir" offline --distdir="$scratch/d
 python=@reproducible_tflite_cpython_3_7//:python
 fails "no CPython 3.7" "TensorFlow 1.15.5 needs CPython 3.7, which is not here: http.*--distdir=FOLDER, or name .*--repo_env=PYTHON_3_7=FOLDER" \
     offline --distdir="$scratch/distdir" "$python"
-not_made cpython_3_7
+not_made reproducible_tflite_cpython_3_7
 fails "a CPython 3.7 that is not where it is said to be" "PYTHON_3_7=$scratch/nowhere: there is no bin/python3.7" \
     offline --distdir="$scratch/distdir" --repo_env=PYTHON_3_7="$scratch/nowhere" "$python"
-not_made cpython_3_7
+not_made reproducible_tflite_cpython_3_7
 echo "PASS"

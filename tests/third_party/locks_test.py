@@ -13,13 +13,11 @@ _LOCKS = [path for path in _FILES if path.suffix == ".lock"]
 (_CONSTRAINTS,) = [path for path in _FILES if path.name == "constraints.txt"]
 _DEBIAN = [path for path in _FILES if path.name.endswith(".lock.json")]
 
-# rules_python pins what its pip_parse runs on, and a published file, an old Python or a server what
-# goes with it, whatever the project's versions are.
+# A published file, an old Python or a server pins what goes with it.
 _FOREIGN = [
     path
     for path in _LOCKS
-    if path.name in ("pip_parse.lock", "1.15.5.lock")
-    or path.parent.name in ("as_published", "buildgrid")
+    if path.name == "1.15.5.lock" or path.parent.name in ("as_published", "buildgrid")
 ]
 # These are released together with TensorFlow and follow its version.
 _BY_TENSORFLOW = {"keras", "tensorboard", "tensorflow-cpu"}
@@ -84,7 +82,7 @@ class LocksTest(parameterized.TestCase):
             self.assertEqual(f"{_normalized(name)}=={version}", requirement)
 
     def test_the_locks_of_every_folder_are_looked_at(self):
-        self.assertLen(_LOCKS, 27)
+        self.assertLen(_LOCKS, 26)
 
 
 class VersionsTest(absltest.TestCase):

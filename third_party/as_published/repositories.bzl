@@ -40,23 +40,30 @@ TENSORFLOWS = {
     "2.12.0": "3.11",
 }
 
-def as_published_repositories():
-    """Declares `@cpython_3_9` and `@tensorflow_VERSION_as_published` for each of `TENSORFLOWS`."""
-    debian_packages(
-        name = "reproducible_tflite_debian_bullseye",
+def as_published_repositories(declare):
+    """Declares `@cpython_3_9` and `@tensorflow_VERSION_as_published` for each of `TENSORFLOWS`.
+
+    Args:
+      declare: see `reproducible_tflite_repositories`.
+    """
+    declare(
+        debian_packages,
+        "reproducible_tflite_debian_bullseye",
         lock = "//third_party/debian:bullseye.lock.json",
     )
-    cpython(
-        name = "reproducible_tflite_cpython_3_9",
+    declare(
+        cpython,
+        "reproducible_tflite_cpython_3_9",
         packages = ["@reproducible_tflite_debian_bullseye//:{}.deb".format(package) for package in _BULLSEYE_PACKAGES] +
                    ["@reproducible_tflite_debian//:{}.deb".format(package) for package in _BOOKWORM_PACKAGES],
         version = "3.9",
     )
     for version, python in TENSORFLOWS.items():
-        python_site(
-            name = "reproducible_tflite_tensorflow_{}_as_published".format(version.replace(".", "_")),
+        declare(
+            python_site,
+            "reproducible_tflite_tensorflow_{}_as_published".format(version.replace(".", "_")),
             drop = ["tensorflow/include"],
             lock = "//third_party/as_published:{}.lock".format(version),
-            python = "@cpython_{}//:python".format(python.replace(".", "_")),
+            python = "@reproducible_tflite_cpython_{}//:python".format(python.replace(".", "_")),
             python_version = python.replace(".", ""),
         )

@@ -77,7 +77,7 @@ _released_archive_repository = repository_rule(
     doc = "`archive`: the files of a row of the pin table, archives unpacked; no files if the table lacks a digest.",
     attrs = {
         "archive": attr.string(doc = "The row's name in the pin table.", mandatory = True),
-        "table": attr.label(doc = "The pin table.", default = Label("//third_party/checkpoints:released.lock.json")),
+        "table": attr.label(doc = "The pin table.", mandatory = True),
         "_python": attr.label(default = Label("@reproducible_tflite_cpython_3_11//:python")),
         "_unpacker": attr.label(default = Label("//tools/checkpoints:archive.py")),
     },
@@ -105,10 +105,16 @@ _ARCHIVES = [
     "tf_ssd_resnet34_22.1",
 ]
 
-def released_archives():
-    """Declares `@released_NAME` for every row of the pin table."""
+def released_archives(declare):
+    """Declares `@reproducible_tflite_released_NAME` for every row of the pin table.
+
+    Args:
+      declare: see `reproducible_tflite_repositories`.
+    """
     for archive in _ARCHIVES:
-        _released_archive_repository(
-            name = "reproducible_tflite_released_" + archive,
+        declare(
+            _released_archive_repository,
+            "reproducible_tflite_released_" + archive,
             archive = archive,
+            table = Label("//third_party/checkpoints:released.lock.json"),
         )

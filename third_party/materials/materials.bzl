@@ -3,32 +3,35 @@
 They are read from the declarations themselves, so no declared repository can be missing.
 """
 
-load("//third_party/pip:wheels.bzl", "parse_lock")
-
 # The attributes of the project's repository rules that define what is fetched.
 _LABELS = ["adapter", "lock", "package", "table", "tools_lock"]
 _LABEL_LISTS = ["packages"]
-_NAMES = ["archive"]
+_VALUES = ["archive", "requirements"]
+
+_OWN = Label("//third_party/materials").workspace_name
+
+def repository_name(canonical):
+    """Returns the name of a repository as it is declared here.
+
+    Args:
+      canonical: its name for Bazel; as a module, `reproducible_tflite~~repositories~NAME`.
+    """
+    return ([part for part in canonical.split("~") if part] or [""])[-1]
 
 def _path(label):
-    """Returns the path of a file in the workspace, or `@repository//:file` unchanged."""
-    text = str(label)
-    for prefix in ["@@reproducible_tflite//", "@reproducible_tflite//", "@@//", "@//", "//"]:
-        if text.startswith(prefix):
-            return text[len(prefix):].replace(":", "/")
-    return text.replace("@@", "@")
+    """Returns the path of one of the project's files, or `@repository//:file`."""
+    if label.workspace_name == _OWN:
+        return label.package + "/" + label.name
+    return "@{}//{}:{}".format(repository_name(label.workspace_name), label.package, label.name)
 
-def _describe(declared):
-    described = {"rule": declared["kind"].lstrip("_")}
-    for attribute in _LABELS:
-        if declared.get(attribute):
-            described[attribute] = _path(declared[attribute])
+def _describe(attributes):
+    described = {attribute: _path(attributes[attribute]) for attribute in _LABELS if attributes.get(attribute)}
     for attribute in _LABEL_LISTS:
-        if declared.get(attribute):
-            described[attribute] = [_path(label) for label in declared[attribute]]
-    for attribute in _NAMES:
-        if declared.get(attribute):
-            described[attribute] = declared[attribute]
+        if attributes.get(attribute):
+            described[attribute] = [_path(label) for label in attributes[attribute]]
+    for attribute in _VALUES:
+        if attributes.get(attribute):
+            described[attribute] = attributes[attribute]
     return described
 
 def _bazel(ctx):
@@ -47,11 +50,6 @@ def _bazel(ctx):
     digest = ctx.download(url = "file://{}".format(server), output = copy).sha256
     ctx.delete(copy)
     return {"version": version, "sha256": digest}
-
-def _pip_repositories(ctx):
-    """Returns the names of the repositories that pip_parse declares, one for each row of its lock."""
-    names = [row.requirement.partition("==")[0] for row in parse_lock(ctx.read(ctx.attr.pip_lock))]
-    return ["pip_" + name.lower().replace("-", "_").replace(".", "_") for name in names]
 
 _TABLE = """\
 \"\"\"Written by third_party/materials.\"\"\"
@@ -85,7 +83,7 @@ def _materials_impl(ctx):
     ctx.file("table.bzl", _TABLE.format(
         bazel = repr(_bazel(ctx)),
         materials = repr(table),
-        pinned = repr(sorted(table.keys() + _pip_repositories(ctx))),
+        pinned = repr(sorted(table)),
     ))
     files = {}
     debian_packages = {"@reproducible_tflite_debian//:replaced.json": None}
@@ -111,7 +109,6 @@ _materials = repository_rule(
 all repositories that a lock pins by digest; and `BAZEL`, the running Bazel. And the files in the table.""",
     attrs = {
         "bazel_version": attr.string(doc = "This Bazel's version; empty for Debian's Bazel."),
-        "pip_lock": attr.label(doc = "The lock of pip_parse.", mandatory = True),
         "pip_packages": attr.string_list(doc = "The Debian packages that install every lock of wheels."),
         "table": attr.string(doc = "`MATERIALS` as JSON.", mandatory = True),
         # A file that every Bazel has, as the starting point to locate others.
@@ -121,22 +118,18 @@ all repositories that a lock pins by digest; and `BAZEL`, the running Bazel. And
     local = True,
 )
 
-def materials(name, pip_lock, pip_packages):
-    """Declares the repository with the materials of all repositories declared before it.
+def materials(name, declared, pip_packages):
+    """Declares the repository with the materials of other repositories.
 
     Args:
       name: its name.
-      pip_lock: the label of the lock of pip_parse, which declares its repositories later.
+      declared: a dict of their names to their attributes.
       pip_packages: labels of the Debian packages that install wheels.
     """
+    table = {repository: _describe(attributes) for repository, attributes in declared.items()}
     _materials(
         name = name,
         bazel_version = native.bazel_version,
-        pip_lock = pip_lock,
         pip_packages = pip_packages,
-        table = json.encode({
-            repository: _describe(declared)
-            for repository, declared in native.existing_rules().items()
-            if [attribute for attribute in _LABELS + _LABEL_LISTS + _NAMES if declared.get(attribute)]
-        }),
+        table = json.encode({repository: described for repository, described in table.items() if described}),
     )

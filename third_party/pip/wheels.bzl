@@ -80,8 +80,8 @@ def _target(ctx, python_version, abi):
         flags += ["--platform", platform]
     return flags
 
-def fetch_wheels(ctx, lock, output, python_version = "311", abi = "cp311"):
-    """Fetches every file of a lock: from the repository cache or a --distdir, otherwise with pip.
+def fetch_wheels(ctx, lock, output, python_version = "311", abi = "cp311", only = []):
+    """Fetches the files of a lock: from the repository cache or a --distdir, otherwise with pip.
 
     Args:
       ctx: the repository context of a rule with `pip_attrs`.
@@ -89,11 +89,14 @@ def fetch_wheels(ctx, lock, output, python_version = "311", abi = "cp311"):
       output: the folder for the files.
       python_version: the version of the wheels' Python, without dots.
       abi: its ABI tag.
+      only: the packages to fetch; all if empty.
 
     Returns:
-      The lock's rows.
+      The packages' rows of the lock.
     """
-    rows = parse_lock(lock)
+    rows = [row for row in parse_lock(lock) if not only or row.requirement.partition("==")[0] in only]
+    if only and len(rows) != len(only):
+        fail("a lock lacks some of {}, re-lock with: bazel run //third_party:relock".format(", ".join(only)))
     missing = find_pinned(ctx, rows, output)
     if not missing:
         return rows
@@ -158,23 +161,6 @@ pip_attrs = {
     "_setuptools": attr.label(default = Label("@reproducible_tflite_debian//:python3-setuptools-whl.deb")),
 }
 
-def _wheelhouse_impl(ctx):
-    lock = ctx.read(ctx.attr.lock)
-    rows = fetch_wheels(ctx, lock, "wheels")
-    ctx.file("requirements.lock", "--no-index\n--find-links={}\n{}".format(ctx.path("wheels"), lock))
-    ctx.file("BUILD.bazel", """\
-package(default_visibility = ["//visibility:public"])
-
-exports_files({})
-""".format(repr(["requirements.lock"] + ["wheels/" + row.file for row in rows])))
-
-wheelhouse = repository_rule(
-    implementation = _wheelhouse_impl,
-    doc = """The files of a lock, and `requirements.lock`: the same lock for rules_python's `pip_parse`, with options that
-restrict pip to this folder.""",
-    attrs = pip_attrs,
-)
-
 _SITE_BUILD = """\
 load("@reproducible_tflite//third_party/python:site.bzl", "python_site_library")
 
@@ -202,7 +188,7 @@ find . -name '* *' -prune -exec rm -rf '{}' +
 def _python_site_impl(ctx):
     version = ctx.attr.python_version
     abi = ctx.attr.abi or "cp" + version
-    rows = fetch_wheels(ctx, ctx.read(ctx.attr.lock), "wheels", version, abi)
+    rows = fetch_wheels(ctx, ctx.read(ctx.attr.lock), "wheels", version, abi, ctx.attr.requirements)
     target = _target(ctx, version, abi) if ctx.attr.interpreter else []
     result = _pip(ctx, [
         "install",
@@ -237,5 +223,6 @@ Depend on `site_library`: staging it costs an action a single link, regardless o
             doc = "The version of the packages' CPython, without its dot.",
             default = "311",
         ),
+        requirements = attr.string_list(doc = "The packages to install; all of the lock if empty."),
     ),
 )

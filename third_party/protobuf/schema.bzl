@@ -4,7 +4,7 @@ load("//third_party/pip:wheels.bzl", "extract_wheel", "fetch_wheels", "pip_attrs
 load("//third_party/python:cpython.bzl", "HERMETIC_ENVIRONMENT")
 
 _BUILD = """\
-load("//third_party/python:defs.bzl", "py_library")
+load("@rules_python//python:defs.bzl", "py_library")
 
 package(default_visibility = ["//visibility:public"])
 

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Starts a Python program on the packaged interpreter. Bazel writes this script for each program and replaces the words
-# between per cent signs (`bootstrap_template` of py_runtime).
+# Starts a Python program on the packaged interpreter. `py_binary` (defs.bzl) writes this script for each program and
+# replaces the words between per cent signs.
 self=$0
 case $self in
     /*) ;;
@@ -16,11 +16,11 @@ else
 fi
 # The caller's Python variables are not the program's.
 unset PYTHONHOME
-PYTHONPATH=$runfiles:$runfiles/%workspace_name%
+PYTHONPATH=
 imports=%imports%
 IFS=:
 for import in $imports; do
-    PYTHONPATH=$PYTHONPATH:$runfiles/$import
+    PYTHONPATH=$PYTHONPATH${PYTHONPATH:+:}$runfiles/$import
 done
 unset IFS
 RUNFILES_DIR=$runfiles

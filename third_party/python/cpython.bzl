@@ -73,19 +73,17 @@ rm -rf unpacked
 """
 
 _BUILD = """\
-load("@rules_python//python:defs.bzl", "py_runtime")
+load("@reproducible_tflite//third_party/python:defs.bzl", "python_runtime")
 
 package(default_visibility = ["//visibility:public"])
 
 exports_files(["python", "runtime"])
 
-py_runtime(
-    name = "py_runtime",
-    bootstrap_template = "@reproducible_tflite//third_party/python:bootstrap.sh.tpl",
+python_runtime(
+    name = "runtime_toolchain",
     # The directory is one input: a single link to stage instead of a hundred.
     files = {files},
     interpreter = "python",
-    python_version = "PY3",
 )
 """
 
@@ -186,8 +184,8 @@ def _cpython_impl(ctx):
 cpython = repository_rule(
     implementation = _cpython_impl,
     doc = """CPython from Debian packages: `python`, a launcher, and `runtime`, a directory with the interpreter, its
-standard library (precompiled), every shared library that it needs, and the loader. `py_runtime` is the Bazel target for
-a toolchain.""",
+standard library (precompiled), every shared library that it needs, and the loader. `runtime_toolchain` is the target for a
+toolchain.""",
     attrs = dict(
         runtime_attrs,
         version = attr.string(doc = "The minor version, as in `3.11`.", mandatory = True),

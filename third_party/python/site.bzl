@@ -1,10 +1,10 @@
 """A directory of installed Python packages, as a dependency for py_binary."""
 
 load("@rules_python//python:defs.bzl", "PyInfo")
+load(":runfiles.bzl", "runfiles_path")
 
 def _python_site_library_impl(ctx):
     site = ctx.file.site
-    import_path = site.short_path[len("../"):] if site.short_path.startswith("../") else ctx.workspace_name + "/" + site.short_path
     return [
         DefaultInfo(
             files = depset([site]),
@@ -12,7 +12,7 @@ def _python_site_library_impl(ctx):
         ),
         PyInfo(
             transitive_sources = depset(),
-            imports = depset([import_path]),
+            imports = depset([runfiles_path(ctx, site)]),
             has_py3_only_sources = True,
         ),
     ]

@@ -124,7 +124,7 @@ class _Examination:
         return tuple(compared)
 
     def _diagnosis(self, action: Action) -> replay.Diagnosis:
-        helpers = self.other.output_base / "external" / "cpython_3_11" / "audit"
+        helpers = self.other.output_base / "external" / "reproducible_tflite_cpython_3_11" / "audit"
         again = replay.Replay(
             action,
             self.plain.execution_root,

@@ -74,7 +74,8 @@ def _settings() -> settings.Settings:
 def _refuse_unreadable(chosen: settings.Settings) -> None:
     """Refuses files that root can read, but the cache's owner cannot."""
     # What the server reads while it runs: this program, its packages and nginx.
-    program = (__file__, flags.__file__, _NGINX.value and os.path.abspath(_NGINX.value))
+    packages = pathlib.Path(flags.__file__).parents[2]
+    program = (__file__, packages, _NGINX.value and os.path.abspath(_NGINX.value))
     for path in (chosen.certificate, chosen.key, *program):
         if path and not os.access(path, os.R_OK):
             raise cli.UserError(

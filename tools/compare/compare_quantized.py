@@ -13,7 +13,6 @@ import reproducible_tflite.lib.cli.interrupts  # noqa: F401
 
 import hashlib
 import json
-import pathlib
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -31,6 +30,7 @@ from reproducible_tflite.lib.interpreter import child, model_argument, ports
 from reproducible_tflite.lib.interpreter.model_argument import GivenModel
 from reproducible_tflite.lib.preprocessing import normalization
 from reproducible_tflite.lib.quantization_error.exposed import Network
+from reproducible_tflite.lib.runfiles import runfiles
 from reproducible_tflite.lib.tflite_file import report
 
 _IMAGES = flags.DEFINE_list("images", [], "Pictures and folders of pictures, comma-separated.")
@@ -53,8 +53,7 @@ _EXPLANATION = (
     " one rounding to the layer's own scale; the rest comes from earlier layers or from clipping."
 )
 _QUANTIZED_WEIGHTS = ("dynamic_range", "float16")
-# `@reproducible_tflite_photographs` in the runfiles.
-_PHOTOGRAPHS = pathlib.Path(__file__).absolute().parents[3] / "photographs"
+_PHOTOGRAPHS = runfiles.repository("photographs")
 
 
 def _siblings(models: Sequence[GivenModel]) -> samples.Siblings:

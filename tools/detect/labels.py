@@ -5,11 +5,10 @@ import pathlib
 from collections.abc import Sequence
 
 from reproducible_tflite.lib.interpreter import tasks
+from reproducible_tflite.lib.runfiles import runfiles
 
-# In the runfiles, external repositories are next to the workspace.
-_RUNFILES = pathlib.Path(__file__).parents[3]
-_TORCHVISION = _RUNFILES / "torchvision_labels" / "_meta.py"
-_MMSEGMENTATION = _RUNFILES / "mmsegmentation_labels" / "class_names.py"
+_TORCHVISION = runfiles.repository("torchvision_labels") / "_meta.py"
+_MMSEGMENTATION = runfiles.repository("mmsegmentation_labels") / "class_names.py"
 _NO_CLASS = ("", "???", "N/A")
 
 

@@ -79,5 +79,5 @@ def published(targets: Targets, model: str) -> Published | None:
     archive = weights.get("archive")
     if not archive:
         return None
-    name = archive.removeprefix("@released_").removesuffix("//:archive")
+    name = archive.removeprefix("@reproducible_tflite_released_").removesuffix("//:archive")
     return Published(name, weights["member"])

@@ -42,12 +42,15 @@ workspace(name = "reproducible_tflite")
 load("//third_party/checkpoints:released.bzl", "released_archives")
 
 new_local_repository(
-    name = "cpython_3_11",
+    name = "reproducible_tflite_cpython_3_11",
     build_file_content = "exports_files(['python'])",
     path = "{python}",
 )
 
-released_archives()
+def declare(rule, name, **attributes):
+    rule(name = name, **attributes)
+
+released_archives(declare)
 """
 _BUILD = f"""\
 load("//tools/tflite/private:released_checkpoint.bzl", "released_checkpoint")

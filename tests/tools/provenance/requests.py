@@ -76,7 +76,6 @@ def make(folder: str) -> dict[str, Any]:
         "third_party/debian/packages.lock.json": json.dumps(
             {"packages": [_debian_row(name, content) for name, content in debs.items()]}
         ),
-        "third_party/pip/pip_parse.lock": SDIST,
         "third_party/pip/requirements.lock": LOCK,
         "third_party/some/adapt.py": "print('adapted')",
         "third_party/some/source.lock": SDIST,
@@ -90,16 +89,21 @@ def make(folder: str) -> dict[str, Any]:
         "rules_cc": {"package": "@reproducible_tflite_debian//:bazel-rules-cc.deb"},
         "rules_license": {"package": "@reproducible_tflite_debian//:bazel-rules-license.deb"},
         "rules_python": {"package": "@reproducible_tflite_debian//:bazel-rules-python.deb"},
-        "cpython_3_11": {"packages": ["@reproducible_tflite_debian//:libc6.deb"]},
-        "cpython_3_7": {
+        "reproducible_tflite_cpython_3_11": {
+            "packages": ["@reproducible_tflite_debian//:libc6.deb"]
+        },
+        "reproducible_tflite_cpython_3_7": {
             "archive": "some_model",
             "lock": "third_party/some/source.lock",
             "packages": ["@reproducible_tflite_debian//:libc6.deb"],
             "table": "third_party/python/cpython_3_7.lock.json",
         },
-        "debian": {"lock": "third_party/debian/packages.lock.json"},
-        "pip_parse_wheels": {"lock": "third_party/pip/pip_parse.lock"},
-        "released_some_model": {
+        "reproducible_tflite_debian": {"lock": "third_party/debian/packages.lock.json"},
+        "reproducible_tflite_pip_absl_py": {
+            "lock": "third_party/pip/requirements.lock",
+            "requirements": ["absl-py"],
+        },
+        "reproducible_tflite_released_some_model": {
             "archive": "some_model",
             "table": "third_party/checkpoints/released.lock.json",
         },
@@ -107,8 +111,7 @@ def make(folder: str) -> dict[str, Any]:
             "adapter": "third_party/some/adapt.py",
             "lock": "third_party/some/source.lock",
         },
-        "tensorflow_2_15_1": {"lock": "third_party/tensorflow/2.15.1.lock"},
-        "wheels": {"lock": "third_party/pip/requirements.lock"},
+        "reproducible_tflite_tensorflow_2_15_1": {"lock": "third_party/tensorflow/2.15.1.lock"},
     }
     debian_packages = {
         f"{name}.deb": write(f"debs/{name}.deb", content) for name, content in debs.items()
@@ -129,7 +132,12 @@ def make(folder: str) -> dict[str, Any]:
         "preprocessing": "minus_one_to_one",
         "quantization_aware": True,
         "raw": write("x.raw.tflite", "raw"),
-        "repositories": ["cpython_3_11", "pip_absl_py", "some_models", "tensorflow_2_15_1"],
+        "repositories": [
+            "reproducible_tflite_cpython_3_11",
+            "reproducible_tflite_pip_absl_py",
+            "some_models",
+            "reproducible_tflite_tensorflow_2_15_1",
+        ],
         "samples": None,
         "sources": [write("tools/lib/values/weights.py", "import math")],
         "steps": [

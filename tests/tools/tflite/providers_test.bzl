@@ -47,7 +47,7 @@ def _check_provenance_request(env, version):
     ]
     asserts.equals(env, 1, len(contents), "provenance requests")
     request = json.decode(contents[0])
-    repositories = ["cpython_3_11", "tensorflow_2_15_1", "tensorflow_" + version.replace(".", "_")]
+    repositories = ["reproducible_tflite_cpython_3_11", "reproducible_tflite_tensorflow_2_15_1", "reproducible_tflite_tensorflow_" + version.replace(".", "_")]
     asserts.equals(env, [], [name for name in repositories if name not in request["repositories"]])
     sources = [
         "tools/steps/canonicalize/canonicalize_tflite.py",
@@ -131,8 +131,8 @@ _other_facts_test = analysistest.make(_facts_test_impl, attrs = _FACTS_ATTRS, co
 def _tensorflow_in_runfiles_test_impl(ctx):
     env = analysistest.begin(ctx)
     runfiles = analysistest.target_under_test(env)[DefaultInfo].default_runfiles
-    sites = [file.short_path for file in runfiles.files.to_list() if file.short_path.startswith("../tensorflow_")]
-    asserts.equals(env, ["../tensorflow_{}/site".format(ctx.attr.version.replace(".", "_"))], sites)
+    sites = [file.short_path for file in runfiles.files.to_list() if file.short_path.startswith("../reproducible_tflite_tensorflow_")]
+    asserts.equals(env, ["../reproducible_tflite_tensorflow_{}/site".format(ctx.attr.version.replace(".", "_"))], sites)
     return analysistest.end(env)
 
 _VERSION_ATTRS = {"version": attr.string(doc = "Of the only TensorFlow among the runfiles.", mandatory = True)}

@@ -16,11 +16,11 @@ from typing import Any
 from absl import flags
 
 from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.runfiles import runfiles
 from reproducible_tflite.steps.convert import frozen_graph, toco, toco_call
 
-_RUNFILES = pathlib.Path(__file__).absolute().parents[4]
-_RUNTIME = _RUNFILES / "cpython_3_7" / "runtime"
-_TENSORFLOW = _RUNFILES / "tensorflow_1_15_5" / "site"
+_RUNTIME = runfiles.repository("cpython_3_7") / "runtime"
+_TENSORFLOW = runfiles.repository("tensorflow_1_15_5") / "site"
 
 
 def _command() -> list[pathlib.Path | str]:

@@ -11,7 +11,7 @@ import json
 import os
 import re
 import urllib.parse
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from reproducible_tflite.lib.cli import cli
@@ -25,7 +25,7 @@ _BUILD_RULES = ("bazel_skylib", "platforms", "rules_cc", "rules_license", "rules
 _INSTALLERS = ("python3-pip-whl.deb", "python3-setuptools-whl.deb")
 
 # The repository that may be the machine's own, and the toolchain's `interpreter` in that case.
-_INTERPRETER = "cpython_3_7"
+_INTERPRETER = "reproducible_tflite_cpython_3_7"
 _LOCAL_INTERPRETER = re.compile(r"local: (\S+) sha256 ([0-9a-f]{64})")
 
 
@@ -66,11 +66,6 @@ def package_url(kind: str, name: str, version: str, **qualifiers: str) -> str:
     return f"pkg:{kind}/{name}@{version}?{'&'.join(quoted)}"
 
 
-def _pip_repository(name: str) -> str:
-    """Returns the name of the repository that rules_python's pip_parse declares for a package."""
-    return "pip_" + re.sub(r"[-_.]+", "_", name).lower()
-
-
 class Locks:
     """The contents of the locks, each read once."""
 
@@ -87,9 +82,9 @@ class Locks:
             self._texts[lock] = cli.read_file(self._files[lock], "lock").decode("utf-8")
         return self._texts[lock]
 
-    def _packages(self, lock: str, repository: str, only: str | None = None) -> Iterator[Material]:
+    def _packages(self, lock: str, repository: str, only: Sequence[str] = ()) -> Iterator[Material]:
         for row in locks.PIP_ROW.finditer(self._text(lock)):
-            if only is None or _pip_repository(row["name"]) == only:
+            if not only or row["name"] in only:
                 yield material(
                     "wheel" if row["file"].endswith(".whl") else "source archive",
                     row["file"],
@@ -117,7 +112,7 @@ class Locks:
             raise cli.UserError(f"{label}: {lock} has no row for it; see third_party/materials.")
         row = rows[package]
         version, digest, pinned = row["version"], row["sha256"], ""
-        if source == "debian":
+        if source == "reproducible_tflite_debian":
             replaced = json.loads(
                 cli.read_file(self._debian_packages["replaced.json"], "list of replaced packages")
             )
@@ -165,13 +160,7 @@ class Locks:
         """
         described = self._table.get(name)
         if described is None:
-            wheels = list(self._packages(self._table["wheels"]["lock"], name, only=name))
-            if not wheels:
-                raise cli.UserError(f"@{name}: no lock describes it; see third_party/materials.")
-            yield from wheels
-            yield from self._packages(self._table["pip_parse_wheels"]["lock"], name)
-            yield from self._installers(name)
-            return
+            raise cli.UserError(f"@{name}: no lock describes it; see third_party/materials.")
         for label in [described.get("package"), *described.get("packages", [])]:
             if label:
                 yield self.debian_package(label, name)
@@ -184,7 +173,7 @@ class Locks:
             yield from self._published(name, described)
         for lock in ("lock", "tools_lock"):
             if lock in described:
-                yield from self._packages(described[lock], name)
+                yield from self._packages(described[lock], name, described.get("requirements", ()))
         if "lock" in described:
             yield from self._installers(name)
         if "adapter" in described:
@@ -243,7 +232,9 @@ def collect(request: Mapping[str, Any]) -> list[Material]:
         materials.append(
             material("representative dataset", os.path.basename(samples), sha256(samples))
         )
-    for name in sorted({*request["repositories"], *_BUILD_RULES}):
+    # In another repository these may be others, which count as that one's sources.
+    rules = request["materials"].keys() & set(_BUILD_RULES)
+    for name in sorted({*request["repositories"], *rules}):
         materials += pins.repository(name)
     materials += [material("source file", path, sha256(path)) for path in request["sources"]]
     return merged(materials)

@@ -2,6 +2,7 @@
 
 load("@reproducible_tflite_materials//:table.bzl", "BAZEL", "MATERIALS", "PINNED")
 load("@rules_python//python:defs.bzl", "PyInfo")
+load("//third_party/materials:materials.bzl", "repository_name")
 load(":labels.bzl", "label_text")
 load(":program.bzl", "program")
 load(
@@ -146,7 +147,7 @@ PROVENANCE_ATTRS = {
 def _repository(file):
     """Returns the name of a file's external repository, or None."""
     root = file.owner.workspace_root
-    return root.rpartition("/")[2] if root else None
+    return repository_name(root.rpartition("/")[2]) if root else None
 
 def write_provenance(ctx, raw, programs, tensorflow, facts, model, checkpoint, byproducts, samples):
     """Registers the action that writes a model's provenance.

@@ -48,14 +48,19 @@ class MaterialsTest(parameterized.TestCase):
                 "digest": {"sha256": "a" * 64},
                 "annotations": {
                     "kind": "wheel",
-                    "repositories": ["pip_absl_py", "tensorflow_2_15_1"],
+                    "repositories": [
+                        "reproducible_tflite_pip_absl_py",
+                        "reproducible_tflite_tensorflow_2_15_1",
+                    ],
                 },
             },
         )
         self.assertEqual(collected["some_models-1.0.post2.tar.gz"]["digest"]["sha256"], "c" * 64)
-        # For a repository of pip_parse, only its own row.
+        # A repository with some rows of a lock.
         tensorflow = collected["tensorflow_cpu-2.15.1-cp311-cp311-manylinux_2_17_x86_64.whl"]
-        self.assertEqual(tensorflow["annotations"]["repositories"], ["tensorflow_2_15_1"])
+        self.assertEqual(
+            tensorflow["annotations"]["repositories"], ["reproducible_tflite_tensorflow_2_15_1"]
+        )
 
     def test_every_row_of_the_libraries_that_declare_actions_is_there(self):
         names = {
@@ -80,7 +85,7 @@ class MaterialsTest(parameterized.TestCase):
         self.assertIn("seed 7", row["annotations"]["description"])
 
     def test_released_weights_are_named_by_their_address(self):
-        self.request["repositories"].append("released_some_model")
+        self.request["repositories"].append("reproducible_tflite_released_some_model")
         self.request["weights"] = "released"
         collected = self._collected()
         self.assertEqual(
@@ -91,7 +96,7 @@ class MaterialsTest(parameterized.TestCase):
                 "digest": {"sha256": "d" * 64},
                 "annotations": {
                     "kind": "published file",
-                    "repositories": ["released_some_model"],
+                    "repositories": ["reproducible_tflite_released_some_model"],
                     "licence": "Apache-2.0",
                 },
             },
@@ -99,12 +104,12 @@ class MaterialsTest(parameterized.TestCase):
         self.assertNotIn("synthetic", collected["model.ckpt.index"]["annotations"])
 
     def _of_cpython_3_7(self, interpreter: str) -> dict[str, str]:
-        self.request["repositories"].append("cpython_3_7")
+        self.request["repositories"].append("reproducible_tflite_cpython_3_7")
         self.request["interpreter"] = interpreter
         return {
             name: row["annotations"]["kind"]
             for name, row in self._collected().items()
-            if "cpython_3_7" in row["annotations"].get("repositories", [])
+            if "reproducible_tflite_cpython_3_7" in row["annotations"].get("repositories", [])
         }
 
     def test_a_pinned_interpreter_is_described_by_its_archive(self):
@@ -158,7 +163,7 @@ class MaterialsTest(parameterized.TestCase):
             self._collected()
 
     def test_a_debian_package_that_the_lock_lacks_is_refused(self):
-        self.request["materials"]["cpython_3_11"]["packages"].append(
+        self.request["materials"]["reproducible_tflite_cpython_3_11"]["packages"].append(
             "@reproducible_tflite_debian//:unheard-of.deb"
         )
         with self.assertRaisesRegex(
@@ -166,7 +171,7 @@ class MaterialsTest(parameterized.TestCase):
         ):
             self._collected()
 
-    @parameterized.parameters("unheard_of", "pip_unheard_of", "pip_", "pip_absl-py", "absl_py")
+    @parameterized.parameters("unheard_of", "reproducible_tflite_pip_unheard_of", "absl_py")
     def test_a_repository_without_a_lock_is_refused(self, repository):
         self.request["repositories"].append(repository)
         with self.assertRaisesRegex(cli.UserError, f"@{repository}: no lock describes it"):
@@ -319,7 +324,7 @@ class MlbomTest(parameterized.TestCase):
             self.request["lock_files"]["third_party/checkpoints/released.lock.json"]
         )
         lock.write_text(lock.read_text().replace("Apache-2.0", "MIT"))
-        self.request["repositories"].append("released_some_model")
+        self.request["repositories"].append("reproducible_tflite_released_some_model")
         self.assertEqual(licences(), ["Apache-2.0", "MIT"])
 
     @parameterized.parameters(
