@@ -50,7 +50,7 @@ ok() {
 copy() {
     rm -rf "$1"
     mkdir -p "$1"
-    (cd "$project" && cp --parents -rt "$1" bazelw .bazelrc .bazelversion third_party/bazel third_party/debian third_party/pip/platforms.txt)
+    (cd "$project" && cp --parents -rt "$1" bazelw .bazelrc reproducible.bazelrc .bazelversion third_party/bazel third_party/debian third_party/pip/platforms.txt)
     : >"$1/WORKSPACE"
 }
 

@@ -3,7 +3,7 @@
 load("@rules_python//python:defs.bzl", "PyInfo")
 load("//third_party/python:interpreter.bzl", "InterpreterInfo")
 
-TOOLCHAIN_TYPE = "//tools/tensorflow:toolchain_type"
+TOOLCHAIN_TYPE = Label("//tools/tensorflow:toolchain_type")
 
 TensorflowToolchainInfo = provider(
     doc = "A pinned TensorFlow with its converters.",

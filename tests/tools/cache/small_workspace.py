@@ -54,6 +54,9 @@ class Client:
         (self.workspace / "WORKSPACE").write_text('workspace(name = "small")\n')
         (self.workspace / "BUILD").write_text(_BUILD.format(lines=_LINES, parts=PARTS))
         (self.workspace / ".bazelrc").write_text(f"import {bazelrc}\n")
+        # It imports this one.
+        shared = "reproducible.bazelrc"
+        (self.workspace / shared).symlink_to(bazelrc.with_name(shared))
 
     def command(self, *arguments: str) -> subprocess.Popen[str]:
         """Starts Bazel."""

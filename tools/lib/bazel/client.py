@@ -145,13 +145,17 @@ def run(command_line: Sequence[str], **options: Any) -> subprocess.CompletedProc
         ) from error
 
 
-def ask(*arguments: str) -> str:
+def ask(*arguments: str, workspace: str | None = None) -> str:
     """Calls the user's own Bazel and returns its output.
+
+    Args:
+      *arguments: Bazel's arguments.
+      workspace: see `call`.
 
     Raises:
       cli.UserError: Bazel failed.
     """
-    result = call(arguments, stdout=subprocess.PIPE)
+    result = call(arguments, workspace, stdout=subprocess.PIPE)
     if result.returncode:
         raise cli.UserError(f"bazel {arguments[0]} failed; its own words are above.")
     return result.stdout.strip()
