@@ -2,11 +2,13 @@
 
 load("//tools/lib/preprocessing:preprocessings.bzl", "PREPROCESSINGS")
 
+PREPROCESSING_DOC = "The preprocessing of a photograph's pixels, which are 0 to 255: " + " ".join([
+    "`{}`: {}".format(name, row["meaning"])
+    for name, row in PREPROCESSINGS.items()
+])
+
 PREPROCESSING_ATTRIBUTE = attr.string(
-    doc = "The preprocessing of a photograph's pixels, which are 0 to 255: " + " ".join([
-        "`{}`: {}".format(name, row["meaning"])
-        for name, row in PREPROCESSINGS.items()
-    ]),
+    doc = PREPROCESSING_DOC,
     mandatory = True,
     values = PREPROCESSINGS.keys(),
 )

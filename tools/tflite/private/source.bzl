@@ -1,0 +1,37 @@
+"""What the rules for sources that a label names have in common: `saved_model`, `keras_model` and others."""
+
+load("//tools/lib/preprocessing:preprocessings.bzl", "PREPROCESSINGS")
+load(":preprocessing.bzl", "PREPROCESSING_DOC")
+load(":providers.bzl", "CheckpointInfo")
+
+SOURCE_ATTRS = {
+    "preprocessing": attr.string(
+        doc = PREPROCESSING_DOC + " Without one, the model takes the arrays of a representative dataset as they are.",
+        values = [""] + PREPROCESSINGS.keys(),
+    ),
+    "quantization_aware": attr.bool(
+        doc = "Whether the source has the ranges of quantization-aware training. It is checked.",
+    ),
+    "released_as": attr.string(
+        doc = "Where the weights are published, such as `example.org's widget 1.2`. Empty if they are your own. The " +
+              "model's description names it.",
+    ),
+}
+
+def source_checkpoint(ctx, file, prefix = "", files = depset()):
+    """Returns the CheckpointInfo of a source.
+
+    Args:
+      ctx: the context of a rule that has `SOURCE_ATTRS`.
+      file: the source's file name.
+      prefix: see CheckpointInfo.
+      files: see CheckpointInfo.
+    """
+    released_as = ctx.attr.released_as
+    return CheckpointInfo(
+        prefix = prefix,
+        files = files,
+        weights = "released" if released_as else "own",
+        quantization_aware = ctx.attr.quantization_aware,
+        description = "released weights of " + released_as if released_as else "weights of " + file,
+    )
