@@ -20,7 +20,7 @@ from typing import Any
 from absl import flags
 
 from reproducible_tflite.audit import published
-from reproducible_tflite.lib.bazel import building
+from reproducible_tflite.lib.bazel import building, labels
 from reproducible_tflite.lib.cli import cli
 from reproducible_tflite.lib.identity import identity, statement
 from reproducible_tflite.lib.identity.identity import Identity
@@ -34,9 +34,7 @@ _JSON = flags.DEFINE_bool("json", False, "Prints JSON instead of text.")
 _BAZEL_FLAGS = flags.DEFINE_multi_string(
     "bazel_flag", [], "An option for `bazel build`, such as --bazel_flag=--config=released."
 )
-_LOCK = flags.DEFINE_string(
-    "lock", "models/published.lock.json", "The lock of published files, as `bazel run` sees it."
-)
+_LOCK = flags.DEFINE_string("lock", None, "The lock of published files; the BUILD file names it.")
 
 # How many of the verdicts, from the strictest on, are good enough.
 _ENOUGH = {"bytes": 1, "canonical": 2, "meaning": 3}
@@ -68,11 +66,6 @@ def _ours(name: str, content: bytes, known: Identity | None) -> Ours:
     return Ours(name, content, known is not None and known.weights == identity.SEEDED)
 
 
-def is_label(target: str) -> bool:
-    """Whether a target is a Bazel label and not a file."""
-    return target.startswith(("//", "@", ":"))
-
-
 def find(target: str, options: Sequence[str]) -> list[Ours]:
     """Returns our files of a target: the one that is shipped, and the one that a converter wrote.
 
@@ -83,7 +76,7 @@ def find(target: str, options: Sequence[str]) -> list[Ours]:
     Raises:
       cli.UserError: the target cannot be built or read, or is not a model.
     """
-    if not is_label(target):
+    if not labels.is_label(target):
         content = _read(target, ".tflite", target)
         return [
             _ours(target, content, statement.stated_identity(cli.callers_path(target), content))
@@ -220,7 +213,7 @@ def main(argv: Sequence[str]) -> None:
     # A build takes long, so check everything else first.
     contents = [_read(path, "published .tflite", path) for path in paths]
     known = rows if paths else _known_files(target, rows)
-    if is_label(target):
+    if labels.is_label(target):
         check_label(target)
     ours = find(target, [*_BAZEL_FLAGS.value, *options])
     if paths:
@@ -231,4 +224,5 @@ def main(argv: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
+    flags.mark_flags_as_required(["lock"])
     cli.run(main, positional=None, trouble=2)

@@ -24,11 +24,13 @@ from rich.console import Console
 from rich.table import Table
 
 from reproducible_tflite.benchmark import cold_build
-from reproducible_tflite.lib.bazel import client, execution_log
+from reproducible_tflite.lib.bazel import client, execution_log, labels
 from reproducible_tflite.lib.cli import cli
 
 _TARGETS = flags.DEFINE_list(
-    "targets", ["//models:mobiledet", "//models:mobiledet_qat"], "What to build."
+    "targets",
+    [labels.own("//models:mobiledet"), labels.own("//models:mobiledet_qat")],
+    "What to build.",
 )
 _ROUNDS = flags.DEFINE_integer(
     "rounds", 2, "How often to measure each.", lower_bound=1, upper_bound=1000

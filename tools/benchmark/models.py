@@ -22,10 +22,10 @@ from rich.console import Console
 from rich.table import Table
 
 from reproducible_tflite.benchmark import cold_build
-from reproducible_tflite.lib.bazel import client, steps
+from reproducible_tflite.lib.bazel import client, labels, steps
 from reproducible_tflite.lib.cli import cli
 
-_TARGETS = flags.DEFINE_list("targets", ["//models:all_models"], "What to build.")
+_TARGETS = flags.DEFINE_list("targets", [labels.own("//models:all_models")], "What to build.")
 _DIRECTORY = flags.DEFINE_string(
     "directory", None, "Folder for the build, about 6 GB; a temporary one if not given."
 )
@@ -146,7 +146,7 @@ def print_report(console: Console, report: Report) -> None:
         cells = [f"{row[column]:.1f}" if column in row else "" for column in steps.NAMES]
         size = report.sizes.get(target.rpartition(":")[2])
         cells += [f"{sum(row.values()):.1f}", f"{size / 1e6:.2f}" if size else ""]
-        table.add_row(target.removeprefix("//models/"), *cells)
+        table.add_row(labels.in_its_repository(target).removeprefix("//models/"), *cells)
     sums = [sum(row.get(step, 0) for row in report.steps.values()) for step in steps.NAMES]
     stepping = sum(sums)
     table.add_section()

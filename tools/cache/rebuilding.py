@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from reproducible_tflite.cache import spawns
 from reproducible_tflite.cache.spawns import Key, Log, Spawn
-from reproducible_tflite.lib.bazel import client
+from reproducible_tflite.lib.bazel import client, labels
 from reproducible_tflite.lib.cli import cli
 
 # Bazel asks the cache before it sets up a sandbox. This mount makes the sandbox fail, so that an
@@ -24,7 +24,7 @@ _NEVER_RUN = (
     "--experimental_remote_cache_eviction_retries=5",
 )
 _NO_CACHE = ("--disk_cache=", "--remote_cache=", "--remote_executor=")
-_ASPECT = "--aspects=//tools/cache:outputs.bzl%action_outputs"
+_ASPECT = "--aspects=" + labels.own("//tools/cache:outputs.bzl%action_outputs")
 # Bazel's exit codes: everything was in the cache; not everything was. Others are errors.
 _LOOKED_UP = (0, 1)
 _LAST_LINES = 12

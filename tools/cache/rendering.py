@@ -8,7 +8,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from reproducible_tflite.lib.bazel import steps
+from reproducible_tflite.lib.bazel import labels, steps
 
 Document = Mapping[str, Any]
 _NUMBERS = ("hits", "misses", "MB down", "MB to upload", "s saved", "s of misses")
@@ -119,12 +119,15 @@ def _advice(document: Document) -> list[str]:
     for row in document["disagreements"]:
         paths = ", ".join(output["path"] for output in row["outputs"])
         if row["result"] == "hit":
-            source, remedy = "the cache served", "//tools/cache:verify` tells whether it is wrong"
+            program, answer = "//tools/cache:verify", "tells whether it is wrong"
+            source = "the cache served"
         else:
-            source, remedy = "it made", "//tools/audit` tells what they follow"
+            program, answer = "//tools/audit", "tells what they follow"
+            source = "it made"
         lines.append(
             f"OTHER BYTES: {row['name']}: its inputs are those of the other build, but {source} "
-            f"other bytes than the other build made: {paths}; `bazel run {remedy}."
+            f"other bytes than the other build made: {paths}; `bazel run {labels.own(program)}` "
+            f"{answer}."
         )
     return lines
 

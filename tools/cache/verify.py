@@ -28,7 +28,7 @@ from rich.console import Console
 
 from reproducible_tflite.cache import rebuilding
 from reproducible_tflite.cache.spawns import Key, Spawn
-from reproducible_tflite.lib.bazel import client, findings
+from reproducible_tflite.lib.bazel import client, findings, labels
 from reproducible_tflite.lib.cli import cli
 from reproducible_tflite.lib.meaning import differing
 
@@ -47,7 +47,7 @@ _DIRECTORY = flags.DEFINE_string(
 _OPTIONS = flags.DEFINE_multi_string(
     "build_option", [], "An option of every build, as in --build_option=--config=remote-cache."
 )
-_TARGETS = ("//models:all_models",)
+_TARGETS = (labels.own("//models:all_models"),)
 
 AGREES, WRONG, VARIES, DIFFERS = "agrees", "WRONG", "VARIES", "DIFFERS"
 GONE, NOT_MADE = "gone", "not made"

@@ -70,7 +70,7 @@ def outputs(events: Iterable[Mapping[str, Any]]) -> list[Built]:
 
 
 def models(patterns: Sequence[str]) -> list[str]:
-    """Returns the labels of the models (`tflite_model`) that match patterns.
+    """Returns the labels of the models (`tflite_model`, `tflite_file`) that match patterns.
 
     Args:
       patterns: Bazel's target patterns; a filegroup or an alias stands for its targets.
@@ -80,7 +80,7 @@ def models(patterns: Sequence[str]) -> list[str]:
     """
     names = " ".join(patterns)
     # No deeper than the aliases in a filegroup, because a deeper query would fetch archives.
-    query = f"kind('_tflite_model rule', deps(set({names}), 2))"
+    query = f"kind('_tflite_(model|file) rule', deps(set({names}), 2))"
     arguments = ["query", "--noshow_progress", "--noimplicit_deps", query]
     result = client.call(arguments, stdout=subprocess.PIPE)
     if result.returncode:

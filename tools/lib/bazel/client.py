@@ -14,7 +14,10 @@ from absl import flags
 from reproducible_tflite.lib.cli import cli
 
 _BAZEL = flags.DEFINE_list(
-    "bazel", ["./bazelw"], "How Bazel is started: the program and its startup options."
+    "bazel",
+    [],
+    "How Bazel is started: the program and its startup options. If not given: the workspace's "
+    "./bazelw, or without one the bazel on PATH.",
 )
 
 
@@ -22,10 +25,11 @@ def command() -> list[str]:
     """Returns the program of --bazel, relative to the workspace, and its startup options.
 
     Raises:
-      cli.UserError: --bazel is empty, or this program was not started by `bazel run`.
+      cli.UserError: this program was not started by `bazel run`.
     """
     if not _BAZEL.value:
-        raise cli.UserError("--bazel is empty; name a program.")
+        wrapper = os.path.join(cli.workspace(), "bazelw")
+        return [wrapper if os.path.exists(wrapper) else "bazel"]
     program, *options = _BAZEL.value
     # A name without a folder is found through PATH.
     if os.sep in program:

@@ -2,12 +2,11 @@
 
 import dataclasses
 import os
-import re
 from collections.abc import Mapping, Sequence
 
 from absl import flags
 
-from reproducible_tflite.lib.bazel import building
+from reproducible_tflite.lib.bazel import building, labels
 from reproducible_tflite.lib.cli import cli
 from reproducible_tflite.lib.identity import identity, statement
 from reproducible_tflite.lib.identity.identity import Identity
@@ -63,11 +62,6 @@ class GivenModel:
         return self.identity.preprocessing if self.identity else ""
 
 
-def is_label(given: str) -> bool:
-    """Returns whether an argument is a label: `//package:name` or `@repository//package:name`."""
-    return given.startswith("//") or re.match(r"@[^/]*//", given) is not None
-
-
 def resolve(given: str, groups: Sequence[str] = (), as_map: bool = False) -> GivenModel:
     """Reads a model, which it builds first if a label is given.
 
@@ -84,7 +78,7 @@ def resolve(given: str, groups: Sequence[str] = (), as_map: bool = False) -> Giv
     """
     if not given:
         raise cli.UserError("the model is empty; give //models:NAME or a .tflite file.")
-    if not is_label(given):
+    if not labels.is_label(given):
         return of_file(given, as_map=as_map)
     built = building.build(given, _BUILD_OPTIONS.value, [identity.GROUP, *groups])
     paths = [file for file in built.files.get("default", []) if file.endswith(".tflite")]

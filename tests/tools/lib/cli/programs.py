@@ -93,7 +93,12 @@ _PROGRAMS = (
     Program("tools/benchmark/compare", "--weights=1 FOLDER/float.tflite", slow="--rounds=1000"),
     Program("tools/benchmark/cache", "--nginx=NGINX --serve=tools/cache/serve", code=1),
     Program("tools/audit/audit", "//models:x", code=2, trouble=2),
-    Program("tools/audit/challenge", "FOLDER/float.tflite //models:x", code=2, trouble=2),
+    Program(
+        "tools/audit/challenge",
+        "--lock=models/published.lock.json FOLDER/float.tflite //models:x",
+        code=2,
+        trouble=2,
+    ),
     Program("tools/audit/update_lock", code=1),
     Program("tools/cache/report", "--execution_log=FOLDER/missing", code=1),
     Program("tools/cache/verify", "//models:x", code=2, trouble=2),

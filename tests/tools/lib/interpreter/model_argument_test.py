@@ -111,12 +111,6 @@ class ModelArgumentTest(parameterized.TestCase):
         with self.assertRaisesRegex(cli.UserError, "net.identity.json: not a model's identity: "):
             model_argument.resolve("//models:net")
 
-    @parameterized.parameters(
-        ("//models:x", True), ("@other//:x", True), ("@//models:x", True), ("x/y.tflite", False)
-    )
-    def test_labels_and_files(self, given, label):
-        self.assertEqual(model_argument.is_label(given), label)
-
     def test_other_files_are_refused(self):
         self._write("empty.tflite", b"")
         self._write("cut.tflite", networks.doubled_sum()[:-100])
