@@ -31,10 +31,16 @@ def _repository(path: str) -> str | None:
     return parts[1] if parts[0] == "external" else None
 
 
+def _path(name: str) -> str:
+    """Returns the path of a source file, relative to the execution root."""
+    repository, _, path = name.rpartition("//")
+    return f"external/{repository.removeprefix('@')}/{path}" if repository else name
+
+
 def uncovered(inputs: Collection[str], statement: Mapping[str, Any]) -> list[str]:
     """Returns the inputs, relative to the execution root, that no material covers, sorted."""
     materials = statement["predicate"]["buildDefinition"]["resolvedDependencies"]
-    names = {row["name"] for row in materials if row["annotations"]["kind"] == "source file"}
+    names = {_path(row["name"]) for row in materials if row["annotations"]["kind"] == "source file"}
     repositories = {
         name for row in materials for name in row["annotations"].get("repositories", [])
     }
@@ -54,7 +60,7 @@ def wrong_digests(statement: Mapping[str, Any], root: str) -> list[str]:
     wrong = []
     for row in statement["predicate"]["buildDefinition"]["resolvedDependencies"]:
         if row["annotations"]["kind"] == "source file":
-            content = cli.read_file(os.path.join(root, row["name"]), "source file")
+            content = cli.read_file(os.path.join(root, _path(row["name"])), "source file")
             if hashlib.sha256(content).hexdigest() != row["digest"]["sha256"]:
                 wrong.append(row["name"])
     return wrong

@@ -11,7 +11,7 @@ class CheckCompletenessTest(absltest.TestCase):
         super().setUp()
         self.folder = self.create_tempdir().full_path
         self.statement = requests.make_statement(self.folder)
-        self.source = f"{self.folder}/tools/lib/values/weights.py"
+        self.source = "tools/lib/values/weights.py"
 
     def test_an_input_is_covered_by_its_digest_or_its_repository(self):
         inputs = [self.source, "external/reproducible_tflite_tensorflow_2_15_1/site"]
@@ -19,6 +19,13 @@ class CheckCompletenessTest(absltest.TestCase):
 
     def test_other_inputs_are_not_covered(self):
         inputs = [self.source, "external/unheard_of/site", "tools/steps/seed/seeding.py", "x"]
+        self.assertEqual(check_completeness.uncovered(inputs, self.statement), inputs[1:])
+
+    def test_a_file_of_another_repository_is_covered_by_itself(self):
+        rows = self.statement["predicate"]["buildDefinition"]["resolvedDependencies"]
+        row = next(row for row in rows if row["name"] == self.source)
+        row["name"] = "@my_nets//net.tflite"
+        inputs = ["external/my_nets/net.tflite", "external/my_nets/other.tflite"]
         self.assertEqual(check_completeness.uncovered(inputs, self.statement), inputs[1:])
 
     def test_bazel_and_the_checkpoint_must_be_materials(self):
@@ -31,13 +38,14 @@ class CheckCompletenessTest(absltest.TestCase):
     def test_a_changed_source_is_found(self):
         rows = self.statement["predicate"]["buildDefinition"]["resolvedDependencies"]
         rows[:] = [row for row in rows if row["name"] == self.source]
-        self.assertEqual(check_completeness.wrong_digests(self.statement, "/"), [])
-        with open(self.source, "a") as stream:
+        self.assertEqual(check_completeness.wrong_digests(self.statement, self.folder), [])
+        with open(f"{self.folder}/{self.source}", "a") as stream:
             stream.write("# changed")
-        self.assertEqual(check_completeness.wrong_digests(self.statement, "/"), [self.source])
+        wrong = check_completeness.wrong_digests(self.statement, self.folder)
+        self.assertEqual(wrong, [self.source])
         rows[0]["name"] += "x"
         with self.assertRaises(cli.UserError):
-            check_completeness.wrong_digests(self.statement, "/")
+            check_completeness.wrong_digests(self.statement, self.folder)
 
 
 if __name__ == "__main__":

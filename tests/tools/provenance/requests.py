@@ -139,7 +139,13 @@ def make(folder: str) -> dict[str, Any]:
             "reproducible_tflite_tensorflow_2_15_1",
         ],
         "samples": None,
-        "sources": [write("tools/lib/values/weights.py", "import math")],
+        "own_prefix": "",
+        "sources": [
+            {
+                "name": "tools/lib/values/weights.py",
+                "path": write("tools/lib/values/weights.py", "import math"),
+            }
+        ],
         "steps": [
             {
                 "label": "//models/x:x.recipe",

@@ -1,9 +1,10 @@
 """The materials of a model with their digests, from the inputs of its actions and from the locks.
 
-An external repository is listed by the pins of its lock (wheels, Debian packages, published files),
-any other file by its own digest. A material is an in-toto ResourceDescriptor as a dict. Its
-annotation `repositories` names the external repositories that contain it, so that an auditor can
-compare the list with the inputs of the actions.
+An external repository of this project is listed by the pins of its lock (wheels, Debian packages,
+published files), any other file by its own digest: `path` in the main repository,
+`@repository//path` in another one, where `@reproducible_tflite` is this project. A material is an
+in-toto ResourceDescriptor as a dict. Its annotation `repositories` names the external repositories
+that contain it, so that an auditor can compare the list with the inputs of the actions.
 """
 
 import hashlib
@@ -33,16 +34,13 @@ def sha256(path: str) -> str:
     """Returns the sha256 of a file, in hexadecimal.
 
     Raises:
-      cli.UserError: the path is a folder, or cannot be read.
+      cli.UserError: it cannot be read.
     """
     try:
         with open(path, "rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError as error:
-        raise cli.UserError(
-            f"{path}: its digest cannot be computed: {error.strerror}; a folder needs a lock, see"
-            " third_party/materials."
-        ) from error
+        raise cli.UserError(f"{path}: its digest cannot be computed: {error.strerror}.") from error
 
 
 def material(kind: str, name: str, digest: str, uri: str = "", **annotations: Any) -> Material:
@@ -75,6 +73,7 @@ class Locks:
         self._files = request["lock_files"]
         self._debian_packages = request["debian_packages"]
         self._local_interpreter = _LOCAL_INTERPRETER.fullmatch(request["interpreter"])
+        self._own_prefix = request["own_prefix"]
         self._texts: dict[str, str] = {}
 
     def _text(self, lock: str) -> str:
@@ -150,7 +149,8 @@ class Locks:
             )
 
     def _source(self, path: str, repository: str) -> Material:
-        return material("source file", path, sha256(self._files[path]), repositories=[repository])
+        name = self._own_prefix + path
+        return material("source file", name, sha256(self._files[path]), repositories=[repository])
 
     def repository(self, name: str) -> Iterator[Material]:
         """Yields the materials of an external repository.
@@ -201,17 +201,29 @@ def merged(materials: Iterable[Material]) -> list[Material]:
 
 
 def _weights(request: Mapping[str, Any]) -> Iterator[Material]:
-    synthetic = request["weights"] == "seeded"
     for path in request["checkpoint"]:
         yield material(
             "checkpoint",
             os.path.basename(path),
             sha256(path),
             weights=request["weights"],
-            synthetic=synthetic,
-            # For a published checkpoint, the published file is described instead.
-            description=request["weights_description"] if synthetic else "",
+            synthetic=request["weights"] == "seeded",
+            description=request["weights_description"],
         )
+
+
+def _sources(files: Iterable[Mapping[str, str]]) -> Iterator[Material]:
+    """Yields a material for every file, and for every file in a folder that a label names."""
+    for file in files:
+        name, path = file["name"], file["path"]
+        if not os.path.isdir(path):
+            yield material("source file", name, sha256(path))
+            continue
+        for folder, _, members in os.walk(path):
+            for member in members:
+                place = os.path.join(folder, member)
+                inner = os.path.relpath(place, path)
+                yield material("source file", f"{name}/{inner}", sha256(place))
 
 
 def collect(request: Mapping[str, Any]) -> list[Material]:
@@ -236,5 +248,5 @@ def collect(request: Mapping[str, Any]) -> list[Material]:
     rules = request["materials"].keys() & set(_BUILD_RULES)
     for name in sorted({*request["repositories"], *rules}):
         materials += pins.repository(name)
-    materials += [material("source file", path, sha256(path)) for path in request["sources"]]
+    materials += _sources(request["sources"])
     return merged(materials)

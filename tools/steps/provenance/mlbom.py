@@ -81,6 +81,8 @@ def _step(request: Mapping[str, Any], rule: str) -> dict[str, Any]:
 
 def quantization(request: Mapping[str, Any]) -> str:
     """Returns a model's kind of quantization, in words."""
+    if not request["converter"]:
+        return "not stated: not converted here"
     recipe = _step(request, "recipe")
     if request["integer"]:
         if request["quantization_aware"]:
@@ -148,8 +150,8 @@ def _model(request: Mapping[str, Any], name: str, digest: str, content: Model) -
             "weights-are-synthetic": request["weights"] == "seeded",
             "quantization": quantization(request),
             "preprocessing": request["preprocessing"] or "not declared",
-            "converter": request["converter"],
-            "tensorflow": request["tensorflow_version"],
+            "converter": request["converter"] or "not converted here",
+            "tensorflow": request["tensorflow_version"] or "not converted here",
             "operators": operators,
         }
     )
@@ -173,14 +175,17 @@ def build(
     """Returns the bill of materials."""
     model = _model(request, name, digest, content)
     components = [_component(described) for described in materials]
-    # The model is a derivative of genuine graph code and of published weights.
     licences = {
         licence["license"]["id"]
         for described, component in zip(materials, components, strict=True)
         if described["annotations"]["kind"] in ("published file", "source archive")
         for licence in component.get("licenses", [])
     }
-    model["licenses"] = _licences(sorted({_OWN_LICENCE, *licences}))
+    kinds = {described["annotations"]["kind"] for described in materials}
+    # The model is a derivative of genuine graph code and of published weights. What the licence of
+    # other weights is, nobody said.
+    if request["weights"] == "seeded" or "published file" in kinds:
+        model["licenses"] = _licences(sorted({_OWN_LICENCE, *licences}))
     return {
         "$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json",
         "bomFormat": "CycloneDX",

@@ -29,7 +29,8 @@ def main(argv: Sequence[str]) -> None:
     name = os.path.basename(request["model"])
     digest = hashlib.sha256(content).hexdigest()
     subjects = {name: digest}
-    if stability.raw_is_stable(request["tensorflow_version"]):
+    # A file that was not converted here is a source.
+    if request["converter"] and stability.raw_is_stable(request["tensorflow_version"]):
         subjects[os.path.basename(request["raw"])] = materials.sha256(request["raw"])
 
     resolved = materials.collect(request)

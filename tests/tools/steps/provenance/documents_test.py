@@ -71,10 +71,8 @@ class MaterialsTest(parameterized.TestCase):
         self.assertContainsSubset({"bazel_skylib", "rules_python"}, names)
 
     def test_files_of_the_workspace_have_their_own_digest(self):
-        path = self.request["sources"][0]
-        self.assertEqual(
-            self._collected()[path]["digest"]["sha256"], requests.sha256(b"import math")
-        )
+        row = self._collected()["tools/lib/values/weights.py"]
+        self.assertEqual(row["digest"]["sha256"], requests.sha256(b"import math"))
         adapter = self._collected()["third_party/some/adapt.py"]
         self.assertEqual(adapter["digest"]["sha256"], requests.sha256(b"print('adapted')"))
 
@@ -177,10 +175,35 @@ class MaterialsTest(parameterized.TestCase):
         with self.assertRaisesRegex(cli.UserError, f"@{repository}: no lock describes it"):
             self._collected()
 
-    def test_a_folder_without_a_lock_is_refused(self):
-        self.request["sources"].append(self.create_tempdir().full_path)
-        with self.assertRaisesRegex(cli.UserError, "its digest cannot be computed"):
+    def test_every_file_of_a_folder_has_its_own_digest(self):
+        folder = self.create_tempdir()
+        folder.create_file("saved_model.pb", "graph")
+        folder.create_file("variables/variables.index", "index")
+        self.request["sources"].append({"name": "@my_nets//net", "path": folder.full_path})
+        collected = self._collected()
+        for name, content in (
+            ("saved_model.pb", b"graph"),
+            ("variables/variables.index", b"index"),
+        ):
+            row = collected[f"@my_nets//net/{name}"]
+            self.assertEqual(row["digest"]["sha256"], requests.sha256(content))
+            self.assertEqual(row["annotations"], {"kind": "source file"})
+
+    def test_a_file_that_is_gone_is_refused(self):
+        self.request["sources"].append({"name": "gone", "path": "/nowhere/gone"})
+        with self.assertRaisesRegex(cli.UserError, "/nowhere/gone: its digest cannot be computed"):
             self._collected()
+
+    def test_elsewhere_the_projects_own_files_bear_its_name(self):
+        self.request["own_prefix"] = "@reproducible_tflite//"
+        self.assertIn("@reproducible_tflite//third_party/some/adapt.py", self._collected())
+
+    def test_own_weights_are_described_and_their_licence_is_not_claimed(self):
+        self.request["weights"] = "own"
+        self.request["weights_description"] = "weights of model.ckpt"
+        annotations = self._collected()["model.ckpt.index"]["annotations"]
+        self.assertEqual(annotations["description"], "weights of model.ckpt")
+        self.assertNotIn("synthetic", annotations)
 
 
 class StatementTest(parameterized.TestCase):
