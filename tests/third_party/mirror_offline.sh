@@ -102,7 +102,7 @@ passes "there is no network" offline whole true
 cat "$log"
 passes "the build without a network" offline whole ./bazelw build --distdir="$mirror" "$target"
 digest=$(sha256sum <"$copy/bazel-bin/models/edsr/$model.tflite")
-pinned=$(sed -n "/\"$model\"/,/^    }/ { /\"seeded\"/,/\"sha256\"/ s/.*\"sha256\": \"\(.*\)\".*/\1/p }" models/models.lock.json)
+pinned=$(sed -n "/:$model\"/,/^    }/ { /\"seeded\"/,/\"sha256\"/ s/.*\"sha256\": \"\(.*\)\".*/\1/p }" models/models.lock.json)
 [ "${digest%% *}" = "$pinned" ] || wrong "$model.tflite has the sha256 ${digest%% *}, not $pinned"
 echo "ok: $model.tflite has the sha256 of models.lock.json, $pinned"
 offline whole ./bazelw shutdown >"$log" 2>&1

@@ -1,10 +1,11 @@
-"""Updates the rows of models in `models/models.lock.json`.
+"""Updates the rows of models in a lock, the catalogue's `models/models.lock.json` or another.
 
     bazel run //tools/audit:update_lock -- //models:mobiledet_qat --bazel_flag=--config=released
+    bazel run @reproducible_tflite//tools/audit:update_lock -- //my:model --lock=models.lock.json
 
-Builds the models (all of them if none is named) and prints what changed in the meaning of each. For
-that it needs the earlier file: from the folder --previous, or built at the revision --against, in a
-checkout and an output root that are removed at the end.
+Builds the models (without a name all of the catalogue) and prints what changed in the meaning of
+each. For that it needs the earlier file: from the folder --previous, or built at the revision
+--against, in a checkout and an output root that are removed at the end.
 """
 
 import reproducible_tflite.lib.cli.interrupts  # noqa: F401
@@ -18,7 +19,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from absl import flags
 
-from reproducible_tflite.lib.bazel import building, client
+from reproducible_tflite.lib.bazel import building, client, labels
 from reproducible_tflite.lib.cli import cli
 from reproducible_tflite.lib.lock import built_models, models_lock
 from reproducible_tflite.lib.lock.built_models import BuiltModel
@@ -34,7 +35,11 @@ _PREVIOUS = flags.DEFINE_string(
     "previous", None, "A folder with the earlier files, NAME.tflite each, instead of --against."
 )
 
-_ALL = ["//models:all_models"]
+_LOCK = flags.DEFINE_string(
+    "lock", None, "The lock, which need not exist yet. If not given: the catalogue's."
+)
+
+_ALL = "//models:all_models"
 
 
 def earlier_from_folder(
@@ -72,9 +77,10 @@ def check_revision(revision: str) -> None:
     _git("cat-file", "-e", "--", f"{revision}^{{commit}}")
 
 
-def _git(*arguments: str) -> None:
+def _git(*arguments: str) -> str:
+    """Runs git in the workspace and returns what it prints."""
     try:
-        subprocess.run(
+        result = subprocess.run(
             ["git", *arguments], cwd=cli.workspace(), capture_output=True, check=True, text=True
         )
     except (OSError, subprocess.CalledProcessError) as error:
@@ -83,6 +89,7 @@ def _git(*arguments: str) -> None:
             f"git {arguments[0]} failed: {said.splitlines()[-1]}; name another revision with "
             "--against, or the earlier files with --previous."
         ) from error
+    return result.stdout.strip()
 
 
 def earlier_from_revision(
@@ -101,15 +108,17 @@ def earlier_from_revision(
         checkout = directory / "checkout"
         startup = [f"--output_base={directory / 'output_base'}"]
         _git("worktree", "add", "--detach", str(checkout), revision)
+        # The workspace may be a folder of the git repository.
+        workspace = str(checkout / _git("rev-parse", "--show-prefix"))
         try:
             # The user's caches are used there too.
             own = pathlib.Path(cli.workspace(), "user.bazelrc")
             if own.exists():
-                shutil.copy(own, checkout)
-            labels = [made.label for made in models.values()]
+                shutil.copy(own, workspace)
+            targets = [made.label for made in models.values()]
             try:
                 outputs = building.build_all(
-                    labels, _BAZEL_FLAG.value, workspace=str(checkout), startup_options=startup
+                    targets, _BAZEL_FLAG.value, workspace=workspace, startup_options=startup
                 )
             except cli.UserError as error:
                 raise cli.UserError(
@@ -121,7 +130,7 @@ def earlier_from_revision(
                 yield key, pathlib.Path(files[made.label]).read_bytes()
         finally:
             try:
-                client.call([*startup, "shutdown"], str(checkout))
+                client.call([*startup, "shutdown"], workspace)
             finally:
                 _git("worktree", "remove", "--force", str(checkout))
 
@@ -170,16 +179,50 @@ def obsolete(lock: models_lock.Lock, made: Iterable[models_lock.Key]) -> list[mo
     return sorted(key for key in lock.keys() - made if (key.weights, key.tensorflow) in kinds)
 
 
+def lock_path(targets: Sequence[str]) -> str:
+    """Returns the path of the lock.
+
+    Raises:
+      cli.UserError: no model is named for a lock that is not the catalogue's.
+    """
+    if _LOCK.value is None and not labels.is_external():
+        return os.path.join(cli.workspace(), models_lock.PATH)
+    if not _LOCK.value:
+        raise cli.UserError("the lock is not named; give --lock=FILE, a file of this repository.")
+    if not targets:
+        raise cli.UserError(
+            f"--lock={_LOCK.value}: no model is named; give the labels of its models."
+        )
+    return cli.callers_path(_LOCK.value)
+
+
+def own_models(patterns: Sequence[str]) -> list[str]:
+    """Returns the labels of the models that match patterns.
+
+    Raises:
+      cli.UserError: see `building.models`; or a model is in another repository.
+    """
+    models = building.models(patterns)
+    for label in models:
+        if not labels.is_in_the_workspace(label):
+            raise cli.UserError(
+                f"{label}: is a model of another repository, whose own lock is for it; give models "
+                "of this one."
+            )
+    return models
+
+
 def main(argv: Sequence[str]) -> None:
     """Builds, explains and writes."""
-    path = os.path.join(cli.workspace(), models_lock.PATH)
+    path = lock_path(argv[1:])
     cli.check_output(path)
-    lock = models_lock.parse(cli.read_file(path, "lock"), path)
+    is_new = _LOCK.value is not None and not os.path.exists(path)
+    lock = {} if is_new else models_lock.parse(cli.read_file(path, "lock"), path)
     folder = earlier_folder()
     # HEAD always exists where git does; without git, new rows can still be added.
     if not folder and _AGAINST.value not in ("", _AGAINST.default):
         check_revision(_AGAINST.value)
-    models = built_models.build(building.models(argv[1:] or _ALL), _BAZEL_FLAG.value)
+    models = built_models.build(own_models(argv[1:] or [_ALL]), _BAZEL_FLAG.value)
     rows = {key: built_models.row(key, made) for key, made in models.items()}
     changed = {key: models[key] for key, row in rows.items() if key in lock and lock[key] != row}
     for key in sorted(rows.keys() - lock.keys()):
@@ -196,7 +239,7 @@ def main(argv: Sequence[str]) -> None:
     with cli.output_file(path, "w") as stream:
         stream.write(models_lock.text({**kept, **rows}))
     counts = f"{len(rows.keys() - lock.keys())} new, {len(changed)} changed, {len(gone)} gone"
-    cli.say(f"{models_lock.PATH}: {counts}, {len(rows)} made.")
+    cli.say(f"{_LOCK.value or models_lock.PATH}: {counts}, {len(rows)} made.")
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ class BenchmarkedModel:
       source: the label or file that a person gave.
       size: the size of the .tflite in bytes.
       sha256: the sha256 of the .tflite.
-      weights: "seeded" or "released"; "" for a foreign file.
+      weights: see `Identity.weights`; "" for a foreign file.
     """
 
     name: str

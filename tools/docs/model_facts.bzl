@@ -25,8 +25,9 @@ def _facts_aspect_impl(target, ctx):
             "converter": model.converter,
             "family": target.label.package.rpartition("/")[2],
             "name": target.label.name,
-            "preprocessing": model.graph.preprocessing,
+            "preprocessing": model.preprocessing,
             "quantization_aware": model.graph.checkpoint.quantization_aware,
+            "target": "//{}:{}".format(target.label.package, target.label.name),
             "tensorflow": model.tensorflow_version,
             "weights": model.graph.checkpoint.weights,
         }

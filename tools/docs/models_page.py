@@ -42,7 +42,7 @@ def block(models: Sequence[Mapping[str, Any]], lock: Mapping[str, Any]) -> str:
 
     Args:
       models: what `model_facts` wrote, at least one.
-      lock: the rows of models.lock.json by model, weights and TensorFlow.
+      lock: the rows of models.lock.json by target, weights and TensorFlow.
 
     Raises:
       UserError: the lock has no row for a model.
@@ -51,7 +51,7 @@ def block(models: Sequence[Mapping[str, Any]], lock: Mapping[str, Any]) -> str:
     for facts in sorted(models, key=lambda facts: facts["name"]):
         name, version = facts["name"], facts["tensorflow"]
         try:
-            size = lock[name][facts["weights"]][version]["size"]
+            size = lock[facts["target"]][facts["weights"]][version]["size"]
         except KeyError as error:
             raise cli.UserError(
                 f"models.lock.json has no row for {name}; run"

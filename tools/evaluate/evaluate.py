@@ -66,7 +66,7 @@ class Column:
 
     Attributes:
       title: the model's name, and the variant in a second line.
-      weights: "seeded" or "released"; "" for a foreign file.
+      weights: see `Identity.weights`; "" for a foreign file.
       changes: the rewritten options of the detector's post-processing.
       seconds: how long the evaluation took.
       result: the metrics.

@@ -112,8 +112,11 @@ def _head(report: Mapping[str, Any], limit: int | None) -> Table:
         _row(table, "not shown", f"{name}: newer than this tool's schema")
     if build:
         _row(table, "target", build["target"])
-        converter = f"{build['converter']} of TensorFlow {build['tensorflow_version']}"
-        _row(table, "converter", f"{converter}, CPython {build['interpreter']}")
+        converter = (
+            f"{build['converter']} of TensorFlow {build['tensorflow_version']}, "
+            f"CPython {build['interpreter']}"
+        )
+        _row(table, "converter", converter if build["converter"] else "not converted here")
         _row(table, "preprocessing", build["preprocessing"] or "not declared")
         if build["benchmark_only"]:
             _row(table, "fit for", "benchmarks only: its quantization ranges are arbitrary")

@@ -12,7 +12,7 @@ import numpy as np
 from absl.testing import absltest, flagsaver
 
 from reproducible_tflite.audit import update_lock
-from reproducible_tflite.lib.bazel import building, client
+from reproducible_tflite.lib.bazel import building, client, own_repository
 from reproducible_tflite.lib.cli import cli
 from reproducible_tflite.lib.identity.identity import Identity
 from reproducible_tflite.lib.lock import models_lock
@@ -20,8 +20,8 @@ from tests.tools.lib.bazel import fake_bazel
 from tests.tools.lib.tflite_file import models
 
 _IDENTITY = Identity("mobiledet", "seeded", "minus_one_to_one", "2.15.1", "hermetic")
-_KEY = models_lock.key(_IDENTITY)
 _LABEL = "//models/mobiledet:mobiledet"
+_KEY = models_lock.key(_LABEL, _IDENTITY)
 
 
 def _other_weights(model):
@@ -83,15 +83,40 @@ class UpdateLockTest(absltest.TestCase):
 
     def test_a_new_model_is_added_and_others_stay(self):
         other = {
-            models_lock.Key("other", "released", "2.17.1"): models_lock.Row("a", 1, None, None)
+            models_lock.Key("//x:other", "released", "2.17.1"): models_lock.Row("a", 1, None, None)
         }
         self.lock.write_text(models_lock.text(other))
         self.builds(self.earlier)
         output = self.run_it("//models:mobiledet", bazel_flag=["--config=released"])
         self.assertEqual(self.read(), {**other, **self.locked(self.earlier)})
-        self.assertIn("mobiledet (seeded weights, TensorFlow 2.15.1): new", output)
+        self.assertIn(f"{_LABEL} (seeded weights, TensorFlow 2.15.1): new", output)
         self.assertIn("1 new, 0 changed, 0 gone, 1 made", output)
         self.assertRegex(self.bazel.calls()[1], f" build --config=released .* -- {_LABEL}$")
+
+    def test_another_lock_is_made_where_it_is_named(self):
+        self.builds(self.earlier)
+        output = self.run_it("//models:mobiledet", lock="my.lock.json")
+        written = (self.folder / "my.lock.json").read_bytes()
+        self.assertEqual(models_lock.parse(written, "lock"), self.locked(self.earlier))
+        self.assertIn("my.lock.json: 1 new, 0 changed, 0 gone, 1 made", output)
+        self.assertFalse(self.lock.exists())
+
+    def test_another_lock_has_no_model_of_its_own(self):
+        for lock, words in (("my.lock.json", "no model is named"), ("", "the lock is not named")):
+            with self.assertRaisesRegex(cli.UserError, words):
+                self.run_it(lock=lock)
+
+    def test_another_repository_names_its_lock(self):
+        with mock.patch.object(own_repository, "CANONICAL_NAME", "reproducible_tflite"):
+            with self.assertRaisesRegex(cli.UserError, "the lock is not named; give --lock=FILE"):
+                self.run_it("//my:model")
+
+    def test_models_of_another_repository_are_refused(self):
+        label = "@reproducible_tflite//models/mobiledet:mobiledet"
+        self.bazel.builds({label: {"default": []}})
+        with self.assertRaisesRegex(cli.UserError, f"{label}: is a model of another repository"):
+            self.run_it(label, lock="my.lock.json")
+        self.assertFalse((self.folder / "my.lock.json").exists())
 
     def test_what_is_no_model_is_refused(self):
         self.lock.write_text(models_lock.text({}))
@@ -136,10 +161,13 @@ class UpdateLockTest(absltest.TestCase):
 
         def git(*arguments):
             calls.append(arguments)
+            if arguments[0] == "rev-parse":
+                return "sub/folder/"
             if arguments[1] == "add":
-                os.mkdir(arguments[3])
+                os.makedirs(f"{arguments[3]}/sub/folder")
             elif arguments[1] == "remove":
                 shutil.rmtree(arguments[3])
+            return ""
 
         with mock.patch.object(building, "build_all", build_all):
             with mock.patch.object(update_lock, "_git", git):
@@ -148,7 +176,8 @@ class UpdateLockTest(absltest.TestCase):
         checked, add, remove = calls[0], calls[2], calls[-1]
         self.assertEqual(checked, ("cat-file", "-e", "--", "v1^{commit}"))
         self.assertEqual((*add[:3], add[4]), ("worktree", "add", "--detach", "v1"))
-        self.assertEqual(calls[3][0], add[3])
+        # The workspace is a folder of the repository.
+        self.assertEqual(calls[4][0], f"{add[3]}/sub/folder")
         self.assertEqual(remove, ("worktree", "remove", "--force", add[3]))
         self.assertFalse(os.path.exists(os.path.dirname(add[3])))
 
@@ -188,7 +217,7 @@ class UpdateLockTest(absltest.TestCase):
         self.assertEqual(self.lock.read_text(), before)
 
     def test_a_model_that_is_no_more_goes_when_all_are_made(self):
-        gone = dataclasses.replace(_KEY, name="gone")
+        gone = dataclasses.replace(_KEY, target="//x:gone")
         released = dataclasses.replace(gone, weights="released")
         row = models_lock.Row("a", 1, None, None)
         lock = {**self.locked(self.earlier), gone: row, released: row}
@@ -196,7 +225,7 @@ class UpdateLockTest(absltest.TestCase):
         self.builds(self.earlier)
         self.assertIn("0 gone", self.run_it("//models:mobiledet"))
         self.assertEqual(self.read(), lock)
-        self.assertIn("gone (seeded weights, TensorFlow 2.15.1): gone", self.run_it())
+        self.assertIn("//x:gone (seeded weights, TensorFlow 2.15.1): gone", self.run_it())
         self.assertEqual(self.read(), {**self.locked(self.earlier), released: row})
 
     def test_a_revision_that_does_not_build_is_named(self):
@@ -213,12 +242,13 @@ class UpdateLockTest(absltest.TestCase):
             git.append(arguments[1])
             if arguments[1] == "add":
                 os.mkdir(arguments[3])
+            return ""
 
         with mock.patch.object(building, "build_all", fail_earlier):
             with mock.patch.object(update_lock, "_git", note):
                 with self.assertRaisesRegex(cli.UserError, "^at HEAD: //x: .*--against, an empty"):
                     self.run_it()
-        self.assertEqual(git, ["add", "remove"])
+        self.assertEqual(git, ["add", "--show-prefix", "remove"])
         self.assertRegex(self.bazel.calls()[-1], " --output_base=.* shutdown$")
 
     def test_the_checkout_is_removed_whatever_fails(self):
@@ -233,12 +263,14 @@ class UpdateLockTest(absltest.TestCase):
         with (
             mock.patch.object(shutil, "copy", copy),
             mock.patch.object(client, "call", call),
-            mock.patch.object(update_lock, "_git") as git,
+            mock.patch.object(update_lock, "_git", return_value="") as git,
             self.assertRaisesRegex(cli.UserError, "Bazel cannot be started") as raised,
         ):
             list(update_lock.earlier_from_revision("HEAD", {}))
         self.assertIsInstance(raised.exception.__context__, OSError)
-        self.assertEqual([call.args[1] for call in git.call_args_list], ["add", "remove"])
+        self.assertEqual(
+            [call.args[1] for call in git.call_args_list], ["add", "--show-prefix", "remove"]
+        )
 
     def test_nothing_changed(self):
         self.lock.write_text(models_lock.text(self.locked(self.earlier)))

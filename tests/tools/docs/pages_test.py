@@ -77,13 +77,14 @@ def _facts(**given):
         "quantization_aware": False,
         "representative_dataset": False,
         "supported_types": [],
+        "target": "//models/family:net",
         "task": "other",
         "tensorflow": "2.15.1",
         "weights": "seeded",
     } | given
 
 
-_LOCK = {"net": {"seeded": {"2.15.1": {"size": 12345678}}}}
+_LOCK = {"//models/family:net": {"seeded": {"2.15.1": {"size": 12345678}}}}
 
 
 class ModelsPageTest(parameterized.TestCase):
@@ -123,7 +124,7 @@ class ModelsPageTest(parameterized.TestCase):
 
     def test_a_model_that_the_lock_does_not_have(self):
         with self.assertRaisesRegex(cli.UserError, "no row for new; run .*update_lock"):
-            models_page.block([_facts(name="new")], _LOCK)
+            models_page.block([_facts(name="new", target="//models/family:new")], _LOCK)
 
 
 def _row(**file):

@@ -55,7 +55,7 @@ def _check_provenance_request(env, version):
         "tools/steps/convert/toco.py",
         "tools/tflite/private/tflite_model.bzl",
     ]
-    asserts.equals(env, [], [path for path in sources if path not in request["sources"]])
+    asserts.equals(env, [], [path for path in sources if path not in [source["path"] for source in request["sources"]]])
     steps = {step["label"].partition(":")[2]: step for step in request["steps"]}
     asserts.equals(env, ["a"], steps["weighed.recipe"]["attributes"]["input_arrays"])
     asserts.true(env, "--flagfile=$(execpath :weighed.recipe)" in steps["weighed.raw"]["attributes"]["cmd"])
@@ -99,9 +99,10 @@ def _facts(env, target):
         tflite = target[TfliteInfo]
         facts["TfliteInfo"] = {
             "converter": tflite.converter,
-            "graph": _relative(env, tflite.graph.graph.path),
+            "graph": _relative(env, tflite.graph.graph.path) if tflite.graph else None,
             "interpreter": tflite.interpreter,
             "model": _relative(env, tflite.model.path),
+            "preprocessing": tflite.preprocessing,
             "raw": _relative(env, tflite.raw.path),
             "tensorflow_version": tflite.tensorflow_version,
         }
@@ -221,6 +222,7 @@ def providers_test_suite(name):
                 "graph": "graph.pb",
                 "interpreter": "hermetic",
                 "model": "weighed.tflite",
+                "preprocessing": "",
                 "raw": "weighed.raw.tflite",
                 "tensorflow_version": version,
             },

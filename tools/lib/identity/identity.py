@@ -12,7 +12,8 @@ from reproducible_tflite.lib.cli import cli
 from reproducible_tflite.lib.preprocessing import normalization
 
 GROUP = "identity"
-SEEDED, RELEASED = "seeded", "released"
+SEEDED, RELEASED, OWN = "seeded", "released", "own"
+_WEIGHTS = (SEEDED, RELEASED, OWN)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,11 +22,13 @@ class Identity:
 
     Attributes:
       name: its target's name, as in `mobiledet_qat`.
-      weights: `SEEDED` or `RELEASED`.
+      weights: `SEEDED`, `RELEASED`, or `OWN` for others, which whoever builds the model brings.
       preprocessing: what its input expects, one of `normalization.NAMES`; "" if its graph does not
         name one.
-      tensorflow: the TensorFlow version that converted it, as in `2.15.1`.
-      interpreter: the CPython on which it was converted: `hermetic`, or one of the machine's.
+      tensorflow: the TensorFlow version that converted it, as in `2.15.1`; "" if it was not
+        converted here.
+      interpreter: the CPython on which it was converted: `hermetic`, or one of the machine's; ""
+        likewise.
 
     Raises:
       ValueError: a field is not a string or has an unknown value.
@@ -41,15 +44,15 @@ class Identity:
         for field, value in dataclasses.asdict(self).items():
             if not isinstance(value, str):
                 raise ValueError(f"{field} is {value!r} instead of a text")
-        if self.weights not in (SEEDED, RELEASED):
-            raise ValueError(f"weights is {self.weights!r} instead of {SEEDED} or {RELEASED}")
+        if self.weights not in _WEIGHTS:
+            raise ValueError(f"weights is {self.weights!r} instead of one of {', '.join(_WEIGHTS)}")
         if self.preprocessing not in ("", *normalization.NAMES):
             known = ", ".join(normalization.NAMES)
             raise ValueError(f"preprocessing is {self.preprocessing!r} instead of one of {known}")
 
 
 def read(path: str) -> Identity:
-    """Reads the identity file that a `tflite_model` writes.
+    """Reads the identity file that a `tflite_model` or `tflite_file` writes.
 
     Raises:
       cli.UserError: the file cannot be read, or is not an identity.
@@ -64,7 +67,7 @@ def read(path: str) -> Identity:
 
 
 def of_target(files: Mapping[str, Sequence[str]]) -> Identity | None:
-    """Returns the identity that a target wrote; None if it is not a `tflite_model`.
+    """Returns the identity that a target wrote; None if it is no model.
 
     `files` are its output paths by output group; `GROUP` must have been requested.
 

@@ -1,4 +1,4 @@
-"""Builds models and computes their rows of `models/models.lock.json`."""
+"""Builds models and computes their rows of a lock."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -38,8 +38,10 @@ def build(
     ):
         written = identity.of_target(built.files)
         if written is None:
-            raise cli.UserError(f"{built.label}: not a model; give labels of `tflite_model`.")
-        models[models_lock.key(written)] = BuiltModel(
+            raise cli.UserError(
+                f"{built.label}: not a model; give labels of `tflite_model` or `tflite_file`."
+            )
+        models[models_lock.key(built.label, written)] = BuiltModel(
             built.label, built.files["default"][0], built.files["raw"][0]
         )
     return models

@@ -1,6 +1,7 @@
-"""`models/models.lock.json`: the digest and size of each model's file, so that changes are noticed.
+"""A lock of models: the digest and size of each model's file, so that changes are noticed.
 
-There is a row for each model, kind of weights and TensorFlow version.
+There is a row for each model, kind of weights and TensorFlow version. `models/models.lock.json` is
+the catalogue's; another repository has its own (`lock` of `tflite_model`).
 """
 
 import dataclasses
@@ -9,25 +10,39 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from reproducible_tflite.lib.bazel import labels
 from reproducible_tflite.lib.cli import cli
 from reproducible_tflite.lib.identity.identity import Identity
 from reproducible_tflite.lib.lock import stability
 from reproducible_tflite.lib.tflite_file import reader
 
 PATH = "models/models.lock.json"
-_HEADER = "Written by: bazel run //tools/audit:update_lock"
+# The apparent name, which is for people, is the same in every repository.
+_HEADER = "Written by: bazel run @reproducible_tflite//tools/audit:update_lock"
 
 
 @dataclasses.dataclass(frozen=True, order=True)
 class Key:
-    """The part of a model's identity that selects its row."""
+    """What selects a model's row.
 
-    name: str
+    Attributes:
+      target: its label in its own repository, as in `//models/mobiledet:mobiledet_qat`.
+      weights: see `Identity.weights`.
+      tensorflow: see `Identity.tensorflow`.
+    """
+
+    target: str
     weights: str
     tensorflow: str
 
+    @property
+    def name(self) -> str:
+        """The target's name."""
+        return self.target.rpartition(":")[2]
+
     def __str__(self) -> str:
-        return f"{self.name} ({self.weights} weights, TensorFlow {self.tensorflow})"
+        converter = f"TensorFlow {self.tensorflow}" if self.tensorflow else "not converted here"
+        return f"{self.target} ({self.weights} weights, {converter})"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,9 +81,14 @@ def row(model: bytes, raw: bytes, tensorflow: str) -> Row:
     )
 
 
-def key(identity: Identity) -> Key:
-    """Returns the key of a model's row."""
-    return Key(identity.name, identity.weights, identity.tensorflow)
+def key(label: str, identity: Identity) -> Key:
+    """Returns the key of a model's row.
+
+    Args:
+      label: the model's target; a repository in it is left out, as a lock is a repository's own.
+      identity: the model's identity.
+    """
+    return Key(labels.in_its_repository(label), identity.weights, identity.tensorflow)
 
 
 def parse(content: bytes, path: str) -> Lock:
@@ -79,10 +99,10 @@ def parse(content: bytes, path: str) -> Lock:
     """
     lock = {}
     try:
-        for name, kinds in json.loads(content)["models"].items():
+        for target, kinds in json.loads(content)["models"].items():
             for weights, versions in kinds.items():
                 for version, fields in versions.items():
-                    lock[Key(name, weights, version)] = Row(**fields)
+                    lock[Key(target, weights, version)] = Row(**fields)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise cli.UserError(
             f"{path}: not a lock of models: {cli.first_line(error)}; restore it with git."
@@ -94,7 +114,7 @@ def text(lock: Mapping[Key, Row]) -> str:
     """Returns a lock as JSON: sorted, with one field per line, so that diffs are easy to read."""
     models: dict[str, Any] = {}
     for place, value in sorted(lock.items()):
-        kinds = models.setdefault(place.name, {})
+        kinds = models.setdefault(place.target, {})
         kinds.setdefault(place.weights, {})[place.tensorflow] = dataclasses.asdict(value)
     return json.dumps({"": _HEADER, "models": models}, indent=2) + "\n"
 

@@ -288,7 +288,9 @@ def _sort_by_name(owner: Any, field: str) -> None:
         setattr(owner, field, sorted(entries, key=_name))
 
 
-def canonical_bytes(content: bytes, source: str, description: str | None = None) -> bytes:
+def canonical_bytes(
+    content: bytes, source: str, description: str | None = None, keep_description: bool = False
+) -> bytes:
     """Returns the canonical form of a .tflite. The function is idempotent.
 
     Operators keep their order if the file states that it matters, in the metadata
@@ -298,6 +300,7 @@ def canonical_bytes(content: bytes, source: str, description: str | None = None)
       content: the whole file, untrusted.
       source: its name, for messages.
       description: replaces the model's description; None keeps it.
+      keep_description: whether the model's own description, if any, follows `description`.
 
     Raises:
       cli.UserError: see `structure.check` and `references.check`; or the model has something that
@@ -320,7 +323,8 @@ def canonical_bytes(content: bytes, source: str, description: str | None = None)
     _order_operator_codes(model)
     _share_buffers(model, digest)
     if description is not None:
-        model.description = description
+        own = (model.description or b"").decode("utf-8", "replace") if keep_description else ""
+        model.description = f"{description}; in its own words: {own}" if own else description
     try:
         # The builder starts at about the final size, since each growth copies everything.
         builder = _Builder(len(content) + 4096)

@@ -3,7 +3,7 @@
 <div class="scroll{{ " tall" if tall }}" role="region" aria-label="{{ label }}" tabindex="0">{{ caller() }}</div>
 {% endmacro %}
 {% macro weights_label() %}
-{% if weights == "seeded" %}<span class="label bad">synthetic weights</span>{% else %}<span class="label good">released weights</span>{% endif %}
+{% if weights == "seeded" %}<span class="label bad">synthetic weights</span>{% elif weights == "own" %}<span class="label">own weights</span>{% else %}<span class="label good">released weights</span>{% endif %}
 {% endmacro %}
 {% macro golden_label() %}
 {% if golden == "equal" %}<span class="label good">golden digest: equal</span>
@@ -64,8 +64,12 @@
 <h2 id="recipe-title">Recipe</h2>
 <dl class="pairs">
 <dt>Target</dt><dd><code>{{ build.target }}</code></dd>
+{% if build.converter %}
 <dt>Converter</dt><dd>{{ "TOCO" if build.converter == "toco" else "the MLIR converter" }} of TensorFlow {{ build.tensorflow_version }}</dd>
 <dt>Interpreter</dt><dd>{{ "CPython from the project’s own packages" if build.interpreter == "hermetic" else build.interpreter }}</dd>
+{% else %}
+<dt>Converter</dt><dd>not converted here</dd>
+{% endif %}
 <dt>Quantization ranges</dt><dd>{{ "from quantization-aware training" if build.quantization_aware else "none from training" }}</dd>
 </dl>
 {% if flags %}
@@ -248,18 +252,20 @@ and, as a bill of materials, in <a href="{{ name }}.mlbom.json">{{ name }}.mlbom
 <section class="panel" id="reproducibility" aria-labelledby="reproducibility-title">
 <h2 id="reproducibility-title">Reproducibility</h2>
 {% if golden == "equal" %}
-<div class="notice good"><p><strong>Equal.</strong> The file has the digest that <code>models/models.lock.json</code> holds for it.</p></div>
+<div class="notice good"><p><strong>Equal.</strong> The file has the digest that its lock holds for it.</p></div>
 {% elif golden == "different" %}
-<div class="notice bad"><p><strong>Different.</strong> <code>models/models.lock.json</code> holds another digest for these weights and this TensorFlow.</p></div>
+<div class="notice bad"><p><strong>Different.</strong> Its lock holds another digest for these weights and this TensorFlow.</p></div>
 {% else %}
-<div class="notice warn"><p><strong>Not known.</strong> <code>models/models.lock.json</code> has no digest for these weights and this TensorFlow.</p></div>
+<div class="notice warn"><p><strong>Not known.</strong> No lock holds a digest for these weights and this TensorFlow.</p></div>
 {% endif %}
 <dl class="pairs">
 <dt>sha256 of the file</dt><dd><code class="digest">{{ sha256 }}</code></dd>
 <dt>golden sha256</dt><dd><code class="digest">{{ golden_sha256 or "none" }}</code></dd>
 </dl>
+{% if reproducibility_test %}
 <p>To convert it once more, uncached and under another environment, and compare:</p>
 <pre tabindex="0" role="region" aria-label="Command">bazel test {{ build.target }}.reproducibility_test --cache_test_results=no</pre>
+{% endif %}
 </section>
 
 <section class="panel" id="licence" aria-labelledby="licence-title">

@@ -41,7 +41,8 @@ class Sources:
       mlbom: the CycloneDX bill of materials.
       distributions: of weights, by subgraph and operator.
       comparison: the output of compare_with_float; None without a float sibling.
-      golden: the sha256 in models/models.lock.json; None without a row.
+      golden: the sha256 in the lock; None without a lock or a row.
+      reproducibility_test: whether the model has a test that converts it again.
     """
 
     report: Mapping[str, Any]
@@ -50,6 +51,7 @@ class Sources:
     distributions: Mapping[tuple[int, int], Distribution]
     comparison: Mapping[str, Any] | None
     golden: str | None
+    reproducibility_test: bool
 
 
 def _stored_ends(tensor: Mapping[str, Any]) -> str:
@@ -311,5 +313,6 @@ def card(sources: Sources, name: str, task: str, about: str) -> dict[str, Any]:
         "subjects": statement["subject"],
         "byproducts": statement["predicate"]["runDetails"].get("byproducts", []),
         "golden_sha256": sources.golden,
+        "reproducibility_test": sources.reproducibility_test,
         "licences": licences(sources.mlbom),
     }

@@ -1,16 +1,17 @@
 """Writes a model's card, a page for people, and its row in the catalogue.
 
 Usage: write_card --name=x --model=x.tflite --report=x.report.json --statement=x.provenance.json
-  --mlbom=x.mlbom.json --lock=models.lock.json [--comparison=x.comparison.json] --task=… --about=…
+  --mlbom=x.mlbom.json [--lock=models.lock.json] [--comparison=x.comparison.json] --task=… --about=…
   --card=x.card.html --row=x.card.json
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from absl import flags
 
+from reproducible_tflite.lib.bazel import labels
 from reproducible_tflite.lib.cli import cli
 from reproducible_tflite.lib.lock import models_lock
 from reproducible_tflite.lib.tflite_file import reader
@@ -23,7 +24,10 @@ _MODEL = flags.DEFINE_string("model", None, "The .tflite.", required=True)
 _REPORT = flags.DEFINE_string("report", None, "Its report.", required=True)
 _STATEMENT = flags.DEFINE_string("statement", None, "Its provenance.", required=True)
 _MLBOM = flags.DEFINE_string("mlbom", None, "Its bill of materials.", required=True)
-_LOCK = flags.DEFINE_string("lock", None, "The digests of all models.", required=True)
+_LOCK = flags.DEFINE_string("lock", None, "The lock with its digest.")
+_REPRODUCIBILITY_TEST = flags.DEFINE_bool(
+    "reproducibility_test", False, "Whether the model has a test that converts it again."
+)
 _COMPARISON = flags.DEFINE_string("comparison", None, "Its comparison with its float sibling.")
 _CARD = flags.DEFINE_string("card", None, "The page to write.", required=True)
 _ROW = flags.DEFINE_string("row", None, "The catalogue's row to write.", required=True)
@@ -36,13 +40,20 @@ def _parsed(path: str, what: str) -> Any:
         raise cli.UserError(f"{path}: not a {what}: {cli.first_line(error)}.") from error
 
 
+def _golden(build: Mapping[str, Any]) -> str | None:
+    """Returns the digest that the lock has for a model, if any."""
+    if not _LOCK.value:
+        return None
+    key = models_lock.Key(
+        labels.in_its_repository(build["target"]), build["weights"], build["tensorflow_version"]
+    )
+    row = models_lock.parse(cli.read_file(_LOCK.value, "lock"), _LOCK.value).get(key)
+    return row.sha256 if row else None
+
+
 def main(argv: Sequence[str]) -> None:
     del argv
     report = _parsed(_REPORT.value, "report")
-    key = models_lock.Key(
-        _NAME.value, report["build"]["weights"], report["build"]["tensorflow_version"]
-    )
-    golden = models_lock.parse(cli.read_file(_LOCK.value, "lock"), _LOCK.value).get(key)
     model = reader.read(cli.read_file(_MODEL.value, ".tflite"), _MODEL.value)
     sources = facts.Sources(
         report=report,
@@ -50,7 +61,8 @@ def main(argv: Sequence[str]) -> None:
         mlbom=_parsed(_MLBOM.value, "bill of materials"),
         distributions=distributions.of_model(model),
         comparison=_parsed(_COMPARISON.value, "comparison") if _COMPARISON.value else None,
-        golden=golden.sha256 if golden else None,
+        golden=_golden(report["build"]),
+        reproducibility_test=_REPRODUCIBILITY_TEST.value,
     )
     with cli.output_file(_CARD.value, "w") as stream:
         stream.write(card_page.html(sources, _NAME.value, _TASK.value, _ABOUT.value))

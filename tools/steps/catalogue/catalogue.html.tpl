@@ -42,7 +42,7 @@
 {% for row in rows %}
 <tr role="row" data-name="{{ row.name }}" data-task="{{ row.task }}" data-input="{{ row.input }}" data-weights="{{ row.weights }}" data-arithmetic="{{ row.arithmetic }}" data-size="{{ row.size }}" data-parameters="{{ row.parameters }}" data-operators="{{ row.operators }}" data-decibels="{{ "" if row.decibels is none else row.decibels }}" data-golden="{{ row.golden }}">
 <th scope="row" role="rowheader" class="model"><a href="{{ row.name }}.card.html?catalogue">{{ row.name | breakable }}</a>
-{% if row.weights == "seeded" %}<span class="label bad">synthetic</span>{% else %}<span class="label good">released</span>{% endif %}
+{% if row.weights == "seeded" %}<span class="label bad">synthetic</span>{% elif row.weights == "own" %}<span class="label">own</span>{% else %}<span class="label good">released</span>{% endif %}
 <span class="about">{{ row.about }}</span></th>
 <td role="cell" data-title="Task">{{ row.task }}</td>
 <td role="cell" data-title="Input" class="input">{{ row.input_text }}</td>
@@ -64,5 +64,5 @@
 {% for name in kind_names %}<li><span class="dot k{{ loop.index0 }}"></span>{{ name }}</li>{% endfor %}
 </ul>
 <p class="soft">“To float” is the least ratio of signal and error against the float sibling, of any output on any photograph: 6 dB more halve the error.
-“Digest” says whether the file is the one of <code>models/models.lock.json</code>. “Size by layer” shows where its constants are, from input to output.</p>
+“Digest” says whether the file is the one of its lock. “Size by layer” shows where its constants are, from input to output.</p>
 {% endblock %}

@@ -1,9 +1,10 @@
-"""Compares a model with its row in `models/models.lock.json`; `NAME.golden_test` runs it."""
+"""Compares a model with its row in its lock; `NAME.golden_test` runs it."""
 
 from collections.abc import Sequence
 
 from absl import flags
 
+from reproducible_tflite.lib.bazel import labels
 from reproducible_tflite.lib.cli import cli
 from reproducible_tflite.lib.identity import identity
 from reproducible_tflite.lib.lock import models_lock
@@ -11,13 +12,15 @@ from reproducible_tflite.lib.lock import models_lock
 _IDENTITY = flags.DEFINE_string("identity", None, "The model's identity, from its target.")
 _LOCK = flags.DEFINE_string("lock", None, "The lock.")
 _MODEL = flags.DEFINE_string("model", None, "The canonical .tflite.")
+_TARGET = flags.DEFINE_string("target", None, "The model's label in its own repository.")
 _RAW = flags.DEFINE_string("raw", None, "The .tflite as the converter wrote it.")
 
 
-def command(key: models_lock.Key) -> str:
-    """Returns the command that updates a model's row."""
+def command(key: models_lock.Key, lock: str) -> str:
+    """Returns the command that updates a model's row in a lock."""
+    update_lock = labels.own("//tools/audit:update_lock")
     released = " --bazel_flag=--config=released" if key.weights == identity.RELEASED else ""
-    return f"bazel run //tools/audit:update_lock -- //models:{key.name}{released}"
+    return f"bazel run {update_lock} -- {key.target} --lock={lock}{released}"
 
 
 def main(argv: Sequence[str]) -> None:
@@ -27,7 +30,7 @@ def main(argv: Sequence[str]) -> None:
       cli.UserError: the model has no row, or differs from it.
     """
     del argv
-    key = models_lock.key(identity.read(_IDENTITY.value))
+    key = models_lock.key(_TARGET.value, identity.read(_IDENTITY.value))
     lock = models_lock.parse(cli.read_file(_LOCK.value, "lock"), _LOCK.value)
     row = models_lock.row(
         cli.read_file(_MODEL.value, "model"),
@@ -35,16 +38,18 @@ def main(argv: Sequence[str]) -> None:
         key.tensorflow,
     )
     if key not in lock:
-        raise cli.UserError(f"{key} is not in {models_lock.PATH}. Add it with: {command(key)}")
+        raise cli.UserError(
+            f"{key} is not in {_LOCK.value}. Add it with: {command(key, _LOCK.value)}"
+        )
     different = models_lock.differences(lock[key], row)
     if different:
         raise cli.UserError(
-            f"{key} is not the file in {models_lock.PATH} ({'; '.join(different)}). "
-            f"If that is intended, explain the change and lock it with: {command(key)}"
+            f"{key} is not the file in {_LOCK.value} ({'; '.join(different)}). "
+            f"If that is intended, explain the change and lock it with: {command(key, _LOCK.value)}"
         )
     cli.say(f"{key}: sha256 {row.sha256}, {row.size} bytes, as locked.")
 
 
 if __name__ == "__main__":
-    flags.mark_flags_as_required(["identity", "lock", "model", "raw"])
+    flags.mark_flags_as_required(["identity", "lock", "model", "raw", "target"])
     cli.run(main)

@@ -30,7 +30,7 @@ def canonicalize_graph(ctx, graph, output):
         progress_message = "Writing the canonical graph of %{label}",
     )
 
-def canonicalize_tflite(ctx, model, description, output, after = None):
+def canonicalize_tflite(ctx, model, description, output, after = None, keep_description = False):
     """Registers the action that writes a .tflite in canonical form.
 
     Args:
@@ -39,10 +39,13 @@ def canonicalize_tflite(ctx, model, description, output, after = None):
       description: the text for the model's description.
       output: the File to write.
       after: a File that must exist first, or None.
+      keep_description: whether the file's own description follows that text.
     """
     arguments = ctx.actions.args()
     arguments.add("--input", model)
     arguments.add("--description", description)
+    if keep_description:
+        arguments.add("--keep_description")
     arguments.add("--output", output)
     ctx.actions.run(
         executable = ctx.executable._canonicalize_tflite,

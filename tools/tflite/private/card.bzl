@@ -30,7 +30,7 @@ def _compare(ctx, model, sibling):
     arguments.add("--model", model.model)
     arguments.add("--float_model", sibling[TfliteInfo].model)
     arguments.add("--float_name", sibling.label.name)
-    arguments.add("--preprocessing", model.graph.preprocessing)
+    arguments.add("--preprocessing", model.preprocessing)
     arguments.add_joined("--photographs", ctx.files._photographs, join_with = ",")
     arguments.add("--output", comparison)
     ctx.actions.run(
@@ -63,7 +63,10 @@ def _card_impl(ctx):
     arguments.add("--report", report)
     arguments.add("--statement", documents[".provenance.json"])
     arguments.add("--mlbom", documents[".mlbom.json"])
-    arguments.add("--lock", ctx.file._lock)
+    if ctx.file.lock:
+        arguments.add("--lock", ctx.file.lock)
+    if ctx.attr.reproducibility_test:
+        arguments.add("--reproducibility_test")
     if comparison:
         arguments.add("--comparison", comparison)
     arguments.add("--card", page)
@@ -71,7 +74,7 @@ def _card_impl(ctx):
     ctx.actions.run(
         executable = ctx.executable._write_card,
         arguments = [arguments],
-        inputs = [model.model, report, ctx.file._lock] + documents.values() + ([comparison] if comparison else []),
+        inputs = [model.model, report] + ctx.files.lock + documents.values() + ([comparison] if comparison else []),
         outputs = [page, row],
         mnemonic = "Card",
         progress_message = "Writing the card of %s" % label_text(ctx.attr.model.label),
@@ -97,21 +100,19 @@ Output groups: `comparison`, a JSON object with the differences from the float s
             doc = "The same network in floating point, a `tflite_model`; both are run on photographs.",
             providers = [TfliteInfo],
         ),
+        "lock": attr.label(doc = "The lock with the model's digests.", allow_single_file = True),
         "model": attr.label(
             doc = "The model, a `tflite_model`.",
             mandatory = True,
             providers = [TfliteInfo],
         ),
+        "reproducibility_test": attr.bool(doc = "Whether there is a `MODEL.reproducibility_test`."),
         "task": attr.string(
             doc = "The model's task.",
             default = "other",
             values = TASKS,
         ),
         "_compare_with_float": program("//tools/steps/card:compare_with_float"),
-        "_lock": attr.label(
-            default = Label("//models:models.lock.json"),
-            allow_single_file = True,
-        ),
         "_photographs": attr.label(default = Label("//third_party/photographs:for_comparison")),
         "_write_card": program("//tools/steps/card:write_card"),
     },

@@ -1,25 +1,26 @@
-"""A test that compares a model with the lock of all models."""
+"""A test that compares a model with its row in a lock."""
 
 load("//third_party/python:defs.bzl", "py_test")
 load(":output_groups.bzl", "output_groups")
 
-_LOCK = Label("//models:models.lock.json")
-
-def golden_test(name, model, **kwargs):
-    """Expects a model's digests to be those in `models/models.lock.json` for its name, weights and TensorFlow.
+def golden_test(name, model, lock, **kwargs):
+    """Expects a model's digests to be those in a lock for its label, weights and TensorFlow.
 
     Args:
       name: the test's name.
-      model: the label of the .tflite, a `tflite_model`.
+      model: the label of the .tflite, a `tflite_model` or `tflite_file`.
+      lock: the label of the lock, which `bazel run //tools/audit:update_lock` writes.
       **kwargs: attributes that every rule has.
     """
+    target = native.package_relative_label(model)
     tags = kwargs.pop("tags", [])
-    inputs = dict(output_groups(name, model, ["identity", "raw"], tags), lock = str(_LOCK), model = model)
+    inputs = dict(output_groups(name, model, ["identity", "raw"], tags), lock = lock, model = model)
     py_test(
         name = name,
         size = "small",
         srcs = [str(Label("//tools/steps/check:golden.py"))],
-        args = ["--{}=$(rootpath {})".format(flag, label) for flag, label in inputs.items()],
+        args = ["--target=//{}:{}".format(target.package, target.name)] +
+               ["--{}=$(rootpath {})".format(flag, label) for flag, label in inputs.items()],
         data = inputs.values(),
         main = "golden.py",
         # It needs the model.

@@ -15,6 +15,12 @@ load(
 )
 load(":released_archive.bzl", "ReleasedArchiveInfo")
 
+# Where this repository is: empty for the main one.
+_OWN_ROOT = Label("//tools/tflite").workspace_root
+
+# Its name in a statement elsewhere, whatever the other repository calls it.
+_OWN_NAME = "reproducible_tflite"
+
 _MaterialsInfo = provider(
     doc = "A target's materials.",
     fields = {
@@ -65,6 +71,8 @@ def _scalar(value):
     """Returns a value for JSON; None for types without a text form."""
     if type(value) == "Target":
         return label_text(value.label)
+    if type(value) == "Label":
+        return label_text(value)
     return value if type(value) in ["bool", "int", "string"] else None
 
 def _plain(value):
@@ -79,12 +87,11 @@ def _plain(value):
 
 def _parameters(ctx):
     names = _GENRULE_ATTRIBUTES if ctx.rule.kind == "genrule" else dir(ctx.rule.attr)
-    values = {
-        name: _plain(getattr(ctx.rule.attr, name))
+    return {
+        name: getattr(ctx.rule.attr, name)
         for name in names
         if name not in _COMMON_ATTRIBUTES and not name.startswith("_")
     }
-    return {name: value for name, value in values.items() if value != None}
 
 def _targets(attributes):
     """Returns the targets that a rule's attributes name."""
@@ -104,7 +111,7 @@ def _files_of(target):
 
 def _materials_aspect_impl(target, ctx):
     is_step = ctx.rule.kind in _STEP_KINDS or bool([info for info in _STEP_PROVIDERS if info in target])
-    if ctx.label.workspace_root and not is_step:
+    if ctx.label.workspace_root not in ["", _OWN_ROOT] and not is_step:
         # Bazel's own or fetched files: the targets that refer to them list them.
         return [_MaterialsInfo(files = depset(), steps = depset())]
     files = _files_of(target)
@@ -119,11 +126,7 @@ def _materials_aspect_impl(target, ctx):
                 files.append(dependency[_MaterialsInfo].files)
                 steps.append(dependency[_MaterialsInfo].steps)
         if is_step:
-            direct.append(json.encode({
-                "label": label_text(target.label),
-                "rule": ctx.rule.kind.lstrip("_"),
-                "attributes": _parameters(ctx),
-            }))
+            direct.append(step(target.label, ctx.rule.kind.lstrip("_"), _parameters(ctx)))
     return [
         _MaterialsInfo(
             files = depset(transitive = files),
@@ -149,24 +152,50 @@ def _repository(file):
     root = file.owner.workspace_root
     return repository_name(root.rpartition("/")[2]) if root else None
 
-def write_provenance(ctx, raw, programs, tensorflow, facts, model, checkpoint, byproducts, samples):
+def step(label, rule, attributes):
+    """Returns a step of a recipe, for `write_provenance`.
+
+    Args:
+      label: the Label of its target.
+      rule: the rule's name.
+      attributes: a dict of the attributes that define it; empty ones are left out.
+    """
+    values = {name: _plain(value) for name, value in attributes.items()}
+    return json.encode({
+        "label": label_text(label),
+        "rule": rule,
+        "attributes": {name: value for name, value in values.items() if value != None},
+    })
+
+def _source(file):
+    """Describes a file that no lock pins; its name is `@repository//path` unless it is in the main repository."""
+    root = file.owner.workspace_root
+    if not root:
+        return {"name": file.path, "path": file.path}
+    repository = _OWN_NAME if root == _OWN_ROOT else _repository(file)
+    return {"name": "@{}//{}".format(repository, file.path.removeprefix(root + "/")), "path": file.path}
+
+def write_provenance(ctx, raw, source, programs, facts, model, checkpoint, byproducts, samples, steps):
     """Registers the action that writes a model's provenance.
 
     Args:
       ctx: the context of a rule that has `PROVENANCE_ATTRS`.
-      raw: the Target that converts, with `materials_aspect` applied.
+      raw: the File before canonical form.
+      source: the Target of that file, with `materials_aspect` applied.
       programs: Targets of further programs, which the aspect does not see.
-      tensorflow: the TensorflowToolchainInfo that converted.
-      facts: a dict of further facts for the statement, for JSON.
+      facts: a dict of facts about the model, for JSON; see `write_evidence`.
       model: the File of the model.
       checkpoint: the CheckpointInfo of its weights.
       byproducts: a dict of Files by their names in the statement.
       samples: the File of the representative dataset, or None.
+      steps: a list of further steps, from `step`.
 
     Returns:
       A list of two Files, the statement and the ML-BOM.
     """
-    materials = raw[_MaterialsInfo]
+
+    # Bazel applies no aspect to a source file.
+    materials = source[_MaterialsInfo] if _MaterialsInfo in source else _MaterialsInfo(files = source[DefaultInfo].files, steps = depset())
     files = depset(transitive = [materials.files, ctx.attr._build_definitions[DefaultInfo].files] + [
         depset(transitive = _files_of(program))
         for program in programs
@@ -194,16 +223,12 @@ def write_provenance(ctx, raw, programs, tensorflow, facts, model, checkpoint, b
         lock_files = {"{}/{}".format(file.owner.package, file.owner.name): file.path for file in ctx.files._lock_files},
         materials = MATERIALS,
         model = model.path,
-        quantization_aware = checkpoint.quantization_aware,
-        raw = ctx.file.raw.path,
+        raw = raw.path,
         repositories = sorted(repositories),
         samples = samples.path if samples else None,
-        sources = sorted([file.path for file in sources]),
-        steps = [json.decode(step) for step in materials.steps.to_list()],
-        target = label_text(ctx.label),
-        tensorflow_version = tensorflow.version,
-        weights = checkpoint.weights,
-        weights_description = checkpoint.description,
+        own_prefix = "@{}//".format(_OWN_NAME) if _OWN_ROOT else "",
+        sources = [_source(file) for file in sources],
+        steps = [json.decode(each) for each in materials.steps.to_list() + steps],
     )))
     arguments = ctx.actions.args()
     arguments.add("--request", request)
@@ -213,7 +238,7 @@ def write_provenance(ctx, raw, programs, tensorflow, facts, model, checkpoint, b
         executable = ctx.executable._write_provenance,
         arguments = [arguments],
         inputs = depset(
-            [request, model, ctx.file.raw] + byproducts.values() + sources + ctx.files._debian_packages +
+            [request, model, raw] + byproducts.values() + sources + ctx.files._debian_packages +
             ctx.files._lock_files + ([samples] if samples else []),
             transitive = [checkpoint.files],
         ),

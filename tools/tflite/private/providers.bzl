@@ -15,7 +15,7 @@ CheckpointInfo = provider(
     fields = {
         "prefix": "string: TensorFlow's path of the checkpoint, `DIR/model.ckpt` for `DIR/model.ckpt.index`; empty if the variables are constants of a published graph.",
         "files": "depset of Files: the `.index` and the `.data-?????-of-?????`; empty likewise.",
-        "weights": "string: `seeded` or `released`.",
+        "weights": "string: `seeded`, `released`, or `own` for a file that a label names.",
         "quantization_aware": "bool: whether the variables include quantization ranges.",
         "description": "string: a line for people about the origin of the weights.",
     },
@@ -52,10 +52,11 @@ TfliteInfo = provider(
     doc = "A TensorFlow Lite model.",
     fields = {
         "model": "File: the .tflite, in canonical form.",
-        "raw": "File: the converter's .tflite, with sorted keys of custom options and the graph's names for INT8 inputs and outputs.",
-        "graph": "FrozenGraphInfo: the converted graph.",
-        "converter": "string: `toco` or `mlir`.",
-        "tensorflow_version": "string: the version of the TensorFlow that converted, as in `2.15.1`.",
-        "interpreter": "string: the CPython on which it converted, see `TensorflowToolchainInfo.interpreter`.",
+        "raw": "File: the converter's .tflite, with sorted keys of custom options and the graph's names for INT8 inputs and outputs; of a `tflite_file`, the given file.",
+        "graph": "FrozenGraphInfo: the converted graph; None for a model that was not converted here.",
+        "preprocessing": "string: a key of PREPROCESSINGS, the preprocessing of its input; empty if none is stated.",
+        "converter": "string: `toco` or `mlir`; empty for a model that was not converted here.",
+        "tensorflow_version": "string: the version of the TensorFlow that converted, as in `2.15.1`; empty likewise.",
+        "interpreter": "string: the CPython on which it converted, see `TensorflowToolchainInfo.interpreter`; empty likewise.",
     },
 )

@@ -2,20 +2,20 @@
 
 load("//tools/tensorflow:toolchain.bzl", "TOOLCHAIN_TYPE")
 load(":canonical.bzl", "CANONICAL_TFLITE_ATTRS", "canonicalize_tflite")
-load(":card.bzl", "card")
 load(":checked.bzl", "CHECK_TFLITE_ATTRS", "check_tflite")
 load(":conversion.bzl", "ConversionInfo", "description")
-load(":golden_test.bzl", "golden_test")
-load(":identity.bzl", "write_identity")
+load(":evidence.bzl", "DOCUMENTS", "EVIDENCE_ATTRS", "check_evidence", "evidence_targets", "write_evidence")
 load(":mlir.bzl", "mlir")
-load(":provenance.bzl", "PROVENANCE_ATTRS", "materials_aspect", "write_provenance")
+load(":provenance.bzl", "materials_aspect")
 load(":providers.bzl", "TfliteInfo")
 load(":recipe.bzl", "RECIPE_ATTRS", _recipe = "recipe")
-load(":report.bzl", "REPORT_ATTRS", "write_report")
 load(":reproducibility_test.bzl", "reproducibility_test")
 load(":toco.bzl", "toco")
 
+_EVIDENCE = DOCUMENTS + ["reproducibility_test"]
+
 def _tflite_model_impl(ctx):
+    check_evidence(ctx, _EVIDENCE)
     conversion = ctx.attr.recipe[ConversionInfo]
     graph = conversion.graph
     tensorflow = ctx.toolchains[TOOLCHAIN_TYPE].tensorflow_info
@@ -28,36 +28,32 @@ def _tflite_model_impl(ctx):
         float_operators = conversion.float_operators,
     )
     canonicalize_tflite(ctx, ctx.file.raw, description(conversion, tensorflow), model, after = checked)
-    provenance = write_provenance(
+    groups = write_evidence(
         ctx,
-        raw = ctx.attr.raw,
+        model = model,
+        raw = ctx.file.raw,
+        source = ctx.attr.raw,
         programs = [ctx.attr._canonicalize_tflite, ctx.attr._check_tflite, getattr(tensorflow, conversion.converter)],
-        tensorflow = tensorflow,
         facts = {
             "benchmark_only": conversion.benchmark_only,
             "converter": conversion.converter,
-            "integer": conversion.integer,
             "interpreter": tensorflow.interpreter,
             "preprocessing": graph.preprocessing,
+            "tensorflow_version": tensorflow.version,
         },
-        model = model,
+        integer = conversion.integer,
         checkpoint = graph.checkpoint,
         byproducts = {"frozen graph": graph.graph},
         samples = conversion.representative_dataset,
     )
     return [
         DefaultInfo(files = depset([model]), runfiles = ctx.runfiles(files = [model])),
-        OutputGroupInfo(
-            graph = depset([graph.graph]),
-            identity = depset([write_identity(ctx, graph, tensorflow)]),
-            provenance = depset(provenance),
-            raw = depset([ctx.file.raw]),
-            report = depset([write_report(ctx, model, conversion, tensorflow)]),
-        ),
+        OutputGroupInfo(graph = depset([graph.graph]), **groups),
         TfliteInfo(
             model = model,
             raw = ctx.file.raw,
             graph = graph,
+            preprocessing = graph.preprocessing,
             converter = conversion.converter,
             tensorflow_version = tensorflow.version,
             interpreter = tensorflow.interpreter,
@@ -67,7 +63,7 @@ def _tflite_model_impl(ctx):
 
 _tflite_model = rule(
     implementation = _tflite_model_impl,
-    attrs = CANONICAL_TFLITE_ATTRS | CHECK_TFLITE_ATTRS | PROVENANCE_ATTRS | REPORT_ATTRS | {
+    attrs = CANONICAL_TFLITE_ATTRS | CHECK_TFLITE_ATTRS | EVIDENCE_ATTRS | {
         "raw": attr.label(
             doc = "See `TfliteInfo.raw`.",
             allow_single_file = True,
@@ -94,6 +90,8 @@ def tflite_model(
         about = "",
         task = "other",
         float_sibling = None,
+        lock = None,
+        evidence = _EVIDENCE,
         **kwargs):
     """A .tflite from a frozen graph, by a converter of the resolved TensorFlow toolchain.
 
@@ -112,7 +110,7 @@ def tflite_model(
     - `NAME.raw` converts; for TOCO it is a genrule.
     - `NAME.card` is a page about the model for people.
     - `NAME.reproducibility_test` converts again in a hostile environment and expects the same file.
-    - `NAME.golden_test`, below `models/`, expects the digests of `models/models.lock.json`.
+    - `NAME.golden_test`, if there is a `lock`, expects the digests in it.
 
     Args:
       name: the model's name.
@@ -125,6 +123,10 @@ def tflite_model(
       task: the model's task, likewise: "classification", "object detection", "question answering",
         "segmentation", "super resolution" or "other".
       float_sibling: the same network in floating point; the card compares both on photographs.
+      lock: a file of digests in your repository, such as "models.lock.json". `bazel run //tools/audit:update_lock --
+        //my:model --lock=my/models.lock.json` writes the model's row.
+      evidence: which targets there are beside the model's: "card", "provenance", "report" and "reproducibility_test".
+        Leave out what you do not want in `//...`; the documents stay output groups.
       **kwargs: further attributes of `recipe`, and attributes that every rule has.
     """
     attributes = {attribute: kwargs.pop(attribute) for attribute in RECIPE_ATTRS if attribute in kwargs}
@@ -149,38 +151,21 @@ def tflite_model(
     )
     _tflite_model(
         name = name,
+        evidence = evidence,
         raw = ":" + name + ".raw",
         recipe = ":" + name + ".recipe",
         **kwargs
     )
-
-    # Tests are always testonly.
-    tests = {key: value for key, value in kwargs.items() if key != "testonly"}
-    if native.package_name().startswith("models/"):
-        golden_test(name = name + ".golden_test", model = ":" + name, **tests)
-    for group in ["provenance", "report"]:
-        native.filegroup(
-            name = name + "." + group,
-            srcs = [":" + name],
-            output_group = group,
-            **kwargs
+    evidence_targets(name, evidence, lock, about, task, float_sibling, **kwargs)
+    if "reproducibility_test" in evidence:
+        # Tests are always testonly.
+        tests = {key: value for key, value in kwargs.items() if key != "testonly"}
+        reproducibility_test(
+            name = name + ".reproducibility_test",
+            converter = converter,
+            graph = graph,
+            model = ":" + name,
+            recipe = ":" + name + ".recipe",
+            representative_dataset = attributes.get("representative_dataset"),
+            **tests
         )
-
-    # A comparison runs two networks, so `//...` leaves cards out.
-    card(
-        name = name + ".card",
-        about = about,
-        float_sibling = float_sibling,
-        model = ":" + name,
-        task = task,
-        **dict(kwargs, tags = kwargs.get("tags", []) + ["manual"])
-    )
-    reproducibility_test(
-        name = name + ".reproducibility_test",
-        converter = converter,
-        graph = graph,
-        model = ":" + name,
-        recipe = ":" + name + ".recipe",
-        representative_dataset = attributes.get("representative_dataset"),
-        **tests
-    )

@@ -33,8 +33,8 @@ class IdentityTest(parameterized.TestCase):
         self.assertEqual(identity.read(self._write(content)).preprocessing, preprocessing)
 
     @parameterized.parameters(
-        ({"weights": "trained"}, "weights is 'trained' instead of seeded or released"),
-        ({"weights": ""}, "weights is '' instead of seeded or released"),
+        ({"weights": "trained"}, "weights is 'trained' instead of one of seeded, released, own"),
+        ({"weights": ""}, "weights is '' instead of one of seeded, released, own"),
         ({"preprocessing": "to_one"}, "preprocessing is 'to_one' instead of one of minus_one"),
         ({"tensorflow": 2}, "tensorflow is 2 instead of a text"),
         ({"name": None}, "name is None instead of a text"),

@@ -77,7 +77,7 @@ class StatementTest(parameterized.TestCase):
         (lambda document: _built(document).pop("internalParameters"), "KeyError: 'internalPar"),
         (
             lambda document: _built(document)["externalParameters"].update(weights="good"),
-            "ValueError: weights is 'good' instead of seeded or released",
+            "ValueError: weights is 'good' instead of one of seeded, released, own",
         ),
     )
     def test_a_damaged_statement_is_refused(self, change, reason):

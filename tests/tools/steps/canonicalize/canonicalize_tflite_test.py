@@ -39,9 +39,24 @@ class CanonicalizeTfliteTest(parameterized.TestCase):
         self.assertNotRegex(result.stderr, r"\| +tensorflow")
 
     @parameterized.parameters(
+        (b"MLIR Converted.", "not converted here; in its own words: MLIR Converted."),
+        (b"caf\xe9", "not converted here; in its own words: caf\N{REPLACEMENT CHARACTER}"),
+        (None, "not converted here"),
+    )
+    def test_a_files_own_description_follows(self, own, expected):
+        model = models.layered()
+        model.description = own
+        arguments = (f"--input={self._input(models.pack(model))}", f"--output={self.output}")
+        result = _run(*arguments, "--description=not converted here", "--keep_description")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        with open(self.output, "rb") as stream:
+            self.assertEqual(models.unpack(stream.read()).description.decode(), expected)
+
+    @parameterized.parameters(
         (models.pack(models.layered())[:500], "not a sound .tflite: .* truncated"),
         (b"", "the .tflite is empty"),
         (b"\x08\x01\x12\x04node" * 8, "not a .tflite but a SavedModel"),
+        (b"<!DOCTYPE html>\n<html><body>404</body></html>", "is a web page"),
     )
     def test_refuses(self, content, message):
         raw = self._input(content)

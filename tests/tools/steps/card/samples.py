@@ -114,4 +114,5 @@ def sources(
         distributions=distributions.of_model(read),
         comparison=compared,
         golden=golden,
+        reproducibility_test=True,
     )

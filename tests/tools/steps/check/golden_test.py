@@ -1,9 +1,11 @@
 import dataclasses
 import json
 import pathlib
+from unittest import mock
 
 from absl.testing import absltest, flagsaver
 
+from reproducible_tflite.lib.bazel import own_repository
 from reproducible_tflite.lib.cli import cli
 from reproducible_tflite.lib.identity.identity import Identity
 from reproducible_tflite.lib.lock import models_lock
@@ -11,7 +13,8 @@ from reproducible_tflite.steps.check import golden
 from tests.tools.lib.tflite_file import models
 
 _IDENTITY = Identity("mobiledet", "seeded", "minus_one_to_one", "2.15.1", "hermetic")
-_KEY = models_lock.key(_IDENTITY)
+_TARGET = "//models/mobiledet:mobiledet"
+_KEY = models_lock.key(_TARGET, _IDENTITY)
 
 
 class GoldenTest(absltest.TestCase):
@@ -24,7 +27,7 @@ class GoldenTest(absltest.TestCase):
         self.write("identity", json.dumps(dataclasses.asdict(_IDENTITY)).encode())
         self.lock({_KEY: models_lock.row(self.model, b"raw", "2.15.1")})
         paths = {name: str(self.folder / name) for name in ("model", "raw", "identity", "lock")}
-        self.enter_context(flagsaver.flagsaver(**paths))
+        self.enter_context(flagsaver.flagsaver(target=_TARGET, **paths))
 
     def write(self, name, content):
         (self.folder / name).write_bytes(content)
@@ -42,7 +45,7 @@ class GoldenTest(absltest.TestCase):
         with self.assertRaisesRegex(
             cli.UserError,
             r"sha256: [0-9a-f]{64} in the lock, .*\. If that is intended, .*: "
-            "bazel run //tools/audit:update_lock -- //models:mobiledet$",
+            f"bazel run //tools/audit:update_lock -- {_TARGET} --lock={self.folder}/lock$",
         ):
             golden.main([])
 
@@ -52,17 +55,24 @@ class GoldenTest(absltest.TestCase):
             golden.main([])
 
     def test_a_model_without_a_row_fails(self):
-        for field in ("name", "weights", "tensorflow"):
+        for field in ("target", "weights", "tensorflow"):
             other = dataclasses.replace(_KEY, **{field: "another"})
             self.lock({other: models_lock.row(self.model, b"raw", "2.15.1")})
-            with self.assertRaisesRegex(cli.UserError, "is not in models/models.lock.json. Add it"):
+            with self.assertRaisesRegex(cli.UserError, "/lock. Add it with: "):
                 golden.main([])
 
     def test_released_weights_are_locked_with_their_configuration(self):
         released = dataclasses.replace(_IDENTITY, weights="released")
         self.write("identity", json.dumps(dataclasses.asdict(released)).encode())
-        command = "update_lock -- //models:mobiledet --bazel_flag=--config=released$"
+        command = f"update_lock -- {_TARGET} --lock=.*/lock --bazel_flag=--config=released$"
         with self.assertRaisesRegex(cli.UserError, command):
+            golden.main([])
+
+    def test_another_repository_calls_the_program_by_its_canonical_name(self):
+        self.lock({})
+        name = mock.patch.object(own_repository, "CANONICAL_NAME", "reproducible_tflite~")
+        command = "bazel run @@reproducible_tflite~//tools/audit:update_lock -- //models"
+        with name, self.assertRaisesRegex(cli.UserError, command):
             golden.main([])
 
     def test_an_identity_that_is_damaged_fails(self):
