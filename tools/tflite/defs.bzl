@@ -20,6 +20,7 @@ load(
 load("//tools/tflite/private:released_checkpoint.bzl", _released_checkpoint = "released_checkpoint")
 load("//tools/tflite/private:released_frozen_graph.bzl", _released_frozen_graph = "released_frozen_graph")
 load("//tools/tflite/private:released_saved_model.bzl", _released_saved_model = "released_saved_model")
+load("//tools/tflite/private:saved_model.bzl", _saved_model = "saved_model")
 load("//tools/tflite/private:ssd_checkpoint.bzl", _ssd_checkpoint = "ssd_checkpoint")
 load("//tools/tflite/private:ssd_frozen_graph.bzl", _ssd_frozen_graph = "ssd_frozen_graph")
 load("//tools/tflite/private:tensorflow_versions.bzl", _tensorflow_versions = "tensorflow_versions")
@@ -46,6 +47,7 @@ pipeline_config = _pipeline_config
 released_checkpoint = _released_checkpoint
 released_frozen_graph = _released_frozen_graph
 released_saved_model = _released_saved_model
+saved_model = _saved_model
 ssd_checkpoint = _ssd_checkpoint
 ssd_frozen_graph = _ssd_frozen_graph
 tensorflow_versions = _tensorflow_versions

@@ -38,6 +38,7 @@ def _stub_frozen_graph_impl(ctx):
             checkpoint = _write_checkpoint(ctx),
             preprocessing = ctx.attr.preprocessing,
             arrays = ctx.attr.arrays,
+            signature = ctx.file.signature,
         ),
     ]
 
@@ -46,6 +47,7 @@ stub_frozen_graph = rule(
     doc = "A frozen graph, with the description `stub weights`.",
     attrs = {
         "graph": attr.label(doc = "As `FrozenGraphInfo.graph`; an empty file if not given.", allow_single_file = True),
+        "signature": attr.label(doc = "As `FrozenGraphInfo.signature`.", allow_single_file = True),
         "arrays": attr.string_list(doc = "As `FrozenGraphInfo.arrays`."),
         "preprocessing": attr.string(doc = "As `FrozenGraphInfo.preprocessing`; empty, and nothing is checked."),
         "quantization_aware": attr.bool(doc = "As `CheckpointInfo.quantization_aware`."),

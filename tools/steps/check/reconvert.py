@@ -23,6 +23,7 @@ _GRAPH = flags.DEFINE_string("graph", None, "The frozen graph.", required=True)
 _FLAGS_FILE = flags.DEFINE_string(
     "flags_file", None, "A file with the converter's own flags.", required=True
 )
+_SIGNATURE = flags.DEFINE_string("signature", None, "The file of the graph's signature.")
 _REPRESENTATIVE_DATASET = flags.DEFINE_string(
     "representative_dataset", None, "The inputs on which the converter measures ranges."
 )
@@ -82,6 +83,7 @@ def main(argv: Sequence[str]) -> None:
     named = {
         "graph_def_file": _GRAPH.value,
         "flagfile": _FLAGS_FILE.value,
+        "signature": _SIGNATURE.value,
         "representative_dataset": _REPRESENTATIVE_DATASET.value,
     }
     # The programs run in another folder.

@@ -4,6 +4,7 @@ The flags have the names and the values of `TFLiteConverter`'s attributes. Range
 quantization measures come from float32 arithmetic, so they are rounded before use.
 """
 
+import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -13,6 +14,7 @@ from absl import flags
 
 from reproducible_tflite.lib.cli import cli
 from reproducible_tflite.lib.preprocessing import normalization
+from reproducible_tflite.lib.signature import signature
 from reproducible_tflite.lib.values import arrays, rounding
 from reproducible_tflite.steps.convert import (
     batch_norms,
@@ -20,7 +22,9 @@ from reproducible_tflite.steps.convert import (
     frozen_graph,
     model_ends,
     replaced,
+    signed_graph,
 )
+from reproducible_tflite.steps.freeze import ranges
 
 _OPTIMIZATIONS = flags.DEFINE_multi_enum(
     "optimizations", [], ["DEFAULT"], "DEFAULT quantizes at least the weights."
@@ -41,7 +45,8 @@ _PREPROCESSING = flags.DEFINE_enum(
     "preprocessing",
     None,
     normalization.NAMES,
-    "The preprocessing of the representative dataset's pixels.",
+    "The preprocessing of the representative dataset's pixels; without one, the model takes its"
+    " arrays as they are.",
 )
 _TYPES = ["FLOAT", "INT8", "UINT8"]
 _INFERENCE_INPUT_TYPE = flags.DEFINE_enum(
@@ -87,72 +92,124 @@ def with_rounded_ranges(model: bytes) -> bytes:
     return bytes(buffer)
 
 
-def read_samples(path: str, inputs: Sequence[str], preprocessing: str) -> dict[str, np.ndarray]:
+def read_samples(
+    path: str, inputs: Sequence[signature.End], preprocessing: str | None
+) -> dict[str, np.ndarray]:
     """Reads a representative dataset.
 
     Args:
       path: numpy's .npz: an array [count, ...] for every input by its name.
-      inputs: the inputs' names.
-      preprocessing: a name of `normalization.NAMES`.
+      inputs: the model's inputs.
+      preprocessing: a name of `normalization.NAMES`; None for arrays that the model takes as they
+        are.
 
     Returns:
-      Arrays by input: as stored for tokens, pixels otherwise.
+      Arrays by input: pixels, or as stored.
 
     Raises:
       cli.UserError: the dataset cannot be read, or is for other inputs.
     """
     stored = arrays.read(path, "representative dataset")
     samples = {frozen_graph.array_name(name): array for name, array in stored}
+    by_name = {end.name: end for end in inputs}
     names = [frozen_graph.array_name(name) for name, _ in stored]
-    if sorted(names) != sorted(inputs):
+    if sorted(names) != sorted(by_name):
         raise cli.UserError(
             f"{path}: the representative dataset has the inputs {', '.join(sorted(names))}, but"
-            f" the model has {', '.join(sorted(inputs))}."
+            f" the model has {', '.join(sorted(by_name))}."
         )
     arrays.count(path, samples.values())
-    if preprocessing != normalization.TOKENS:
-        for name, array in samples.items():
-            if array.dtype != np.uint8 or array.shape[-1] != 3:
-                raise cli.UserError(
-                    f"{path}: {name} is {array.dtype} {list(array.shape)}, but"
-                    f" --preprocessing={preprocessing} needs RGB pixels, uint8 [..., 3]."
-                )
-    return samples
+    for name, array in samples.items():
+        _check_samples(f"{path}: {name}", array, by_name[name], preprocessing)
+    return {end.name: samples[end.name] for end in inputs}
+
+
+def _check_samples(
+    where: str, array: np.ndarray, end: signature.End, preprocessing: str | None
+) -> None:
+    found = f"{where} is {array.dtype} {list(array.shape)}, but"
+    if preprocessing in normalization.NORMALIZATIONS:
+        if array.dtype != np.uint8 or array.shape[-1] != 3:
+            raise cli.UserError(
+                f"{found} --preprocessing={preprocessing} needs RGB pixels, uint8 [..., 3]."
+            )
+    elif end.type not in ("", array.dtype.name):
+        raise cli.UserError(
+            f"{found} the model takes {end.type}; convert the array, or state the preprocessing of"
+            " pixels."
+        )
+    shape = end.shape
+    if array.ndim != len(shape) or any(
+        size not in (None, given) for size, given in zip(shape[1:], array.shape[1:], strict=True)
+    ):
+        raise cli.UserError(
+            f"{found} a sample of the model has the shape {signature.shape_text(shape)}."
+        )
+    # The converter's interpreter would end without a message.
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        raise cli.UserError(
+            f"{where} has values that are not finite (NaN or infinity); ranges cannot be measured"
+            " on them, leave these samples out."
+        )
 
 
 def batches(
-    samples: Mapping[str, np.ndarray], inputs: Sequence[str], preprocessing: str
-) -> Callable[[], Iterator[list[np.ndarray]]]:
-    """Returns a `TFLiteConverter.representative_dataset`: batches of one sample, in order."""
+    samples: Mapping[str, np.ndarray],
+    preprocessing: str | None,
+    signature_name: str = "",
+) -> Callable[[], Iterator[Any]]:
+    """Returns a `TFLiteConverter.representative_dataset`: batches of one sample, in order.
 
-    def generate() -> Iterator[list[np.ndarray]]:
-        count = len(samples[inputs[0]])
+    Args:
+      samples: arrays by input, in the model's order.
+      preprocessing: see `read_samples`.
+      signature_name: the model's signature, whose names the inputs have; "" if it has none.
+    """
+
+    def generate() -> Iterator[Any]:
+        count = len(next(iter(samples.values())))
         for index in range(count):
-            sample = [samples[name][index : index + 1] for name in inputs]
-            if preprocessing != normalization.TOKENS:
-                sample = [
-                    normalization.normalize(array, preprocessing).astype(np.float32)
-                    for array in sample
-                ]
-            yield sample
+            sample = {name: array[index : index + 1] for name, array in samples.items()}
+            if preprocessing in normalization.NORMALIZATIONS:
+                sample = {
+                    name: normalization.normalize(array, preprocessing).astype(np.float32)
+                    for name, array in sample.items()
+                }
+            yield (signature_name, sample) if signature_name else list(sample.values())
 
     return generate
 
 
-def _frozen_graph_converter(inputs: Sequence[str], outputs: Sequence[str]) -> Any:
-    """Returns the converter of --graph_def_file."""
+def _converter(
+    graph_def: Any,
+    shapes: Mapping[str, Sequence[int | None]],
+    its_signature: signature.Signature | None,
+    folder: str,
+) -> Any:
+    """Returns the converter of a frozen graph.
+
+    Args:
+      graph_def: the graph; its batch norms are folded in place.
+      shapes: the shape of every input by its array.
+      its_signature: the graph's signature, if the .tflite is to keep one.
+      folder: an empty folder for files of the conversion.
+    """
     import tensorflow as tf
 
-    graph_def = frozen_graph.read()
-    shapes = frozen_graph.input_shapes()
+    inputs, outputs = frozen_graph.inputs(), frozen_graph.outputs()
     batch_norms.fold(graph_def, inputs, outputs, conversion.note)
-    with tempfile.NamedTemporaryFile(prefix="graph-", suffix=".pb") as folded:
-        folded.write(graph_def.SerializeToString(deterministic=True))
-        folded.flush()
-        converter = tf.compat.v1.lite.TFLiteConverter.from_frozen_graph(
-            folded.name, inputs, outputs, shapes
+    if its_signature:
+        ends = frozen_graph.input_ends(its_signature), frozen_graph.output_ends(its_signature)
+        return signed_graph.converter(
+            graph_def, its_signature.name, ends, shapes, os.path.join(folder, "saved_model")
         )
-    if _OPTIMIZATIONS.value and frozen_graph.has_ranges(graph_def):
+    path = os.path.join(folder, "folded.pb")
+    with open(path, "wb") as folded:
+        folded.write(graph_def.SerializeToString(deterministic=True))
+    converter = tf.compat.v1.lite.TFLiteConverter.from_frozen_graph(
+        path, inputs, outputs, frozen_graph.with_batch_of_one(shapes)
+    )
+    if _OPTIMIZATIONS.value and ranges.has_ranges(graph_def):
         # Otherwise the converter assumes float32 and drops ranges. With int8 it requires statistics
         # but does not use them: the graph's ranges determine the quantization of inputs.
         converter.inference_type = tf.int8
@@ -165,34 +222,66 @@ def _quantize(quantize: Callable[..., bytes], model: bytes, *args: Any, **kwargs
     return quantize(with_rounded_ranges(model), *args, **kwargs)
 
 
-def _quantized(converter: Any, inputs: Sequence[str]) -> bytes:
-    """Converts with post-training quantization of --representative_dataset."""
+def _quantized(converter: Any, dataset: Callable[[], Iterator[Any]]) -> bytes:
+    """Converts with post-training quantization."""
     from tensorflow.lite.python import lite
 
-    samples = read_samples(_REPRESENTATIVE_DATASET.value, inputs, _PREPROCESSING.value)
-    converter.representative_dataset = batches(samples, inputs, _PREPROCESSING.value)
+    converter.representative_dataset = dataset
     with replaced.replaced(lite, "_mlir_quantize", _quantize, "to round the measured ranges"):
         model = converter.convert()
     return model_ends.with_ordered_outputs(model)
+
+
+def _input_ends(
+    graph_def: Any,
+    shapes: Mapping[str, Sequence[int | None]],
+    its_signature: signature.Signature | None,
+) -> list[signature.End]:
+    """Returns the model's inputs by the names that a representative dataset has for them."""
+    import tensorflow as tf
+
+    names = {end.array: end.name for end in its_signature.inputs} if its_signature else {}
+    types = {
+        node.name: tf.as_dtype(node.attr["dtype"].type).name
+        for node in graph_def.node
+        if node.op == "Placeholder"
+    }
+    return [
+        # An input in the middle of a graph has no type of its own.
+        signature.End(names.get(array, array), array, types.get(array, ""), tuple(shape))
+        for array, shape in shapes.items()
+    ]
 
 
 def _convert() -> None:
     """Converts the flags' graph and writes the output file; runs in the child process."""
     import tensorflow as tf
 
-    inputs, outputs = frozen_graph.inputs(), frozen_graph.outputs()
-    converter = _frozen_graph_converter(inputs, outputs)
-    converter.allow_custom_ops = frozen_graph.ALLOW_CUSTOM_OPS.value
-    converter.optimizations = [tf.lite.Optimize[name] for name in _OPTIMIZATIONS.value]
-    converter.target_spec.supported_ops = [tf.lite.OpsSet[name] for name in _SUPPORTED_OPS.value]
-    converter.target_spec.supported_types = [getattr(tf, name) for name in _SUPPORTED_TYPES.value]
+    graph_def = frozen_graph.read()
+    shapes, its_signature = frozen_graph.input_shapes(), frozen_graph.stated()
+    if its_signature and not its_signature.name:
+        # That of a frozen graph, whose arrays are its only names.
+        its_signature = None
+    dataset = None
+    if _REPRESENTATIVE_DATASET.value:
+        inputs = _input_ends(graph_def, shapes, its_signature)
+        samples = read_samples(_REPRESENTATIVE_DATASET.value, inputs, _PREPROCESSING.value)
+        name = its_signature.name if its_signature else ""
+        dataset = batches(samples, _PREPROCESSING.value, name)
     types = {"FLOAT": tf.float32, "INT8": tf.int8, "UINT8": tf.uint8}
     ends = (_INFERENCE_INPUT_TYPE.value, _INFERENCE_OUTPUT_TYPE.value)
-    converter.inference_input_type, converter.inference_output_type = (types[end] for end in ends)
-    # Convert before opening the output: a converter that aborts would leave a partial file.
-    model = _quantized(converter, inputs) if _REPRESENTATIVE_DATASET.value else converter.convert()
+    with tempfile.TemporaryDirectory(prefix="graph-") as folder:
+        converter = _converter(graph_def, shapes, its_signature, folder)
+        converter.allow_custom_ops = frozen_graph.ALLOW_CUSTOM_OPS.value
+        converter.optimizations = [tf.lite.Optimize[name] for name in _OPTIMIZATIONS.value]
+        specification = converter.target_spec
+        specification.supported_ops = [tf.lite.OpsSet[name] for name in _SUPPORTED_OPS.value]
+        specification.supported_types = [getattr(tf, name) for name in _SUPPORTED_TYPES.value]
+        converter.inference_input_type, converter.inference_output_type = map(types.get, ends)
+        # Convert before opening the output: a converter that aborts would leave a partial file.
+        model = _quantized(converter, dataset) if dataset else converter.convert()
     if "INT8" in ends:
-        model = model_ends.with_names(model, inputs, outputs)
+        model = model_ends.with_names(model, frozen_graph.inputs(), frozen_graph.outputs())
     model = conversion.with_ordered_option_keys(model)
     with cli.output_file(frozen_graph.OUTPUT_FILE.value) as stream:
         stream.write(model)
@@ -206,11 +295,6 @@ def _check_flags() -> None:
     """
     if not _REPRESENTATIVE_DATASET.value:
         return
-    if not _PREPROCESSING.value:
-        raise cli.UserError(
-            "--preprocessing is missing; --representative_dataset needs it to interpret its"
-            " numbers."
-        )
     if not _OPTIMIZATIONS.value:
         raise cli.UserError(
             "--optimizations=DEFAULT is missing; without it --representative_dataset quantizes"

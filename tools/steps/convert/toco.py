@@ -15,6 +15,7 @@ from absl import flags
 
 from reproducible_tflite.lib.cli import cli
 from reproducible_tflite.steps.convert import conversion, frozen_graph, toco_call
+from reproducible_tflite.steps.freeze import ranges
 
 _INFERENCE_TYPE = flags.DEFINE_enum(
     "inference_type",
@@ -103,8 +104,8 @@ def _settings() -> dict[str, Any]:
     if quantized:
         stats = parse_input_stats(inputs, _MEAN_VALUES.value, _STD_DEV_VALUES.value)
     graph_def = frozen_graph.read()
-    shapes = frozen_graph.input_shapes()
-    if quantized and not frozen_graph.has_ranges(graph_def) and not _DEFAULT_RANGES.value:
+    shapes = frozen_graph.with_batch_of_one(frozen_graph.input_shapes())
+    if quantized and not ranges.has_ranges(graph_def) and not _DEFAULT_RANGES.value:
         raise cli.UserError(
             f"{path}: --inference_type=QUANTIZED_UINT8 needs the ranges of a "
             "quantization-aware graph, but this graph has none; export a quantization-aware "

@@ -87,6 +87,9 @@ def convert(ctx, conversion, tensorflow, output):
     arguments.add("--graph_def_file", conversion.graph.graph)
     arguments.add("--output_file", output)
     inputs = [conversion.flags, conversion.graph.graph]
+    if conversion.graph.signature:
+        arguments.add("--signature", conversion.graph.signature)
+        inputs.append(conversion.graph.signature)
     if conversion.representative_dataset:
         arguments.add("--representative_dataset", conversion.representative_dataset)
         inputs.append(conversion.representative_dataset)

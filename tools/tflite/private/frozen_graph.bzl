@@ -2,7 +2,7 @@
 
 load(":providers.bzl", "ArchitectureInfo", "CheckpointInfo", "FrozenGraphInfo")
 
-def frozen_graph_providers(ctx, graph, checkpoint, preprocessing, arrays, **output_groups):
+def frozen_graph_providers(ctx, graph, checkpoint, preprocessing, arrays, signature = None, **output_groups):
     """Returns the providers of a rule for a frozen graph.
 
     Args:
@@ -11,6 +11,7 @@ def frozen_graph_providers(ctx, graph, checkpoint, preprocessing, arrays, **outp
       checkpoint: the CheckpointInfo of its constants.
       preprocessing: a key of PREPROCESSINGS.
       arrays: a list of the inputs and outputs that a recipe may name; empty if not declared.
+      signature: the File of `FrozenGraphInfo.signature`, or None.
       **output_groups: depsets of Files.
 
     Returns:
@@ -19,12 +20,13 @@ def frozen_graph_providers(ctx, graph, checkpoint, preprocessing, arrays, **outp
     return [
         # In the runfiles for tests that convert again.
         DefaultInfo(files = depset([graph]), runfiles = ctx.runfiles([graph])),
-        OutputGroupInfo(**output_groups),
+        OutputGroupInfo(signature = depset([signature] if signature else []), **output_groups),
         FrozenGraphInfo(
             graph = graph,
             checkpoint = checkpoint,
             preprocessing = preprocessing,
             arrays = arrays,
+            signature = signature,
         ),
     ]
 

@@ -26,8 +26,9 @@ FrozenGraphInfo = provider(
     fields = {
         "graph": "File: the serialized GraphDef.",
         "checkpoint": "CheckpointInfo: the source of its constants.",
-        "preprocessing": "string: a key of PREPROCESSINGS, the preprocessing of its input.",
+        "preprocessing": "string: a key of PREPROCESSINGS, the preprocessing of its input; empty if none is stated.",
         "arrays": "list of strings: the inputs and outputs that a recipe may name; empty if not declared.",
+        "signature": "File: JSON, the inputs and outputs of the graph as its source states them (`tools/lib/signature/signature.py`); None if the source states none.",
     },
 )
 

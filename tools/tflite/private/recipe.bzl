@@ -62,7 +62,7 @@ def _is_positive(text):
 def _check_arrays(ctx, graph):
     for attribute in ["input_arrays", "output_arrays"]:
         given = getattr(ctx.attr, attribute)
-        if not given:
+        if not given and not graph.signature:
             fail_attribute(ctx, attribute, given, "give at least one name")
         if [name for name in given if not _is_name(name)]:
             fail_attribute(
@@ -75,7 +75,8 @@ def _check_arrays(ctx, graph):
     if len({_array_name(name): None for name in names}) != len(names):
         fail_attribute(ctx, "input_arrays", names, "give every name once")
     shapes = ctx.attr.input_shapes
-    if len(shapes) != len(names) or [shape for shape in shapes if not _is_shape(shape)]:
+    stated = graph.signature and (not shapes or not names)
+    if len(shapes) != len(names) and not stated or [shape for shape in shapes if not _is_shape(shape)]:
         fail_attribute(ctx, "input_shapes", shapes, "give one shape like \"1,320,320,3\" for each of input_arrays")
     for attribute in ["input_arrays", "output_arrays"]:
         given = getattr(ctx.attr, attribute)
@@ -171,7 +172,8 @@ def _check_input_stats(ctx, graph):
         given = getattr(ctx.attr, attribute)
         if given and not quantized:
             fail_attribute(ctx, attribute, given, "give none with inference_type = " + ctx.attr.inference_type)
-        if quantized and len(given) != len(ctx.attr.input_arrays):
+        names = ctx.attr.input_arrays
+        if quantized and len(given) != len(names) and (names or not graph.signature or not given):
             fail_attribute(ctx, attribute, given, "give one number for each of input_arrays")
         if [value for value in given if not is_allowed(value)]:
             fail_attribute(ctx, attribute, given, allowed)
@@ -283,12 +285,9 @@ def _recipe_impl(ctx):
 RECIPE_ATTRS = {
     "converter": attr.string(doc = "`toco`, TensorFlow's converter before MLIR, or `mlir`.", default = "toco"),
     "graph": attr.label(doc = "The frozen graph.", mandatory = True, providers = [FrozenGraphInfo]),
-    "input_arrays": attr.string_list(doc = "The inputs' names.", mandatory = True),
-    "input_shapes": attr.string_list(doc = "The inputs' shapes, each like `1,320,320,3`.", mandatory = True),
-    "output_arrays": attr.string_list(
-        doc = "The outputs' names, in the model's order.",
-        mandatory = True,
-    ),
+    "input_arrays": attr.string_list(doc = "The inputs' names; may be empty if the graph has a signature."),
+    "input_shapes": attr.string_list(doc = "The inputs' shapes, each like `1,320,320,3`; likewise."),
+    "output_arrays": attr.string_list(doc = "The outputs' names, in the model's order; likewise."),
     "inference_type": attr.string(
         doc = "TOCO: `FLOAT`, or `QUANTIZED_UINT8` for a quantization-aware graph.",
         default = _ONLY_TOCO["inference_type"],

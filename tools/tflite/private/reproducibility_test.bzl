@@ -2,7 +2,7 @@
 
 load("//third_party/python:defs.bzl", "py_test")
 
-def reproducibility_test(name, model, graph, converter, recipe, representative_dataset, **kwargs):
+def reproducibility_test(name, model, graph, converter, recipe, representative_dataset, signature, **kwargs):
     """Converts a model again in a hostile environment and expects the same file.
 
     The test is tagged `manual`. `bazel test //...` runs those in a suite (`CONVERTED_AGAIN` in models/BUILD), and
@@ -15,11 +15,12 @@ def reproducibility_test(name, model, graph, converter, recipe, representative_d
       converter: "toco" or "mlir".
       recipe: the label of its `recipe`, with the converter's flags.
       representative_dataset: the label of the inputs on which ranges are measured, or None.
+      signature: the label of its `signature_file`.
       **kwargs: attributes that every rule has.
     """
     tags = kwargs.pop("tags", [])
     program = str(Label("//tools/tensorflow:" + converter))
-    inputs = {"graph": graph, "flags_file": recipe}
+    inputs = {"graph": graph, "flags_file": recipe, "signature": signature}
     if representative_dataset:
         inputs["representative_dataset"] = representative_dataset
     canonicalize = str(Label("//tools/steps/canonicalize:canonicalize_tflite"))

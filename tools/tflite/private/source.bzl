@@ -1,6 +1,7 @@
 """What the rules for sources that a label names have in common: `saved_model`, `keras_model` and others."""
 
 load("//tools/lib/preprocessing:preprocessings.bzl", "PREPROCESSINGS")
+load(":frozen_graph.bzl", "frozen_graph_providers")
 load(":preprocessing.bzl", "PREPROCESSING_DOC")
 load(":providers.bzl", "CheckpointInfo")
 
@@ -34,4 +35,44 @@ def source_checkpoint(ctx, file, prefix = "", files = depset()):
         weights = "released" if released_as else "own",
         quantization_aware = ctx.attr.quantization_aware,
         description = "released weights of " + released_as if released_as else "weights of " + file,
+    )
+
+def freeze(ctx, program, source, file, inputs, arguments):
+    """Registers the action that freezes a source.
+
+    Args:
+      ctx: the context of a rule that has `SOURCE_ATTRS`.
+      program: the FilesToRunProvider or File of a program whose flags are those of `tools/steps/freeze/frozen.py`.
+      source: the path of the source.
+      file: the source's file name, for descriptions.
+      inputs: a list of its Files.
+      arguments: a list of further flags.
+
+    Returns:
+      A list of providers, FrozenGraphInfo among them.
+    """
+    graph = ctx.actions.declare_file(ctx.label.name + ".pb")
+    signature = ctx.actions.declare_file(ctx.label.name + ".signature.json")
+    flags = ctx.actions.args()
+    flags.add("--source", source)
+    flags.add_all(arguments)
+    if ctx.attr.quantization_aware:
+        flags.add("--quantization_aware")
+    flags.add("--output", graph)
+    flags.add("--signature_output", signature)
+    ctx.actions.run(
+        executable = program,
+        arguments = [flags],
+        inputs = inputs,
+        outputs = [graph, signature],
+        mnemonic = "FreezeGraph",
+        progress_message = "Freezing the graph of %{label}",
+    )
+    return frozen_graph_providers(
+        ctx,
+        graph,
+        source_checkpoint(ctx, file),
+        ctx.attr.preprocessing,
+        arrays = [],
+        signature = signature,
     )

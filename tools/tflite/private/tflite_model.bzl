@@ -10,6 +10,7 @@ load(":provenance.bzl", "materials_aspect")
 load(":providers.bzl", "TfliteInfo")
 load(":recipe.bzl", "RECIPE_ATTRS", _recipe = "recipe")
 load(":reproducibility_test.bzl", "reproducibility_test")
+load(":signature_file.bzl", "signature_file")
 load(":toco.bzl", "toco")
 
 _EVIDENCE = DOCUMENTS + ["reproducibility_test"]
@@ -83,9 +84,9 @@ _tflite_model = rule(
 def tflite_model(
         name,
         graph,
-        input_arrays,
-        input_shapes,
-        output_arrays,
+        input_arrays = [],
+        input_shapes = [],
+        output_arrays = [],
         converter = "toco",
         about = "",
         task = "other",
@@ -93,7 +94,7 @@ def tflite_model(
         lock = None,
         evidence = _EVIDENCE,
         **kwargs):
-    """A .tflite from a frozen graph, by a converter of the resolved TensorFlow toolchain.
+    """A .tflite from a frozen graph or another source, by a converter of the resolved TensorFlow toolchain.
 
     Makes `NAME.tflite`, in canonical form, after the converted model has passed its checks and a run.
 
@@ -114,9 +115,11 @@ def tflite_model(
 
     Args:
       name: the model's name.
-      graph: the frozen graph, a target with FrozenGraphInfo.
-      input_arrays: a list of the inputs' names.
-      input_shapes: a list of the inputs' shapes, each like "1,320,320,3".
+      graph: the source: a `saved_model`, a `frozen_graph` or any other target with FrozenGraphInfo.
+      input_arrays: a list of the inputs' names. It and the next two may be left out if the graph's source states them,
+        as a `saved_model` does; what is given is checked.
+      input_shapes: a list of the inputs' shapes, each like "1,320,320,3". Without it, the size of a batch that the source
+        leaves open stays open in a model with a signature, and is 1 in others.
       output_arrays: a list of the outputs' names, in the model's order.
       converter: "toco", TensorFlow's converter before MLIR, or "mlir".
       about: a sentence about the model, for its card and the catalogue.
@@ -142,7 +145,13 @@ def tflite_model(
         **(attributes | kwargs)
     )
     convert = mlir if converter == "mlir" else toco
-    graphs = {} if converter == "mlir" else {"graph": graph}
+    signature = name + ".signature"
+    signature_file(
+        name = signature,
+        graph = graph,
+        **kwargs
+    )
+    graphs = {} if converter == "mlir" else {"graph": graph, "signature": ":" + signature}
     convert(
         name = name + ".raw",
         out = name + ".raw.tflite",
@@ -167,5 +176,6 @@ def tflite_model(
             model = ":" + name,
             recipe = ":" + name + ".recipe",
             representative_dataset = attributes.get("representative_dataset"),
+            signature = ":" + signature,
             **tests
         )

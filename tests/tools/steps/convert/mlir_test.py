@@ -268,7 +268,7 @@ class ConversionTest(parameterized.TestCase):
         self._assert_refused(self._integer(samples), message)
 
     @parameterized.parameters(
-        ({"preprocessing": None}, "^--preprocessing is missing; --rep"),
+        ({"preprocessing": None}, "image is uint8 .* the model takes float32; convert the array"),
         ({"optimizations": []}, "^--optimizations=DEFAULT is missing; "),
         ({"supported_types": ["float16"]}, "^--supported_types=float16 quantizes without --rep"),
     )

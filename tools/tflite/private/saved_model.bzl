@@ -1,0 +1,60 @@
+"""A SavedModel that a label names."""
+
+load(":errors.bzl", "fail_attribute")
+load(":labels.bzl", "label_text")
+load(":program.bzl", "program")
+load(":providers.bzl", "FrozenGraphInfo")
+load(":source.bzl", "SOURCE_ATTRS", "freeze")
+
+_MAIN_FILE = "saved_model.pb"
+
+def _saved_model_impl(ctx):
+    files = ctx.files.srcs
+    folders = [file.dirname for file in files if file.basename == _MAIN_FILE]
+
+    # Bazel does not say whether a single file is a folder; the program refuses another file.
+    if not folders and len(files) == 1:
+        folders = [files[0].path]
+    if len(folders) != 1:
+        fail_attribute(
+            ctx,
+            "srcs",
+            [label_text(target.label) for target in ctx.attr.srcs],
+            "{} in it; give one folder, or the files of one SavedModel".format(
+                "there are {} of {}".format(len(folders), _MAIN_FILE) if folders else "there is no " + _MAIN_FILE,
+            ),
+        )
+    arguments = ["--tags=" + ",".join(ctx.attr.tag_set)]
+    if ctx.attr.signature:
+        arguments.append("--signature=" + ctx.attr.signature)
+    return freeze(
+        ctx,
+        ctx.executable._freeze,
+        source = folders[0],
+        file = folders[0].rpartition("/")[2],
+        inputs = files,
+        arguments = arguments,
+    )
+
+saved_model = rule(
+    implementation = _saved_model_impl,
+    doc = """A SavedModel of TensorFlow 2 or 1, for `graph` of `tflite_model`.
+
+Makes `NAME.pb`, the frozen graph of one signature in canonical form. Output group `signature`: `NAME.signature.json`.""",
+    attrs = SOURCE_ATTRS | {
+        "srcs": attr.label_list(
+            doc = "The SavedModel's folder, or its files: `glob([\"model/**\"])`.",
+            allow_files = True,
+            mandatory = True,
+        ),
+        "signature": attr.string(
+            doc = "The signature's name. Not needed for `serving_default`, or if there is only one.",
+        ),
+        "tag_set": attr.string_list(
+            doc = "The tags of the graph in the SavedModel.",
+            default = ["serve"],
+        ),
+        "_freeze": program("//tools/steps/freeze:freeze_saved_model"),
+    },
+    provides = [FrozenGraphInfo],
+)
