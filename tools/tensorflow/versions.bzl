@@ -7,6 +7,12 @@ VERSIONS_ON_PYTHON_3_11 = [
     "2.17.1",
 ]
 
+# The TensorFlow that brings each Keras.
+TENSORFLOW_OF_KERAS = {
+    "2": "2.15.1",
+    "3": "2.17.1",
+}
+
 # The version for which older recipes were written. It has only TOCO, and needs a CPython that is not pinned by default:
 # see `third_party/python/cpython_3_7.bzl`.
 VERSION_ON_PYTHON_3_7 = "1.15.5"

@@ -21,6 +21,7 @@ from reproducible_tflite.steps.convert import (
     conversion,
     frozen_graph,
     model_ends,
+    reciprocal_roots,
     replaced,
     signed_graph,
 )
@@ -198,6 +199,8 @@ def _converter(
 
     inputs, outputs = frozen_graph.inputs(), frozen_graph.outputs()
     batch_norms.fold(graph_def, inputs, outputs, conversion.note)
+    if frozen_graph.stated():
+        reciprocal_roots.fold(graph_def)
     if its_signature:
         ends = frozen_graph.input_ends(its_signature), frozen_graph.output_ends(its_signature)
         return signed_graph.converter(
@@ -280,7 +283,9 @@ def _convert() -> None:
         converter.inference_input_type, converter.inference_output_type = map(types.get, ends)
         # Convert before opening the output: a converter that aborts would leave a partial file.
         model = _quantized(converter, dataset) if dataset else converter.convert()
-    if "INT8" in ends:
+    if "INT8" in ends and its_signature:
+        model = model_ends.with_names_of_signature(model, its_signature)
+    elif "INT8" in ends:
         model = model_ends.with_names(model, frozen_graph.inputs(), frozen_graph.outputs())
     model = conversion.with_ordered_option_keys(model)
     with cli.output_file(frozen_graph.OUTPUT_FILE.value) as stream:

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+from reproducible_tflite.lib.signature import signature
+
 
 def with_names(model: bytes, inputs: Sequence[str], outputs: Sequence[str]) -> bytes:
     """Gives a model's inputs and outputs the names that they have in the graph.
@@ -22,6 +24,28 @@ def with_names(model: bytes, inputs: Sequence[str], outputs: Sequence[str]) -> b
     for indices, names in ((subgraph.inputs, inputs), (subgraph.outputs, outputs)):
         for index, name in zip(indices, names, strict=True):
             subgraph.tensors[index].name = name
+    return bytes(flatbuffer_utils.convert_object_to_bytearray(root))
+
+
+def with_names_of_signature(model: bytes, its_signature: signature.Signature) -> bytes:
+    """Gives a model's inputs and outputs the names of the arrays that its signature names.
+
+    Args:
+      model: a .tflite as a converter returned it, with that signature.
+      its_signature: the graph's signature.
+    """
+    from tensorflow.lite.tools import flatbuffer_utils
+
+    root = flatbuffer_utils.convert_bytearray_to_object(bytearray(model))
+    (stored,) = root.signatureDefs
+    for entries, ends in (
+        (stored.inputs, its_signature.inputs),
+        (stored.outputs, its_signature.outputs),
+    ):
+        arrays = {end.name: end.array for end in ends}
+        for entry in entries:
+            tensor = root.subgraphs[stored.subgraphIndex].tensors[entry.tensorIndex]
+            tensor.name = arrays[entry.name.decode("utf-8")]
     return bytes(flatbuffer_utils.convert_object_to_bytearray(root))
 
 
@@ -67,8 +91,8 @@ def with_ordered_outputs(model: bytes) -> bytes:
     new_indices = [_order_outputs(subgraph) for subgraph in root.subgraphs]
     if not any(new_indices):
         return model
-    for signature in root.signatureDefs or []:
-        renumbered = new_indices[signature.subgraphIndex]
-        for entry in signature.outputs or []:
+    for stored in root.signatureDefs or []:
+        renumbered = new_indices[stored.subgraphIndex]
+        for entry in stored.outputs or []:
             entry.tensorIndex = renumbered.get(entry.tensorIndex, entry.tensorIndex)
     return bytes(flatbuffer_utils.convert_object_to_bytearray(root))

@@ -135,6 +135,7 @@ def _freeze_version_1(
 
 def main(argv: Sequence[str]) -> None:
     del argv
+    frozen.quieten()
     path, tags = frozen.SOURCE.value, _TAGS.value
     graph = meta_graph(pathlib.Path(path), tags)
     if graph.HasField("object_graph_def"):
@@ -145,4 +146,5 @@ def main(argv: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
+    flags.mark_flags_as_required(frozen.REQUIRED_FLAGS)
     cli.run(main)

@@ -4,26 +4,36 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from absl import flags
+from absl import flags, logging
 
 from reproducible_tflite.lib.cli import cli
 from reproducible_tflite.lib.signature import signature
 from reproducible_tflite.steps.canonicalize import graph_def as canonical
 from reproducible_tflite.steps.freeze import ranges
 
-SOURCE = flags.DEFINE_string("source", None, "The file or folder to read.", required=True)
+SOURCE = flags.DEFINE_string("source", None, "The file or folder to read.")
 _QUANTIZATION_AWARE = flags.DEFINE_bool(
     "quantization_aware", False, "Whether the source has the ranges of quantization-aware training."
 )
-_OUTPUT = flags.DEFINE_string("output", None, "The frozen GraphDef (.pb) to write.", required=True)
+_OUTPUT = flags.DEFINE_string("output", None, "The frozen GraphDef (.pb) to write.")
 _SIGNATURE_OUTPUT = flags.DEFINE_string(
-    "signature_output", None, "The JSON file for its inputs and outputs.", required=True
+    "signature_output", None, "The JSON file for its inputs and outputs."
 )
+
+REQUIRED_FLAGS = ("source", "output", "signature_output")
 
 # TensorFlow numbers functions in the order in which a process makes them: __inference_body_123.
 _FUNCTION_NAME = re.compile(r"(?:__inference_|__forward_)?(.*?)(?:_\d+)*")
 # Attributes of nodes that hold such numbers, or that a changed input shape would make wrong.
 _DROPPED_ATTRIBUTES = ("_gradient_op_type", "_output_shapes")
+
+
+def quieten() -> None:
+    """Keeps TensorFlow from logging what is no concern of whoever builds a model."""
+    import tensorflow as tf
+
+    logging.set_verbosity(logging.ERROR)
+    tf.compat.v1.logging.set_verbosity(tf.compat.v1.logging.ERROR)
 
 
 def end(name: str, tensor: Any) -> signature.End:

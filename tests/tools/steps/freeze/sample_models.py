@@ -1,5 +1,6 @@
 """Writes small sample models with seeded weights: SavedModels, and files of the Keras at hand."""
 
+import shutil
 from collections.abc import Callable, Sequence
 
 import keras
@@ -74,8 +75,10 @@ def saved_classifier(folder: str) -> None:
 
 
 def version_1(folder: str) -> None:
-    """Writes a SavedModel of TensorFlow 1: y = softmax(x * kernel), with an old kind of variable."""
-    with tf.Graph().as_default() as graph, tf.compat.v1.Session() as session:
+    """Writes a SavedModel of TensorFlow 1, with its kind of variable: y = softmax(x * kernel)."""
+    # TensorFlow's writer refuses a folder that is there, and an action's output folder is.
+    shutil.rmtree(folder, ignore_errors=True)
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
         x = tf.compat.v1.placeholder(tf.float32, [None, 4], name="entry")
         kernel = tf.compat.v1.get_variable(
             "kernel", initializer=_values(1, 4, 3), use_resource=False
@@ -83,7 +86,6 @@ def version_1(folder: str) -> None:
         y = tf.nn.softmax(tf.matmul(x, kernel), name="result")
         session.run(tf.compat.v1.global_variables_initializer())
         tf.compat.v1.saved_model.simple_save(session, folder, {"x": x}, {"y": y})
-    del graph
 
 
 KINDS: dict[str, Callable[[str], None]] = {

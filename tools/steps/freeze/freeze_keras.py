@@ -1,0 +1,121 @@
+"""Freezes a Keras model, a .keras or .h5 file, with the Keras of the TensorFlow at hand."""
+
+import pathlib
+import re
+import tempfile
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+from absl import flags
+
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.signature import signature
+from reproducible_tflite.steps.freeze import frozen, keras_file
+
+# How the messages of Keras begin or name a class that is not its own.
+_UNKNOWN_CLASS = re.compile(r"(?:Unknown (?:\w+)|Could not locate (?:class|function)): ?'?(\w+)'?")
+_CODE = "Lambda"
+
+
+def check_version(path: str, file: keras_file.KerasFile) -> None:
+    """Checks that the Keras at hand reads a file, and that the file has no code.
+
+    Raises:
+      cli.UserError: another Keras saved it, or it has a Lambda layer.
+    """
+    own = keras.__version__.partition(".")[0]
+    if file.major != own:
+        advice = (
+            f'give keras = "{file.major}"'
+            if file.major in ("2", "3")
+            else "it must be Keras 2 or 3; save the model again with one of these"
+        )
+        raise cli.UserError(
+            f"{path}: Keras {file.version} saved it, and Keras {keras.__version__} is to read it;"
+            f" {advice}."
+        )
+    if _CODE in file.layers:
+        raise cli.UserError(
+            f"{path}: has a Lambda layer, which is Python code in the file and is not run; replace"
+            " it by layers of Keras, or give a SavedModel."
+        )
+
+
+def load(path: str, file: keras_file.KerasFile) -> Any:
+    """Returns the model of a file.
+
+    Raises:
+      cli.UserError: Keras cannot read it.
+    """
+    with tempfile.TemporaryDirectory(prefix="keras-") as folder:
+        # Keras goes by the ending.
+        linked = pathlib.Path(folder, "model" + file.ending)
+        linked.symlink_to(pathlib.Path(path).absolute())
+        try:
+            return keras.models.load_model(str(linked), compile=False)
+        except Exception as error:  # Keras raises what its layers and h5py do.
+            unknown = _UNKNOWN_CLASS.search(str(error))
+            if unknown:
+                raise cli.UserError(
+                    f"{path}: {unknown[1]} is not of Keras: custom layers and functions are Python"
+                    " code that is not in the file; give a SavedModel."
+                ) from error
+            raise cli.UserError(
+                f"{path}: Keras {keras.__version__} cannot read it, Keras {file.version} saved it:"
+                f" {cli.first_line(error)}; save it with another version, or give a SavedModel."
+            ) from error
+
+
+def _names(tensors: Sequence[Any], stated: Sequence[str] | None) -> list[str]:
+    """Returns names for tensors, which Keras 2 keeps in the model and Keras 3 in inputs."""
+    names = stated or [tensor.name for tensor in tensors]
+    return list(names)
+
+
+def trace(model: Any) -> tuple[Any, list[str], list[str]]:
+    """Returns a model's inference as a ConcreteFunction, and the names of inputs and outputs."""
+    inputs = _names(model.inputs, getattr(model, "input_names", None))
+    outputs = _names(model.outputs, getattr(model, "output_names", None))
+    specifications = [
+        tf.TensorSpec(tensor.shape, tensor.dtype, name)
+        for tensor, name in zip(model.inputs, inputs, strict=True)
+    ]
+
+    @tf.function(input_signature=specifications, autograph=False)
+    def infer(*arguments: tf.Tensor) -> list[tf.Tensor]:
+        result = model(tf.nest.pack_sequence_as(model.input, arguments), training=False)
+        return tf.nest.flatten(result)
+
+    return infer.get_concrete_function(), inputs, outputs
+
+
+def main(argv: Sequence[str]) -> None:
+    del argv
+    frozen.quieten()
+    path = frozen.SOURCE.value
+    file = keras_file.read(path)
+    check_version(path, file)
+    model = load(path, file)
+    if not getattr(model, "inputs", None):
+        raise cli.UserError(
+            f"{path}: the model does not state its inputs; build it with a keras.Input before it is"
+            " saved, or give a SavedModel."
+        )
+    function, inputs, outputs = trace(model)
+    arguments = zip(inputs, function.inputs, strict=False)
+    results = zip(outputs, function.outputs, strict=True)
+    frozen.write(
+        frozen.freeze(function),
+        signature.Signature(
+            name=tf.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY,
+            inputs=tuple(frozen.end(*pair) for pair in arguments),
+            outputs=tuple(frozen.end(*pair) for pair in results),
+        ),
+    )
+
+
+if __name__ == "__main__":
+    flags.mark_flags_as_required(frozen.REQUIRED_FLAGS)
+    cli.run(main)
