@@ -101,7 +101,7 @@ def tflite_file_test_suite(name):
         "own_file": ["card", "provenance", "report"],
         "proven_file": ["golden_test", "provenance"],
         "fetched_file": [],
-        "proven_model": ["provenance", "raw", "recipe"],
+        "proven_model": ["provenance", "raw", "recipe", "signature"],
     }.items():
         if _targets_of(target) != endings:
             fail("{} has the targets {}, not {}".format(target, _targets_of(target), endings))
