@@ -9,6 +9,9 @@ from reproducible_tflite.lib.cli import cli
 from reproducible_tflite.lib.identity import identity
 from reproducible_tflite.lib.lock import models_lock
 
+_CHOOSES_RELEASED = flags.DEFINE_bool(
+    "chooses_released", False, "Whether the build chooses published weights where there are two."
+)
 _IDENTITY = flags.DEFINE_string("identity", None, "The model's identity, from its target.")
 _LOCK = flags.DEFINE_string("lock", None, "The lock.")
 _MODEL = flags.DEFINE_string("model", None, "The canonical .tflite.")
@@ -18,9 +21,11 @@ _RAW = flags.DEFINE_string("raw", None, "The .tflite as the converter wrote it."
 
 def command(key: models_lock.Key, lock: str) -> str:
     """Returns the command that updates a model's row in a lock."""
-    update_lock = labels.own("//tools/audit:update_lock")
-    released = " --bazel_flag=--config=released" if key.weights == identity.RELEASED else ""
-    return f"bazel run {update_lock} -- {key.target} --lock={lock}{released}"
+    command_line = f"bazel run {labels.own('//tools/audit:update_lock')} -- {key.target}"
+    command_line += f" --lock={lock}"
+    if _CHOOSES_RELEASED.value:
+        command_line += f" --bazel_flag=--{labels.own('//models:weights')}=released"
+    return command_line
 
 
 def main(argv: Sequence[str]) -> None:

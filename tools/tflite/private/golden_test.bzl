@@ -20,7 +20,11 @@ def golden_test(name, model, lock, **kwargs):
         size = "small",
         srcs = [str(Label("//tools/steps/check:golden.py"))],
         args = ["--target=//{}:{}".format(target.package, target.name)] +
-               ["--{}=$(rootpath {})".format(flag, label) for flag, label in inputs.items()],
+               ["--{}=$(rootpath {})".format(flag, label) for flag, label in inputs.items()] +
+               select({
+                   str(Label("//models:weights_are_released")): ["--chooses_released"],
+                   "//conditions:default": [],
+               }),
         data = inputs.values(),
         main = "golden.py",
         # It needs the model.

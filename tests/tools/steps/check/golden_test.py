@@ -61,12 +61,16 @@ class GoldenTest(absltest.TestCase):
             with self.assertRaisesRegex(cli.UserError, "/lock. Add it with: "):
                 golden.main([])
 
-    def test_released_weights_are_locked_with_their_configuration(self):
+    def test_released_weights_are_locked_with_their_build_setting(self):
         released = dataclasses.replace(_IDENTITY, weights="released")
         self.write("identity", json.dumps(dataclasses.asdict(released)).encode())
-        command = f"update_lock -- {_TARGET} --lock=.*/lock --bazel_flag=--config=released$"
-        with self.assertRaisesRegex(cli.UserError, command):
+        command = f"update_lock -- {_TARGET} --lock=.*/lock"
+        with self.assertRaisesRegex(cli.UserError, f"{command}$"):
             golden.main([])
+        setting = "--bazel_flag=--//models:weights=released"
+        with flagsaver.flagsaver(chooses_released=True):
+            with self.assertRaisesRegex(cli.UserError, f"{command} {setting}$"):
+                golden.main([])
 
     def test_another_repository_calls_the_program_by_its_canonical_name(self):
         self.lock({})
