@@ -1,0 +1,263 @@
+"""Reads inputs and outputs of a SavedModel or a frozen graph, without importing the graph."""
+
+import difflib
+import os
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.new.found import Found, Port
+
+_RANGES = "FakeQuant"
+_PER_TENSOR = "FakeQuantWithMinMaxVars"
+_VARIABLES = {"VarHandleOp", "Variable", "VariableV2", "AutoReloadVariable"}
+_PLACEHOLDER = "Placeholder"
+_DETECTION = "TFLite_Detection_PostProcess"
+_DETECTIONS = 4
+_NO_OPERATOR = {"Const", "Identity", "NoOp", _PLACEHOLDER, "ReadVariableOp", *_VARIABLES}
+_TAG = "serve"
+
+
+def _parsed(message: Any, path: str, given: str, what: str) -> Any:
+    try:
+        message.ParseFromString(cli.read_file(path, what))
+    except Exception as error:  # protobuf's DecodeError, whichever implementation is active.
+        raise cli.UserError(
+            f"{given}: is not {what}, or truncated ({cli.first_line(error)}); get the file again."
+        ) from error
+    return message
+
+
+def _sizes(shape: Any) -> tuple[int | None, ...] | None:
+    if shape.unknown_rank:
+        return None
+    return tuple(None if dim.size < 0 else dim.size for dim in shape.dim)
+
+
+def _ranges(nodes: Iterable[Any]) -> dict[str, bool]:
+    """Returns the facts of `Found` that the nodes with quantization ranges give."""
+    ranges = [node for node in nodes if node.op.startswith(_RANGES)]
+    return {
+        "quantization_aware": bool(ranges),
+        "fits_toco": all(
+            node.op == _PER_TENSOR and ("num_bits" not in node.attr or node.attr["num_bits"].i == 8)
+            for node in ranges
+        ),
+    }
+
+
+def _facts(nodes: Sequence[Any]) -> dict[str, Any]:
+    return {
+        **_ranges(nodes),
+        "operators": len([node for node in nodes if node.op not in _NO_OPERATOR]),
+        "custom_ops": any(node.op.startswith("TFLite_") for node in nodes),
+    }
+
+
+def _type(number: int) -> str:
+    import tensorflow as tf
+
+    return tf.as_dtype(number).name if number else ""
+
+
+def _signature_ports(infos: Mapping[str, Any], given: str) -> list[Port]:
+    ports = []
+    for name in sorted(infos):
+        if infos[name].WhichOneof("encoding") != "name":
+            raise cli.UserError(
+                f"{given}: the signature's {name} is no plain tensor (sparse, ragged or composite),"
+                " and TensorFlow Lite has none of these; export a signature of plain tensors."
+            )
+        ports.append(Port(name, _type(infos[name].dtype), _sizes(infos[name].tensor_shape)))
+    return ports
+
+
+def _meta_graph(model: Any, given: str) -> Any:
+    graphs = [graph for graph in model.meta_graphs if _TAG in graph.meta_info_def.tags]
+    if not graphs:
+        tags = ["+".join(graph.meta_info_def.tags) for graph in model.meta_graphs]
+        raise cli.UserError(
+            f"{given}: has no graph with the tag {_TAG} (it has {', '.join(tags) or 'none'});"
+            " export the model for serving."
+        )
+    return graphs[0]
+
+
+def _chosen(names: Sequence[str], wanted: str | None, given: str) -> str:
+    """Returns the name of the signature to convert."""
+    listed = ", ".join(names)
+    if not names:
+        raise cli.UserError(
+            f"{given}: has no signature, so it has no inputs and outputs; export it with"
+            " model.export, or with signatures=... in tf.saved_model.save."
+        )
+    if wanted is not None and wanted not in names:
+        raise cli.UserError(f"{given}: has no signature {wanted!r}; it has {listed}.")
+    if wanted is None and len(names) > 1:
+        raise cli.UserError(
+            f"{given}: has several signatures; choose one with --signature: {listed}."
+        )
+    return wanted or names[0]
+
+
+def saved_model(folder: str, given: str, signature: str | None) -> Found:
+    """Looks into a SavedModel.
+
+    Args:
+      folder: its folder.
+      given: its name in messages.
+      signature: the signature's name; None for the only one.
+
+    Raises:
+      cli.UserError: it is damaged, lacks its variables, or has no such signature.
+    """
+    from tensorflow.core.protobuf import saved_model_pb2
+
+    path = os.path.join(folder, "saved_model.pb")
+    model = _parsed(saved_model_pb2.SavedModel(), path, given, "a SavedModel")
+    graph = _meta_graph(model, given)
+    names = sorted(name for name in graph.signature_def if not name.startswith("__"))
+    name = _chosen(names, signature, given)
+    functions = [list(function.node_def) for function in graph.graph_def.library.function]
+    nodes = [node for part in (graph.graph_def.node, *functions) for node in part]
+    index = os.path.join("variables", "variables.index")
+    if any(node.op in _VARIABLES for node in nodes) and not os.path.exists(
+        os.path.join(folder, index)
+    ):
+        raise cli.UserError(
+            f"{given}: lacks {index}, so the SavedModel has no weights; copy its whole folder."
+        )
+    return Found(
+        inputs=_signature_ports(graph.signature_def[name].inputs, given),
+        outputs=_signature_ports(graph.signature_def[name].outputs, given),
+        signature=name,
+        **_facts(nodes),
+    )
+
+
+def _array(node: str, number: int) -> str:
+    return f"{node}:{number}" if number else node
+
+
+def _output_types(node: Any) -> list[str]:
+    """Returns the type of each output of a node; "" for one that is not known."""
+    from tensorflow.python.framework import op_def_registry
+
+    if node.op == _DETECTION:
+        return ["float32"] * _DETECTIONS
+    definition = op_def_registry.get(node.op)
+    if definition is None:
+        return [""]
+    # A node need not have attributes that have their default values.
+    attributes = {row.name: row.default_value for row in definition.attr} | dict(node.attr)
+    types: list[str] = []
+    for output in definition.output_arg:
+        if output.type_list_attr:
+            types += map(_type, attributes[output.type_list_attr].list.type)
+        else:
+            number = output.type or attributes[output.type_attr].type
+            count = attributes[output.number_attr].i if output.number_attr else 1
+            types += [_type(number)] * count
+    return types
+
+
+def _node(array: str) -> str:
+    return array.partition(":")[0]
+
+
+def _arrays(node: Any) -> list[str]:
+    """Returns the arrays of a node: `node`, `node:1` and so on."""
+    # The other outputs of a batch norm are for training.
+    count = 1 if node.op.startswith("FusedBatchNorm") else len(_output_types(node))
+    return [f"{node.name}:{number}" if number else node.name for number in range(count)]
+
+
+def _needed(nodes: Mapping[str, Any], outputs: Iterable[str], inputs: Iterable[str]) -> set[str]:
+    """Returns the names of the nodes behind output arrays, as far back as the input arrays."""
+    stops = set(map(_node, inputs))
+    found: set[str] = set()
+    waiting = list(map(_node, outputs))
+    while waiting:
+        name = waiting.pop()
+        if name in found or name not in nodes:
+            continue
+        found.add(name)
+        if name not in stops:
+            waiting += [_node(read) for read in nodes[name].input if not read.startswith("^")]
+    return found
+
+
+def _ends(nodes: Mapping[str, Any], inputs: Iterable[str]) -> list[str]:
+    """Returns the arrays that depend on an input and that no node reads."""
+    starts = set(map(_node, inputs))
+    read = {_node(name.lstrip("^")) for node in nodes.values() for name in node.input}
+    return [
+        array
+        for name in nodes
+        if name not in read | starts and _needed(nodes, [name], inputs) & starts
+        for array in _arrays(nodes[name])
+    ]
+
+
+def frozen_graph(
+    path: str, given: str, inputs: Sequence[str] | None, outputs: Sequence[str] | None
+) -> Found:
+    """Looks into a frozen graph.
+
+    Args:
+      path: the file, a serialized GraphDef.
+      given: its name in messages.
+      inputs: the arrays to take as inputs; None for the placeholders.
+      outputs: the arrays to take as outputs; None for what no node reads.
+
+    Raises:
+      cli.UserError: it is damaged or not frozen, or has no such arrays.
+    """
+    from tensorflow.core.framework import graph_pb2
+
+    graph = _parsed(graph_pb2.GraphDef(), path, given, "a frozen graph")
+    nodes = {node.name: node for node in graph.node}
+    for name in [*(inputs or []), *(outputs or [])]:
+        if _node(name) not in nodes or not re.fullmatch("(:[0-9]{1,9})?", name[len(_node(name)) :]):
+            similar = difflib.get_close_matches(name, nodes) or list(nodes)[:3]
+            raise cli.UserError(
+                f"{given}: the graph has no {name!r}; give one of its nodes, such as"
+                f" {', '.join(similar)}."
+            )
+    starts = inputs or [node.name for node in graph.node if node.op == _PLACEHOLDER]
+    ends = outputs or _ends(nodes, starts)
+    needed = _needed(nodes, ends, starts)
+    part = [node for node in graph.node if node.name in needed]
+    if variables := [node.name for node in part if node.op in _VARIABLES]:
+        raise cli.UserError(
+            f"{given}: is not frozen: {len(variables)} of its nodes are variables, such as"
+            f" {variables[0]}; freeze it with its checkpoint, or give the rule checkpoint_files the"
+            " checkpoint and its architecture."
+        )
+    starts = [name for name in starts if _node(name) in needed]
+    if not starts:
+        raise cli.UserError(
+            f"{given}: the graph has no outputs that depend on a placeholder; name its arrays with"
+            " --input_arrays and --output_arrays."
+        )
+    return Found(
+        inputs=[_array_port(nodes, name) for name in starts],
+        outputs=[_array_port(nodes, name) for name in ends],
+        **_facts(part),
+    )
+
+
+def _array_port(nodes: Mapping[str, Any], array: str) -> Port:
+    """Returns an array with what its node says of its type and shape."""
+    name, _, number = array.partition(":")
+    node, index = nodes[name], int(number or 0)
+    shapes = list(node.attr["_output_shapes"].list.shape) if "_output_shapes" in node.attr else []
+    if node.op == _PLACEHOLDER and "shape" in node.attr:
+        shapes = [node.attr["shape"].shape]
+    types = _output_types(node)
+    return Port(
+        array,
+        types[index] if index < len(types) else "",
+        _sizes(shapes[index]) if index < len(shapes) else None,
+    )
