@@ -117,6 +117,7 @@ _PROGRAMS = (
         "FOLDER/float.tflite FOLDER/float.provenance.json",
         code=1,
     ),
+    Program("tools/new/new", "--print FOLDER/float.tflite"),
     Program("third_party/relock", code=1),
     Program("third_party/mirror", "FOLDER/mirrored", code=1),
 )
