@@ -19,8 +19,6 @@ _RULES = {
     Kind.ONNX: "onnx_model",
     Kind.SAVED_MODEL: "saved_model",
 }
-# The Keras that `keras_model` uses if it is not told.
-_KERAS = "2"
 # A model with few operators is taken for a broken export, and the converter joins some of them.
 _FEW_OPERATORS = 40
 
@@ -156,6 +154,11 @@ def _quantization(request: Request) -> dict[str, Value]:
     return attributes
 
 
+def _usual_keras(source: str) -> str:
+    """Returns the Keras that `keras_model` takes for a file by itself."""
+    return "3" if source.endswith(".keras") else "2"
+
+
 def _source(request: Request, preprocessing: str | None) -> Target:
     found = request.found
     attributes: dict[str, Value] = {"name": f"{request.name}.graph"}
@@ -167,7 +170,7 @@ def _source(request: Request, preprocessing: str | None) -> Target:
     if request.kind is Kind.FROZEN_GRAPH:
         attributes["input_arrays"] = [port.name for port in found.inputs]
         attributes["output_arrays"] = [port.name for port in found.outputs]
-    if found.keras and found.keras != _KERAS:
+    if found.keras and found.keras != _usual_keras(request.source):
         attributes["keras"] = found.keras
     if preprocessing:
         attributes["preprocessing"] = preprocessing

@@ -12,6 +12,7 @@ from reproducible_tflite.new.found import Found, Port
 _CONFIG = "config.json"
 _METADATA = "metadata.json"
 _WEIGHTS = "model.weights.h5"
+_VERSIONS = ("2", "3")
 _WITH_LAYERS = ("Functional", "Model", "Sequential")
 _INPUT = "InputLayer"
 # What makes layers of TensorFlow's own functions, and names of older versions.
@@ -210,12 +211,18 @@ def read(path: str, given: str) -> Found:
             )
         inputs, outputs = _inputs(model), _outputs(model)
         classes = [row["class_name"] for row in _all_layers(model)]
-        keras = str(version.decode() if isinstance(version, bytes) else version).partition(".")[0]
+        version = version.decode() if isinstance(version, bytes) else str(version)
     except (ValueError, KeyError, TypeError, AttributeError, LookupError, RecursionError) as error:
         raise cli.UserError(
             f"{given}: the model's architecture in it is damaged ({cli.first_line(error)}); save"
             " the model again."
         ) from error
+    keras = version.partition(".")[0]
+    if keras not in _VERSIONS:
+        raise cli.UserError(
+            f"{given}: was saved by Keras {version}, and only {' and '.join(_VERSIONS)} are read;"
+            " save it with one of these."
+        )
     if any(port.shape is None for port in inputs):
         raise cli.UserError(
             f"{given}: the model was saved before it had an input shape; begin it with"

@@ -61,9 +61,15 @@ class EntryTest(parameterized.TestCase):
             },
         )
 
-    def test_another_keras(self):
-        self.assertEqual(_targets(_found(_ARRAY, keras="3"))["keras_model"]["keras"], "3")
-        self.assertNotIn("keras", _targets(_found(_ARRAY, keras="2"))["keras_model"])
+    @parameterized.parameters(
+        ("net.h5", "2", None),
+        ("net.h5", "3", "3"),
+        ("net.keras", "2", "2"),
+        ("net.keras", "3", None),
+    )
+    def test_the_keras_that_saved_it(self, source, keras, stated):
+        request = entry.Request("net", Kind.KERAS, source, _found(_ARRAY, keras=keras), "net")
+        self.assertEqual(entry.targets(request)[0].attributes.get("keras"), stated)
 
     def test_other_kinds(self):
         self.assertEqual(

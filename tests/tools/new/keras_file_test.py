@@ -43,6 +43,8 @@ class KerasFileTest(parameterized.TestCase):
     def test_another_version(self):
         found = self._read(model_files.keras(model_files.CLASSIFIER, "3.15.1"))
         self.assertEqual(found.keras, "3")
+        with self.assertRaisesRegex(cli.UserError, "saved by Keras 1.2.2, and only 2 and 3"):
+            self._read(model_files.keras(model_files.CLASSIFIER, "1.2.2"))
 
     @parameterized.named_parameters(
         ("sequential", sequential(input_layer(), _DENSE), [_IMAGE]),
