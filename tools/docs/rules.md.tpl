@@ -12,7 +12,7 @@
     (
         "Inputs for post-training quantization",
         "For the attribute `representative_dataset` of [`tflite_model`](#tflite_model).",
-        ["photograph_dataset", "token_dataset"],
+        ["image_dataset", "array_dataset", "photograph_dataset", "token_dataset"],
     ),
     (
         "Published files",
@@ -45,6 +45,7 @@
 {# The rules to which a macro hands its attributes. #}
 {% set like = {
     "checkpoint": ["seeded_checkpoint", "released_checkpoint"],
+    "photograph_dataset": ["image_dataset"],
     "ssd_checkpoint": ["seeded_ssd_checkpoint", "released_checkpoint"],
     "ssd_frozen_graph": ["frozen_graph", "seeded_ssd_checkpoint"],
     "tflite_model": ["card", "recipe"],

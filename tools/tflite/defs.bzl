@@ -2,11 +2,13 @@
 
 load("//tools/tflite/private:accuracy_test.bzl", _accuracy_test = "accuracy_test")
 load("//tools/tflite/private:architecture.bzl", _architecture = "architecture")
+load("//tools/tflite/private:array_dataset.bzl", _array_dataset = "array_dataset")
 load("//tools/tflite/private:catalogue.bzl", _catalogue = "catalogue")
 load("//tools/tflite/private:checkpoint.bzl", _checkpoint = "checkpoint")
 load("//tools/tflite/private:checkpoint_files.bzl", _checkpoint_files = "checkpoint_files")
 load("//tools/tflite/private:frozen_graph.bzl", _frozen_graph = "frozen_graph")
 load("//tools/tflite/private:frozen_graph_file.bzl", _frozen_graph_file = "frozen_graph_file")
+load("//tools/tflite/private:image_dataset.bzl", _image_dataset = "image_dataset")
 load("//tools/tflite/private:keras_model.bzl", _keras_model = "keras_model")
 load("//tools/tflite/private:photograph_dataset.bzl", _photograph_dataset = "photograph_dataset")
 load("//tools/tflite/private:pipeline_config.bzl", _pipeline_config = "pipeline_config")
@@ -40,12 +42,14 @@ TfliteInfo = _TfliteInfo
 
 accuracy_test = _accuracy_test
 architecture = _architecture
+array_dataset = _array_dataset
 catalogue = _catalogue
 checkpoint = _checkpoint
 checkpoint_files = _checkpoint_files
 frozen_graph = _frozen_graph
 frozen_graph_file = _frozen_graph_file
 keras_model = _keras_model
+image_dataset = _image_dataset
 photograph_dataset = _photograph_dataset
 pipeline_config = _pipeline_config
 released_checkpoint = _released_checkpoint

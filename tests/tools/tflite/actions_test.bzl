@@ -6,6 +6,7 @@ Models' golden tests hold most arguments. Those that no model uses, or that chan
 load(
     "//tools/tflite:defs.bzl",
     "architecture",
+    "array_dataset",
     "frozen_graph",
     "photograph_dataset",
     "pipeline_config",
@@ -148,6 +149,8 @@ def _family():
         tags = _MANUAL,
         width = 30,
     )
+    array_dataset(name = "arrays", count = 2, generator = ":graph_code", tags = _MANUAL)
+    array_dataset(name = "array", src = "array.npy", input = "a", tags = _MANUAL)
     token_dataset(name = "tokens", count = 3, length = 100, seed = 5, tags = _MANUAL, vocabulary = 2000)
     architecture(
         name = "architecture",
@@ -184,6 +187,22 @@ def _cases():
     stub_checkpoint = ["checkpoint/" + file for file in _CHECKPOINT]
     seeded_ranges = ["seeded_ranges/" + file for file in _CHECKPOINT]
     return {
+        "array": action(
+            "array",
+            "ArrayDataset",
+            "tools/steps/dataset/array_dataset",
+            ["array.npy"],
+            ["array.npz"],
+            ["--input", "a"],
+        ),
+        "arrays": action(
+            "arrays",
+            "ArrayDataset",
+            "tools/steps/dataset/array_dataset",
+            ["arrays.generated.npz"],
+            ["arrays.npz"],
+            ["--count", "2"],
+        ),
         # Nothing is written before the converted model has passed its checks.
         "canonical": action(
             "float",
@@ -209,6 +228,14 @@ def _cases():
             ["exported.pb"],
             ["--max_classes_per_detection", "2", "--detections_per_class", "50", "--nouse_regular_nms"],
         ),
+        "generate": action(
+            "arrays",
+            "GenerateArrays",
+            "graph_code",
+            [],
+            ["arrays.generated.npz"],
+            ["--output=OUT/arrays.generated.npz"],
+        ),
         "merge": action("merged", "PipelineConfig", _PIPELINE_CONFIG, ["model.config"], ["merged.config"]),
         "mlir": action(
             "full_integer.raw",
@@ -219,10 +246,11 @@ def _cases():
         ),
         "photographs": action(
             "crops",
-            "PhotographDataset",
-            "tools/steps/dataset/photograph_dataset",
+            "ImageDataset",
+            "tools/steps/dataset/image_dataset",
             _PHOTOGRAPHS,
             ["crops.npz"],
+            ["--count", "3", "--height", "20", "--width", "30", "--resize", "crops"],
         ),
         "report": action(
             "quantized",

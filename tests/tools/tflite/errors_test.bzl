@@ -2,6 +2,8 @@
 
 load(
     "//tools/tflite:defs.bzl",
+    "array_dataset",
+    "image_dataset",
     "released_checkpoint",
     "released_frozen_graph",
     "released_saved_model",
@@ -45,6 +47,13 @@ def _checkpoint(name, changes):
 def _tokens(name, changes):
     token_dataset(name = name, tags = _MANUAL, **({"length": 384, "seed": 7} | changes))
 
+def _images(name, changes):
+    dataset = {"height": 20, "input": "a", "srcs": [":photographs"], "width": 30} | changes
+    image_dataset(name = name, tags = _MANUAL, **dataset)
+
+def _arrays(name, changes):
+    array_dataset(name = name, tags = _MANUAL, **changes)
+
 _FRACTION = "give a number from 0 to 1"
 _AT_LEAST = "give a whole number of at least {}"
 
@@ -64,13 +73,37 @@ _VALUES = [
     (_graph, "max_classes_per_detection", _AT_LEAST.format(1), {"max_classes_per_detection_0": 0}),
     (_graph, "detections_per_class", _AT_LEAST.format(1), {"detections_per_class_0": 0}),
     (_checkpoint, "seed", _AT_LEAST.format(0), {"seed_negative": -1}),
+    (_images, "count", _AT_LEAST.format(0), {"images_negative": -1}),
+    (_images, "height", _AT_LEAST.format(1), {"images_without_height": 0}),
+    (_images, "width", _AT_LEAST.format(1), {"images_without_width": 0}),
+    (_arrays, "count", _AT_LEAST.format(0), {"arrays_negative": -1}),
     (_tokens, "count", _AT_LEAST.format(1), {"tokens_none": 0}),
     (_tokens, "length", _AT_LEAST.format(63), {"tokens_without_room": 62}),
     (_tokens, "seed", _AT_LEAST.format(0), {"tokens_of_a_negative_seed": -1}),
     (_tokens, "vocabulary", _AT_LEAST.format(1000), {"tokens_without_words": 999}),
 ]
 
+_NPY_NAMES_NONE = "an .npy does not name its array; give the name of the model's input"
+_NPZ_NAMES_ALL = "an .npz names its arrays; give none"
+
+# name: (attributes of an `array_dataset`, the message; PACKAGE stands for the label of this package)
+_ARRAYS = {
+    "arrays_from_nowhere": ({}, "src = None is not allowed: give either src or generator."),
+    "arrays_from_two_places": (
+        {"generator": ":graph_code", "src": "own.npz"},
+        "src = \"PACKAGE:own.npz\" is not allowed: give either src or generator.",
+    ),
+    "arrays_generated_for_an_input": (
+        {"generator": ":graph_code", "input": "a"},
+        not_allowed("input", "\"a\"", _NPZ_NAMES_ALL),
+    ),
+    "npy_without_input": ({"src": "array.npy"}, not_allowed("input", "\"\"", _NPY_NAMES_NONE)),
+    "npz_with_input": ({"input": "a", "src": "own.npz"}, not_allowed("input", "\"a\"", _NPZ_NAMES_ALL)),
+}
+
 _ACCEPTED = {
+    "arrays_from_a_generator": (_arrays, {"generator": ":graph_code"}),
+    "images_least": (_images, {"count": 0, "height": 1, "width": 1}),
     "iou_threshold_0_point_45": (_graph, {"iou_threshold": 0.45}),
     "score_threshold_0": (_graph, {"score_threshold": 0}),
     "score_threshold_1": (_graph, {"score_threshold": 1}),
@@ -131,6 +164,17 @@ def errors_test_suite(name):
         "photographs = ",
         "//{}:no_photographs\" is not allowed: give a target with at least one file.".format(native.package_name()),
     )
+
+    _images("images_empty", {"srcs": [":no_photographs"]})
+    refusals["images_empty"] = refusal(
+        "images_empty",
+        "srcs = [\"//{}:no_photographs\"] is not allowed: give a target with at least one file.".format(
+            native.package_name(),
+        ),
+    )
+    for case, (attributes, message) in _ARRAYS.items():
+        _arrays(case, attributes)
+        refusals[case] = refusal(case, message.replace("PACKAGE", "//" + native.package_name()))
 
     released_archive(
         name = "archive_without_digest",

@@ -3,7 +3,9 @@
 # The step of each mnemonic of the project's rules.
 BY_MNEMONIC = {
     "SeedCheckpoint": "seed",
-    "PhotographDataset": "data",
+    "ArrayDataset": "data",
+    "GenerateArrays": "data",
+    "ImageDataset": "data",
     "TokenDataset": "data",
     "PipelineConfig": "data",
     "ExportFrozenGraph": "export",

@@ -1,6 +1,6 @@
 """Photographs as a model's input, with the same bytes on every machine."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image
@@ -23,22 +23,26 @@ def read(paths: Sequence[str], height: int, width: int) -> np.ndarray:
     Raises:
       UserError: no file is given, or one cannot be read.
     """
-    return np.stack([pictures.stretched(image, height, width) for image in _images(paths)])
+    if not paths:
+        raise cli.UserError("--photographs: at least one photograph is needed.")
+    return np.stack([pictures.stretched(pictures.read(path), height, width) for path in paths])
 
 
-def crops(paths: Sequence[str], count: int, height: int, width: int) -> np.ndarray:
+def crops(images: Sequence[Image.Image], count: int, height: int, width: int) -> np.ndarray:
     """Makes many pictures from a few photographs: first all uncropped, then crops.
 
     The photographs take turns; pictures with odd numbers among the crops are mirrored. The size and
     place of a crop depend on its number only.
 
+    Args:
+      images: the photographs, at least one, in mode "RGB".
+      count: the number of pictures.
+      height: of a picture.
+      width: of a picture.
+
     Returns:
       uint8 [count, height, width, 3], RGB.
-
-    Raises:
-      UserError: no file is given, or one cannot be read.
     """
-    images = list(_images(paths))
     return np.stack(
         [_picture(images[i % len(images)], i, i < len(images), height, width) for i in range(count)]
     )
@@ -59,9 +63,3 @@ def _picture(
     if number % 2:
         crop = crop.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     return pictures.stretched(crop, height, width)
-
-
-def _images(paths: Sequence[str]) -> Iterator[Image.Image]:
-    if not paths:
-        raise cli.UserError("--photographs: at least one photograph is needed.")
-    yield from map(pictures.read, paths)

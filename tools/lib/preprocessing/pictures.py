@@ -3,6 +3,7 @@
 import os
 import struct
 import warnings
+from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -16,7 +17,7 @@ _TRANSPARENT = ("LA", "La", "PA", "RGBA", "RGBa")
 _GREY = 128
 
 
-def read(path: str) -> Image.Image:
+def read(path: str, formats: Sequence[str] | None = None) -> Image.Image:
     """Reads a picture.
 
     The picture is rotated to its EXIF orientation, transparency becomes white, 16-bit grey becomes
@@ -24,6 +25,7 @@ def read(path: str) -> Image.Image:
 
     Args:
       path: a file in one of Pillow's formats.
+      formats: Pillow's names of the formats to take, such as "PNG"; None for all.
 
     Returns:
       The picture in mode "RGB".
@@ -33,7 +35,7 @@ def read(path: str) -> Image.Image:
         `MAXIMUM_PIXELS`.
     """
     try:
-        with warnings.catch_warnings(), Image.open(path) as image:
+        with warnings.catch_warnings(), Image.open(path, formats=formats) as image:
             warnings.simplefilter("ignore")
             if image.width * image.height > MAXIMUM_PIXELS:
                 raise _too_large(path)

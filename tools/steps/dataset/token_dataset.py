@@ -11,6 +11,7 @@ from absl import flags
 
 from reproducible_tflite.lib.cli import cli
 from reproducible_tflite.lib.preprocessing import tokens
+from reproducible_tflite.lib.values import arrays
 
 _COUNT = flags.DEFINE_integer("count", None, "The number of inputs.", lower_bound=1, required=True)
 _LENGTH = flags.DEFINE_integer(
@@ -35,10 +36,8 @@ def main(argv: Sequence[str]) -> None:
     """Writes the dataset."""
     del argv
     samples = list(tokens.samples(_COUNT.value, _LENGTH.value, _VOCABULARY.value, _SEED.value))
-    with cli.output_file(_OUTPUT.value) as stream:
-        np.savez(
-            stream, **{name: np.concatenate([x[name] for x in samples]) for name in samples[0]}
-        )
+    stacked = {name: np.concatenate([x[name] for x in samples]) for name in samples[0]}
+    arrays.write(_OUTPUT.value, stacked)
 
 
 if __name__ == "__main__":

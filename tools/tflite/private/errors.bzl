@@ -25,11 +25,14 @@ def check_least(ctx, least):
         if given < number:
             fail_attribute(ctx, attribute, given, "give a whole number of at least {}".format(number))
 
-def check_photographs(ctx):
-    """Stops the analysis if the attribute `photographs` names no file.
+def check_files(ctx, attribute):
+    """Stops the analysis if an attribute's labels name no file.
 
     Args:
       ctx: the rule's context.
+      attribute: the attribute's name; it takes a label or a list of labels.
     """
-    if not ctx.files.photographs:
-        fail_attribute(ctx, "photographs", label_text(ctx.attr.photographs.label), "give a target with at least one file")
+    if not getattr(ctx.files, attribute):
+        given = getattr(ctx.attr, attribute)
+        labels = [label_text(target.label) for target in given] if type(given) == "list" else label_text(given.label)
+        fail_attribute(ctx, attribute, labels, "give a target with at least one file")

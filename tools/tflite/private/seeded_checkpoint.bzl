@@ -1,6 +1,6 @@
 """A checkpoint with seeded weights, for any graph code."""
 
-load(":errors.bzl", "check_least", "check_photographs")
+load(":errors.bzl", "check_files", "check_least")
 load(":providers.bzl", "ArchitectureInfo", "CheckpointInfo")
 
 # The common attributes of rules for seeded checkpoints.
@@ -36,7 +36,7 @@ def seed_checkpoint(ctx, program, arguments, inputs):
       A list of providers, CheckpointInfo among them.
     """
     check_least(ctx, {"seed": 0})
-    check_photographs(ctx)
+    check_files(ctx, "photographs")
 
     prefix = ctx.label.name + "/model.ckpt"
     index = ctx.actions.declare_file(prefix + ".index")
