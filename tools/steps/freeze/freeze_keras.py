@@ -14,8 +14,11 @@ from reproducible_tflite.lib.cli import cli
 from reproducible_tflite.lib.signature import signature
 from reproducible_tflite.steps.freeze import frozen, keras_file
 
-# How the messages of Keras begin or name a class that is not its own.
-_UNKNOWN_CLASS = re.compile(r"(?:Unknown (?:\w+)|Could not locate (?:class|function)): ?'?(\w+)'?")
+# How Keras says that a class or function is not its own.
+_UNKNOWN_CLASS = re.compile(
+    r"(?:Unknown \w+:|Could not locate (?:class|function)|Cannot deserialize object of type)"
+    r" ['`]?(?:\w+>)?(\w+)"
+)
 _CODE = "Lambda"
 
 

@@ -1,6 +1,7 @@
 """Freezes one signature of a SavedModel, of TensorFlow 2 or 1."""
 
 import pathlib
+import re
 from collections.abc import Collection, Sequence
 from typing import Any
 
@@ -79,11 +80,16 @@ def chosen(path: str, offered: Collection[str], asked: str | None) -> str:
 
 
 def _load_error(path: str, error: Exception) -> cli.UserError:
-    if isinstance(error, tf.errors.NotFoundError) and "Op type not registered" in str(error):
-        advice = "TensorFlow does not define an op of it; export a graph without custom ops"
-    else:
-        advice = "its variables or assets may be missing or truncated; export the model again"
-    return cli.UserError(f"{path}: cannot be loaded: {cli.first_line(error)}; {advice}.")
+    unknown = re.search(r"Op type not registered '(\S+)'", str(error))
+    if unknown:
+        return cli.UserError(
+            f"{path}: TensorFlow {tf.__version__} does not define the op {unknown[1]}; export the"
+            " model without custom ops."
+        )
+    return cli.UserError(
+        f"{path}: cannot be loaded: {cli.first_line(error)}; its variables or assets may be missing"
+        " or truncated, export the model again."
+    )
 
 
 def _freeze_version_2(
@@ -92,7 +98,7 @@ def _freeze_version_2(
     """Freezes a SavedModel of TensorFlow 2."""
     try:
         loaded = tf.saved_model.load(path, tags)
-    except (tf.errors.OpError, OSError, ValueError, TypeError, KeyError) as error:
+    except Exception as error:  # TensorFlow raises what its readers do.
         raise _load_error(path, error) from error
     name = chosen(path, loaded.signatures.keys(), asked)
     function = loaded.signatures[name]
@@ -115,7 +121,7 @@ def _freeze_version_1(
     with tf.Graph().as_default() as loaded, tf.compat.v1.Session() as session:
         try:
             tf.compat.v1.saved_model.load(session, tags, path)
-        except (tf.errors.OpError, OSError, ValueError, TypeError, KeyError) as error:
+        except Exception as error:
             raise _load_error(path, error) from error
         ends = [
             tuple(

@@ -23,6 +23,14 @@ def _node(tensor: str) -> str:
     return tensor.removeprefix("^").partition(":")[0]
 
 
+def _custom_types(node: Any) -> Sequence[int]:
+    """Returns the types of the outputs that a custom op states."""
+    # Reading an attribute that is not there would add it.
+    if _CUSTOM_OUTPUT_TYPES not in node.attr:
+        return ()
+    return node.attr[_CUSTOM_OUTPUT_TYPES].list.type
+
+
 class Ends:
     """The ends of one graph."""
 
@@ -65,7 +73,7 @@ class Ends:
         node = self._nodes[name]
         if node.op in _FIRST_OUTPUT_ONLY:
             return [name]
-        count = len(node.attr[_CUSTOM_OUTPUT_TYPES].list.type) or 1
+        count = len(_custom_types(node)) or 1
         if op_def_registry.get(node.op) is not None:
             count = len(self._graph.get_operation_by_name(name).outputs)
         return [name] + [f"{name}:{index}" for index in range(1, count)]
@@ -175,7 +183,7 @@ class Ends:
         try:
             return frozen.end(array, self._graph.get_tensor_by_name(f"{name}:{index or 0}"))
         except KeyError:
-            types = self._nodes[name].attr[_CUSTOM_OUTPUT_TYPES].list.type
+            types = _custom_types(self._nodes[name])
             number = int(index or 0)
             kind = tf.as_dtype(types[number]) if number < len(types) else tf.float32
             return signature.End(array, array, kind.name, None)

@@ -149,9 +149,9 @@ class FreezeGraphTest(freezing.TestCase):
         path.write_bytes(b"")
         self.assert_refused(path, "the frozen graph is empty")
 
-    def test_an_attribute_that_tensorflow_lacks(self):
+    def test_types_that_do_not_fit(self):
         def change(graph_def) -> None:
-            graph_def.node[-1].attr["of_a_newer_version"].b = True
+            graph_def.node[-1].attr["T"].type = tf.int32.as_datatype_enum
 
         self.assert_refused(
             self._written(self._two_inputs, change), "TensorFlow .* refuses the graph: .*; export "

@@ -1,4 +1,7 @@
-"""Writes small sample models with seeded weights: SavedModels, and files of the Keras at hand."""
+"""Writes small sample models with seeded weights: SavedModels, and files of the Keras at hand.
+
+Usage: sample_models KIND OUTPUT; a kind is a key of KINDS.
+"""
 
 import shutil
 from collections.abc import Callable, Sequence
@@ -6,12 +9,8 @@ from collections.abc import Callable, Sequence
 import keras
 import numpy as np
 import tensorflow as tf
-from absl import flags
 
 from reproducible_tflite.lib.cli import cli
-
-_KIND = flags.DEFINE_string("kind", None, "A function of this module.", required=True)
-_OUTPUT = flags.DEFINE_string("output", None, "The file or folder to write.", required=True)
 
 SHAPE = (8, 8, 3)
 
@@ -95,9 +94,9 @@ KINDS: dict[str, Callable[[str], None]] = {
 
 
 def main(argv: Sequence[str]) -> None:
-    del argv
-    KINDS[_KIND.value](_OUTPUT.value)
+    _, kind, output = argv
+    KINDS[kind](output)
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    cli.run(main, positional=2)
