@@ -283,8 +283,13 @@ def _convert() -> None:
         converter.inference_input_type, converter.inference_output_type = map(types.get, ends)
         # Convert before opening the output: a converter that aborts would leave a partial file.
         model = _quantized(converter, dataset) if dataset else converter.convert()
-    if "INT8" in ends and its_signature:
-        model = model_ends.with_names_of_signature(model, its_signature)
+    if its_signature:
+        model = model_ends.with_order_of_signature(
+            model,
+            frozen_graph.input_ends(its_signature),
+            frozen_graph.output_ends(its_signature),
+            rename="INT8" in ends,
+        )
     elif "INT8" in ends:
         model = model_ends.with_names(model, frozen_graph.inputs(), frozen_graph.outputs())
     model = conversion.with_ordered_option_keys(model)

@@ -27,26 +27,34 @@ def with_names(model: bytes, inputs: Sequence[str], outputs: Sequence[str]) -> b
     return bytes(flatbuffer_utils.convert_object_to_bytearray(root))
 
 
-def with_names_of_signature(model: bytes, its_signature: signature.Signature) -> bytes:
-    """Gives a model's inputs and outputs the names of the arrays that its signature names.
+def with_order_of_signature(
+    model: bytes,
+    inputs: Sequence[signature.End],
+    outputs: Sequence[signature.End],
+    rename: bool,
+) -> bytes:
+    """Orders a model's inputs and outputs, which the converter takes from a hash map.
 
     Args:
-      model: a .tflite as a converter returned it, with that signature.
-      its_signature: the graph's signature.
+      model: a .tflite with one signature, as a converter returned it.
+      inputs: the inputs of the signature, in order.
+      outputs: the outputs of the signature, in order.
+      rename: whether they also get the names of their arrays, see `with_names`.
     """
     from tensorflow.lite.tools import flatbuffer_utils
 
     root = flatbuffer_utils.convert_bytearray_to_object(bytearray(model))
     (stored,) = root.signatureDefs
-    for entries, ends in (
-        (stored.inputs, its_signature.inputs),
-        (stored.outputs, its_signature.outputs),
-    ):
-        arrays = {end.name: end.array for end in ends}
-        for entry in entries:
-            tensor = root.subgraphs[stored.subgraphIndex].tensors[entry.tensorIndex]
-            tensor.name = arrays[entry.name.decode("utf-8")]
-    return bytes(flatbuffer_utils.convert_object_to_bytearray(root))
+    subgraph = root.subgraphs[stored.subgraphIndex]
+    changed = rename
+    for key, ends in (("inputs", inputs), ("outputs", outputs)):
+        indices = {entry.name.decode("utf-8"): entry.tensorIndex for entry in getattr(stored, key)}
+        order = [indices[end.name] for end in ends]
+        changed = changed or order != list(getattr(subgraph, key))
+        setattr(subgraph, key, order)
+        for end in ends if rename else ():
+            subgraph.tensors[indices[end.name]].name = end.array
+    return bytes(flatbuffer_utils.convert_object_to_bytearray(root)) if changed else model
 
 
 def _order_outputs(subgraph: Any) -> dict[int, int]:
