@@ -9,6 +9,7 @@ from absl.testing import absltest
 from rich.console import Console
 
 from reproducible_tflite.lib.meaning import comparison, terminal
+from tests.tools.lib.bazel import fake_bazel
 from tests.tools.lib.meaning import networks
 from tests.tools.lib.tflite_file import layouts, models
 from tests.tools.steps.export import program
@@ -49,6 +50,19 @@ class DiffTest(absltest.TestCase):
         value = json.loads(result.stdout)
         self.assertEqual((value["verdict"], value["left"]), ("different", "a.tflite"))
         self.assertIn("operator removed", {part["kind"] for part in value["differences"]})
+
+    def test_a_label_is_built(self):
+        bazel = fake_bazel.FakeBazel(self.folder)
+        bazel.builds({"//my:net": {"default": [(self.folder / "b.tflite").as_uri()]}})
+        result = program.run(_PROGRAM, "a.tflite", "//my:net", bazel=bazel.program)
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+        self.assertStartsWith(
+            result.stdout, "left:  a.tflite\nright: //my:net\nsame canonical bytes"
+        )
+        bazel.builds({"//my:net": {"default": []}})
+        result = program.run(_PROGRAM, "//my:net", "a.tflite", bazel=bazel.program)
+        self.assertEqual(result.returncode, 2)
+        self.assertRegex(result.stderr, "^ERROR: //my:net: builds 0 .tflite files; give the label")
 
     def test_mistakes(self):
         for arguments, message in (

@@ -62,12 +62,29 @@ class GivenModel:
         return self.identity.preprocessing if self.identity else ""
 
 
+def build(label: str, groups: Sequence[str] = ()) -> tuple[building.Built, str]:
+    """Builds a model with the options of --build_option by the Bazel of --bazel.
+
+    Returns:
+      What was built, and the path of its .tflite.
+
+    Raises:
+      cli.UserError: it cannot be built, or has no .tflite or several.
+    """
+    built = building.build(label, _BUILD_OPTIONS.value, groups)
+    paths = [file for file in built.files.get("default", []) if file.endswith(".tflite")]
+    if len(paths) != 1:
+        raise cli.UserError(
+            f"{label}: builds {len(paths)} .tflite files; give the label of one model."
+        )
+    return built, paths[0]
+
+
 def resolve(given: str, groups: Sequence[str] = (), as_map: bool = False) -> GivenModel:
     """Reads a model, which it builds first if a label is given.
 
     Args:
-      given: a label, built with the options of --build_option by the Bazel of --bazel; or a path,
-        see `cli.callers_path`.
+      given: a label, see `build`; or a path, see `cli.callers_path`.
       groups: output groups to build too, if the target has them.
       as_map: whether the file is mapped instead of copied into memory. Only readers, not the
         interpreters, take a map for bytes.
@@ -80,14 +97,9 @@ def resolve(given: str, groups: Sequence[str] = (), as_map: bool = False) -> Giv
         raise cli.UserError("the model is empty; give //models:NAME or a .tflite file.")
     if not labels.is_label(given):
         return of_file(given, as_map=as_map)
-    built = building.build(given, _BUILD_OPTIONS.value, [identity.GROUP, *groups])
-    paths = [file for file in built.files.get("default", []) if file.endswith(".tflite")]
-    if len(paths) != 1:
-        raise cli.UserError(
-            f"{given}: builds {len(paths)} .tflite files; give the label of one model."
-        )
+    built, path = build(given, [identity.GROUP, *groups])
     return dataclasses.replace(
-        of_file(paths[0], given, identity.of_target(built.files), as_map),
+        of_file(path, given, identity.of_target(built.files), as_map),
         label=built.label,
         groups={group: built.files[group] for group in groups if group in built.files},
     )
