@@ -274,13 +274,13 @@ def faults(actions: Sequence[Action]) -> list[str]:
     return sorted(set(problems))
 
 
-def ask_bazel() -> bytes:
-    """Returns the output of `bazel aquery` in the workspace, with `QUERY`.
+def ask_bazel(query: str = QUERY) -> bytes:
+    """Returns the output of `bazel aquery` in the workspace.
 
     Raises:
       cli.UserError: it failed.
     """
-    return client.ask("aquery", "--output=jsonproto", "--include_param_files", QUERY).encode()
+    return client.ask("aquery", "--output=jsonproto", "--include_param_files", query).encode()
 
 
 def _read(argv: Sequence[str]) -> tuple[str, bytes]:

@@ -20,7 +20,7 @@ from collections.abc import Iterator, Sequence
 
 from absl import flags
 
-from reproducible_tflite.lib.bazel import client, execution_log
+from reproducible_tflite.lib.bazel import building, client, execution_log
 from reproducible_tflite.lib.cli import cli
 from reproducible_tflite.lib.lock import built_models, models_lock
 
@@ -64,9 +64,8 @@ def _service(directory: pathlib.Path) -> Iterator[str]:
 def _build_models(
     targets: Sequence[str], startup: Sequence[str], options: Sequence[str], log: pathlib.Path
 ) -> list[str]:
-    built = built_models.build(
-        targets, [*options, f"--execution_log_compact_file={log}"], ["provenance"], startup
-    )
+    options = [*options, f"--execution_log_compact_file={log}"]
+    built = built_models.build(building.models(targets), options, ["provenance"], startup)
     lock_path = pathlib.Path(cli.workspace(), models_lock.PATH)
     lock = models_lock.parse(cli.read_file(str(lock_path), "lock"), str(lock_path))
     actions = execution_log.read(str(log)).values()

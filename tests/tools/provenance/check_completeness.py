@@ -1,7 +1,7 @@
 """Compares the materials of models with the inputs of the actions that made them.
 
     bazel run //tests/tools/provenance:check_completeness
-    bazel run //tests/tools/provenance:check_completeness -- mobiledet_qat
+    bazel run //tests/tools/provenance:check_completeness -- //my:model
 
 Every input that is not the output of an action must be a material itself, or in an external
 repository that a material names. Bazel and the checkpoint, which are no such inputs, must also be
@@ -16,14 +16,12 @@ import os
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from reproducible_tflite.lib.bazel import building, client
+from reproducible_tflite.lib.bazel import building, client, labels
 from reproducible_tflite.lib.cli import cli
 from tests.hermeticity import check_actions
 
 # Families with different converters, graph code and datasets.
-_MODELS = ("mobiledet_qat", "edsr_f32b5_fp32", "mobilenet_v1_1.0_224")
-# Materials of every model that are not among the inputs of actions.
-_KINDS = {"bazel", "checkpoint"}
+_MODELS = ("//models:mobiledet_qat", "//models:edsr_f32b5_fp32", "//models:mobilenet_v1_1.0_224")
 
 
 def _repository(path: str) -> str | None:
@@ -34,7 +32,9 @@ def _repository(path: str) -> str | None:
 def _path(name: str) -> str:
     """Returns the path of a source file, relative to the execution root."""
     repository, _, path = name.rpartition("//")
-    return f"external/{repository.removeprefix('@')}/{path}" if repository else name
+    if repository == "@reproducible_tflite":
+        repository = labels.own("")
+    return f"external/{repository.lstrip('@')}/{path}" if repository else name
 
 
 def uncovered(inputs: Collection[str], statement: Mapping[str, Any]) -> list[str]:
@@ -50,9 +50,15 @@ def uncovered(inputs: Collection[str], statement: Mapping[str, Any]) -> list[str
 
 
 def missing_kinds(statement: Mapping[str, Any]) -> list[str]:
-    """Returns the required kinds of materials that a statement lacks, sorted."""
-    materials = statement["predicate"]["buildDefinition"]["resolvedDependencies"]
-    return sorted(_KINDS - {row["annotations"]["kind"] for row in materials})
+    """Returns the kinds of materials, apart from inputs, that a statement lacks, sorted."""
+    definition = statement["predicate"]["buildDefinition"]
+    steps = definition["externalParameters"]["recipe"].values()
+    kinds = {"bazel"}
+    converted = definition["internalParameters"]["converter"]
+    if converted and any("checkpoint" in step["rule"] for step in steps):
+        kinds.add("checkpoint")
+    materials = definition["resolvedDependencies"]
+    return sorted(kinds - {row["annotations"]["kind"] for row in materials})
 
 
 def wrong_digests(statement: Mapping[str, Any], root: str) -> list[str]:
@@ -68,27 +74,35 @@ def wrong_digests(statement: Mapping[str, Any], root: str) -> list[str]:
 
 def main(argv: Sequence[str]) -> None:
     """Builds the models' statements and checks them."""
-    models = [name.removeprefix("//models:") for name in argv[1:] or _MODELS]
-    built = {model: building.build(f"//models:{model}.provenance", []) for model in models}
+    models = argv[1:] or [labels.own(model) for model in _MODELS]
+    built = building.build_all(models, [], ["provenance"])
     root = client.ask("info", "execution_root")
-    actions = check_actions.parse(json.loads(check_actions.ask_bazel()))
+    programs = labels.own("//tools/steps/convert:on_python_3_11")
+    query = f"deps(set({' '.join(models)})) union deps({programs})"
+    actions = check_actions.parse(json.loads(check_actions.ask_bazel(query)))
     faults = []
-    for model in models:
-        paths = built[model].files["default"]
-        (path,) = [path for path in paths if path.endswith(".provenance.json")]
-        statement = json.loads(cli.read_file(path, "statement"))
+    for model in built:
+        paths = model.files.get("provenance", [])
+        statements = [path for path in paths if path.endswith(".provenance.json")]
+        if len(statements) != 1:
+            raise cli.UserError(f"{model.label}: not a model; give labels of models.")
+        statement = json.loads(cli.read_file(statements[0], "statement"))
+        definition = statement["predicate"]["buildDefinition"]
+        # Not an alias.
+        target = definition["externalParameters"]["target"]
+        place = labels.in_its_repository(target).removeprefix("/").replace(":", "/")
         makes = check_actions.behind(
-            actions, lambda place, model=model: place.endswith(f"/{model}.tflite")
+            actions, lambda path, place=place: f"/{path}".endswith(f"{place}.tflite")
         )
         inputs = check_actions.sources(actions, makes)
-        faults += [f"{model}: no material covers {path}" for path in uncovered(inputs, statement)]
-        faults += [f"{model}: no material is of kind {kind}" for kind in missing_kinds(statement)]
+        faults += [f"{target}: no material covers {path}" for path in uncovered(inputs, statement)]
+        faults += [f"{target}: no material is of kind {kind}" for kind in missing_kinds(statement)]
         faults += [
-            f"{model}: the digest of {name} is not that of the file"
+            f"{target}: the digest of {name} is not that of the file"
             for name in wrong_digests(statement, root)
         ]
-        materials = statement["predicate"]["buildDefinition"]["resolvedDependencies"]
-        print(f"{model}: {len(makes)} actions, {len(inputs)} inputs, {len(materials)} materials")
+        materials = definition["resolvedDependencies"]
+        print(f"{target}: {len(makes)} actions, {len(inputs)} inputs, {len(materials)} materials")
     if faults:
         raise cli.UserError("; ".join(faults) + ".")
 

@@ -19,7 +19,7 @@ class Built:
     """The outputs of a target.
 
     Attributes:
-      label: the target that was built; for an alias, the target that it leads to.
+      label: the target that was built, or its alias if that was named.
       files: paths by output group; "default" is what `bazel build` shows.
     """
 

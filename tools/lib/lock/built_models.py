@@ -26,6 +26,8 @@ def build(
 ) -> dict[models_lock.Key, BuiltModel]:
     """Builds models; the arguments are those of `building.build_all`.
 
+    An alias is no label of a lock; `building.models` resolves it.
+
     Returns:
       The models by their keys in the lock.
 
