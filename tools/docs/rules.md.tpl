@@ -10,6 +10,11 @@
         ["pipeline_config", "ssd_checkpoint", "ssd_frozen_graph"],
     ),
     (
+        "Your own files",
+        "For files of your repository, of an external one, or of another rule.",
+        ["checkpoint_files", "tflite_file"],
+    ),
+    (
         "Inputs for post-training quantization",
         "For the attribute `representative_dataset` of [`tflite_model`](#tflite_model).",
         ["image_dataset", "array_dataset", "photograph_dataset", "token_dataset"],
@@ -48,6 +53,7 @@
     "photograph_dataset": ["image_dataset"],
     "ssd_checkpoint": ["seeded_ssd_checkpoint", "released_checkpoint"],
     "ssd_frozen_graph": ["frozen_graph", "seeded_ssd_checkpoint"],
+    "tflite_file": ["card"],
     "tflite_model": ["card", "recipe"],
 } %}
 {% set rest = {"tflite_model": "recipe"} %}

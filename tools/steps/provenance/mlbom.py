@@ -134,7 +134,8 @@ def _end(tensor: Tensor) -> dict[str, str]:
 def _model(request: Mapping[str, Any], name: str, digest: str, content: Model) -> dict[str, Any]:
     graph = content.subgraphs[0]
     parameters = {
-        "architectureFamily": request["target"].partition(":")[0].rpartition("/")[2],
+        # A package at the root of its repository has no name.
+        "architectureFamily": request["target"].partition(":")[0].rpartition("/")[2] or name,
         "modelArchitecture": architecture(request),
         "inputs": [_end(graph.tensors[index]) for index in graph.inputs],
         "outputs": [_end(graph.tensors[index]) for index in graph.outputs],
