@@ -124,12 +124,13 @@ class _Examination:
         return tuple(compared)
 
     def _diagnosis(self, action: Action) -> replay.Diagnosis:
-        helpers = self.other.output_base / "external" / "reproducible_tflite_cpython_3_11" / "audit"
+        external = self.other.output_base / "external"
+        helpers = next(external.glob("*reproducible_tflite_cpython_3_11/audit"), None)
         again = replay.Replay(
             action,
             self.plain.execution_root,
             self.plain.output_base / "install" / "linux-sandbox",
-            helpers if helpers.is_dir() else None,
+            helpers,
             self.directory,
         )
         self.say(f"{self.other.name}: running {action.name} again, one change at a time")

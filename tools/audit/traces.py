@@ -71,7 +71,7 @@ def _text(quoted: str) -> str:
 
 
 def _is_loader(program: str) -> bool:
-    return "/cpython_" in program and not program.endswith("/python")
+    return "cpython_" in program and not program.endswith("/python")
 
 
 def parse(text: str) -> Trace:

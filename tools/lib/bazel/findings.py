@@ -8,8 +8,11 @@ from reproducible_tflite.lib.bazel.execution_log import Action
 
 Key = tuple[str, tuple[str, ...]]
 
-# The inputs that the audit itself changes: the launcher and its helper programs.
-_OWN_INPUT = re.compile(r"(?:external|.*\.runfiles)/cpython_3_(?:9|11)/(?:python|audit(?:/.*)?)")
+# The inputs that the audit itself changes: the launcher and its helper programs. In another
+# repository's workspace, the name of their repository begins differently.
+_OWN_INPUT = re.compile(
+    r"(?:external|.*\.runfiles)/[^/]*cpython_3_(?:9|11)/(?:python|audit(?:/.*)?)"
+)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -109,10 +109,19 @@ def _targets(attributes):
 def _files_of(target):
     return [target[DefaultInfo].files, target[DefaultInfo].default_runfiles.files]
 
+def _repository(label):
+    """Returns the name of a label's external repository; empty for the main one."""
+    return label.workspace_root.rpartition("/")[2]
+
+def _is_complete(label):
+    """Whether a target is in a repository that a lock pins as a whole, or in Bazel's own."""
+    repository = _repository(label)
+    return label.workspace_root != _OWN_ROOT and (repository in PINNED or repository == "bazel_tools")
+
 def _materials_aspect_impl(target, ctx):
     is_step = ctx.rule.kind in _STEP_KINDS or bool([info for info in _STEP_PROVIDERS if info in target])
-    if ctx.label.workspace_root not in ["", _OWN_ROOT] and not is_step:
-        # Bazel's own or fetched files: the targets that refer to them list them.
+    if _is_complete(ctx.label) and not is_step:
+        # The targets that refer to its files list them.
         return [_MaterialsInfo(files = depset(), steps = depset())]
     files = _files_of(target)
     steps = []
@@ -147,11 +156,6 @@ PROVENANCE_ATTRS = {
     "_debian_packages": attr.label(default = Label("@reproducible_tflite_materials//:debian_packages")),
 }
 
-def _repository(file):
-    """Returns the name of a file's external repository, or None."""
-    root = file.owner.workspace_root
-    return repository_name(root.rpartition("/")[2]) if root else None
-
 def step(label, rule, attributes):
     """Returns a step of a recipe, for `write_provenance`.
 
@@ -172,7 +176,7 @@ def _source(file):
     root = file.owner.workspace_root
     if not root:
         return {"name": file.path, "path": file.path}
-    repository = _OWN_NAME if root == _OWN_ROOT else _repository(file)
+    repository = _OWN_NAME if root == _OWN_ROOT else _repository(file.owner)
     return {"name": "@{}//{}".format(repository, file.path.removeprefix(root + "/")), "path": file.path}
 
 def write_provenance(ctx, raw, source, programs, facts, model, checkpoint, byproducts, samples, steps):
@@ -205,7 +209,7 @@ def write_provenance(ctx, raw, source, programs, facts, model, checkpoint, bypro
     for file in files:
         # Generated files come from the other ones.
         if file.is_source:
-            repository = _repository(file)
+            repository = _repository(file.owner)
             if repository in PINNED:
                 repositories[repository] = None
             else:
