@@ -9,6 +9,7 @@ BY_MNEMONIC = {
     "TokenDataset": "data",
     "PipelineConfig": "data",
     "ExportFrozenGraph": "export",
+    "FreezeGraph": "export",
     "ExportTfliteSsdGraph": "export",
     "CanonicalGraphDef": "export",
     "MlirConvert": "convert",

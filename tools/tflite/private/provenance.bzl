@@ -111,7 +111,7 @@ def _files_of(target):
 
 def _repository(label):
     """Returns the name of a label's external repository; empty for the main one."""
-    return label.workspace_root.rpartition("/")[2]
+    return repository_name(label.workspace_root.rpartition("/")[2])
 
 def _is_complete(label):
     """Whether a target is in a repository that a lock pins as a whole, or in Bazel's own."""
