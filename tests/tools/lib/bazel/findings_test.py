@@ -94,6 +94,7 @@ class CompareTest(absltest.TestCase):
             f"{runfiles}/python": "x",
             f"{runfiles}/audit/bin/strace": "y",
             "external/cpython_3_9/audit": "z",
+            "external/another_name_of_cpython_3_11/python": "w",
         }
         inputs = dict(_CONVERT.inputs)
         self.assertEmpty(_compare(dataclasses.replace(_CONVERT, inputs=inputs | own)))
