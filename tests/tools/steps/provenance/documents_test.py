@@ -198,7 +198,7 @@ class MaterialsTest(parameterized.TestCase):
         self.request["own_prefix"] = "@reproducible_tflite//"
         self.assertIn("@reproducible_tflite//third_party/some/adapt.py", self._collected())
 
-    def test_own_weights_are_described_and_their_licence_is_not_claimed(self):
+    def test_own_weights_are_described(self):
         self.request["weights"] = "own"
         self.request["weights_description"] = "weights of model.ckpt"
         annotations = self._collected()["model.ckpt.index"]["annotations"]
@@ -350,6 +350,24 @@ class MlbomTest(parameterized.TestCase):
         self.request["repositories"].append("reproducible_tflite_released_some_model")
         self.assertEqual(licences(), ["Apache-2.0", "MIT"])
 
+    def test_the_licence_of_other_weights_is_not_claimed(self):
+        self.request["weights"] = "own"
+        bom = self._bom()
+        self.assertNotIn("licenses", bom["metadata"]["component"])
+        self.assertIsNone(self.validator.validate_str(json.dumps(bom)))
+
+    def test_of_a_file_that_was_not_converted_here_no_conversion_is_told(self):
+        self.request.update(
+            converter="", integer=False, steps=[], target="//:x", tensorflow_version=""
+        )
+        bom = self._bom()
+        self.assertIsNone(self.validator.validate_str(json.dumps(bom)))
+        card = bom["metadata"]["component"]["modelCard"]
+        self.assertEqual(card["modelParameters"]["architectureFamily"], "x.tflite")
+        properties = {row["name"]: row["value"] for row in card["properties"]}
+        for name in ("converter", "quantization", "tensorflow"):
+            self.assertIn("not converted here", properties[f"reproducible-tflite:{name}"])
+
     @parameterized.parameters(
         (True, False, {}, "ranges measured after training"),
         (False, False, {"optimizations": ["DEFAULT"]}, "dynamic range"),
@@ -383,9 +401,10 @@ class MlbomTest(parameterized.TestCase):
 
 
 class ProgramTest(absltest.TestCase):
-    def _written(self, tensorflow_version="2.15.1"):
+    def _written(self, tensorflow_version="2.15.1", converter="toco"):
         folder = self.create_tempdir().full_path
-        request = requests.make(folder) | {"tensorflow_version": tensorflow_version}
+        request = requests.make(folder)
+        request |= {"converter": converter, "tensorflow_version": tensorflow_version}
         pathlib.Path(request["model"]).write_bytes(_model())
         # Names in a statement are relative to the execution root.
         request["sources"] = []
@@ -412,6 +431,8 @@ class ProgramTest(absltest.TestCase):
         )
         of_tensorflow_1 = json.loads(self._written("1.15.5")["statement"])
         self.assertEqual([row["name"] for row in of_tensorflow_1["subject"]], ["x.tflite"])
+        foreign = json.loads(self._written("", converter="")["statement"])
+        self.assertEqual([row["name"] for row in foreign["subject"]], ["x.tflite"])
         byproducts = {
             row["name"]: row["digest"]["sha256"]
             for row in document["predicate"]["runDetails"]["byproducts"]
