@@ -10,9 +10,10 @@
         ["pipeline_config", "ssd_checkpoint", "ssd_frozen_graph"],
     ),
     (
-        "Your own files",
-        "For files of your repository, of an external one, or of another rule.",
-        ["checkpoint_files", "tflite_file"],
+        "Files of your own",
+        "Of your repository, of an external one, or of another rule. The source of a graph states inputs, shapes and "
+        "outputs, so [`tflite_model`](#tflite_model) needs none of them.",
+        ["saved_model", "keras_model", "frozen_graph_file", "checkpoint_files", "tflite_file"],
     ),
     (
         "Inputs for post-training quantization",

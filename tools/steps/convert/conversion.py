@@ -44,7 +44,10 @@ def failure_reason(log: str) -> str:
     """Returns a failure's reason from its log: missing operators, a fatal message, or the end."""
     missing = re.findall(r"^Some ops .*\n(?:TF Select|Custom) ops: (.+)$", log, re.MULTILINE)
     if missing:
-        return f"TensorFlow Lite does not define {', '.join(dict.fromkeys(missing))}"
+        return (
+            f"TensorFlow Lite does not define {', '.join(dict.fromkeys(missing))}; replace it in"
+            " the model, or keep it with allow_custom_ops for a runtime that has it"
+        )
     fatal = re.findall(r"(?:^|\n)(?:\d{4}-\d\d-\d\d [\d:.]+: )?F \S*?\w+\.cc:\d+\] ?(.+)", log)
     if fatal:
         return fatal[0].strip()

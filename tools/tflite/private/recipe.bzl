@@ -173,7 +173,8 @@ def _check_input_stats(ctx, graph):
         if given and not quantized:
             fail_attribute(ctx, attribute, given, "give none with inference_type = " + ctx.attr.inference_type)
         names = ctx.attr.input_arrays
-        if quantized and len(given) != len(names) and (names or not graph.signature or not given):
+        unstated = graph.signature and not names
+        if quantized and (not given or len(given) != len(names) and not unstated):
             fail_attribute(ctx, attribute, given, "give one number for each of input_arrays")
         if [value for value in given if not is_allowed(value)]:
             fail_attribute(ctx, attribute, given, allowed)

@@ -75,7 +75,8 @@ class FailureReasonTest(parameterized.TestCase):
         (
             "missing_operators",
             _MISSING * 2,
-            "TensorFlow Lite does not define MatrixInverse, Roll, Decode",
+            "TensorFlow Lite does not define MatrixInverse, Roll, Decode; replace it in the model,"
+            " or keep it with allow_custom_ops for a runtime that has it",
         ),
         ("other_failure_with_custom_ops", _ALLOWED + _RAISED, _RAISED.splitlines()[-1]),
         ("silence", "\n \n", "the converter ended without a message"),

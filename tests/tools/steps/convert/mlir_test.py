@@ -330,7 +330,7 @@ class ConversionTest(parameterized.TestCase):
         self._assert_refused(
             self._flags(input_shapes="1,3,3"),
             "graph.pb: the MLIR converter refused it: TensorFlow Lite does not define"
-            " MatrixInverse\n",
+            " MatrixInverse; replace it in the model, or keep it with allow_custom_ops for a ",
         )
         result = self._run(self._flags(input_shapes="1,3,3", supported_ops="SELECT_TF_OPS"))
         self.assertEqual(result.returncode, 1)
