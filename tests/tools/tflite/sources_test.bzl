@@ -22,6 +22,8 @@ _SAVED = [
     "folder/variables/variables.index",
 ]
 
+_FILES = "give the files of one SavedModel, glob([\"FOLDER/**\"]), or a folder that a rule makes"
+
 def _weights_test_impl(ctx):
     env = analysistest.begin(ctx)
     target = analysistest.target_under_test(env)
@@ -47,6 +49,7 @@ def _declare():
     saved_model(name = "saved", srcs = _SAVED, signature = "both", tags = _MANUAL)
     saved_model(name = "saved_in_one_folder", srcs = ["one.png"], tags = _MANUAL)
     saved_model(name = "saved_nowhere", srcs = ["one.png", "two.png"], tags = _MANUAL)
+    saved_model(name = "saved_in_a_source_folder", srcs = ["stubs.bzl"], tags = _MANUAL)
     saved_model(
         name = "saved_twice",
         srcs = ["archive/saved/saved_model.pb", "folder/saved_model.pb"],
@@ -116,18 +119,25 @@ def sources_test_suite(name):
                     "give one number for each of input_arrays",
                 ),
                 (
+                    "saved_in_a_source_folder",
+                    "",
+                    "srcs",
+                    repr([package + "stubs.bzl"]),
+                    "there is no saved_model.pb in it; " + _FILES,
+                ),
+                (
                     "saved_nowhere",
                     "",
                     "srcs",
                     repr([package + "one.png", package + "two.png"]),
-                    "there is no saved_model.pb in it; give one folder, or the files of one SavedModel",
+                    "there is no saved_model.pb in it; " + _FILES,
                 ),
                 (
                     "saved_twice",
                     "",
                     "srcs",
                     repr([package + "archive/saved/saved_model.pb", package + "folder/saved_model.pb"]),
-                    "there are 2 of saved_model.pb in it; give one folder, or the files of one SavedModel",
+                    "there are 2 of saved_model.pb in it; " + _FILES,
                 ),
                 (
                     "shapes_wrong",

@@ -71,16 +71,11 @@ def load(path: str, file: keras_file.KerasFile) -> Any:
             ) from error
 
 
-def _names(tensors: Sequence[Any], stated: Sequence[str] | None) -> list[str]:
-    """Returns names for tensors, which Keras 2 keeps in the model and Keras 3 in inputs."""
-    names = stated or [tensor.name for tensor in tensors]
-    return list(names)
-
-
 def trace(model: Any) -> tuple[Any, list[str], list[str]]:
     """Returns a model's inference as a ConcreteFunction, and the names of inputs and outputs."""
-    inputs = _names(model.inputs, getattr(model, "input_names", None))
-    outputs = _names(model.outputs, getattr(model, "output_names", None))
+    # Keras 3 keeps the names of inputs in the inputs alone.
+    inputs = getattr(model, "input_names", None) or [tensor.name for tensor in model.inputs]
+    outputs = model.output_names
     specifications = [
         tf.TensorSpec(tensor.shape, tensor.dtype, name)
         for tensor, name in zip(model.inputs, inputs, strict=True)

@@ -12,15 +12,15 @@ def _saved_model_impl(ctx):
     files = ctx.files.srcs
     folders = [file.dirname for file in files if file.basename == _MAIN_FILE]
 
-    # Bazel does not say whether a single file is a folder; the program refuses another file.
-    if not folders and len(files) == 1:
+    # A folder that an action made. One in the source tree has no digest for the provenance.
+    if not folders and len(files) == 1 and not files[0].is_source:
         folders = [files[0].path]
     if len(folders) != 1:
         fail_attribute(
             ctx,
             "srcs",
             [label_text(target.label) for target in ctx.attr.srcs],
-            "{} in it; give one folder, or the files of one SavedModel".format(
+            "{} in it; give the files of one SavedModel, glob([\"FOLDER/**\"]), or a folder that a rule makes".format(
                 "there are {} of {}".format(len(folders), _MAIN_FILE) if folders else "there is no " + _MAIN_FILE,
             ),
         )
@@ -43,7 +43,7 @@ saved_model = rule(
 Makes `NAME.pb`, the frozen graph of one signature in canonical form. Output group `signature`: `NAME.signature.json`.""",
     attrs = SOURCE_ATTRS | {
         "srcs": attr.label_list(
-            doc = "The SavedModel's folder, or its files: `glob([\"model/**\"])`.",
+            doc = "The SavedModel's files, `glob([\"model/**\"])`, or the folder that a rule makes.",
             allow_files = True,
             mandatory = True,
         ),
