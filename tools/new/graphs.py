@@ -17,6 +17,10 @@ _DETECTION = "TFLite_Detection_PostProcess"
 _DETECTIONS = 4
 _NO_OPERATOR = {"Const", "Identity", "NoOp", _PLACEHOLDER, "ReadVariableOp", *_VARIABLES}
 _TAG = "serve"
+_DEFAULT = "serving_default"
+
+# A signature's inputs and outputs.
+_Ends = tuple[Sequence[Port], Sequence[Port]]
 
 
 def _parsed(message: Any, path: str, given: str, what: str) -> Any:
@@ -61,16 +65,20 @@ def _type(number: int) -> str:
     return tf.as_dtype(number).name if number else ""
 
 
-def _signature_ports(infos: Mapping[str, Any], given: str) -> list[Port]:
-    ports = []
+def _signature_ports(infos: Mapping[str, Any]) -> list[Port]:
+    return [
+        Port(name, _type(infos[name].dtype), _sizes(infos[name].tensor_shape))
+        for name in sorted(infos)
+    ]
+
+
+def _check_plain(infos: Mapping[str, Any], given: str) -> None:
     for name in sorted(infos):
         if infos[name].WhichOneof("encoding") != "name":
             raise cli.UserError(
                 f"{given}: the signature's {name} is no plain tensor (sparse, ragged or composite),"
                 " and TensorFlow Lite has none of these; export a signature of plain tensors."
             )
-        ports.append(Port(name, _type(infos[name].dtype), _sizes(infos[name].tensor_shape)))
-    return ports
 
 
 def _meta_graph(model: Any, given: str) -> Any:
@@ -84,21 +92,25 @@ def _meta_graph(model: Any, given: str) -> Any:
     return graphs[0]
 
 
-def _chosen(names: Sequence[str], wanted: str | None, given: str) -> str:
+def _chosen(signatures: Mapping[str, _Ends], wanted: str | None, given: str) -> str:
     """Returns the name of the signature to convert."""
-    listed = ", ".join(names)
-    if not names:
+    listed = ", ".join(signatures)
+    if not signatures:
         raise cli.UserError(
             f"{given}: has no signature, so it has no inputs and outputs; export it with"
             " model.export, or with signatures=... in tf.saved_model.save."
         )
-    if wanted is not None and wanted not in names:
+    if wanted is not None and wanted not in signatures:
         raise cli.UserError(f"{given}: has no signature {wanted!r}; it has {listed}.")
-    if wanted is None and len(names) > 1:
+    if wanted is not None:
+        return wanted
+    # Keras 3 exports a model as `serve` and as `serving_default`.
+    first = _DEFAULT if _DEFAULT in signatures else next(iter(signatures))
+    if any(ends != signatures[first] for ends in signatures.values()):
         raise cli.UserError(
             f"{given}: has several signatures; choose one with --signature: {listed}."
         )
-    return wanted or names[0]
+    return first
 
 
 def saved_model(folder: str, given: str, signature: str | None) -> Found:
@@ -117,8 +129,15 @@ def saved_model(folder: str, given: str, signature: str | None) -> Found:
     path = os.path.join(folder, "saved_model.pb")
     model = _parsed(saved_model_pb2.SavedModel(), path, given, "a SavedModel")
     graph = _meta_graph(model, given)
-    names = sorted(name for name in graph.signature_def if not name.startswith("__"))
-    name = _chosen(names, signature, given)
+    signatures = {
+        name: tuple(_signature_ports(ends) for ends in (row.inputs, row.outputs))
+        for name, row in sorted(graph.signature_def.items())
+        if not name.startswith("__")
+    }
+    name = _chosen(signatures, signature, given)
+    for infos in (graph.signature_def[name].inputs, graph.signature_def[name].outputs):
+        _check_plain(infos, given)
+    inputs, outputs = signatures[name]
     functions = [list(function.node_def) for function in graph.graph_def.library.function]
     nodes = [node for part in (graph.graph_def.node, *functions) for node in part]
     index = os.path.join("variables", "variables.index")
@@ -129,8 +148,8 @@ def saved_model(folder: str, given: str, signature: str | None) -> Found:
             f"{given}: lacks {index}, so the SavedModel has no weights; copy its whole folder."
         )
     return Found(
-        inputs=_signature_ports(graph.signature_def[name].inputs, given),
-        outputs=_signature_ports(graph.signature_def[name].outputs, given),
+        inputs=inputs,
+        outputs=outputs,
         signature=name,
         **_facts(nodes),
     )
@@ -188,7 +207,7 @@ def _needed(nodes: Mapping[str, Any], outputs: Iterable[str], inputs: Iterable[s
     return found
 
 
-def _ends(nodes: Mapping[str, Any], inputs: Iterable[str]) -> list[str]:
+def _open_ends(nodes: Mapping[str, Any], inputs: Iterable[str]) -> list[str]:
     """Returns the arrays that depend on an input and that no node reads."""
     starts = set(map(_node, inputs))
     read = {_node(name.lstrip("^")) for node in nodes.values() for name in node.input}
@@ -226,7 +245,7 @@ def frozen_graph(
                 f" {', '.join(similar)}."
             )
     starts = inputs or [node.name for node in graph.node if node.op == _PLACEHOLDER]
-    ends = outputs or _ends(nodes, starts)
+    ends = outputs or _open_ends(nodes, starts)
     needed = _needed(nodes, ends, starts)
     part = [node for node in graph.node if node.name in needed]
     if variables := [node.name for node in part if node.op in _VARIABLES]:

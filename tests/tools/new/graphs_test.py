@@ -2,6 +2,7 @@ import pathlib
 from collections.abc import Sequence
 
 from absl.testing import absltest, parameterized
+from tensorflow.core.protobuf import saved_model_pb2
 
 from reproducible_tflite.lib.cli import cli
 from reproducible_tflite.new import graphs
@@ -125,6 +126,10 @@ class SavedModelTest(parameterized.TestCase):
         with self.assertRaisesRegex(cli.UserError, "no signature 'x'; it has embed"):
             self._look(both, signature="x")
 
+    def test_equal_signatures(self):
+        found = self._look({"serve": [1], "serving_default": [1]})
+        self.assertEqual(found.signature, "serving_default")
+
     def test_refused(self):
         with self.assertRaisesRegex(cli.UserError, "has no signature, so"):
             self._look({})
@@ -132,6 +137,16 @@ class SavedModelTest(parameterized.TestCase):
             self._look({"s": [1]}, tag="train")
         with self.assertRaisesRegex(cli.UserError, "lacks variables/variables.index"):
             self._look({"s": [1]}, ["VarHandleOp"])
+
+    def test_sparse(self):
+        self._look({"s": [1]})
+        path = self.folder / "saved_model.pb"
+        model = saved_model_pb2.SavedModel.FromString(path.read_bytes())
+        end = model.meta_graphs[0].signature_def["s"].inputs["image"]
+        end.coo_sparse.values_tensor_name = "values:0"
+        path.write_bytes(model.SerializeToString())
+        with self.assertRaisesRegex(cli.UserError, "signature's image is no plain tensor"):
+            graphs.saved_model(str(self.folder), "net", None)
 
     def test_truncated(self):
         self._look({"s": [1]})
