@@ -201,7 +201,10 @@ def _samples(request: Request) -> Target:
                 "input": port.name,
                 "width": width or 0,
             },
-            [f"YOUR PICTURES: put 100 or more into {request.name}_samples, as the model will see."],
+            [
+                "YOUR PICTURES: put 100 or more PNGs or JPEGs like those that the model will see"
+                f" into {request.name}_samples."
+            ],
         )
     file = f"{request.name}_samples.npz"
     rows = [
@@ -212,7 +215,7 @@ def _samples(request: Request) -> Target:
         "array_dataset",
         {"name": name, "src": file},
         [
-            f"YOUR SAMPLES: write 100 or more, as the model will get, into {file}.",
+            f"YOUR SAMPLES: write 100 or more like those that the model will get into {file}.",
             *map(printable, rows),
         ],
     )
