@@ -170,13 +170,9 @@ def explain(
 
 
 def obsolete(lock: models_lock.Lock, made: Iterable[models_lock.Key]) -> list[models_lock.Key]:
-    """Returns the rows of models that no longer exist, after all models were built.
-
-    Rows for other weights and other TensorFlows are ignored.
-    """
-    made = set(made)
-    kinds = {(key.weights, key.tensorflow) for key in made}
-    return sorted(key for key in lock.keys() - made if (key.weights, key.tensorflow) in kinds)
+    """Returns the rows of models that no longer exist, after all models were built."""
+    targets = {key.target for key in made}
+    return sorted(key for key in lock if key.target not in targets)
 
 
 def lock_path(targets: Sequence[str]) -> str:

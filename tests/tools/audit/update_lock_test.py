@@ -218,7 +218,7 @@ class UpdateLockTest(absltest.TestCase):
 
     def test_a_model_that_is_no_more_goes_when_all_are_made(self):
         gone = dataclasses.replace(_KEY, target="//x:gone")
-        released = dataclasses.replace(gone, weights="released")
+        released = dataclasses.replace(_KEY, weights="released")
         row = models_lock.Row("a", 1, None, None)
         lock = {**self.locked(self.earlier), gone: row, released: row}
         self.lock.write_text(models_lock.text(lock))
