@@ -13,10 +13,11 @@
 {% macro ends_table(rows, what) %}
 {% call scroll(what) %}
 <table>
-<thead><tr><th scope="col">name</th><th scope="col">type</th><th scope="col">shape</th><th scope="col">stored integers</th></tr></thead>
+{% set signed = rows | selectattr("signature") | list %}
+<thead><tr><th scope="col">name</th>{% if signed %}<th scope="col">in the signature</th>{% endif %}<th scope="col">type</th><th scope="col">shape</th><th scope="col">stored integers</th></tr></thead>
 <tbody>
 {% for end in rows %}
-<tr><th scope="row" class="name"><code>{{ end.name | breakable }}</code></th><td>{{ end.type }}</td><td class="mono whole">{{ end.shape }}</td><td>{{ end.stored or "–" }}</td></tr>
+<tr><th scope="row" class="name"><code>{{ end.name | breakable }}</code></th>{% if signed %}<td><code>{{ end.signature or "–" }}</code></td>{% endif %}<td>{{ end.type }}</td><td class="mono whole">{{ end.shape }}</td><td>{{ end.stored or "–" }}</td></tr>
 {% endfor %}
 </tbody></table>
 {% endcall %}

@@ -6,7 +6,7 @@ The report (tools/inspect) has the contents of the .tflite, the statement and th
 
 import collections
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from reproducible_tflite.lib.page import kinds, text
@@ -65,15 +65,23 @@ def _stored_ends(tensor: Mapping[str, Any]) -> str:
     return f"real = {text.real(quantization['scale'][0])} × {stored}"
 
 
-def _ends(tensors: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
+def _ends(report: Mapping[str, Any], what: str) -> list[dict[str, str]]:
+    """Returns a row for each of a model's "inputs" or "outputs"."""
+    named = {
+        index: name
+        for signature in report["signatures"]
+        if signature["subgraph"] == 0
+        for name, index in signature[what].items()
+    }
     return [
         {
             "name": tensor["name"],
+            "signature": named.get(tensor["tensor"], ""),
             "type": tensor["type"].lower(),
             "shape": text.shape(tensor["shape_signature"]),
             "stored": _stored_ends(tensor),
         }
-        for tensor in tensors
+        for tensor in report[what]
     ]
 
 
@@ -227,12 +235,18 @@ def licences(mlbom: Mapping[str, Any]) -> dict[str, Any]:
     return {"model": identifiers(mlbom["metadata"]["component"]), "components": components}
 
 
+def _input_kind(preprocessing: str) -> str:
+    if preprocessing == normalization.TOKENS:
+        return "tokens"
+    return "pictures" if preprocessing else "arrays"
+
+
 def _input_text(report: Mapping[str, Any]) -> str:
     inputs = report["inputs"]
     if not inputs:
         return "none"
     shape = inputs[0]["shape_signature"]
-    size = text.shape(shape[1:] if len(shape) > 1 and shape[0] == 1 else shape)
+    size = text.shape(shape[1:] if len(shape) > 1 and shape[0] in (-1, 1) else shape)
     more = f" and {len(inputs) - 1} more" if len(inputs) > 1 else ""
     return f"{size} {inputs[0]['type'].lower()}{more}"
 
@@ -260,7 +274,7 @@ def row(sources: Sources, name: str, task: str, about: str) -> dict[str, Any]:
         "about": about,
         "weights": report["build"]["weights"],
         "arithmetic": _ARITHMETIC[report["arithmetic"]],
-        "input": "tokens" if report["build"]["preprocessing"] == "tokens" else "pictures",
+        "input": _input_kind(report["build"]["preprocessing"]),
         "input_text": _input_text(report),
         "size": report["size"],
         "parameters": report["totals"]["parameters"],
@@ -297,10 +311,10 @@ def card(sources: Sources, name: str, task: str, about: str) -> dict[str, Any]:
         "recipe": definition["externalParameters"]["recipe"],
         "flags": flags(statement),
         "preprocessing": normalization.MEANINGS.get(
-            report["build"]["preprocessing"], "Not declared."
+            report["build"]["preprocessing"], "How its inputs are prepared is not declared."
         ),
-        "inputs": _ends(report["inputs"]),
-        "outputs": _ends(report["outputs"]),
+        "inputs": _ends(report, "inputs"),
+        "outputs": _ends(report, "outputs"),
         "operator_rows": operators(report),
         "layer_rows": sorted(layers(report), key=lambda layer: -layer["size"]),
         "tiles": charts.tiles(layers(report), text.size),

@@ -75,6 +75,34 @@ class CardTest(parameterized.TestCase):
         self.assertEqual(row["input_text"].replace("\xa0", " "), "3 × 3 × 2 int8")
         self.assertEqual((row["golden"], row["weights"]), ("unknown", "seeded"))
 
+    @parameterized.parameters(("", "arrays"), ("tokens", "tokens"), ("identity", "pictures"))
+    def test_the_kind_of_its_input(self, preprocessing, kind):
+        sources = samples.sources()
+        sources.report["build"]["preprocessing"] = preprocessing
+        self.assertEqual(facts.row(sources, "x", "other", "")["input"], kind)
+
+    def test_the_size_of_its_input_is_that_of_one_sample(self):
+        sources = samples.sources()
+        for batch, size in ((1, "3 × 3 × 2"), (-1, "3 × 3 × 2"), (4, "4 × 3 × 3 × 2")):
+            sources.report["inputs"][0]["shape_signature"][0] = batch
+            said = facts.row(sources, "x", "other", "")["input_text"].replace("\xa0", " ")
+            self.assertEqual(said, f"{size} int8")
+
+    def test_names_in_the_signature(self):
+        sources = samples.sources()
+        self.assertNotIn("in the signature", pages.Page(_html(sources)).text_of("th"))
+        sources.report["signatures"].append(
+            {
+                "key": "serving_default",
+                "subgraph": 0,
+                "inputs": {"image": sources.report["inputs"][0]["tensor"]},
+                "outputs": {"scores": sources.report["outputs"][0]["tensor"]},
+            }
+        )
+        page = pages.Page(_html(sources))
+        self.assertLen([text for text in page.text_of("th") if text == "in the signature"], 2)
+        self.assertContainsSubset(["image", "scores"], page.text_of("code"))
+
     def test_ranges_and_clipped_shares(self):
         rows = facts.activations(samples.sources(compared=samples.comparison()))
         self.assertEqual([(row["low"], row["high"]) for row in rows], [(-62.5, 65.0)] * 3)
