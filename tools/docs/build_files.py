@@ -25,9 +25,12 @@ class Target(NamedTuple):
 
 
 class Published(NamedTuple):
-    """What a model is made of with `--config=released`: a row of the pin table, and its member."""
+    """What a model is made of with `--config=released`: a row of the pin table, and its member.
 
-    archive: str
+    Without a row, it is made of published weights in every build, which `member` names.
+    """
+
+    archive: str | None
     member: str
 
 
@@ -70,6 +73,8 @@ def published(targets: Targets, model: str) -> Published | None:
 
     recipe = given(model).attributes
     graph = given(recipe["graph"])
+    if "released_as" in graph.attributes:
+        return Published(None, graph.attributes["released_as"])
     if graph.rule == "weights_choice":
         weights = given(graph.attributes["released"]).attributes
         if not {*recipe["input_arrays"], *recipe["output_arrays"]} <= {*weights["arrays"]}:

@@ -12,7 +12,7 @@ def _facts_aspect_impl(target, ctx):
     attr = ctx.rule.attr
     if hasattr(attr, "input_shapes"):
         facts = {
-            "input_shape": attr.input_shapes[0],
+            "input_shape": attr.input_shapes[0] if attr.input_shapes else "",
             "inference_input_type": attr.inference_input_type,
             "inference_type": attr.inference_type,
             "optimizations": attr.optimizations,
@@ -67,7 +67,7 @@ model_facts = rule(
     doc = """Writes `NAME.json`: a list with an object for each model.
 
 Beside attributes of its recipe it has `name`, `family` (its folder), `task`, `converter`, `input_shape` (of the first
-input), `preprocessing`, `quantization_aware`, `tensorflow` (the version that converts) and `weights`.""",
+input; empty if its source states it), `preprocessing`, `quantization_aware`, `tensorflow` (the version that converts) and `weights`.""",
     attrs = {
         "cards": attr.label_list(
             doc = "The models' cards.",

@@ -28,6 +28,8 @@ def _quantized(facts: Mapping[str, Any]) -> str:
 
 
 def _input(facts: Mapping[str, Any]) -> str:
+    if not facts["input_shape"]:
+        return "of its signature"
     if facts["preprocessing"] == "tokens":
         kind = "int32"
     elif facts["inference_type"] == "QUANTIZED_UINT8":
@@ -63,7 +65,7 @@ def block(models: Sequence[Mapping[str, Any]], lock: Mapping[str, Any]) -> str:
             [
                 f"[`{name}`](../models/{facts['family']}/BUILD)",
                 *map(markdown.cell, entries),
-                markdown.code(facts["preprocessing"]),
+                markdown.code(facts["preprocessing"]) if facts["preprocessing"] else "–",
                 f"{size / 1e6:.2f}",
             ]
         )

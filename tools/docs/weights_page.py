@@ -50,9 +50,8 @@ def block(pins: Mapping[str, Any], published: Mapping[str, build_files.Published
       UserError: a model names a row that the table does not have.
     """
     users: dict[str, dict[str, list[str]]] = {name: {} for name in pins}
-    for model, source in sorted(published.items()):
-        if not source:
-            continue
+    sources = {model: source for model, source in published.items() if source and source.archive}
+    for model, source in sorted(sources.items()):
         if source.archive not in pins:
             raise cli.UserError(
                 f"the pin table has no row {source.archive!r}, which {model} names."
@@ -62,15 +61,19 @@ def block(pins: Mapping[str, Any], published: Mapping[str, build_files.Published
         [markdown.code(name), _models(users[name]), _pinned(row), markdown.cell(row["licence"])]
         for name, row in sorted(pins.items())
     ]
-    sources = [source for source in published.values() if source]
+    always = "".join(
+        f" In every build, {markdown.code(model)} has the weights of {source.member}."
+        for model, source in sorted(published.items())
+        if source and not source.archive
+    )
     without = sorted(model for model, source in published.items() if not source)
-    ready = sum(_is_pinned(pins[source.archive]) for source in sources)
+    ready = sum(_is_pinned(pins[source.archive]) for source in sources.values())
     return (
         f"The table has {len(pins)} rows, {sum(map(_is_pinned, pins.values()))} of them pinned."
         f" Of {len(published)} models, {ready} build on a pinned row,"
         f" {len(sources) - ready} on one that has to be pinned first,"
         f" and {len(without)} on none{': ' if without else ''}"
-        f"{', '.join(map(markdown.code, without))}.\n\n"
+        f"{', '.join(map(markdown.code, without))}.{always}\n\n"
     ) + markdown.table(_HEADER, rows)
 
 

@@ -5,7 +5,7 @@ from reproducible_tflite.lib.cli import cli
 
 _BUILD = """
 load("//tools/tflite:defs.bzl", "checkpoint", "frozen_graph", "tflite_model")
-load("//tools/tflite:defs.bzl", "released_frozen_graph", "weights_choice")
+load("//tools/tflite:defs.bzl", "released_frozen_graph", "saved_model", "weights_choice")
 
 package(default_visibility = ["//visibility:public"])
 
@@ -33,6 +33,11 @@ weights_choice(
     seeded = ":net.graph",
 )
 
+saved_model(
+    name = "saved.graph",
+    released_as = "widget 1.2",
+)
+
 [tflite_model(
     name = name,
     graph = graph,
@@ -43,6 +48,7 @@ weights_choice(
     ("of_nothing", ":unpublished.graph", "scores"),
     ("of_graph", ":graph", "scores"),
     ("cut_elsewhere", ":graph", "boxes"),
+    ("of_saved_model", ":saved.graph", "scores"),
 ]]
 """
 
@@ -56,6 +62,7 @@ class BuildFilesTest(parameterized.TestCase):
         ("of_nothing", None),
         ("of_graph", build_files.Published("graph", "graph.pb")),
         ("cut_elsewhere", None),
+        ("of_saved_model", build_files.Published(None, "widget 1.2")),
     )
     def test_what_a_model_is_built_from(self, model, expected):
         self.assertEqual(build_files.published(self._read(_BUILD), model), expected)

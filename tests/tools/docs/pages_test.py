@@ -122,6 +122,12 @@ class ModelsPageTest(parameterized.TestCase):
             f" `{facts['preprocessing']}` | 12.35 |\n",
         )
 
+    def test_a_model_whose_source_states_the_input(self):
+        self.assertEndsWith(
+            models_page.block([_facts(input_shape="", preprocessing="")], _LOCK),
+            "/BUILD) | other | – | MLIR | of its signature | – | 12.35 |\n",
+        )
+
     def test_a_model_that_the_lock_does_not_have(self):
         with self.assertRaisesRegex(cli.UserError, "no row for new; run .*update_lock"):
             models_page.block([_facts(name="new", target="//models/family:new")], _LOCK)
@@ -145,12 +151,14 @@ class WeightsPageTest(absltest.TestCase):
             "third": build_files.Published("b", "fp32"),
             "fourth": build_files.Published("b", "uint8"),
             "fifth": None,
+            "sixth": build_files.Published(None, "widget 1.2"),
         }
         text, _, table = weights_page.block(pins, published).partition("\n\n")
         self.assertEqual(
             text,
-            "The table has 4 rows, 1 of them pinned. Of 5 models, 2 build on a pinned row, 2 on one"
-            " that has to be pinned first, and 1 on none: `fifth`.",
+            "The table has 4 rows, 1 of them pinned. Of 6 models, 2 build on a pinned row, 2 on one"
+            " that has to be pinned first, and 1 on none: `fifth`. In every build, `sixth`"
+            " has the weights of widget 1.2.",
         )
         self.assertEqual(
             table.splitlines()[2:],
