@@ -220,6 +220,19 @@ def reproducible_tflite_repositories(shared = True):
     )
     declare(
         wheel_files,
+        "reproducible_tflite_basic_pitch",
+        lock = "//third_party/basic_pitch:source.lock",
+        members = ["basic_pitch/saved_models/icassp_2022/" + name for name in [
+            "nmp",
+            "nmp.onnx",
+            "nmp.tflite",
+        ]] + ["basic_pitch-0.4.0.dist-info/" + name for name in [
+            "LICENSE",
+            "NOTICE",
+        ]],
+    )
+    declare(
+        wheel_files,
         "reproducible_tflite_torchvision_labels",
         lock = "//third_party/labels:torchvision.lock",
         members = ["torchvision/models/_meta.py"],

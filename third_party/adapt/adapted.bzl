@@ -61,7 +61,7 @@ def _wheel_files_impl(ctx):
     for member in ctx.attr.members:
         if not ctx.path("unpacked/" + member).exists:
             fail("{} has no {}".format(wheel.file, member))
-        result = ctx.execute(["cp", "unpacked/" + member, member.rpartition("/")[2]])
+        result = ctx.execute(["cp", "-R", "unpacked/" + member, member.rpartition("/")[2]])
         if result.return_code != 0:
             fail("{}: {}".format(member, result.stderr.strip()))
     for path in ["wheels", "unpacked"]:
@@ -69,14 +69,14 @@ def _wheel_files_impl(ctx):
     ctx.file("BUILD.bazel", """\
 package(default_visibility = ["//visibility:public"])
 
-exports_files({})
-""".format(repr([member.rpartition("/")[2] for member in ctx.attr.members])))
+exports_files(glob(["**"], exclude = ["BUILD.bazel"]))
+""")
 
 wheel_files = repository_rule(
     implementation = _wheel_files_impl,
-    doc = "Single files from a pinned wheel, by their base names.",
+    doc = "Single files and folders from a pinned wheel, by their base names.",
     attrs = dict(
         pip_attrs,
-        members = attr.string_list(doc = "The files' paths in the wheel.", mandatory = True),
+        members = attr.string_list(doc = "Their paths in the wheel.", mandatory = True),
     ),
 )
