@@ -21,6 +21,7 @@ _OWN_LICENCE = "Apache-2.0"
 # The licences, listed in third_party/README.md, of packages that decide a model's bytes.
 _LICENCES = {
     "ai-edge-litert": "Apache-2.0",
+    "basic-pitch": "Apache-2.0",
     "keras": "Apache-2.0",
     "libpython3.11-minimal": "PSF-2.0",
     "libpython3.11-stdlib": "PSF-2.0",

@@ -7,6 +7,7 @@ load(":providers.bzl", "TfliteInfo")
 
 TASKS = [
     "classification",
+    "music transcription",
     "object detection",
     "other",
     "question answering",
