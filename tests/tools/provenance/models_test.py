@@ -60,7 +60,7 @@ class ModelsTest(parameterized.TestCase):
         names = [row["name"] for row in definition["resolvedDependencies"]]
         released = model == _RELEASED
         if released:
-            weights = ("basic_pitch-0.4.0-.*whl", "third_party/basic_pitch/BUILD")
+            weights = ("basic_pitch-0.4.0-.*whl", "tools/steps/freeze/freeze_saved_model.py")
         else:
             weights = ("model.ckpt.data-00000-of-00001", "tools/lib/values/weights.py")
         for pattern in (
