@@ -2,11 +2,11 @@
 
 It keeps every operator, tensor, value, name, shape, quantization, sparsity, signature, subgraph and
 metadata entry. It drops the fields that the schema calls deprecated and what the runtime ignores:
-data in buffer 0, a custom code or custom options of a builtin operator, half of a union. It orders
-operators (see operators.py), tensors, buffers, operator codes, metadata and signature entries, and
-the keys in custom options (see flexbuffer.py) by the meaning alone. It drops unreferenced buffers
-and operator codes, and second copies of equal buffers. The tables are those of
-tensorflow/lite/schema/schema.fbs.
+data in buffer 0, a custom code or custom options of a builtin operator, options that are not the
+operator's own, half of a union. It orders operators (see operators.py), tensors, buffers, operator
+codes, metadata and signature entries, and the keys in custom options (see flexbuffer.py) by the
+meaning alone. It drops unreferenced buffers and operator codes, and second copies of equal buffers.
+The tables are those of tensorflow/lite/schema/schema.fbs.
 """
 
 import copy
@@ -20,7 +20,13 @@ import flatbuffers
 import numpy as np
 
 from reproducible_tflite.lib.cli import cli
-from reproducible_tflite.lib.tflite_file import flexbuffer, operators, references, structure
+from reproducible_tflite.lib.tflite_file import (
+    flexbuffer,
+    operators,
+    own_options,
+    references,
+    structure,
+)
 from reproducible_tflite.lib.tflite_file.references import listed
 from reproducible_tflite.lib.tflite_file.schema import (
     FILE_IDENTIFIER,
@@ -308,6 +314,7 @@ def canonical_bytes(
     """
     structure.check(content, source)
     model = tflite.ModelT.InitFromPackedBuf(content)
+    own_options.drop_ignored(model)
     references.check(model, source)
     _drop_ignored(model)
     _refuse_unkeepable(model, source)

@@ -3,8 +3,8 @@
 The structure is checked before any offset is followed (tools/lib/tflite_file/structure.py), so a
 truncated, damaged or hostile file raises a `cli.UserError`. Unlike the canonical writer, the reader
 accepts parts that cannot be rewritten: data outside the flatbuffer, archives after it, and fields
-of a newer schema, which it names. What the runtime ignores is left out: data in buffer 0, and a
-custom code or custom options of a builtin operator.
+of a newer schema, which it names. What the runtime ignores is left out: data in buffer 0, a custom
+code or custom options of a builtin operator, and options that are not the operator's own.
 """
 
 import re
@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from reproducible_tflite.lib.cli import cli
-from reproducible_tflite.lib.tflite_file import references, refusals, structure
+from reproducible_tflite.lib.tflite_file import own_options, references, refusals, structure
 from reproducible_tflite.lib.tflite_file.mapped import Content
 from reproducible_tflite.lib.tflite_file.model import (
     Metadata,
@@ -123,6 +123,7 @@ class _Reader:
             raise cli.UserError(
                 f"{source}: not a sound .tflite: {cli.first_line(error)}; get it again."
             ) from error
+        own_options.drop_ignored(self.model)
         references.check(self.model, source)
 
     def bytes_of(self, data: Any, offset: int, size: int, what: str) -> np.ndarray:

@@ -10,8 +10,8 @@ from absl.testing import absltest
 
 from reproducible_tflite.lib.cli import cli
 from reproducible_tflite.lib.meaning import comparison
-from reproducible_tflite.lib.tflite_file import structure
-from reproducible_tflite.lib.tflite_file.schema import tflite
+from reproducible_tflite.lib.tflite_file import own_options, structure
+from reproducible_tflite.lib.tflite_file.schema import BUILTIN_OPERATORS, tflite
 from tests.tools.lib.meaning import networks
 from tests.tools.lib.tflite_file import models
 
@@ -71,9 +71,9 @@ def _whole() -> tflite.ModelT:
     custom.customOptions = models.options({"a": 1})
     custom.intermediates = np.array([inner], np.int32)
     custom.mutatingVariableInputs = np.array([False, False, False, True])
-    custom.builtinOptions2Type = tflite.BuiltinOptions2.StablehloGatherOptions
-    custom.builtinOptions2 = tflite.StablehloGatherOptionsT()
-    maker.operator(_Op.NEG, [y], [maker.tensor("negated", [2, 2])])
+    builtin = maker.operator(_Op.STABLEHLO_GATHER, [y], [maker.tensor("gathered", [2, 2])])
+    builtin.builtinOptions2Type = tflite.BuiltinOptions2.StablehloGatherOptions
+    builtin.builtinOptions2 = tflite.StablehloGatherOptionsT()
     maker.graph.inputs, maker.graph.outputs = np.array([x], "i4"), np.array([y], "i4")
     maker.signature("serve", {"x": x}, {"y": y})
     maker.metadata("first", b"\1")
@@ -114,6 +114,9 @@ def _with_options() -> Iterator[tuple[tflite.ModelT, str]]:
                 continue
             model = networks.chain(1)
             (operator,) = model.subgraphs[0].operators
+            code = model.operatorCodes[operator.opcodeIndex]
+            code.builtinCode = _owner(name)
+            code.deprecatedBuiltinCode = min(code.builtinCode, _Op.PLACEHOLDER_FOR_GREATER_OP_CODES)
             setattr(operator, f"{field}Type", number)
             setattr(operator, field, _filled(name))
             # Options may be numbers of subgraphs, which differ in what they compute.
@@ -126,6 +129,13 @@ def _with_options() -> Iterator[tuple[tflite.ModelT, str]]:
                 model.operatorCodes += part.operatorCodes
                 model.subgraphs += part.subgraphs
             yield model, field
+
+
+def _owner(table: str) -> int:
+    """Returns the number of an operator whose own options are in such a table."""
+    return next(
+        getattr(_Op, name) for name in sorted(BUILTIN_OPERATORS) if own_options.is_own(name, table)
+    )
 
 
 def _filled(table: str) -> Any:

@@ -24,6 +24,13 @@ def _no_type(model):
     model.subgraphs[0].operators[0].builtinOptions = tflite.SoftmaxOptionsT()
 
 
+def _another_table(model):
+    operator = model.subgraphs[0].operators[0]
+    operator.builtinOptionsType = tflite.BuiltinOptions.SoftmaxOptions
+    operator.builtinOptions = tflite.SoftmaxOptionsT()
+    operator.builtinOptions.beta = 3.0
+
+
 def _deprecated(model):
     model.signatureDefs[0] = models.WithField(model.signatureDefs[0], 3)
 
@@ -35,7 +42,9 @@ def _newer(slot):
 
 
 class IgnoredTest(parameterized.TestCase):
-    @parameterized.parameters(_buffer_0, _custom_code, _custom_options, _no_type, _deprecated)
+    @parameterized.parameters(
+        _buffer_0, _custom_code, _custom_options, _no_type, _another_table, _deprecated
+    )
     def test_what_a_runtime_ignores(self, change):
         model = models.layered()
         change(model)

@@ -225,6 +225,7 @@ class CanonicalFormTest(parameterized.TestCase):
     def test_minus_zero_is_kept(self):
         model = models.detector()
         (operator,) = model.subgraphs[0].operators
+        model.operatorCodes[0].builtinCode = tflite.BuiltinOperator.LEAKY_RELU
         operator.builtinOptionsType = tflite.BuiltinOptions.LeakyReluOptions
         operator.builtinOptions = tflite.LeakyReluOptionsT()
         builder = canonical._Builder()
@@ -333,12 +334,14 @@ class RefusalTest(parameterized.TestCase):
             model.signatureDefs[0].subgraphIndex = 7
 
         def break_call(model):
+            model.operatorCodes[0].builtinCode = tflite.BuiltinOperator.WHILE
             operator = model.subgraphs[0].operators[0]
             operator.builtinOptionsType = tflite.BuiltinOptions.WhileOptions
             operator.builtinOptions = tflite.WhileOptionsT()
             operator.builtinOptions.bodySubgraphIndex = 7
 
         def break_composite(model):
+            model.operatorCodes[0].builtinCode = tflite.BuiltinOperator.STABLEHLO_COMPOSITE
             operator = model.subgraphs[0].operators[0]
             operator.builtinOptions2Type = tflite.BuiltinOptions2.StableHLOCompositeOptions
             operator.builtinOptions2 = tflite.StableHLOCompositeOptionsT()

@@ -49,6 +49,36 @@ class IgnoredTest(absltest.TestCase):
 
         self._assert_ignored(change)
 
+    def test_options_of_another_operator(self):
+        def softmax(model):
+            operator = model.subgraphs[0].operators[0]
+            operator.builtinOptionsType = tflite.BuiltinOptions.SoftmaxOptions
+            operator.builtinOptions = tflite.SoftmaxOptionsT()
+            operator.builtinOptions.beta = 3.0
+
+        def of_missing_subgraphs(model):
+            operator = model.subgraphs[0].operators[0]
+            operator.builtinOptionsType = tflite.BuiltinOptions.WhileOptions
+            operator.builtinOptions = tflite.WhileOptionsT()
+            operator.builtinOptions.bodySubgraphIndex = 9
+
+        def second(model):
+            operator = model.subgraphs[0].operators[0]
+            operator.builtinOptions2Type = tflite.BuiltinOptions2.StablehloPadOptions
+            operator.builtinOptions2 = tflite.StablehloPadOptionsT()
+
+        self._assert_ignored(softmax)
+        self._assert_ignored(of_missing_subgraphs)
+        self._assert_ignored(second)
+
+    def test_builtin_options_of_a_custom_operator(self):
+        model = models.detector()
+        plain = _canonical(model)
+        operator = model.subgraphs[0].operators[0]
+        operator.builtinOptionsType = tflite.BuiltinOptions.AddOptions
+        operator.builtinOptions = tflite.AddOptionsT()
+        self.assertEqual(_canonical(model), plain)
+
     def test_a_deprecated_field(self):
         def change(model):
             model.signatureDefs[0] = models.WithField(model.signatureDefs[0], 3)

@@ -1,8 +1,8 @@
 """The meaning of a model in a comparable form, independent of the file's layout.
 
-But for reading FlexBuffers it is written without the canonical writer's code, so that the two can
-be held against each other: operators are run in the file's order, on names of values instead of
-values.
+But for reading FlexBuffers, and for which options are an operator's own, it is written without the
+canonical writer's code, so that the two can be held against each other: operators are run in the
+file's order, on names of values instead of values.
 """
 
 import copy
@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from reproducible_tflite.lib.tflite_file import flexbuffer
+from reproducible_tflite.lib.tflite_file import flexbuffer, own_options
 from reproducible_tflite.lib.tflite_file.schema import tflite
 
 _FLEXBUFFERS = tflite.CustomOptionsFormat.FLEXBUFFERS
@@ -143,6 +143,8 @@ def meaning(model: tflite.ModelT) -> Any:
     Args:
       model: every index in it points at something.
     """
+    model = copy.deepcopy(model)
+    own_options.drop_ignored(model)
     return {
         "subgraphs": [_subgraph(model, i) for i in range(len(model.subgraphs))],
         "description": model.description,

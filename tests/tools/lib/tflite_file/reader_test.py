@@ -112,6 +112,10 @@ class ReaderTest(parameterized.TestCase):
         operator.builtinOptions2Type = tflite.BuiltinOptions2.StablehloGatherOptions
         operator.builtinOptions2 = tflite.StablehloGatherOptionsT()
         read = _read(model).subgraphs[0].operators[1]
+        self.assertEqual(read.options_type, "FullyConnectedOptions")
+        # What an operator of a newer schema reads is unknown.
+        model.operatorCodes[operator.opcodeIndex].builtinCode = 999
+        read = _read(model).subgraphs[0].operators[1]
         self.assertEqual(read.options_type, "FullyConnectedOptions, StablehloGatherOptions")
         self.assertContainsSubset({"weights_format", "index_vector_dim"}, read.options)
 
@@ -272,6 +276,7 @@ class RefusalTest(absltest.TestCase):
     def test_a_subgraph_that_is_not_there(self):
         model = models.layered()
         operator = model.subgraphs[0].operators[0]
+        model.operatorCodes[operator.opcodeIndex].builtinCode = tflite.BuiltinOperator.CALL
         operator.builtinOptionsType = tflite.BuiltinOptions.CallOptions
         operator.builtinOptions = tflite.CallOptionsT()
         operator.builtinOptions.subgraph = 7
