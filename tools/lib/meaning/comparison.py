@@ -39,6 +39,7 @@ _NOT_CANONICAL = ("layout", "trailing bytes")
 DEFAULT_LIMIT = text.DEFAULT_LIMIT
 
 UNUSED_DATA = "data that nothing refers to"
+REFUSED = "refused by LiteRT"
 # In bytes; longer data are compared by their digests.
 _LONG = 1024
 
@@ -135,6 +136,14 @@ def _unused_data(model: Model) -> list[bytes]:
     )
 
 
+def _refusal(model: Model) -> str | None:
+    """Returns why LiteRT does not load a model; None if it does, as far as the file shows."""
+    if not model.refusals:
+        return None
+    first, *more = model.refusals
+    return f"{first} (and {len(more)} more)" if more else first
+
+
 def _model_differences(left: Model, right: Model) -> list[Difference]:
     """Returns the differences outside the subgraphs."""
     differences = [
@@ -146,6 +155,9 @@ def _model_differences(left: Model, right: Model) -> list[Difference]:
         )
         if a != b
     ]
+    # Two files that LiteRT refuses differ in what else is listed.
+    if bool(left.refusals) != bool(right.refusals):
+        differences.append(Difference(REFUSED, "model", *map(_refusal, (left, right))))
     if left.newer or right.newer:
         names = (", ".join(model.newer) or None for model in (left, right))
         differences.append(Difference("newer schema", "model", *names, "cannot be compared"))

@@ -2,6 +2,7 @@ import array
 import collections
 import copy
 import random
+import struct
 import warnings
 
 import numpy as np
@@ -10,6 +11,7 @@ from flatbuffers import flexbuffers
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reproducible_tflite.lib.meaning import comparison
 from reproducible_tflite.lib.tflite_file.schema import tflite
 from tests.tools.lib.meaning import networks
 from tests.tools.lib.meaning.compared import PROPERTY, changes, compare
@@ -36,6 +38,28 @@ class DifferentTest(parameterized.TestCase):
         self.assertEqual(compared.verdict, "different")
         self.assertEqual(changes(compared), list(expected), compared.text())
         return compared
+
+    def test_what_litert_refuses(self):
+        newer = models.layered()
+        newer.operatorCodes[0].version = 99
+        compared = compare(models.layered(), newer)
+        self.assertEqual(compared.verdict, "different")
+        row = compared.differences[0]
+        self.assertEqual((row.kind, row.where, row.left), ("refused by LiteRT", "model", None))
+        self.assertEqual(row.right, "LiteRT has no version 99 of DEQUANTIZE, only 1 to 6.")
+        # LiteRT runs neither of these.
+        both = models.layered()
+        both.operatorCodes[0].version = 98
+        self.assertEqual(compare(newer, both).verdict, "same meaning")
+
+    def test_a_file_that_is_not_aligned(self):
+        content = models.pack(models.layered())
+        # Moves everything behind the root's offset by a byte.
+        moved = struct.pack("<I", struct.unpack_from("<I", content)[0] + 1) + content[4:8]
+        compared = comparison.compare(content, moved + b"\0" + content[8:])
+        self.assertEqual(compared.verdict, "different")
+        self.assertEqual([row.kind for row in compared.differences], ["refused by LiteRT"])
+        self.assertRegex(compared.differences[0].right, "is not aligned")
 
     def test_a_weight(self):
         model = networks.layers()
