@@ -22,15 +22,10 @@ import subprocess
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from absl import flags
-
 from reproducible_tflite.lib.bazel import client
+from reproducible_tflite.lib.bazel.bazel_flag import BAZEL_FLAG
 from reproducible_tflite.lib.cli import cli, progress
 from third_party import locks
-
-_BAZEL_FLAG = flags.DEFINE_multi_string(
-    "bazel_flag", [], "A flag for Bazel, such as --config=released; may be repeated."
-)
 
 _ALL = ["//models:all_models"]
 
@@ -192,7 +187,7 @@ def fetch(
         _output_base(state),
         "build",
         "--nobuild",
-        *_BAZEL_FLAG.value,
+        *BAZEL_FLAG.value,
         f"--repository_cache={cache}",
         *(f"--distdir={folder}" for folder in distdirs),
         # Keep the workspace's own links.
@@ -293,7 +288,7 @@ def main(argv: Sequence[str]) -> None:
     folder = make_folder(argv[1])
     third_party = pathlib.Path(cli.workspace(), "third_party")
     names, info = locks.names(third_party), folders_of_bazel()
-    request = json.dumps([targets, _BAZEL_FLAG.value, locks.digest(third_party)])
+    request = json.dumps([targets, BAZEL_FLAG.value, locks.digest(third_party)])
     with state_folder(info["output_base"] / "mirror", request) as state:
         offered, own = state / "offered", state / "bazel"
         offer(names, info["repository_cache"], offered)
@@ -310,7 +305,7 @@ def main(argv: Sequence[str]) -> None:
             forget(state)
             raise
     size = sum((folder / pin.name).stat().st_size for pin in wanted)
-    options = [flag for flag in _BAZEL_FLAG.value if not flag.startswith("--distdir")]
+    options = [flag for flag in BAZEL_FLAG.value if not flag.startswith("--distdir")]
     command = ["./bazelw", "build", f"--distdir={folder}", *options, *targets]
     cli.say(
         f"{folder}: {len(wanted)} files, {size / 1e6:.1f} MB, each with the sha256 of its lock;"

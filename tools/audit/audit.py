@@ -34,6 +34,7 @@ from reproducible_tflite.audit import (
     surroundings,
 )
 from reproducible_tflite.lib.bazel import client
+from reproducible_tflite.lib.bazel.bazel_flag import BAZEL_FLAG
 from reproducible_tflite.lib.cli import cli
 
 _BUILDS = flags.DEFINE_integer("builds", 2, "How many rounds, the plain one included.", 2, 100)
@@ -54,9 +55,6 @@ _DIRECTORY = flags.DEFINE_string(
 )
 _REPOSITORY_CACHE = flags.DEFINE_string(
     "repository_cache", None, "The repository cache; Bazel's own if not given."
-)
-_OPTIONS = flags.DEFINE_multi_string(
-    "build_option", [], "An option for every build, such as --build_option=--config=released."
 )
 _JSON = flags.DEFINE_string("json", None, "Where to write the report for programs.")
 _HTML = flags.DEFINE_string("html", None, "Where to write the report for people.")
@@ -208,7 +206,7 @@ class Audit:
         self.plain = self._round(surroundings.PLAIN)
 
     def _round(self, around: surroundings.Surroundings) -> rounds.Round:
-        new_round = rounds.Round(around, self.directory / around.name, self.key, _OPTIONS.value)
+        new_round = rounds.Round(around, self.directory / around.name, self.key, BAZEL_FLAG.value)
         new_round.open()
         return new_round
 

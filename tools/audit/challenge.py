@@ -21,6 +21,7 @@ from absl import flags
 
 from reproducible_tflite.audit import published
 from reproducible_tflite.lib.bazel import building, labels
+from reproducible_tflite.lib.bazel.bazel_flag import BAZEL_FLAG
 from reproducible_tflite.lib.cli import cli
 from reproducible_tflite.lib.identity import identity, statement
 from reproducible_tflite.lib.identity.identity import Identity
@@ -31,9 +32,6 @@ _REQUIRE = flags.DEFINE_enum(
     "require", "meaning", ["bytes", "canonical", "meaning"], "What must be the same."
 )
 _JSON = flags.DEFINE_bool("json", False, "Prints JSON instead of text.")
-_BAZEL_FLAGS = flags.DEFINE_multi_string(
-    "bazel_flag", [], "An option for `bazel build`, such as --bazel_flag=--config=released."
-)
 _LOCK = flags.DEFINE_string("lock", None, "The lock of published files; the BUILD file names it.")
 
 # How many of the verdicts, from the strictest on, are good enough.
@@ -215,7 +213,7 @@ def main(argv: Sequence[str]) -> None:
     known = rows if paths else _known_files(target, rows)
     if labels.is_label(target):
         check_label(target)
-    ours = find(target, [*_BAZEL_FLAGS.value, *options])
+    ours = find(target, [*BAZEL_FLAG.value, *options])
     if paths:
         holds = _challenge(*paths, *contents, known, ours)
     else:

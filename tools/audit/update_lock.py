@@ -20,14 +20,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from absl import flags
 
 from reproducible_tflite.lib.bazel import building, client, labels
+from reproducible_tflite.lib.bazel.bazel_flag import BAZEL_FLAG
 from reproducible_tflite.lib.cli import cli
 from reproducible_tflite.lib.lock import built_models, models_lock
 from reproducible_tflite.lib.lock.built_models import BuiltModel
 from reproducible_tflite.lib.meaning import comparison
 
-_BAZEL_FLAG = flags.DEFINE_multi_string(
-    "bazel_flag", [], "A flag for Bazel, such as --config=released; may be repeated."
-)
 _AGAINST = flags.DEFINE_string(
     "against", "HEAD", "The git revision with which the models are compared; if empty, none."
 )
@@ -118,7 +116,7 @@ def earlier_from_revision(
             targets = [made.label for made in models.values()]
             try:
                 outputs = building.build_all(
-                    targets, _BAZEL_FLAG.value, workspace=workspace, startup_options=startup
+                    targets, BAZEL_FLAG.value, workspace=workspace, startup_options=startup
                 )
             except cli.UserError as error:
                 raise cli.UserError(
@@ -218,7 +216,7 @@ def main(argv: Sequence[str]) -> None:
     # HEAD always exists where git does; without git, new rows can still be added.
     if not folder and _AGAINST.value not in ("", _AGAINST.default):
         check_revision(_AGAINST.value)
-    models = built_models.build(own_models(argv[1:] or [_ALL]), _BAZEL_FLAG.value)
+    models = built_models.build(own_models(argv[1:] or [_ALL]), BAZEL_FLAG.value)
     rows = {key: built_models.row(key, made) for key, made in models.items()}
     changed = {key: models[key] for key, row in rows.items() if key in lock and lock[key] != row}
     for key in sorted(rows.keys() - lock.keys()):

@@ -84,7 +84,7 @@ class Rebuilding:
         caches = cache_options([json.loads(line) for line in lines])
         if not caches:
             raise cli.UserError(
-                "no cache is configured; name one, such as --build_option=--config=remote-cache."
+                "no cache is configured; name one, such as --bazel_flag=--config=remote-cache."
             )
         if set(caches) == {"--disk_cache"}:
             return "disk cache"

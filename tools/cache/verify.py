@@ -29,6 +29,7 @@ from rich.console import Console
 from reproducible_tflite.cache import rebuilding
 from reproducible_tflite.cache.spawns import Key, Spawn
 from reproducible_tflite.lib.bazel import client, findings, labels
+from reproducible_tflite.lib.bazel.bazel_flag import BAZEL_FLAG
 from reproducible_tflite.lib.cli import cli
 from reproducible_tflite.lib.meaning import differing
 
@@ -43,9 +44,6 @@ _DIRECTORY = flags.DEFINE_string(
     None,
     "Where it is built; called again with the same folder, what was fetched is there already. A "
     "temporary folder, removed at the end, if not given.",
-)
-_OPTIONS = flags.DEFINE_multi_string(
-    "build_option", [], "An option of every build, as in --build_option=--config=remote-cache."
 )
 _TARGETS = (labels.own("//models:all_models"),)
 
@@ -170,7 +168,7 @@ def conclusion(verdicts: Sequence[Verdict], cached: int, seed: int, kind: str) -
 
 def _run(targets: Sequence[str], directory: pathlib.Path, console: Console) -> int:
     seed = secrets.randbelow(1_000_000) if _SEED.value is None else _SEED.value
-    rebuilder = rebuilding.Rebuilding(directory, _OPTIONS.value)
+    rebuilder = rebuilding.Rebuilding(directory, BAZEL_FLAG.value)
     try:
         kind = rebuilder.choose_cache()
         console.print(f"looking up the actions of {' '.join(targets)} in the {kind}")

@@ -104,7 +104,7 @@ def main(argv: Sequence[str]) -> None:
         cache = DiskCache(folder / "cache")
         directory = folder / "verify"
         command = [program, "--sample=100", "--seed=1", f"--directory={directory}"]
-        command += [f"--build_option=--disk_cache={cache.folder}", *argv[1:], "--", *_TARGETS]
+        command += [f"--bazel_flag=--disk_cache={cache.folder}", *argv[1:], "--", *_TARGETS]
 
         def watch() -> tuple[int, str]:
             result = subprocess.run(

@@ -4,9 +4,8 @@ import dataclasses
 import os
 from collections.abc import Mapping, Sequence
 
-from absl import flags
-
 from reproducible_tflite.lib.bazel import building, labels
+from reproducible_tflite.lib.bazel.bazel_flag import BAZEL_FLAG
 from reproducible_tflite.lib.cli import cli
 from reproducible_tflite.lib.identity import identity, statement
 from reproducible_tflite.lib.identity.identity import Identity
@@ -14,12 +13,6 @@ from reproducible_tflite.lib.meaning import files
 from reproducible_tflite.lib.tflite_file import model as inspected
 from reproducible_tflite.lib.tflite_file import reader
 from reproducible_tflite.lib.tflite_file.mapped import Content
-
-_BUILD_OPTIONS = flags.DEFINE_multi_string(
-    "build_option",
-    [],
-    "An option for the build of a model that is given by its label, as in --config=released.",
-)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -63,7 +56,7 @@ class GivenModel:
 
 
 def build(label: str, groups: Sequence[str] = ()) -> tuple[building.Built, str]:
-    """Builds a model with the options of --build_option by the Bazel of --bazel.
+    """Builds a model with the options of --bazel_flag by the Bazel of --bazel.
 
     Returns:
       What was built, and the path of its .tflite.
@@ -71,7 +64,7 @@ def build(label: str, groups: Sequence[str] = ()) -> tuple[building.Built, str]:
     Raises:
       cli.UserError: it cannot be built, or has no .tflite or several.
     """
-    built = building.build(label, _BUILD_OPTIONS.value, groups)
+    built = building.build(label, BAZEL_FLAG.value, groups)
     paths = [file for file in built.files.get("default", []) if file.endswith(".tflite")]
     if len(paths) != 1:
         raise cli.UserError(

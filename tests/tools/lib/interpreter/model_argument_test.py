@@ -82,7 +82,7 @@ class ModelArgumentTest(parameterized.TestCase):
         path = self._write("net.tflite", networks.doubled_sum())
         log = self._write("net.log", b"")
         self.bazel.builds({"//models/a:net": {"default": [path.as_uri(), log.as_uri()]}})
-        with flagsaver.flagsaver(build_option=["--config=released"]):
+        with flagsaver.flagsaver(bazel_flag=["--config=released"]):
             model = model_argument.resolve("//models:net")
         self.assertEqual((model.given, model.name), ("//models:net", "net"))
         self.assertEqual((model.label, model.path), ("//models/a:net", str(path)))
