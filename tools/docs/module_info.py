@@ -53,6 +53,8 @@ _TYPES = {
 }
 # Of a macro's parameter nothing is known but its default.
 _PYTHON_TYPES = {bool: "bool", int: "int", str: "string", list: "list", dict: "dict"}
+# What the doc of a parameter or an attribute may start with, as in "int: how many".
+_STATED_TYPES = frozenset((*_TYPES.values(), "float", "list of floats"))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -132,13 +134,19 @@ def _attribute(owner: str, kind: str, field: Any) -> Attribute:
             return Attribute(field.name, meaning[:1].upper() + meaning[1:], type_name)
         return Attribute(field.name, doc)
     default = None if field.mandatory else _text(field.default)
+    stated, _, meaning = _text(field.doc).partition(": ")
+    if stated in _STATED_TYPES:
+        doc = meaning[:1].upper() + meaning[1:]
+    else:
+        stated = ""
     if kind == "rule":
         providers = [name for group in field.providers for name in group.names]
-        return Attribute(field.name, doc, _TYPES.get(field.type, ""), default, providers)
+        return Attribute(field.name, doc, stated or _TYPES.get(field.type, ""), default, providers)
     # Only what takes all the rest has no default and need not be given.
-    name = "**" + field.name if default == "" else field.name
-    guessed = "string" if name == "name" else _guessed_type(field.default)
-    return Attribute(name, doc, guessed, default)
+    if default == "":
+        return Attribute("**" + field.name, doc, "attributes", default)
+    guessed = "string" if field.name == "name" else _guessed_type(field.default)
+    return Attribute(field.name, doc, stated or guessed, default)
 
 
 def read(path: str) -> Mapping[str, Entry]:

@@ -36,7 +36,7 @@
         "What these rules hand to each other, for rules of your own.",
         [
             "ArchitectureInfo", "CheckpointInfo", "FrozenGraphInfo", "SavedModelInfo",
-            "RepresentativeDatasetInfo", "TfliteInfo",
+            "RepresentativeDatasetInfo", "ReleasedArchiveInfo", "ConversionInfo", "TfliteInfo", "CardInfo",
         ],
     ),
     (

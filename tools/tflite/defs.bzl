@@ -3,9 +3,11 @@
 load("//tools/tflite/private:accuracy_test.bzl", _accuracy_test = "accuracy_test")
 load("//tools/tflite/private:architecture.bzl", _architecture = "architecture")
 load("//tools/tflite/private:array_dataset.bzl", _array_dataset = "array_dataset")
+load("//tools/tflite/private:card.bzl", _CardInfo = "CardInfo")
 load("//tools/tflite/private:catalogue.bzl", _catalogue = "catalogue")
 load("//tools/tflite/private:checkpoint.bzl", _checkpoint = "checkpoint")
 load("//tools/tflite/private:checkpoint_files.bzl", _checkpoint_files = "checkpoint_files")
+load("//tools/tflite/private:conversion.bzl", _ConversionInfo = "ConversionInfo")
 load("//tools/tflite/private:frozen_graph.bzl", _frozen_graph = "frozen_graph")
 load("//tools/tflite/private:frozen_graph_file.bzl", _frozen_graph_file = "frozen_graph_file")
 load("//tools/tflite/private:image_dataset.bzl", _image_dataset = "image_dataset")
@@ -21,6 +23,7 @@ load(
     _SavedModelInfo = "SavedModelInfo",
     _TfliteInfo = "TfliteInfo",
 )
+load("//tools/tflite/private:released_archive.bzl", _ReleasedArchiveInfo = "ReleasedArchiveInfo")
 load("//tools/tflite/private:released_checkpoint.bzl", _released_checkpoint = "released_checkpoint")
 load("//tools/tflite/private:released_frozen_graph.bzl", _released_frozen_graph = "released_frozen_graph")
 load("//tools/tflite/private:released_saved_model.bzl", _released_saved_model = "released_saved_model")
@@ -34,8 +37,11 @@ load("//tools/tflite/private:token_dataset.bzl", _token_dataset = "token_dataset
 load("//tools/tflite/private:weights_choice.bzl", _weights_choice = "weights_choice")
 
 ArchitectureInfo = _ArchitectureInfo
+CardInfo = _CardInfo
 CheckpointInfo = _CheckpointInfo
+ConversionInfo = _ConversionInfo
 FrozenGraphInfo = _FrozenGraphInfo
+ReleasedArchiveInfo = _ReleasedArchiveInfo
 RepresentativeDatasetInfo = _RepresentativeDatasetInfo
 SavedModelInfo = _SavedModelInfo
 TfliteInfo = _TfliteInfo
@@ -48,8 +54,8 @@ checkpoint = _checkpoint
 checkpoint_files = _checkpoint_files
 frozen_graph = _frozen_graph
 frozen_graph_file = _frozen_graph_file
-keras_model = _keras_model
 image_dataset = _image_dataset
+keras_model = _keras_model
 photograph_dataset = _photograph_dataset
 pipeline_config = _pipeline_config
 released_checkpoint = _released_checkpoint

@@ -21,6 +21,7 @@ _RULE = {
             "providers": [{"names": ["GraphInfo"]}],
         },
         {"name": "sizes", "doc": "Its sizes.", "type": 6, "default": "[]"},
+        {"name": "scales", "doc": "list of floats: its scales.", "type": 5, "default": "[]"},
     ],
     "provides": {"names": ["NetInfo"]},
 }
@@ -31,6 +32,8 @@ _MACRO = {
         {"name": "name", "doc": "the name.", "mandatory": True},
         {"name": "count", "doc": "how many.", "default": "2"},
         {"name": "graph", "doc": "their graph.", "default": "None"},
+        {"name": "limit", "doc": "float: the highest: 1.", "default": "None"},
+        {"name": "note", "doc": "see: the rest.", "default": "None"},
         {"name": "kwargs", "doc": "the rest."},
     ],
 }
@@ -76,6 +79,7 @@ class ModuleInfoTest(parameterized.TestCase):
                 attributes=[
                     attribute("graph", "Its graph.", "label", None, ["GraphInfo"]),
                     attribute("sizes", "Its sizes.", "list of ints", "[]", []),
+                    attribute("scales", "Its scales.", "list of floats", "[]", []),
                 ],
                 provides=["NetInfo"],
             ),
@@ -89,7 +93,9 @@ class ModuleInfoTest(parameterized.TestCase):
                 ("name", "The name.", "string", None),
                 ("count", "How many.", "int", "2"),
                 ("graph", "Their graph.", "", "None"),
-                ("**kwargs", "The rest.", "", ""),
+                ("limit", "The highest: 1.", "float", "None"),
+                ("note", "See: the rest.", "", "None"),
+                ("**kwargs", "The rest.", "attributes", ""),
             ],
         )
 

@@ -12,8 +12,8 @@ def accuracy_test(name, model, expected, **kwargs):
 
     Args:
       name: the test's name, `NAME.accuracy_test`.
-      model: the label of the .tflite, a `tflite_model`.
-      expected: the label of a JSON file like `//models:accuracies.json`, with a row under the model's name.
+      model: label: the .tflite, a `tflite_model`.
+      expected: label: a JSON file like `//models:accuracies.json`, with a row under the model's name.
       **kwargs: attributes that every rule has.
     """
 

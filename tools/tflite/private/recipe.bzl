@@ -295,13 +295,13 @@ RECIPE_ATTRS = {
     ),
     # Attributes have no floating-point type, so these three are text.
     "mean_values": attr.string_list(
-        doc = "TOCO: for each quantized input, the stored uint8 that means 0.0 (its zero point).",
+        doc = "list of floats: TOCO: for each quantized input, the stored uint8 that means 0.0 (its zero point).",
     ),
     "std_dev_values": attr.string_list(
-        doc = "TOCO: for each quantized input, the number of stored steps for 1.0 (1 / its scale).",
+        doc = "list of floats: TOCO: for each quantized input, the number of stored steps for 1.0 (1 / its scale).",
     ),
     "default_ranges": attr.string_list(
-        doc = "TOCO: the smallest and the largest value of every array without a range; with `benchmark_only`.",
+        doc = "list of floats: TOCO: the smallest and the largest value of every array without a range; with `benchmark_only`.",
     ),
     "benchmark_only": attr.bool(
         doc = "Declares that the model is for benchmarks only, with wrong results. Its description says so.",

@@ -117,11 +117,11 @@ def ssd_frozen_graph(
       name: the graph's name.
       checkpoint: the weights, a target with CheckpointInfo.
       pipeline_config: the model's pipeline config.
-      max_detections: the number of detections that the model gives.
-      use_regular_nms: whether non-maximum suppression runs per class (regular), or over all at once (fast).
-      score_threshold: the least score, from 0 to 1, of a detection; None for the config's own.
-      iou_threshold: the overlap, from 0 to 1, above which the weaker of two boxes of a class is dropped; None
-        for the config's own.
+      max_detections: int: the number of detections that the model gives.
+      use_regular_nms: bool: whether non-maximum suppression runs per class (regular), or over all at once (fast).
+      score_threshold: float: the least score, from 0 to 1, of a detection; None for the config's own.
+      iou_threshold: float: the overlap, from 0 to 1, above which the weaker of two boxes of a class is dropped;
+        None for the config's own.
       max_classes_per_detection: the most classes of a box; for fast NMS.
       detections_per_class: the most boxes of a class; for regular NMS.
       preprocessing: the feature extractor's preprocessing; all MobileNets and MobileDets use [-1, 1].

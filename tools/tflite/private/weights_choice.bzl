@@ -5,8 +5,8 @@ def weights_choice(name, seeded, released, **kwargs):
 
     Args:
       name: the alias's name.
-      seeded: the default target.
-      released: the target under --config=released.
+      seeded: label: the default target.
+      released: label: the target under --config=released.
       **kwargs: attributes that every rule has.
     """
     native.alias(
