@@ -6,13 +6,14 @@ The arguments go to libFuzzer (https://llvm.org/docs/LibFuzzer.html#options). In
 target fails are written to the folder in which the program is called.
 """
 
+import hashlib
 import os
 import pathlib
 import resource
 import sys
 import tempfile
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import atheris
 
@@ -37,6 +38,22 @@ def _mutate(data: bytes, max_size: int, seed: int) -> bytes:
     return atheris.Mutate(data, max_size) if mutated is None or len(mutated) > max_size else mutated
 
 
+def _keeping(target: str) -> Callable[[bytes], None]:
+    """Returns the target; it writes inputs on which it fails, as libFuzzer does for crashes."""
+
+    def run(data: bytes) -> None:
+        try:
+            getattr(targets, target)(data)
+        except Exception:
+            name = f"{target}-crash-{hashlib.sha1(data).hexdigest()}"
+            path = pathlib.Path(_folder(), name).absolute()
+            path.write_bytes(data)
+            print(f"The input is in {path}.", file=sys.stderr)
+            raise
+
+    return run
+
+
 def _fuzz(target: str, options: Sequence[str], folder: str) -> None:
     """Runs libFuzzer, which ends the process."""
     resource.setrlimit(resource.RLIMIT_AS, (_ADDRESS_SPACE, _ADDRESS_SPACE))
@@ -45,7 +62,7 @@ def _fuzz(target: str, options: Sequence[str], folder: str) -> None:
     arguments = [sys.argv[0], *_DEFAULTS, artifacts, *options, folder]
     # A FlexBuffer is dense enough for libFuzzer's own mutations.
     mutator = {} if seeds.is_flexbuffer(target) else {"custom_mutator": _mutate}
-    atheris.Setup(arguments, getattr(targets, target), **mutator)
+    atheris.Setup(arguments, _keeping(target), **mutator)
     atheris.Fuzz()
 
 
