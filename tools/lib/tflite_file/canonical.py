@@ -21,6 +21,7 @@ import numpy as np
 
 from reproducible_tflite.lib.cli import cli
 from reproducible_tflite.lib.tflite_file import (
+    buffer_zero,
     flexbuffer,
     operators,
     own_options,
@@ -84,13 +85,7 @@ def _refuse_unkeepable(model: Any, source: str) -> None:
 
 def _drop_ignored(model: Any) -> None:
     """Removes what the runtime ignores."""
-    if model.buffers:
-        # The runtime reads metadata from buffer 0, but no tensor's data.
-        if any(entry.buffer == 0 for entry in model.metadata or []):
-            model.buffers.append(model.buffers[0])
-        for entry in model.metadata or []:
-            entry.buffer = entry.buffer or len(model.buffers) - 1
-        model.buffers[0] = tflite.BufferT()
+    buffer_zero.clear(model)
     for code in model.operatorCodes or []:
         if not is_custom(code):
             code.customCode = None

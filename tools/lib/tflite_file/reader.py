@@ -15,7 +15,13 @@ from typing import Any
 import numpy as np
 
 from reproducible_tflite.lib.cli import cli
-from reproducible_tflite.lib.tflite_file import own_options, references, refusals, structure
+from reproducible_tflite.lib.tflite_file import (
+    buffer_zero,
+    own_options,
+    references,
+    refusals,
+    structure,
+)
 from reproducible_tflite.lib.tflite_file.mapped import Content
 from reproducible_tflite.lib.tflite_file.model import (
     Metadata,
@@ -125,6 +131,7 @@ class _Reader:
             ) from error
         own_options.drop_ignored(self.model)
         references.check(self.model, source)
+        buffer_zero.clear(self.model)
 
     def bytes_of(self, data: Any, offset: int, size: int, what: str) -> np.ndarray:
         """Returns the bytes of a vector, or those at an offset from the file's start.
@@ -308,15 +315,13 @@ def read(content: Content, source: str) -> Model:
     """
     reader = _Reader(content, source)
     model = reader.model
-    stored = reader.buffers()
-    # The runtime reads metadata from every buffer, but tensors never from buffer 0.
-    buffers = (_EMPTY, *stored[1:]) if stored else ()
+    buffers = reader.buffers()
     subgraphs = tuple(
         _subgraph(index, graph, reader, buffers)
         for index, graph in enumerate(model.subgraphs or [])
     )
     metadata = tuple(
-        Metadata(_text(entry.name), stored[entry.buffer]) for entry in model.metadata or []
+        Metadata(_text(entry.name), buffers[entry.buffer]) for entry in model.metadata or []
     )
     minimum = [entry.data for entry in metadata if entry.name == MINIMUM_RUNTIME]
     return Model(

@@ -37,6 +37,22 @@ class IgnoredTest(absltest.TestCase):
 
         self._assert_ignored(change)
 
+    def test_a_buffer_0_that_is_not_there(self):
+        def change(model):
+            model.buffers[0].offset, model.buffers[0].size = 2**62, 9
+
+        self._assert_ignored(change)
+
+    def test_notes_in_buffer_0(self):
+        def noted(number):
+            model = models.layered()
+            model.buffers.append(tflite.BufferT())
+            model.buffers[number].data = np.array([1, 2], np.uint8)
+            model.metadataBuffer = np.array([number], np.int32)
+            return model
+
+        self.assertEqual(_canonical(noted(0)), _canonical(noted(len(noted(0).buffers) - 1)))
+
     def test_a_custom_code_of_a_builtin_operator(self):
         def change(model):
             model.operatorCodes[0].customCode = "SOFTMAX"

@@ -199,6 +199,11 @@ class ReaderTest(parameterized.TestCase):
         self.assertEqual((read.buffers[0].size, read.subgraphs[0].tensors[0].data.size), (0, 0))
         self.assertEqual(read.metadata[0].data.tolist(), [1, 2, 3, 4])
 
+    def test_buffer_0_outside_of_the_file(self):
+        model = models.layered()
+        model.buffers[0].offset, model.buffers[0].size = 2**62, 9
+        self.assertEqual(_read(model).buffers[0].size, 0)
+
     def test_data_win_over_a_place_outside(self):
         model = models.layered()
         for data in (b"", b"\1"):
