@@ -15,6 +15,18 @@ def label_text(label):
     text = text[1:] if text.startswith("@@") else text
     return text[1:] if text.startswith("@//") else text
 
+def weights_flag(weights):
+    """Returns the flag that chooses the weights, as the person who builds gives it.
+
+    Args:
+      weights: `seeded` or `released`.
+
+    Returns:
+      A string.
+    """
+    setting = Label("//models:weights")
+    return "--{}//models:weights={}".format("@reproducible_tflite" if setting.workspace_name else "", weights)
+
 def sibling(label, suffix):
     """Returns a label with a suffix added to the target's name.
 

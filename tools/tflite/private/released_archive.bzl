@@ -1,6 +1,6 @@
 """Published files, pinned by sha256: an unpacked archive, a file, or a folder."""
 
-load(":labels.bzl", "label_text")
+load(":labels.bzl", "label_text", "weights_flag")
 
 ReleasedArchiveInfo = provider(
     doc = "The files of a row of the pin table.",
@@ -59,11 +59,12 @@ def released_files(ctx):
     if not archive.sha256:
         fail(("{}: no digest of {} is published, so its bytes cannot be trusted yet; run " +
               "`bazel run //tools/checkpoints:pin -- {}` to download it from {}, check it and write the pin, or " +
-              "build with --//models:weights=seeded.").format(
+              "build with {}.").format(
             label_text(ctx.label),
             archive.name,
             archive.name,
             " and ".join(archive.urls),
+            weights_flag("seeded"),
         ))
     return struct(
         files = archive.files.to_list(),
