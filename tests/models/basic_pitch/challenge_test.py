@@ -31,7 +31,13 @@ class ChallengeTest(absltest.TestCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.result = program.run("tools/audit/challenge.py", _PUBLISHED, _MODEL, json=True)
+        cls.result = program.run(
+            "tools/audit/challenge.py",
+            _PUBLISHED,
+            _MODEL,
+            json=True,
+            lock="models/published.lock.json",
+        )
         cls.value = json.loads(cls.result.stdout)
 
     def test_the_verdict(self):
