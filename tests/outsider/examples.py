@@ -22,7 +22,7 @@ _MODES = {
 }
 _OPTIONS = ("--noshow_progress", "--disk_cache=")
 # What an example consists of, as its reader counts it.
-_ENDINGS = (".bazel", ".bazelrc", ".py", "BUILD", "WORKSPACE")
+_ENDINGS = (".bazel", ".bazelrc", ".config", ".lock", ".py", "BUILD", "WORKSPACE")
 
 
 def lines(example: pathlib.Path) -> int:
@@ -58,8 +58,9 @@ class Outside:
         Raises:
           cli.UserError: something fails, or no model is made.
         """
-        for command in ("build", "test"):
-            called = [self._base, command, *self._options, "//..."]
+        # As a module, every workspace has the same name, so it would find the other one's outputs.
+        for command, *targets in (["clean"], ["build", "//..."], ["test", "//..."]):
+            called = [self._base, command, *self._options, *targets]
             if client.call(called, str(example)).returncode:
                 raise cli.UserError(
                     f"examples/{example.name}: fails through {self.mode}; see above."
