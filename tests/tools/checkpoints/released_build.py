@@ -40,6 +40,7 @@ _WORKSPACE = """\
 workspace(name = "reproducible_tflite")
 
 load("//third_party/checkpoints:released.bzl", "released_archives")
+load("//:declare.bzl", "declare")
 
 new_local_repository(
     name = "reproducible_tflite_cpython_3_11",
@@ -47,10 +48,11 @@ new_local_repository(
     path = "{python}",
 )
 
+released_archives(declare)
+"""
+_DECLARE = """\
 def declare(rule, name, **attributes):
     rule(name = name, **attributes)
-
-released_archives(declare)
 """
 _BUILD = f"""\
 load("//tools/tflite/private:released_checkpoint.bzl", "released_checkpoint")
@@ -130,6 +132,7 @@ class ReleasedBuildTest(absltest.TestCase):
         cls._write("WORKSPACE", _WORKSPACE.format(python=os.path.dirname(sys.executable)))
         cls._write(".bazelrc", "common --noenable_bzlmod --enable_workspace\n")
         cls._write("BUILD", _BUILD)
+        cls._write("declare.bzl", _DECLARE)
         cls._write("shown.bzl", _SHOWN)
         cls.addClassCleanup(cls._run, "shutdown")
 
