@@ -52,7 +52,7 @@ def as_published(name, saved_model, recipe, tensorflow, **kwargs):
       tensorflow: a key of `TENSORFLOWS`, or a version that converts the project's own models.
       **kwargs: attributes that every rule has.
     """
-    python = "@cpython_{}".format(TENSORFLOWS.get(tensorflow, "3.11").replace(".", "_"))
+    python = "@reproducible_tflite_cpython_{}".format(TENSORFLOWS.get(tensorflow, "3.11").replace(".", "_"))
     site = "@reproducible_tflite_tensorflow_{}{}//:site".format(
         tensorflow.replace(".", "_"),
         "_as_published" if tensorflow in TENSORFLOWS else "",
