@@ -71,19 +71,37 @@ def load(path: str, file: keras_file.KerasFile) -> Any:
             ) from error
 
 
+def _output_names(model: Any) -> list[str]:
+    """Returns the names of a model's outputs: those of the layers, numbered as Keras 2 does it."""
+    # Keras 3 gives none to a Sequential, and one name to all outputs of a layer.
+    names = getattr(model, "output_names", None) or [
+        tensor._keras_history.operation.name for tensor in model.outputs
+    ]
+    found: list[str] = []
+    for name in names:
+        unique, number = name, 1
+        while unique in found:
+            unique, number = f"{name}_{number}", number + 1
+        found.append(unique)
+    return found
+
+
 def trace(model: Any) -> tuple[Any, list[str], list[str]]:
     """Returns a model's inference as a ConcreteFunction, and the names of inputs and outputs."""
     # Keras 3 keeps the names of inputs in the inputs alone.
     inputs = getattr(model, "input_names", None) or [tensor.name for tensor in model.inputs]
-    outputs = model.output_names
+    outputs = _output_names(model)
     specifications = [
         tf.TensorSpec(tensor.shape, tensor.dtype, name)
         for tensor, name in zip(model.inputs, inputs, strict=True)
     ]
 
+    # A Sequential of Keras 3 has no `input`.
+    structure = model.inputs[0] if isinstance(model, keras.Sequential) else model.input
+
     @tf.function(input_signature=specifications, autograph=False)
     def infer(*arguments: tf.Tensor) -> list[tf.Tensor]:
-        result = model(tf.nest.pack_sequence_as(model.input, arguments), training=False)
+        result = model(tf.nest.pack_sequence_as(structure, arguments), training=False)
         return tf.nest.flatten(result)
 
     return infer.get_concrete_function(), inputs, outputs

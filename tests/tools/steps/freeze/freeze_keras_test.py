@@ -77,6 +77,23 @@ class FreezeKerasTest(freezing.TestCase):
         for result, expected in zip(results, model(feeds), strict=True):
             np.testing.assert_allclose(result, np.asarray(expected), rtol=1e-5, atol=1e-6)
 
+    @parameterized.parameters("model.h5", "model.keras")
+    def test_a_sequential_model(self, name):
+        model = keras.Sequential([keras.Input([4], name="x"), keras.layers.Dense(2, name="y")])
+        graph, stated = self.freeze(self._saved(name, model))
+        self.assertEqual([(end.name, end.shape) for end in stated.inputs], [("x", (None, 4))])
+        self.assertEqual([(end.name, end.shape) for end in stated.outputs], [("y", (None, 2))])
+        x = np.ones([3, 4], np.float32)
+        (result,) = freezing.run(graph, ["Identity"], {stated.inputs[0].array: x})
+        np.testing.assert_allclose(result, np.asarray(model(x)), rtol=1e-5)
+
+    def test_several_outputs_of_one_layer(self):
+        x = keras.Input([4, 3], name="x")
+        model = keras.Model(x, keras.layers.LSTM(2, return_state=True, name="memory")(x))
+        _, stated = self.freeze(self._saved("model.keras", model))
+        names = [end.name for end in stated.outputs]
+        self.assertEqual(names, ["memory", "memory_1", "memory_2"])
+
     def test_the_same_bytes_after_other_work(self):
         path = self._saved("model.keras")
         first = self.freeze(path)
