@@ -4,6 +4,7 @@ import dataclasses
 import io
 import json
 import zipfile
+import zlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,7 +15,16 @@ from reproducible_tflite.lib.cli import cli
 _HDF5_START = b"\x89HDF\r\n\x1a\n"
 _ZIP_START = b"PK\x03\x04"
 # What h5py and zipfile raise for damaged files, and what comes of JSON with other content.
-_UNREADABLE = (OSError, KeyError, RuntimeError, TypeError, ValueError, zipfile.BadZipFile)
+_UNREADABLE = (
+    EOFError,
+    OSError,
+    KeyError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 
 @dataclasses.dataclass(frozen=True)

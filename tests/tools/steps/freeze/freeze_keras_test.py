@@ -149,6 +149,17 @@ class FreezeKerasTest(freezing.TestCase):
         path.write_bytes(content[: int(len(content) * part)])
         self.assert_refused(path, "the Keras model cannot be read: .*; it may be truncated, save ")
 
+    def test_a_damaged_member(self):
+        path = self.folder / "model.keras"
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as stored:
+            stored.writestr("metadata.json", json.dumps({"keras_version": "3.4.1"}))
+            stored.writestr("config.json", "x" * 1000)
+            place = stored.getinfo("config.json").header_offset + len("config.json") + 30
+        content = bytearray(path.read_bytes())
+        content[place : place + 4] = b"\xff" * 4
+        path.write_bytes(content)
+        self.assert_refused(path, "the Keras model cannot be read: .*; it may be truncated, save ")
+
     def test_weights_alone(self):
         path = self.folder / "model.weights.h5"
         sample_models.classifier().save_weights(str(path))
