@@ -92,6 +92,13 @@ def _load_error(path: str, error: Exception) -> cli.UserError:
     )
 
 
+def _no_plain_tensors(path: str, name: str) -> cli.UserError:
+    return cli.UserError(
+        f"{path}: the signature {name} has sparse, ragged or composite tensors, which TensorFlow"
+        " Lite does not have; export one of plain tensors."
+    )
+
+
 def _freeze_version_2(
     path: str, tags: Sequence[str], asked: str | None
 ) -> tuple[Any, signature.Signature]:
@@ -102,6 +109,8 @@ def _freeze_version_2(
         raise _load_error(path, error) from error
     name = chosen(path, loaded.signatures.keys(), asked)
     function = loaded.signatures[name]
+    if len(function.structured_outputs) != len(function.outputs):
+        raise _no_plain_tensors(path, name)
     # The variables come after the arguments.
     inputs = zip(function._arg_keywords, function.inputs, strict=False)
     outputs = zip(sorted(function.structured_outputs), function.outputs, strict=True)
@@ -118,6 +127,9 @@ def _freeze_version_1(
     """Freezes a SavedModel of TensorFlow 1."""
     name = chosen(path, graph.signature_def.keys() - {_INIT_SIGNATURE}, asked)
     stated = graph.signature_def[name]
+    infos = [*stated.inputs.values(), *stated.outputs.values()]
+    if any(info.WhichOneof("encoding") != "name" for info in infos):
+        raise _no_plain_tensors(path, name)
     with tf.Graph().as_default() as loaded, tf.compat.v1.Session() as session:
         try:
             tf.compat.v1.saved_model.load(session, tags, path)

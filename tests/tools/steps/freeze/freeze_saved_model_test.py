@@ -112,6 +112,25 @@ class FreezeSavedModelTest(freezing.TestCase):
         tf.saved_model.save(sample_models.TwoSignatures(), str(source), signatures={})
         self.assert_refused(source, "the SavedModel has no signature; save it with one, ")
 
+    def test_a_ragged_output(self):
+        class Ragged(tf.Module):
+            @tf.function(input_signature=[tf.TensorSpec([None, 4], tf.float32, "x")])
+            def infer(self, x):
+                return {"y": tf.RaggedTensor.from_tensor(x)}
+
+        module, source = Ragged(), self.folder / "ragged"
+        tf.saved_model.save(module, str(source), signatures=module.infer)
+        self.assert_refused(source, "the signature serving_default has sparse, ragged or composite")
+
+    def test_a_sparse_input_of_tensorflow_1(self):
+        source = self._saved("version_1")
+        path = source / "saved_model.pb"
+        stored = saved_model_pb2.SavedModel.FromString(path.read_bytes())
+        info = stored.meta_graphs[0].signature_def["serving_default"].inputs["x"]
+        info.coo_sparse.values_tensor_name = info.name
+        path.write_bytes(stored.SerializeToString())
+        self.assert_refused(source, "the signature serving_default has sparse, ragged or composite")
+
     def test_other_tags(self):
         self.assert_refused(
             self._saved("version_1"),
