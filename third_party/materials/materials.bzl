@@ -14,9 +14,10 @@ def repository_name(canonical):
     """Returns the name of a repository as it is declared here.
 
     Args:
-      canonical: its name for Bazel; as a module, `reproducible_tflite~~repositories~NAME`.
+      canonical: its name for Bazel; as a module, `reproducible_tflite~~repositories~NAME`, or with `+` for `~` in newer
+        Bazels.
     """
-    return ([part for part in canonical.split("~") if part] or [""])[-1]
+    return ([part for part in canonical.replace("+", "~").split("~") if part] or [""])[-1]
 
 def _path(label):
     """Returns the path of one of the project's files, or `@repository//:file`."""

@@ -13,4 +13,4 @@ def repository(name: str) -> pathlib.Path:
       name: its name after `reproducible_tflite_`. As part of a module it has a prefix for Bazel.
     """
     name = f"reproducible_tflite_{name}"
-    return next(_ROOT.glob(f"*~{name}"), _ROOT / name)
+    return next(_ROOT.glob(f"*[~+]{name}"), _ROOT / name)
