@@ -117,7 +117,7 @@ def check_finite(path: str, name: str, array: np.ndarray) -> None:
     Raises:
       cli.UserError: one is NaN or infinite.
     """
-    bad = ~np.isfinite(array).reshape(len(array), -1).all(axis=1)
+    bad = ~np.isfinite(array).all(axis=tuple(range(1, array.ndim)))
     if bad.any():
         raise cli.UserError(
             f"{path}: sample {bad.argmax()} of {name} (the first is 0) has NaN or an infinite"
