@@ -98,11 +98,11 @@ def _build_file(folder: str) -> str | None:
 
 def _package(path: str, kind: Kind) -> tuple[str, str]:
     """Returns the folder whose BUILD file gets the entry, and the model relative to it."""
-    path = os.path.abspath(path)
+    folder, name = os.path.split(os.path.abspath(path))
+    folder = os.path.realpath(folder)
     if kind is Kind.SAVED_MODEL and _build_file(path):
-        return path, ""
-    folder, name = os.path.split(path)
-    return os.path.realpath(folder), name
+        return os.path.join(folder, name), ""
+    return folder, name
 
 
 def _check_name(name: str, what: str) -> None:

@@ -123,6 +123,14 @@ class NewTest(parameterized.TestCase):
         self.assertIn("Next: bazel build //nets/saved:saved\n", self._run("saved"))
         self.assertIn('srcs = glob(["**"]),\n', (folder / "BUILD").read_text())
 
+    def test_a_saved_model_that_is_a_package_below_a_link(self):
+        folder = model_files.saved_model(self.folder / "saved", {"serving_default": [None, 4]})
+        (folder / "BUILD").touch()
+        linked = pathlib.Path(self.create_tempdir().full_path, "linked")
+        linked.symlink_to(self.workspace)
+        self._call_from(linked / "nets")
+        self.assertIn("Next: bazel build //nets/saved:saved\n", self._run("saved"))
+
     def test_other_kinds(self):
         graph = model_files.graph_def(["Relu", "out", "image"]).SerializeToString()
         (self.folder / "graph").write_bytes(graph)
