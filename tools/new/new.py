@@ -75,6 +75,10 @@ def _check_flags(kind: Kind, given: str) -> None:
             raise cli.UserError(
                 f"--{flag.name} is for {needed.value}, but {given} is {kind.value}; leave it out."
             )
+    if _INPUT_SHAPES.value and kind is Kind.TFLITE:
+        raise cli.UserError(
+            f"{given}: is converted already, so --input_shapes cannot change it; leave it out."
+        )
 
 
 def _look(kind: Kind, path: str, given: str) -> Found:

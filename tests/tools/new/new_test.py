@@ -167,6 +167,8 @@ class NewTest(parameterized.TestCase):
         self._refused("--signature is for a SavedModel", "my net.h5", signature="x")
         self._refused("'1,0' is not a shape", "my net.h5", input_shapes="1,0")
         self._refused("a/b: cannot be a target's name", "my net.h5", name="a/b")
+        (self.folder / "net.tflite").write_bytes(models.pack(models.detector()))
+        self._refused("--input_shapes cannot change it", "net.tflite", input_shapes="1,6,4")
         (self.folder / "nét.h5").write_bytes(_KERAS)
         self._refused("cannot be a file in a BUILD file", "nét.h5")
 
