@@ -84,8 +84,8 @@ def _message(data: bytes) -> Kind | None:
     # ir_version, graph and opset_import.
     if (fields.get(1), fields.get(7), fields.get(8)) == (_VARINT, _LENGTH, _LENGTH):
         return Kind.ONNX
-    # node, library, version and versions.
-    graph = {1: _LENGTH, 2: _LENGTH, 3: _VARINT, 4: _LENGTH}
+    # node, library, version, versions and debug_info.
+    graph = {1: _LENGTH, 2: _LENGTH, 3: _VARINT, 4: _LENGTH, 5: _LENGTH}
     if 1 in fields and fields.items() <= graph.items():
         return Kind.FROZEN_GRAPH
     return None
