@@ -68,10 +68,10 @@
 {% if build.converter %}
 <dt>Converter</dt><dd>{{ "TOCO" if build.converter == "toco" else "the MLIR converter" }} of TensorFlow {{ build.tensorflow_version }}</dd>
 <dt>Interpreter</dt><dd>{{ "CPython from the project’s own packages" if build.interpreter == "hermetic" else build.interpreter }}</dd>
+<dt>Quantization ranges</dt><dd>{{ "from quantization-aware training" if build.quantization_aware else "none from training" }}</dd>
 {% else %}
 <dt>Converter</dt><dd>not converted here</dd>
 {% endif %}
-<dt>Quantization ranges</dt><dd>{{ "from quantization-aware training" if build.quantization_aware else "none from training" }}</dd>
 </dl>
 {% if flags %}
 <h3>What the recipe sets</h3>
