@@ -25,6 +25,7 @@ class KindsTest(parameterized.TestCase):
         ("h5", model_files.hdf5(model_files.CLASSIFIER), Kind.KERAS),
         ("keras", model_files.keras(model_files.CLASSIFIER), Kind.KERAS),
         ("graph", _GRAPH, Kind.FROZEN_GRAPH),
+        ("graph_with_debug_info", _GRAPH + b"\x2a\x00", Kind.FROZEN_GRAPH),
         ("onnx", model_files.ONNX, Kind.ONNX),
         ("tflite", model_files.TFLITE, Kind.TFLITE),
     )
