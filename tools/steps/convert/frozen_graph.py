@@ -67,10 +67,12 @@ def _ends(flag: flags.FlagHolder, offered: Sequence[signature.End]) -> list[sign
     Raises:
       cli.UserError: the signature does not have one, or has it once and the flag twice.
     """
+    if not flag.value:
+        return list(offered)
     known = {end.array: end for end in offered} | {end.name: end for end in offered}
-    found = []
-    for name in flag.value or [end.name for end in offered]:
-        end = known.get(array_name(name))
+    found: list[signature.End] = []
+    for name in flag.value:
+        end = known.get(name) or known.get(array_name(name))
         if end is None or end in found:
             names = ", ".join(
                 end.name if end.name == end.array else f"{end.name} ({end.array})"

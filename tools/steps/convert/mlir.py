@@ -112,7 +112,7 @@ def read_samples(
     """
     stored = arrays.read(path, "representative dataset")
     samples = {frozen_graph.array_name(name): array for name, array in stored}
-    by_name = {end.name: end for end in inputs}
+    by_name = {frozen_graph.array_name(end.name): end for end in inputs}
     names = [frozen_graph.array_name(name) for name, _ in stored]
     if sorted(names) != sorted(by_name):
         raise cli.UserError(
@@ -124,7 +124,7 @@ def read_samples(
         _check_samples(f"{path}: {name}", array, by_name[name], preprocessing)
         if array.dtype.kind == "f":
             arrays.check_finite(path, name, array)
-    return {end.name: samples[end.name] for end in inputs}
+    return {end.name: samples[name] for name, end in by_name.items()}
 
 
 def _check_samples(

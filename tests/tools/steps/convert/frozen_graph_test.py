@@ -1,6 +1,7 @@
 from absl.testing import absltest, flagsaver, parameterized
 
 from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.signature import signature
 from reproducible_tflite.steps.convert import frozen_graph
 
 
@@ -46,6 +47,15 @@ class FlagsTest(parameterized.TestCase):
             self.assertEqual(frozen_graph.inputs(), ["a", "b:1", "c"])
             self.assertEqual(frozen_graph.outputs(), ["x", "y:10"])
             self.assertEqual(frozen_graph.input_shapes(), {"a": [1], "b:1": [2], "c": [3]})
+
+    @parameterized.parameters((None,), (["x:0"],), (["a"],))
+    def test_a_signature_whose_names_are_those_of_tensors(self, arrays):
+        path = self.create_tempfile().full_path
+        ends = tuple(signature.End(name, "a", "float32", (1,)) for name in ("x:0", "y:0"))
+        signature.write(path, signature.Signature("s", ends[:1], ends[1:]))
+        with flagsaver.flagsaver(signature=path, input_arrays=arrays, output_arrays=["y:0"]):
+            self.assertEqual(frozen_graph.inputs(), ["a"])
+            self.assertEqual(frozen_graph.outputs(), ["a"])
 
     @parameterized.parameters((["a", "a"],), (["a", "a:0"],))
     def test_an_input_has_one_shape(self, arrays):
