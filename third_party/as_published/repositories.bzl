@@ -41,7 +41,7 @@ TENSORFLOWS = {
 }
 
 def as_published_repositories(declare):
-    """Declares `@cpython_3_9` and `@tensorflow_VERSION_as_published` for each of `TENSORFLOWS`.
+    """Declares a CPython 3.9, and `@reproducible_tflite_tensorflow_VERSION_as_published` for each of `TENSORFLOWS`.
 
     Args:
       declare: see `reproducible_tflite_repositories`.

@@ -292,7 +292,7 @@ def _sort_by_name(owner: Any, field: str) -> None:
 def canonical_bytes(
     content: bytes, source: str, description: str | None = None, keep_description: bool = False
 ) -> bytes:
-    """Returns the canonical form of a .tflite. The function is idempotent.
+    """Returns the canonical form of a .tflite. Idempotent without `keep_description`.
 
     Operators keep their order if the file states that it matters, in the metadata
     "model_control_dependencies". The content of other metadata is kept byte for byte.
