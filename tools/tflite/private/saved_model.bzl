@@ -8,13 +8,29 @@ load(":source.bzl", "SOURCE_ATTRS", "freeze")
 
 _MAIN_FILE = "saved_model.pb"
 
+def _folder_name(ctx, path):
+    """Returns the name of a SavedModel's folder; the rule's, if the folder is all of its repository.
+
+    A repository's own name may differ between workspaces, and the model's description has this one.
+
+    Args:
+      ctx: the rule's context.
+      path: the `short_path` of the folder.
+    """
+    if path.startswith("../"):
+        path = path.removeprefix("../").partition("/")[2]
+    return path.rpartition("/")[2] or ctx.label.name
+
 def _saved_model_impl(ctx):
     files = ctx.files.srcs
-    folders = [file.dirname for file in files if file.basename == _MAIN_FILE]
+    mains = [file for file in files if file.basename == _MAIN_FILE]
+    folders = [file.dirname for file in mains]
+    places = [file.short_path.rpartition("/")[0] for file in mains]
 
     # A folder that an action made. One in the source tree has no digest for the provenance.
     if not folders and len(files) == 1 and not files[0].is_source:
         folders = [files[0].path]
+        places = [files[0].short_path]
     if len(folders) != 1:
         fail_attribute(
             ctx,
@@ -30,8 +46,8 @@ def _saved_model_impl(ctx):
     return freeze(
         ctx,
         ctx.executable._freeze,
-        source = folders[0],
-        file = folders[0].rpartition("/")[2],
+        source = folders[0] or ".",
+        file = _folder_name(ctx, places[0]),
         inputs = files,
         arguments = arguments,
     )
