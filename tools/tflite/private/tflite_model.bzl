@@ -126,8 +126,9 @@ def tflite_model(
       task: the model's task, likewise: "classification", "music transcription", "object detection",
         "question answering", "segmentation", "super resolution" or "other".
       float_sibling: the same network in floating point; the card compares both on photographs.
-      lock: a file of digests in your repository, such as "models.lock.json". `bazel run //tools/audit:update_lock --
-        //my:model --lock=my/models.lock.json` writes the model's row.
+      lock: a file of digests in your repository, such as "models.lock.json".
+        `bazel run @reproducible_tflite//tools/audit:update_lock -- //my:model --lock=my/models.lock.json` writes the
+        model's row.
       evidence: which targets there are beside the model's: "card", "provenance", "report" and "reproducibility_test".
         Leave out what you do not want in `//...`; the documents stay output groups.
       **kwargs: further attributes of `recipe`, and attributes that every rule has.
