@@ -103,6 +103,9 @@ def reproducible_tflite_repositories(shared = True):
       shared: whether to declare also those whose names others use too, such as `@rules_python`, where they are not yet
         declared. A module has them as its `bazel_dep`s.
     """
+    own = Label("//third_party").workspace_name
+    if shared and own not in ["", "reproducible_tflite"]:
+        fail("{}: name this repository reproducible_tflite, as what it declares does.".format(own))
     declared = {}
 
     def declare(rule, name, **attributes):
