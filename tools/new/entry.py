@@ -16,7 +16,6 @@ QUANTIZATIONS = ("none", "dynamic_range", "float16", "int8")
 _RULES = {
     Kind.FROZEN_GRAPH: "frozen_graph_file",
     Kind.KERAS: "keras_model",
-    Kind.ONNX: "onnx_model",
     Kind.SAVED_MODEL: "saved_model",
 }
 # A model with few operators is taken for a broken export, and the converter joins some of them.

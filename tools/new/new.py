@@ -1,7 +1,7 @@
 """Writes the BUILD entry of a model: `bazel run //tools/new -- my_model.h5`.
 
-It looks into a Keras file, a SavedModel's folder, a frozen graph, an ONNX file or a .tflite. The
-model is not run. The targets that convert it are added to the BUILD file beside it.
+It looks into a Keras file, a SavedModel's folder, a frozen graph or a .tflite. The model is not
+run. The targets that convert it are added to the BUILD file beside it.
 
 Example: bazel run //tools/new -- --quantize=int8 --preprocessing=zero_to_one my_model.keras
 """
@@ -90,8 +90,9 @@ def _look(kind: Kind, path: str, given: str) -> Found:
         return graphs.frozen_graph(path, given, _INPUT_ARRAYS.value, _OUTPUT_ARRAYS.value)
     if kind is Kind.TFLITE:
         return tflite_file.read(path, given)
-    # The build checks an ONNX file.
-    return Found()
+    raise cli.UserError(
+        f"{given}: is an ONNX model, for which there is no rule; give a SavedModel of it."
+    )
 
 
 def _build_file(folder: str) -> str | None:

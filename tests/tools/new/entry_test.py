@@ -73,10 +73,6 @@ class EntryTest(parameterized.TestCase):
 
     def test_other_kinds(self):
         self.assertEqual(
-            list(_targets(Found(), Kind.ONNX, input_shapes=[[1, 3]])),
-            ["onnx_model", "tflite_model"],
-        )
-        self.assertEqual(
             _targets(Found(), Kind.TFLITE), {"tflite_file": {"name": "net", "src": "net.h5"}}
         )
 

@@ -134,11 +134,9 @@ class NewTest(parameterized.TestCase):
     def test_other_kinds(self):
         graph = model_files.graph_def(["Relu", "out", "image"]).SerializeToString()
         (self.folder / "graph").write_bytes(graph)
-        (self.folder / "net.onnx").write_bytes(model_files.ONNX)
         (self.folder / "net.tflite").write_bytes(models.pack(models.detector()))
         for name, words in (
             ("graph", ['frozen_graph_file(\n    name = "graph.graph",\n    src = "graph",\n']),
-            ("net.onnx", ['onnx_model(\n    name = "net.graph",\n    src = "net.onnx",\n']),
             ("net.tflite", ["# Input: boxes float32 [1,6,4].\n", 'name = "net_canonical",\n']),
         ):
             output = self._run(name)
@@ -154,10 +152,12 @@ class NewTest(parameterized.TestCase):
         (self.folder / "page.h5").write_bytes(model_files.HTML)
         (self.folder / "cut.h5").write_bytes(_KERAS[:1000])
         (self.folder / "empty.keras").touch()
+        (self.folder / "net.onnx").write_bytes(model_files.ONNX)
         (self.folder / "cut.tflite").write_bytes(models.pack(models.detector())[:100])
         self._refused("page.h5: is a web page", "page.h5")
         self._refused("cut.h5: is truncated or damaged", "cut.h5")
         self._refused("empty.keras: the model is empty", "empty.keras")
+        self._refused("net.onnx: is an ONNX model, for which there is no rule", "net.onnx")
         self._refused("cut.tflite: ", "cut.tflite")
         self._refused("is a folder without saved_model.pb", ".")
 
