@@ -32,9 +32,9 @@ _BY_OUR_MODELS = [
 
 
 def _challenge(published, ours, *flags):
-    result = program.run(
-        "tools/audit/challenge.py", published.resolve(), ours.resolve(), *flags, "--json"
-    )
+    files = (published.resolve(), ours.resolve())
+    lock = "models/published.lock.json"
+    result = program.run("tools/audit/challenge.py", *files, *flags, json=True, lock=lock)
     value = json.loads(result.stdout)
     kinds = {part["kind"]: 0 for part in value["differences"]}
     for part in value["differences"]:

@@ -32,9 +32,7 @@ _REQUIRE = flags.DEFINE_enum(
     "require", "meaning", ["bytes", "canonical", "meaning"], "What must be the same."
 )
 _JSON = flags.DEFINE_bool("json", False, "Prints JSON instead of text.")
-_LOCK = flags.DEFINE_string(
-    "lock", "models/published.lock.json", "The lock of published files; the BUILD file names it."
-)
+_LOCK = flags.DEFINE_string("lock", None, "The lock of published files; the BUILD file names it.")
 
 # How many of the verdicts, from the strictest on, are good enough.
 _ENOUGH = {"bytes": 1, "canonical": 2, "meaning": 3}
