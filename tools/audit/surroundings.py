@@ -23,7 +23,7 @@ _PTRACE_TRACEME = 0
 _HELPERS = ("libfaketime", "libunwind8", "strace")
 EMULATOR = "qemu-user-static"
 # The repository with those packages.
-PACKAGES = "audit_debian"
+PACKAGES = "reproducible_tflite_audit_debian"
 
 # The user's settings of registries and of Bazel's location; without them nothing can be fetched, or
 # another Bazel would build.
