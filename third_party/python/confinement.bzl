@@ -38,13 +38,16 @@ def _confinement_impl(ctx):
     if fault:
         # buildifier: disable=print
         print("WARNING: " + fault)
+    if ctx.os.environ.get(_REQUIRE_LANDLOCK):
+        # The launcher looks for it, outside a sandbox only. It is no input, so CI's actions have the keys of everybody's.
+        ctx.file("required")
     ctx.file("BUILD.bazel")
     ctx.file("confinement.bzl", "def check_confinement():\n    \"\"\"Does nothing: the check is done when this is loaded.\"\"\"\n")
 
 confinement = repository_rule(
     implementation = _confinement_impl,
     doc = "`confinement.bzl`, which says once for each Bazel server if actions are not confined; with --config=ci, " +
-          "loading it fails then.",
+          "loading it fails then, and so does an action outside a sandbox (launcher.sh.tpl).",
     attrs = {
         "python": attr.label(doc = "The interpreter.", mandatory = True),
         "_confine": attr.label(default = Label("//third_party/python:confine.py")),

@@ -39,13 +39,24 @@ if [ -n "${BUILD_WORKSPACE_DIRECTORY:-}" ] || [ -n "${REPOSITORY_RULE:-}" ]; the
     exec "$@"
 fi
 
-%{audit_commands}# In the sandbox of an action, confine.py starts the program, so that it can read only its inputs. Bazel's
-# start-up script runs first: it needs /bin/sh, sets PYTHONPATH for the program, and calls this script again. Tests are
-# not confined, since they may need the machine's programs.
-case ${TEST_SRCDIR:+test}:${PYTHONPATH:+$PWD} in
-    :*/linux-sandbox/*/execroot/*)
+%{audit_commands}# In the sandbox of an action, confine.py starts the program, so that it can read only its inputs. Outside a sandbox,
+# in the execution root itself, these are not apart from the rest: the action says so, or fails where
+# confinement.bzl asks for that. A remote worker has other folders. Tests may need the machine's programs.
+case ${TEST_SRCDIR:+test}:$PWD in
+    :*/linux-sandbox/*/execroot/* | :*/processwrapper-sandbox/*/execroot/*)
         set -- "$runtime/lib/ld-linux-x86-64.so.2" --inhibit-cache --library-path "$runtime/lib" \
             "$runtime/bin/python%{version}" -s -S -B "$runtime/confine.py" "$@"
+        ;;
+    :*/execroot/*)
+        unconfined="this action runs outside Bazel's sandbox, so its program can read files that are not its inputs; \
+build with --spawn_strategy=linux-sandbox."
+        for required in "${PWD%/execroot/*}"/external/*reproducible_tflite_confinement/required; do
+            if [ -e "$required" ]; then
+                echo "ERROR: $unconfined" >&2
+                exit 1
+            fi
+        done
+        echo "WARNING: $unconfined" >&2
         ;;
 esac
 
