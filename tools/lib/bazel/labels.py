@@ -37,6 +37,11 @@ def in_its_repository(label: str) -> str:
     return re.sub("^@[^/]*//", "//", label)
 
 
+def repository(label: str) -> str:
+    """Returns the repository in a label: `r` for `@r//x:y`, and "" if it names none."""
+    return label.partition("//")[0].lstrip("@")
+
+
 def is_in_the_workspace(label: str) -> bool:
     """Returns whether a full label is one of the main repository, as Bazel prints it."""
-    return re.match("@?@?//", label) is not None
+    return is_label(label) and not repository(label)

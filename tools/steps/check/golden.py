@@ -15,17 +15,23 @@ _CHOOSES_RELEASED = flags.DEFINE_bool(
 _IDENTITY = flags.DEFINE_string("identity", None, "The model's identity, from its target.")
 _LOCK = flags.DEFINE_string("lock", None, "The lock.")
 _MODEL = flags.DEFINE_string("model", None, "The canonical .tflite.")
-_TARGET = flags.DEFINE_string("target", None, "The model's label in its own repository.")
+_TARGET = flags.DEFINE_string("target", None, "The model's label in the workspace.")
 _RAW = flags.DEFINE_string("raw", None, "The .tflite as the converter wrote it.")
 
 
-def command(key: models_lock.Key, lock: str) -> str:
-    """Returns the command that updates a model's row in a lock."""
-    command_line = f"bazel run {labels.own('//tools/audit:update_lock')} -- {key.target}"
-    command_line += f" --lock={lock}"
+def advice(key: models_lock.Key, lock: str) -> str:
+    """Returns how to update a model's row in a lock: in its repository, with which command."""
+    place, own = "", labels.own
+    repository = labels.repository(_TARGET.value)
+    if repository:
+        place = f", in the repository {repository},"
+        lock = lock.removeprefix(f"../{repository}/")
+        is_own = repository == labels.repository(labels.own("//"))
+        own = "{}".format if is_own else "@reproducible_tflite{}".format
+    command = f"bazel run {own('//tools/audit:update_lock')} -- {key.target} --lock={lock}"
     if _CHOOSES_RELEASED.value:
-        command_line += f" --bazel_flag=--{labels.own('//models:weights')}=released"
-    return command_line
+        command += f" --bazel_flag=--{own('//models:weights')}=released"
+    return f"{place} with: {command}"
 
 
 def main(argv: Sequence[str]) -> None:
@@ -43,14 +49,12 @@ def main(argv: Sequence[str]) -> None:
         key.tensorflow,
     )
     if key not in lock:
-        raise cli.UserError(
-            f"{key} is not in {_LOCK.value}. Add it with: {command(key, _LOCK.value)}"
-        )
+        raise cli.UserError(f"{key} is not in {_LOCK.value}. Add it{advice(key, _LOCK.value)}")
     different = models_lock.differences(lock[key], row)
     if different:
         raise cli.UserError(
             f"{key} is not the file in {_LOCK.value} ({'; '.join(different)}). "
-            f"If that is intended, explain the change and lock it with: {command(key, _LOCK.value)}"
+            f"If that is intended, explain the change and lock it{advice(key, _LOCK.value)}"
         )
     cli.say(f"{key}: sha256 {row.sha256}, {row.size} bytes, as locked.")
 

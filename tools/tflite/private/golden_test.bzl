@@ -1,6 +1,7 @@
 """A test that compares a model with its row in a lock."""
 
 load("//third_party/python:defs.bzl", "py_test")
+load(":labels.bzl", "label_text")
 load(":output_groups.bzl", "output_groups")
 
 def golden_test(name, model, lock, **kwargs):
@@ -12,14 +13,13 @@ def golden_test(name, model, lock, **kwargs):
       lock: the label of the lock, which `bazel run //tools/audit:update_lock` writes.
       **kwargs: attributes that every rule has.
     """
-    target = native.package_relative_label(model)
     tags = kwargs.pop("tags", [])
     inputs = dict(output_groups(name, model, ["identity", "raw"], tags), lock = lock, model = model)
     py_test(
         name = name,
         size = "small",
         srcs = [str(Label("//tools/steps/check:golden.py"))],
-        args = ["--target=//{}:{}".format(target.package, target.name)] +
+        args = ["--target=" + label_text(native.package_relative_label(model))] +
                ["--{}=$(rootpath {})".format(flag, label) for flag, label in inputs.items()] +
                select({
                    str(Label("//models:weights_are_released")): ["--chooses_released"],

@@ -33,6 +33,12 @@ class LabelsTest(parameterized.TestCase):
         self.assertEqual(labels.in_its_repository(given), "//x:y")
 
     @parameterized.parameters(
+        ("//x:y", ""), ("@//x:y", ""), ("@@//x:y", ""), ("@r//x:y", "r"), ("@@r~//x:y", "r~")
+    )
+    def test_the_repository_of_a_label(self, given, repository):
+        self.assertEqual(labels.repository(given), repository)
+
+    @parameterized.parameters(
         ("//x:y", True), ("@//x:y", True), ("@@//x:y", True), ("@r//x:y", False), ("@@r~//x", False)
     )
     def test_which_repository(self, given, main):

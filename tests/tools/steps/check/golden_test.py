@@ -79,6 +79,22 @@ class GoldenTest(absltest.TestCase):
         with name, self.assertRaisesRegex(cli.UserError, command):
             golden.main([])
 
+    def test_a_model_of_another_repository_is_locked_there(self):
+        self.lock({})
+        lock = "in the repository r~, with: bazel run {}//tools/audit:update_lock -- //x:y --lock="
+        for project, program in (("r~", ""), ("reproducible_tflite~", "@reproducible_tflite")):
+            with (
+                self.subTest(project),
+                mock.patch.object(own_repository, "CANONICAL_NAME", project),
+                flagsaver.flagsaver(target="@r~//x:y"),
+                self.assertRaisesRegex(cli.UserError, lock.format(program)),
+            ):
+                golden.main([])
+
+    def test_the_lock_of_another_repository_is_named_as_there(self):
+        with flagsaver.flagsaver(target="@r~//x:y"):
+            self.assertEndsWith(golden.advice(_KEY, "../r~/x/lock.json"), " --lock=x/lock.json")
+
     def test_an_identity_that_is_damaged_fails(self):
         self.write("identity", b'{"name": "mobiledet"}')
         with self.assertRaisesRegex(cli.UserError, "identity: not a model's identity: "):
