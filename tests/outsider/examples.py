@@ -2,13 +2,15 @@
 
     bazel run //tests/outsider:examples -- [NAME ...]
 
-The models of both must be the same bytes. Prints the minutes and the lines of each example.
+The models of both must be the same bytes, and an audit must find its emulator. Prints the minutes
+and the lines of each example.
 """
 
 import reproducible_tflite.lib.cli.interrupts  # noqa: F401
 
 import hashlib
 import pathlib
+import subprocess
 import time
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -71,6 +73,23 @@ class Outside:
             raise cli.UserError(f"examples/{example.name}: makes no model through {self.mode}.")
         return made
 
+    def find_emulator(self, example: pathlib.Path) -> None:
+        """Lets the audit look for its emulator from an example; builds nothing.
+
+        Raises:
+          cli.UserError: it is not found.
+        """
+        program = ",".join([*client.command(), self._base])
+        options = [f"--bazel_flag={option}" for option in self._options]
+        called = [self._base, "run", *self._options, "@reproducible_tflite//tools/audit", "--"]
+        called += [f"--bazel={program}", *options, "--cpu_model=none", "//..."]
+        result = client.call(called, str(example), stderr=subprocess.PIPE)
+        if "--cpu_model=none: the pinned emulator does not take it" not in result.stderr:
+            raise cli.UserError(
+                f"{result.stderr}\nexamples/{example.name}: an audit through {self.mode} does not"
+                " find its emulator; see above."
+            )
+
     def shutdown(self, example: pathlib.Path) -> None:
         """Ends the Bazel server."""
         client.call([self._base, "shutdown"], str(example))
@@ -87,6 +106,7 @@ def _try(examples: Sequence[pathlib.Path], outside: Outside) -> dict[str, Mappin
                 f"examples/{example.name} through {outside.mode}: {len(made[example.name])}"
                 f" model(s), {minutes:.1f} min, {lines(example)} lines"
             )
+        outside.find_emulator(examples[0])
     finally:
         outside.shutdown(examples[0])
     return made

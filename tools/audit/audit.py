@@ -14,6 +14,7 @@ failed, and one sentence says why.
 
 import reproducible_tflite.lib.cli.interrupts  # noqa: F401
 
+import functools
 import pathlib
 import signal
 import sys
@@ -63,7 +64,6 @@ _HTML = flags.DEFINE_string("html", None, "Where to write the report for people.
 _EMULATION = 10
 # Seconds between two lines about a build in a log.
 _LINE_SECONDS = 60
-_QUERY = ("query", "--noshow_progress", "--ui_event_filters=-info")
 
 
 def expand(patterns: Sequence[str]) -> list[str]:
@@ -75,12 +75,13 @@ def expand(patterns: Sequence[str]) -> list[str]:
     if not patterns:
         raise cli.UserError("no target is given; name one, such as //models:mobiledet_qat.")
     words = " ".join(f'"{pattern}"' for pattern in patterns)
-    groups = client.ask(*_QUERY, f'kind("^filegroup rule", set({words}))')
-    rules = client.ask(*_QUERY, f'kind("rule$", set({words}))')
+    ask = functools.partial(client.query, BAZEL_FLAG.value, "--ui_event_filters=-info")
+    groups = ask(f'kind("^filegroup rule", set({words}))')
+    rules = ask(f'kind("rule$", set({words}))')
     chosen = [label for label in rules.splitlines() if label not in groups.splitlines()]
     if groups:
         members = " ".join(f'"{label}"' for label in groups.splitlines())
-        inner = client.ask(*_QUERY, f'kind("rule$", labels(srcs, set({members})))')
+        inner = ask(f'kind("rule$", labels(srcs, set({members})))')
         chosen += inner.splitlines()
     if not chosen:
         raise cli.UserError(f"{' '.join(patterns)}: there is no rule among them to build.")
@@ -314,7 +315,7 @@ def main(argv: Sequence[str]) -> None:
     emulate = emulated_targets(_EMULATE.value, targets)
     cache = repository_cache()
     if emulate != []:
-        emulator.check(_CPU_MODEL.value, cache)
+        emulator.check(_CPU_MODEL.value, cache, BAZEL_FLAG.value)
     # When the audit is ended, its Bazel servers must end too.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:

@@ -118,7 +118,7 @@ def check_label(target: str) -> None:
     Raises:
       cli.UserError: it stands for no model or for several, or Bazel does not know it.
     """
-    models = building.models([target])
+    models = building.models([target], BAZEL_FLAG.value)
     if len(models) != 1:
         raise cli.UserError(f"{target}: these are {len(models)} models; give the label of one.")
 

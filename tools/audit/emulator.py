@@ -6,11 +6,12 @@ import tarfile
 import tempfile
 from collections.abc import Sequence
 
-from reproducible_tflite.audit import surroundings
-from reproducible_tflite.lib.bazel import client
+from reproducible_tflite.lib.bazel import client, labels
 from reproducible_tflite.lib.cli import cli
 
 _PROGRAM = "qemu-x86_64-static"
+# Stands for its package. In another repository, the package's own label is not visible.
+_ALIAS = "//tools/audit:emulator_package"
 # Its first words when it is run in itself, as a program that needs no other file.
 _VERSION = "qemu-x86_64 version"
 
@@ -74,21 +75,22 @@ def check_model(command: Sequence[str], model: str) -> None:
         )
 
 
-def check(model: str, repository_cache: str) -> None:
+def check(model: str, repository_cache: str, options: Sequence[str]) -> None:
     """Checks that the pinned emulator supports a processor; fetches the emulator if necessary.
 
     Args:
       model: the processor.
       repository_cache: where downloads are kept.
+      options: the options of the audit's builds.
 
     Raises:
       cli.UserError: the emulator does not support it, or cannot be fetched.
     """
-    label = f"@{surroundings.PACKAGES}//:{surroundings.EMULATOR}.deb"
+    package = f"labels(actual, {labels.own(_ALIAS)})"
     downloads = f"--repository_cache={repository_cache}"
-    place = client.ask("query", "--noshow_progress", downloads, "--output=location", label)
-    # FILE:LINE:COLUMN: KIND; the file is the package itself or the BUILD file beside it.
-    beside = pathlib.Path(place.partition(":")[0])
+    place = client.query(options, downloads, "--output=location", package)
+    # FILE:LINE:COLUMN: KIND LABEL; the file is the package itself or the BUILD file beside it.
+    beside, name = pathlib.Path(place.partition(":")[0]), place.rpartition(":")[2]
     with tempfile.TemporaryDirectory(prefix="audit-emulator-") as folder:
-        program = unpack(beside.with_name(f"{surroundings.EMULATOR}.deb"), pathlib.Path(folder))
+        program = unpack(beside.with_name(name), pathlib.Path(folder))
         check_model([str(program)], model)

@@ -21,9 +21,7 @@ CPU_MODEL = "processor's model, in actions"
 _OTHER_USER = 4242
 _PTRACE_TRACEME = 0
 _HELPERS = ("libfaketime", "libunwind8", "strace")
-EMULATOR = "qemu-user-static"
-# The repository with those packages.
-PACKAGES = "reproducible_tflite_audit_debian"
+_EMULATOR = "qemu-user-static"
 
 # The user's settings of registries and of Bazel's location; without them nothing can be fetched, or
 # another Bazel would build.
@@ -87,7 +85,7 @@ class Inside:
     def packages(self) -> list[str]:
         """Returns the Debian packages with the programs for the commands and for reruns."""
         # The emulator is large, so it is added only where it is needed.
-        return [*_HELPERS, *([EMULATOR] if self.cpu_model else [])]
+        return [*_HELPERS, *([_EMULATOR] if self.cpu_model else [])]
 
     @property
     def changes(self) -> bool:

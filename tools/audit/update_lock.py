@@ -196,7 +196,7 @@ def own_models(patterns: Sequence[str]) -> list[str]:
     Raises:
       cli.UserError: see `building.models`; or a model is in another repository.
     """
-    models = building.models(patterns)
+    models = building.models(patterns, BAZEL_FLAG.value)
     for label in models:
         if not labels.is_in_the_workspace(label):
             raise cli.UserError(

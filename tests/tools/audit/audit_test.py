@@ -79,7 +79,7 @@ class EmulationTest(_AuditTest):
                     self._refused(emulate=choice, repository_cache="/c", cpu_model="X"),
                     "no such processor",
                 )
-                check.assert_called_with("X", "/c")
+                check.assert_called_with("X", "/c", [])
 
     def test_choices(self):
         targets = ["//models:a", "//models:b"]

@@ -7,7 +7,7 @@ from unittest import mock
 from absl.testing import absltest
 
 from reproducible_tflite.audit import emulator
-from reproducible_tflite.lib.bazel import client
+from reproducible_tflite.lib.bazel import client, own_repository
 from reproducible_tflite.lib.cli import cli
 
 # Supports one processor, and fails for others.
@@ -30,11 +30,8 @@ class EmulatorTest(absltest.TestCase):
         reader.write_text('#!/bin/sh\nexec /bin/cat "$2"\n')
         reader.chmod(0o755)
         self.enter_context(mock.patch.dict(os.environ, {"PATH": str(self.folder)}))
-        self.enter_context(
-            mock.patch.object(
-                client, "ask", return_value=f"{self.folder}/BUILD.bazel:3:14: source file @x//:y"
-            )
-        )
+        place = f"{self.folder}/BUILD.bazel:3:14: source file @x//:qemu-user-static.deb"
+        self.enter_context(mock.patch.object(client, "query", return_value=place))
 
     def _package(self, name):
         member = tarfile.TarInfo(name)
@@ -44,16 +41,27 @@ class EmulatorTest(absltest.TestCase):
 
     def test_a_processor_that_it_has_is_taken(self):
         self._package("./usr/bin/qemu-x86_64-static")
-        emulator.check("Haswell", "/downloads")
-        self.assertIn("--repository_cache=/downloads", client.ask.call_args.args)
+        emulator.check("Haswell", "/downloads", ["--x"])
+        self.assertEqual(client.query.call_args.args[0], ["--x"])
+        self.assertIn("--repository_cache=/downloads", client.query.call_args.args)
+        self.assertIn("labels(actual, //tools/audit:emulator_package)", client.query.call_args.args)
+
+    def test_another_repository_finds_it_under_this_ones_canonical_name(self):
+        self._package("./usr/bin/qemu-x86_64-static")
+        with mock.patch.object(own_repository, "CANONICAL_NAME", "reproducible_tflite~"):
+            emulator.check("Haswell", "/downloads", [])
+        self.assertIn(
+            "labels(actual, @@reproducible_tflite~//tools/audit:emulator_package)",
+            client.query.call_args.args,
+        )
 
     def test_another_one_is_refused_with_its_own_words(self):
         self._package("./usr/bin/qemu-x86_64-static")
         with self.assertRaisesRegex(cli.UserError, "--cpu_model=Hasswell.*find CPU model.*-cpu"):
-            emulator.check("Hasswell", "/downloads")
+            emulator.check("Hasswell", "/downloads", [])
         # The emulator answers this with a list and does not fail.
         with self.assertRaisesRegex(cli.UserError, "--cpu_model=help.*no processor's name"):
-            emulator.check("help", "/downloads")
+            emulator.check("help", "/downloads", [])
 
     def test_a_folder_without_the_right_to_run_programs_is_named(self):
         program = self.create_tempfile("program").full_path
@@ -65,10 +73,10 @@ class EmulatorTest(absltest.TestCase):
         for name in ("./usr/bin/qemu-arm-static", "./usr/share/qemu-x86_64-static"):
             self._package(name)
             with self.assertRaisesRegex(cli.UserError, "qemu-user-static.deb: no qemu-x86_64"):
-                emulator.check("Haswell", "/downloads")
+                emulator.check("Haswell", "/downloads", [])
         (self.folder / "qemu-user-static.deb").write_text("damaged")
         with self.assertRaisesRegex(cli.UserError, "qemu-user-static.deb: no qemu-x86_64"):
-            emulator.check("Haswell", "/downloads")
+            emulator.check("Haswell", "/downloads", [])
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ import dataclasses
 import json
 import os
 import pathlib
-import subprocess
 import tempfile
 import urllib.parse
 from collections.abc import Iterable, Mapping, Sequence
@@ -69,11 +68,12 @@ def outputs(events: Iterable[Mapping[str, Any]]) -> list[Built]:
     ]
 
 
-def models(patterns: Sequence[str]) -> list[str]:
+def models(patterns: Sequence[str], options: Sequence[str] = ()) -> list[str]:
     """Returns the labels of the models (`tflite_model`, `tflite_file`) that match patterns.
 
     Args:
       patterns: Bazel's target patterns; a filegroup or an alias stands for its targets.
+      options: the options of the models' build.
 
     Raises:
       cli.UserError: Bazel rejects a pattern, or no model matches.
@@ -81,11 +81,7 @@ def models(patterns: Sequence[str]) -> list[str]:
     names = " ".join(patterns)
     # No deeper than the aliases in a filegroup, because a deeper query would fetch archives.
     query = f"kind('_tflite_(model|file) rule', deps(set({names}), 2))"
-    arguments = ["query", "--noshow_progress", "--noimplicit_deps", query]
-    result = client.call(arguments, stdout=subprocess.PIPE)
-    if result.returncode:
-        raise cli.UserError(f"{names}: cannot be queried; Bazel's own words are above.")
-    labels = result.stdout.split()
+    labels = client.query(options, "--noimplicit_deps", query).split()
     if not labels:
         raise cli.UserError(f"{names}: no model is among these targets.")
     return labels

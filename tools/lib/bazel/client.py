@@ -3,6 +3,7 @@
 import contextlib
 import os
 import pathlib
+import shlex
 import shutil
 import subprocess
 import tempfile
@@ -162,4 +163,33 @@ def ask(*arguments: str, workspace: str | None = None) -> str:
     result = call(arguments, workspace, stdout=subprocess.PIPE)
     if result.returncode:
         raise cli.UserError(f"bazel {arguments[0]} failed; its own words are above.")
+    return result.stdout.strip()
+
+
+def query(options: Sequence[str], *arguments: str) -> str:
+    """Calls `bazel query` and returns its output.
+
+    `query` itself refuses options that are only for a build, such as a `--config` of it. In a
+    bazelrc they may be `common`: then it takes those that it knows.
+
+    Args:
+      options: options of a build, such as --config=released or --enable_bzlmod.
+      *arguments: the query's own arguments.
+
+    Raises:
+      cli.UserError: Bazel failed.
+    """
+    lines = []
+    for option in options:
+        if option.startswith("--config="):
+            # An option that changes nothing, because a config must have one to be known here.
+            lines.append(f"common:{option.removeprefix('--config=')} --noannounce_rc")
+        lines.append(f"common {shlex.quote(option)}")
+    with tempfile.NamedTemporaryFile("w", prefix="query-", suffix=".bazelrc") as bazelrc:
+        bazelrc.write("".join(f"{line}\n" for line in lines))
+        bazelrc.flush()
+        called = [f"--bazelrc={bazelrc.name}", "query", "--noshow_progress", *arguments]
+        result = call(called, stdout=subprocess.PIPE)
+    if result.returncode:
+        raise cli.UserError(f"bazel query failed for {arguments[-1]}; its own words are above.")
     return result.stdout.strip()

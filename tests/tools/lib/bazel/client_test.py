@@ -62,6 +62,27 @@ class BazelTest(absltest.TestCase):
                 with self.assertRaisesRegex(cli.UserError, "started: /nonexistent: No such file"):
                     client.call(["info"])
 
+    def test_a_query_takes_the_options_of_a_build_as_lines_of_a_bazelrc(self):
+        program = self.create_tempfile(
+            content='#!/bin/sh\necho "$2 $3 $4"\nexec /bin/cat "${1#--bazelrc=}"\n'
+        ).full_path
+        os.chmod(program, 0o755)
+        options = ["--config=released", "--//a:b=c d", "--enable_bzlmod"]
+        with (
+            flagsaver.flagsaver(bazel=[program]),
+            mock.patch.dict(os.environ, BUILD_WORKSPACE_DIRECTORY=self.folder),
+        ):
+            self.assertEqual(
+                client.query(options, "//x").splitlines(),
+                [
+                    "query --noshow_progress //x",
+                    "common:released --noannounce_rc",
+                    "common --config=released",
+                    "common '--//a:b=c d'",
+                    "common --enable_bzlmod",
+                ],
+            )
+
     def test_the_environment_is_the_persons_own(self):
         added = {"PYTHONHOME": "/x", "PYTHONPATH": "/y", "PYTHONHASHSEED": "0"}
         own = {"HOME": "/h", "XDG_CACHE_HOME": "/c", "https_proxy": "http://proxy"}
