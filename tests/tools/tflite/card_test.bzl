@@ -69,7 +69,7 @@ def card_test_suite(name):
             graph = ":graph_of_minus_one_to_one",
             input_arrays = ["a"],
             input_shapes = ["1,2"],
-            lock = "my.lock.json" if sibling else None,
+            lock = "stubs.bzl" if sibling else None,
             output_arrays = ["x"],
             tags = _MANUAL,
             task = "segmentation",
@@ -79,7 +79,7 @@ def card_test_suite(name):
             "carded.card",
             "Card",
             "tools/steps/card/write_card",
-            ["my.lock.json"] + ["carded." + ending for ending in [
+            ["stubs.bzl"] + ["carded." + ending for ending in [
                 "comparison.json",
                 "mlbom.json",
                 "provenance.json",

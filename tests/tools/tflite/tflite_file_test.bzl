@@ -106,6 +106,10 @@ def tflite_file_test_suite(name):
         if _targets_of(target) != endings:
             fail("{} has the targets {}, not {}".format(target, _targets_of(target), endings))
 
+    # It is not there, and must not stop a build.
+    if ":my.lock.json" in native.existing_rule("proven_file.golden_test")["data"]:
+        fail("proven_file.golden_test needs the lock, which is still to be made")
+
     tests = action_tests({"foreign_file_test": action(
         "own_file",
         "CanonicalTflite",

@@ -92,14 +92,15 @@ def key(label: str, identity: Identity) -> Key:
 
 
 def parse(content: bytes, path: str) -> Lock:
-    """Reads a lock.
+    """Reads a lock; `{}` is one without rows.
 
     Raises:
       cli.UserError: the content is not JSON, or does not have the form of a lock.
     """
     lock = {}
     try:
-        for target, kinds in json.loads(content)["models"].items():
+        document = json.loads(content)
+        for target, kinds in document["models"].items() if document != {} else ():
             for weights, versions in kinds.items():
                 for version, fields in versions.items():
                     lock[Key(target, weights, version)] = Row(**fields)

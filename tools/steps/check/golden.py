@@ -1,5 +1,6 @@
 """Compares a model with its row in its lock; `NAME.golden_test` runs it."""
 
+import os
 from collections.abc import Sequence
 
 from absl import flags
@@ -42,7 +43,10 @@ def main(argv: Sequence[str]) -> None:
     """
     del argv
     key = models_lock.key(_TARGET.value, identity.read(_IDENTITY.value))
-    lock = models_lock.parse(cli.read_file(_LOCK.value, "lock"), _LOCK.value)
+    lock = {}
+    # It is made with its first row.
+    if os.path.exists(_LOCK.value):
+        lock = models_lock.parse(cli.read_file(_LOCK.value, "lock"), _LOCK.value)
     row = models_lock.row(
         cli.read_file(_MODEL.value, "model"),
         cli.read_file(_RAW.value, "converted model"),

@@ -2,7 +2,7 @@
 
 load(":card.bzl", "card")
 load(":errors.bzl", "fail_attribute")
-load(":golden_test.bzl", "golden_test")
+load(":golden_test.bzl", "golden_test", "is_missing")
 load(":identity.bzl", "write_identity")
 load(":labels.bzl", "label_text")
 load(":provenance.bzl", "PROVENANCE_ATTRS", "write_provenance")
@@ -101,7 +101,7 @@ def evidence_targets(name, evidence, lock, about, task, float_sibling, **kwargs)
             name = name + ".card",
             about = about,
             float_sibling = float_sibling,
-            lock = lock,
+            lock = lock if lock and not is_missing(lock) else None,
             model = ":" + name,
             reproducibility_test = "reproducibility_test" in evidence,
             task = task,

@@ -27,8 +27,11 @@ class ModelsLockTest(absltest.TestCase):
         self.assertEqual(models_lock.text(dict(reversed(lock.items()))), text)
         self.assertIn("bazel run @reproducible_tflite//tools/audit:update_lock", text)
 
+    def test_an_empty_object_has_no_rows(self):
+        self.assertEqual(models_lock.parse(b"{}\n", "lock"), {})
+
     def test_other_files_are_refused(self):
-        for content in (b"{", b"[]", b"{}", b'{"models": {"a": {"seeded": {"2.15.1": {}}}}}'):
+        for content in (b"{", b"[]", b"null", b'{"models": {"a": {"seeded": {"2.15.1": {}}}}}'):
             with self.assertRaisesRegex(cli.UserError, "^lock: not a lock of models: "):
                 models_lock.parse(content, "lock")
 

@@ -61,6 +61,13 @@ class GoldenTest(absltest.TestCase):
             with self.assertRaisesRegex(cli.UserError, "/lock. Add it with: "):
                 golden.main([])
 
+    def test_a_lock_that_is_not_there_yet_is_made(self):
+        (self.folder / "lock").unlink()
+        with self.assertRaisesRegex(
+            cli.UserError, f"is not in {self.folder}/lock. Add it with: bazel run .*update_lock"
+        ):
+            golden.main([])
+
     def test_released_weights_are_locked_with_their_build_setting(self):
         released = dataclasses.replace(_IDENTITY, weights="released")
         self.write("identity", json.dumps(dataclasses.asdict(released)).encode())
