@@ -85,7 +85,7 @@ _released_archive_repository = repository_rule(
 
 # The names of the pin table's rows, which a macro cannot read; a test compares both. Each is a repository, fetched when
 # a released build first needs it.
-_ARCHIVES = [
+ARCHIVES = [
     "deeplab_ade20k_float",
     "deeplabv3_mnv2_ade20k_train_2018_12_03",
     "edsr_f32b5",
@@ -111,7 +111,7 @@ def released_archives(declare):
     Args:
       declare: see `reproducible_tflite_repositories`.
     """
-    for archive in _ARCHIVES:
+    for archive in ARCHIVES:
         declare(
             _released_archive_repository,
             "reproducible_tflite_released_" + archive,

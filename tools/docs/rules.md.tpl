@@ -33,7 +33,7 @@
     ),
     (
         "Providers",
-        "What these rules hand to each other, for rules of your own.",
+        "What these rules hand to each other, for rules of your own. In the examples, `_sheet` writes lines into a file.",
         [
             "ArchitectureInfo", "CheckpointInfo", "FrozenGraphInfo", "SavedModelInfo",
             "RepresentativeDatasetInfo", "ReleasedArchiveInfo", "ConversionInfo", "TfliteInfo", "CardInfo",
@@ -76,6 +76,13 @@ A model's BUILD file loads its rules from one file, `//tools/tflite:defs.bzl`.
 [CONTRIBUTING.md](../CONTRIBUTING.md#add-a-model) shows such a BUILD file; the ones of the
 [catalogue](models.md) are in [`models/`](../models).
 
+In another repository, that file is `@reproducible_tflite//tools/tflite:defs.bzl`:
+```starlark
+load("@reproducible_tflite//tools/tflite:defs.bzl", "keras_model", "tflite_model")
+```
+The examples are parts of [one BUILD file](examples/BUILD), so targets of one are used in others; those of providers are
+of [one .bzl file](examples/providers.bzl). Tests load and analyze both.
+
 | | |
 |---|---|
 {% for title, _, names in sections %}
@@ -101,6 +108,15 @@ Every rule also takes a `name` and Bazel's
 
 Provides {{ links(entry.provides) }}.
 {% endif %}
+{% set named = entry.attributes | map(attribute="name") | list %}
+{% set handed_on = private[rest[name]].attributes | rejectattr("name", "in", named) | list if name in rest else [] %}
+{% for example in examples_of(entry, handed_on) %}
+
+**Example:** {{ example.caption }}
+```starlark
+{{ example.code }}
+```
+{% endfor %}
 {% if entry.kind == "provider" %}
 
 | field | type | meaning |
@@ -116,8 +132,7 @@ Provides {{ links(entry.provides) }}.
 
 `**kwargs` may hold these attributes of `{{ rest[name] }}`:
 
-{% set named = entry.attributes | map(attribute="name") | list %}
-{{ table(private[rest[name]].attributes | rejectattr("name", "in", named)) -}}
+{{ table(handed_on) -}}
 {% endif %}
 {% endfor %}
 {% endfor %}

@@ -1,8 +1,8 @@
 """Writes docs/rules.md, the reference of the public rules, out of the rules' own documentation.
 
-Called as `rules_page PUBLIC PRIVATE OUTPUT`: what `starlark_doc_extract` wrote of the public .bzl
-files, between commas; likewise of files with rules that public macros hand attributes on to; and
-the page to write.
+Called as `rules_page PUBLIC PRIVATE OUTPUT EXAMPLES...`: what `starlark_doc_extract` wrote of the
+public .bzl files, between commas; likewise of files with rules that public macros hand attributes
+on to; the page to write; and the files with examples.
 """
 
 import dataclasses
@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 
 import jinja2
 
-from reproducible_tflite.docs import markdown, module_info
+from reproducible_tflite.docs import examples, markdown, module_info
 from reproducible_tflite.lib.cli import cli
 
 _TEMPLATE = str(pathlib.Path(__file__).with_name("rules.md.tpl"))
@@ -23,6 +23,7 @@ _LONG = 200
 def render(
     public: Mapping[str, module_info.Entry],
     private: Mapping[str, module_info.Entry],
+    shown: Mapping[str, Sequence[examples.Example]],
     template: str = _TEMPLATE,
 ) -> str:
     """Returns the page.
@@ -30,10 +31,12 @@ def render(
     Args:
       public: what a person may load, by name.
       private: rules that public macros hand attributes on to, by name.
+      shown: examples, by the name of what they show.
       template: the path of the page's Jinja template.
 
     Raises:
-      UserError: the template leaves something public out, or shows what is not there.
+      UserError: the template leaves something public out or shows what is not there, or an
+        attribute or a field is in no example.
     """
     source = os.path.basename(template)
     left, said = dict(public), {}
@@ -60,6 +63,25 @@ def render(
             )
         return dataclasses.replace(found, attributes=attributes)
 
+    def examples_of(
+        entry: module_info.Entry, handed_on: Sequence[module_info.Attribute]
+    ) -> Sequence[examples.Example]:
+        """Returns the examples of an entry, in which each attribute is given or each field read."""
+        found = shown.get(entry.name, [])
+        if entry.kind == "provider":
+            used = {field for example in found for field in example.fields()}
+        else:
+            used = {name for example in found for name in example.attributes(entry.name)}
+        for attribute in (*entry.attributes, *handed_on):
+            if attribute.name not in used and not attribute.name.startswith("**"):
+                raise cli.UserError(
+                    f"{attribute.name!r} of {entry.name!r} is in no example; add it to one in"
+                    " docs/examples."
+                )
+        if not found:
+            raise cli.UserError(f"{entry.name!r} has no example; add one to docs/examples.")
+        return found
+
     environment = jinja2.Environment(
         keep_trailing_newline=True,
         lstrip_blocks=True,
@@ -68,10 +90,15 @@ def render(
     )
     environment.filters |= {"cell": markdown.cell, "code": markdown.code}
     text = cli.read_file(template, "template").decode("utf-8")
-    page = environment.from_string(text).render(entry_of=entry_of, private=private)
+    page = environment.from_string(text).render(
+        entry_of=entry_of, examples_of=examples_of, private=private
+    )
     if left:
         names = ", ".join(sorted(left))
         raise cli.UserError(f"{source}: leaves out {names}; give each a place on the page.")
+    if set(shown) - set(public):
+        names = ", ".join(sorted(set(shown) - set(public)))
+        raise cli.UserError(f"docs/examples: has examples of {names}, which are not public.")
     return page
 
 
@@ -80,11 +107,15 @@ def _read_all(paths: Sequence[str]) -> dict[str, module_info.Entry]:
 
 
 def main(argv: Sequence[str]) -> None:
-    public, private, output = argv[1:]
-    page = render(_read_all(public.split(",")), _read_all(private.split(",")))
+    public, private, output, *shown = argv[1:]
+    page = render(
+        _read_all(public.split(",")),
+        _read_all(private.split(",")),
+        examples.read(shown),
+    )
     with cli.output_file(output, "w") as stream:
         stream.write(page)
 
 
 if __name__ == "__main__":
-    cli.run(main, positional=3)
+    cli.run(main, positional=None)

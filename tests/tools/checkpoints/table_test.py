@@ -196,7 +196,7 @@ class OwnTableTest(absltest.TestCase):
 
     def test_every_row_is_a_repository(self):
         with open(os.path.join(os.path.dirname(_OWN_TABLE), "released.bzl")) as stream:
-            declared = re.search(r"_ARCHIVES = (\[.*?\])", stream.read(), re.DOTALL)
+            declared = re.search(r"ARCHIVES = (\[.*?\])", stream.read(), re.DOTALL)
         self.assertCountEqual(ast.literal_eval(declared[1]), self.names)
 
     def test_every_signature_is_there(self):

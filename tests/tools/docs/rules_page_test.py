@@ -1,6 +1,6 @@
 from absl.testing import absltest, parameterized
 
-from reproducible_tflite.docs import markdown, module_info, rules_page
+from reproducible_tflite.docs import examples, markdown, module_info, rules_page
 from reproducible_tflite.lib.cli import cli
 
 
@@ -150,9 +150,55 @@ _TEMPLATE = """\
 
 
 class RulesPageTest(absltest.TestCase):
-    def _render(self, public, private=None, template=_TEMPLATE):
+    def _render(self, public, private=None, template=_TEMPLATE, shown=None):
         file = self.create_tempfile("page.md.tpl", content=template)
-        return rules_page.render(public, private or {}, file.full_path)
+        return rules_page.render(public, private or {}, shown or {}, file.full_path)
+
+    def _render_examples(self, code, kind="rule", handed_on=()):
+        """Renders the captions of the examples of an entry with an attribute or a field `size`."""
+        attributes = [
+            module_info.Attribute("size", "Its size."),
+            module_info.Attribute("**kwargs", "The rest."),
+        ]
+        others = [module_info.Attribute(name, "Another.") for name in handed_on]
+        return self._render(
+            {"net": module_info.Entry("net", kind, "What it is.", attributes)},
+            {"recipe": module_info.Entry("recipe", "rule", "A recipe.", others)},
+            "{% for example in examples_of(entry_of('net'), private.recipe.attributes) %}"
+            "{{ example.caption }}{% endfor %}",
+            {"net": [examples.Example("Shown.", text) for text in code]},
+        )
+
+    def test_examples_that_give_every_attribute(self):
+        page = self._render_examples(["net(size = 1)", "net(graph = 2)"], handed_on=["graph"])
+        self.assertEqual(page, "Shown.Shown.")
+
+    def test_an_example_that_reads_every_field(self):
+        self.assertEqual(self._render_examples(["x = net.size"], "provider"), "Shown.")
+
+    def test_an_attribute_without_an_example(self):
+        with self.assertRaisesRegex(cli.UserError, "'size' of 'net' is in no example; add it"):
+            self._render_examples(["net(graph = 2)", "other(size = 1)"])
+
+    def test_an_attribute_that_is_handed_on_without_an_example(self):
+        with self.assertRaisesRegex(cli.UserError, "'graph' of 'net' is in no example"):
+            self._render_examples(["net(size = 2)"], handed_on=["graph"])
+
+    def test_a_field_without_an_example(self):
+        with self.assertRaisesRegex(cli.UserError, "'size' of 'net' is in no example"):
+            self._render_examples(["net(size = 1)"], "provider")
+
+    def test_a_rule_without_attributes_and_example(self):
+        with self.assertRaisesRegex(cli.UserError, "'net' has no example; add one to docs/exam"):
+            self._render(_entries("net"), template="{{ examples_of(entry_of('net'), []) }}")
+
+    def test_an_example_of_what_is_not_public(self):
+        with self.assertRaisesRegex(cli.UserError, "has examples of gone, which are not public"):
+            self._render(
+                _entries("nets"),
+                _entries("net"),
+                shown={"gone": [examples.Example("Shown.", "gone()")]},
+            )
 
     def test_a_macro_has_the_types_of_its_rule(self):
         attribute = module_info.Attribute
