@@ -143,9 +143,13 @@ def _freeze_version_1(
             for entries in (stated.inputs, stated.outputs)
         ]
         nodes = list(dict.fromkeys(end.array.partition(":")[0] for end in ends[0] + ends[1]))
-        graph_def = tf.compat.v1.graph_util.convert_variables_to_constants(
-            session, loaded.as_graph_def(), nodes
-        )
+        with frozen.freezing():
+            graph_def = tf.compat.v1.graph_util.convert_variables_to_constants(
+                session, loaded.as_graph_def(), nodes
+            )
+            # It is not told whether what reads a variable can read a constant.
+            with tf.Graph().as_default():
+                tf.graph_util.import_graph_def(graph_def, name="")
     for node in graph_def.node:
         node.device = ""
     return graph_def, signature.Signature(name=name, inputs=ends[0], outputs=ends[1])

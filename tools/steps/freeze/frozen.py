@@ -1,5 +1,6 @@
 """The end of every program that freezes a source: the canonical graph and its signature."""
 
+import contextlib
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -52,6 +53,18 @@ def end(name: str, tensor: Any) -> signature.End:
     )
 
 
+@contextlib.contextmanager
+def freezing() -> Iterator[None]:
+    """Turns whatever TensorFlow raises while variables become constants into a sentence."""
+    try:
+        yield
+    except Exception as error:
+        raise cli.UserError(
+            f"{SOURCE.value}: its variables cannot become constants: {cli.first_line(error)};"
+            " export inference that only reads its variables."
+        ) from error
+
+
 def freeze(function: Any) -> Any:
     """Returns the GraphDef of a tf.function's trace, with its variables as constants.
 
@@ -59,12 +72,16 @@ def freeze(function: Any) -> Any:
 
     Args:
       function: a ConcreteFunction.
+
+    Raises:
+      cli.UserError: the function does more with a variable than read it.
     """
     from tensorflow.python.framework import convert_to_constants
 
-    _, graph_def = convert_to_constants.convert_variables_to_constants_v2_as_graph(
-        function, lower_control_flow=False
-    )
+    with freezing():
+        _, graph_def = convert_to_constants.convert_variables_to_constants_v2_as_graph(
+            function, lower_control_flow=False
+        )
     _rename_functions(graph_def)
     for node in graph_def.node:
         # Where it was trained.

@@ -19,6 +19,16 @@ class FreezeSavedModelTest(freezing.TestCase):
         sample_models.KINDS[kind](str(folder))
         return folder
 
+    def _saved_version_1(self, infer) -> pathlib.Path:
+        """Saves a function of `x` [batch, 4] as a SavedModel of TensorFlow 1."""
+        source = self.folder / "of_version_1"
+        with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+            x = tf.compat.v1.placeholder(tf.float32, [None, 4], "x")
+            y = infer(x)
+            session.run(tf.compat.v1.global_variables_initializer())
+            tf.compat.v1.saved_model.simple_save(session, str(source), {"x": x}, {"y": y})
+        return source
+
     def test_the_signature_of_a_keras_model(self):
         source = self._saved("saved_classifier")
         graph, stated = self.freeze(source)
@@ -163,6 +173,32 @@ class FreezeSavedModelTest(freezing.TestCase):
         data.write_bytes(data.read_bytes()[:-20])
         self.assert_refused(
             source, "cannot be loaded: .*; its variables or assets may be missing or truncated, "
+        )
+
+    def test_a_variable_that_inference_changes(self):
+        class Counter(tf.Module):
+            def __init__(self):
+                self.count = tf.Variable(0.0)
+
+            @tf.function(input_signature=[tf.TensorSpec([1, 4], tf.float32, "x")])
+            def infer(self, x):
+                return {"y": x + self.count.assign_add(1.0)}
+
+        module, source = Counter(), self.folder / "counter"
+        tf.saved_model.save(module, str(source), signatures=module.infer)
+        self.assert_refused(
+            source,
+            "counter: its variables cannot become constants: .*; export inference that only reads ",
+        )
+
+    def test_a_variable_that_inference_of_tensorflow_1_changes(self):
+        def count(x):
+            counter = tf.compat.v1.get_variable("counter", [], use_resource=False)
+            return x + tf.compat.v1.assign_add(counter, 1.0)
+
+        self.assert_refused(
+            self._saved_version_1(count),
+            "its variables cannot become constants: .*; export inference that only reads ",
         )
 
     @parameterized.parameters("saved_classifier", "version_1")
