@@ -19,6 +19,7 @@ _SIGNATURE = flags.DEFINE_string(
 )
 _TAGS = flags.DEFINE_list("tags", ["serve"], "The tags of the graph in the SavedModel.")
 
+_PLACEHOLDERS = ("Placeholder", "PlaceholderWithDefault")
 # TensorFlow's own signature of a SavedModel that initializes variables.
 _INIT_SIGNATURE = "__saved_model_init_op"
 
@@ -124,7 +125,11 @@ def _freeze_version_2(
 def _freeze_version_1(
     path: str, tags: Sequence[str], graph: Any, asked: str | None
 ) -> tuple[Any, signature.Signature]:
-    """Freezes a SavedModel of TensorFlow 1."""
+    """Freezes a SavedModel of TensorFlow 1.
+
+    Raises:
+      cli.UserError: it cannot be loaded or frozen, or an input is no placeholder.
+    """
     name = chosen(path, graph.signature_def.keys() - {_INIT_SIGNATURE}, asked)
     stated = graph.signature_def[name]
     infos = [*stated.inputs.values(), *stated.outputs.values()]
@@ -142,6 +147,13 @@ def _freeze_version_1(
             )
             for entries in (stated.inputs, stated.outputs)
         ]
+        for end in ends[0]:
+            kind = loaded.get_operation_by_name(end.array.partition(":")[0]).type
+            if kind not in _PLACEHOLDERS:
+                raise cli.UserError(
+                    f"{path}: the input {end.name} of the signature {name} is the output of a node"
+                    f" {kind}, {end.array}; export a signature whose inputs are placeholders."
+                )
         nodes = list(dict.fromkeys(end.array.partition(":")[0] for end in ends[0] + ends[1]))
         with frozen.freezing():
             graph_def = tf.compat.v1.graph_util.convert_variables_to_constants(

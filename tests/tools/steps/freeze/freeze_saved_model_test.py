@@ -19,12 +19,13 @@ class FreezeSavedModelTest(freezing.TestCase):
         sample_models.KINDS[kind](str(folder))
         return folder
 
-    def _saved_version_1(self, infer) -> pathlib.Path:
-        """Saves a function of `x` [batch, 4] as a SavedModel of TensorFlow 1."""
+    def _saved_version_1(self, infer, fed=lambda x: x) -> pathlib.Path:
+        """Saves a function of `x` [batch, 4], or of what `fed` makes of it, by TensorFlow 1."""
         source = self.folder / "of_version_1"
         with tf.Graph().as_default(), tf.compat.v1.Session() as session:
-            x = tf.compat.v1.placeholder(tf.float32, [None, 4], "x")
+            x = fed(tf.compat.v1.placeholder(tf.float32, [None, 4], "x"))
             y = infer(x)
+            tf.compat.v1.get_variable("unused", [])
             session.run(tf.compat.v1.global_variables_initializer())
             tf.compat.v1.saved_model.simple_save(session, str(source), {"x": x}, {"y": y})
         return source
@@ -200,6 +201,22 @@ class FreezeSavedModelTest(freezing.TestCase):
             self._saved_version_1(count),
             "its variables cannot become constants: .*; export inference that only reads ",
         )
+
+    def test_an_input_of_tensorflow_1_that_is_no_placeholder(self):
+        self.assert_refused(
+            self._saved_version_1(tf.nn.softmax, fed=lambda x: tf.multiply(x, 2.0, "doubled")),
+            "the input x of the signature serving_default is the output of a node Mul, doubled; ",
+        )
+
+    def test_an_input_of_tensorflow_1_with_a_default(self):
+        def with_default(x):
+            return tf.compat.v1.placeholder_with_default(tf.ones([1, 4]), x.shape)
+
+        graph, stated = self.freeze(self._saved_version_1(tf.nn.relu, fed=with_default))
+        ((result,),) = freezing.run(
+            graph, [stated.outputs[0].array], {stated.inputs[0].array: [[-1.0, 0, 2, 3]]}
+        )
+        np.testing.assert_array_equal(result, [0, 0, 2, 3])
 
     @parameterized.parameters("saved_classifier", "version_1")
     def test_an_op_that_tensorflow_lacks(self, kind):
