@@ -186,6 +186,24 @@ def _sizes(request: Request) -> list[tuple[int | None, ...]]:
     ]
 
 
+def _are_pixels(request: Request) -> bool:
+    """Returns whether the arrays of a dataset are pixels, which the converter normalizes.
+
+    Raises:
+      cli.UserError: not all can be.
+    """
+    if request.preprocessing not in normalization.NORMALIZATIONS:
+        return False
+    for port, sizes in zip(request.found.inputs, _sizes(request), strict=True):
+        if port.type not in ("", "float32") or sizes[-1:] != (3,):
+            raise cli.UserError(
+                f"{request.given}: --preprocessing={request.preprocessing} with int8 is for RGB"
+                f" pictures alone, but there is the input {port}; leave it out, and give samples as"
+                " the model takes them."
+            )
+    return True
+
+
 def _samples(request: Request) -> Target:
     """Returns the dataset for post-training quantization, with a place for a person's samples."""
     name = f"{request.name}.samples"
@@ -205,9 +223,11 @@ def _samples(request: Request) -> Target:
                 f" into {request.name}_samples."
             ],
         )
+    pixels = _are_pixels(request)
     file = f"{request.name}_samples.npz"
     rows = [
-        f"  {port.name}: {port.type} [{','.join(map(str, ('samples', *sizes[1:])))}]"
+        f"  {port.name}: {'uint8' if pixels else port.type}"
+        f" [{','.join(map(str, ('samples', *sizes[1:])))}]"
         for port, sizes in zip(request.found.inputs, _sizes(request), strict=True)
     ]
     return Target(

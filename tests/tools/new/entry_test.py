@@ -124,6 +124,28 @@ class EntryTest(parameterized.TestCase):
         targets = _targets(_found(_PICTURE, takes_pixels=True), quantize="int8")
         self.assertEqual(targets["keras_model"]["preprocessing"], "identity")
 
+    def test_several_pictures_are_given_as_pixels(self):
+        found = _found(_PICTURE, Port("other", "float32", (None, 4, 4, 3)))
+        for preprocessing, kind in ((None, "float32"), ("zero_to_one", "uint8")):
+            request = entry.Request(
+                "net", Kind.KERAS, "net", found, "net", "int8", preprocessing=preprocessing
+            )
+            (_, dataset, _) = entry.targets(request)
+            self.assertEqual(
+                dataset.comments[1:],
+                [f"  image: {kind} [samples,8,8,3]", f"  other: {kind} [samples,4,4,3]"],
+            )
+
+    @parameterized.parameters((_PICTURE, _ARRAY), (_ARRAY,), (_NO_RANK,))
+    def test_pixels_for_inputs_that_are_no_pictures(self, *inputs):
+        options = {
+            "quantize": "int8",
+            "input_shapes": [port.shape and [1, *port.shape[1:]] or [4] for port in inputs],
+        }
+        self.assertIn("array_dataset", _targets(_found(*inputs), **options))
+        with self.assertRaisesRegex(cli.UserError, "there is the input x float32.*; leave it out"):
+            _targets(_found(*inputs), preprocessing="zero_to_one", **options)
+
     def test_size_of_pictures(self):
         options = {"preprocessing": "identity", "input_shapes": [[1, 5, 6, 3]]}
         dataset = _targets(_found(_OPEN), quantize="int8", **options)["image_dataset"]
