@@ -174,6 +174,15 @@ class EntryTest(parameterized.TestCase):
         else:
             self.assertEqual(model["inference_input_type"], "INT8")
 
+    @parameterized.parameters(True, False)
+    def test_operators_without_ranges(self, quantization_aware):
+        found = _found(_ARRAY, quantization_aware=quantization_aware)
+        request = entry.Request("net.h5", Kind.KERAS, "net.h5", found, "net")
+        comments = "\n".join(entry.targets(request)[-1].comments)
+        self.assertEqual(
+            'name them here, as in float_operators = ["ADD"]' in comments, quantization_aware
+        )
+
     def test_quantization_aware_decides(self):
         found = _found(_ARRAY, quantization_aware=True)
         with self.assertRaisesRegex(cli.UserError, "leave out --quantize=float16"):
