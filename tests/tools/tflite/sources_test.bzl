@@ -51,6 +51,11 @@ def _declare():
     saved_model(name = "saved_nowhere", srcs = ["one.png", "two.png"], tags = _MANUAL)
     saved_model(name = "saved_in_a_source_folder", srcs = ["stubs.bzl"], tags = _MANUAL)
     saved_model(
+        name = "saved_in_part",
+        srcs = ["mixed/saved_model.pb", "folder/variables/variables.index"],
+        tags = _MANUAL,
+    )
+    saved_model(
         name = "saved_twice",
         srcs = ["archive/saved/saved_model.pb", "folder/saved_model.pb"],
         tags = _MANUAL,
@@ -124,6 +129,15 @@ def sources_test_suite(name):
                     "srcs",
                     repr([package + "stubs.bzl"]),
                     "there is no saved_model.pb in it; " + _FILES,
+                ),
+                (
+                    "saved_in_part",
+                    "",
+                    "srcs",
+                    repr([package + "mixed/saved_model.pb", package + "folder/variables/variables.index"]),
+                    "{0}/mixed/saved_model.pb and {0}/folder/variables/variables.index lie in different folders, ".format(
+                        native.package_name(),
+                    ) + "since rules make files outside of the source tree; let one rule copy all files of the SavedModel into one folder",
                 ),
                 (
                     "saved_nowhere",

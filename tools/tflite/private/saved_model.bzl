@@ -40,6 +40,15 @@ def _saved_model_impl(ctx):
                 "there are {} of {}".format(len(folders), _MAIN_FILE) if folders else "there is no " + _MAIN_FILE,
             ),
         )
+    others = [file for file in files if mains and file.root != mains[0].root]
+    if others:
+        fail_attribute(
+            ctx,
+            "srcs",
+            [label_text(target.label) for target in ctx.attr.srcs],
+            ("{} and {} lie in different folders, since rules make files outside of the source tree; let one rule copy " +
+             "all files of the SavedModel into one folder").format(mains[0].short_path, others[0].short_path),
+        )
     arguments = ["--tags=" + ",".join(ctx.attr.tag_set)]
     if ctx.attr.signature:
         arguments.append("--signature=" + ctx.attr.signature)
