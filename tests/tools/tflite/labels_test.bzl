@@ -4,7 +4,7 @@ load("@bazel_skylib//lib:unittest.bzl", "asserts", "unittest")
 
 # The tests load private rules.
 # buildifier: disable=bzl-visibility
-load("//tools/tflite/private:labels.bzl", "label_text", "sibling")
+load("//tools/tflite/private:labels.bzl", "label_text", "sibling", "typed_label")
 
 _SIBLINGS = {
     ":x": ":x.seeded",
@@ -36,6 +36,8 @@ def _labels_test_impl(ctx):
         asserts.equals(env, expected, label_text(label))
     asserts.equals(env, "//a/b:b", label_text(Label("//a/b")))
     asserts.equals(env, "@bazel_skylib//a:b", label_text(Label("@bazel_skylib//a:b")))
+    asserts.equals(env, "//a/b:x", typed_label(Label("//a/b:x")))
+    asserts.equals(env, "@reproducible_tflite//a:b", typed_label(Label("@bazel_skylib//a:b")))
     for label, expected in _SIBLINGS.items():
         asserts.equals(env, expected, sibling(label, ".seeded"))
     asserts.equals(env, "//a/b:b.seeded", sibling(Label("//a/b"), ".seeded"))

@@ -15,6 +15,17 @@ def label_text(label):
     text = text[1:] if text.startswith("@@") else text
     return text[1:] if text.startswith("@//") else text
 
+def typed_label(label):
+    """Returns a label of this repository as the person who builds types it, in this repository or another one.
+
+    Args:
+      label: a Label of a target of this repository.
+
+    Returns:
+      A string. A module's own name may have a sign added, which `label_text` would show.
+    """
+    return "{}//{}:{}".format("@reproducible_tflite" if label.workspace_name else "", label.package, label.name)
+
 def weights_flag(weights):
     """Returns the flag that chooses the weights, as the person who builds gives it.
 
@@ -24,8 +35,7 @@ def weights_flag(weights):
     Returns:
       A string.
     """
-    setting = Label("//models:weights")
-    return "--{}//models:weights={}".format("@reproducible_tflite" if setting.workspace_name else "", weights)
+    return "--{}={}".format(typed_label(Label("//models:weights")), weights)
 
 def sibling(label, suffix):
     """Returns a label with a suffix added to the target's name.

@@ -1,6 +1,6 @@
 """Published files, pinned by sha256: an unpacked archive, a file, or a folder."""
 
-load(":labels.bzl", "label_text", "weights_flag")
+load(":labels.bzl", "label_text", "typed_label", "weights_flag")
 
 ReleasedArchiveInfo = provider(
     doc = "The files of a row of the pin table.",
@@ -58,10 +58,11 @@ def released_files(ctx):
     archive = ctx.attr.archive[ReleasedArchiveInfo]
     if not archive.sha256:
         fail(("{}: no digest of {} is published, so its bytes cannot be trusted yet; run " +
-              "`bazel run //tools/checkpoints:pin -- {}` to download it from {}, check it and write the pin, or " +
+              "`bazel run {} -- {}` to download it from {}, check it and write the pin, or " +
               "build with {}.").format(
             label_text(ctx.label),
             archive.name,
+            typed_label(Label("//tools/checkpoints:pin")),
             archive.name,
             " and ".join(archive.urls),
             weights_flag("seeded"),
