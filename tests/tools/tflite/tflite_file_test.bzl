@@ -110,6 +110,9 @@ def tflite_file_test_suite(name):
     if ":my.lock.json" in native.existing_rule("proven_file.golden_test")["data"]:
         fail("proven_file.golden_test needs the lock, which is still to be made")
 
+    if "quantization_aware" in native.existing_rule("own_file"):
+        fail("a .tflite does not say whether its ranges come from training")
+
     tests = action_tests({"foreign_file_test": action(
         "own_file",
         "CanonicalTflite",

@@ -23,7 +23,7 @@ def source_checkpoint(ctx, file, prefix = "", files = depset()):
     """Returns the CheckpointInfo of a source.
 
     Args:
-      ctx: the context of a rule that has `SOURCE_ATTRS`.
+      ctx: the context of a rule that has `SOURCE_ATTRS`, or those of them that its source can state.
       file: the source's file name.
       prefix: see CheckpointInfo.
       files: see CheckpointInfo.
@@ -33,7 +33,8 @@ def source_checkpoint(ctx, file, prefix = "", files = depset()):
         prefix = prefix,
         files = files,
         weights = "released" if released_as else "own",
-        quantization_aware = ctx.attr.quantization_aware,
+        # A .tflite does not say whether its ranges come from training.
+        quantization_aware = getattr(ctx.attr, "quantization_aware", False),
         description = "released weights of " + released_as if released_as else "weights of " + file,
     )
 

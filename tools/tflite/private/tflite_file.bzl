@@ -55,7 +55,6 @@ _tflite_file = rule(
     implementation = _tflite_file_impl,
     attrs = CANONICAL_TFLITE_ATTRS | EVIDENCE_ATTRS | {
         "preprocessing": SOURCE_ATTRS["preprocessing"],
-        "quantization_aware": attr.bool(doc = "Not given: a file does not say whether its ranges come from training."),
         "released_as": SOURCE_ATTRS["released_as"],
         "src": attr.label(
             doc = "The file.",
