@@ -1,6 +1,7 @@
 """The frozen graph that a converter reads, and the flags that both converters share."""
 
 import difflib
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -58,7 +59,12 @@ def stated() -> signature.Signature | None:
     Raises:
       cli.UserError: the file cannot be read.
     """
-    return signature.read(_SIGNATURE.value) if _SIGNATURE.value else None
+    return _read_signature(_SIGNATURE.value) if _SIGNATURE.value else None
+
+
+@functools.lru_cache(maxsize=1)
+def _read_signature(path: str) -> signature.Signature | None:
+    return signature.read(path)
 
 
 def _ends(flag: flags.FlagHolder, offered: Sequence[signature.End]) -> list[signature.End]:

@@ -1,3 +1,5 @@
+from unittest import mock
+
 from absl.testing import absltest, flagsaver, parameterized
 
 from reproducible_tflite.lib.cli import cli
@@ -47,6 +49,19 @@ class FlagsTest(parameterized.TestCase):
             self.assertEqual(frozen_graph.inputs(), ["a", "b:1", "c"])
             self.assertEqual(frozen_graph.outputs(), ["x", "y:10"])
             self.assertEqual(frozen_graph.input_shapes(), {"a": [1], "b:1": [2], "c": [3]})
+
+    def test_a_signature_is_read_once(self):
+        path = self.create_tempfile().full_path
+        ends = tuple(signature.End(name, name, "float32", (1,)) for name in ("x", "y"))
+        signature.write(path, signature.Signature("s", ends[:1], ends[1:]))
+        with (
+            flagsaver.flagsaver(signature=path),
+            mock.patch.object(signature, "read", side_effect=signature.read) as read,
+        ):
+            self.assertEqual(frozen_graph.inputs(), ["x"])
+            self.assertEqual(frozen_graph.outputs(), ["y"])
+            self.assertEqual(frozen_graph.input_shapes(), {"x": [1]})
+        read.assert_called_once_with(path)
 
     @parameterized.parameters((None,), (["x:0"],), (["a"],))
     def test_a_signature_whose_names_are_those_of_tensors(self, arrays):
