@@ -47,6 +47,7 @@ def _models():
     """Declares models; returns the tests of what they write at analysis."""
     for name, recipe in {
         "float": {"graph": ":graph"},
+        "folded": {"converter": "mlir", "fold_as": "intel, 2.3", "graph": ":graph", "keep_signature": False},
         "full_integer": {
             "converter": "mlir",
             "graph": ":graph",
@@ -73,6 +74,16 @@ def _models():
         tflite_model(name = name, tags = _MANUAL, **(common | recipe))
 
     written = {
+        "folded.recipe": ("folded.recipe.flags", [
+            "--input_arrays=a",
+            "--input_shapes=1,2",
+            "--output_arrays=x",
+            "--supported_ops=TFLITE_BUILTINS",
+            "--fold_as=intel, 2.3",
+            "--inference_input_type=FLOAT",
+            "--inference_output_type=FLOAT",
+            "--keep_signature=false",
+        ]),
         "full_integer.recipe": ("full_integer.recipe.flags", [
             "--input_arrays=a,b",
             "--input_shapes=1,2:3",
@@ -218,6 +229,18 @@ def _cases():
             ["quantized.raw.tflite"],
             ["quantized.checked"],
             ["--minimum_operators", "10", "--quantized"],
+        ),
+        "description": action(
+            "folded",
+            "CanonicalTflite",
+            "tools/steps/canonicalize/canonicalize_tflite",
+            ["folded.checked", "folded.raw.tflite"],
+            ["folded.tflite"],
+            [
+                "--description",
+                "stub weights; converted by the MLIR converter of TensorFlow 2.15.1; batch norms folded as on Intel by " +
+                "TensorFlow about 2.3",
+            ],
         ),
         "export": action("frozen", "ExportFrozenGraph", "graph_code", seeded_ranges, ["frozen.pb"]),
         "export_ssd": action(

@@ -85,6 +85,19 @@ _VALUES = [
     (_FLOAT, "representative_dataset", "only the converter \"mlir\" has it, but converter is \"toco\"", {
         "dataset_with_toco": ":dataset",
     }),
+    (_FLOAT, "fold_as", "only the converter \"mlir\" has it, but converter is \"toco\"", {
+        "fold_as_with_toco": "intel, 2.3",
+    }),
+    (
+        _MLIR,
+        "fold_as",
+        "give one of \"intel, 2.3\", \"intel, 2.13\", \"amd, 2.3\", \"amd, 2.13\", \"arm, 2.13\", \"avx-512, 2.13\", " +
+        "or none for exact constants",
+        {"fold_as_unknown": "intel"},
+    ),
+    (_FLOAT, "keep_signature", "only the converter \"mlir\" has it, but converter is \"toco\"", {
+        "no_signature_with_toco": False,
+    }),
     (_MLIR, "optimizations", "give some of DEFAULT", {"optimization_unknown": ["OPTIMIZE_FOR_SIZE"]}),
     (_MLIR, "supported_types", "it needs optimizations = [\"DEFAULT\"]", {
         "float16_without_optimizations": ["float16"],

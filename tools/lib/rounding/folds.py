@@ -54,11 +54,12 @@ class Fold:
     meaning: str
 
     def rsqrt(self, x: np.ndarray) -> np.ndarray:
-        """Returns TensorFlow's rsqrt, float32 [channels].
+        """Returns TensorFlow's rsqrt; float32 of the same shape.
 
         Args:
-          x: float32 [channels], positive and normal; NaN comes of other numbers.
+          x: float32, positive and normal; NaN comes of other numbers.
         """
+        shape, x = x.shape, x.ravel()
         # Eigen computes what is left over after the last whole vector one by one, without estimate.
         whole = len(x) // self.lanes * self.lanes
         with np.errstate(all="ignore"):
@@ -68,7 +69,7 @@ class Fold:
             for _ in range(self.steps):
                 y = _STEPS[self.step](vectors, y, self.fused)
         result[:whole] = np.where(x[:whole] == vectors, y, np.float32(np.nan))
-        return result
+        return result.reshape(shape)
 
     def constants(
         self,
@@ -82,6 +83,21 @@ class Fold:
         with np.errstate(all="ignore"):
             factor = gamma * self.rsqrt(variance + np.float32(epsilon))
             return factor, beta - mean * factor
+
+
+def exact_root(x: np.ndarray) -> np.ndarray:
+    """Returns 1 / sqrt(x), rounded once; float32 of the same shape."""
+    with np.errstate(all="ignore"):
+        return (1 / np.sqrt(x.astype(np.float64))).astype(np.float32)
+
+
+def exact_constants(
+    gamma: np.ndarray, beta: np.ndarray, mean: np.ndarray, variance: np.ndarray, epsilon: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Returns factor and addend of a batch norm, each rounded once; float32 [channels]."""
+    with np.errstate(all="ignore"):
+        scale = gamma / np.sqrt(variance.astype(np.float64) + epsilon)
+        return scale.astype(np.float32), (beta - mean * scale).astype(np.float32)
 
 
 def _table() -> dict[str, Fold]:

@@ -1,7 +1,8 @@
 """Folds the batch norms of an inference graph into a multiplication and an addition.
 
 The MLIR converter would compute their constants with a reciprocal square root, whose last bit
-depends on the CPU's maker. A square root and a division are rounded alike on all CPUs.
+depends on the CPU's maker. A square root and a division are rounded alike on all CPUs. So are the
+models of a CPU's bits in `folds`.
 """
 
 from collections.abc import Callable, Collection, Sequence
@@ -9,9 +10,14 @@ from typing import Any
 
 import numpy as np
 
+from reproducible_tflite.lib.rounding import folds
+
 _OPS = ("FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3")
 _PARAMETERS = ("scale", "offset", "mean", "variance")
 _CHANNELS_LAST = (b"NHWC", b"NDHWC")
+
+# Computes factor and addend of gamma, beta, mean, variance, float32 [channels], and epsilon.
+Constants = Callable[..., tuple[np.ndarray, np.ndarray]]
 
 
 class _Left(Exception):
@@ -94,8 +100,12 @@ class _Body:
             name = node.input[0]
         raise _Left(f"its {what}, {tensor}, is not a constant")
 
-    def replacement(self, node: Any) -> list[Any]:
+    def replacement(self, node: Any, compute: Constants) -> list[Any]:
         """Returns the nodes that stand for a batch norm, in order; the last one has its name.
+
+        Args:
+          node: the batch norm.
+          compute: computes the constants.
 
         Raises:
           _Left: the batch norm cannot be folded.
@@ -117,11 +127,8 @@ class _Body:
         constants = [self._constant(*pair) for pair in zip(inputs[1:], _PARAMETERS, strict=True)]
         if len({values.shape for values, _ in constants}) != 1:
             raise _Left("its parameters have different lengths")
-        gamma, beta, mean, variance = (values.astype(np.float64) for values, _ in constants)
-        with np.errstate(all="ignore"):
-            scale = gamma / np.sqrt(variance + _attribute(node, "epsilon", "f", 1e-4))
-            offset = (beta - mean * scale).astype(np.float32)
-            scale = scale.astype(np.float32)
+        parameters = (values for values, _ in constants)
+        scale, offset = compute(*parameters, _attribute(node, "epsilon", "f", 1e-4))
         if not np.isfinite([scale, offset]).all():
             raise _Left("its parameters give numbers that are not finite")
 
@@ -143,14 +150,16 @@ class _Body:
         return [*folded, scaled, shifted]
 
 
-def _fold(nodes: Any, body: _Body, where: str, note: Callable[[str], None]) -> list[str]:
+def _fold(
+    nodes: Any, body: _Body, where: str, note: Callable[[str], None], compute: Constants
+) -> list[str]:
     """Replaces the batch norms among a body's nodes, in place; returns their names."""
     kept, folded = [], []
     for node in nodes:
         replacement = [node]
         if node.op in _OPS:
             try:
-                replacement = body.replacement(node)
+                replacement = body.replacement(node, compute)
                 folded.append(node.name)
             except _Left as reason:
                 note(f"{where}{node.name}: the batch norm is left to the converter: {reason}.")
@@ -166,6 +175,7 @@ def fold(
     inputs: Collection[str],
     outputs: Collection[str],
     note: Callable[[str], None],
+    compute: Constants = folds.exact_constants,
 ) -> None:
     """Replaces fused batch norms, in place, also in the functions of the graph's library.
 
@@ -174,13 +184,14 @@ def fold(
       inputs: the tensors that are fed.
       outputs: the tensors that are read.
       note: takes a sentence for every batch norm that stays as it is.
+      compute: computes the constants.
     """
     body = _Body(graph_def.node, inputs, outputs, is_function=False)
-    _fold(graph_def.node, body, "", note)
+    _fold(graph_def.node, body, "", note, compute)
     for function in graph_def.library.function:
         nodes = function.node_def
         body = _Body(nodes, (), function.ret.values(), is_function=True)
-        folded = _fold(nodes, body, function.signature.name + "/", note)
+        folded = _fold(nodes, body, function.signature.name + "/", note, compute)
         # The output `y` of a batch norm is the output `z` of an addition.
         names = {f"{name}:y{end}": f"{name}:z:0" for name in folded for end in ("", ":0")}
         for node in nodes:

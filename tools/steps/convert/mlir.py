@@ -14,6 +14,7 @@ from absl import flags
 
 from reproducible_tflite.lib.cli import cli
 from reproducible_tflite.lib.preprocessing import normalization
+from reproducible_tflite.lib.rounding import folds
 from reproducible_tflite.lib.signature import signature
 from reproducible_tflite.lib.values import arrays, rounding
 from reproducible_tflite.steps.convert import (
@@ -55,6 +56,14 @@ _INFERENCE_INPUT_TYPE = flags.DEFINE_enum(
 )
 _INFERENCE_OUTPUT_TYPE = flags.DEFINE_enum(
     "inference_output_type", "FLOAT", _TYPES, "The type of the model's outputs."
+)
+_KEEP_SIGNATURE = flags.DEFINE_bool(
+    "keep_signature", True, "Whether the model has the signature of the graph's source."
+)
+_FOLD_AS = flags.DEFINE_string(
+    "fold_as",
+    None,
+    'Whose last bits the constants of batch norms have, such as "intel, 2.3". Default: exact ones.',
 )
 
 # Calibration runs in float32, and the order of summation depends on the cache's size, so results
@@ -194,9 +203,14 @@ def _converter(
     import tensorflow as tf
 
     inputs, outputs = frozen_graph.inputs(), frozen_graph.outputs()
-    batch_norms.fold(graph_def, inputs, outputs, conversion.note)
-    if frozen_graph.stated():
-        reciprocal_roots.fold(graph_def)
+    if _FOLD_AS.value:
+        fold = folds.named(_FOLD_AS.value)
+        batch_norms.fold(graph_def, inputs, outputs, conversion.note, fold.constants)
+        reciprocal_roots.fold(graph_def, fold.rsqrt)
+    else:
+        batch_norms.fold(graph_def, inputs, outputs, conversion.note)
+        if frozen_graph.stated():
+            reciprocal_roots.fold(graph_def)
     if its_signature:
         ends = frozen_graph.input_ends(its_signature), frozen_graph.output_ends(its_signature)
         return signed_graph.converter(
@@ -286,6 +300,8 @@ def _convert() -> None:
             frozen_graph.output_ends(its_signature),
             rename="INT8" in ends,
         )
+        if not _KEEP_SIGNATURE.value:
+            model = model_ends.without_signatures(model)
     elif "INT8" in ends:
         model = model_ends.with_names(model, frozen_graph.inputs(), frozen_graph.outputs())
     model = conversion.with_ordered_option_keys(model)
@@ -294,11 +310,13 @@ def _convert() -> None:
 
 
 def _check_flags() -> None:
-    """Checks that a representative dataset has what it needs to quantize.
+    """Checks what flags name, and that a representative dataset has what it needs to quantize.
 
     Raises:
-      cli.UserError: it has not.
+      cli.UserError: there is no such fold, or the dataset lacks something.
     """
+    if _FOLD_AS.value:
+        folds.named(_FOLD_AS.value)
     if not _REPRESENTATIVE_DATASET.value:
         return
     if not _OPTIMIZATIONS.value:

@@ -57,6 +57,15 @@ def with_order_of_signature(
     return bytes(flatbuffer_utils.convert_object_to_bytearray(root)) if changed else model
 
 
+def without_signatures(model: bytes) -> bytes:
+    """Removes a model's signatures, which TensorFlow before 2.5 did not write."""
+    from tensorflow.lite.tools import flatbuffer_utils
+
+    root = flatbuffer_utils.convert_bytearray_to_object(bytearray(model))
+    root.signatureDefs = None
+    return bytes(flatbuffer_utils.convert_object_to_bytearray(root))
+
+
 def _order_outputs(subgraph: Any) -> dict[int, int]:
     """Orders the end of one subgraph, in place; returns the tensors' new numbers by their old."""
     places = {index: place for place, index in enumerate(subgraph.outputs)}

@@ -3,19 +3,23 @@
 The MLIR converter would compute them with an instruction whose last bit depends on the CPU's maker.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from reproducible_tflite.lib.rounding import folds
+
 _SUMS = ("Add", "AddV2")
 
 
-def fold(graph_def: Any) -> None:
+def fold(graph_def: Any, rsqrt: Callable[[np.ndarray], np.ndarray] = folds.exact_root) -> None:
     """Replaces every Rsqrt of float32 constants by its value, in place.
 
     Args:
       graph_def: a frozen graph. Constants may have passed Identity nodes, and epsilon may have been
         added to them.
+      rsqrt: computes a reciprocal square root.
     """
     import tensorflow as tf
 
@@ -39,9 +43,7 @@ def fold(graph_def: Any) -> None:
         value = constant(node.input[0]) if node.op == "Rsqrt" else None
         if value is None or value.dtype != np.float32:
             continue
-        with np.errstate(all="ignore"):
-            root = (1 / np.sqrt(value.astype(np.float64))).astype(np.float32)
         folded = type(node)(op="Const", name=node.name)
         folded.attr["dtype"].type = tf.float32.as_datatype_enum
-        folded.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(root))
+        folded.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(rsqrt(value)))
         node.CopyFrom(folded)

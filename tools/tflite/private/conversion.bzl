@@ -1,5 +1,7 @@
 """A conversion, independent of the TensorFlow that performs it."""
 
+load("//tools/lib/rounding:folds.bzl", "FOLDS")
+
 ConversionInfo = provider(
     doc = "The input and options of a conversion, for any TensorFlow.",
     fields = {
@@ -7,6 +9,7 @@ ConversionInfo = provider(
         "converter": "string: `toco` or `mlir`.",
         "flags": "File: the converter's flags except those for files, one per line.",
         "representative_dataset": "File: inputs on which ranges are measured, or None.",
+        "fold_as": "string: whose last bits the constants of batch norms have, a key of `FOLDS`; empty for exact ones.",
         "benchmark_only": "bool: whether the model is for benchmarks only, with wrong results.",
         "integer": "bool: whether all operators except `float_operators` must compute in integers.",
         "float_operators": "list of strings: operators that may compute in floating point.",
@@ -39,8 +42,9 @@ def converter_flags(recipe, graph):
         optimizations = ["DEFAULT"] if graph.checkpoint.quantization_aware else recipe.optimizations
         values += [("optimizations", value) for value in optimizations]
         values += [(name, value) for name in ["supported_ops", "supported_types"] for value in getattr(recipe, name)]
-        names = ["inference_input_type", "inference_output_type"]
+        names = ["fold_as", "inference_input_type", "inference_output_type"]
         values += [(name, getattr(recipe, name)) for name in names] + [("preprocessing", graph.preprocessing)]
+        values.append(("keep_signature", "" if recipe.keep_signature else "false"))
     else:
         values.append(("inference_type", recipe.inference_type))
         names = ["mean_values", "std_dev_values", "default_ranges"]
@@ -69,6 +73,8 @@ def description(conversion, tensorflow):
     )
     if conversion.graph.preprocessing:
         text += "; preprocessing " + conversion.graph.preprocessing
+    if conversion.fold_as:
+        text += "; batch norms folded as on " + FOLDS[conversion.fold_as]["meaning"]
     if conversion.benchmark_only:
         text += "; for benchmarks only, with made-up ranges"
     return text

@@ -1,6 +1,7 @@
 """A conversion's recipe, and the checks of its attributes."""
 
 load("//tools/lib/preprocessing:preprocessings.bzl", "PREPROCESSINGS")
+load("//tools/lib/rounding:folds.bzl", "FOLDS")
 load(":conversion.bzl", "ConversionInfo", "converter_flags")
 load(":errors.bzl", "check_least", "fail_attribute")
 load(":labels.bzl", "label_text")
@@ -28,6 +29,8 @@ _ONLY_MLIR = {
     "supported_ops": ["TFLITE_BUILTINS"],
     "supported_types": [],
     "representative_dataset": None,
+    "fold_as": "",
+    "keep_signature": True,
     "inference_input_type": "FLOAT",
     "inference_output_type": "FLOAT",
 }
@@ -98,6 +101,9 @@ def _check_values(ctx):
         given = getattr(ctx.attr, attribute)
         if given not in allowed:
             fail_attribute(ctx, attribute, given, "give one of " + ", ".join(allowed))
+    if ctx.attr.fold_as and ctx.attr.fold_as not in FOLDS:
+        allowed = ", ".join(["\"{}\"".format(name) for name in FOLDS])
+        fail_attribute(ctx, "fold_as", ctx.attr.fold_as, "give one of {}, or none for exact constants".format(allowed))
     if "SELECT_TF_OPS" in ctx.attr.supported_ops:
         fail_attribute(
             ctx,
@@ -275,6 +281,7 @@ def _recipe_impl(ctx):
             converter = ctx.attr.converter,
             flags = flags,
             representative_dataset = dataset[RepresentativeDatasetInfo].samples if dataset else None,
+            fold_as = ctx.attr.fold_as,
             benchmark_only = ctx.attr.benchmark_only,
             integer = bool(ctx.attr.inference_type == "QUANTIZED_UINT8" or dataset or
                            ctx.attr.converter == "mlir" and graph.checkpoint.quantization_aware),
@@ -333,6 +340,18 @@ RECIPE_ATTRS = {
     "inference_output_type": attr.string(
         doc = "MLIR: the type of a full-integer model's outputs, likewise.",
         default = _ONLY_MLIR["inference_output_type"],
+    ),
+    "fold_as": attr.string(
+        doc = "MLIR: computes the constants of folded batch norms as another CPU and TensorFlow do, to the last bit, to " +
+              "reach a published file: {}. By default they are exact. The model's description says so.".format(
+                  ", ".join(["`{}`".format(name) for name in FOLDS]),
+              ),
+        default = _ONLY_MLIR["fold_as"],
+    ),
+    "keep_signature": attr.bool(
+        doc = "MLIR: whether the model has the signature of the graph's source. Without one, callers go by the order of " +
+              "inputs and outputs; TensorFlow before 2.5 wrote none.",
+        default = _ONLY_MLIR["keep_signature"],
     ),
     "minimum_operators": attr.int(
         doc = "A model with fewer operators fails the build as a broken export.",

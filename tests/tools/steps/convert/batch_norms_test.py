@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 from absl.testing import absltest, parameterized
 
+from reproducible_tflite.lib.rounding import folds
 from reproducible_tflite.steps.convert import batch_norms
 
 _SHAPE = (1, 2, 2, 3)
@@ -51,11 +52,12 @@ def _fold(
     graph_def: tf.compat.v1.GraphDef,
     inputs: Collection[str] = ("x",),
     outputs: Collection[str] = ("y",),
+    **more,
 ) -> tuple[tf.compat.v1.GraphDef, list[str]]:
     """Returns a folded copy and the notes."""
     folded, notes = tf.compat.v1.GraphDef(), []
     folded.CopyFrom(graph_def)
-    batch_norms.fold(folded, inputs, outputs, notes.append)
+    batch_norms.fold(folded, inputs, outputs, notes.append, **more)
     return folded, notes
 
 
@@ -324,6 +326,26 @@ class FoldTest(parameterized.TestCase):
         for what, expected in (("scale", scale), ("offset", offset)):
             values = tf.make_ndarray(_node(folded, f"bn/folded_{what}").attr["value"].tensor)
             np.testing.assert_array_equal(values, expected.astype(np.float32))
+
+    def test_the_constants_of_another_cpu(self):
+        # 8 channels, since Eigen estimates no root of fewer.
+        given = {key: np.resize(np.float32(value), 8) for key, value in _VALUES.items()}
+
+        def build():
+            constants = {key: tf.constant(value, name=key) for key, value in given.items()}
+            tf.nn.relu(_norm(_image(shape=[1, 2, 2, 8]), epsilon=1e-3, **constants).y, name="y")
+
+        found = []
+        for fold in (folds.named("intel, 2.3"), folds.named("arm, 2.13")):
+            folded, notes = _fold(_graph(build), compute=fold.constants)
+            self.assertEmpty(notes)
+            names = ("bn/folded_scale", "bn/folded_offset")
+            values = [tf.make_ndarray(_node(folded, name).attr["value"].tensor) for name in names]
+            factor = given["scale"] * fold.rsqrt(given["variance"] + np.float32(1e-3))
+            np.testing.assert_array_equal(values[0], factor)
+            np.testing.assert_array_equal(values[1], given["offset"] - given["mean"] * factor)
+            found.append(values[0].tolist())
+        self.assertNotEqual(*found)
 
 
 if __name__ == "__main__":

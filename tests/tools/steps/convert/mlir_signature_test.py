@@ -102,6 +102,15 @@ class SignatureTest(parameterized.TestCase):
         self._assert_right(interpreter, 1, 1e-5)
         self._assert_right(self._convert(), 3, 1e-5)
 
+    def test_without_the_signature_the_rest_stays(self):
+        ends = [
+            [list(entry["shape_signature"]) for entry in details()]
+            for interpreter in (self._convert(), self._convert(keep_signature=False))
+            for details in (interpreter.get_input_details, interpreter.get_output_details)
+        ]
+        self.assertEqual(ends[:2], ends[2:])
+        self.assertEqual(tf.lite.Interpreter(str(self.output)).get_signature_list(), {})
+
     @parameterized.parameters(
         {"input_arrays": ["picture", "bias"]}, {"input_arrays": ["a:0", "bias"]}
     )

@@ -12,6 +12,7 @@ from tensorflow.lite.python import lite
 from tensorflow.lite.python import schema_py_generated as schema
 
 from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.rounding import folds
 from reproducible_tflite.steps.convert import mlir
 from tests.tools.steps.convert import tiny_graph
 
@@ -231,6 +232,42 @@ class ConversionTest(parameterized.TestCase):
         expected = (pixels - 1) * 2 / np.sqrt(1.5) + 1
         np.testing.assert_allclose(
             self._result(pixels), expected.reshape([1, 48]), rtol=1e-5, atol=1e-5
+        )
+
+    @parameterized.parameters(*folds.FOLDS)
+    def test_a_batch_norm_is_folded_as_on_another_cpu(self, name):
+        random = np.random.default_rng(1)
+        kernel = random.normal(size=[1, 1, 3, 16]).astype(np.float32)
+        bias, gamma, beta, mean, variance = random.uniform(0.5, 2, [5, 16]).astype(np.float32)
+        with tf.Graph().as_default() as graph:
+            image = tf.compat.v1.placeholder(tf.float32, tiny_graph.SHAPE, name=tiny_graph.INPUT)
+            convolution = tf.nn.bias_add(tf.nn.conv2d(image, kernel, 1, "SAME"), bias)
+            tf.raw_ops.FusedBatchNormV3(
+                x=convolution,
+                scale=gamma,
+                offset=beta,
+                mean=mean,
+                variance=variance,
+                epsilon=1e-3,
+                is_training=False,
+                name=tiny_graph.OUTPUT,
+            )
+        (self.folder / "graph.pb").write_bytes(graph.as_graph_def().SerializeToString())
+        self._convert(self._flags(fold_as=name))
+        factor, addend = folds.named(name).constants(gamma, beta, mean, variance, 1e-3)
+        interpreter = tf.lite.Interpreter(str(self.output))
+        interpreter.allocate_tensors()
+        found = {
+            tuple(detail["shape"]): interpreter.get_tensor(detail["index"])
+            for detail in interpreter.get_tensor_details()
+        }
+        weights = kernel[0].transpose(2, 0, 1)[:, None] * factor[:, None, None, None]
+        np.testing.assert_array_equal(found[16, 1, 1, 3], weights)
+        np.testing.assert_array_equal(found[16,], bias * factor + addend)
+
+    def test_an_unknown_fold(self):
+        self._assert_refused(
+            self._flags(fold_as="intel"), "^'intel' is not a known rounding of batch norms; give "
         )
 
     def test_loop_that_is_quantized(self):

@@ -5,12 +5,12 @@ from absl.testing import absltest, parameterized
 from reproducible_tflite.steps.convert import reciprocal_roots
 
 
-def _folded(build) -> dict[str, tf.compat.v1.NodeDef]:
+def _folded(build, *rsqrt) -> dict[str, tf.compat.v1.NodeDef]:
     with tf.Graph().as_default() as graph:
         x = tf.compat.v1.placeholder(tf.float32, [3], "x")
         tf.multiply(x, tf.math.rsqrt(build(x), name="root"), name="y")
     graph_def = graph.as_graph_def()
-    reciprocal_roots.fold(graph_def)
+    reciprocal_roots.fold(graph_def, *rsqrt)
     with tf.Graph().as_default():
         tf.graph_util.import_graph_def(graph_def, name="")
     return {node.name: node for node in graph_def.node}
@@ -35,6 +35,11 @@ class FoldTest(parameterized.TestCase):
         np.testing.assert_array_equal(
             tf.make_ndarray(node.attr["value"].tensor), exact.astype(np.float32)
         )
+
+    def test_the_root_of_another_cpu(self):
+        node = _folded(lambda _: tf.constant(self.VALUES), lambda x: x * 2)["root"]
+        found = tf.make_ndarray(node.attr["value"].tensor)
+        np.testing.assert_array_equal(found, self.VALUES * 2)
 
     @parameterized.named_parameters(
         ("input", lambda x: x),
