@@ -4,9 +4,10 @@
 
 Our side is built with the given options, such as --config=released; it can also be a .tflite file.
 Says whether both have the same bytes, the same canonical bytes or the same meaning, and lists what
-differs. Without a published file, says whether the build is one of the files that
-models/published.lock.json knows by digest. Exit code: 0 when what was required holds, 1 when it
-does not, 2 when something went wrong.
+differs. With --source, which names what both were converted from, it also tells on which CPU and by
+which TensorFlow each was folded. Without a published file, says whether the build is one of the
+files that models/published.lock.json knows by digest. Exit code: 0 when what was required holds, 1
+when it does not, 2 when something went wrong.
 """
 
 import reproducible_tflite.lib.cli.interrupts  # noqa: F401
@@ -26,6 +27,7 @@ from reproducible_tflite.lib.cli import cli
 from reproducible_tflite.lib.identity import identity, statement
 from reproducible_tflite.lib.identity.identity import Identity
 from reproducible_tflite.lib.meaning import comparison, files, terminal
+from reproducible_tflite.lib.rounding import source
 from reproducible_tflite.lib.tflite_file import reader
 
 _REQUIRE = flags.DEFINE_enum(
@@ -130,10 +132,14 @@ def _challenge(
     row = published.identify(rows, digests)
     result = hold(content, path, ours)
     holds = comparison.VERDICTS.index(result.verdict) < _ENOUGH[_REQUIRE.value]
+    holds = holds or source.ROUNDING.value and source.accepts(result.verdict)
+    folded = source.explain([(content, path), (ours[0].content, ours[0].name)])
     if _JSON.value:
         value = json.loads(result.to_json())
         value |= {"published": dataclasses.asdict(digests) | {"row": _plain(row)}}
         value |= {"required": _REQUIRE.value, "holds": holds, "synthetic": ours[0].synthetic}
+        if folded:
+            value["folded"] = [part.to_dict() for part in folded]
         _print_json(value)
         return holds
     cli.say(f"{path}: md5 {digests.md5}, {digests.size:,} bytes: {_known(row)}")
@@ -143,6 +149,8 @@ def _challenge(
             "differs in every constant."
         )
     terminal.show(cli.console(), result, comparison.DEFAULT_LIMIT)
+    for line in (line for part in folded for line in part.lines()):
+        cli.say(line)
     return holds
 
 

@@ -41,7 +41,9 @@ class ChallengeTest(absltest.TestCase):
         cls.value = json.loads(cls.result.stdout)
 
     def test_the_verdict(self):
-        self.assertEqual((self.result.returncode, self.value["verdict"]), (1, "different"))
+        self.assertEqual(
+            (self.result.returncode, self.value["verdict"]), (1, "same but for rounding")
+        )
         self.assertFalse(self.value["synthetic"])
         row = self.value["published"]["row"]
         self.assertEqual((row["model"], row["file"]), ("basic_pitch", "nmp.tflite"))

@@ -6,6 +6,7 @@ import json
 import pathlib
 from unittest import mock
 
+import numpy as np
 from absl.testing import absltest, flagsaver
 
 from reproducible_tflite.audit import challenge
@@ -13,6 +14,7 @@ from reproducible_tflite.lib.bazel import building
 from reproducible_tflite.lib.cli import cli
 from reproducible_tflite.lib.identity.identity import Identity
 from tests.tools.lib.identity import statements
+from tests.tools.lib.meaning import networks
 from tests.tools.lib.tflite_file import layouts, models
 from tests.tools.steps.export import program
 
@@ -78,6 +80,22 @@ class ChallengeTest(absltest.TestCase):
                     value = json.loads(text)
                     self.assertEqual((value["verdict"], value["holds"]), (verdict, code == 0))
                     self.assertEqual(value["published"]["row"]["file"], "published.tflite")
+
+    def test_rounding_of_folded_batch_norms(self):
+        model = networks.layers()
+        weights = model.buffers[networks.tensor(model, "kernel1").buffer]
+        (self.folder / "folded.tflite").write_bytes(models.pack(model))
+        numbers = np.array(weights.data).view(np.float32)
+        weights.data = np.nextafter(numbers, np.float32(9)).view(np.uint8)
+        (self.folder / "refolded.tflite").write_bytes(models.pack(model))
+        for accepted, code in ((False, 1), (True, 0)):
+            with flagsaver.flagsaver(rounding=accepted):
+                ended, text = self._run("folded.tflite", "refolded.tflite", json=True)
+            value = json.loads(text)
+            self.assertEqual(
+                (value["verdict"], value["holds"]), ("same but for rounding", not code)
+            )
+            self.assertEqual(ended, code)
 
     def test_text(self):
         _, text = self._run("published.tflite", "seeded.tflite")

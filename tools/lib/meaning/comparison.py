@@ -13,14 +13,14 @@ import itertools
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import flatbuffers
 import numpy as np
 
 from reproducible_tflite.lib.cli import cli
-from reproducible_tflite.lib.meaning import graphs, meaning, text
+from reproducible_tflite.lib.meaning import graphs, meaning, rounding, text
 from reproducible_tflite.lib.meaning.difference import Difference
 from reproducible_tflite.lib.tflite_file import canonical, mapped, reader
 from reproducible_tflite.lib.tflite_file.mapped import Content
@@ -30,9 +30,16 @@ from reproducible_tflite.lib.tflite_file.schema import FILE_IDENTIFIER, tflite
 SAME_BYTES = "same bytes"
 SAME_CANONICAL_BYTES = "same canonical bytes"
 SAME_MEANING = "same meaning"
+SAME_BUT_FOR_ROUNDING = rounding.SAME_BUT_FOR_ROUNDING
 DIFFERENT = "different"
 # From the strictest kind of equality to none.
-VERDICTS = (SAME_BYTES, SAME_CANONICAL_BYTES, SAME_MEANING, DIFFERENT)
+VERDICTS = (
+    SAME_BYTES,
+    SAME_CANONICAL_BYTES,
+    SAME_MEANING,
+    SAME_BUT_FOR_ROUNDING,
+    DIFFERENT,
+)
 
 # Kinds of differences that the canonical form removes; it keeps all others.
 _NOT_CANONICAL = ("layout", "trailing bytes")
@@ -50,7 +57,8 @@ class Comparison:
 
     Attributes:
       verdict: one of `VERDICTS`. "same meaning": the same operators with the same options on the
-        same values, weights, quantization, inputs, outputs and signatures.
+        same values, weights, quantization, inputs, outputs and signatures. "same but for rounding":
+        likewise, but for the last bits of constants that a batch norm may be folded into.
       differences: all differences; those that change the meaning come first.
       names: the files' names.
     """
@@ -75,6 +83,8 @@ class Comparison:
             "right": self.names[1],
             "differences": [difference.to_dict() for difference in self.differences],
         }
+        if self.verdict == SAME_BUT_FOR_ROUNDING:
+            value["rounding"] = rounding.extent(self.differences).to_dict()
         return json.dumps(_finite(value), indent=2, allow_nan=False) + "\n"
 
 
@@ -193,6 +203,29 @@ def _same_canonical(models: tuple[Model, Model], contents: tuple) -> bool:
     return left == right
 
 
+def _without_floats(model: Model) -> Model:
+    """Returns a model with zeros for all float32 constants, as far as digests are concerned."""
+    floats = {
+        tensor.buffer
+        for graph in model.subgraphs
+        for tensor in graph.tensors
+        if (tensor.role, tensor.dtype) == ("constant", "FLOAT32")
+    }
+    buffers = (
+        np.zeros_like(data) if number in floats else data
+        for number, data in enumerate(model.buffers)
+    )
+    return dataclasses.replace(model, buffers=tuple(buffers))
+
+
+def _is_rounding(left: Model, right: Model, changes: Sequence[Difference]) -> bool:
+    """Returns whether two models differ in the rounding of folded batch norms alone.
+
+    Where the digests differ because of a constant, the differences do not show how values meet.
+    """
+    return rounding.is_rounding(changes) and graphs.compare(*map(_without_floats, (left, right)))[0]
+
+
 def compare(
     left: Content,
     right: Content,
@@ -217,8 +250,9 @@ def compare(
     same, differences = graphs.compare(*models)
     outer = _model_differences(*models)
     differences += outer
-    if not same or any(part.changes_meaning for part in outer):
-        verdict = DIFFERENT
+    changes = [part for part in differences if part.changes_meaning]
+    if not same or changes:
+        verdict = SAME_BUT_FOR_ROUNDING if _is_rounding(*models, changes) else DIFFERENT
     elif all(part.kind in _NOT_CANONICAL for part in differences) and _same_canonical(
         models, (left, right)
     ):

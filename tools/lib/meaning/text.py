@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator, Sequence
 
 from reproducible_tflite.lib.cli.printable import printable
+from reproducible_tflite.lib.meaning import rounding
 from reproducible_tflite.lib.meaning.difference import Difference
 
 DEFAULT_LIMIT = 10
@@ -62,6 +63,8 @@ def summary(verdict: str, differences: Sequence[Difference]) -> str:
     """Returns the verdict with the number of differences of each kind."""
     counts = collections.Counter(difference.kind for difference in differences)
     kinds = ", ".join(f"{kind} ({count})" for kind, count in counts.items())
+    if verdict == rounding.SAME_BUT_FOR_ROUNDING:
+        verdict += f" ({rounding.extent(differences).text()})"
     return f"{verdict}: {kinds}" if kinds else verdict
 
 

@@ -25,6 +25,9 @@ class WeightDifference:
       unit: "ulp" for floating point, "step" for stored integers, "byte" for untyped bytes.
       histogram: the number of differing elements by their distance in units: "1", "2", "3-4", "5-8"
         and so on; "0" for zeros of different sign, "nan" if either is NaN.
+      units: the largest distance in units.
+      peak: for floating point, the largest finite magnitude on the left, in the parts of
+        `_CHUNK` values in which any differ; else 0.
       maximum: the largest absolute difference of two numbers.
       mean: the mean absolute difference over all elements.
       first: the index of the first element that differs.
@@ -35,6 +38,8 @@ class WeightDifference:
     total: int
     unit: str
     histogram: Mapping[str, int]
+    units: int
+    peak: float
     maximum: float
     mean: float
     first: tuple[int, ...]
@@ -118,6 +123,7 @@ def compare(dtype: str, left: np.ndarray, right: np.ndarray) -> WeightDifference
     floating = a.dtype.kind == "f" or dtype == "BFLOAT16"
     bits = np.dtype(f"u{a.dtype.itemsize}")
     count, maximum, total, not_numbers = 0, 0.0, 0.0, 0
+    largest, peak = 0, 0.0
     first = None
     buckets: collections.Counter[int] = collections.Counter()
     for start in range(0, a.size, _CHUNK):
@@ -129,6 +135,8 @@ def compare(dtype: str, left: np.ndarray, right: np.ndarray) -> WeightDifference
             continue
         first = start + int(places[0]) if first is None else first
         count += places.size
+        if a.dtype.kind == "f":
+            peak = max(peak, float(np.abs(x[np.isfinite(x)]).max(initial=0)))
         x, y = x[places], y[places]
         if floating:
             units = _distance(_ordered(x.view(bits)), _ordered(y.view(bits)))
@@ -141,6 +149,7 @@ def compare(dtype: str, left: np.ndarray, right: np.ndarray) -> WeightDifference
             maximum = max(maximum, float(apart[~nan].max(initial=0.0)))
             total += float(apart[~nan].sum())
         not_numbers += int(nan.sum())
+        largest = max(largest, int(units[~nan].max(initial=0)))
         names, numbers = np.unique(_buckets(units[~nan]), return_counts=True)
         buckets.update(dict(zip(names.tolist(), numbers.tolist(), strict=True)))
     if first is None:
@@ -154,6 +163,8 @@ def compare(dtype: str, left: np.ndarray, right: np.ndarray) -> WeightDifference
         total=a.size,
         unit=_unit(dtype, floating),
         histogram=histogram,
+        units=largest,
+        peak=peak,
         maximum=maximum,
         mean=total / a.size,
         first=tuple(map(int, place)),
