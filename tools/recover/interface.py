@@ -1,0 +1,125 @@
+"""The names, types and options that a .tflite states, as a recipe's attributes take them."""
+
+import io
+import zipfile
+from collections.abc import Iterator
+
+from reproducible_tflite.lib.tflite_file import reader
+from reproducible_tflite.lib.tflite_file.model import Model, Subgraph, Tensor
+from reproducible_tflite.recover import conversion_metadata, versions
+from reproducible_tflite.recover.finding import Finding
+
+_RENAMED = ("_int8", "_uint8", "_int16")
+_OWN_METADATA = (reader.MINIMUM_RUNTIME, conversion_metadata.NAME, "reduced_precision_support")
+_SHOWN = 3
+
+
+def _shape(tensor: Tensor) -> str:
+    return "[" + ",".join("?" if size < 0 else str(size) for size in tensor.shape_signature) + "]"
+
+
+def _arrays(graph: Subgraph, role: str) -> Finding:
+    tensors = [graph.tensors[i] for i in (graph.inputs if role == "input" else graph.outputs)]
+    return Finding(
+        f"{role}_arrays",
+        ", ".join(tensor.name for tensor in tensors) or "none",
+        [f"{tensor.name}: {tensor.dtype} {_shape(tensor)}" for tensor in tensors],
+        [
+            {"name": tensor.name, "type": tensor.dtype, "shape": list(tensor.shape_signature)}
+            for tensor in tensors
+        ],
+    )
+
+
+def _route(model: Model, graph: Subgraph) -> Finding | None:
+    """Returns by which of the converter's constructors the names can have come."""
+    inputs = [graph.tensors[index].name for index in graph.inputs]
+    outputs = [graph.tensors[index].name for index in graph.outputs]
+    if versions.family(model) == versions.TOCO:
+        return Finding(
+            "made from",
+            "a graph with these arrays, by TensorFlow 1's interface",
+            ["TOCO keeps the names of arrays"],
+            "frozen_graph",
+        )
+    if not inputs or not outputs:
+        return None
+    evidence = [f"input {inputs[0]}, output {outputs[0]}"]
+    if renamed := [name for name in (*inputs, *outputs) if name.endswith(_RENAMED)]:
+        evidence.append(f"{renamed[0]}: the older quantizer renames inputs and outputs so")
+    if inputs[0].startswith("serving_default_") and inputs[0].partition(":")[1]:
+        words, route = "a SavedModel, or by TensorFlow 2.8 and newer a Keras model", "saved_model"
+    elif inputs[0].startswith("serving_default_"):
+        words, route = "a SavedModel, by tf.compat.v1.lite", "saved_model_v1"
+    elif any(name.startswith("Identity") for name in outputs):
+        words, route = (
+            "concrete functions, or by TensorFlow 2.5 and older a Keras model",
+            "concrete_functions",
+        )
+    else:
+        words, route = "a graph with these arrays, by TensorFlow 1's interface", "frozen_graph"
+    return Finding("made from", words, evidence, route)
+
+
+def _keras(model: Model) -> Finding | None:
+    names = [
+        tensor.name
+        for graph in model.subgraphs
+        for tensor in graph.tensors
+        if tensor.name.startswith("functional_")
+    ]
+    if not names:
+        return None
+    return Finding(
+        "Keras",
+        "the model was built with TensorFlow 2.3's",
+        [f"{len(names)} names such as {names[0]}: 2.3 names a model functional_N, others model_N"],
+        "2.3",
+    )
+
+
+def _signatures(model: Model) -> Iterator[Finding]:
+    for row in model.signatures:
+        words = f"{', '.join(row.inputs)} -> {', '.join(row.outputs)}"
+        yield Finding(
+            "signature",
+            f"{row.key}: {words}",
+            ["signature_defs"],
+            {"key": row.key, "inputs": list(row.inputs), "outputs": list(row.outputs)},
+        )
+
+
+def _custom_options(model: Model) -> Iterator[Finding]:
+    for graph in model.subgraphs:
+        for operator in graph.operators:
+            options = operator.decoded_custom_options
+            if isinstance(options, dict):
+                words = ", ".join(f"{name} {value}" for name, value in options.items())
+                evidence = [f"custom options of operator {operator.index}"]
+                yield Finding(f"options of {operator.name}", words, evidence, options)
+
+
+def _packed(model: Model) -> Iterator[Finding]:
+    """Yields what was added after the conversion: metadata, and files behind the model."""
+    added = [entry.name for entry in model.metadata if entry.name not in _OWN_METADATA]
+    if added:
+        words = f"{', '.join(added)}: not by the converter"
+        yield Finding("added metadata", words, ["metadata entries"], added)
+    trailing = model.trailing.tobytes()
+    try:
+        with zipfile.ZipFile(io.BytesIO(trailing)) as archive:
+            names = archive.namelist()
+    except (zipfile.BadZipFile, NotImplementedError, ValueError, EOFError, OSError):
+        return
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    words = f"{', '.join(names[:_SHOWN])}{more}: packed by a metadata writer"
+    yield Finding("files behind it", words, [f"a zip of {len(trailing):,} bytes"], names)
+
+
+def findings(model: Model) -> list[Finding]:
+    """Returns names, signature, options of custom operators, and what was added later."""
+    rows: list[Finding | None] = []
+    for graph in model.subgraphs[:1]:
+        rows += [_arrays(graph, "input"), _arrays(graph, "output"), _route(model, graph)]
+    rows += [_keras(model), *_signatures(model), *_custom_options(model), *_packed(model)]
+    return list(filter(None, rows))

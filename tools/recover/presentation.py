@@ -1,0 +1,56 @@
+"""Shows what was found, in aligned columns or as JSON."""
+
+import json
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from reproducible_tflite.lib.cli.printable import printable
+from reproducible_tflite.recover.finding import Finding
+
+# How many lines of evidence are shown for one finding without --all.
+_SHOWN = 4
+
+
+def _finite(value: Any) -> Any:
+    """Returns a value with infinities and NaN, which JSON lacks, as strings."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, dict):
+        return {str(key): _finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(item) for item in value]
+    return value if isinstance(value, (bool, int, float, str, type(None))) else str(value)
+
+
+def to_json(document: dict[str, Any]) -> str:
+    """Returns a document as JSON."""
+    return json.dumps(_finite(document), indent=2, allow_nan=False) + "\n"
+
+
+def show_findings(console: Console, findings: Sequence[Finding], everything: bool) -> None:
+    """Prints findings with their evidence.
+
+    Args:
+      console: where to print.
+      findings: what to print.
+      everything: whether all evidence is listed.
+    """
+    table = Table(box=None, pad_edge=False)
+    for column in ("what", "found", "evidence"):
+        table.add_column(column, overflow="fold")
+    for finding in findings:
+        evidence = list(finding.evidence)
+        if not everything and len(evidence) > _SHOWN:
+            rest = len(evidence) - _SHOWN
+            evidence = [*evidence[:_SHOWN], f"{rest} more (--all lists all)"]
+        table.add_row(
+            Text(printable(finding.subject)),
+            Text(printable(finding.value), style="bold"),
+            Text("\n".join(map(printable, evidence)), style="dim"),
+        )
+    console.print(table)
