@@ -39,7 +39,9 @@ def _units(difference: Difference) -> float | None:
     if not _FOLDED.fullmatch(difference.where):
         return None
     if _ADDEND.fullmatch(difference.where):
-        return figures["maximum"] / float(np.spacing(np.float32(figures["peak"])))
+        # Of float64, the largest may be no float32.
+        with np.errstate(all="ignore"):
+            return figures["maximum"] / float(np.spacing(np.float32(figures["peak"])))
     return figures["units"]
 
 

@@ -3,10 +3,13 @@
 Use literals only: Python parses this file too (folds.py).
 """
 
-# A name is a CPU's maker and a release of TensorFlow. "estimate" is the processor's reciprocal square root
-# (estimates.py), "step" is Newton's, as Eigen has it in that release (folds.py), which is taken "steps" times; "fused" is
-# whether multiply-adds are. A kernel takes "lanes" channels at a time and computes those that are left over without an
-# estimate. "meaning" is the text for people.
+# A name is a CPU's maker and a release of TensorFlow: 2.3 stands for 2.3 to 2.12, and 2.13 for later ones. On an Intel
+# CPU, 2.3.4, 2.4.4, 2.10.1 and 2.12.0 take the old step; 2.13.0, 2.15.1 and 2.17.1 take the new one; 1.14.0 and 1.15.5
+# take neither. None of these uses AVX-512, though that CPU has it; a TensorFlow must be built for it.
+#
+# "estimate" is the processor's reciprocal square root (estimates.py), "step" is Newton's, as Eigen has it in that
+# release (folds.py), which is taken "steps" times; "fused" is whether multiply-adds are. A kernel takes "lanes" channels
+# at a time and computes those that are left over without an estimate. "meaning" is the text for people.
 FOLDS = {
     "intel, 2.3": {
         "estimate": "intel",

@@ -343,9 +343,8 @@ RECIPE_ATTRS = {
     ),
     "fold_as": attr.string(
         doc = "MLIR: computes the constants of folded batch norms as another CPU and TensorFlow do, to the last bit, to " +
-              "reach a published file: {}. By default they are exact. The model's description says so.".format(
-                  ", ".join(["`{}`".format(name) for name in FOLDS]),
-              ),
+              "reach a published file: " + ", ".join(["`{}`".format(name) for name in FOLDS]) + ". There, 2.3 stands for " +
+              "2.3 to 2.12, and 2.13 for later ones. By default they are exact. The model's description says so.",
         default = _ONLY_MLIR["fold_as"],
     ),
     "keep_signature": attr.bool(
