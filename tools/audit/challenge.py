@@ -130,10 +130,10 @@ def _challenge(
 ) -> bool:
     digests = published.digests(content)
     row = published.identify(rows, digests)
-    result = hold(content, path, ours)
+    folded = source.explain([(content, path), (ours[0].content, ours[0].name)])
+    result = source.confirmed(hold(content, path, ours), folded)
     holds = comparison.VERDICTS.index(result.verdict) < _ENOUGH[_REQUIRE.value]
     holds = holds or source.ROUNDING.value and source.accepts(result.verdict)
-    folded = source.explain([(content, path), (ours[0].content, ours[0].name)])
     if _JSON.value:
         value = json.loads(result.to_json())
         value |= {"published": dataclasses.asdict(digests) | {"row": _plain(row)}}

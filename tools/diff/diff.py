@@ -43,6 +43,8 @@ def main(argv: Sequence[str]) -> None:
     contents = [files.read(path, ".tflite", as_map=True) for path in paths]
     result = None if single else comparison.compare(*contents, *argv[1:])
     folded = source.explain(list(zip(contents, argv[1:], strict=True)))
+    if result:
+        result = source.confirmed(result, folded)
     if _JSON.value:
         value = json.loads(result.to_json()) if result else {}
         if folded:

@@ -5,6 +5,7 @@ import os
 import pathlib
 from unittest import mock
 
+import numpy as np
 from absl.testing import absltest
 
 from tests.tools.lib.bazel import fake_bazel
@@ -47,6 +48,17 @@ class RoundingTest(absltest.TestCase):
         )
         best = value["folded"][0]["candidates"][0]
         self.assertEqual((best["weights"], best["biases"]), (48, 48))
+
+    def test_a_weight_that_no_factor_explains(self):
+        model = folded.model("intel, 2.3")
+        (kernel,) = [part for part in model.subgraphs[0].tensors if part.name == "kernel3"]
+        values = np.array(model.buffers[kernel.buffer].data).view(np.float32)
+        values[7] *= 1 + 2.0**-21
+        model.buffers[kernel.buffer].data = values.view(np.uint8)
+        (self.folder / "other.tflite").write_bytes(folded.models.pack(model))
+        for given, verdict in ((None, "same but for rounding"), ("graph.pb", "different")):
+            result = program.run(_PROGRAM, "intel.tflite", "other.tflite", source=given)
+            self.assertIn(f"\n{verdict}", result.stdout)
 
     def test_one_file(self):
         result = program.run(_PROGRAM, "arm.tflite", source="graph.pb")

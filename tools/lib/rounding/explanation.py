@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from reproducible_tflite.lib.meaning import wording
 from reproducible_tflite.lib.rounding import folds
 from reproducible_tflite.lib.rounding.layers import Layer
 from reproducible_tflite.lib.tflite_file.model import Model, Operator, Subgraph
@@ -57,6 +58,7 @@ class Explanation:
         to the weight in the file.
       own_biases: the number of channels in layers that have a bias before the batch norm.
       candidates: the best first.
+      places: the constants of `layers`, named as a comparison does.
     """
 
     file: str
@@ -66,6 +68,7 @@ class Explanation:
     factors: int
     own_biases: int
     candidates: tuple[Candidate, ...]
+    places: frozenset[str]
 
     @property
     def folds(self) -> list[str]:
@@ -86,7 +89,10 @@ class Explanation:
     def lines(self) -> Iterator[str]:
         """Yields lines for people."""
         if not self.channels:
-            yield f"{self.file}: none of the source's {self.of_layers} batch norms is folded in it"
+            yield (
+                f"{self.file}: none of the source's {self.of_layers} batch norms is folded into"
+                " float32 weights of it"
+            )
             return
         best = self.candidates[0]
         of = f"of {self.channels:,} channels"
@@ -110,15 +116,20 @@ class Explanation:
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the fields for JSON."""
-        return {**dataclasses.asdict(self), "folds": self.folds, "is_complete": self.is_complete}
+        value = dataclasses.asdict(self) | {"places": sorted(self.places)}
+        return value | {"folds": self.folds, "is_complete": self.is_complete}
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Constants:
-    """The constants of an operator: weights [channels, values of one], bias [channels] or None."""
+    """The constants of an operator: weights [channels, values of one], bias [channels] or None.
+
+    `places` names them as a comparison does.
+    """
 
     weights: np.ndarray
     bias: np.ndarray | None
+    places: tuple[str, ...]
 
 
 def _values(graph: Subgraph, operator: Operator, place: int) -> np.ndarray | None:
@@ -131,10 +142,14 @@ def _values(graph: Subgraph, operator: Operator, place: int) -> np.ndarray | Non
     return values if fits else None
 
 
+def _place(operator: Operator, graph: Subgraph, place: int) -> str:
+    return f"{wording.place(operator, graph.index)} {wording.operand(operator, place)}"
+
+
 def _constants(model: Model) -> Iterator[tuple[str, _Constants]]:
     """Yields the constants of operators that a batch norm may be folded into, with their kinds."""
     addends = [
-        values.ravel()
+        (values.ravel(), _place(operator, graph, place))
         for graph in model.subgraphs
         for operator in graph.operators
         for place in range(2)
@@ -145,17 +160,21 @@ def _constants(model: Model) -> Iterator[tuple[str, _Constants]]:
         for operator in graph.operators:
             weights, bias = _values(graph, operator, 1), _values(graph, operator, 2)
             if operator.name == "MUL":
-                for values in (_values(graph, operator, 0), weights):
-                    if values is not None and values.size == max(values.shape, default=1):
-                        fitting = [part for part in addends if part.size == values.size]
-                        for addend in fitting or [None]:
-                            yield "MUL", _Constants(values.reshape(-1, 1), addend)
+                for place, values in enumerate((_values(graph, operator, 0), weights)):
+                    if values is None or values.size != max(values.shape, default=1):
+                        continue
+                    own = _place(operator, graph, place)
+                    fitting = [part for part in addends if part[0].size == values.size]
+                    for addend, other in fitting or [(None, "")]:
+                        yield "MUL", _Constants(values.reshape(-1, 1), addend, (own, other))
             elif operator.name in _CHANNELS and weights is not None and weights.ndim:
                 by_channel = np.moveaxis(weights, _CHANNELS[operator.name], 0)
                 by_channel = by_channel.reshape(len(by_channel), -1)
                 if bias is not None and bias.size != len(by_channel):
                     bias = None
-                yield operator.name, _Constants(by_channel, None if bias is None else bias.ravel())
+                places = tuple(_place(operator, graph, place) for place in (1, 2))
+                bias = None if bias is None else bias.ravel()
+                yield operator.name, _Constants(by_channel, bias, places)
 
 
 def factors(kernel: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -259,4 +278,5 @@ def explain(model: Model, layers: Sequence[Layer]) -> Explanation:
         factors=sum(found for _, _, found in pairs),
         own_biases=sum(layer.channels for layer, _, _ in pairs if layer.bias is not None),
         candidates=tuple(candidates),
+        places=frozenset(place for _, constants, _ in pairs for place in constants.places),
     )

@@ -1,5 +1,6 @@
 """The flags of programs that explain a file's rounding, and the source that they name."""
 
+import dataclasses
 import os
 import pathlib
 import tempfile
@@ -88,6 +89,23 @@ def accepts(verdict: str) -> bool:
     """Returns whether a verdict is as good as "same meaning", or as `ROUNDING` accepts."""
     least = comparison.SAME_BUT_FOR_ROUNDING if ROUNDING.value else comparison.SAME_MEANING
     return comparison.VERDICTS.index(verdict) <= comparison.VERDICTS.index(least)
+
+
+def confirmed(
+    result: comparison.Comparison, folded: Sequence[explanation.Explanation]
+) -> comparison.Comparison:
+    """Returns a comparison as the source has it: only what is folded in both files is rounding.
+
+    Args:
+      result: the comparison of two files.
+      folded: what `explain` returned for them.
+    """
+    if result.verdict != comparison.SAME_BUT_FOR_ROUNDING or not folded:
+        return result
+    changes = {part.where for part in result.differences if part.changes_meaning}
+    if changes <= folded[0].places and all(part.factors == part.channels for part in folded):
+        return result
+    return dataclasses.replace(result, verdict=comparison.DIFFERENT)
 
 
 def explain(contents: Sequence[tuple[Content, str]]) -> list[explanation.Explanation]:

@@ -35,6 +35,11 @@ class ExplanationTest(parameterized.TestCase):
             " channels",
         )
 
+    def test_places(self):
+        found = _explain(folded.file("intel, 2.3"))
+        self.assertIn("FULLY_CONNECTED 2 bias", found.places)
+        self.assertLen(found.places, 6)
+
     def test_biases_that_the_conversion_lost(self):
         found = _explain(folded.file("intel, 2.3", lose_biases=True))
         best = found.candidates[0]
@@ -60,7 +65,10 @@ class ExplanationTest(parameterized.TestCase):
         self.assertEqual((found.layers, found.folds, found.is_complete), (0, [], False))
         self.assertEqual(
             list(found.lines()),
-            ["model.tflite: none of the source's 3 batch norms is folded in it"],
+            [
+                "model.tflite: none of the source's 3 batch norms is folded into float32 weights of"
+                " it"
+            ],
         )
 
     def test_a_batch_norm_without_a_layer(self):
