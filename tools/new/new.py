@@ -16,7 +16,7 @@ from absl import flags
 
 from reproducible_tflite.lib.cli import cli
 from reproducible_tflite.lib.preprocessing import normalization
-from reproducible_tflite.new import build_file, entry, graphs, keras_file, kinds, tflite_file
+from reproducible_tflite.new import architecture, build_file, entry, graphs, kinds, tflite_file
 from reproducible_tflite.new.found import Found
 from reproducible_tflite.new.kinds import Kind
 
@@ -83,7 +83,7 @@ def _check_flags(kind: Kind, given: str) -> None:
 
 def _look(kind: Kind, path: str, given: str) -> Found:
     if kind is Kind.KERAS:
-        return keras_file.read(path, given)
+        return architecture.read(path, given)
     if kind is Kind.SAVED_MODEL:
         return graphs.saved_model(path, given, _SIGNATURE.value)
     if kind is Kind.FROZEN_GRAPH:

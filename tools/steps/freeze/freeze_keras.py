@@ -11,8 +11,9 @@ import tensorflow as tf
 from absl import flags
 
 from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.keras_file import keras_file
 from reproducible_tflite.lib.signature import signature
-from reproducible_tflite.steps.freeze import frozen, keras_file
+from reproducible_tflite.steps.freeze import frozen
 
 # How Keras says that a class or function is not its own.
 _UNKNOWN_CLASS = re.compile(
@@ -39,7 +40,7 @@ def check_version(path: str, file: keras_file.KerasFile) -> None:
             f"{path}: Keras {file.version} saved it, and Keras {keras.__version__} is to read it;"
             f" {advice}."
         )
-    if _CODE in file.layers:
+    if _CODE in file.classes:
         raise cli.UserError(
             f"{path}: has a Lambda layer, which is Python code in the file and is not run; replace"
             " it by layers of Keras, or give a SavedModel."

@@ -147,29 +147,18 @@ class FreezeKerasTest(freezing.TestCase):
         path = self._saved(name)
         content = path.read_bytes()
         path.write_bytes(content[: int(len(content) * part)])
-        self.assert_refused(path, "the Keras model cannot be read: .*; it may be truncated, save ")
-
-    def test_a_damaged_member(self):
-        path = self.folder / "model.keras"
-        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as stored:
-            stored.writestr("metadata.json", json.dumps({"keras_version": "3.4.1"}))
-            stored.writestr("config.json", "x" * 1000)
-            place = stored.getinfo("config.json").header_offset + len("config.json") + 30
-        content = bytearray(path.read_bytes())
-        content[place : place + 4] = b"\xff" * 4
-        path.write_bytes(content)
-        self.assert_refused(path, "the Keras model cannot be read: .*; it may be truncated, save ")
+        self.assert_refused(path, "the Keras model cannot be read: .*; it may be truncated or ")
 
     def test_weights_alone(self):
         path = self.folder / "model.weights.h5"
         sample_models.classifier().save_weights(str(path))
-        self.assert_refused(path, "has no model; it may have its weights alone, so save it with ")
+        self.assert_refused(path, "has the weights of a Keras model without its architecture; ")
 
     def test_another_archive(self):
         path = self.folder / "model.keras"
         np.savez(self.folder / "model.npz", x=1)
         (self.folder / "model.npz").rename(path)
-        self.assert_refused(path, "is an archive without metadata.json, and not a Keras model; ")
+        self.assert_refused(path, "is a zip archive without config.json, so it is no Keras mod")
 
     def test_another_file(self):
         path = self.folder / "model.h5"

@@ -1,17 +1,12 @@
-"""Reads the architecture in a Keras file, .h5 or .keras, without making the model."""
+"""Looks into the architecture in a Keras file, .h5 or .keras, without making the model."""
 
-import json
-import zipfile
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.keras_file import keras_file
 from reproducible_tflite.new.found import Found, Port
 
-_CONFIG = "config.json"
-_METADATA = "metadata.json"
-_WEIGHTS = "model.weights.h5"
 _VERSIONS = ("2", "3")
 _WITH_LAYERS = ("Functional", "Model", "Sequential")
 _INPUT = "InputLayer"
@@ -32,47 +27,6 @@ _ALSO_KERAS = {
 _NO_OPERATOR = (_INPUT, "Dropout", "Flatten")
 
 Config = Mapping[str, Any]
-
-
-def _of_hdf5(path: str, given: str) -> tuple[Any, Any]:
-    """Returns the version of Keras and the architecture as JSON."""
-    import h5py
-
-    try:
-        with h5py.File(path, "r") as file:
-            text = file.attrs.get("model_config")
-            # Before 2.0, Keras did not state its version.
-            version = file.attrs.get("keras_version", "1")
-            is_weights = "layer_names" in file.attrs or "layers" in file
-    except (OSError, RuntimeError, KeyError, ValueError) as error:
-        raise cli.UserError(
-            f"{given}: is truncated or damaged ({cli.first_line(error)}); get the file again."
-        ) from error
-    if text is None and is_weights:
-        raise cli.UserError(
-            f"{given}: has the weights of a Keras model without its architecture; save the whole"
-            " model with model.save."
-        )
-    if text is None:
-        raise cli.UserError(f"{given}: is an HDF5 file without a Keras model (model_config).")
-    return version, text
-
-
-def _of_archive(path: str, given: str) -> tuple[Any, Any]:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
-            if missing := [name for name in (_CONFIG, _METADATA, _WEIGHTS) if name not in names]:
-                raise cli.UserError(
-                    f"{given}: is a zip archive without {missing[0]}, so it is no Keras model;"
-                    " unpack an archive that holds a model."
-                )
-            return json.loads(archive.read(_METADATA))["keras_version"], archive.read(_CONFIG)
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as error:
-        raise cli.UserError(
-            f"{given}: is a truncated or damaged zip archive ({cli.first_line(error)}); get the"
-            " file again."
-        ) from error
 
 
 def _layers(layer: Config) -> list[Config]:
@@ -198,11 +152,9 @@ def read(path: str, given: str) -> Found:
     Raises:
       cli.UserError: it is damaged, has no architecture, or layers that are not Keras's.
     """
-    with open(path, "rb") as stream:
-        stored = _of_archive if stream.read(2) == b"PK" else _of_hdf5
+    file = keras_file.read(path, given)
+    model = file.configuration
     try:
-        version, text = stored(path, given)
-        model = json.loads(text)
         _check_own_layers(model, given)
         if model["class_name"] not in _WITH_LAYERS:
             raise cli.UserError(
@@ -211,17 +163,15 @@ def read(path: str, given: str) -> Found:
             )
         inputs, outputs = _inputs(model), _outputs(model)
         classes = [row["class_name"] for row in _all_layers(model)]
-        version = version.decode() if isinstance(version, bytes) else str(version)
     except (ValueError, KeyError, TypeError, AttributeError, LookupError, RecursionError) as error:
         raise cli.UserError(
             f"{given}: the model's architecture in it is damaged ({cli.first_line(error)}); save"
             " the model again."
         ) from error
-    keras = version.partition(".")[0]
-    if keras not in _VERSIONS:
+    if file.major not in _VERSIONS:
         raise cli.UserError(
-            f"{given}: was saved by Keras {version}, and only {' and '.join(_VERSIONS)} are read;"
-            " save it with one of these."
+            f"{given}: was saved by Keras {file.version}, and only {' and '.join(_VERSIONS)} are"
+            " read; save it with one of these."
         )
     if any(port.shape is None for port in inputs):
         raise cli.UserError(
@@ -231,7 +181,7 @@ def read(path: str, given: str) -> Found:
     return Found(
         inputs=inputs,
         outputs=outputs,
-        keras=keras,
+        keras=file.major,
         operators=len([name for name in classes if name not in (*_NO_OPERATOR, *_WITH_LAYERS)]),
         takes_pixels="Rescaling" in classes,
     )
