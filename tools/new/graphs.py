@@ -1,21 +1,19 @@
 """Reads inputs and outputs of a SavedModel or a frozen graph, without importing the graph."""
 
-import difflib
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.graph_ends import graph_ends
 from reproducible_tflite.new.found import Found, Port
 
 _RANGES = "FakeQuant"
 _PER_TENSOR = "FakeQuantWithMinMaxVars"
 _VARIABLES = {"VarHandleOp", "Variable", "VariableV2", "AutoReloadVariable"}
 _PLACEHOLDER = "Placeholder"
-_DETECTION = "TFLite_Detection_PostProcess"
-_DETECTIONS = 4
-_NO_OPERATOR = {"Const", "Identity", "NoOp", _PLACEHOLDER, "ReadVariableOp", *_VARIABLES}
+_NO_OPERATOR = {"Assert", "Const", "Identity", "NoOp", _PLACEHOLDER, "ReadVariableOp", *_VARIABLES}
 _TAG = "serve"
 _DEFAULT = "serving_default"
 
@@ -59,15 +57,9 @@ def _facts(nodes: Sequence[Any]) -> dict[str, Any]:
     }
 
 
-def _type(number: int) -> str:
-    import tensorflow as tf
-
-    return tf.as_dtype(number).name if number else ""
-
-
 def _signature_ports(infos: Mapping[str, Any]) -> list[Port]:
     return [
-        Port(name, _type(infos[name].dtype), _sizes(infos[name].tensor_shape))
+        Port(name, graph_ends.type_name(infos[name].dtype), _sizes(infos[name].tensor_shape))
         for name in sorted(infos)
     ]
 
@@ -155,70 +147,6 @@ def saved_model(folder: str, given: str, signature: str | None) -> Found:
     )
 
 
-def _array(node: str, number: int) -> str:
-    return f"{node}:{number}" if number else node
-
-
-def _output_types(node: Any) -> list[str]:
-    """Returns the type of each output of a node; "" for one that is not known."""
-    from tensorflow.python.framework import op_def_registry
-
-    if node.op == _DETECTION:
-        return ["float32"] * _DETECTIONS
-    definition = op_def_registry.get(node.op)
-    if definition is None:
-        return [""]
-    # A node need not have attributes that have their default values.
-    attributes = {row.name: row.default_value for row in definition.attr} | dict(node.attr)
-    types: list[str] = []
-    for output in definition.output_arg:
-        if output.type_list_attr:
-            types += map(_type, attributes[output.type_list_attr].list.type)
-        else:
-            number = output.type or attributes[output.type_attr].type
-            count = attributes[output.number_attr].i if output.number_attr else 1
-            types += [_type(number)] * count
-    return types
-
-
-def _node(array: str) -> str:
-    return array.partition(":")[0]
-
-
-def _arrays(node: Any) -> list[str]:
-    """Returns the arrays of a node: `node`, `node:1` and so on."""
-    # The other outputs of a batch norm are for training.
-    count = 1 if node.op.startswith("FusedBatchNorm") else len(_output_types(node))
-    return [f"{node.name}:{number}" if number else node.name for number in range(count)]
-
-
-def _needed(nodes: Mapping[str, Any], outputs: Iterable[str], inputs: Iterable[str]) -> set[str]:
-    """Returns the names of the nodes behind output arrays, as far back as the input arrays."""
-    stops = set(map(_node, inputs))
-    found: set[str] = set()
-    waiting = list(map(_node, outputs))
-    while waiting:
-        name = waiting.pop()
-        if name in found or name not in nodes:
-            continue
-        found.add(name)
-        if name not in stops:
-            waiting += [_node(read) for read in nodes[name].input if not read.startswith("^")]
-    return found
-
-
-def _open_ends(nodes: Mapping[str, Any], inputs: Iterable[str]) -> list[str]:
-    """Returns the arrays that depend on an input and that no node reads."""
-    starts = set(map(_node, inputs))
-    read = {_node(name.lstrip("^")) for node in nodes.values() for name in node.input}
-    return [
-        array
-        for name in nodes
-        if name not in read | starts and _needed(nodes, [name], inputs) & starts
-        for array in _arrays(nodes[name])
-    ]
-
-
 def frozen_graph(
     path: str, given: str, inputs: Sequence[str] | None, outputs: Sequence[str] | None
 ) -> Found:
@@ -235,34 +163,35 @@ def frozen_graph(
     """
     from tensorflow.core.framework import graph_pb2
 
-    graph = _parsed(graph_pb2.GraphDef(), path, given, "a frozen graph")
-    nodes = {node.name: node for node in graph.node}
+    graph = graph_ends.Graph(_parsed(graph_pb2.GraphDef(), path, given, "a frozen graph"))
     for name in [*(inputs or []), *(outputs or [])]:
-        if _node(name) not in nodes or not re.fullmatch("(:[0-9]{1,9})?", name[len(_node(name)) :]):
-            similar = difflib.get_close_matches(name, nodes) or list(nodes)[:3]
+        node = graph_ends.node_of(name)
+        if node not in graph.nodes or not re.fullmatch("(:[0-9]{1,9})?", name[len(node) :]):
+            similar = graph.similar(name) or list(graph.nodes)[:3]
             raise cli.UserError(
                 f"{given}: the graph has no {name!r}; give one of its nodes, such as"
                 f" {', '.join(similar)}."
             )
-    starts = inputs or [node.name for node in graph.node if node.op == _PLACEHOLDER]
-    ends = outputs or _open_ends(nodes, starts)
-    needed = _needed(nodes, ends, starts)
-    part = [node for node in graph.node if node.name in needed]
-    if variables := [node.name for node in part if node.op in _VARIABLES]:
+    starts = inputs or graph.placeholders
+    ends = outputs or graph.open_ends(starts)
+    needed = graph.reached(ends, starts)
+    part = [node for name, node in graph.nodes.items() if name in needed]
+    variables = [node.name for node in part if node.op in _VARIABLES]
+    if variables:
         raise cli.UserError(
             f"{given}: is not frozen: {len(variables)} of its nodes are variables, such as"
             f" {variables[0]}; freeze it with its checkpoint, or give the rule checkpoint_files the"
             " checkpoint and its architecture."
         )
-    starts = [name for name in starts if _node(name) in needed]
+    starts = [name for name in starts if graph_ends.node_of(name) in needed]
     if not starts:
         raise cli.UserError(
             f"{given}: the graph has no outputs that depend on a placeholder; name its arrays with"
             " --input_arrays and --output_arrays."
         )
     return Found(
-        inputs=[_array_port(nodes, name) for name in starts],
-        outputs=[_array_port(nodes, name) for name in ends],
+        inputs=[_array_port(graph.nodes, name) for name in starts],
+        outputs=[_array_port(graph.nodes, name) for name in ends],
         **_facts(part),
     )
 
@@ -274,7 +203,7 @@ def _array_port(nodes: Mapping[str, Any], array: str) -> Port:
     shapes = list(node.attr["_output_shapes"].list.shape) if "_output_shapes" in node.attr else []
     if node.op == _PLACEHOLDER and "shape" in node.attr:
         shapes = [node.attr["shape"].shape]
-    types = _output_types(node)
+    types = graph_ends.output_types(node)
     return Port(
         array,
         types[index] if index < len(types) else "",

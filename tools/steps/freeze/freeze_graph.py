@@ -8,7 +8,7 @@ from tensorflow.core.framework import graph_pb2
 from reproducible_tflite.lib.cli import cli
 from reproducible_tflite.lib.signature import signature
 from reproducible_tflite.steps.canonicalize import graph_def as canonical
-from reproducible_tflite.steps.freeze import frozen, graph_ends
+from reproducible_tflite.steps.freeze import frozen, source_ends
 
 _INPUT_ARRAYS = flags.DEFINE_list("input_arrays", [], "The inputs. Default: the placeholders.")
 _OUTPUT_ARRAYS = flags.DEFINE_list("output_arrays", [], "The outputs. Default: the last node.")
@@ -42,7 +42,7 @@ def main(argv: Sequence[str]) -> None:
     del argv
     frozen.quieten()
     graph = read(frozen.SOURCE.value)
-    ends = graph_ends.Ends(graph, frozen.SOURCE.value)
+    ends = source_ends.Ends(graph, frozen.SOURCE.value)
     outputs = ends.outputs(_OUTPUT_ARRAYS.value)
     inputs = ends.inputs(_INPUT_ARRAYS.value, outputs)
     frozen.write(
