@@ -268,6 +268,24 @@ def reproducible_tflite_repositories(shared = True):
         lock = "//third_party/litert:requirements.lock",
     )
 
+    # For `onnx_model`, beside TensorFlow's closure.
+    declare(
+        python_site,
+        "reproducible_tflite_onnx_site",
+        # Test data, a library for C, and what prepares models for ONNX Runtime.
+        drop = [
+            "onnx/backend",
+            "onnx/test",
+            "onnxruntime/capi/libonnxruntime.so.1.20.1",
+            "onnxruntime/datasets",
+            "onnxruntime/quantization",
+            "onnxruntime/tools",
+            "onnxruntime/transformers",
+        ],
+        lock = "//third_party/onnx:requirements.lock",
+        opened = ["onnx2tf/__init__.py"],
+    )
+
     # No model needs these: playwright is for tests of pages, buildgrid for tests of `tools/execution`.
     for name in ["buildgrid", "netron", "playwright", "protobuf", "provenance", "zstandard"]:
         declare(

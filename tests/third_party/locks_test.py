@@ -82,7 +82,7 @@ class LocksTest(parameterized.TestCase):
             self.assertEqual(f"{_normalized(name)}=={version}", requirement)
 
     def test_the_locks_of_every_folder_are_looked_at(self):
-        self.assertLen(_LOCKS, 27)
+        self.assertLen(_LOCKS, 28)
 
 
 class VersionsTest(absltest.TestCase):

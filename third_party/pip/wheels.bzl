@@ -207,7 +207,10 @@ def _python_site_impl(ctx):
         fail("{} cannot be cleaned: {}".format(ctx.attr.lock, result.stderr.strip()))
     compile_python(ctx, ctx.path(ctx.attr.interpreter or ctx.attr.python), "site", "/site")
     if packs("3." + version[1:]):
+        opened = {path: ctx.read("site/" + path) for path in ctx.attr.opened}
         pack_python(ctx, ctx.path(ctx.attr.python), ctx.attr._pack, "site", "site/site.zip")
+        for path, content in opened.items():
+            ctx.file("site/" + path, content, executable = False)
     ctx.file("BUILD.bazel", _SITE_BUILD)
 
 python_site = repository_rule(
@@ -219,6 +222,7 @@ Depend on `site_library`: staging it costs an action a single link, regardless o
         abi = attr.string(doc = "The wheels' ABI tag, if it is not `cp` and the version."),
         drop = attr.string_list(doc = "Paths in the site that no build reads, relative to it."),
         interpreter = attr.label(doc = "The packages' CPython, if it is not the one that runs pip."),
+        opened = attr.string_list(doc = "Modules that a package opens as files: they stay beside the archive, too."),
         python_version = attr.string(
             doc = "The version of the packages' CPython, without its dot.",
             default = "311",

@@ -13,7 +13,7 @@
         "Files of your own",
         "Of your repository, of an external one, or of another rule. The source of a graph states inputs, shapes and "
         "outputs, so [`tflite_model`](#tflite_model) needs none of them.",
-        ["saved_model", "keras_model", "frozen_graph_file", "checkpoint_files", "tflite_file"],
+        ["saved_model", "keras_model", "onnx_model", "frozen_graph_file", "checkpoint_files", "tflite_file"],
     ),
     (
         "Inputs for post-training quantization",

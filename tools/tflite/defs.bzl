@@ -12,6 +12,7 @@ load("//tools/tflite/private:frozen_graph.bzl", _frozen_graph = "frozen_graph")
 load("//tools/tflite/private:frozen_graph_file.bzl", _frozen_graph_file = "frozen_graph_file")
 load("//tools/tflite/private:image_dataset.bzl", _image_dataset = "image_dataset")
 load("//tools/tflite/private:keras_model.bzl", _keras_model = "keras_model")
+load("//tools/tflite/private:onnx_model.bzl", _onnx_model = "onnx_model")
 load("//tools/tflite/private:photograph_dataset.bzl", _photograph_dataset = "photograph_dataset")
 load("//tools/tflite/private:pipeline_config.bzl", _pipeline_config = "pipeline_config")
 load(
@@ -56,6 +57,7 @@ frozen_graph = _frozen_graph
 frozen_graph_file = _frozen_graph_file
 image_dataset = _image_dataset
 keras_model = _keras_model
+onnx_model = _onnx_model
 photograph_dataset = _photograph_dataset
 pipeline_config = _pipeline_config
 released_checkpoint = _released_checkpoint

@@ -7,6 +7,7 @@ load(
     "TfliteInfo",
     "frozen_graph_file",
     "keras_model",
+    "onnx_model",
     "saved_model",
     "tflite_model",
 )
@@ -86,6 +87,16 @@ def _declare():
         output_arrays = ["a,b"],
         tags = _MANUAL,
     )
+    onnx_model(name = "onnx", src = "model.onnx", tags = _MANUAL)
+    onnx_model(
+        name = "onnx_in_two_files",
+        src = "model.onnx",
+        data = ["model.onnx.data"],
+        input_shapes = ["1,3,8,8", "1,4"],
+        keep_shapes = True,
+        tags = _MANUAL,
+    )
+    onnx_model(name = "onnx_of_open_shape", src = "model.onnx", input_shapes = ["1,?"], tags = _MANUAL)
     for name, recipe in {
         "arrays_from_the_source": {},
         "quantized_from_the_source": {
@@ -116,6 +127,13 @@ def sources_test_suite(name):
             for case, suffix, attribute, given, allowed in [
                 ("frozen_file_of_several", "", "output_arrays", "[\"a,b\"]", "give every name as a separate item"),
                 ("keras_4", "", "keras", "\"4\"", "give one of 2, 3"),
+                (
+                    "onnx_of_open_shape",
+                    "",
+                    "input_shapes",
+                    "[\"1,?\"]",
+                    "give one shape like \"1,3,320,320\" for each input",
+                ),
                 (
                     "quantized_without_statistics",
                     ".recipe",
@@ -183,6 +201,13 @@ def sources_test_suite(name):
             ("keras_h5", "freeze_keras_2", ["model.h5"], ["--source", "OUT/model.h5", "--output"]),
             ("keras_zip", "freeze_keras_3", ["model.keras"], ["--source", "OUT/model.keras", "--output"]),
             ("keras_zip_of_2", "freeze_keras_2", ["model.keras"], ["--quantization_aware", "--output"]),
+            ("onnx", "freeze_onnx", ["model.onnx"], ["--source", "OUT/model.onnx", "--output"]),
+            (
+                "onnx_in_two_files",
+                "freeze_onnx",
+                ["model.onnx", "model.onnx.data"],
+                ["--data=OUT/model.onnx.data", "--input_shapes=1,3,8,8:1,4", "--keep_shapes", "--output"],
+            ),
             (
                 "saved",
                 "freeze_saved_model",
@@ -195,6 +220,7 @@ def sources_test_suite(name):
         ("keras_h5", "own", "weights of model.h5"),
         ("keras_zip", "released", "released weights of widget 1.2"),
         ("keras_zip_of_2", "own", "weights of model.keras"),
+        ("onnx_in_two_files", "own", "weights of model.onnx"),
         ("saved", "own", "weights of folder"),
         ("frozen_file", "own", "weights of frozen_inference_graph.pb"),
     ]:

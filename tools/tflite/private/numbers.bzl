@@ -23,3 +23,11 @@ def parse_number(text):
     if len(text) > _LONGEST_TEXT or len(power) > _LONGEST_POWER:
         return None
     return float(text)
+
+def is_shape(text):
+    """Returns whether a text is a shape, sizes above 0 with commas between them, such as `1,320,320,3`.
+
+    Args:
+      text: a string from a person.
+    """
+    return not [size for size in text.split(",") if not size.isdigit() or int(size) == 0]

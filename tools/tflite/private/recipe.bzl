@@ -5,7 +5,7 @@ load("//tools/lib/rounding:folds.bzl", "FOLDS")
 load(":conversion.bzl", "ConversionInfo", "converter_flags")
 load(":errors.bzl", "check_least", "fail_attribute")
 load(":labels.bzl", "label_text")
-load(":numbers.bzl", "parse_number")
+load(":numbers.bzl", "is_shape", "parse_number")
 load(":providers.bzl", "FrozenGraphInfo", "RepresentativeDatasetInfo")
 
 _INFERENCE_TYPES = ["FLOAT", "QUANTIZED_UINT8"]
@@ -50,10 +50,6 @@ def _array_name(text):
     # A converter gets `x` for `x:0` (tools/steps/convert/frozen_graph.py).
     return text.removesuffix(":0")
 
-def _is_shape(text):
-    sizes = text.split(",")
-    return not [size for size in sizes if not size.isdigit() or int(size) == 0]
-
 def _is_stored_value(text):
     number = parse_number(text)
     return number != None and number >= 0 and number <= 255
@@ -79,7 +75,7 @@ def _check_arrays(ctx, graph):
         fail_attribute(ctx, "input_arrays", names, "give every name once")
     shapes = ctx.attr.input_shapes
     stated = graph.signature and (not shapes or not names)
-    if len(shapes) != len(names) and not stated or [shape for shape in shapes if not _is_shape(shape)]:
+    if len(shapes) != len(names) and not stated or [shape for shape in shapes if not is_shape(shape)]:
         fail_attribute(ctx, "input_shapes", shapes, "give one shape like \"1,320,320,3\" for each of input_arrays")
     for attribute in ["input_arrays", "output_arrays"]:
         given = getattr(ctx.attr, attribute)

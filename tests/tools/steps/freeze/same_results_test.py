@@ -25,6 +25,13 @@ def source(path: pathlib.Path, stated: signature.Signature) -> Callable[[Arrays]
     if path.is_dir():
         function = tf.saved_model.load(str(path)).signatures[_NAME]
         return lambda feeds: function(**{name: tf.constant(feeds[name]) for name in feeds})
+    if path.suffix == ".onnx":
+        from onnx import reference
+
+        evaluator = reference.ReferenceEvaluator(str(path))
+        return lambda feeds: dict(
+            zip(evaluator.output_names, evaluator.run(None, dict(feeds)), strict=True)
+        )
     model = keras.models.load_model(str(path), compile=False)
     return lambda feeds: {stated.outputs[0].name: model(*feeds.values())}
 
