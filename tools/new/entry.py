@@ -16,6 +16,7 @@ QUANTIZATIONS = ("none", "dynamic_range", "float16", "int8")
 _RULES = {
     Kind.FROZEN_GRAPH: "frozen_graph_file",
     Kind.KERAS: "keras_model",
+    Kind.ONNX: "onnx_model",
     Kind.SAVED_MODEL: "saved_model",
 }
 # A model with few operators is taken for a broken export, and the converter joins some of them.
@@ -106,7 +107,8 @@ def _is_picture(found: Found) -> bool:
         return False
     (port,) = found.inputs
     shape = port.shape or ()
-    return port.type == "float32" and len(shape) == 4 and shape[-1] == 3
+    channels = 1 if found.channels_first else -1
+    return port.type == "float32" and len(shape) == 4 and shape[channels] == 3
 
 
 def _integer_ends(found: Found) -> dict[str, Value]:
@@ -163,9 +165,31 @@ def _usual_keras(source: str) -> str:
     return "3" if source.endswith(".keras") else "2"
 
 
-def _source(request: Request, preprocessing: str | None) -> Target:
+def _onnx(request: Request, shapes: Sequence[str]) -> dict[str, Value]:
+    """Returns the attributes that `onnx_model` alone has.
+
+    Args:
+      request: the model.
+      shapes: what `_shapes` returned. ONNX's converter needs the size of the batch, too.
+    """
+    found = request.found
+    attributes: dict[str, Value] = {}
+    if not shapes and any(None in (port.shape or ()) for port in found.inputs):
+        shapes = [_suggested(port) for port in found.inputs]
+    if shapes:
+        attributes["input_shapes"] = shapes
+    if not found.channels_first and any(len(port.shape or ()) > 2 for port in found.inputs):
+        attributes["keep_shapes"] = True
+    if found.data:
+        attributes["data"] = found.data
+    return attributes
+
+
+def _source(request: Request, preprocessing: str | None, shapes: Sequence[str]) -> Target:
     found = request.found
     attributes: dict[str, Value] = {"name": f"{request.name}.graph"}
+    if request.kind is Kind.ONNX:
+        attributes |= _onnx(request, shapes)
     if request.kind is Kind.SAVED_MODEL:
         attributes["srcs"] = Glob(f"{request.source}/**" if request.source else "**")
         attributes["signature"] = found.signature
@@ -184,11 +208,14 @@ def _source(request: Request, preprocessing: str | None) -> Target:
 
 
 def _sizes(request: Request) -> list[tuple[int | None, ...]]:
-    """Returns the inputs' shapes."""
-    return [
+    """Returns the inputs' shapes once they are converted."""
+    shapes = [
         tuple(given or port.shape or ())
         for port, given in itertools.zip_longest(request.found.inputs, request.input_shapes or [])
     ]
+    if request.found.channels_first:
+        return [(*shape[:1], *shape[2:], *shape[1:2]) for shape in shapes]
+    return shapes
 
 
 def _are_pixels(request: Request) -> bool:
@@ -257,9 +284,9 @@ def _preprocessing(request: Request, pictures: bool) -> str | None:
     )
 
 
-def _comments(found: Found) -> list[str]:
+def _comments(found: Found, where: str = "") -> list[str]:
     return [
-        printable(f"{word}: {port}.")
+        printable(f"{word}{where}: {port}.")
         for word, ports in (("Input", found.inputs), ("Output", found.outputs))
         for port in ports
     ]
@@ -291,23 +318,24 @@ def targets(request: Request) -> list[Target]:
     quantization = _quantization(request)
     samples = [_samples(request)] if "representative_dataset" in quantization else []
     pictures = any(target.rule == "image_dataset" for target in samples)
+    where = " in the ONNX model" if request.kind is Kind.ONNX else ""
     attributes = {
         "name": request.name,
         "graph": f":{request.name}.graph",
         **quantization,
     }
-    if shapes:
+    if shapes and request.kind is not Kind.ONNX:
         attributes["input_shapes"] = shapes
     if found.custom_ops:
         attributes["allow_custom_ops"] = True
     if found.operators is not None and found.operators < _FEW_OPERATORS:
         attributes["minimum_operators"] = 1
     return [
-        _source(request, _preprocessing(request, pictures)),
+        _source(request, _preprocessing(request, pictures), shapes),
         *samples,
         Target(
             "tflite_model",
             attributes,
-            [*_comments(found), *(_OWN_RANGES if found.quantization_aware else ())],
+            [*_comments(found, where), *(_OWN_RANGES if found.quantization_aware else ())],
         ),
     ]

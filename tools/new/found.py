@@ -40,6 +40,9 @@ class Found:
       fits_toco: whether TOCO can read these ranges: 8 bits, one range per tensor.
       custom_ops: whether it has ops that TensorFlow Lite keeps as custom ones.
       takes_pixels: whether it normalizes pixels itself.
+      channels_first: whether its inputs are pictures of [batch, channels, height, width], whose
+        channels come last when it is converted.
+      data: the names of files beside it that have its weights.
     """
 
     inputs: Sequence[Port] = ()
@@ -51,3 +54,5 @@ class Found:
     fits_toco: bool = False
     custom_ops: bool = False
     takes_pixels: bool = False
+    channels_first: bool = False
+    data: Sequence[str] = ()

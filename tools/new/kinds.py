@@ -31,7 +31,9 @@ _ZIP = b"PK\x03\x04"
 _TFLITE = b"TFL3"
 # The last bytes of a checkpoint's index.
 _INDEX_END = bytes.fromhex("57fb808b247547db")
-_ALLOWED = "give a .h5, .keras, .pb or .tflite file, or a SavedModel's folder with saved_model.pb"
+_ALLOWED = (
+    "give a .h5, .keras, .pb, .onnx or .tflite file, or a SavedModel's folder with saved_model.pb"
+)
 # The wire types of protocol buffers, and how many bytes the fixed ones have.
 _VARINT, _LENGTH = 0, 2
 _FIXED = {1: 8, 5: 4}

@@ -1,7 +1,7 @@
 """Writes the BUILD entry of a model: `bazel run //tools/new -- my_model.h5`.
 
-It looks into a Keras file, a SavedModel's folder, a frozen graph or a .tflite. The model is not
-run. The targets that convert it are added to the BUILD file beside it.
+It looks into a Keras file, a SavedModel's folder, a frozen graph, an ONNX file or a .tflite. The
+model is not run. The targets that convert it are added to the BUILD file beside it.
 
 Example: bazel run //tools/new -- --quantize=int8 --preprocessing=zero_to_one my_model.keras
 """
@@ -16,7 +16,15 @@ from absl import flags
 
 from reproducible_tflite.lib.cli import cli
 from reproducible_tflite.lib.preprocessing import normalization
-from reproducible_tflite.new import architecture, build_file, entry, graphs, kinds, tflite_file
+from reproducible_tflite.new import (
+    architecture,
+    build_file,
+    entry,
+    graphs,
+    kinds,
+    onnx_model,
+    tflite_file,
+)
 from reproducible_tflite.new.found import Found
 from reproducible_tflite.new.kinds import Kind
 
@@ -88,11 +96,9 @@ def _look(kind: Kind, path: str, given: str) -> Found:
         return graphs.saved_model(path, given, _SIGNATURE.value)
     if kind is Kind.FROZEN_GRAPH:
         return graphs.frozen_graph(path, given, _INPUT_ARRAYS.value, _OUTPUT_ARRAYS.value)
-    if kind is Kind.TFLITE:
-        return tflite_file.read(path, given)
-    raise cli.UserError(
-        f"{given}: is an ONNX model, for which there is no rule; give a SavedModel of it."
-    )
+    if kind is Kind.ONNX:
+        return onnx_model.read(path, given)
+    return tflite_file.read(path, given)
 
 
 def _build_file(folder: str) -> str | None:

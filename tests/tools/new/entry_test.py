@@ -76,6 +76,40 @@ class EntryTest(parameterized.TestCase):
             _targets(Found(), Kind.TFLITE), {"tflite_file": {"name": "net", "src": "net.h5"}}
         )
 
+    def test_onnx(self):
+        picture = Port("image", "float32", (None, 3, None, None))
+        found = _found(picture, channels_first=True, data=["net.data"])
+        with self.assertRaisesRegex(cli.UserError, "--input_shapes=1,3,SIZE,SIZE"):
+            _targets(found, Kind.ONNX)
+        targets = _targets(
+            found,
+            Kind.ONNX,
+            quantize="int8",
+            preprocessing="zero_to_one",
+            input_shapes=[[1, 3, 5, 6]],
+        )
+        self.assertEqual(
+            targets["onnx_model"],
+            {
+                "name": "net.graph",
+                "src": "net.h5",
+                "data": ["net.data"],
+                "input_shapes": ["1,3,5,6"],
+                "preprocessing": "zero_to_one",
+            },
+        )
+        self.assertNotIn("input_shapes", targets["tflite_model"])
+        dataset = targets["image_dataset"]
+        self.assertEqual((dataset["height"], dataset["width"]), (5, 6))
+
+    def test_onnx_of_an_open_batch(self):
+        source = _targets(_found(_ARRAY), Kind.ONNX)["onnx_model"]
+        self.assertEqual(source["input_shapes"], ["1,4"])
+        self.assertNotIn("keep_shapes", source)
+        source = _targets(_found(Port("x", "float32", (1, 7, 4))), Kind.ONNX)["onnx_model"]
+        self.assertNotIn("input_shapes", source)
+        self.assertTrue(source["keep_shapes"])
+
     def test_a_tflite(self):
         with self.assertRaisesRegex(cli.UserError, "is converted already"):
             _targets(Found(), Kind.TFLITE, quantize="int8")

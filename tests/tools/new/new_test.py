@@ -4,6 +4,7 @@ import os
 import pathlib
 from unittest import mock
 
+import onnx
 from absl.testing import absltest, flagsaver, parameterized
 
 from reproducible_tflite.lib.cli import cli
@@ -11,6 +12,7 @@ from reproducible_tflite.new import new
 from tests.tools.lib.tflite_file import models
 from tests.tools.new import model_files
 from tests.tools.steps.export import program
+from tests.tools.steps.freeze import sample_onnx
 
 _KERAS = model_files.hdf5(model_files.CLASSIFIER)
 _ENTRY = """\
@@ -134,9 +136,17 @@ class NewTest(parameterized.TestCase):
     def test_other_kinds(self):
         graph = model_files.graph_def(["Relu", "out", "image"]).SerializeToString()
         (self.folder / "graph").write_bytes(graph)
+        onnx.save(sample_onnx.classifier(), str(self.folder / "net.onnx"))
         (self.folder / "net.tflite").write_bytes(models.pack(models.detector()))
         for name, words in (
             ("graph", ['frozen_graph_file(\n    name = "graph.graph",\n    src = "graph",\n']),
+            (
+                "net.onnx",
+                [
+                    'onnx_model(\n    name = "net.graph",\n    src = "net.onnx",\n',
+                    "# Input in the ONNX model: image:0 float32 [1,3,8,6].\n",
+                ],
+            ),
             ("net.tflite", ["# Input: boxes float32 [1,6,4].\n", 'name = "net_canonical",\n']),
         ):
             output = self._run(name)
@@ -157,7 +167,7 @@ class NewTest(parameterized.TestCase):
         self._refused("page.h5: is a web page", "page.h5")
         self._refused("cut.h5: the Keras model cannot be read: .*truncated", "cut.h5")
         self._refused("empty.keras: the model is empty", "empty.keras")
-        self._refused("net.onnx: is an ONNX model, for which there is no rule", "net.onnx")
+        self._refused("net.onnx: is not an ONNX model with nodes", "net.onnx")
         self._refused("cut.tflite: ", "cut.tflite")
         self._refused("is a folder without saved_model.pb", ".")
 
