@@ -28,6 +28,9 @@ _FLOAT_OPERATORS = flags.DEFINE_multi_string(
 )
 _OUTPUT = flags.DEFINE_string("output", None, "The file to write on success.", required=True)
 
+# What the interpreter's errors call the delegate.
+_XNNPACK = "TfLiteXNNPackDelegate"
+
 # These operators convert between integers and floating point.
 _CONVERSIONS = ("QUANTIZE", "DEQUANTIZE")
 _INTEGERS = ("INT8", "UINT8")
@@ -76,18 +79,36 @@ def _sample(detail: dict) -> np.ndarray:
     return np.ones(shape, dtype)
 
 
+def _run(path: str, resolver: litert.OpResolverType) -> litert.Interpreter:
+    """Runs a model once and returns its interpreter."""
+    interpreter = litert.Interpreter(path, num_threads=1, experimental_op_resolver_type=resolver)
+    interpreter.allocate_tensors()
+    for detail in interpreter.get_input_details():
+        interpreter.set_tensor(detail["index"], _sample(detail))
+    interpreter.invoke()
+    return interpreter
+
+
 def invoke(path: str) -> None:
     """Runs a model once.
+
+    XNNPACK refuses some models that TensorFlow Lite's own kernels run, such as one that resizes to
+    another scale. They pass with a note.
 
     Raises:
       UserError: the model does not load, does not run, or gives infinities or NaN.
     """
     try:
-        interpreter = litert.Interpreter(path, num_threads=1)
-        interpreter.allocate_tensors()
-        for detail in interpreter.get_input_details():
-            interpreter.set_tensor(detail["index"], _sample(detail))
-        interpreter.invoke()
+        try:
+            interpreter = _run(path, litert.OpResolverType.AUTO)
+        except RuntimeError as error:
+            if _XNNPACK not in str(error):
+                raise
+            interpreter = _run(path, litert.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES)
+            conversion.note(
+                f"{path}: the model runs only without XNNPACK, which LiteRT uses by"
+                f" default: {cli.first_line(error)}."
+            )
     except (RuntimeError, ValueError) as error:
         raise cli.UserError(
             f"{path}: the converted model does not run: {cli.first_line(error)}."

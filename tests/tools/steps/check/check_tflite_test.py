@@ -32,6 +32,20 @@ def _chain(kind: int, *, scales: bool = True, custom: str = "") -> bytes:
     return models.pack(maker.model)
 
 
+def _resized_to_another_scale() -> bytes:
+    """Returns a model that XNNPACK refuses: uint8 pictures, enlarged, with another scale."""
+    maker = models.Maker()
+    sides = maker.tensor("sides", [2], np.array([4, 4], np.int32), kind=_Type.INT32)
+    ends = [maker.tensor(f"picture{side}", [1, side, side, 1], kind=_Type.UINT8) for side in (2, 4)]
+    for index, scale in zip(ends, (0.5, 0.25), strict=True):
+        maker.graph.tensors[index].quantization = networks.quantization([scale], [3])
+    resize = maker.operator(_Op.RESIZE_BILINEAR, [ends[0], sides], [ends[1]])
+    resize.builtinOptionsType = tflite.BuiltinOptions.ResizeBilinearOptions
+    resize.builtinOptions = tflite.ResizeBilinearOptionsT()
+    maker.graph.inputs, maker.graph.outputs = (np.array([end], "i4") for end in ends)
+    return models.pack(maker.model)
+
+
 def _relu() -> bytes:
     maker, x, y = _ends()
     maker.operator(_Op.RELU, [x], [y])
@@ -71,6 +85,12 @@ class CheckTfliteTest(parameterized.TestCase):
     def test_passes(self, model, flags):
         result = self._check(model, **flags)
         self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertTrue(self.passed.exists())
+
+    def test_passes_with_a_note(self):
+        result = self._check(_resized_to_another_scale(), quantized="true")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertRegex(result.stderr, "NOTE: .*runs only without XNNPACK, .*RESIZE_BILINEAR")
         self.assertTrue(self.passed.exists())
 
     @parameterized.named_parameters(
