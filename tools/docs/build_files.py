@@ -27,7 +27,8 @@ class Target(NamedTuple):
 class Published(NamedTuple):
     """What a model is made of with `--config=released`: a row of the pin table, and its member.
 
-    Without a row, it is made of published weights in every build, which `member` names.
+    The member is empty if it is the whole row. Without a row, it is made of published weights in
+    every build, which `member` names.
     """
 
     archive: str | None
@@ -77,12 +78,13 @@ def published(targets: Targets, model: str) -> Published | None:
         return Published(None, graph.attributes["released_as"])
     if graph.rule == "weights_choice":
         weights = given(graph.attributes["released"]).attributes
-        if not {*recipe["input_arrays"], *recipe["output_arrays"]} <= {*weights["arrays"]}:
+        arrays = {*recipe.get("input_arrays", ()), *recipe.get("output_arrays", ())}
+        if "arrays" in weights and not arrays <= {*weights["arrays"]}:
             return None
     else:
         weights = given(graph.attributes["checkpoint"]).attributes
-    archive = weights.get("archive")
+    archive = weights.get("archive") or weights.get("src") or "".join(weights.get("srcs", ()))
     if not archive:
         return None
     name = archive.removeprefix("@reproducible_tflite_released_").removesuffix("//:archive")
-    return Published(name, weights["member"])
+    return Published(name, weights.get("member", ""))

@@ -22,9 +22,9 @@
     ),
     (
         "Published files",
-        "For what is published as a graph or a SavedModel. Published checkpoints come with "
+        "For what is published as a graph, a SavedModel or a Keras file. Published checkpoints come with "
         "[`checkpoint`](#checkpoint) and [`ssd_checkpoint`](#ssd_checkpoint).",
-        ["weights_choice", "released_frozen_graph", "released_checkpoint", "released_saved_model"],
+        ["weights_choice", "seeded_keras_model", "released_frozen_graph", "released_checkpoint", "released_saved_model"],
     ),
     (
         "Several models together",
@@ -52,6 +52,7 @@
 {% set like = {
     "checkpoint": ["seeded_checkpoint", "released_checkpoint"],
     "photograph_dataset": ["image_dataset"],
+    "seeded_keras_model": ["seeded_checkpoint"],
     "ssd_checkpoint": ["seeded_ssd_checkpoint", "released_checkpoint"],
     "ssd_frozen_graph": ["frozen_graph", "seeded_ssd_checkpoint"],
     "tflite_file": ["card"],

@@ -10,6 +10,7 @@ load(
     "frozen_graph",
     "photograph_dataset",
     "pipeline_config",
+    "seeded_keras_model",
     "ssd_frozen_graph",
     "tflite_model",
     "token_dataset",
@@ -179,6 +180,14 @@ def _family():
         signature = "variables.tsv",
         tags = _MANUAL,
     )
+    seeded_keras_model(
+        name = "seeded_keras",
+        architecture = ":architecture",
+        photographs = ":photographs",
+        seed = 5,
+        signature = "variables.tsv",
+        tags = _MANUAL,
+    )
     frozen_graph(name = "frozen", architecture = ":architecture", checkpoint = ":seeded_ranges", tags = _MANUAL)
 
 def _cases():
@@ -284,6 +293,14 @@ def _cases():
             ["--build", build],
         ),
         "seed": action("seeded_ranges", "SeedCheckpoint", "graph_code", seed_inputs, seeded_ranges, variables),
+        "seed_keras": action(
+            "seeded_keras.file",
+            "SeedKerasFile",
+            "graph_code",
+            seed_inputs,
+            ["seeded_keras.file.h5"],
+            ["--preprocessing", "zero_to_one", "--seed", "5"],
+        ),
         "seed_ssd": action(
             "seeded",
             "SeedCheckpoint",

@@ -98,6 +98,14 @@ _ARRAYS = {
         not_allowed("input", "\"a\"", _NPZ_NAMES_ALL),
     ),
     "npy_without_input": ({"src": "array.npy"}, not_allowed("input", "\"\"", _NPY_NAMES_NONE)),
+    "npy_with_array": (
+        {"array": "x", "input": "a", "src": "array.npy"},
+        not_allowed("array", "\"x\"", "an .npy has only one; give none"),
+    ),
+    "npz_array_without_input": (
+        {"array": "x", "src": "own.npz"},
+        not_allowed("input", "\"\"", "give the name of the model's input that takes the array"),
+    ),
     "npz_with_input": ({"input": "a", "src": "own.npz"}, not_allowed("input", "\"a\"", _NPZ_NAMES_ALL)),
 }
 

@@ -75,6 +75,8 @@ def _declare():
             released_as = "widget 1.2" if name == "keras_zip" else "",
             tags = _MANUAL,
         )
+    keras_model(name = "keras_in_an_archive", src = ":published_model", tags = _MANUAL)
+    saved_model(name = "saved_in_an_archive", srcs = [":folder"], tags = _MANUAL)
     frozen_graph_file(
         name = "frozen_file",
         src = "archive/frozen_inference_graph.pb",
@@ -222,6 +224,9 @@ def sources_test_suite(name):
         ("keras_zip_of_2", "own", "weights of model.keras"),
         ("onnx_in_two_files", "own", "weights of model.onnx"),
         ("saved", "own", "weights of folder"),
+        ("keras_in_an_archive", "released", "released weights: some_model (sha256 45)"),
+        ("seeded_keras", "seeded", "seeded weights (synthetic, seed 5): not trained"),
+        ("saved_in_an_archive", "released", "released weights: some_folder (sha256 01 of saved_model.pb, 23 of variables/variables.index)"),
         ("frozen_file", "own", "weights of frozen_inference_graph.pb"),
     ]:
         _weights_test(

@@ -21,6 +21,8 @@ import numpy as np
 RECTIFIED_BETA = 1.0
 
 _SPREAD = 0.125
+# As slim and Keras name a depthwise kernel.
+_DEPTHWISE = ("depthwise_weights", "depthwise_kernel")
 
 
 def uniform(seed: int, name: str, shape: Sequence[int]) -> np.ndarray:
@@ -39,7 +41,7 @@ def fan_in(name: str, shape: Sequence[int]) -> int:
       shape: [height, width, in, out] of a convolution, [height, width, in, multiplier] of a
         depthwise one, [in, out] of a matrix.
     """
-    return math.prod(shape[:-2] if name.endswith("depthwise_weights") else shape[:-1])
+    return math.prod(shape[:-2] if name.endswith(_DEPTHWISE) else shape[:-1])
 
 
 def seeded_value(
@@ -63,7 +65,7 @@ def seeded_value(
       float32 array of `shape`.
     """
     kind = name.rpartition("/")[2]
-    if kind in ("weights", "depthwise_weights", "kernel"):
+    if kind in ("weights", "kernel", *_DEPTHWISE):
         centre, spread = 0.0, math.sqrt((3.0 if output else 6.0) / fan_in(name, shape))
     elif kind == "gamma":
         centre, spread = 1.0, _SPREAD

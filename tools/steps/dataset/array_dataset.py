@@ -17,20 +17,24 @@ from reproducible_tflite.lib.values import arrays
 _NUMBERS = "biuf"
 
 _ARRAYS = flags.DEFINE_string("arrays", None, "An .npz, or an .npy with --input.")
-_INPUT = flags.DEFINE_string("input", "", "The input that the array of an .npy is for.")
+_INPUT = flags.DEFINE_string(
+    "input", "", "The input that the array of an .npy, or --array, is for."
+)
+_ARRAY = flags.DEFINE_string("array", "", "The only array of an .npz that is meant, for --input.")
 _COUNT = flags.DEFINE_integer(
     "count", 0, "How many samples to take, from the first on; 0 for all.", lower_bound=0
 )
 _OUTPUT = flags.DEFINE_string("output", None, "The .npz to write.")
 
 
-def samples(path: str, single: str, count: int) -> dict[str, np.ndarray]:
+def samples(path: str, single: str, count: int, only: str = "") -> dict[str, np.ndarray]:
     """Reads and checks arrays.
 
     Args:
       path: an .npz, or an .npy.
-      single: the input that the array of an .npy is for; "" for an .npz.
+      single: the input that the array of an .npy, or `only`, is for; "" for an .npz.
       count: how many samples to take, from the first on; 0 for all.
+      only: the only array of an .npz that is meant; "" for all.
 
     Returns:
       Arrays [count, ...] by input.
@@ -38,7 +42,12 @@ def samples(path: str, single: str, count: int) -> dict[str, np.ndarray]:
     Raises:
       cli.UserError: the file cannot be read, has too few samples, or has what is no real number.
     """
-    stored = arrays.read(path, "representative dataset", single)
+    stored = arrays.read(path, "representative dataset", "" if only else single)
+    if only:
+        names = ", ".join(sorted(name for name, _ in stored))
+        stored = [(single, array) for name, array in stored if name == only]
+        if not stored:
+            raise cli.UserError(f"{path}: has no array {only}; give one of {names}.")
     found = dict(stored)
     if len(found) < len(stored):
         names = sorted(name for name, _ in stored)
@@ -69,7 +78,7 @@ def _canonical(array: np.ndarray) -> np.ndarray:
 def main(argv: Sequence[str]) -> None:
     """Writes the dataset."""
     del argv
-    arrays.write(_OUTPUT.value, samples(_ARRAYS.value, _INPUT.value, _COUNT.value))
+    arrays.write(_OUTPUT.value, samples(_ARRAYS.value, _INPUT.value, _COUNT.value, _ARRAY.value))
 
 
 if __name__ == "__main__":

@@ -12,9 +12,13 @@ def _source(ctx):
         given = label_text(ctx.attr.src.label) if ctx.attr.src else None
         fail_attribute(ctx, "src", given, "give either src or generator")
     is_single = ctx.attr.src and ctx.file.src.extension == "npy"
+    if is_single and ctx.attr.array:
+        fail_attribute(ctx, "array", ctx.attr.array, "an .npy has only one; give none")
+    if ctx.attr.array and not ctx.attr.input:
+        fail_attribute(ctx, "input", "", "give the name of the model's input that takes the array")
     if is_single and not ctx.attr.input:
         fail_attribute(ctx, "input", "", "an .npy does not name its array; give the name of the model's input")
-    if ctx.attr.input and not is_single:
+    if ctx.attr.input and not is_single and not ctx.attr.array:
         fail_attribute(ctx, "input", ctx.attr.input, "an .npz names its arrays; give none")
     if ctx.attr.src:
         return ctx.file.src
@@ -35,6 +39,7 @@ def _array_dataset_impl(ctx):
     samples = ctx.actions.declare_file(ctx.label.name + ".npz")
     arguments = ctx.actions.args()
     arguments.add("--arrays", source)
+    arguments.add("--array", ctx.attr.array)
     arguments.add("--input", ctx.attr.input)
     arguments.add("--count", ctx.attr.count)
     arguments.add("--output", samples)
@@ -71,7 +76,12 @@ and members of the .npz are sorted.""",
             cfg = "exec",
             executable = True,
         ),
-        "input": attr.string(doc = "The name of the model's input, for an .npy; an .npz names its arrays."),
+        "array": attr.string(
+            doc = "The array of an .npz that `input` takes, if the .npz has others too or gives it another name.",
+        ),
+        "input": attr.string(
+            doc = "The name of the model's input, for an .npy or for `array`; else an .npz names its arrays.",
+        ),
         "count": attr.int(doc = "How many samples to take, from the first on; 0 for all.", default = 0),
         "_program": program("//tools/steps/dataset:array_dataset"),
     },

@@ -6,7 +6,9 @@ load(":program.bzl", "program")
 load(":providers.bzl", "TfliteInfo")
 
 TASKS = [
+    "anomaly detection",
     "classification",
+    "keyword spotting",
     "music transcription",
     "object detection",
     "other",

@@ -21,6 +21,7 @@ def _frozen_graph_file_impl(ctx):
             "--{}={}".format(attribute, ",".join(getattr(ctx.attr, attribute)))
             for attribute in ["input_arrays", "output_arrays"]
         ],
+        target = ctx.attr.src,
     )
 
 frozen_graph_file = rule(

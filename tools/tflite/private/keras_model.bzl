@@ -17,6 +17,7 @@ def _keras_model_impl(ctx):
         file = source.basename,
         inputs = [source],
         arguments = [],
+        target = ctx.attr.src,
     )
 
 _keras_model = rule(
@@ -44,7 +45,7 @@ def keras_model(name, src, keras = None, **kwargs):
 
     Args:
       name: the graph's name.
-      src: the file, .keras or .h5.
+      src: the file, .keras or .h5; `@reproducible_tflite_released_NAME//:archive`, if it is published and in the pin table.
       keras: the Keras that saved it, "2" or "3". A TensorFlow is fetched for each, so it is chosen before the file is
         read: by default "3" for a .keras file and "2" for others. A file of the other is refused with its version.
       **kwargs: `preprocessing`, `quantization_aware` and `released_as`, see `saved_model`, and attributes that every

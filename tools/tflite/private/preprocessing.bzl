@@ -8,7 +8,7 @@ PREPROCESSING_DOC = "The preprocessing of a photograph's pixels, which are 0 to 
 ])
 
 PREPROCESSING_ATTRIBUTE = attr.string(
-    doc = PREPROCESSING_DOC,
+    doc = PREPROCESSING_DOC + " Empty if the input is none of these, such as features of sound.",
     mandatory = True,
-    values = PREPROCESSINGS.keys(),
+    values = [""] + PREPROCESSINGS.keys(),
 )

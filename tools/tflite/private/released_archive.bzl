@@ -47,15 +47,19 @@ RELEASED_ATTRS = {
 }
 
 def released_files(ctx):
+    """Returns the published files of a rule that has `RELEASED_ATTRS`; see `pinned_archive`."""
+    return pinned_archive(ctx, ctx.attr.archive[ReleasedArchiveInfo])
+
+def pinned_archive(ctx, archive):
     """Returns the published files, or stops because their digest is unknown.
 
     Args:
-      ctx: the context of a rule that has `RELEASED_ATTRS`.
+      ctx: the rule's context.
+      archive: their ReleasedArchiveInfo.
 
     Returns:
       A struct: `files`, a list of Files; `name`; `description` for a CheckpointInfo.
     """
-    archive = ctx.attr.archive[ReleasedArchiveInfo]
     if not archive.sha256:
         fail(("{}: no digest of {} is published, so its bytes cannot be trusted yet; run " +
               "`bazel run {} -- {}` to download it from {}, check it and write the pin, or " +

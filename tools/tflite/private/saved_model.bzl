@@ -59,6 +59,7 @@ def _saved_model_impl(ctx):
         file = _folder_name(ctx, places[0]),
         inputs = files,
         arguments = arguments,
+        target = ctx.attr.srcs[0] if len(ctx.attr.srcs) == 1 else None,
     )
 
 saved_model = rule(
@@ -68,7 +69,8 @@ saved_model = rule(
 Makes `NAME.pb`, the frozen graph of one signature in canonical form. Output group `signature`: `NAME.signature.json`.""",
     attrs = SOURCE_ATTRS | {
         "srcs": attr.label_list(
-            doc = "The SavedModel's files, `glob([\"model/**\"])`, or the folder that a rule makes.",
+            doc = "The SavedModel's files, `glob([\"model/**\"])`, or the folder that a rule makes; " +
+                  "`@reproducible_tflite_released_NAME//:archive`, if it is published and in the pin table.",
             allow_files = True,
             mandatory = True,
         ),

@@ -64,14 +64,25 @@ def seed_checkpoint(ctx, program, arguments, inputs):
     files = depset([index, data])
     return [
         DefaultInfo(files = files, runfiles = ctx.runfiles(transitive_files = files)),
-        CheckpointInfo(
-            prefix = path,
-            files = files,
-            weights = "seeded",
-            quantization_aware = ctx.attr.quantization_aware,
-            description = "seeded weights (synthetic, seed {}): not trained".format(ctx.attr.seed),
-        ),
+        seeded_weights(ctx, path, files, ctx.attr.quantization_aware),
     ]
+
+def seeded_weights(ctx, prefix, files, quantization_aware = False):
+    """Returns the CheckpointInfo of seeded weights.
+
+    Args:
+      ctx: the context of a rule that has `seed` of `SEED_ATTRS`.
+      prefix: see CheckpointInfo.
+      files: see CheckpointInfo.
+      quantization_aware: see CheckpointInfo.
+    """
+    return CheckpointInfo(
+        prefix = prefix,
+        files = files,
+        weights = "seeded",
+        quantization_aware = quantization_aware,
+        description = "seeded weights (synthetic, seed {}): not trained".format(ctx.attr.seed),
+    )
 
 def _seeded_checkpoint_impl(ctx):
     architecture = ctx.attr.architecture[ArchitectureInfo]

@@ -4,6 +4,7 @@ load("//tools/lib/preprocessing:preprocessings.bzl", "PREPROCESSINGS")
 load(":frozen_graph.bzl", "frozen_graph_providers")
 load(":preprocessing.bzl", "PREPROCESSING_DOC")
 load(":providers.bzl", "CheckpointInfo")
+load(":released_archive.bzl", "ReleasedArchiveInfo", "pinned_archive")
 
 SOURCE_ATTRS = {
     "preprocessing": attr.string(
@@ -19,7 +20,7 @@ SOURCE_ATTRS = {
     ),
 }
 
-def source_checkpoint(ctx, file, prefix = "", files = depset()):
+def source_checkpoint(ctx, file, prefix = "", files = depset(), target = None):
     """Returns the CheckpointInfo of a source.
 
     Args:
@@ -27,18 +28,30 @@ def source_checkpoint(ctx, file, prefix = "", files = depset()):
       file: the source's file name.
       prefix: see CheckpointInfo.
       files: see CheckpointInfo.
+      target: the source's target. It knows the weights if it is a `released_archive`, or a rule that seeds.
+
+    Returns:
+      A CheckpointInfo.
     """
     released_as = ctx.attr.released_as
+    weights = "released" if released_as else "own"
+    description = "released weights of " + released_as if released_as else "weights of " + file
+    if target and ReleasedArchiveInfo in target:
+        weights = "released"
+        description = pinned_archive(ctx, target[ReleasedArchiveInfo]).description
+    elif target and CheckpointInfo in target:
+        weights = target[CheckpointInfo].weights
+        description = target[CheckpointInfo].description
     return CheckpointInfo(
         prefix = prefix,
         files = files,
-        weights = "released" if released_as else "own",
+        weights = weights,
         # A .tflite does not say whether its ranges come from training.
         quantization_aware = getattr(ctx.attr, "quantization_aware", False),
-        description = "released weights of " + released_as if released_as else "weights of " + file,
+        description = description,
     )
 
-def freeze(ctx, program, source, file, inputs, arguments):
+def freeze(ctx, program, source, file, inputs, arguments, target):
     """Registers the action that freezes a source.
 
     Args:
@@ -48,6 +61,7 @@ def freeze(ctx, program, source, file, inputs, arguments):
       file: the source's file name, for descriptions.
       inputs: a list of its Files.
       arguments: a list of further flags.
+      target: see `source_checkpoint`.
 
     Returns:
       A list of providers, FrozenGraphInfo among them.
@@ -72,7 +86,7 @@ def freeze(ctx, program, source, file, inputs, arguments):
     return frozen_graph_providers(
         ctx,
         graph,
-        source_checkpoint(ctx, file),
+        source_checkpoint(ctx, file, target = target),
         ctx.attr.preprocessing,
         arrays = [],
         signature = signature,

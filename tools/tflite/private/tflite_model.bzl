@@ -123,8 +123,8 @@ def tflite_model(
       output_arrays: a list of the outputs' names, in the model's order.
       converter: "toco", TensorFlow's converter before MLIR, or "mlir".
       about: a sentence about the model, for its card and the catalogue.
-      task: the model's task, likewise: "classification", "music transcription", "object detection",
-        "question answering", "segmentation", "super resolution" or "other".
+      task: the model's task, likewise: "anomaly detection", "classification", "keyword spotting", "music transcription",
+        "object detection", "question answering", "segmentation", "super resolution" or "other".
       float_sibling: the same network in floating point; the card compares both on photographs.
       lock: a file of digests in your repository, such as "models.lock.json".
         `bazel run @reproducible_tflite//tools/audit:update_lock -- //my:model --lock=my/models.lock.json` writes the

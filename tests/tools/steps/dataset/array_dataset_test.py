@@ -61,6 +61,17 @@ class ArrayDatasetTest(parameterized.TestCase):
         self.assertEqual((name, stored.dtype, others), ("x", np.float32, []))
         np.testing.assert_allclose(stored, array, rtol=1e-6)
 
+    def test_one_array_of_several(self):
+        path = self._savez(specs=_with(0.5), labels=np.zeros([4], np.int64))
+        result = self._run(path, input="x", array="specs")
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+        with np.load(self.folder / "out.npz") as stored:
+            self.assertEqual(list(stored), ["x"])
+            np.testing.assert_array_equal(stored["x"], _with(0.5))
+        result = self._run(path, input="x", array="samples")
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("has no array samples; give one of labels, specs.", result.stderr)
+
     @parameterized.parameters(np.float16, np.float32, np.float64, ">f4", ">f8")
     def test_floating_point_becomes_float32(self, kind):
         stored = array_dataset.samples(self._savez(x=_with(0.5, np.dtype(kind))), "", 0)["x"]
