@@ -1,12 +1,11 @@
 """Challenges EDSR's published .tflite files with their own TensorFlow, others, and our models."""
 
-import json
 import pathlib
 import sys
 
 from absl.testing import absltest, parameterized
 
-from tests.tools.steps.export import program
+from tests.released import challenging
 
 _PATHS = [pathlib.Path(path) for path in sys.argv[1:]]
 _PUBLISHED = {
@@ -31,40 +30,30 @@ _BY_OUR_MODELS = [
 ]
 
 
-def _challenge(published, ours, *flags):
-    files = (published.resolve(), ours.resolve())
-    lock = "models/published.lock.json"
-    result = program.run("tools/audit/challenge.py", *files, *flags, json=True, lock=lock)
-    value = json.loads(result.stdout)
-    kinds = {part["kind"]: 0 for part in value["differences"]}
-    for part in value["differences"]:
-        kinds[part["kind"]] += 1
-    print(f"\n{published.name} against {ours}: {value['verdict']} {kinds}")
-    return result.returncode, value, kinds
-
-
 class EdsrChallengeTest(parameterized.TestCase):
     @parameterized.parameters(*sorted(_AS_PUBLISHED))
     def test_by_the_tensorflow_that_made_it(self, name):
-        code, value, _ = _challenge(_PUBLISHED[name], _AS_PUBLISHED[name], "--require=bytes")
+        code, value, _ = challenging.challenge(
+            _PUBLISHED[name], _AS_PUBLISHED[name], "--require=bytes"
+        )
         self.assertEqual((code, value["verdict"]), (0, "same bytes"))
         self.assertEqual(value["published"]["row"]["file"], name)
 
     @parameterized.parameters(*sorted(_OTHERS))
     def test_by_other_tensorflows(self, version):
         published = _PUBLISHED["f32b5_fp32.tflite"]
-        code, value, kinds = _challenge(published, _OTHERS[version])
+        code, value, kinds = challenging.challenge(published, _OTHERS[version])
         self.assertEqual((code, value["verdict"]), (0, "same meaning"))
         # Each TensorFlow writes its own name and names merged operations in its own way; newer ones
         # note that a tensor has a rank.
         self.assertContainsSubset({"metadata", "name"}, kinds)
         self.assertContainsSubset(kinds, {"metadata", "name", "layout", "note"})
-        code, value, _ = _challenge(published, _OTHERS[version], "--require=canonical")
+        code, value, _ = challenging.challenge(published, _OTHERS[version], "--require=canonical")
         self.assertEqual((code, value["holds"]), (1, False))
 
     @parameterized.parameters(*_BY_OUR_MODELS)
     def test_by_our_models(self, name, model, expected):
-        code, value, kinds = _challenge(_PUBLISHED[name], _MODELS[model])
+        code, value, kinds = challenging.challenge(_PUBLISHED[name], _MODELS[model])
         changes = {part["kind"] for part in value["differences"] if part["changes_meaning"]}
         self.assertEqual(changes, set(expected))
         verdict = "different" if expected else "same meaning"

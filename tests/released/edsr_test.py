@@ -6,6 +6,7 @@ import sys
 
 import numpy as np
 from absl.testing import absltest, parameterized
+from PIL import Image
 
 from reproducible_tflite.lib.meaning import comparison
 from reproducible_tflite.lib.tflite_file import reader
@@ -14,6 +15,7 @@ from tests.models import models, super_resolution
 _FP32, _INT8, _QAT, _PHOTOGRAPH, *_PATHS = sys.argv[1:]
 _PUBLISHED = {pathlib.Path(path).name: path for path in _PATHS}
 _SIZE = (270, 480)
+_BICUBIC = Image.Resampling.BICUBIC
 
 # Why a kind of field differs from the published file; other fields must not differ.
 _EVERYWHERE = {
@@ -117,6 +119,17 @@ class EdsrTest(parameterized.TestCase):
             self.assertGreater(likeness, 55)
         else:
             np.testing.assert_array_equal(ours, theirs)
+
+    @parameterized.parameters((_FP32, 31.71), (_INT8, 31.61), (_QAT, 31.61))
+    def test_restores_a_halved_photograph(self, path, expected):
+        original = models.photograph(_PHOTOGRAPH, 427, 640)[:426]
+        halved = Image.fromarray(original).resize((320, 213), _BICUBIC)
+        enlarged = super_resolution.Enlarger(path).run(np.asarray(halved))
+        likeness = super_resolution.psnr(enlarged, original)
+        bicubic = super_resolution.psnr(np.asarray(halved.resize((640, 426), _BICUBIC)), original)
+        print(f"{pathlib.Path(path).name}: {likeness:.2f} dB; bicubic: {bicubic:.2f} dB")
+        self.assertAlmostEqual(likeness, expected, delta=0.02)
+        self.assertGreater(likeness, bicubic + 1.5)
 
 
 if __name__ == "__main__":
