@@ -1,6 +1,6 @@
 """The TensorFlows that converted published files, to reproduce these files.
 
-Only tests of released weights use them, so only those fetch them.
+Only tests of released weights and `tools/recover` use them, so only those fetch them.
 """
 
 load("//third_party/debian:debian.bzl", "debian_packages")
@@ -38,6 +38,7 @@ TENSORFLOWS = {
     "2.8.4": "3.9",
     "2.9.2": "3.9",
     "2.12.0": "3.11",
+    "2.13.0": "3.11",
 }
 
 def as_published_repositories(declare):
