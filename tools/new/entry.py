@@ -5,12 +5,12 @@ import itertools
 import math
 from collections.abc import Sequence
 
+from reproducible_tflite.lib.build_file.build_file import Glob, Target, Value
 from reproducible_tflite.lib.cli import cli
 from reproducible_tflite.lib.cli.printable import printable
 from reproducible_tflite.lib.preprocessing import normalization
-from reproducible_tflite.new.build_file import Glob, Target, Value
+from reproducible_tflite.lib.source_model.kinds import Kind
 from reproducible_tflite.new.found import Found, Port
-from reproducible_tflite.new.kinds import Kind
 
 QUANTIZATIONS = ("none", "dynamic_range", "float16", "int8")
 _RULES = {

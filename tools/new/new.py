@@ -14,19 +14,13 @@ from collections.abc import Sequence
 
 from absl import flags
 
+from reproducible_tflite.lib.build_file import build_file
 from reproducible_tflite.lib.cli import cli
 from reproducible_tflite.lib.preprocessing import normalization
-from reproducible_tflite.new import (
-    architecture,
-    build_file,
-    entry,
-    graphs,
-    kinds,
-    onnx_model,
-    tflite_file,
-)
+from reproducible_tflite.lib.source_model import kinds
+from reproducible_tflite.lib.source_model.kinds import Kind
+from reproducible_tflite.new import architecture, entry, graphs, onnx_model, tflite_file
 from reproducible_tflite.new.found import Found
-from reproducible_tflite.new.kinds import Kind
 
 _NAME = flags.DEFINE_string("name", None, "The target's name; by default the file's.")
 _QUANTIZE = flags.DEFINE_enum(

@@ -1,10 +1,10 @@
 from absl.testing import absltest, parameterized
 
+from reproducible_tflite.lib.build_file.build_file import Glob
 from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.source_model.kinds import Kind
 from reproducible_tflite.new import entry
-from reproducible_tflite.new.build_file import Glob
 from reproducible_tflite.new.found import Found, Port
-from reproducible_tflite.new.kinds import Kind
 
 _PICTURE = Port("image", "float32", (None, 8, 8, 3))
 _ARRAY = Port("x", "float32", (None, 4))

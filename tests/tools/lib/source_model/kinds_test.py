@@ -3,8 +3,8 @@ import pathlib
 from absl.testing import absltest, parameterized
 
 from reproducible_tflite.lib.cli import cli
-from reproducible_tflite.new import kinds
-from reproducible_tflite.new.kinds import Kind
+from reproducible_tflite.lib.source_model import kinds
+from reproducible_tflite.lib.source_model.kinds import Kind
 from tests.tools.new import model_files
 
 _INDEX = bytes(40) + bytes.fromhex("57fb808b247547db")

@@ -1,8 +1,8 @@
 from absl.testing import absltest, parameterized
 
+from reproducible_tflite.lib.build_file import build_file
+from reproducible_tflite.lib.build_file.build_file import Glob, Target
 from reproducible_tflite.lib.cli import cli
-from reproducible_tflite.new import build_file
-from reproducible_tflite.new.build_file import Glob, Target
 
 _RULES = "//tools/tflite:defs.bzl"
 _TARGETS = (
