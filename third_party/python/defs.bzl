@@ -49,7 +49,8 @@ def _main(ctx):
     return found[0]
 
 def _program_impl(ctx):
-    runtime = ctx.toolchains[_TOOLCHAIN_TYPE].python_runtime_info
+    toolchain = ctx.attr.runtime[platform_common.ToolchainInfo] if ctx.attr.runtime else ctx.toolchains[_TOOLCHAIN_TYPE]
+    runtime = toolchain.python_runtime_info
     deps = ctx.attr.deps + [ctx.attr._root]
     sources = depset(ctx.files.srcs, transitive = [dep[PyInfo].transitive_sources for dep in deps])
     imports = depset(
@@ -82,6 +83,10 @@ _ATTRS = {
     "main": attr.string(doc = "The name of the main module among `srcs`; by default the target's name with `.py`."),
     "deps": attr.label_list(doc = "Libraries.", providers = [PyInfo]),
     "data": attr.label_list(doc = "Files and programs that it needs when it runs.", allow_files = True),
+    "runtime": attr.label(
+        doc = "A `python_runtime`, for a program that needs another CPython than the toolchain's.",
+        providers = [platform_common.ToolchainInfo],
+    ),
     "_bootstrap": attr.label(default = Label("//third_party/python:bootstrap.sh.tpl"), allow_single_file = True),
     "_root": attr.label(default = _ROOT, providers = [PyInfo]),
 }

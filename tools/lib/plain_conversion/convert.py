@@ -1,0 +1,228 @@
+"""Calls TensorFlow's converter as a person does, without this project's own steps.
+
+    convert.py SETTINGS OUTPUT
+
+SETTINGS is a JSON object with the fields of `DEFAULTS`; OUTPUT is the .tflite to write. It runs on
+any TensorFlow from 1.15 on, so it uses no newer syntax than CPython 3.7 has, and imports nothing
+else from the project.
+"""
+
+import importlib
+import json
+import os
+import site
+import sys
+import tempfile
+
+import numpy as np
+
+DEFAULTS = {
+    # The frozen graph, SavedModel's folder or Keras file.
+    "source": "",
+    # One of ROUTES.
+    "route": "saved_model",
+    # Sizes by input; None for an open one.
+    "input_shapes": {},
+    # Those of a frozen graph; of a SavedModel, for TensorFlow 1's interface.
+    "input_arrays": [],
+    "output_arrays": [],
+    "signature": "serving_default",
+    # False for TOCO; None for the default.
+    "new_converter": None,
+    "new_quantizer": None,
+    # TensorFlow 1's interface: "uint8" or "int8"; [mean, deviation] by input; [least, largest].
+    "inference_type": "",
+    "statistics": {},
+    "default_ranges": None,
+    "change_concat_input_ranges": False,
+    # TensorFlow 2's interface. Samples are fields of [least, largest], of the `input_shapes`.
+    "optimize": False,
+    "float16": False,
+    "samples": None,
+    "input_type": "",
+    "output_type": "",
+    "integers_only": False,
+    "allow_custom_ops": False,
+}
+# Height and width of samples for an open size, or one with many more pixels than a range needs.
+_SIZE = 32
+_MOST_PIXELS = 300 * 300
+# TensorFlow looks for a TOCO program on PATH; with an empty name, it runs TOCO in this process.
+_PROGRAM_NAMES = ("_deprecated_conversion_binary", "_toco_from_proto_bin")
+
+
+def _v1():
+    import tensorflow as tf
+
+    converter = tf.compat.v1.lite.TFLiteConverter
+    package = converter.__module__.rpartition(".")[0]
+    module = importlib.import_module(package + ".convert")
+    for name in _PROGRAM_NAMES:
+        if hasattr(module, name):
+            setattr(module, name, "")
+    return converter
+
+
+def _frozen_graph(settings):
+    shapes = settings["input_shapes"] or None
+    return _v1().from_frozen_graph(
+        settings["source"], settings["input_arrays"], settings["output_arrays"], shapes
+    )
+
+
+def _saved_model(settings):
+    import tensorflow as tf
+
+    return tf.lite.TFLiteConverter.from_saved_model(settings["source"])
+
+
+def _saved_model_v1(settings):
+    return _v1().from_saved_model(settings["source"], input_shapes=settings["input_shapes"] or None)
+
+
+def _concrete(function, keeper):
+    """Returns the converter of a concrete function, which does not keep its variables alive."""
+    import tensorflow as tf
+
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([function])
+    converter.keeper = keeper
+    return converter
+
+
+def _signature_function(settings):
+    import tensorflow as tf
+
+    model = tf.saved_model.load(settings["source"])
+    function = model.signatures[settings["signature"]]
+    shapes = list(settings["input_shapes"].values())
+    for number, shape in enumerate(shapes):
+        function.inputs[number].set_shape(shape)
+    return _concrete(function, model)
+
+
+def _loaded(settings):
+    import tensorflow as tf
+
+    return tf.keras.models.load_model(settings["source"], compile=False)
+
+
+def _keras(settings):
+    import tensorflow as tf
+
+    return tf.lite.TFLiteConverter.from_keras_model(_loaded(settings))
+
+
+def _keras_function(settings):
+    import tensorflow as tf
+
+    model = _loaded(settings)
+    shapes = list(settings["input_shapes"].values()) or [tensor.shape for tensor in model.inputs]
+    specs = [
+        tf.TensorSpec(shapes[number], tensor.dtype, name=tensor.name.partition(":")[0])
+        for number, tensor in enumerate(model.inputs)
+    ]
+    function = tf.function(lambda *values: model(values[0] if len(values) == 1 else values))
+    return _concrete(function.get_concrete_function(*specs), model)
+
+
+def _keras_saved_model(settings):
+    import tensorflow as tf
+
+    folder = tempfile.mkdtemp()
+    tf.saved_model.save(_loaded(settings), folder)
+    return tf.lite.TFLiteConverter.from_saved_model(folder)
+
+
+ROUTES = {
+    "concrete_function": _signature_function,
+    "frozen_graph": _frozen_graph,
+    "keras": _keras,
+    "keras_function": _keras_function,
+    "keras_saved_model": _keras_saved_model,
+    "saved_model": _saved_model,
+    "saved_model_v1": _saved_model_v1,
+}
+
+
+def _samples(settings, ends):
+    """Yields a checkerboard of the two numbers, so that every tensor's range is theirs.
+
+    In a quantization-aware model, only tensors without ranges of their own take it.
+    """
+    least, largest = ends
+
+    def sizes_of(shape):
+        sizes = [1] + [_SIZE if size is None else size for size in shape[1:]]
+        if len(sizes) == 4 and sizes[1] * sizes[2] > _MOST_PIXELS:
+            sizes[1:3] = [_SIZE, _SIZE]
+        return sizes
+
+    def generate():
+        arrays = []
+        for shape in settings["input_shapes"].values():
+            sizes = sizes_of(shape)
+            fields = np.indices(sizes[:3]).sum(axis=0) // 4 % 2
+            values = least + (largest - least) * fields.reshape(sizes[:3] + [1] * (len(sizes) - 3))
+            arrays.append(np.broadcast_to(values, sizes).astype(np.float32))
+        yield arrays
+
+    return generate
+
+
+def _type(name):
+    import tensorflow as tf
+
+    return {"int8": tf.int8, "uint8": tf.uint8, "float32": tf.float32}[name]
+
+
+def convert(settings):
+    """Returns the .tflite that settings with all fields of `DEFAULTS` give."""
+    import tensorflow as tf
+
+    converter = ROUTES[settings["route"]](settings)
+    for field, attribute in (
+        ("new_converter", "experimental_new_converter"),
+        ("new_quantizer", "experimental_new_quantizer"),
+    ):
+        if settings[field] is not None:
+            setattr(converter, attribute, settings[field])
+    converter.allow_custom_ops = settings["allow_custom_ops"]
+    if settings["inference_type"]:
+        converter.inference_type = _type(settings["inference_type"])
+        converter.quantized_input_stats = {
+            name: tuple(pair) for name, pair in settings["statistics"].items()
+        }
+    if settings["default_ranges"]:
+        converter.default_ranges_stats = tuple(settings["default_ranges"])
+    if settings["change_concat_input_ranges"]:
+        converter.change_concat_input_ranges = True
+    if settings["optimize"]:
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    if settings["float16"]:
+        converter.target_spec.supported_types = [tf.float16]
+    if settings["integers_only"]:
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    if settings["samples"]:
+        converter.representative_dataset = _samples(settings, settings["samples"])
+    for field in ("input_type", "output_type"):
+        if settings[field]:
+            setattr(converter, "inference_" + field, _type(settings[field]))
+    return converter.convert()
+
+
+def main():
+    """Reads the settings and writes the file."""
+    # TensorFlow 1.15 expects a path here, but without user packages there is none.
+    site.USER_SITE = os.devnull
+    with open(sys.argv[1], encoding="utf-8") as stream:
+        settings = json.load(stream)
+    unknown = sorted(set(settings) - set(DEFAULTS))
+    if unknown:
+        raise ValueError("unknown settings: " + ", ".join(unknown))
+    model = convert(dict(DEFAULTS, **settings))
+    with open(sys.argv[2], "wb") as output:
+        output.write(model)
+
+
+if __name__ == "__main__":
+    main()
