@@ -31,34 +31,47 @@ def _arrays(graph: Subgraph, role: str) -> Finding:
     )
 
 
-def _route(model: Model, graph: Subgraph) -> Finding | None:
-    """Returns by which of the converter's constructors the names can have come."""
-    inputs = [graph.tensors[index].name for index in graph.inputs]
-    outputs = [graph.tensors[index].name for index in graph.outputs]
+# What names of inputs and outputs say about the converter's constructor.
+_ROUTES = {
+    "frozen_graph": "a graph with these arrays, by TensorFlow 1's interface",
+    "saved_model": "a SavedModel, or by TensorFlow 2.8 and newer a Keras model",
+    "saved_model_v1": "a SavedModel, by tf.compat.v1.lite",
+    "concrete_functions": "concrete functions, or by TensorFlow 2.5 and older a Keras model",
+}
+
+
+def _end_names(model: Model) -> tuple[list[str], list[str]]:
+    graph = model.subgraphs[0]
+    inputs, outputs = (
+        [graph.tensors[index].name for index in ends] for ends in (graph.inputs, graph.outputs)
+    )
+    return inputs, outputs
+
+
+def route(model: Model) -> str:
+    """Returns by which constructor the names can have come: a key of `_ROUTES`; "" for any."""
+    inputs, outputs = _end_names(model)
     if versions.family(model) == versions.TOCO:
-        return Finding(
-            "made from",
-            "a graph with these arrays, by TensorFlow 1's interface",
-            ["TOCO keeps the names of arrays"],
-            "frozen_graph",
-        )
+        return "frozen_graph"
     if not inputs or not outputs:
+        return ""
+    if inputs[0].startswith("serving_default_"):
+        return "saved_model" if ":" in inputs[0] else "saved_model_v1"
+    is_function = any(name.startswith("Identity") for name in outputs)
+    return "concrete_functions" if is_function else "frozen_graph"
+
+
+def _route(model: Model) -> Finding | None:
+    found = route(model)
+    if not found:
         return None
-    evidence = [f"input {inputs[0]}, output {outputs[0]}"]
-    if renamed := [name for name in (*inputs, *outputs) if name.endswith(_RENAMED)]:
+    inputs, outputs = _end_names(model)
+    evidence = [f"input {', '.join(inputs[:1])}, output {', '.join(outputs[:1])}"]
+    if versions.family(model) == versions.TOCO:
+        evidence = ["TOCO keeps the names of arrays"]
+    elif renamed := [name for name in (*inputs, *outputs) if name.endswith(_RENAMED)]:
         evidence.append(f"{renamed[0]}: the older quantizer renames inputs and outputs so")
-    if inputs[0].startswith("serving_default_") and inputs[0].partition(":")[1]:
-        words, route = "a SavedModel, or by TensorFlow 2.8 and newer a Keras model", "saved_model"
-    elif inputs[0].startswith("serving_default_"):
-        words, route = "a SavedModel, by tf.compat.v1.lite", "saved_model_v1"
-    elif any(name.startswith("Identity") for name in outputs):
-        words, route = (
-            "concrete functions, or by TensorFlow 2.5 and older a Keras model",
-            "concrete_functions",
-        )
-    else:
-        words, route = "a graph with these arrays, by TensorFlow 1's interface", "frozen_graph"
-    return Finding("made from", words, evidence, route)
+    return Finding("made from", _ROUTES[found], evidence, found)
 
 
 def _keras(model: Model) -> Finding | None:
@@ -120,6 +133,6 @@ def findings(model: Model) -> list[Finding]:
     """Returns names, signature, options of custom operators, and what was added later."""
     rows: list[Finding | None] = []
     for graph in model.subgraphs[:1]:
-        rows += [_arrays(graph, "input"), _arrays(graph, "output"), _route(model, graph)]
+        rows += [_arrays(graph, "input"), _arrays(graph, "output"), _route(model)]
     rows += [_keras(model), *_signatures(model), *_custom_options(model), *_packed(model)]
     return list(filter(None, rows))

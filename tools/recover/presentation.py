@@ -11,6 +11,7 @@ from rich.text import Text
 
 from reproducible_tflite.lib.cli.printable import printable
 from reproducible_tflite.recover.finding import Finding
+from reproducible_tflite.recover.trials import Result
 
 # How many lines of evidence are shown for one finding without --all.
 _SHOWN = 4
@@ -53,4 +54,23 @@ def show_findings(console: Console, findings: Sequence[Finding], everything: boo
             Text(printable(finding.value), style="bold"),
             Text("\n".join(map(printable, evidence)), style="dim"),
         )
+    console.print(table)
+
+
+def show_trials(console: Console, results: Sequence[Result]) -> None:
+    """Prints results of trials, one a line.
+
+    Args:
+      console: where to print.
+      results: what to print, in its order.
+    """
+    table = Table(box=None, pad_edge=False)
+    for column in ("TensorFlow", "settings", "verdict", "in meaning", "others"):
+        is_number = column in ("in meaning", "others")
+        table.add_column(column, overflow="fold", justify="right" if is_number else "left")
+    for result in results:
+        changing, harmless = result.left
+        cells = [result.trial.tensorflow, result.trial.words, result.verdict]
+        cells += [str(changing), str(harmless)] if result.comparison else ["-", "-"]
+        table.add_row(*(Text(printable(cell)) for cell in cells))
     console.print(table)

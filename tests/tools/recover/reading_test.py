@@ -187,7 +187,7 @@ class ProgramTest(absltest.TestCase):
             ([], "one .tflite is needed"),
         ):
             result = program.run(_PROGRAM, *arguments)
-            self.assertEqual(result.returncode, 1)
+            self.assertEqual(result.returncode, 2)
             self.assertIn(message, result.stderr)
             self.assertNotIn("Traceback", result.stderr)
 

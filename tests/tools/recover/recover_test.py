@@ -1,0 +1,151 @@
+import json
+import os
+import pathlib
+from unittest import mock
+
+import h5py
+import numpy as np
+from absl.testing import absltest, parameterized
+from tensorflow.core.framework import graph_pb2
+
+from reproducible_tflite.lib.tflite_file.schema import tflite
+from tests.tools.lib.bazel import fake_bazel
+from tests.tools.lib.tflite_file import models
+from tests.tools.recover import converted
+from tests.tools.steps.export import program
+
+_PROGRAM = "tools/recover/recover.py"
+_TARGET = "//tools/lib/plain_conversion:convert_1.15.5"
+# What a TensorFlow would make of a source: the published file if the settings are the right ones.
+_CONVERTER = """#!/bin/sh
+echo run >>{folder}/runs
+case $(/bin/cat "$1") in
+    *'[127.5, 127.5]'*) /bin/cp {folder}/net.tflite "$2" ;;
+    *) /bin/cp {folder}/near.tflite "$2" ;;
+esac
+"""
+
+
+def _graph(size: int, *names: str) -> bytes:
+    graph = graph_pb2.GraphDef()
+    for name in names:
+        graph.node.add(name=name, op="Placeholder")
+    constant = graph.node.add(name="w", op="Const")
+    constant.attr["value"].tensor.tensor_shape.dim.add(size=size)
+    return graph.SerializeToString()
+
+
+def _published(scale: float, large: bool = True) -> bytes:
+    kind = tflite.TensorType.UINT8
+    maker = converted.layer("TOCO Converted.", kind=kind, weights=kind, statistics=(scale, 128))
+    if large:
+        maker.tensor("anchors", [100], np.arange(100, dtype=np.float32))
+    return models.pack(maker.model)
+
+
+class RecoverTest(parameterized.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.folder = pathlib.Path(self.create_tempdir().full_path)
+        folders = ("BUILD_WORKING_DIRECTORY", "BUILD_WORKSPACE_DIRECTORY")
+        self.enter_context(mock.patch.dict(os.environ, dict.fromkeys(folders, str(self.folder))))
+        self._write("net.tflite", _published(1 / 127.5))
+        self._write("near.tflite", _published(1 / 127))
+        self._write("graph.pb", _graph(100, "input", "out"))
+        converter = self._write("convert", _CONVERTER.format(folder=self.folder).encode())
+        converter.chmod(0o755)
+        self.bazel = fake_bazel.FakeBazel(self.folder)
+        self.bazel.builds({_TARGET: {"default": [f"file://{converter}"]}})
+
+    def _write(self, name: str, content: bytes) -> pathlib.Path:
+        (self.folder / name).write_bytes(content)
+        return self.folder / name
+
+    def _run(self, source="graph.pb", **flags):
+        flags = {"tensorflow": "1.15.5", "bazel": self.bazel.program, **flags}
+        return program.run(_PROGRAM, "net.tflite", source=source, **flags)
+
+    def _runs(self) -> int:
+        path = self.folder / "runs"
+        return len(path.read_text().splitlines()) if path.exists() else 0
+
+    def test_the_recipe_is_found(self):
+        result = self._run(bazel_flag="--repo_env=X=1")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertIn("same bytes", result.stdout)
+        self.assertIn('mean_values = ["127.5"]', result.stdout)
+        self.assertIn("trial 2: TensorFlow 1.15.5", result.stderr)
+        (call,) = self.bazel.calls()
+        self.assertIn("--repo_env=X=1", call)
+        self.assertIn(_TARGET, call)
+
+    def test_json(self):
+        result = self._run(json="true")
+        found = json.loads(result.stdout)["recovered"]
+        self.assertTrue(found["complete"])
+        self.assertEqual(found["best"]["verdict"], "same bytes")
+        self.assertEqual(found["best"]["tensorflow"], "1.15.5")
+        self.assertIn("tflite_model(", found["build_entry"])
+
+    def test_a_second_call_goes_on(self):
+        state = self.folder / "state"
+        self._run(state=state)
+        runs = self._runs()
+        result = self._run(state=state)
+        self.assertEqual((result.returncode, self._runs()), (0, runs))
+
+    def test_differences_are_left(self):
+        self._write("convert", f"#!/bin/sh\n/bin/cp {self.folder}/near.tflite $2\n".encode())
+        result = self._run()
+        self.assertEqual(result.returncode, 1, result.stderr)
+        self.assertRegex(result.stdout, r"different: quantization \(1\)")
+
+    @parameterized.parameters(
+        ({"source": "none.pb"}, "none.pb: the model cannot be read"),
+        ({"source": "net.tflite"}, "makes nothing"),
+        ({"tensorflow": "0.9"}, "--tensorflow=0.9: is not pinned here"),
+        ({"max_minutes": "nan"}, "max_minutes"),
+        ({"max_minutes": "-1"}, "max_minutes"),
+        ({"max_minutes": "0"}, "the time was over before the first trial"),
+        ({"state": "/proc/nowhere"}, "/proc/nowhere: cannot be made"),
+    )
+    def test_bad_input(self, flags, message):
+        result = self._run(**flags)
+        self.assertEqual(result.returncode, 2)
+        self.assertIn(message, result.stderr)
+        self.assertNotIn("Traceback", result.stderr)
+
+    def test_another_models_source(self):
+        for content in (_graph(100, "input", "softmax"), _graph(99, "input", "out")):
+            self._write("other.pb", content)
+            result = self._run("other.pb")
+            self.assertEqual(result.returncode, 2)
+            self.assertIn("is another model's", result.stderr)
+        self.assertEmpty(self.bazel.calls())
+
+    def test_a_damaged_keras_file(self):
+        with h5py.File(self.folder / "k.h5", "w") as file:
+            file["w"] = np.zeros(1000)
+        content = (self.folder / "k.h5").read_bytes()
+        self._write("k.h5", content[:600])
+        result = self._run("k.h5")
+        self.assertEqual(result.returncode, 2)
+        self.assertIn("cannot be read as a Keras file", result.stderr)
+
+    def test_no_tensorflow_is_there(self):
+        pathlib.Path(self.bazel.program).write_text("#!/bin/sh\nexit 1\n")
+        result = self._run()
+        self.assertEqual(result.returncode, 2)
+        self.assertIn("TensorFlow 1.15.5 cannot be had here", result.stderr)
+        self.assertIn("none of the TensorFlows to try can be had", result.stderr)
+
+    def test_no_trial_gives_a_file(self):
+        self._write("convert", b"#!/bin/sh\necho 'ValueError: odd graph' >&2\nexit 1\n")
+        result = self._run()
+        self.assertEqual(result.returncode, 2)
+        self.assertIn("no trial gave a file", result.stderr)
+        self.assertIn("ValueError: odd graph", result.stderr)
+
+
+if __name__ == "__main__":
+    absltest.main()

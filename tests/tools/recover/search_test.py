@@ -1,0 +1,229 @@
+import itertools
+import pathlib
+import time
+
+from absl.testing import absltest, parameterized
+
+from reproducible_tflite.lib.meaning import comparison
+from reproducible_tflite.lib.source_model.kinds import Kind
+from reproducible_tflite.lib.tflite_file import reader
+from reproducible_tflite.lib.tflite_file.schema import tflite
+from reproducible_tflite.recover import build_entry, recipes, tensorflows
+from reproducible_tflite.recover.search import Clock, Search
+from reproducible_tflite.recover.source import Source
+from reproducible_tflite.recover.trials import Laboratory
+from reproducible_tflite.recover.versions import Range
+from tests.tools.lib.tflite_file import models
+from tests.tools.recover import converted
+
+_TOCO, _MLIR = "TOCO Converted.", "MLIR Converted."
+_UINT8, _INT8 = tflite.TensorType.UINT8, tflite.TensorType.INT8
+_GRAPH = Source("g.pb", "/x/g.pb", Kind.FROZEN_GRAPH, "1", {}, {"input": "Placeholder", "out": ""})
+_SAVED_MODEL = Source("sm", "/x/sm", Kind.SAVED_MODEL, "2", {}, {})
+_KERAS = Source("k.h5", "/x/k.h5", Kind.KERAS, "3", {}, {})
+
+
+def _read(maker: models.Maker):
+    return reader.read(models.pack(maker.model), "net.tflite")
+
+
+def _quantized(scale: float = 1 / 127.5) -> models.Maker:
+    return converted.layer(_TOCO, kind=_UINT8, weights=_UINT8, statistics=(scale, 128))
+
+
+class RecipesTest(parameterized.TestCase):
+    def test_a_quantized_graph_through_toco(self):
+        (settings,) = recipes.first(_read(_quantized(1 / 128)), _GRAPH)
+        self.assertEqual(
+            settings,
+            {
+                "route": "frozen_graph",
+                "new_converter": False,
+                "input_arrays": ["input"],
+                "output_arrays": ["out"],
+                "inference_type": "uint8",
+                "statistics": {"input": [128.0, 128.0]},
+                "input_shapes": {"input": [1, 4]},
+            },
+        )
+
+    def test_near_settings_have_other_statistics(self):
+        model = _read(_quantized())
+        (settings,) = recipes.first(model, _GRAPH)
+        found = [row["statistics"]["input"] for row in recipes.neighbours(model, _GRAPH, settings)]
+        self.assertIn([127.5, 127.5], found)
+        self.assertIn([128.0, 127.5], found)
+
+    @parameterized.parameters(
+        (_SAVED_MODEL, ("serving_default_x:0", "StatefulPartitionedCall:0"), ["saved_model"]),
+        (_SAVED_MODEL, ("serving_default_x", "StatefulPartitionedCall"), ["saved_model_v1"]),
+        (_SAVED_MODEL, ("x", "Identity"), ["concrete_function", "keras"]),
+        (_KERAS, ("serving_default_x:0", "S:0"), ["keras", "keras_saved_model"]),
+        (_KERAS, ("x", "Identity"), ["keras", "keras_function"]),
+    )
+    def test_routes(self, source, names, expected):
+        model = _read(converted.layer(_MLIR, names))
+        self.assertEqual([row["route"] for row in recipes.first(model, source)], expected)
+
+    def test_a_stated_source_is_the_only_route(self):
+        maker = converted.layer(_MLIR, ("x", "Identity"))
+        stated = converted.conversion_metadata("2.9.2", 2, 3, 1001)
+        maker.metadata("CONVERSION_METADATA", stated)
+        model = _read(maker)
+        self.assertEqual(recipes.routes(model, _SAVED_MODEL, near=True), ["concrete_function"])
+        self.assertEqual(recipes.routes(model, _KERAS), ["keras_function"])
+
+    @parameterized.parameters(
+        (tflite.TensorType.FLOAT16, {"optimize": True, "float16": True}),
+        (_INT8, {"optimize": True}),
+        (tflite.TensorType.FLOAT32, {}),
+    )
+    def test_quantized_weights(self, weights, expected):
+        model = _read(converted.layer(_MLIR, ("serving_default_x:0", "S:0"), weights=weights))
+        (settings,) = recipes.first(model, _SAVED_MODEL)
+        self.assertEqual(settings, {"route": "saved_model", **expected})
+
+    def test_post_training_quantization_takes_samples_of_the_range_of_the_input(self):
+        names = ("serving_default_x:0", "S:0")
+        maker = converted.layer(_MLIR, names, _INT8, _INT8, statistics=(0.5, -128))
+        settings = recipes.first(_read(maker), _SAVED_MODEL)[0]
+        self.assertEqual(settings["samples"], [0.0, 127.5])
+        self.assertEqual((settings["input_type"], settings["output_type"]), ("int8", "int8"))
+        self.assertTrue(settings["integers_only"])
+
+
+class TensorflowsTest(absltest.TestCase):
+    def test_those_that_fit_come_first(self):
+        at_hand = ["1.15.5", "2.5.3", "2.8.4", "2.15.1"]
+        self.assertEqual(
+            tensorflows.choose(Range("2.4", "2.9", []), at_hand), (["2.8.4", "2.5.3"], True)
+        )
+        self.assertEqual(
+            tensorflows.choose(Range("2.8.4", "2.8.4", []), at_hand), (["2.8.4"], True)
+        )
+
+    def test_else_the_nearest(self):
+        at_hand = ["1.15.5", "2.5.3", "2.8.4", "2.15.1"]
+        self.assertEqual(
+            tensorflows.choose(Range("2.14.0", "2.14.0", []), at_hand),
+            (["2.15.1", "2.8.4"], False),
+        )
+
+    def test_all_if_nothing_is_known(self):
+        found, fits = tensorflows.choose(Range(None, None, []), ["2.5.3", "2.15.1"])
+        self.assertEqual((found, fits), (["2.15.1", "2.5.3"], True))
+
+
+class SearchTest(absltest.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.state = pathlib.Path(self.create_tempdir().full_path)
+        self.published = models.pack(_quantized().model)
+        self.model = reader.read(self.published, "net.tflite")
+        self.tried = []
+
+    def _convert(self, trial, output, _):
+        """Converts as a TensorFlow does whose 127.5/127.5 gives the published file."""
+        self.tried.append(trial)
+        if trial.tensorflow == "2.8.4":
+            return "it fails"
+        right = trial.settings["statistics"]["input"] == [127.5, 127.5]
+        pathlib.Path(output).write_bytes(
+            self.published if right else models.pack(_quantized(1 / 200).model)
+        )
+        return None
+
+    def _run(self, versions, others=(), clock=None, available=lambda _: True):
+        laboratory = Laboratory(self.published, ("l", "r"), "0", self.state, self._convert)
+        search = Search(self.model, _GRAPH, laboratory, clock or Clock(None), available)
+        return search.run(versions, others)
+
+    def test_the_best_settings_are_refined(self):
+        found = self._run(["2.8.4", "2.5.3"])
+        self.assertEqual(found.best.verdict, comparison.SAME_BYTES)
+        self.assertEqual(found.best.trial.tensorflow, "2.5.3")
+        self.assertEqual(found.best.trial.settings["statistics"], {"input": [127.5, 127.5]})
+        self.assertTrue(found.complete)
+        self.assertEqual(found.results[0].error, "it fails")
+
+    def test_no_trial_is_run_twice(self):
+        self._run(["2.8.4", "2.5.3"])
+        texts = list(map(str, self.tried))
+        self.assertLen(texts, len(set(texts)))
+
+    def test_another_version_is_taken_if_none_that_fits_is_there(self):
+        found = self._run(["2.8.4"], ["2.5.3"], available=lambda version: version == "2.5.3")
+        self.assertEqual(found.best.trial.tensorflow, "2.5.3")
+
+    def test_nothing_is_there(self):
+        found = self._run(["2.8.4"], ["2.5.3"], available=lambda _: False)
+        self.assertIsNone(found.best)
+        self.assertTrue(found.complete)
+
+    def test_no_time(self):
+        found = self._run(["2.5.3"], clock=Clock(time.monotonic()))
+        self.assertIsNone(found.best)
+        self.assertFalse(found.complete)
+        self.assertEmpty(self.tried)
+
+    def test_finished_trials_need_no_time(self):
+        first = self._run(["2.5.3"])
+        found = self._run(["2.5.3"], clock=Clock(time.monotonic()), available=lambda _: False)
+        self.assertEqual(found.best.trial, first.best.trial)
+
+    def test_the_time_is_over_in_between(self):
+        ends = itertools.count()
+
+        class Twice(Clock):
+            def left(self):
+                return 60.0 if next(ends) < 2 else 0.0
+
+        found = self._run(["2.5.3"], clock=Twice(None))
+        self.assertEqual(found.best.verdict, comparison.DIFFERENT)
+        self.assertFalse(found.complete)
+
+
+class BuildEntryTest(absltest.TestCase):
+    def test_a_graph_through_toco(self):
+        model = _read(_quantized(1 / 128))
+        state = pathlib.Path(self.create_tempdir().full_path)
+
+        def convert(_, output, __):
+            pathlib.Path(output).write_bytes(models.pack(_quantized(1 / 128).model))
+
+        laboratory = Laboratory(
+            models.pack(_quantized(1 / 128).model), ("l", "r"), "0", state, convert
+        )
+        search = Search(model, _GRAPH, laboratory, Clock(None), lambda _: True)
+        best = search.run(["1.15.5"], []).best
+        entry = build_entry.text(build_entry.targets(model, _GRAPH, best, True, False), "@r")
+        self.assertEqual(
+            entry,
+            """\
+load("@r//tools/tflite:defs.bzl", "frozen_graph_file", "tflite_model")
+
+frozen_graph_file(
+    name = "net.graph",
+    src = "g.pb",
+    input_arrays = ["input"],
+    output_arrays = ["out"],
+    quantization_aware = True,
+)
+
+# TensorFlow 1.15.5's converter gave: same bytes.
+tflite_model(
+    name = "net",
+    converter = "toco",
+    graph = ":net.graph",
+    inference_type = "QUANTIZED_UINT8",
+    input_shapes = ["1,4"],
+    mean_values = ["128"],
+    minimum_operators = 1,
+    std_dev_values = ["128"],
+)
+""",
+        )
+
+
+if __name__ == "__main__":
+    absltest.main()

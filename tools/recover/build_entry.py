@@ -1,0 +1,126 @@
+"""Writes a recovered recipe as a BUILD entry with this project's rules."""
+
+import os
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from reproducible_tflite.lib.build_file import build_file
+from reproducible_tflite.lib.build_file.build_file import Glob, Target, Value
+from reproducible_tflite.lib.source_model.kinds import Kind
+from reproducible_tflite.lib.tflite_file.model import Model
+from reproducible_tflite.recover.source import Source
+from reproducible_tflite.recover.trials import Result
+
+_RULES = {
+    Kind.FROZEN_GRAPH: "frozen_graph_file",
+    Kind.KERAS: "keras_model",
+    Kind.SAVED_MODEL: "saved_model",
+}
+_DEFS = "//tools/tflite:defs.bzl"
+_NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._+=,@~-]")
+# `tflite_model` takes a file with fewer operators for a broken export.
+_FEW_OPERATORS = 40
+
+
+def _number(value: float) -> str:
+    return f"{value:.9g}"
+
+
+def _shape(sizes: list[int | None]) -> str:
+    return ",".join(str(size or 1) for size in sizes)
+
+
+def _quantization(settings: Mapping[str, Any], toco: bool) -> dict[str, Value]:
+    statistics = list(settings.get("statistics", {}).values())
+    attributes: dict[str, Value] = {}
+    if settings.get("inference_type") and toco:
+        attributes["inference_type"] = "QUANTIZED_UINT8"
+        attributes["mean_values"] = [_number(mean) for mean, _ in statistics]
+        attributes["std_dev_values"] = [_number(deviation) for _, deviation in statistics]
+        if settings.get("change_concat_input_ranges"):
+            attributes["change_concat_input_ranges"] = True
+        if settings.get("default_ranges"):
+            attributes["default_ranges"] = list(map(_number, settings["default_ranges"]))
+        return attributes
+    if settings.get("optimize") or settings.get("inference_type"):
+        attributes["optimizations"] = ["DEFAULT"]
+    if settings.get("float16"):
+        attributes["supported_types"] = ["float16"]
+    if settings.get("inference_type"):
+        for end in ("input", "output"):
+            attributes[f"inference_{end}_type"] = settings["inference_type"].upper()
+    for end in ("input", "output"):
+        if settings.get(f"{end}_type"):
+            attributes[f"inference_{end}_type"] = settings[f"{end}_type"].upper()
+    return attributes
+
+
+def _source(source: Source, name: str, settings: Mapping[str, Any], aware: bool) -> Target:
+    base = os.path.basename(source.path)
+    attributes: dict[str, Value] = {"name": f"{name}.graph"}
+    if source.kind is Kind.SAVED_MODEL:
+        attributes["srcs"] = Glob(f"{base}/**")
+    else:
+        attributes["src"] = base
+    if source.kind is Kind.FROZEN_GRAPH:
+        attributes["input_arrays"] = settings["input_arrays"]
+        attributes["output_arrays"] = settings["output_arrays"]
+    if aware:
+        attributes["quantization_aware"] = True
+    return Target(_RULES[source.kind], attributes)
+
+
+def targets(
+    model: Model, source: Source, result: Result, aware: bool, needs_samples: bool
+) -> list[Target]:
+    """Returns the targets that convert a source as a result did, as far as rules can say it.
+
+    Args:
+      model: the published file.
+      source: its source.
+      result: the best result.
+      aware: whether the source is quantization-aware.
+      needs_samples: whether ranges were measured on samples, which a person must add.
+    """
+    settings = result.trial.settings
+    stem = os.path.splitext(os.path.basename(model.source))[0]
+    name = _NOT_IN_NAMES.sub("_", stem) or "model"
+    toco = settings.get("new_converter") is False
+    attributes: dict[str, Value] = {
+        "name": name,
+        "converter": "toco" if toco else "mlir",
+        "graph": f":{name}.graph",
+        **_quantization(settings, toco),
+    }
+    if needs_samples:
+        attributes["representative_dataset"] = f":{name}.samples"
+    if settings.get("input_shapes"):
+        attributes["input_shapes"] = list(map(_shape, settings["input_shapes"].values()))
+    if settings.get("allow_custom_ops"):
+        attributes["allow_custom_ops"] = True
+    if len(model.subgraphs[0].operators) < _FEW_OPERATORS:
+        attributes["minimum_operators"] = 1
+    comments = [f"TensorFlow {result.trial.tensorflow}'s converter gave: {result.verdict}."]
+    if settings["route"] != "frozen_graph":
+        comments.append(f"It was called for: {settings['route']}.")
+    found = [_source(source, name, settings, aware)]
+    if needs_samples:
+        found.append(
+            Target(
+                "array_dataset",
+                {"name": f"{name}.samples", "src": f"{name}_samples.npz"},
+                ["The samples on which the publisher measured; no file contains them."],
+            )
+        )
+    return [*found, Target("tflite_model", attributes, comments)]
+
+
+def text(entry: list[Target], repository: str) -> str:
+    """Returns targets as a BUILD file.
+
+    Args:
+      entry: the targets.
+      repository: the name of this project's repository, "" for the main one.
+    """
+    return build_file.text(repository + _DEFS, entry)

@@ -1,0 +1,209 @@
+"""Settings of conversions that can have made a file, and settings near to given ones.
+
+Settings are those of tools/lib/plain_conversion/convert.py.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from reproducible_tflite.lib.source_model.kinds import Kind
+from reproducible_tflite.lib.tflite_file.model import Model, Tensor
+from reproducible_tflite.recover import conversion_metadata, quantization, versions
+from reproducible_tflite.recover.interface import route
+from reproducible_tflite.recover.source import Source, array_name, arrays
+
+Settings = dict[str, Any]
+
+# For each kind of source, the routes of the interface's names, the likeliest first.
+_ROUTES = {
+    Kind.SAVED_MODEL: {
+        "saved_model": ["saved_model"],
+        "saved_model_v1": ["saved_model_v1"],
+        "concrete_functions": ["concrete_function", "keras"],
+        "frozen_graph": ["saved_model_v1"],
+        "": ["saved_model", "concrete_function", "keras", "saved_model_v1"],
+    },
+    Kind.KERAS: {
+        "saved_model": ["keras", "keras_saved_model"],
+        "concrete_functions": ["keras", "keras_function"],
+        "": ["keras", "keras_saved_model", "keras_function"],
+    },
+}
+_V1 = ("frozen_graph", "saved_model_v1")
+# The routes of the sources that CONVERSION_METADATA names.
+_STATED = {
+    "a SavedModel": ("saved_model", "keras_saved_model"),
+    "a Keras model": ("keras",),
+    "concrete functions": ("concrete_function", "keras_function"),
+}
+_WITH_SHAPES = ("concrete_function", "keras_function")
+_TYPES = {"INT8": "int8", "UINT8": "uint8"}
+# Without a quantized input, samples of pixels.
+_PIXELS = (0.0, 255.0)
+_USUAL_RANGES = ((0.0, 6.0), (-6.0, 6.0), (0.0, 255.0))
+
+
+def _ends(model: Model, role: str) -> list[Tensor]:
+    graph = model.subgraphs[0]
+    return [graph.tensors[index] for index in (graph.inputs if role == "input" else graph.outputs)]
+
+
+def _type(tensors: Sequence[Tensor]) -> str:
+    found = {_TYPES.get(tensor.dtype, "") if tensor.scaling[0] else "" for tensor in tensors}
+    return found.pop() if len(found) == 1 else ""
+
+
+def _input_names(model: Model, source: Source) -> list[str]:
+    names = [tensor.name for tensor in _ends(model, "input")]
+    if source.kind is Kind.FROZEN_GRAPH:
+        return arrays(source, names) or source.placeholders
+    return [array_name(name) for name in names]
+
+
+def _shapes(model: Model, names: Sequence[str], fixed: bool) -> dict[str, list[int | None]]:
+    shapes = {}
+    for name, tensor in zip(names, _ends(model, "input"), strict=False):
+        sizes = tensor.shape if fixed else tensor.shape_signature
+        shapes[name] = [None if size < 0 else size for size in sizes]
+    return shapes
+
+
+def _statistics(model: Model, names: Sequence[str]) -> list[dict[str, list[float]]]:
+    """Returns mean and deviation by input; several if several fit, the likeliest first."""
+    choices = [
+        quantization.statistics(*tensor.scaling, tensor.dtype)
+        for tensor in _ends(model, "input")
+        if tensor.scaling[0] and tensor.dtype in _TYPES
+    ]
+    if len(choices) != len(names):
+        return [{name: [128.0, 128.0] for name in names}]
+    count = max(map(len, choices), default=0)
+    return [
+        {
+            name: [
+                rows[min(number, len(rows) - 1)].mean,
+                rows[min(number, len(rows) - 1)].deviation,
+            ]
+            for name, rows in zip(names, choices, strict=True)
+        }
+        for number in range(count)
+    ]
+
+
+def _samples(model: Model) -> list[float]:
+    """Returns the ends of the range that samples should have."""
+    for tensor in _ends(model, "input"):
+        if tensor.scaling[0] and tensor.dtype in _TYPES:
+            return list(quantization.input_range(tensor))
+    return list(_PIXELS)
+
+
+def _quantized(model: Model, names: Sequence[str], through: str) -> Settings:
+    """Returns the settings that quantize like a file."""
+    found = quantization.recipe(model)
+    if found.kind == quantization.FLOAT:
+        return {}
+    if found.kind == quantization.DYNAMIC_RANGE:
+        return {"optimize": True}
+    if found.kind == quantization.FLOAT16:
+        return {"optimize": True, "float16": True}
+    if found.kind == quantization.QUANTIZATION_AWARE and through in _V1:
+        return {
+            "inference_type": _TYPES.get(found.activations, "uint8"),
+            "statistics": _statistics(model, names)[0],
+        }
+    settings: Settings = {"optimize": True, "samples": _samples(model)}
+    for field, role in (("input_type", "input"), ("output_type", "output")):
+        if kind := _type(_ends(model, role)):
+            settings[field] = kind
+    if found.kind == quantization.FULL_INTEGER and "input_type" in settings:
+        settings["integers_only"] = True
+    if found.older_quantizer:
+        settings["new_quantizer"] = False
+    return settings
+
+
+def _stated(model: Model, among: Sequence[str]) -> list[str]:
+    """Returns the routes among some that CONVERSION_METADATA names; none if it names none."""
+    stated = conversion_metadata.read(model)
+    if not stated:
+        return []
+    named = _V1 if stated.api == 1 else _STATED.get(stated.source, ())
+    return [through for through in among if through in named]
+
+
+def routes(model: Model, source: Source, near: bool = False) -> list[str]:
+    """Returns the routes from a kind of source that fit a file, the likeliest first.
+
+    Args:
+      model: the file.
+      source: its source.
+      near: whether to return all routes, if the file does not name one.
+    """
+    if source.kind is Kind.FROZEN_GRAPH:
+        return ["frozen_graph"]
+    by_names = _ROUTES[source.kind]
+    every = by_names[""]
+    return _stated(model, every) or (every if near else by_names.get(route(model), every))
+
+
+def _through(model: Model, source: Source, through: str, fixed: bool = False) -> Settings:
+    names = _input_names(model, source)
+    settings: Settings = {"route": through}
+    if versions.family(model) == versions.TOCO:
+        settings["new_converter"] = False
+    elif through in _V1 and versions.family(model) == versions.MLIR:
+        settings["new_converter"] = True
+    if source.kind is Kind.FROZEN_GRAPH:
+        settings["input_arrays"] = names
+        settings["output_arrays"] = arrays(source, [t.name for t in _ends(model, "output")])
+    settings |= _quantized(model, names, through)
+    if through in (*_V1, *_WITH_SHAPES) or "samples" in settings:
+        toco = settings.get("new_converter") is False
+        settings["input_shapes"] = _shapes(model, names, fixed or toco)
+    if any(operator.builtin == "CUSTOM" for g in model.subgraphs for operator in g.operators):
+        settings["allow_custom_ops"] = True
+    return settings
+
+
+def first(model: Model, source: Source) -> list[Settings]:
+    """Returns the settings that a file's own evidence proposes, the likeliest first."""
+    return [_through(model, source, through) for through in routes(model, source)]
+
+
+def _default_ranges(model: Model) -> Iterator[list[float]]:
+    for tensor in _ends(model, "output"):
+        if tensor.scaling[0] and tensor.dtype in _TYPES:
+            yield list(quantization.input_range(tensor))
+    yield from map(list, _USUAL_RANGES)
+
+
+def neighbours(model: Model, source: Source, settings: Mapping[str, Any]) -> Iterator[Settings]:
+    """Yields settings that differ from given ones in one thing that the file leaves open.
+
+    Args:
+      model: the published file.
+      source: its source.
+      settings: the given ones.
+    """
+    if settings.get("inference_type"):
+        if "CONCATENATION" in model.operator_counts():
+            flipped = not settings.get("change_concat_input_ranges", False)
+            yield {**settings, "change_concat_input_ranges": flipped}
+        for statistics in _statistics(model, list(settings["statistics"])):
+            yield {**settings, "statistics": statistics}
+        for ends in _default_ranges(model):
+            yield {**settings, "default_ranges": ends}
+    if settings.get("samples"):
+        if "integers_only" in settings or "input_type" in settings:
+            yield {**settings, "integers_only": not settings.get("integers_only", False)}
+        quantizer = None if settings.get("new_quantizer") is False else False
+        yield {**settings, "new_quantizer": quantizer}
+        if settings["samples"] != list(_PIXELS):
+            yield {**settings, "samples": list(_PIXELS)}
+    if settings.get("input_shapes") and settings["route"] in _WITH_SHAPES:
+        yield _through(model, source, settings["route"], fixed=True)
+    for through in routes(model, source, near=True):
+        yield _through(model, source, through)
+    if versions.family(model) == versions.UNKNOWN and settings["route"] in _V1:
+        yield {**settings, "new_converter": not settings.get("new_converter", True)}

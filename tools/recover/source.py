@@ -1,0 +1,206 @@
+"""The trained model that a published file is said to be made from."""
+
+import collections
+import dataclasses
+import hashlib
+import io
+import math
+import os
+import pathlib
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.source_model import kinds
+from reproducible_tflite.lib.source_model.kinds import Kind
+from reproducible_tflite.lib.tflite_file.model import Model
+
+# The elements of a constant that is worth comparing; smaller ones are of many models.
+_LARGE = 64
+_WEIGHTS = ("FLOAT16", "FLOAT32", "INT8", "UINT8")
+_CONVERTED = (Kind.FROZEN_GRAPH, Kind.KERAS, Kind.SAVED_MODEL)
+_PLACEHOLDER = "Placeholder"
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """A trained model.
+
+    Attributes:
+      given: its name in messages.
+      path: its file or folder, absolute.
+      kind: a frozen graph, a Keras file or a SavedModel.
+      sha256: the digest of all its files.
+      constants: how many constants and variables it has, by their number of elements.
+      nodes: the operation of each node of a frozen graph, by name.
+    """
+
+    given: str
+    path: str
+    kind: Kind
+    sha256: str
+    constants: Mapping[int, int]
+    nodes: Mapping[str, str]
+
+    @property
+    def placeholders(self) -> list[str]:
+        """The inputs of a frozen graph."""
+        return [name for name, operation in self.nodes.items() if operation == _PLACEHOLDER]
+
+
+def _files(path: str) -> list[pathlib.Path]:
+    root = pathlib.Path(path)
+    return sorted(file for file in root.rglob("*") if file.is_file()) if root.is_dir() else [root]
+
+
+def _digest(path: str) -> str:
+    digest = hashlib.sha256()
+    for file in _files(path):
+        content = cli.read_file(str(file), "file of the source") if file.stat().st_size else b""
+        digest.update(f"{os.path.relpath(file, path)} {len(content)}\0".encode())
+        digest.update(content)
+    return digest.hexdigest()
+
+
+def _parsed(message: Any, content: bytes, given: str) -> Any:
+    try:
+        message.ParseFromString(content)
+    except Exception as error:  # protobuf's DecodeError, whichever implementation is active.
+        raise cli.UserError(
+            f"{given}: is damaged or truncated ({cli.first_line(error)}); get it again."
+        ) from error
+    return message
+
+
+def _constant_nodes(nodes: Any) -> Iterator[int]:
+    for node in nodes:
+        if node.op == "Const":
+            yield math.prod(dim.size for dim in node.attr["value"].tensor.tensor_shape.dim)
+
+
+def _frozen_graph(path: str, given: str) -> tuple[list[int], dict[str, str]]:
+    from tensorflow.core.framework import graph_pb2
+
+    graph = _parsed(graph_pb2.GraphDef(), cli.read_file(path, "frozen graph"), given)
+    return list(_constant_nodes(graph.node)), {node.name: node.op for node in graph.node}
+
+
+def _saved_model(path: str, given: str) -> list[int]:
+    import tensorflow as tf
+    from tensorflow.core.protobuf import saved_model_pb2
+
+    content = cli.read_file(os.path.join(path, kinds.SAVED_MODEL_FILE), "SavedModel")
+    model = _parsed(saved_model_pb2.SavedModel(), content, given)
+    sizes: list[int] = []
+    for graph in model.meta_graphs:
+        for part in (graph.graph_def, *graph.graph_def.library.function):
+            sizes += _constant_nodes(getattr(part, "node", None) or getattr(part, "node_def", []))
+    prefix = os.path.join(path, "variables", "variables")
+    if os.path.exists(f"{prefix}.index"):
+        try:
+            variables = tf.train.load_checkpoint(prefix).get_variable_to_shape_map()
+        except (tf.errors.OpError, ValueError, RuntimeError) as error:
+            raise cli.UserError(
+                f"{given}: its variables cannot be read ({cli.first_line(error)}); copy its whole"
+                " folder again."
+            ) from error
+        sizes += map(math.prod, variables.values())
+    return sizes
+
+
+def _keras(path: str, given: str) -> list[int]:
+    import h5py
+
+    sizes: list[int] = []
+
+    def collect(_: str, item: Any) -> None:
+        if isinstance(item, h5py.Dataset):
+            sizes.append(int(item.size or 1))
+
+    try:
+        content: Any = path
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                content = io.BytesIO(archive.read("model.weights.h5"))
+        with h5py.File(content, "r") as file:
+            file.visititems(collect)
+    except (OSError, KeyError, zipfile.BadZipFile, RuntimeError) as error:
+        raise cli.UserError(
+            f"{given}: cannot be read as a Keras file ({cli.first_line(error)}); get it again."
+        ) from error
+    return sizes
+
+
+def read(given: str) -> Source:
+    """Reads what is needed to know whether a source fits a file.
+
+    Args:
+      given: a frozen graph, a SavedModel's folder or a Keras file, as a person named it.
+
+    Raises:
+      cli.UserError: it cannot be read, or is none of these.
+    """
+    kind, path = kinds.of(cli.callers_path(given), given)
+    if kind not in _CONVERTED:
+        raise cli.UserError(
+            f"{given}: is {kind.value}, from which TensorFlow's converter makes nothing; give a"
+            " frozen graph, a SavedModel's folder or a Keras file."
+        )
+    nodes: dict[str, str] = {}
+    if kind is Kind.FROZEN_GRAPH:
+        sizes, nodes = _frozen_graph(path, given)
+    elif kind is Kind.SAVED_MODEL:
+        sizes = _saved_model(path, given)
+    else:
+        sizes = _keras(path, given)
+    counts = dict(collections.Counter(sizes))
+    return Source(given, os.path.abspath(path), kind, _digest(path), counts, nodes)
+
+
+def _large(model: Model) -> list[int]:
+    return [
+        tensor.stored_elements
+        for graph in model.subgraphs
+        for tensor in graph.tensors
+        if tensor.role == "constant"
+        and tensor.dtype in _WEIGHTS
+        and tensor.stored_elements >= _LARGE
+    ]
+
+
+def array_name(tensor_name: str) -> str:
+    """Returns the graph's array for a tensor's name: no `:0`, no suffix of the older quantizer."""
+    return tensor_name.removesuffix("_int8").removesuffix("_uint8").removesuffix(":0")
+
+
+def arrays(source: Source, names: Sequence[str]) -> list[str] | None:
+    """Returns a frozen graph's arrays for tensors' names; None if it lacks one of them."""
+    found = [array_name(name) for name in names]
+    return found if all(name.partition(":")[0] in source.nodes for name in found) else None
+
+
+def check_fit(source: Source, model: Model) -> None:
+    """Checks that a file can be made from a source, before minutes are spent on trials.
+
+    Raises:
+      cli.UserError: the graph lacks the file's outputs, or few of the file's large constants have
+        the size of one of the source's.
+    """
+    graph = model.subgraphs[0]
+    if source.kind is Kind.FROZEN_GRAPH:
+        outputs = [graph.tensors[index].name for index in graph.outputs]
+        if arrays(source, outputs) is None:
+            raise cli.UserError(
+                f"{source.given}: is another model's: {model.source} has the output"
+                f" {', '.join(outputs)}, and the graph has no node of that name; give the source"
+                " of this file."
+            )
+    sizes = _large(model)
+    known = [size for size in sizes if source.constants.get(size)]
+    if len(known) * 2 < len(sizes):
+        raise cli.UserError(
+            f"{source.given}: is another model's: of {len(sizes)} large constants of"
+            f" {model.source}, only {len(known)} have the size of one of its own; give the source"
+            " of this file."
+        )
