@@ -11,7 +11,7 @@ load("//third_party/pip:wheels.bzl", "python_site")
 load("//third_party/protobuf:schema.bzl", "execution_log_schema")
 load("//third_party/python:confinement.bzl", "confinement")
 load("//third_party/python:cpython.bzl", "AUDIT_PACKAGES", "cpython")
-load("//third_party/python:cpython_3_7.bzl", "cpython_3_7")
+load("//third_party/python:cpython_3_7.bzl", "cpython_3_7", "cpython_3_8")
 load("//tools/tensorflow:versions.bzl", "VERSIONS_ON_PYTHON_3_11", "VERSION_ON_PYTHON_3_7")
 
 # The shared libraries that every CPython here needs, including the C library.
@@ -159,6 +159,14 @@ def reproducible_tflite_repositories(shared = True):
         lock = "//third_party/zstandard:requirements.lock",
         packages = ["@reproducible_tflite_debian//:{}.deb".format(package) for package in CPYTHON_3_7_PACKAGES],
         table = "//third_party/python:cpython_3_7.lock.json",
+        version = "3.7",
+    )
+    declare(
+        cpython_3_8,
+        "reproducible_tflite_cpython_3_8",
+        lock = "//third_party/zstandard:requirements.lock",
+        packages = ["@reproducible_tflite_debian//:{}.deb".format(package) for package in CPYTHON_3_7_PACKAGES],
+        version = "3.8",
     )
     declare(
         python_site,
