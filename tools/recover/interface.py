@@ -12,6 +12,8 @@ from reproducible_tflite.recover.finding import Finding
 _RENAMED = ("_int8", "_uint8", "_int16")
 _OWN_METADATA = (reader.MINIMUM_RUNTIME, conversion_metadata.NAME, "reduced_precision_support")
 _SHOWN = 3
+# The name of a constant that TensorFlow's constant folding made.
+_FOLDED = "__cf__"
 
 
 def _shape(tensor: Tensor) -> str:
@@ -74,6 +76,28 @@ def _route(model: Model) -> Finding | None:
     return Finding("made from", _ROUTES[found], evidence, found)
 
 
+def folded_constants(model: Model) -> list[str]:
+    """Returns the names of constants that were folded in the graph, before the conversion."""
+    return [
+        tensor.name
+        for graph in model.subgraphs
+        for tensor in graph.tensors
+        if tensor.role == "constant" and _FOLDED in tensor.name
+    ]
+
+
+def _transforms(model: Model) -> Finding | None:
+    names = folded_constants(model)
+    if not names:
+        return None
+    return Finding(
+        "graph transforms",
+        "constants were folded in the graph, as the Graph Transform Tool does",
+        [f"{len(names)} constants with names such as {names[0]}"],
+        True,
+    )
+
+
 def _keras(model: Model) -> Finding | None:
     names = [
         tensor.name
@@ -134,5 +158,11 @@ def findings(model: Model) -> list[Finding]:
     rows: list[Finding | None] = []
     for graph in model.subgraphs[:1]:
         rows += [_arrays(graph, "input"), _arrays(graph, "output"), _route(model)]
-    rows += [_keras(model), *_signatures(model), *_custom_options(model), *_packed(model)]
+    rows += [
+        _transforms(model),
+        _keras(model),
+        *_signatures(model),
+        *_custom_options(model),
+        *_packed(model),
+    ]
     return list(filter(None, rows))

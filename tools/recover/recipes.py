@@ -9,7 +9,7 @@ from typing import Any
 from reproducible_tflite.lib.source_model.kinds import Kind
 from reproducible_tflite.lib.tflite_file.model import Model, Tensor
 from reproducible_tflite.recover import conversion_metadata, quantization, versions
-from reproducible_tflite.recover.interface import route
+from reproducible_tflite.recover.interface import folded_constants, route
 from reproducible_tflite.recover.source import Source, array_name, arrays
 
 Settings = dict[str, Any]
@@ -36,6 +36,10 @@ _STATED = {
     "a Keras model": ("keras",),
     "concrete functions": ("concrete_function", "keras_function"),
 }
+# What the Graph Transform Tool is usually told for TensorFlow Lite.
+_FOLD = ["fold_constants(ignore_errors=true)", "fold_batch_norms", "fold_old_batch_norms"]
+_FLATTEN = "flatten_atrous_conv"
+_ATROUS = "SpaceToBatchND"
 _WITH_SHAPES = ("concrete_function", "keras_function")
 _TYPES = {"INT8": "int8", "UINT8": "uint8"}
 # Without a quantized input, samples of pixels.
@@ -168,7 +172,18 @@ def _through(model: Model, source: Source, through: str, fixed: bool = False) ->
 
 def first(model: Model, source: Source) -> list[Settings]:
     """Returns the settings that a file's own evidence proposes, the likeliest first."""
-    return [_through(model, source, through) for through in routes(model, source)]
+    plain = [_through(model, source, through) for through in routes(model, source)]
+    if source.kind is not Kind.FROZEN_GRAPH or not folded_constants(model):
+        return plain
+    return [*_transformed(source, plain[0]), *plain]
+
+
+def _transformed(source: Source, settings: Settings) -> Iterator[Settings]:
+    """Yields settings with transforms of the graph that fold its constants."""
+    atrous = _ATROUS in source.nodes.values()
+    for inputs in (settings["input_arrays"], source.placeholders):
+        for transforms in ([*_FOLD, _FLATTEN], _FOLD) if atrous else (_FOLD,):
+            yield {**settings, "transforms": transforms, "transform_inputs": inputs}
 
 
 def _default_ranges(model: Model) -> Iterator[list[float]]:

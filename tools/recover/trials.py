@@ -1,5 +1,6 @@
 """Converts a source under one TensorFlow with one set of settings, and compares the result."""
 
+import ctypes
 import dataclasses
 import hashlib
 import json
@@ -22,6 +23,8 @@ from reproducible_tflite.lib.tflite_file.mapped import Content
 # Changes when the same settings give another file, so that older states are not used.
 _FORMAT = 1
 _FAILED = "no file"
+# prctl(2)
+_PR_SET_PDEATHSIG = 1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,8 +57,12 @@ def _short(value: Any) -> str:
     if isinstance(value, Mapping):
         return " ".join(map(_short, value.values()))
     if isinstance(value, list):
-        return "/".join("?" if item is None else f"{item:g}" for item in value)
-    return "default" if value is None else str(value).lower()
+        return "/".join("?" if item is None else _short(item) for item in value)
+    if isinstance(value, float):
+        return f"{value:g}"
+    return (
+        "default" if value is None else str(value).lower() if value in (True, False) else str(value)
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,7 +106,9 @@ class Result:
         return f"{self.verdict}, {changing} differences in meaning, {harmless} others"
 
 
-def _limit_memory() -> None:
+def _prepare_process() -> None:
+    """Ends with this program, and takes no more memory than there is."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     # The file of the kernel is there wherever the project runs.
     limit = child.available_bytes(pathlib.Path("/proc/meminfo").read_text(encoding="utf-8"))
     resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
@@ -142,7 +151,7 @@ def run_converter(
                 stdout=stream,
                 stderr=stream,
                 start_new_session=True,
-                preexec_fn=_limit_memory,
+                preexec_fn=_prepare_process,
             )
             try:
                 code = process.wait(seconds)

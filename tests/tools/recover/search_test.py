@@ -91,6 +91,23 @@ class RecipesTest(parameterized.TestCase):
         self.assertEqual((settings["input_type"], settings["output_type"]), ("int8", "int8"))
         self.assertTrue(settings["integers_only"])
 
+    def test_constants_that_were_folded_in_the_graph(self):
+        maker = converted.layer(_TOCO)
+        maker.graph.tensors[1].name = "w/read/_7__cf__7"
+        nodes = {"input": "Identity", "out": "", "image": "Placeholder", "s": "SpaceToBatchND"}
+        source = Source("g.pb", "/x/g.pb", Kind.FROZEN_GRAPH, "1", {}, nodes)
+        *transformed, plain = recipes.first(_read(maker), source)
+        self.assertNotIn("transforms", plain)
+        self.assertEqual(
+            [(row["transform_inputs"], row["transforms"][-1]) for row in transformed],
+            [
+                (["input"], "flatten_atrous_conv"),
+                (["input"], "fold_old_batch_norms"),
+                (["image"], "flatten_atrous_conv"),
+                (["image"], "fold_old_batch_norms"),
+            ],
+        )
+
 
 class TensorflowsTest(absltest.TestCase):
     def test_those_that_fit_come_first(self):

@@ -26,6 +26,9 @@ DEFAULTS = {
     # Those of a frozen graph; of a SavedModel, for TensorFlow 1's interface.
     "input_arrays": [],
     "output_arrays": [],
+    # Those of the Graph Transform Tool for a frozen graph, and the inputs that it is told.
+    "transforms": [],
+    "transform_inputs": [],
     "signature": "serving_default",
     # False for TOCO; None for the default.
     "new_converter": None,
@@ -63,10 +66,28 @@ def _v1():
     return converter
 
 
+def _transformed(settings):
+    """Returns the path of the frozen graph after the Graph Transform Tool."""
+    import tensorflow as tf
+    from tensorflow.tools.graph_transforms import TransformGraph
+
+    graph = tf.compat.v1.GraphDef()
+    with open(settings["source"], "rb") as stream:
+        graph.ParseFromString(stream.read())
+    graph = TransformGraph(
+        graph, settings["transform_inputs"], settings["output_arrays"], settings["transforms"]
+    )
+    path = os.path.join(tempfile.mkdtemp(), "transformed.pb")
+    with open(path, "wb") as stream:
+        stream.write(graph.SerializeToString())
+    return path
+
+
 def _frozen_graph(settings):
+    path = _transformed(settings) if settings["transforms"] else settings["source"]
     shapes = settings["input_shapes"] or None
     return _v1().from_frozen_graph(
-        settings["source"], settings["input_arrays"], settings["output_arrays"], shapes
+        path, settings["input_arrays"], settings["output_arrays"], shapes
     )
 
 
