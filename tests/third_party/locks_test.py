@@ -35,6 +35,7 @@ _WHEEL_TAGS = (
 # What is for another Python than 3.11.
 _PYTHONS = {
     "1.15.5.lock": "cp37",
+    "2.3.4.lock": "cp38",
     "2.4.4.lock": "cp38",
     "2.5.3.lock": "cp39",
     "2.8.4.lock": "cp39",
@@ -83,7 +84,7 @@ class LocksTest(parameterized.TestCase):
             self.assertEqual(f"{_normalized(name)}=={version}", requirement)
 
     def test_the_locks_of_every_folder_are_looked_at(self):
-        self.assertLen(_LOCKS, 29)
+        self.assertLen(_LOCKS, 30)
 
 
 class VersionsTest(absltest.TestCase):

@@ -35,6 +35,7 @@ _BOOKWORM_PACKAGES = [
 # The CPython for each TensorFlow. 2.11 is the first TensorFlow for CPython 3.11.
 TENSORFLOWS = {
     # No registry has CPython 3.8; a person names one.
+    "2.3.4": "3.8",
     "2.4.4": "3.8",
     "2.5.3": "3.9",
     "2.8.4": "3.9",

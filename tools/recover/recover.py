@@ -107,7 +107,11 @@ def _recover(document: dict[str, Any], model: Model, content: Content) -> int:
     with client.output_folder(_STATE.value, "recover-") as state:
         source = sources.read(_SOURCE.value)
         sources.check_fit(source, model)
-        found = _search(model, content, source, state)
+        try:
+            found = _search(model, content, source, state)
+        except KeyboardInterrupt as interrupt:
+            kept = f" {_STATE.value} has the finished trials." if _STATE.value else ""
+            raise KeyboardInterrupt(f"Interrupted.{kept}") from interrupt
     if found.best is None or found.best.comparison is None:
         raise cli.UserError(outcome.nothing(found))
     recipe = quantization.recipe(model)

@@ -187,6 +187,8 @@ def check_fit(source: Source, model: Model) -> None:
       cli.UserError: the graph lacks the file's outputs, or few of the file's large constants have
         the size of one of the source's.
     """
+    if not model.subgraphs:
+        raise cli.UserError(f"{model.source}: has no subgraph; nothing converts to it.")
     graph = model.subgraphs[0]
     if source.kind is Kind.FROZEN_GRAPH:
         outputs = [graph.tensors[index].name for index in graph.outputs]
