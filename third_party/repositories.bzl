@@ -269,7 +269,15 @@ def reproducible_tflite_repositories(shared = True):
     declare(
         python_site,
         "reproducible_tflite_litert_site",
-        drop = [
+        # Only what reads, writes and runs models stays. Without __init__.py, which loads a library of 8 MB, the package
+        # is a namespace.
+        drop = ["ai_edge_litert/" + path for path in [
+            "__init__.py",
+            "aot",
+            "libLiteRtWebGpuAccelerator.so",
+            "tools",
+            "vendors",
+        ]] + [
             "numpy/distutils",
             "numpy/f2py",
         ],

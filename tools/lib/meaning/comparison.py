@@ -22,7 +22,7 @@ import numpy as np
 from reproducible_tflite.lib.cli import cli
 from reproducible_tflite.lib.meaning import graphs, meaning, rounding, text
 from reproducible_tflite.lib.meaning.difference import Difference
-from reproducible_tflite.lib.tflite_file import canonical, mapped, reader
+from reproducible_tflite.lib.tflite_file import canonical, mapped, outside, reader
 from reproducible_tflite.lib.tflite_file.mapped import Content
 from reproducible_tflite.lib.tflite_file.model import Model
 from reproducible_tflite.lib.tflite_file.schema import FILE_IDENTIFIER, tflite
@@ -181,6 +181,7 @@ def _model_differences(left: Model, right: Model) -> list[Difference]:
 def _small(content: Content, model: Model) -> bytes:
     """Returns a file with long data replaced by their digests, so that equal data stay equal."""
     unpacked = tflite.ModelT.InitFromPackedBuf(content)
+    outside.bring_in(unpacked, content, model.source)
     for buffer in unpacked.buffers or []:
         if buffer.data is not None and len(buffer.data) > _LONG:
             digest = meaning.digest(np.asarray(buffer.data))

@@ -23,7 +23,7 @@ _WITHOUT_OPERAND = -1
 # The only builtin option that is a FlexBuffer, whose keys may be in any order.
 _FLEXBUFFER_OPTION = "composite_attributes"
 TYPES = "types of values, or bytes of keys"
-# The parameters of BlockwiseQuantization that refer to constants by number.
+# The parameters of blockwise and multi-axis quantization that refer to constants by number.
 _TENSORS_IN_DETAILS = ("scales", "zero_points")
 
 
@@ -250,6 +250,7 @@ class Graph:
                 self.quantization(index),
                 tensor.sparsity,
                 tensor.variants,
+                tensor.external,
             )
         return self._attributes[index]
 

@@ -48,7 +48,7 @@ def differences(
             yield Difference("inner shape signature", where, *shapes)
     if a.has_rank != b.has_rank:
         yield Difference("note", where, a.has_rank, b.has_rank, "has_rank")
-    for field in ("sparsity", "variants"):
+    for field in ("sparsity", "variants", "external"):
         for path, x, y in changed(getattr(a, field), getattr(b, field), field):
             yield Difference(field, where, *shown(x, y), path)
     yield from _quantization(where, left, right, i, j)

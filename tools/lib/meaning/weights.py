@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from reproducible_tflite.lib.tflite_file import mapped
-from reproducible_tflite.lib.tflite_file.model import DTYPES
+from reproducible_tflite.lib.tflite_file.model import DTYPES, FLOATING, PACKED, real_numbers
 
 # Elements compared at a time; bounds the memory for models of any size.
 _CHUNK = 1 << 20
@@ -80,14 +80,6 @@ def _distance(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.where(a > b, a.view(np.uint64) - b.view(np.uint64), (b - a).view(np.uint64))
 
 
-def _numbers(dtype: str, values: np.ndarray) -> np.ndarray:
-    if dtype == "BFLOAT16":
-        values = (values.astype(np.uint32) << 16).view(np.float32)
-    # Signalling NaNs would warn.
-    with np.errstate(invalid="ignore"):
-        return values.astype(np.float64)
-
-
 def _buckets(units: np.ndarray) -> np.ndarray:
     """Returns bucket numbers: 0, 1 and 2 for themselves, 3 for 3-4, 4 for 5-8 and so on."""
     large = np.ceil(np.log2(np.maximum(units, 1).astype(np.float64))).astype(np.int64) + 1
@@ -101,7 +93,7 @@ def _bucket_name(bucket: int) -> str:
 def _unit(dtype: str, floating: bool) -> str:
     if floating:
         return "ulp"
-    return "step" if dtype in DTYPES or dtype == "INT4" else "byte"
+    return "step" if dtype in DTYPES or dtype in PACKED else "byte"
 
 
 def compare(dtype: str, left: np.ndarray, right: np.ndarray) -> WeightDifference | None:
@@ -120,7 +112,7 @@ def compare(dtype: str, left: np.ndarray, right: np.ndarray) -> WeightDifference
     if a.dtype.kind == "c":
         part = np.dtype(f"<f{a.dtype.itemsize // 2}")
         a, b, shape = a.view(part), b.view(part), (*shape, 2)
-    floating = a.dtype.kind == "f" or dtype == "BFLOAT16"
+    floating = a.dtype.kind == "f" or dtype in FLOATING
     bits = np.dtype(f"u{a.dtype.itemsize}")
     count, maximum, total, not_numbers = 0, 0.0, 0.0, 0
     largest, peak = 0, 0.0
@@ -144,7 +136,7 @@ def compare(dtype: str, left: np.ndarray, right: np.ndarray) -> WeightDifference
             units = _distance(x, y)
         # Differences of large numbers become infinite, as does their sum.
         with np.errstate(invalid="ignore", over="ignore"):
-            apart = np.abs(_numbers(dtype, x) - _numbers(dtype, y))
+            apart = np.abs(real_numbers(dtype, x) - real_numbers(dtype, y))
             nan = np.isnan(apart)
             maximum = max(maximum, float(apart[~nan].max(initial=0.0)))
             total += float(apart[~nan].sum())
@@ -168,5 +160,5 @@ def compare(dtype: str, left: np.ndarray, right: np.ndarray) -> WeightDifference
         maximum=maximum,
         mean=total / a.size,
         first=tuple(map(int, place)),
-        values=tuple(_numbers(dtype, part[first : first + 1])[0].item() for part in (a, b)),
+        values=tuple(real_numbers(dtype, part[first : first + 1])[0].item() for part in (a, b)),
     )

@@ -1,7 +1,8 @@
 """The canonical bytes of a .tflite: one byte form per meaning.
 
 It keeps every operator, tensor, value, name, shape, quantization, sparsity, signature, subgraph and
-metadata entry. It drops the fields that the schema calls deprecated and what the runtime ignores:
+metadata entry, and files that are packed behind the model. It brings data from there into the
+flatbuffer. It drops the fields that the schema calls deprecated and what the runtime ignores:
 data in buffer 0, a custom code or custom options of a builtin operator, options that are not the
 operator's own, half of a union. It orders operators (see operators.py), tensors, buffers, operator
 codes, metadata and signature entries, and the keys in custom options (see flexbuffer.py) by the
@@ -21,14 +22,14 @@ import numpy as np
 
 from reproducible_tflite.lib.cli import cli
 from reproducible_tflite.lib.tflite_file import (
-    buffer_zero,
     flexbuffer,
     operators,
+    outside,
     own_options,
     references,
     structure,
 )
-from reproducible_tflite.lib.tflite_file.references import listed
+from reproducible_tflite.lib.tflite_file.references import details_of, listed
 from reproducible_tflite.lib.tflite_file.schema import (
     FILE_IDENTIFIER,
     VERSION,
@@ -69,23 +70,12 @@ def _refuse_unkeepable(model: Any, source: str) -> None:
         raise refuse(f"states schema version {model.version} instead of {VERSION}")
     if not model.subgraphs:
         raise cli.UserError(f"{source}: the model has no subgraph; convert it again.")
-    if any(buffer.offset or buffer.size for buffer in model.buffers or []):
-        raise refuse("has buffers outside of its flatbuffer")
     if any(entry.name == _TENSOR_POSITIONS for entry in model.metadata or []):
         raise refuse(f"has metadata {_TENSOR_POSITIONS.decode()} about the positions of tensors")
-    for graph in model.subgraphs:
-        for op in graph.operators or []:
-            if op.largeCustomOptionsOffset or op.largeCustomOptionsSize:
-                raise refuse("has custom options outside of its flatbuffer")
-        for tensor in graph.tensors or []:
-            details = tensor.quantization and tensor.quantization.details
-            if isinstance(details, tflite.BlockwiseQuantizationT):
-                raise refuse("has blockwise quantization, which refers to tensors by position")
 
 
 def _drop_ignored(model: Any) -> None:
     """Removes what the runtime ignores."""
-    buffer_zero.clear(model)
     for code in model.operatorCodes or []:
         if not is_custom(code):
             code.customCode = None
@@ -94,7 +84,6 @@ def _drop_ignored(model: Any) -> None:
             if not is_custom(model.operatorCodes[op.opcodeIndex]):
                 op.customOptions = None
                 op.customOptionsFormat = tflite.CustomOptionsFormat.FLEXBUFFERS
-                op.largeCustomOptionsOffset = op.largeCustomOptionsSize = 0
             _drop_half_unions("Operator", op)
         for tensor in graph.tensors or []:
             _drop_half_unions("QuantizationParameters", tensor.quantization)
@@ -192,6 +181,8 @@ def _order_tensors(model: Any, digest: Callable[[int], bytes]) -> None:
         for op in graph.operators or []:
             used += listed(op.inputs) + listed(op.intermediates) + listed(op.outputs)
         used += listed(graph.outputs) + [entry.tensorIndex for entry in entries]
+        scaled = [details_of(tensors[index]) for index in _first_uses(used)]
+        used += [n for part in scaled if part for n in (part.scales, part.zeroPoints)]
 
         def key(index: int, tensors: Sequence[Any] = tensors) -> tuple[Any, ...]:
             tensor = tensors[index]
@@ -210,6 +201,9 @@ def _order_tensors(model: Any, digest: Callable[[int], bytes]) -> None:
                 _renumber(op, field, numbers)
         for entry in entries:
             entry.tensorIndex = numbers[entry.tensorIndex]
+        for details in filter(None, map(details_of, graph.tensors or [])):
+            details.scales = numbers.get(details.scales, -1)
+            details.zeroPoints = numbers.get(details.zeroPoints, -1)
 
 
 def _order_operator_codes(model: Any) -> None:
@@ -307,10 +301,11 @@ def canonical_bytes(
       cli.UserError: see `structure.check` and `references.check`; or the model has something that
         the canonical form cannot keep.
     """
-    structure.check(content, source)
+    walked = structure.check(content, source)
     model = tflite.ModelT.InitFromPackedBuf(content)
     own_options.drop_ignored(model)
     references.check(model, source)
+    end = max(walked.end, outside.bring_in(model, content, source))
     _drop_ignored(model)
     _refuse_unkeepable(model, source)
     for signature in model.signatureDefs or []:
@@ -333,4 +328,4 @@ def canonical_bytes(
         builder.Finish(model.Pack(builder), file_identifier=FILE_IDENTIFIER)
     except flatbuffers.builder.BuilderSizeError as error:
         raise cli.UserError(f"{source}: the model is larger than the limit of 2 GB.") from error
-    return bytes(builder.Output())
+    return outside.with_trailing(bytes(builder.Output()), content[end:], not walked.skipped)

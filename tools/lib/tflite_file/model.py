@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from reproducible_tflite.lib.tflite_file import flexbuffer
+from reproducible_tflite.lib.tflite_file import flexbuffer, padding
 from reproducible_tflite.lib.tflite_file.references import subgraph_numbers
+from reproducible_tflite.lib.tflite_file.schema import tflite
 
-# Elements in the file's byte order. bfloat16 is read as its bits; strings, resources and variants
-# have no elements of a fixed size.
+# Elements in the file's byte order. Floats that NumPy lacks are read as their bits; strings,
+# resources and variants have no elements of a fixed size.
 DTYPES = {
     "BFLOAT16": np.dtype("<u2"),
     "BOOL": np.dtype("u1"),
@@ -21,6 +22,8 @@ DTYPES = {
     "FLOAT16": np.dtype("<f2"),
     "FLOAT32": np.dtype("<f4"),
     "FLOAT64": np.dtype("<f8"),
+    "FLOAT8_E4M3FN": np.dtype("u1"),
+    "FLOAT8_E5M2": np.dtype("u1"),
     "INT16": np.dtype("<i2"),
     "INT32": np.dtype("<i4"),
     "INT64": np.dtype("<i8"),
@@ -30,7 +33,13 @@ DTYPES = {
     "UINT64": np.dtype("<u8"),
     "UINT8": np.dtype("u1"),
 }
-FLOATING = frozenset({"BFLOAT16", "FLOAT16", "FLOAT32", "FLOAT64"})
+FLOATING = frozenset({"BFLOAT16", "FLOAT16", "FLOAT32", "FLOAT64", "FLOAT8_E4M3FN", "FLOAT8_E5M2"})
+# Bits of elements of less than a byte.
+PACKED = {
+    name: padding.BITS[number]
+    for name, number in vars(tflite.TensorType).items()
+    if number in padding.BITS
+}
 FLEXBUFFERS = "FLEXBUFFERS"
 # In bytes. Decoding takes a Python step per byte; genuine options are far smaller.
 _MAX_DECODED_OPTIONS = 64 * 1024
@@ -76,6 +85,8 @@ class Tensor:
       quantization: None if the file states none.
       sparsity: the storage of a sparse constant, else None.
       variants: the types inside a variant tensor.
+      external: where its data are if they are in another file: the name of the "group", "offset"
+        and "length" in bytes and "packing", or the "id" that the model lacks; else None.
     """
 
     index: int
@@ -91,6 +102,7 @@ class Tensor:
     quantization: Quantization | None
     sparsity: Mapping[str, Any] | None
     variants: tuple[Mapping[str, Any], ...]
+    external: Mapping[str, Any] | None
 
     @property
     def is_ranked(self) -> bool:
@@ -110,20 +122,26 @@ class Tensor:
     @property
     def stored_elements(self) -> int:
         """The number of elements in `data`, as `values` returns them."""
-        if self.dtype == "INT4":
-            return 2 * self.data.size
+        if self.dtype in PACKED:
+            bits = PACKED[self.dtype]
+            count = math.prod(self.shape)
+            # The last byte may have room for more elements than there are.
+            is_full = (count * bits + 7) // 8 != self.data.size
+            return 8 // bits * self.data.size if is_full else count
         size = DTYPES[self.dtype].itemsize if self.dtype in DTYPES else 1
         return self.data.size // size if self.data.size % size == 0 else self.data.size
 
     def values(self) -> np.ndarray:
-        """Returns the stored elements: a view of `data`, except for 4-bit elements.
+        """Returns the stored elements: a view of `data`, except for elements of less than a byte.
 
         Returns:
           An array in the tensor's shape; flat if the sizes disagree (sparse constants); uint8 bytes
           if the elements have no fixed size (strings) or do not fill the data.
         """
-        if self.dtype == "INT4":
-            return _shaped(_unpack_int4(self.data), self.shape)
+        if self.dtype in PACKED:
+            is_signed = self.dtype.startswith("INT")
+            elements = padding.unpack(self.data, PACKED[self.dtype], is_signed)
+            return _shaped(elements[: self.stored_elements], self.shape)
         dtype = DTYPES.get(self.dtype)
         if dtype is None or self.data.size % dtype.itemsize:
             return self.data
@@ -270,7 +288,22 @@ def _shaped(values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
         return values
 
 
-def _unpack_int4(data: np.ndarray) -> np.ndarray:
-    """Returns int8 elements: two per byte, lower half first. An odd count leaves an extra one."""
-    halves = np.stack([data << 4, data & 0xF0], axis=-1).ravel().view(np.int8)
-    return halves >> 4
+def real_numbers(dtype: str, values: np.ndarray) -> np.ndarray:
+    """Returns elements as float64, of types that NumPy lacks, too.
+
+    Args:
+      dtype: their type, such as "BFLOAT16".
+      values: as `Tensor.values` returns them.
+    """
+    if dtype == "BFLOAT16":
+        values = (values.astype(np.uint32) << 16).view(np.float32)
+    elif dtype == "FLOAT8_E5M2":
+        values = (values.astype(np.uint16) << 8).view(np.float16)
+    elif dtype == "FLOAT8_E4M3FN":
+        # The exponents of float16 have a bias of 15 instead of 7. There are no infinities.
+        bits = values.astype(np.uint16)
+        half = ((bits & 0x80) << 8 | (bits & 0x7F) << 7).view(np.float16)
+        values = np.where(bits & 0x7F == 0x7F, np.nan, half.astype(np.float64) * 2**8)
+    # Signalling NaNs would warn.
+    with np.errstate(invalid="ignore"):
+        return values.astype(np.float64)

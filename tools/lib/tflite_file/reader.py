@@ -2,9 +2,9 @@
 
 The structure is checked before any offset is followed (tools/lib/tflite_file/structure.py), so a
 truncated, damaged or hostile file raises a `cli.UserError`. Unlike the canonical writer, the reader
-accepts parts that cannot be rewritten: data outside the flatbuffer, archives after it, and fields
-of a newer schema, which it names. What the runtime ignores is left out: data in buffer 0, a custom
-code or custom options of a builtin operator, and options that are not the operator's own.
+accepts fields of a newer schema, which it names. What the runtime ignores is left out: data in
+buffer 0, a custom code or custom options of a builtin operator, and options that are not the
+operator's own.
 """
 
 import re
@@ -16,7 +16,7 @@ import numpy as np
 
 from reproducible_tflite.lib.cli import cli
 from reproducible_tflite.lib.tflite_file import (
-    buffer_zero,
+    outside,
     own_options,
     references,
     refusals,
@@ -41,8 +41,6 @@ from reproducible_tflite.lib.tflite_file.schema import (
 )
 
 MINIMUM_RUNTIME = "min_runtime_version"
-# Buffers outside the flatbuffer may overlap; their total may be this multiple of the file's size.
-_MAX_EXPANSION = 4
 _EMPTY = np.zeros(0, np.uint8)
 
 # The enumerations of options. Other options are numbers, booleans or lists of these.
@@ -71,6 +69,10 @@ def _names(enumeration: type) -> dict[int, str]:
 
 _TYPES = _names(tflite.TensorType)
 _FORMATS = _names(tflite.CustomOptionsFormat)
+
+
+def _bytes(data: Any) -> np.ndarray:
+    return _EMPTY if data is None else np.asarray(data, np.uint8)
 
 
 def _text(value: bytes | None) -> str:
@@ -105,24 +107,11 @@ def _union(value: Any) -> dict[str, Any] | None:
     return None if value is None else {"kind": _table_name(value), **_fields(value)}
 
 
-def _outside(content: Content, source: str, offset: int, size: int, what: str) -> np.ndarray:
-    if offset + size > len(content):
-        raise cli.UserError(
-            f"{source}: {what} lies at bytes {offset} to {offset + size} of {len(content)}; "
-            "the file is truncated, get it again."
-        )
-    return np.frombuffer(content, np.uint8, size, offset)
-
-
 class _Reader:
-    """Reads a file and counts the bytes of its parts outside the flatbuffer."""
+    """Reads a file. Its parts behind the flatbuffer are brought into the model."""
 
     def __init__(self, content: Content, source: str) -> None:
-        self.content = content
-        self.source = source
         self.structure = structure.verify(content, source)
-        self.end = self.structure.end
-        self.claimed = 0
         try:
             self.model = tflite.ModelT.InitFromPackedBuf(content)
         except (IndexError, OverflowError, TypeError, ValueError, struct.error) as error:
@@ -131,44 +120,14 @@ class _Reader:
             ) from error
         own_options.drop_ignored(self.model)
         references.check(self.model, source)
-        buffer_zero.clear(self.model)
-
-    def bytes_of(self, data: Any, offset: int, size: int, what: str) -> np.ndarray:
-        """Returns the bytes of a vector, or those at an offset from the file's start.
-
-        As in the runtime, offsets and sizes up to 1 are placeholders for "no data".
-        """
-        if data is not None:
-            return np.asarray(data, np.uint8)
-        if offset <= 1 or size <= 1:
-            return _EMPTY
-        self.claimed += size
-        view = _outside(self.content, self.source, offset, size, what)
-        if self.claimed > _MAX_EXPANSION * len(self.content):
-            raise cli.UserError(
-                f"{self.source}: not a sound .tflite: data are referred to again and again; "
-                "get it again."
-            )
-        self.end = max(self.end, offset + size)
-        return view
+        self.end = max(self.structure.end, outside.bring_in(self.model, content, source))
 
     def buffers(self) -> tuple[np.ndarray, ...]:
-        return tuple(
-            self.bytes_of(buffer.data, buffer.offset, buffer.size, f"buffer {index}")
-            for index, buffer in enumerate(self.model.buffers or [])
-        )
+        return tuple(_bytes(buffer.data) for buffer in self.model.buffers or [])
 
     def operator(self, index: int, op: Any) -> Operator:
         code = self.model.operatorCodes[op.opcodeIndex]
         tables = [part for part in (op.builtinOptions, op.builtinOptions2) if part is not None]
-        custom = _EMPTY
-        if is_custom(code):
-            custom = self.bytes_of(
-                op.customOptions,
-                op.largeCustomOptionsOffset,
-                op.largeCustomOptionsSize,
-                f"the custom options of operator {index}",
-            )
         return Operator(
             index=index,
             name=operator_name(code),
@@ -179,7 +138,7 @@ class _Reader:
             intermediates=tuple(listed(op.intermediates)),
             options_type=", ".join(map(_table_name, tables)),
             options=self.options(tables),
-            custom_options=custom,
+            custom_options=_bytes(op.customOptions if is_custom(code) else None),
             custom_options_format=_FORMATS.get(
                 op.customOptionsFormat, f"FORMAT_{op.customOptionsFormat}"
             ),
@@ -236,7 +195,23 @@ def _sparsity(table: Any) -> Mapping[str, Any] | None:
     }
 
 
-def _tensor(index: int, table: Any, role: str, buffers: tuple[np.ndarray, ...]) -> Tensor:
+def _external(model: Any, number: int) -> Mapping[str, Any] | None:
+    """Returns where an ExternalBuffer, whose number 0 means none, says that data are."""
+    if not number:
+        return None
+    places = [part for part in model.externalBuffers or [] if part.id == number]
+    if not places:
+        return {"id": number}
+    place, groups = _fields(places[0]), model.externalBufferGroups or []
+    if place["group"] < len(groups):
+        place["group"] = _text(groups[place["group"]].name)
+    del place["id"]
+    return place
+
+
+def _tensor(
+    index: int, table: Any, role: str, buffers: tuple[np.ndarray, ...], model: Any
+) -> Tensor:
     shape = tuple(listed(table.shape))
     return Tensor(
         index=index,
@@ -252,6 +227,7 @@ def _tensor(index: int, table: Any, role: str, buffers: tuple[np.ndarray, ...]) 
         quantization=_quantization(table.quantization),
         sparsity=_sparsity(table.sparsity),
         variants=tuple(_fields(variant) for variant in table.variantTensors or []),
+        external=_external(model, table.externalBuffer),
     )
 
 
@@ -281,7 +257,8 @@ def _subgraph(index: int, graph: Any, reader: _Reader, buffers: tuple[np.ndarray
         index=index,
         name=_text(graph.name),
         tensors=tuple(
-            _tensor(i, tensor, roles[i], buffers) for i, tensor in enumerate(graph.tensors or [])
+            _tensor(i, tensor, roles[i], buffers, reader.model)
+            for i, tensor in enumerate(graph.tensors or [])
         ),
         operators=operators,
         inputs=tuple(listed(graph.inputs)),

@@ -29,6 +29,16 @@ def subgraph_numbers(options: Mapping[str, Any]) -> list[int]:
     return numbers
 
 
+def details_of(tensor: Any) -> Any:
+    """Returns the part of a TensorT's quantization that has its scales in other tensors, or None.
+
+    Its fields `scales` and `zeroPoints` are the numbers of these tensors.
+    """
+    details = tensor.quantization and tensor.quantization.details
+    kinds = (tflite.BlockwiseQuantizationT, tflite.MultiAxisQuantizationT)
+    return details if isinstance(details, kinds) else None
+
+
 def check(model: Any, source: str) -> None:
     """Checks that every index is in range. The runtime crashes on others; a rewrite hides them.
 
@@ -63,8 +73,8 @@ def check(model: Any, source: str) -> None:
                 numbers = subgraph_numbers(vars(options)) if options is not None else []
                 inside(numbers, -1, len(model.subgraphs), "subgraph")
         for tensor in graph.tensors or []:
-            details = tensor.quantization and tensor.quantization.details
-            if isinstance(details, tflite.BlockwiseQuantizationT):
+            details = details_of(tensor)
+            if details is not None:
                 inside([details.scales, details.zeroPoints], -1, tensors, "tensor")
     for signature in model.signatureDefs or []:
         inside([signature.subgraphIndex], 0, len(model.subgraphs or []), "subgraph")

@@ -21,13 +21,17 @@ _BITS = {
     _Type.FLOAT16: 16,
     _Type.FLOAT32: 32,
     _Type.FLOAT64: 64,
+    _Type.FLOAT8_E4M3FN: 8,
+    _Type.FLOAT8_E5M2: 8,
     _Type.INT16: 16,
+    _Type.INT2: 2,
     _Type.INT32: 32,
     _Type.INT4: 4,
     _Type.INT64: 64,
     _Type.INT8: 8,
     _Type.UINT16: 16,
     _Type.UINT32: 32,
+    _Type.UINT4: 4,
     _Type.UINT64: 64,
     _Type.UINT8: 8,
 }
@@ -51,27 +55,27 @@ _NEWEST_VERSIONS = {
             "STABLEHLO_TRANSPOSE STABLEHLO_WHILE"
         ),
         2: (
-            "DEPTH_TO_SPACE DIV EXP FAKE_QUANT FLOOR_MOD GELU GREATER L2_NORMALIZATION LEAKY_RELU "
-            "LESS_EQUAL LOG LOG_SOFTMAX RANGE REDUCE_PROD SELECT_V2 SIGN SPACE_TO_DEPTH SPLIT_V "
+            "COS DEPTH_TO_SPACE DIV EXP FAKE_QUANT FLOOR_MOD GREATER L2_NORMALIZATION LEAKY_RELU "
+            "LESS_EQUAL LOG LOG_SOFTMAX RANGE REDUCE_PROD SELECT_V2 SIGN SIN SPACE_TO_DEPTH SQRT "
             "SQUARED_DIFFERENCE SQUEEZE SUM WHERE"
         ),
         3: (
             "ARG_MAX ARG_MIN AVERAGE_POOL_2D BIDIRECTIONAL_SEQUENCE_LSTM "
-            "BIDIRECTIONAL_SEQUENCE_RNN BROADCAST_TO DYNAMIC_UPDATE_SLICE FLOOR_DIV GREATER_EQUAL "
-            "LESS LOGISTIC MAX_POOL_2D MEAN MIRROR_PAD NOT_EQUAL QUANTIZE REDUCE_MAX REDUCE_MIN "
-            "RELU RELU6 REVERSE_V2 RNN RSQRT SOFTMAX SPARSE_TO_DENSE TANH TILE TOPK_V2 "
-            "UNIDIRECTIONAL_SEQUENCE_RNN"
+            "BIDIRECTIONAL_SEQUENCE_RNN FLOOR_DIV GELU GREATER_EQUAL LESS LOGISTIC MAX_POOL_2D "
+            "MEAN MIRROR_PAD REDUCE_MAX REDUCE_MIN RELU RELU6 RNN RSQRT SPARSE_TO_DENSE SPLIT_V "
+            "TANH TILE TOPK_V2 UNIDIRECTIONAL_SEQUENCE_RNN"
         ),
         4: (
-            "BATCH_MATMUL BATCH_TO_SPACE_ND CONCATENATION EMBEDDING_LOOKUP EQUAL FILL LSTM "
-            "MAXIMUM MINIMUM PACK PAD PADV2 RESIZE_BILINEAR RESIZE_NEAREST_NEIGHBOR SELECT "
-            "SPACE_TO_BATCH_ND SPLIT SVDF UNIDIRECTIONAL_SEQUENCE_LSTM UNPACK"
+            "BATCH_MATMUL BATCH_TO_SPACE_ND BROADCAST_TO LSTM MAXIMUM MINIMUM NOT_EQUAL "
+            "RESIZE_BILINEAR RESIZE_NEAREST_NEIGHBOR REVERSE_V2 SELECT SOFTMAX SPACE_TO_BATCH_ND "
+            "SVDF UNIDIRECTIONAL_SEQUENCE_LSTM"
         ),
-        5: "ABS ADD GATHER_ND SUB TRANSPOSE_CONV",
-        6: "DEQUANTIZE SLICE",
-        7: "CAST DEPTHWISE_CONV_2D GATHER MUL TRANSPOSE",
-        8: "CONV_2D STRIDED_SLICE",
-        13: "FULLY_CONNECTED",
+        5: "ABS EMBEDDING_LOOKUP EQUAL FILL PACK SPLIT SUB TRANSPOSE_CONV",
+        6: "ADD DYNAMIC_UPDATE_SLICE GATHER_ND PAD PADV2 QUANTIZE UNPACK",
+        7: "CONCATENATION DEPTHWISE_CONV_2D",
+        8: "CONV_2D GATHER MUL SLICE STRIDED_SLICE",
+        9: "CAST DEQUANTIZE TRANSPOSE",
+        14: "FULLY_CONNECTED",
     }.items()
     for name in names.split()
 }
@@ -139,11 +143,11 @@ def _quantization(tensor: Any) -> str | None:
 
 
 def _needed(shape: Sequence[int], bits: int) -> int | None:
-    """Returns how many bytes elements need; None for too many. As there, -1 is a huge length."""
+    """Returns how many bytes elements need; None for a negative length or too many."""
     count = 1
     for length in shape:
-        count *= length % (_MAXIMUM_BYTES + 1)
-        if count > _MAXIMUM_BYTES:
+        count *= length
+        if length < 0 or count > _MAXIMUM_BYTES:
             return None
     # Elements of less than a byte are counted before they are packed.
     if count * max(bits // 8, 1) > _MAXIMUM_BYTES:
@@ -173,7 +177,7 @@ def _tensor(tensor: Any, data: Any) -> str | None:
     shape = listed(tensor.shape)
     needed = _needed(shape, _BITS[tensor.type])
     if needed is None:
-        return f"has the shape {shape}, which no memory can hold"
+        return f"has the shape {shape}, which is none that memory can hold"
     if data is not None and data < needed:
         return f"has {data:,} bytes of data, but its shape and type need {needed:,}"
     return None
@@ -216,24 +220,21 @@ def _refusals(model: Any, flaw: str | None) -> Iterator[str]:
         entries = [*(signature.inputs or []), *(signature.outputs or [])]
         if not all(map(_is_utf8, [signature.signatureKey, *(entry.name for entry in entries)])):
             yield "LiteRT's Python interface takes no name in a signature that is not UTF-8."
-        for field in ("signatureKey", "inputs", "outputs"):
-            if getattr(signature, field) is None:
-                yield f"a signature has no {field.removeprefix('signature').lower()}."
+        if signature.signatureKey is None:
+            yield "a signature has no key."
 
 
 def _size(buffer: Any) -> int | None:
     """Returns the size of a buffer's data in bytes; None without data."""
-    if buffer.data is not None:
-        return len(buffer.data)
-    # As in the runtime, offsets and sizes up to 1 are placeholders for "no data".
-    return buffer.size if buffer.offset > 1 and buffer.size > 1 else None
+    return None if buffer.data is None else len(buffer.data)
 
 
 def of(model: Any, flaw: str | None) -> tuple[str, ...]:
     """Returns the reasons why LiteRT refuses to load a model, each a sentence.
 
     Args:
-      model: a ModelT whose indices are in range, see references.py.
+      model: a ModelT whose indices are in range, see references.py, with all data in it, see
+        outside.py.
       flaw: see `structure.Structure`.
     """
     return tuple(_refusals(model, flaw))

@@ -33,6 +33,8 @@ CHILD_TABLES: Mapping[tuple[str, str], str] = {
     ("Model", "Buffers"): "Buffer",
     ("Model", "Metadata"): "Metadata",
     ("Model", "SignatureDefs"): "SignatureDef",
+    ("Model", "ExternalBufferGroups"): "ExternalBufferGroup",
+    ("Model", "ExternalBuffers"): "ExternalBuffer",
     ("SubGraph", "Tensors"): "Tensor",
     ("SubGraph", "Operators"): "Operator",
     ("Tensor", "Quantization"): "QuantizationParameters",
@@ -58,10 +60,6 @@ CHILD_UNIONS: Mapping[tuple[str, str], str] = {
 _MAX_EXPANSION = 4
 _MAX_TABLES = 1_000_000
 
-# Some writers leave an unreferenced table at the end (8 bytes in a published detector), so a few
-# bytes may follow the model; but no zip archive, however small.
-_MAX_LEFTOVER = 64
-_ZIP_END = b"PK\5\6"
 # How many parts of a newer schema a message names.
 _SHOWN = 3
 
@@ -314,7 +312,7 @@ def verify(content: Content, source: str) -> Structure:
     return Structure(walk.end, tuple(sorted(walk.newer)), walk.skipped, walk.flaw)
 
 
-def check(content: Content, source: str) -> None:
+def check(content: Content, source: str) -> Structure:
     """Checks that a .tflite is well formed and that the canonical form loses nothing.
 
     Args:
@@ -322,8 +320,7 @@ def check(content: Content, source: str) -> None:
       source: its name, for messages.
 
     Raises:
-      cli.UserError: see `verify`; or the file has parts of a newer schema, or data follow the
-        model.
+      cli.UserError: see `verify`; or the file has parts of a newer schema.
     """
     structure = verify(content, source)
     if structure.newer:
@@ -332,11 +329,4 @@ def check(content: Content, source: str) -> None:
             f"{source}: has {', '.join(structure.newer[:_SHOWN])}{more}, which this tool's schema "
             "does not know and would lose; use the file as it is."
         )
-    trailing = content[structure.end :].rstrip(b"\0")
-    # What was not followed, such as a deprecated text, may lie at the end.
-    is_long = len(trailing) > _MAX_LEFTOVER and not structure.skipped
-    if is_long or _ZIP_END in trailing:
-        raise cli.UserError(
-            f"{source}: {len(trailing)} bytes follow the model (perhaps files that TFLite metadata "
-            "packed after it), which this tool cannot keep; remove them first."
-        )
+    return structure

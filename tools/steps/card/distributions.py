@@ -9,13 +9,12 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from reproducible_tflite.lib.tflite_file.model import Model, Tensor
+from reproducible_tflite.lib.tflite_file.model import FLOATING, Model, Tensor, real_numbers
 
 BINS = 32
 # The range of stored integers by type, and the ends at which values count as clipped.
 _STORED = {"INT4": (-8, 7), "INT8": (-128, 127), "UINT8": (0, 255)}
 _ENDS = {"INT4": (-7, 7), "INT8": (-127, 127), "UINT8": (0, 255)}
-_REALS = ("BFLOAT16", "FLOAT16", "FLOAT32", "FLOAT64")
 # Biases, which have one dimension, are a small part of a file and never clipped.
 _LEAST_DIMENSIONS = 2
 
@@ -50,12 +49,9 @@ class Distribution:
 
 def _real(tensor: Tensor, stored: np.ndarray) -> np.ndarray:
     """Returns the real values of a constant, float64, in its shape."""
-    if tensor.dtype == "BFLOAT16":
-        # The upper half of a float32.
-        stored = (stored.astype(np.uint32) << 16).view(np.float32)
-    values = stored.astype(np.float64)
+    values = real_numbers(tensor.dtype, stored)
     quantization = tensor.quantization
-    if tensor.dtype in _REALS or quantization is None or not quantization.scale.size:
+    if tensor.dtype in FLOATING or quantization is None or not quantization.scale.size:
         return values
     along = [1] * values.ndim
     if quantization.scale.size > 1:
@@ -87,7 +83,7 @@ def of_tensor(tensor: Tensor) -> Distribution | None:
     """
     stored = tensor.values()
     quantized = tensor.dtype in _STORED
-    if not (quantized or tensor.dtype in _REALS) or not stored.size:
+    if not (quantized or tensor.dtype in FLOATING) or not stored.size:
         return None
     if stored.shape != tensor.shape or not _scales_fit(tensor):
         return None

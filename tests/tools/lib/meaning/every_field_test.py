@@ -55,13 +55,18 @@ def _whole() -> tflite.ModelT:
         tensors[index].shapeSignature = np.array([-1, 2], np.int32)
     for index, kind, details in (
         (state, "CustomQuantization", tflite.CustomQuantizationT()),
+        (sparse, "MultiAxisQuantization", tflite.MultiAxisQuantizationT()),
         (blocks, "BlockwiseQuantization", tflite.BlockwiseQuantizationT()),
     ):
         tensors[index].quantization = tflite.QuantizationParametersT()
         tensors[index].quantization.detailsType = getattr(tflite.QuantizationDetails, kind)
         tensors[index].quantization.details = details
     tensors[state].quantization.details.custom = np.array([1, 2], np.uint8)
-    details.scales, details.zeroPoints, details.blockSize = scales, zeros, 2
+    tensors[sparse].quantization.details.quantizedDimensions = np.array([0, 1], np.int32)
+    tensors[blocks].quantization.details.blockShape = np.array([1, 2], np.int32)
+    for index in (sparse, blocks):
+        details = tensors[index].quantization.details
+        details.scales, details.zeroPoints, details.blockSize = scales, zeros, 2
     tensors[sparse].sparsity = _sparsity()
     variant = tflite.VariantSubTypeT()
     variant.shape, variant.type = np.array([2], np.int32), 0
@@ -79,6 +84,12 @@ def _whole() -> tflite.ModelT:
     maker.metadata("first", b"\1")
     maker.metadata("second", b"\2")
     model = maker.model
+    model.externalBufferGroups = [tflite.ExternalBufferGroupT()]
+    model.externalBufferGroups[0].name = "weights"
+    place = tflite.ExternalBufferT()
+    place.id, place.offset, place.length, place.packing = 2, 3, 4, "none"
+    model.externalBuffers = [place]
+    tensors[scales].externalBuffer = place.id
     model.metadataBuffer = np.array([model.metadata[0].buffer], np.int32)
     body = copy.deepcopy(maker.graph)
     body.name = "body"

@@ -296,26 +296,10 @@ class RefusalTest(parameterized.TestCase):
         model.subgraphs, model.signatureDefs = [], None
         self._assert_refused(model, "the model has no subgraph")
 
-    def test_data_outside_of_the_flatbuffer(self):
-        model = models.layered()
-        model.buffers[1].offset, model.buffers[1].size = 4096, 16
-        self._assert_refused(model, "the model has buffers outside of its flatbuffer")
-        model = models.detector()
-        model.subgraphs[0].operators[0].largeCustomOptionsOffset = 4096
-        self._assert_refused(model, "the model has custom options outside of its flatbuffer")
-
     def test_metadata_about_positions_of_tensors(self):
         model = models.layered()
         model.metadata[0].name = "OfflineMemoryAllocation"
         self._assert_refused(model, "the model has metadata OfflineMemoryAllocation about")
-
-    def test_quantization_that_refers_to_tensors(self):
-        model = models.layered()
-        quantization = tflite.QuantizationParametersT()
-        quantization.detailsType = tflite.QuantizationDetails.BlockwiseQuantization
-        quantization.details = tflite.BlockwiseQuantizationT()
-        model.subgraphs[0].tensors[0].quantization = quantization
-        self._assert_refused(model, "the model has blockwise quantization")
 
     def test_indices_that_point_at_nothing(self):
         def break_tensor(model):

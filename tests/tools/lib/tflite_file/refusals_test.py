@@ -114,9 +114,7 @@ _REFUSED = {
     "no subgraph": (_model(subgraphs=[]), "no subgraph"),
     "empty subgraph": (_empty_graph, "subgraph 1 has no tensors"),
     "signature without a name": (_signature(signatureKey=None), "a signature has no key"),
-    "signature without inputs": (_signature(inputs=None), "a signature has no inputs"),
     "signature that is no text": (_signature(signatureKey=b"\xff"), "name .* is not UTF-8"),
-    "signature without outputs": (_signature(outputs=None), "a signature has no outputs"),
 }
 _TAKEN = {
     "more bytes than needed": _constant(17),
@@ -130,6 +128,8 @@ _TAKEN = {
     "scales along an axis": _scales(4, 4, 1),
     "custom operator": _code(_Op.CUSTOM, customCode="mine"),
     "signature": _signature(),
+    "signature without inputs": _signature(inputs=None),
+    "signature without outputs": _signature(outputs=None),
     "sparsity without data": _tensor(0, sparsity=tflite.SparsityParametersT()),
     "dense sparsity": _sparse(
         traversalOrder=_ORDER, dimMetadata=[_set(tflite.DimensionMetadataT(), denseSize=2)] * 2

@@ -176,14 +176,6 @@ class StructureTest(absltest.TestCase):
         ):
             self.assertRegex(structure.verify(damaged, "x.tflite").flaw, flaw)
 
-    def test_files_packed_behind_the_model(self):
-        content = models.pack(models.layered())
-        end_of_an_empty_zip = b"PK\5\6" + bytes(17) + b"\1"
-        for trailer in (end_of_an_empty_zip, b"\1" * 100):
-            self._assert_refused(content + trailer, f"{len(trailer)} bytes follow the model")
-        for trailer in (bytes(4096), b"\6\0\0\0\0\0\0\3"):
-            structure.check(content + trailer, "x.tflite")
-
     def test_missing_vectors_and_names(self):
         model = tflite.ModelT()
         model.version, model.subgraphs = 3, [tflite.SubGraphT()]
