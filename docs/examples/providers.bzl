@@ -89,6 +89,7 @@ def _conversion_sheet_impl(ctx):
         "flags in {}, samples in {}".format(conversion.flags.basename, dataset.basename if dataset else "no file"),
         "at least {} operators".format(conversion.minimum_operators),
         "in integers but for " + ", ".join(conversion.float_operators) if conversion.integer else "in floating point",
+        "batch norms: " + (conversion.fold_as or "exact"),
         "for benchmarks only" if conversion.benchmark_only else "for use",
     ])
 
