@@ -26,6 +26,7 @@ load(
     _frozen_graph_file = "frozen_graph_file",
     _image_dataset = "image_dataset",
     _keras_model = "keras_model",
+    _onnx_model = "onnx_model",
     _photograph_dataset = "photograph_dataset",
     _pipeline_config = "pipeline_config",
     _released_checkpoint = "released_checkpoint",
@@ -87,6 +88,7 @@ frozen_graph_file = _manual(_frozen_graph_file)
 genrule = _manual(native.genrule)
 image_dataset = _manual(_image_dataset)
 keras_model = _manual(_keras_model)
+onnx_model = _manual(_onnx_model)
 photograph_dataset = _manual(_photograph_dataset)
 pipeline_config = _manual(_pipeline_config)
 py_binary = _manual(_py_binary)

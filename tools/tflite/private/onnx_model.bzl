@@ -23,6 +23,7 @@ def _onnx_model_impl(ctx):
         file = source.basename,
         inputs = [source] + ctx.files.data,
         arguments = arguments,
+        target = ctx.attr.src,
     )
 
 onnx_model = rule(
@@ -40,7 +41,9 @@ signature states the shapes that result. `keep_shapes` keeps those of the ONNX m
 The action runs the ONNX model in ONNX Runtime and the frozen graph in TensorFlow on the same three samples. If an output
 differs by more than 0.1 % of its largest value, the model is refused. So are other opsets than 7 to 21, custom ops, and
 ops that onnx2tf does not convert.""",
-    attrs = SOURCE_ATTRS | {
+    attrs = {
+        "preprocessing": SOURCE_ATTRS["preprocessing"],
+        "released_as": SOURCE_ATTRS["released_as"],
         "src": attr.label(doc = "The ONNX model.", allow_single_file = True, mandatory = True),
         "data": attr.label_list(
             doc = "The files of its weights, if it has them in other files, such as `model.onnx.data`.",

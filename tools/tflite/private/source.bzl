@@ -46,7 +46,7 @@ def source_checkpoint(ctx, file, prefix = "", files = depset(), target = None):
         prefix = prefix,
         files = files,
         weights = weights,
-        # A .tflite does not say whether its ranges come from training.
+        # A .tflite does not say whether its ranges come from training, and an ONNX model's are no FakeQuant nodes.
         quantization_aware = getattr(ctx.attr, "quantization_aware", False),
         description = description,
     )
@@ -55,7 +55,7 @@ def freeze(ctx, program, source, file, inputs, arguments, target):
     """Registers the action that freezes a source.
 
     Args:
-      ctx: the context of a rule that has `SOURCE_ATTRS`.
+      ctx: see `source_checkpoint`.
       program: the FilesToRunProvider or File of a program whose flags are those of `tools/steps/freeze/frozen.py`.
       source: the path of the source.
       file: the source's file name, for descriptions.
@@ -66,12 +66,13 @@ def freeze(ctx, program, source, file, inputs, arguments, target):
     Returns:
       A list of providers, FrozenGraphInfo among them.
     """
+    checkpoint = source_checkpoint(ctx, file, target = target)
     graph = ctx.actions.declare_file(ctx.label.name + ".pb")
     signature = ctx.actions.declare_file(ctx.label.name + ".signature.json")
     flags = ctx.actions.args()
     flags.add("--source", source)
     flags.add_all(arguments)
-    if ctx.attr.quantization_aware:
+    if checkpoint.quantization_aware:
         flags.add("--quantization_aware")
     flags.add("--output", graph)
     flags.add("--signature_output", signature)
@@ -86,7 +87,7 @@ def freeze(ctx, program, source, file, inputs, arguments, target):
     return frozen_graph_providers(
         ctx,
         graph,
-        source_checkpoint(ctx, file, target = target),
+        checkpoint,
         ctx.attr.preprocessing,
         arrays = [],
         signature = signature,

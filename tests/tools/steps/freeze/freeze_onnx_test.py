@@ -217,13 +217,6 @@ class FreezeOnnxTest(freezing.TestCase):
             " ONNX Runtime 1.20.1 computes, and may by 0.001; try keep_shapes = True, or give",
         )
 
-    def test_ranges(self):
-        self.assert_refused(
-            self._saved(sample_onnx.dense()),
-            "quantization_aware = True is stated, but the graph has no FakeQuant nodes",
-            quantization_aware=True,
-        )
-
 
 class AgreementTest(absltest.TestCase):
     def test_difference(self):
