@@ -10,138 +10,24 @@ import numpy as np
 
 # VRSQRT14PS is a line in each of 64 intervals: starts in multiples of 2**6, and falls per step.
 # Measured on an Intel Xeon with AVX-512, where they are the only integers that give its bits for
-# all 2**24 mantissas of two octaves. 32 of the odd octave, which starts at 1; then of the even one.
-_AVX512_STARTS = (
-    1048530,
-    1032514,
-    1017226,
-    1002596,
-    988572,
-    975118,
-    962202,
-    949794,
-    937844,
-    926338,
-    915246,
-    904552,
-    894212,
-    884212,
-    874558,
-    865206,
-    856142,
-    847366,
-    838846,
-    830576,
-    822554,
-    814758,
-    807184,
-    799814,
-    792638,
-    785654,
-    778860,
-    772220,
-    765758,
-    759468,
-    753310,
-    747316,
-    741418,
-    730098,
-    719288,
-    708936,
-    699032,
-    689518,
-    680386,
-    671602,
-    663162,
-    655030,
-    647178,
-    639610,
-    632298,
-    625236,
-    618402,
-    611798,
-    605390,
-    599174,
-    593150,
-    587314,
-    581638,
-    576124,
-    570760,
-    565552,
-    560484,
-    555546,
-    550734,
-    546044,
-    541482,
-    537018,
-    532672,
-    528428,
+# all 2**24 numbers of two octaves. The 32 of [1, 2) come first, then those of [2, 4).
+_AVX512_STARTS = np.array(
+    """
+    1048530 1032514 1017226 1002596 988572 975118 962202 949794 937844 926338 915246 904552
+    894212 884212 874558 865206 856142 847366 838846 830576 822554 814758 807184 799814 792638
+    785654 778860 772220 765758 759468 753310 747316 741418 730098 719288 708936 699032 689518
+    680386 671602 663162 655030 647178 639610 632298 625236 618402 611798 605390 599174 593150
+    587314 581638 576124 570760 565552 560484 555546 550734 546044 541482 537018 532672 528428
+    """.split(),
+    np.int64,
 )
-_AVX512_FALLS = (
-    1001,
-    955,
-    915,
-    877,
-    841,
-    807,
-    775,
-    747,
-    719,
-    693,
-    669,
-    647,
-    625,
-    603,
-    585,
-    567,
-    549,
-    533,
-    517,
-    501,
-    487,
-    473,
-    461,
-    449,
-    437,
-    425,
-    415,
-    403,
-    393,
-    385,
-    375,
-    367,
-    707,
-    675,
-    647,
-    619,
-    595,
-    571,
-    549,
-    527,
-    509,
-    491,
-    473,
-    457,
-    441,
-    427,
-    413,
-    401,
-    389,
-    377,
-    365,
-    355,
-    345,
-    335,
-    325,
-    317,
-    309,
-    301,
-    293,
-    285,
-    279,
-    271,
-    265,
-    259,
+_AVX512_FALLS = np.array(
+    """
+    1001 955 915 877 841 807 775 747 719 693 669 647 625 603 585 567 549 533 517 501 487 473 461
+    449 437 425 415 403 393 385 375 367 707 675 647 619 595 571 549 527 509 491 473 457 441 427
+    413 401 389 377 365 355 345 335 325 317 309 301 293 285 279 271 265 259
+    """.split(),
+    np.int64,
 )
 
 
@@ -155,7 +41,7 @@ def _split(x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def intel(x: np.ndarray) -> np.ndarray:
     """Intel's RSQRTPS: the exact value at the middle of one of 1,024 intervals an octave.
 
-    It is rounded to a multiple of 2**-13 for results in (1/2, 1]. Measured on Intel Xeons.
+    It is rounded to a multiple of 2**-13 for results in (1/2, 1]. Measured on an Intel Xeon.
     """
     mantissa, odd, half = _split(x)
     middle = (np.floor(mantissa * 1024) + 0.5) / 1024 * 2.0**odd
@@ -188,7 +74,7 @@ def avx512(x: np.ndarray) -> np.ndarray:
     mantissa, odd, half = _split(x)
     step = np.floor(mantissa * 2**15).astype(np.int64) - 2**15
     line, along = odd * 32 + step // 1024, step % 1024
-    fixed = (np.take(_AVX512_STARTS, line) * 64 - np.take(_AVX512_FALLS, line) * along) >> 9
+    fixed = (_AVX512_STARTS[line] * 64 - _AVX512_FALLS[line] * along) >> 9
     # Powers of four have an exact root.
     exact = (mantissa == 1) & (odd == 0)
     return (np.where(exact, 2**17, fixed) * 2.0 ** (-17 - half)).astype(np.float32)
