@@ -33,6 +33,7 @@ load(
     _released_frozen_graph = "released_frozen_graph",
     _released_saved_model = "released_saved_model",
     _saved_model = "saved_model",
+    _seeded_keras_model = "seeded_keras_model",
     _ssd_checkpoint = "ssd_checkpoint",
     _ssd_frozen_graph = "ssd_frozen_graph",
     _tensorflow_versions = "tensorflow_versions",
@@ -100,6 +101,7 @@ released_saved_model = _released(
     ["/saved_model.pb", "/variables/variables.index", "/variables/variables.data-00000-of-00001"],
 )
 saved_model = _manual(_saved_model)
+seeded_keras_model = _manual(_seeded_keras_model)
 ssd_checkpoint = _manual(_ssd_checkpoint)
 ssd_frozen_graph = _manual(_ssd_frozen_graph)
 tensorflow_library = _manual(_tensorflow_library)

@@ -40,7 +40,7 @@ _seeded_keras_file = rule(
     provides = [CheckpointInfo],
 )
 
-def seeded_keras_model(name, architecture, seed, signature = None, photographs = None, tags = [], **kwargs):
+def seeded_keras_model(name, architecture, seed, signature = None, photographs = None, **kwargs):
     """A Keras model with seeded weights, for `graph` of `tflite_model`.
 
     Makes `NAME.file.h5`, which has the same bytes on every machine, and of it what `keras_model` makes.
@@ -52,9 +52,9 @@ def seeded_keras_model(name, architecture, seed, signature = None, photographs =
       signature: a .tsv with every weight of the published model, if known.
       photographs: the pictures for calibration, at least one; by default the pinned ones. A network of sound takes
         their brightness as a spectrogram.
-      tags: for both.
       **kwargs: `preprocessing`, see `saved_model`, and attributes that every rule has.
     """
+    tags = kwargs.get("tags", [])
     _seeded_keras_file(
         name = name + ".file",
         architecture = architecture,
@@ -63,4 +63,4 @@ def seeded_keras_model(name, architecture, seed, signature = None, photographs =
         signature = signature,
         tags = tags,
     )
-    keras_model(name = name, src = ":" + name + ".file", tags = tags, **kwargs)
+    keras_model(name = name, src = ":" + name + ".file", **kwargs)
