@@ -15,6 +15,7 @@ from tests.released import challenging
 _PATHS = [pathlib.Path(path) for path in sys.argv[1:]]
 _SEEDED = {path.stem: path for path in _PATHS if "seeded" in path.parts}
 _MODELS = {path.stem: path for path in _PATHS if "models" in path.parts}
+_FOLDED = {path.stem: path for path in _PATHS if path.stem.endswith("_as_published")}
 _PUBLISHED = {path.name: path for path in _PATHS if "external" in path.resolve().parts}
 
 # The published file, our model, and how many differences of each kind change the meaning. Older
@@ -55,6 +56,14 @@ class PublishedTest(parameterized.TestCase):
         self.assertEqual((code, value["verdict"]), (int(bool(expected)), verdict))
         row = value["published"]["row"]
         self.assertEqual((row["file"], row["model"]), (name, model))
+
+    @parameterized.parameters(
+        ("vww_96_float.tflite", "vww_96_as_published"),
+        ("pretrainedResnet.tflite", "resnet8_as_published"),
+    )
+    def test_folded_as_the_published_ones(self, name, model):
+        code, value, _ = challenging.challenge(_PUBLISHED[name], _FOLDED[model])
+        self.assertEqual((code, value["verdict"]), (0, "same meaning"))
 
 
 class SeededTest(parameterized.TestCase):
