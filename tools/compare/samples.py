@@ -7,17 +7,13 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.equivalence import inputs
 from reproducible_tflite.lib.interpreter.ports import Port
-from reproducible_tflite.lib.preprocessing import normalization, photographs, pictures, tokens
+from reproducible_tflite.lib.preprocessing import normalization, photographs, pictures
 from reproducible_tflite.lib.values import arrays as array_files
-from reproducible_tflite.lib.values import weights
 
-# The vocabulary size of BERT's uncased English models.
-_VOCABULARY = 30522
-_SEED = 1
 # If there are more pictures, the title has their number instead of their names.
 _NAMED = 5
-_TOKEN_INPUTS = {"input_ids", "input_mask", "segment_ids"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,10 +50,7 @@ class Siblings:
 
     def takes_tokens(self) -> bool:
         """Returns whether they take a question and a context, as BERT's models do."""
-        return {port.name for port in self.left} == _TOKEN_INPUTS and all(
-            port.dtype.kind == "i" and port.shape == (1, max(port.shape[-1], tokens.LEAST_LENGTH))
-            for port in self.left
-        )
+        return inputs.takes_tokens(self.left)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -149,38 +142,18 @@ def of_pictures(
 
 def of_tokens(siblings: Siblings, count: int) -> Samples:
     """Makes tokens for models of `Siblings.takes_tokens`."""
-    generated = tokens.samples(count, siblings.left[0].shape[-1], _VOCABULARY, _SEED)
-    return Samples(
-        f"{count} texts of random words",
-        count,
-        (
-            (f"text {number}", [sample[port.name] for port in siblings.left])
-            for number, sample in enumerate(generated)
-        ),
-    )
-
-
-def _random(number: int, left: Port, right: Port) -> np.ndarray:
-    """Returns random numbers in the range of the quantized input, else from -1 to 1."""
-    if left.dtype.kind != "f" and not left.scale:
-        # One is a valid index into most tables.
-        return np.ones(left.shape, left.dtype)
-    values = weights.uniform(_SEED, f"{number}/{left.name}", left.shape)
-    if not right.scale:
-        return values
-    limits = np.iinfo(right.dtype)
-    low, high = right.real(np.array([limits.min, limits.max]))
-    return low + (values + 1) / 2 * (high - low)
+    named = ((f"text {k}", text) for k, text in enumerate(inputs.texts(siblings.left, count)))
+    return Samples(f"{count} texts of random words", count, named)
 
 
 def of_random(siblings: Siblings, count: int) -> Samples:
-    """Makes random numbers for models of any inputs."""
+    """Makes random numbers for models of any inputs, in the range of the quantized one."""
     pairs = list(zip(siblings.left, siblings.right, strict=True))
     return Samples(
         f"{count} random inputs",
         count,
         (
-            (f"random input {number}", [_random(number, *pair) for pair in pairs])
+            (f"random input {number}", [inputs.noise(number, *pair) for pair in pairs])
             for number in range(count)
         ),
     )

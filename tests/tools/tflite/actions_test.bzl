@@ -47,10 +47,19 @@ model {
 def _models():
     """Declares models; returns the tests of what they write at analysis."""
     for name, recipe in {
+        "benchmark": {
+            "benchmark_only": True,
+            "default_ranges": [-1, 1],
+            "graph": ":graph",
+            "inference_type": "QUANTIZED_UINT8",
+            "mean_values": [128],
+            "std_dev_values": [128],
+        },
         "float": {"graph": ":graph"},
         "folded": {"converter": "mlir", "fold_as": "intel, 2.3", "graph": ":graph", "keep_signature": False},
         "full_integer": {
             "converter": "mlir",
+            "drifts": ["x", "y"],
             "graph": ":graph",
             "inference_input_type": "UINT8",
             "input_arrays": ["a", "b"],
@@ -228,8 +237,16 @@ def _cases():
             "float",
             "CanonicalTflite",
             "tools/steps/canonicalize/canonicalize_tflite",
-            ["float.checked", "float.raw.tflite"],
+            ["float.checked", "float.raw.tflite", "float.same_as_source"],
             ["float.tflite"],
+        ),
+        # Its made-up ranges make its results wrong.
+        "canonical_benchmark": action(
+            "benchmark",
+            "CanonicalTflite",
+            "tools/steps/canonicalize/canonicalize_tflite",
+            ["benchmark.checked", "benchmark.raw.tflite"],
+            ["benchmark.tflite"],
         ),
         "check": action(
             "quantized",
@@ -239,11 +256,19 @@ def _cases():
             ["quantized.checked"],
             ["--minimum_operators", "10", "--quantized"],
         ),
+        "compare": action(
+            "full_integer",
+            "CompareWithSource",
+            "tools/steps/equivalence/compare_with_source",
+            ["dataset.npz", "full_integer.raw.tflite", "full_integer.recipe.flags", "graph.pb"],
+            ["full_integer.same_as_source"],
+            ["--drifts", "x,y"],
+        ),
         "description": action(
             "folded",
             "CanonicalTflite",
             "tools/steps/canonicalize/canonicalize_tflite",
-            ["folded.checked", "folded.raw.tflite"],
+            ["folded.checked", "folded.raw.tflite", "folded.same_as_source"],
             ["folded.tflite"],
             [
                 "--description",

@@ -24,7 +24,7 @@ def _model_actions_test_impl(ctx):
     mnemonics = [action.mnemonic for action in analysistest.target_actions(env)]
     asserts.equals(
         env,
-        ["CanonicalTflite", "CheckTflite", "Provenance", "Report"],
+        ["CanonicalTflite", "CheckTflite", "CompareWithSource", "Provenance", "Report"],
         sorted([mnemonic for mnemonic in mnemonics if mnemonic != "FileWrite"]),
     )
     texts = [

@@ -53,6 +53,7 @@ def _check_provenance_request(env, version):
         "tools/steps/canonicalize/canonicalize_tflite.py",
         "tools/steps/check/check_tflite.py",
         "tools/steps/convert/toco.py",
+        "tools/steps/equivalence/compare_with_source.py",
         "tools/tflite/private/tflite_model.bzl",
     ]
     asserts.equals(env, [], [path for path in sources if path not in [source["path"] for source in request["sources"]]])

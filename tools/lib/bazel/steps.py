@@ -15,6 +15,7 @@ BY_MNEMONIC = {
     "MlirConvert": "convert",
     "TocoConvert": "convert",
     "CheckTflite": "check",
+    "CompareWithSource": "check",
     "CanonicalTflite": "canonical",
     "Provenance": "evidence",
     "CompareVersions": "evidence",

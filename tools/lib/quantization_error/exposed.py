@@ -7,7 +7,7 @@ values.
 
 import math
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -59,6 +59,11 @@ class Network:
         """
         content = with_outputs(content, source, tensors)
         self._interpreter = Interpreter(content, source, xnnpack=False, seconds=seconds)
+        self.inputs = self._interpreter.inputs
+
+    def resize(self, shapes: Mapping[str, Sequence[int]]) -> None:
+        """Changes the shapes of inputs, by name; see `Interpreter.resize`."""
+        self._interpreter.resize(shapes)
         self.inputs = self._interpreter.inputs
 
     def run(self, values: Sequence[np.ndarray]) -> None:

@@ -30,7 +30,7 @@ def canonicalize_graph(ctx, graph, output):
         progress_message = "Writing the canonical graph of %{label}",
     )
 
-def canonicalize_tflite(ctx, model, description, output, after = None, keep_description = False):
+def canonicalize_tflite(ctx, model, description, output, after = [], keep_description = False):
     """Registers the action that writes a .tflite in canonical form.
 
     Args:
@@ -38,7 +38,7 @@ def canonicalize_tflite(ctx, model, description, output, after = None, keep_desc
       model: the File of the .tflite as a converter wrote it.
       description: the text for the model's description.
       output: the File to write.
-      after: a File that must exist first, or None.
+      after: a list of Files that must exist first.
       keep_description: whether the file's own description follows that text.
     """
     arguments = ctx.actions.args()
@@ -50,7 +50,7 @@ def canonicalize_tflite(ctx, model, description, output, after = None, keep_desc
     ctx.actions.run(
         executable = ctx.executable._canonicalize_tflite,
         arguments = [arguments],
-        inputs = [model] + ([after] if after else []),
+        inputs = [model] + after,
         outputs = [output],
         mnemonic = "CanonicalTflite",
         progress_message = "Writing the canonical model of %{label}",

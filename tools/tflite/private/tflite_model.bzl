@@ -3,6 +3,7 @@
 load("//tools/tensorflow:toolchain.bzl", "TOOLCHAIN_TYPE")
 load(":canonical.bzl", "CANONICAL_TFLITE_ATTRS", "canonicalize_tflite")
 load(":checked.bzl", "CHECK_TFLITE_ATTRS", "check_tflite")
+load(":compared.bzl", "COMPARE_WITH_SOURCE_ATTRS", "compare_with_source")
 load(":conversion.bzl", "ConversionInfo", "description")
 load(":evidence.bzl", "DOCUMENTS", "EVIDENCE_ATTRS", "check_evidence", "evidence_targets", "write_evidence")
 load(":mlir.bzl", "mlir")
@@ -28,13 +29,14 @@ def _tflite_model_impl(ctx):
         minimum_operators = conversion.minimum_operators,
         float_operators = conversion.float_operators,
     )
-    canonicalize_tflite(ctx, ctx.file.raw, description(conversion, tensorflow), model, after = checked)
+    same = compare_with_source(ctx, ctx.file.raw, conversion, ctx.attr.drifts)
+    canonicalize_tflite(ctx, ctx.file.raw, description(conversion, tensorflow), model, after = [checked] + same)
     groups = write_evidence(
         ctx,
         model = model,
         raw = ctx.file.raw,
         source = ctx.attr.raw,
-        programs = [ctx.attr._canonicalize_tflite, ctx.attr._check_tflite, getattr(tensorflow, conversion.converter)],
+        programs = [ctx.attr._canonicalize_tflite, ctx.attr._check_tflite, ctx.attr._compare_with_source, getattr(tensorflow, conversion.converter)],
         facts = {
             "benchmark_only": conversion.benchmark_only,
             "converter": conversion.converter,
@@ -64,7 +66,10 @@ def _tflite_model_impl(ctx):
 
 _tflite_model = rule(
     implementation = _tflite_model_impl,
-    attrs = CANONICAL_TFLITE_ATTRS | CHECK_TFLITE_ATTRS | EVIDENCE_ATTRS | {
+    attrs = CANONICAL_TFLITE_ATTRS | CHECK_TFLITE_ATTRS | COMPARE_WITH_SOURCE_ATTRS | EVIDENCE_ATTRS | {
+        "drifts": attr.string_list(
+            doc = "The graph's arrays at which the model is known to compute something else.",
+        ),
         "raw": attr.label(
             doc = "See `TfliteInfo.raw`.",
             allow_single_file = True,
@@ -88,6 +93,7 @@ def tflite_model(
         input_shapes = [],
         output_arrays = [],
         converter = "toco",
+        drifts = [],
         about = "",
         task = "other",
         float_sibling = None,
@@ -96,7 +102,8 @@ def tflite_model(
         **kwargs):
     """A .tflite from a frozen graph or another source, by a converter of the resolved TensorFlow toolchain.
 
-    Makes `NAME.tflite`, in canonical form, after the converted model has passed its checks and a run.
+    Makes `NAME.tflite`, in canonical form, after the converted model has passed its checks and a run, and
+    computes what its source computes.
 
     Output groups:
     - `raw`: the converter's file. Only the keys in custom operators' options are sorted (TOCO's order differs from run to
@@ -122,6 +129,8 @@ def tflite_model(
         leaves open stays open in a model with a signature, and is 1 in others.
       output_arrays: a list of the outputs' names, in the model's order.
       converter: "toco", TensorFlow's converter before MLIR, or "mlir".
+      drifts: a list of the graph's arrays at which the model, as it is published, is known to compute something else than
+        its source. Any other drift fails the build, and so does one of these that is not there.
       about: a sentence about the model, for its card and the catalogue.
       task: the model's task, likewise: "anomaly detection", "classification", "keyword spotting", "music transcription",
         "object detection", "question answering", "segmentation", "super resolution" or "other".
@@ -161,6 +170,7 @@ def tflite_model(
     )
     _tflite_model(
         name = name,
+        drifts = drifts,
         evidence = evidence,
         raw = ":" + name + ".raw",
         recipe = ":" + name + ".recipe",

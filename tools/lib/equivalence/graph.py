@@ -1,0 +1,216 @@
+"""A frozen graph in TensorFlow, computed in pieces.
+
+Any of its arrays can be given from outside. What reads such an array gets the given values, and
+what computes it can still be asked for.
+"""
+
+import contextlib
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from google.protobuf.message import DecodeError
+
+from reproducible_tflite.lib.cli import cli
+
+# It reads the boxes and the scores of all anchors, and then the anchors, which are constant.
+_POST_PROCESS, _POST_PROCESSED = "TFLite_Detection_PostProcess", 2
+_ARG_MAX = "ArgMax"
+_MOVES = ("Cast", "ExpandDims", "Identity", "Reshape", "Squeeze")
+_LOOP = "NextIteration"
+
+
+@dataclasses.dataclass(frozen=True)
+class Array:
+    """An array of real numbers that depends on a graph's inputs.
+
+    Attributes:
+      shape: its sizes; None if they are known only when the graph runs.
+      op: what computes it, such as "Conv2D".
+      reads: the arrays that its node reads.
+    """
+
+    shape: tuple[int, ...] | None
+    op: str
+    reads: tuple[str, ...]
+
+
+def _node(array: str) -> str:
+    return array.removeprefix("^").partition(":")[0]
+
+
+def _array(reference: str) -> str:
+    return reference.removesuffix(":0")
+
+
+def _tensor(array: str) -> str:
+    return array if ":" in array else array + ":0"
+
+
+@contextlib.contextmanager
+def _errors(source: str) -> Iterator[None]:
+    """Turns what TensorFlow raises into a `cli.UserError`."""
+    try:
+        yield
+    except (tf.errors.OpError, KeyError, TypeError, ValueError) as error:
+        raise cli.UserError(
+            f"{source}: TensorFlow {tf.__version__} cannot compute the graph:"
+            f" {cli.first_line(error)}."
+        ) from error
+
+
+class Pieces:
+    """A graph in which given arrays take the place of what computes them."""
+
+    def __init__(
+        self,
+        graph_def: Any,
+        source: str,
+        given: Mapping[str, tuple[tf.DType, tf.TensorShape]],
+        wanted: Sequence[str],
+    ) -> None:
+        """Imports the part of a graph that computes the wanted arrays from given ones."""
+        self._source = source
+        self._names = {array: f"given_{number}" for number, array in enumerate(given)}
+        cut = tf.compat.v1.GraphDef(versions=graph_def.versions, library=graph_def.library)
+        for array, (kind, shape) in given.items():
+            placeholder = cut.node.add(name=self._names[array], op="Placeholder")
+            placeholder.attr["dtype"].type = kind.as_datatype_enum
+            placeholder.attr["shape"].shape.CopyFrom(shape.as_proto())
+        self._reads = {
+            node.name: [self._names.get(_array(name), name) for name in node.input]
+            for node in graph_def.node
+        }
+        kept = self._before(wanted)
+        for node in graph_def.node:
+            if node.name in kept:
+                copy = cut.node.add()
+                copy.CopyFrom(node)
+                copy.input[:] = self._reads[node.name]
+                # Nodes next to which it was to run need not be there any more.
+                copy.attr.pop("_class", None)
+        self._session: Any = None
+        with tf.Graph().as_default() as self.graph, _errors(source):
+            tf.graph_util.import_graph_def(cut, name="")
+
+    def _before(self, arrays: Sequence[str]) -> set[str]:
+        """Returns the names of the nodes that compute arrays."""
+        seen: set[str] = set()
+        pending = list(map(_node, arrays))
+        while pending:
+            name = pending.pop()
+            if name not in seen:
+                seen.add(name)
+                pending += map(_node, self._reads.get(name, ()))
+        return seen
+
+    def needed(self, wanted: Sequence[str]) -> list[str]:
+        """Returns the given arrays on which others depend."""
+        seen = self._before(wanted)
+        return [array for array, name in self._names.items() if name in seen]
+
+    def run(self, values: Mapping[str, np.ndarray], wanted: Sequence[str]) -> list[np.ndarray]:
+        """Computes arrays from given ones; those that are not needed may be missing.
+
+        Raises:
+          cli.UserError: TensorFlow cannot compute them.
+        """
+        if self._session is None:
+            options = tf.compat.v1.ConfigProto(
+                intra_op_parallelism_threads=1, inter_op_parallelism_threads=1
+            )
+            # What it rewrites need not be in the graph any more.
+            options.graph_options.rewrite_options.disable_meta_optimizer = True
+            self._session = tf.compat.v1.Session(graph=self.graph, config=options)
+        with _errors(self._source):
+            return self._session.run(
+                [_tensor(array) for array in wanted],
+                {_tensor(self._names[array]): value for array, value in values.items()},
+            )
+
+
+class Graph:
+    """A frozen graph."""
+
+    def __init__(
+        self,
+        content: bytes,
+        source: str,
+        inputs: Mapping[str, Sequence[int]],
+        outputs: Sequence[str],
+    ) -> None:
+        """Reads a graph.
+
+        Args:
+          content: a serialized GraphDef whose nodes come after what they read.
+          source: its file, for messages.
+          inputs: the shape of every input, by its array.
+          outputs: the arrays of the outputs.
+
+        Raises:
+          cli.UserError: it cannot be read, lacks an array, or TensorFlow cannot compute it.
+        """
+        self._source = source
+        try:
+            self._graph_def = tf.compat.v1.GraphDef.FromString(content)
+        except DecodeError as error:
+            raise cli.UserError(
+                f"{source}: not a serialized GraphDef; it may be truncated."
+            ) from error
+        self._nodes = {node.name: node for node in self._graph_def.node}
+        for array in (*inputs, *outputs):
+            if _node(array) not in self._nodes:
+                raise cli.UserError(f"{source}: the graph has no {array!r}.")
+        self._ends = list(dict.fromkeys(end for output in outputs for end in self._before(output)))
+        placeholders = Pieces(self._graph_def, source, {}, list(inputs)).graph
+        self._given = {
+            array: (placeholders.get_tensor_by_name(_tensor(array)).dtype, tf.TensorShape(shape))
+            for array, shape in inputs.items()
+        }
+        self._whole = Pieces(self._graph_def, source, self._given, self._ends).graph
+
+    def _before(self, output: str) -> list[str]:
+        """Returns what to compare in the place of an output."""
+        node = self._nodes[_node(output)]
+        if node.op == _POST_PROCESS:
+            return [_array(name) for name in node.input[:_POST_PROCESSED]]
+        while node.op in _MOVES:
+            node = self._nodes[_node(node.input[0])]
+        return [_array(node.input[0])] if node.op == _ARG_MAX else [output]
+
+    def ends(self) -> list[str]:
+        """Returns the arrays to compare: the outputs, or what post-processing or ArgMax reads."""
+        return self._ends
+
+    def arrays(self) -> dict[str, Array]:
+        """Returns the real arrays that depend on inputs, by name in the order of the graph.
+
+        There is none if the graph has a loop, whose arrays belong to one of its turns.
+        """
+        found: dict[str, Array] = {}
+        if any(node.op == _LOOP for node in self._graph_def.node):
+            return found
+        kept = {operation.name for operation in self._whole.get_operations()}
+        dependent = set(map(_node, self._given))
+        for node in self._graph_def.node:
+            if node.name not in kept or not dependent & set(map(_node, node.input)):
+                continue
+            dependent.add(node.name)
+            reads = tuple(map(_array, node.input))
+            for tensor in self._whole.get_operation_by_name(node.name).outputs:
+                if tensor.dtype.is_floating:
+                    known = tensor.shape.is_fully_defined()
+                    shape = tuple(tensor.shape.as_list()) if known else None
+                    found[_array(tensor.name)] = Array(shape, node.op, reads)
+        return found
+
+    def pieces(self, given: Sequence[str], wanted: Sequence[str]) -> Pieces:
+        """Returns the graph in which given arrays, all inputs among them, are cut off."""
+        known = dict(self._given)
+        for array in given:
+            if array not in known:
+                tensor = self._whole.get_tensor_by_name(_tensor(array))
+                known[array] = (tensor.dtype, tensor.shape)
+        return Pieces(self._graph_def, self._source, known, wanted)
