@@ -139,34 +139,40 @@ class Pieces:
         for sample in samples:
             self._network.run(sample)
             measured = self._measure(self.pairs, self.pairs)
-            origins = self._origins(measured)
-            _keep_worst(layers, [x for x in measured if x in origins or not x.drifts])
+            origins, again = self._origins(measured)
+            sound = [layer for layer in measured if not layer.drifts]
+            kept = {layer.pair.tensor.index: layer for layer in (*again, *sound, *origins)}
+            _keep_worst(layers, kept.values())
             _keep_worst(drifting, origins)
             if with_ends:
                 wanted = [pair for pair in self.pairs if pair.tensor.index in self._ends]
                 _keep_worst(ends, self._measure(wanted, []))
         return Comparison(
-            tuple(layers.values()), tuple(drifting.values()), tuple(ends.values()), self._operators
+            tuple(sorted(layers.values(), key=lambda layer: layer.pair.operator.index)),
+            tuple(drifting.values()),
+            tuple(ends.values()),
+            self._operators,
         )
 
-    def _origins(self, measured: Sequence[Layer]) -> list[Layer]:
-        """Returns the layers in which a drift starts.
+    def _origins(self, measured: Sequence[Layer]) -> tuple[list[Layer], list[Layer]]:
+        """Returns the layers in which a drift starts, and what was measured to find them.
 
         A name may stand for something else than it says. So a layer that differs is not given to
         later ones, and only if these then differ too, it computes something else.
         """
         suspects = {layer.pair.tensor.index: layer for layer in measured if layer.drifts}
         if not suspects:
-            return []
+            return [], []
         given = [pair for pair in self.pairs if pair.tensor.index not in suspects]
         wanted = [pair for pair in self.pairs if pair in given or pair.tensor.index in self._ends]
         known = {pair.tensor.index for pair in given}
         found: dict[int, Layer] = {}
-        for layer in self._measure(wanted, given, suspects):
+        again = self._measure(wanted, given, suspects)
+        for layer in again:
             if layer.drifts:
                 for operator in self._ruler.before(layer.pair, known):
                     found |= {i: suspects[i] for i in operator.outputs if i in suspects}
-        return [layer for index, layer in suspects.items() if index in found]
+        return [layer for index, layer in suspects.items() if index in found], again
 
     def _measure(
         self, wanted: Sequence[Pair], given: Sequence[Pair], suspects: Collection[int] = ()

@@ -10,6 +10,7 @@ from reproducible_tflite.lib.tflite_file.report import is_quantized
 
 _CALLS = re.compile("^(?:StatefulPartitionedCall/)+")
 _NUMBER = re.compile(r"\d+$")
+_ACTIVATIONS = {"RELU": ("Relu",), "RELU6": ("Relu6",)}
 _ENDS = ("Add", "AddV2", "BiasAdd")
 # These change only the type or the layout, so they have no error of their own.
 MOVES = frozenset(
@@ -42,6 +43,10 @@ class _Names:
 
     def __init__(self, arrays: Mapping[str, Array]) -> None:
         self._arrays = arrays
+        self._readers: dict[str, list[str]] = {}
+        for name, array in arrays.items():
+            for read in array.reads:
+                self._readers.setdefault(read, []).append(name)
         self._known: dict[str, list[str]] = {}
         for array in arrays:
             name = _plain(array)
@@ -56,6 +61,22 @@ class _Names:
             if len(fitting) == 1:
                 return fitting[0]
         return None
+
+    def activated(self, array: str, operator: Operator) -> str:
+        """Returns the array that an operator's fused activation makes of another one.
+
+        From TensorFlow 2.5 on, the MLIR converter may leave out the names of a batch norm and of
+        the activation after it.
+        """
+        ops = _ACTIVATIONS.get(operator.options.get("fused_activation_function", ""), ())
+        after = array
+        while ops and self._arrays[after].op not in ops:
+            shape = self._arrays[after].shape
+            readers = [x for x in self._readers.get(after, ()) if self._arrays[x].shape == shape]
+            if len(readers) != 1:
+                return array
+            after = readers[0]
+        return after
 
     def array(self, tensor: Tensor) -> str | None:
         """Returns the array that a tensor stands for; None if its name names none of its shape.
@@ -124,6 +145,7 @@ def pair(
             if index < 0 or operator.name in MOVES or not is_real(graph.tensors[index]):
                 continue
             array = names.array(graph.tensors[index])
+            array = array and names.activated(array, operator)
             if array is not None and array not in taken:
                 taken.add(array)
                 pairs.append(Pair(operator, graph.tensors[index], array))

@@ -64,13 +64,19 @@ class EquivalenceTest(parameterized.TestCase):
         self.assertGreater(end.error, 0.01)
 
     def test_a_name_that_stands_for_another_value_is_no_drift(self):
-        """As if a converter named a layer after the node before its rectifier."""
-        self.assertIn(b"conv_0/Relu;conv_0/BiasAdd", self.models["float"])
-        model = self.models["float"].replace(b"conv_0/Relu;", b"rectified_0;")
+        """As if a converter named a layer after the product before its biases."""
+        self.assertIn(b"dense/MatMul", self.models["float"])
+        model = self.models["float"].replace(b"dense/BiasAdd", b"dense_BiasAdd")
         result = _compared(model, networks.graph())
         self.assertEqual([layer.text for layer in result.drifting], [])
         arrays = [layer.pair.array for layer in result.layers]
-        self.assertEqual(arrays, list(networks.LAYERS[1:]))
+        self.assertEqual(arrays, [x for x in networks.LAYERS if x != "dense/BiasAdd"])
+
+    def test_a_name_without_its_activation(self):
+        self.assertIn(b"conv_0/Relu;conv_0/BiasAdd", self.models["float"])
+        model = self.models["float"].replace(b"conv_0/Relu;", b"rectified_0;")
+        result = _compared(model, networks.graph())
+        self.assertEqual([layer.pair.array for layer in result.layers], list(networks.LAYERS))
 
     def test_a_result_that_is_no_number_drifts(self):
         model = networks.changed(self.models["float"], "dense/BiasAdd", 2, np.inf)
