@@ -1,4 +1,4 @@
-"""The external repositories in the runfiles of the running program."""
+"""The runfiles of the running program."""
 
 import pathlib
 
@@ -14,3 +14,12 @@ def repository(name: str) -> pathlib.Path:
     """
     name = f"reproducible_tflite_{name}"
     return next(_ROOT.glob(f"*[~+]{name}"), _ROOT / name)
+
+
+def own(path: str) -> pathlib.Path:
+    """Returns a runfile of this repository.
+
+    Args:
+      path: its path in this repository.
+    """
+    return pathlib.Path(__file__).absolute().parents[3] / path
