@@ -3,11 +3,12 @@
     bazel run //tools/audit:challenge -- [PUBLISHED.tflite] //models:x [-- BAZEL_OPTIONS]
 
 Our side is built with the given options, such as --config=released; it can also be a .tflite file.
-Says whether both have the same bytes, the same canonical bytes or the same meaning, and lists what
-differs. With --source, which names what both were converted from, it also tells on which CPU and by
-which TensorFlow each was folded. Without a published file, says whether the build is one of the
-files that models/published.lock.json knows by digest. Exit code: 0 when what was required holds, 1
-when it does not, 2 when something went wrong.
+Says whether both have the same bytes, the same canonical bytes or the same meaning, are the same
+but for rounding or the same graph with other weights, and lists what differs. With --source, which
+names what both were converted from, it also tells on which CPU and by which TensorFlow each was
+folded. Without a published file, says whether the build is one of the files that
+models/published.lock.json knows by digest. Exit code: 0 when what was required holds, 1 when it
+does not, 2 when something went wrong.
 """
 
 import reproducible_tflite.lib.cli.interrupts  # noqa: F401
@@ -30,14 +31,17 @@ from reproducible_tflite.lib.meaning import comparison, files, terminal
 from reproducible_tflite.lib.rounding import source
 from reproducible_tflite.lib.tflite_file import reader
 
-_REQUIRE = flags.DEFINE_enum(
-    "require", "meaning", ["bytes", "canonical", "meaning"], "What must be the same."
-)
+# The last of the verdicts, from the strictest on, that is good enough.
+_ENOUGH = {
+    "bytes": comparison.SAME_BYTES,
+    "canonical": comparison.SAME_CANONICAL_BYTES,
+    "meaning": comparison.SAME_MEANING,
+    "graph": comparison.SAME_GRAPH,
+}
+_REQUIRE = flags.DEFINE_enum("require", "meaning", list(_ENOUGH), "What must be the same.")
 _JSON = flags.DEFINE_bool("json", False, "Prints JSON instead of text.")
 _LOCK = flags.DEFINE_string("lock", None, "The lock of published files; the BUILD file names it.")
 
-# How many of the verdicts, from the strictest on, are good enough.
-_ENOUGH = {"bytes": 1, "canonical": 2, "meaning": 3}
 OTHER_BYTES = "other bytes"
 
 
@@ -132,7 +136,7 @@ def _challenge(
     row = published.identify(rows, digests)
     folded = source.explain([(content, path), (ours[0].content, ours[0].name)])
     result = source.confirmed(hold(content, path, ours), folded)
-    holds = comparison.VERDICTS.index(result.verdict) < _ENOUGH[_REQUIRE.value]
+    holds = result.is_at_least(_ENOUGH[_REQUIRE.value])
     holds = holds or source.ROUNDING.value and source.accepts(result.verdict)
     if _JSON.value:
         value = json.loads(result.to_json())

@@ -7,8 +7,9 @@ which TensorFlow their batch norms were folded; one file is then enough.
 
 The exit code is like diff's: 0 if both mean the same, 1 if they differ, 2 after an error. With
 --rounding, files that are the same but for the rounding of folded batch norms count as the same.
-The verdict also says whether their bytes or their canonical bytes are the same. For one file, the
-exit code is 0 if its folding is explained in full.
+The verdict also says whether their bytes or their canonical bytes are the same, or, if they differ,
+whether they are the same graph with other weights. For one file, the exit code is 0 if its folding
+is explained in full.
 """
 
 import reproducible_tflite.lib.cli.interrupts  # noqa: F401

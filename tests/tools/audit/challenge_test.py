@@ -28,10 +28,21 @@ def _described(description: str) -> bytes:
 
 
 _PLAIN = _described("x")
+
+
+def _reweighted() -> bytes:
+    model = models.layered()
+    for buffer in model.buffers:
+        if buffer.data is not None:
+            buffer.data = buffer.data[::-1].copy()
+    return models.pack(model)
+
+
 _FILES = {
     "published.tflite": _PLAIN,
     "shuffled.tflite": layouts.relaid(models.unpack(_PLAIN), 1),
     "seeded.tflite": _described("y"),
+    "reweighted.tflite": _reweighted(),
     "other.tflite": models.pack(models.detector()),
 }
 
@@ -68,12 +79,14 @@ class ChallengeTest(absltest.TestCase):
 
     def test_verdicts_and_what_is_required(self):
         for name, verdict, codes in (
-            ("published.tflite", "same bytes", (0, 0, 0)),
-            ("shuffled.tflite", "same canonical bytes", (1, 0, 0)),
-            ("seeded.tflite", "same meaning", (1, 1, 0)),
-            ("other.tflite", "different", (1, 1, 1)),
+            ("published.tflite", "same bytes", (0, 0, 0, 0)),
+            ("shuffled.tflite", "same canonical bytes", (1, 0, 0, 0)),
+            ("seeded.tflite", "same meaning", (1, 1, 0, 0)),
+            ("reweighted.tflite", "same graph, other weights", (1, 1, 1, 0)),
+            ("other.tflite", "different", (1, 1, 1, 1)),
         ):
-            for require, code in zip(("bytes", "canonical", "meaning"), codes, strict=True):
+            required = ("bytes", "canonical", "meaning", "graph")
+            for require, code in zip(required, codes, strict=True):
                 with self.subTest(f"{name} {require}"):
                     ended, text = self._run("published.tflite", name, require=require, json=True)
                     self.assertEqual(ended, code)

@@ -44,6 +44,15 @@ class DiffTest(absltest.TestCase):
         self.assertEqual((result.returncode, result.stderr), (1, ""))
         self.assertIn("\ndifferent: ", result.stdout)
 
+    def test_other_weights(self):
+        model = networks.layers()
+        kernel = model.buffers[networks.tensor(model, "kernel1").buffer]
+        kernel.data = kernel.data[::-1].copy()
+        (self.folder / "d.tflite").write_bytes(models.pack(model))
+        result = program.run(_PROGRAM, "c.tflite", "d.tflite")
+        self.assertEqual((result.returncode, result.stderr), (1, ""))
+        self.assertIn("\nsame graph, other weights: weights (1)\n", result.stdout)
+
     def test_json(self):
         result = program.run(_PROGRAM, "a.tflite", "c.tflite", json="true")
         self.assertEqual(result.returncode, 1)

@@ -20,7 +20,7 @@ import flatbuffers
 import numpy as np
 
 from reproducible_tflite.lib.cli import cli
-from reproducible_tflite.lib.meaning import graphs, meaning, rounding, text
+from reproducible_tflite.lib.meaning import graphs, meaning, rounding, structure, text
 from reproducible_tflite.lib.meaning.difference import Difference
 from reproducible_tflite.lib.tflite_file import canonical, mapped, outside, reader
 from reproducible_tflite.lib.tflite_file.mapped import Content
@@ -31,6 +31,7 @@ SAME_BYTES = "same bytes"
 SAME_CANONICAL_BYTES = "same canonical bytes"
 SAME_MEANING = "same meaning"
 SAME_BUT_FOR_ROUNDING = rounding.SAME_BUT_FOR_ROUNDING
+SAME_GRAPH = "same graph, other weights"
 DIFFERENT = "different"
 # From the strictest kind of equality to none.
 VERDICTS = (
@@ -38,6 +39,7 @@ VERDICTS = (
     SAME_CANONICAL_BYTES,
     SAME_MEANING,
     SAME_BUT_FOR_ROUNDING,
+    SAME_GRAPH,
     DIFFERENT,
 )
 
@@ -58,7 +60,8 @@ class Comparison:
     Attributes:
       verdict: one of `VERDICTS`. "same meaning": the same operators with the same options on the
         same values, weights, quantization, inputs, outputs and signatures. "same but for rounding":
-        likewise, but for the last bits of constants that a batch norm may be folded into.
+        likewise, but for the last bits of constants that a batch norm may be folded into. "same
+        graph, other weights": the same structure (structure.py) with other numbers.
       differences: all differences; those that change the meaning come first.
       names: the files' names.
     """
@@ -66,6 +69,15 @@ class Comparison:
     verdict: str
     differences: tuple[Difference, ...]
     names: tuple[str, str]
+
+    @property
+    def means_same(self) -> bool:
+        """Whether both files mean the same."""
+        return self.is_at_least(SAME_MEANING)
+
+    def is_at_least(self, verdict: str) -> bool:
+        """Returns whether the verdict is this one or a stricter one."""
+        return VERDICTS.index(self.verdict) <= VERDICTS.index(verdict)
 
     def text(self, limit: int | None = DEFAULT_LIMIT) -> str:
         """Returns the verdict and aligned columns of differences.
@@ -227,6 +239,15 @@ def _is_rounding(left: Model, right: Model, changes: Sequence[Difference]) -> bo
     return rounding.is_rounding(changes) and graphs.compare(*map(_without_floats, (left, right)))[0]
 
 
+def _verdict_of_different(left: Model, right: Model, changes: Sequence[Difference]) -> str:
+    """Returns the verdict on two models of different meaning."""
+    if _is_rounding(left, right, changes):
+        return SAME_BUT_FOR_ROUNDING
+    # What only a newer schema knows is not compared.
+    same = structure.digest(left) == structure.digest(right) and not (left.newer or right.newer)
+    return SAME_GRAPH if same else DIFFERENT
+
+
 def compare(
     left: Content,
     right: Content,
@@ -253,7 +274,7 @@ def compare(
     differences += outer
     changes = [part for part in differences if part.changes_meaning]
     if not same or changes:
-        verdict = SAME_BUT_FOR_ROUNDING if _is_rounding(*models, changes) else DIFFERENT
+        verdict = _verdict_of_different(*models, changes)
     elif all(part.kind in _NOT_CANONICAL for part in differences) and _same_canonical(
         models, (left, right)
     ):

@@ -7,7 +7,7 @@ from rich.text import Text
 from reproducible_tflite.lib.cli import cli
 from reproducible_tflite.lib.cli.printable import printable
 from reproducible_tflite.lib.meaning import text
-from reproducible_tflite.lib.meaning.comparison import DIFFERENT, Comparison
+from reproducible_tflite.lib.meaning.comparison import Comparison
 from reproducible_tflite.lib.meaning.difference import HARMLESS_KINDS
 
 
@@ -25,7 +25,7 @@ def show(console: Console, comparison: Comparison, limit: int | None) -> None:
     for side, name in zip(("left:  ", "right: "), comparison.names, strict=True):
         console.print(Text(side + printable(name)))
     verdict = text.summary(comparison.verdict, comparison.differences)
-    style = "bold red" if comparison.verdict == DIFFERENT else "bold green"
+    style = "bold green" if comparison.means_same else "bold red"
     console.print(Text(verdict, style=style))
     if not comparison.differences:
         return

@@ -105,7 +105,7 @@ def confirmed(
     changes = {part.where for part in result.differences if part.changes_meaning}
     if changes <= folded[0].places and all(part.factors == part.channels for part in folded):
         return result
-    return dataclasses.replace(result, verdict=comparison.DIFFERENT)
+    return dataclasses.replace(result, verdict=comparison.SAME_GRAPH)
 
 
 def explain(contents: Sequence[tuple[Content, str]]) -> list[explanation.Explanation]:

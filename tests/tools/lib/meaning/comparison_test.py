@@ -177,7 +177,7 @@ class ComparisonTest(parameterized.TestCase):
         data[0], data[1] = np.inf, np.nan
         model.buffers[weights.buffer].data = data.view(np.uint8)
         value = json.loads(compare(networks.layers(), model).to_json())
-        self.assertEqual(value["verdict"], "different")
+        self.assertEqual(value["verdict"], "same graph, other weights")
         (difference,) = value["differences"]
         self.assertEqual(difference["figures"]["maximum"], "inf")
         self.assertEqual(difference["figures"]["histogram"]["nan"], 1)

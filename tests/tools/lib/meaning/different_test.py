@@ -33,9 +33,9 @@ def _custom(key: bytes, value: object) -> tflite.ModelT:
 
 
 class DifferentTest(parameterized.TestCase):
-    def _assert_different(self, left, right, *expected):
+    def _assert_different(self, left, right, *expected, verdict=comparison.DIFFERENT):
         compared = compare(left, right)
-        self.assertEqual(compared.verdict, "different")
+        self.assertEqual(compared.verdict, verdict)
         self.assertEqual(changes(compared), list(expected), compared.text())
         return compared
 
@@ -98,7 +98,7 @@ class DifferentTest(parameterized.TestCase):
         a, b = networks.tensor(model, "kernel1"), networks.tensor(model, "kernel2")
         a.buffer, b.buffer = b.buffer, a.buffer
         compared = compare(networks.layers(), model)
-        self.assertEqual(compared.verdict, "different")
+        self.assertEqual(compared.verdict, comparison.SAME_GRAPH)
         self.assertEqual(
             [d.where for d in compared.differences if d.kind == "weights"],
             ["CONV_2D 1 weights", "CONV_2D 2 weights"],
@@ -107,7 +107,12 @@ class DifferentTest(parameterized.TestCase):
     def test_a_zero_point(self):
         model = networks.layers()
         model.subgraphs[0].tensors[0].quantization.zeroPoint = np.array([4], np.int64)
-        self._assert_different(networks.layers(), model, ("quantization", "input 0", "[3]", "[4]"))
+        self._assert_different(
+            networks.layers(),
+            model,
+            ("quantization", "input 0", "[3]", "[4]"),
+            verdict=comparison.SAME_GRAPH,
+        )
 
     def test_a_quantization_or_none(self):
         model = networks.layers()
@@ -366,7 +371,8 @@ class DifferentTest(parameterized.TestCase):
         name = chosen.name
         compared = compare(left, layouts.relaid(right, choice))
         # A low bit may be the rounding of a folded batch norm.
-        self.assertIn(compared.verdict, ("different", "same but for rounding"), compared.text())
+        expected = (comparison.SAME_GRAPH, comparison.SAME_BUT_FOR_ROUNDING)
+        self.assertIn(compared.verdict, expected, compared.text())
         (difference,) = [d for d in compared.differences if d.kind != "layout"]
         self.assertEqual(difference.kind, "weights")
         self.assertEqual(difference.figures["count"], 1)
