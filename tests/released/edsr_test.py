@@ -25,10 +25,6 @@ _EVERYWHERE = {
     "TensorFlow joins the names of merged operations in its own way",
     "layout": "the canonical form numbers tensors and buffers by first use and shares equal ones",
 }
-_OPEN_BATCH = dict.fromkeys(
-    ("input shape signature", "inner shape signature", "output shape signature"),
-    "theirs takes any number of pictures, ours takes one",
-)
 _OPEN_SIZE = {
     "shape": "theirs was converted without a size",
     "input shape signature": "theirs takes any size, ours takes 540x960",
@@ -42,7 +38,7 @@ _CLIPPED_RANGE = {
 _RANK = {"note": "only newer converters state that a tensor has a rank"}
 # By the published file, the model and the kinds of fields that differ.
 _PAIRS = {
-    "edsr_f32b5_fp32.tflite": (_FP32, _EVERYWHERE | _RANK | _OPEN_BATCH),
+    "edsr_f32b5_fp32.tflite": (_FP32, _EVERYWHERE | _RANK),
     "f32b5_fp32.tflite": (_FP32, _EVERYWHERE | _RANK | _OPEN_SIZE),
     "edsr_f32b5_full_qint8.tflite": (_INT8, _EVERYWHERE),
     "edsr_f32b5_QAT.tflite": (_QAT, _EVERYWHERE | _RANK | _CLIPPED_RANGE),

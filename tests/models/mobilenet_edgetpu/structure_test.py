@@ -39,7 +39,7 @@ class StructureTest(absltest.TestCase):
     def test_quantization_aware_model(self):
         # Published: 4,193,912 bytes.
         classifier = self._check(UINT8, 4_193_912, np.uint8)
-        self.assertEqual(classifier.input["quantization"], (1 / 128, 128))
+        self.assertEqual(classifier.input["quantization"], (float(np.float32(1 / 127)), 128))
 
     def test_post_training_quantized_model(self):
         # Its scales per channel make it larger.

@@ -89,9 +89,9 @@ def _models():
             "--input_shapes=1,2",
             "--output_arrays=x",
             "--supported_ops=TFLITE_BUILTINS",
-            "--fold_as=intel, 2.3",
             "--inference_input_type=FLOAT",
             "--inference_output_type=FLOAT",
+            "--fold_as=intel, 2.3",
             "--keep_signature=false",
         ]),
         "full_integer.recipe": ("full_integer.recipe.flags", [

@@ -45,6 +45,8 @@ _VALUES = [
     }),
     (_FLOAT, "input_shapes", "give one shape like \"1,320,320,3\" for each of input_arrays", {
         "input_shape_empty": [""],
+        "input_shape_of_a_batch_alone": ["?"],
+        "input_shape_open_at_its_end": ["1,?"],
         "input_shape_in_brackets": ["[1,2]"],
         "input_shape_of_any_size": ["-1,2"],
         "input_shape_with_a_hole": ["1,,2"],
@@ -149,11 +151,30 @@ _PITFALLS = {
         "give none with converter = \"mlir\": for a graph without ranges, input statistics with optimizations = " +
         "[\"DEFAULT\"] quantize the weights alone, silently; for a full-integer model give a representative_dataset",
     ),
-    "inference_type_with_mlir": (
+    "concat_ranges_with_mlir": (
         _MLIR,
-        {"graph": ":graph_with_ranges", "inference_type": "QUANTIZED_UINT8"},
-        "inference_type",
+        {"change_concat_input_ranges": True},
+        "change_concat_input_ranges",
         "only the converter \"toco\" has it, but converter is \"mlir\"",
+    ),
+    "uint8_with_mlir_and_int8_inputs": (
+        _QUANTIZED,
+        {"converter": "mlir", "inference_input_type": "INT8"},
+        "inference_input_type",
+        "give none with inference_type = QUANTIZED_UINT8",
+    ),
+    "uint8_with_mlir_without_ranges": (
+        _QUANTIZED,
+        {"converter": "mlir", "graph": ":graph"},
+        "inference_type",
+        "//{package}:graph is not quantization-aware, so it has no ranges; use a quantization-aware " +
+        "checkpoint, or converter = \"mlir\" with a representative_dataset",
+    ),
+    "open_batch_with_toco": (
+        _FLOAT,
+        {"input_shapes": ["?,2"]},
+        "input_shapes",
+        "give every size: TOCO keeps no batch open, the converter \"mlir\" does",
     ),
     "dataset_without_optimizations": (
         _INTEGER,
@@ -262,6 +283,8 @@ _ACCEPTED = {
         {"graph": ":graph_of_declared_arrays", "input_arrays": ["a:0"], "output_arrays": ["y:0"]},
     ),
     "full_integer_with_the_custom_op": (_INTEGER, {"allow_custom_ops": True, "inference_input_type": "UINT8"}),
+    "open_batch_with_mlir": (_MLIR, {"input_shapes": ["?,2"]}),
+    "uint8_with_mlir": (_QUANTIZED, {"converter": "mlir"}),
     "ranges_with_mlir": (_MLIR, {"graph": ":graph_with_ranges", "inference_input_type": "INT8"}),
 }
 

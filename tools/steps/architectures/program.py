@@ -37,6 +37,9 @@ _FINE_TUNE_CHECKPOINT = flags.DEFINE_string(
     "fine_tune_checkpoint", None, "Prefix of a float checkpoint for all values except the ranges."
 )
 _CHECKPOINT = flags.DEFINE_string("checkpoint", None, "The prefix of the checkpoint to export.")
+_OPEN_BATCH = flags.DEFINE_bool(
+    "open_batch", False, "Leave the number of pictures open in an exported graph."
+)
 
 _NEEDED = {"seed": ("seed", "preprocessing"), "export": ("checkpoint",)}
 
@@ -50,7 +53,7 @@ class GraphCode:
       build: returns the inference graph for (batch, height, width, quantize): NHWC, plain
         variables, placeholder `input` of float32 [batch, height, width, 3]; with fake-quant ops if
         `quantize`, as contrib_quantize.create_eval_graph adds them. A graph of tokens has int32
-        placeholders [batch, width] and is not calibrated.
+        placeholders [batch, width] and is not calibrated. Without a batch, it is for any.
       input: the placeholder's name; None for a graph of tokens.
       outputs: the names of the nodes to export.
       height: pixels of the exported input; 1 for tokens.
@@ -63,7 +66,7 @@ class GraphCode:
     """
 
     source: str
-    build: Callable[[int, int, int, bool], tf.Graph]
+    build: Callable[[int | None, int, int, bool], tf.Graph]
     input: str | None
     outputs: Sequence[str]
     height: int
@@ -113,7 +116,9 @@ def seed(code: GraphCode) -> None:
 
 
 def export(code: GraphCode) -> None:
-    """Writes the inference graph for one picture, with the checkpoint's variables as constants.
+    """Writes the inference graph with the checkpoint's variables as constants.
+
+    It is for one picture, or with --open_batch for any number.
 
     For a variable with a moving average in the checkpoint, as in slim's published ones, the average
     is exported.
@@ -121,7 +126,7 @@ def export(code: GraphCode) -> None:
     Raises:
       UserError: the checkpoint does not fit the graph, or is damaged.
     """
-    graph = code.build(1, code.height, code.width, _QUANTIZE.value)
+    graph = code.build(None if _OPEN_BATCH.value else 1, code.height, code.width, _QUANTIZE.value)
     needed = checkpoint.graph_variables(graph)
     values = checkpoint.read_values(_CHECKPOINT.value, needed, averaged=True)
     graph_def = code.finish(freeze(graph, values, code.outputs))

@@ -24,7 +24,8 @@ _INPUT_ARRAYS = flags.DEFINE_list(
 _INPUT_SHAPES = flags.DEFINE_string(
     "input_shapes",
     None,
-    "The inputs' shapes, comma-separated sizes, colons between shapes." + _FROM_SIGNATURE,
+    "The inputs' shapes, comma-separated sizes, colons between shapes; ? keeps a batch open."
+    + _FROM_SIGNATURE,
 )
 _OUTPUT_ARRAYS = flags.DEFINE_list(
     "output_arrays", None, "The names of the outputs, in order." + _FROM_SIGNATURE
@@ -32,6 +33,8 @@ _OUTPUT_ARRAYS = flags.DEFINE_list(
 ALLOW_CUSTOM_OPS = flags.DEFINE_bool(
     "allow_custom_ops", False, "Keep ops that TFLite does not define."
 )
+# The size of a batch that stays open.
+_OPEN = "?"
 REQUIRED_FLAGS = ("graph_def_file", "output_file")
 
 
@@ -139,28 +142,35 @@ def outputs() -> list[str]:
     return [array_name(name) for name in _needed(_OUTPUT_ARRAYS)]
 
 
-def parse_shapes(text: str) -> list[list[int]]:
-    """Parses `1,320,320,3:1,4` into [[1, 320, 320, 3], [1, 4]].
+def parse_shapes(text: str) -> list[list[int | None]]:
+    """Parses `1,320,320,3:?,4` into [[1, 320, 320, 3], [None, 4]].
 
     Raises:
-      cli.UserError: a size is not a whole number above 0.
+      cli.UserError: a size is not a whole number above 0, nor ? for the first.
     """
     shapes = []
     for shape in text.split(":"):
         sizes = shape.split(",")
-        if not all(size.isdecimal() and int(size) > 0 for size in sizes):
+        numbers = sizes[1:] if sizes[0] == _OPEN and len(sizes) > 1 else sizes
+        if not all(size.isdecimal() and int(size) > 0 for size in numbers):
             raise cli.UserError(
                 f"--input_shapes: {shape!r} is not a shape; "
                 "give whole numbers above 0, as in 1,320,320,3."
             )
-        shapes.append([int(size) for size in sizes])
+        shapes.append([None if size == _OPEN else int(size) for size in sizes])
     return shapes
+
+
+def keeps_open_batch() -> bool:
+    """Returns whether --input_shapes leaves a batch open."""
+    return _OPEN in (_INPUT_SHAPES.value or "")
 
 
 def input_shapes() -> dict[str, list[int | None]]:
     """Returns every input's shape by its array.
 
-    Only a first size, that of the batch, may be None: the signature leaves it open.
+    Only a first size, that of the batch, may be None: --input_shapes or the signature leaves it
+    open.
 
     Raises:
       cli.UserError: an input is named twice, the number of shapes differs from that of the
@@ -191,7 +201,7 @@ def _stated_shape(end: signature.End) -> list[int | None]:
     return list(end.shape)
 
 
-def _check_shape(end: signature.End, shape: Sequence[int]) -> None:
+def _check_shape(end: signature.End, shape: Sequence[int | None]) -> None:
     fits = end.shape is None or (
         len(shape) == len(end.shape)
         and all(size in (None, given) for size, given in zip(end.shape, shape, strict=True))

@@ -21,6 +21,7 @@ from reproducible_tflite.steps.convert import (
     batch_norms,
     conversion,
     frozen_graph,
+    input_stats,
     model_ends,
     reciprocal_roots,
     replaced,
@@ -216,18 +217,39 @@ def _converter(
         return signed_graph.converter(
             graph_def, its_signature.name, ends, shapes, os.path.join(folder, "saved_model")
         )
+    if frozen_graph.keeps_open_batch():
+        _check_open_batch(graph_def, shapes)
+    else:
+        shapes = frozen_graph.with_batch_of_one(shapes)
     path = os.path.join(folder, "folded.pb")
     with open(path, "wb") as folded:
         folded.write(graph_def.SerializeToString(deterministic=True))
-    converter = tf.compat.v1.lite.TFLiteConverter.from_frozen_graph(
-        path, inputs, outputs, frozen_graph.with_batch_of_one(shapes)
-    )
-    if _OPTIMIZATIONS.value and ranges.has_ranges(graph_def):
+    converter = tf.compat.v1.lite.TFLiteConverter.from_frozen_graph(path, inputs, outputs, shapes)
+    if input_stats.are_needed():
+        # As TOCO does: everything in uint8 with any zero point, weights too.
+        converter.inference_type = tf.uint8
+        converter.quantized_input_stats = input_stats.stated(inputs)
+    elif _OPTIMIZATIONS.value and ranges.has_ranges(graph_def):
         # Otherwise the converter assumes float32 and drops ranges. With int8 it requires statistics
         # but does not use them: the graph's ranges determine the quantization of inputs.
         converter.inference_type = tf.int8
         converter.quantized_input_stats = dict.fromkeys(inputs, (0.0, 1.0))
     return converter
+
+
+def _check_open_batch(graph_def: Any, shapes: Mapping[str, Sequence[int | None]]) -> None:
+    """Checks that the graph's placeholders leave open what --input_shapes does.
+
+    Raises:
+      cli.UserError: one has a size there, which the converter would take.
+    """
+    for node in graph_def.node:
+        sizes = [dim.size for dim in node.attr["shape"].shape.dim]
+        if node.op == "Placeholder" and sizes[:1] > [0] and None in shapes.get(node.name, ()):
+            raise cli.UserError(
+                f"--input_shapes leaves the batch of {node.name} open, but the graph has"
+                f" {sizes[0]} there; export it with an open batch, or give {sizes[0]}."
+            )
 
 
 def _quantize(quantize: Callable[..., bytes], model: bytes, *args: Any, **kwargs: Any) -> bytes:
@@ -271,6 +293,8 @@ def _convert() -> None:
     import tensorflow as tf
 
     graph_def = frozen_graph.read()
+    if input_stats.are_needed():
+        input_stats.check_ranges(frozen_graph.GRAPH_DEF_FILE.value, graph_def)
     shapes, its_signature = frozen_graph.input_shapes(), frozen_graph.stated()
     if its_signature and not its_signature.name:
         # That of a frozen graph, whose arrays are its only names.
@@ -290,7 +314,8 @@ def _convert() -> None:
         specification = converter.target_spec
         specification.supported_ops = [tf.lite.OpsSet[name] for name in _SUPPORTED_OPS.value]
         specification.supported_types = [getattr(tf, name) for name in _SUPPORTED_TYPES.value]
-        converter.inference_input_type, converter.inference_output_type = map(types.get, ends)
+        if not input_stats.are_needed():
+            converter.inference_input_type, converter.inference_output_type = map(types.get, ends)
         # Convert before opening the output: a converter that aborts would leave a partial file.
         model = _quantized(converter, dataset) if dataset else converter.convert()
     if its_signature:
@@ -310,13 +335,18 @@ def _convert() -> None:
 
 
 def _check_flags() -> None:
-    """Checks what flags name, and that a representative dataset has what it needs to quantize.
+    """Checks what flags name, and that they fit together.
 
     Raises:
-      cli.UserError: there is no such fold, or the dataset lacks something.
+      cli.UserError: there is no such fold, or they do not fit.
     """
     if _FOLD_AS.value:
         folds.named(_FOLD_AS.value)
+    if input_stats.are_needed() and frozen_graph.stated() and frozen_graph.stated().name:
+        raise cli.UserError(
+            "--inference_type=QUANTIZED_UINT8: a source with a signature cannot be converted so;"
+            " give --optimizations=DEFAULT and --inference_input_type=UINT8."
+        )
     if not _REPRESENTATIVE_DATASET.value:
         return
     if not _OPTIMIZATIONS.value:

@@ -37,18 +37,19 @@ def converter_flags(recipe, graph):
         ("input_shapes", ":".join(recipe.input_shapes)),
         ("output_arrays", ",".join(recipe.output_arrays)),
     ]
-    if recipe.converter == "mlir":
+    if recipe.converter == "toco" or recipe.inference_type != "FLOAT":
+        values.append(("inference_type", recipe.inference_type))
+        names = ["mean_values", "std_dev_values", "default_ranges"]
+        values += [(name, ",".join(getattr(recipe, name))) for name in names]
+    else:
         # DEFAULT makes the converter use the ranges of a quantization-aware graph.
         optimizations = ["DEFAULT"] if graph.checkpoint.quantization_aware else recipe.optimizations
         values += [("optimizations", value) for value in optimizations]
         values += [(name, value) for name in ["supported_ops", "supported_types"] for value in getattr(recipe, name)]
-        names = ["fold_as", "inference_input_type", "inference_output_type"]
+        names = ["inference_input_type", "inference_output_type"]
         values += [(name, getattr(recipe, name)) for name in names] + [("preprocessing", graph.preprocessing)]
-        values.append(("keep_signature", "" if recipe.keep_signature else "false"))
-    else:
-        values.append(("inference_type", recipe.inference_type))
-        names = ["mean_values", "std_dev_values", "default_ranges"]
-        values += [(name, ",".join(getattr(recipe, name))) for name in names]
+    if recipe.converter == "mlir":
+        values += [("fold_as", recipe.fold_as), ("keep_signature", "" if recipe.keep_signature else "false")]
     switches = ["allow_custom_ops", "change_concat_input_ranges"]
     return ["--{}={}".format(name, value) for name, value in values if value] + [
         "--" + name

@@ -35,6 +35,9 @@ _ONLY_MLIR = {
     "inference_output_type": "FLOAT",
 }
 
+# For a quantization-aware graph, both converters have these.
+_OF_UINT8 = ["inference_type", "mean_values", "std_dev_values"]
+
 # Quotes, commas and spaces indicate several names in one item; a dollar sign indicates a variable, which is not expanded.
 _NOT_IN_NAMES = ["'", "\"", ",", "$"]
 
@@ -49,6 +52,10 @@ def _is_name(text):
 def _array_name(text):
     # A converter gets `x` for `x:0` (tools/steps/convert/frozen_graph.py).
     return text.removesuffix(":0")
+
+def _is_shape(text):
+    # Of a batch, `?` leaves the size open.
+    return is_shape(text.removeprefix("?,"))
 
 def _is_stored_value(text):
     number = parse_number(text)
@@ -75,7 +82,7 @@ def _check_arrays(ctx, graph):
         fail_attribute(ctx, "input_arrays", names, "give every name once")
     shapes = ctx.attr.input_shapes
     stated = graph.signature and (not shapes or not names)
-    if len(shapes) != len(names) and not stated or [shape for shape in shapes if not is_shape(shape)]:
+    if len(shapes) != len(names) and not stated or [shape for shape in shapes if not _is_shape(shape)]:
         fail_attribute(ctx, "input_shapes", shapes, "give one shape like \"1,320,320,3\" for each of input_arrays")
     for attribute in ["input_arrays", "output_arrays"]:
         given = getattr(ctx.attr, attribute)
@@ -133,7 +140,7 @@ def _check_converter(ctx):
     others = _ONLY_MLIR if ctx.attr.converter == "toco" else _ONLY_TOCO
     for attribute, default in others.items():
         given = getattr(ctx.attr, attribute)
-        if given == default:
+        if given == default or attribute in _OF_UINT8 and ctx.attr.inference_type == "QUANTIZED_UINT8":
             continue
         if attribute in ["mean_values", "std_dev_values"]:
             # As in MLPerf's published recipe of mobiledet_cpu_int8.
@@ -164,6 +171,19 @@ def _check_default_ranges(ctx):
     numbers = [parse_number(value) for value in given]
     if len(numbers) != 2 or None in numbers or numbers[0] > 0 or numbers[1] < 0 or numbers[0] == numbers[1]:
         fail_attribute(ctx, "default_ranges", given, "give the smallest and the largest value, with 0 between them")
+
+def _check_open_batch(ctx):
+    shapes = ctx.attr.input_shapes
+    if ctx.attr.converter == "toco" and [shape for shape in shapes if shape.startswith("?")]:
+        fail_attribute(ctx, "input_shapes", shapes, "give every size: TOCO keeps no batch open, the converter \"mlir\" does")
+
+def _check_uint8_of_mlir(ctx):
+    if ctx.attr.converter == "toco" or ctx.attr.inference_type == "FLOAT":
+        return
+    for attribute in ["inference_input_type", "inference_output_type"]:
+        given = getattr(ctx.attr, attribute)
+        if given != "FLOAT":
+            fail_attribute(ctx, attribute, given, "give none with inference_type = " + ctx.attr.inference_type)
 
 def _check_input_stats(ctx, graph):
     quantized = ctx.attr.inference_type == "QUANTIZED_UINT8"
@@ -263,6 +283,8 @@ def _recipe_impl(ctx):
     _check_arrays(ctx, graph)
     _check_quantization_aware(ctx, graph)
     _check_converter(ctx)
+    _check_open_batch(ctx)
+    _check_uint8_of_mlir(ctx)
     _check_default_ranges(ctx)
     _check_input_stats(ctx, graph)
     _check_custom_ops(ctx)
@@ -290,18 +312,19 @@ RECIPE_ATTRS = {
     "converter": attr.string(doc = "`toco`, TensorFlow's converter before MLIR, or `mlir`.", default = "toco"),
     "graph": attr.label(doc = "The frozen graph.", mandatory = True, providers = [FrozenGraphInfo]),
     "input_arrays": attr.string_list(doc = "The inputs' names; may be empty if the graph has a signature."),
-    "input_shapes": attr.string_list(doc = "The inputs' shapes, each like `1,320,320,3`; likewise."),
+    "input_shapes": attr.string_list(doc = "The inputs' shapes, each like `1,320,320,3`; likewise. MLIR: `?` for a batch that stays open."),
     "output_arrays": attr.string_list(doc = "The outputs' names, in the model's order; likewise."),
     "inference_type": attr.string(
-        doc = "TOCO: `FLOAT`, or `QUANTIZED_UINT8` for a quantization-aware graph.",
+        doc = "`FLOAT`, or `QUANTIZED_UINT8` for a quantization-aware graph, whose weights then are uint8 too; with MLIR, " +
+              "`inference_input_type` gives int8 weights instead.",
         default = _ONLY_TOCO["inference_type"],
     ),
     # Attributes have no floating-point type, so these three are text.
     "mean_values": attr.string_list(
-        doc = "list of floats: TOCO: for each quantized input, the stored uint8 that means 0.0 (its zero point).",
+        doc = "list of floats: for each input of a `QUANTIZED_UINT8` model, the stored uint8 that means 0.0 (its zero point).",
     ),
     "std_dev_values": attr.string_list(
-        doc = "list of floats: TOCO: for each quantized input, the number of stored steps for 1.0 (1 / its scale).",
+        doc = "list of floats: for each input of a `QUANTIZED_UINT8` model, the number of stored steps for 1.0 (1 / its scale).",
     ),
     "default_ranges": attr.string_list(
         doc = "list of floats: TOCO: the smallest and the largest value of every array without a range; with `benchmark_only`.",

@@ -125,8 +125,9 @@ def tflite_model(
       graph: the source: a `saved_model`, a `frozen_graph` or any other target with FrozenGraphInfo.
       input_arrays: a list of the inputs' names. It and the next two may be left out if the graph's source states them,
         as a `saved_model` does; what is given is checked.
-      input_shapes: a list of the inputs' shapes, each like "1,320,320,3". Without it, the size of a batch that the source
-        leaves open stays open in a model with a signature, and is 1 in others.
+      input_shapes: a list of the inputs' shapes, each like "1,320,320,3"; the converter "mlir" keeps a batch "?" open if
+        the graph does. Without it, the size of a batch that the source leaves open stays open in a model with a
+        signature, and is 1 in others.
       output_arrays: a list of the outputs' names, in the model's order.
       converter: "toco", TensorFlow's converter before MLIR, or "mlir".
       drifts: a list of the graph's arrays at which the model, as it is published, is known to compute something else than

@@ -12,11 +12,14 @@ class ParseShapesTest(parameterized.TestCase):
         ("1,320,320,3", [[1, 320, 320, 3]]),
         ("1,2:3", [[1, 2], [3]]),
         ("7", [[7]]),
+        ("?,4:2", [[None, 4], [2]]),
     )
     def test_sizes_and_shapes(self, text, expected):
         self.assertEqual(frozen_graph.parse_shapes(text), expected)
 
-    @parameterized.parameters("", "1,,2", "1,0", "-1,2", "1.5", "[1,2]", "1, 2", "1,2:", "None,4")
+    @parameterized.parameters(
+        "", "1,,2", "1,0", "-1,2", "1.5", "[1,2]", "1, 2", "1,2:", "None,4", "?", "4,?"
+    )
     def test_a_bad_shape_is_quoted(self, text):
         with self.assertRaisesRegex(
             cli.UserError, "--input_shapes: '.*' is not a shape; give whole"

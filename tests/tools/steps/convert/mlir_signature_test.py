@@ -225,6 +225,10 @@ class SignatureTest(parameterized.TestCase):
             "^--input_arrays is missing; the graph has no signature that would state it\\.$"
         )
 
+    def test_uint8(self):
+        sentence = "^--inference_type=QUANTIZED_UINT8: a source with a signature cannot be"
+        self._assert_refused(sentence, inference_type="QUANTIZED_UINT8")
+
     def test_a_signature_without_a_name_stands_for_arrays_and_shapes(self):
         ends = [
             tuple(dataclasses.replace(end, name=end.array) for end in some)

@@ -143,6 +143,41 @@ class ConversionTest(parameterized.TestCase):
         self.assertLen(scales, 1)
         np.testing.assert_allclose(scales[0], 1 / 127, rtol=1e-6)
 
+    def _uint8(self, **changes) -> dict:
+        return self._flags(
+            inference_type="QUANTIZED_UINT8", mean_values=["128"], std_dev_values=["64"], **changes
+        )
+
+    def test_uint8_for_any_batch(self):
+        # The range of the input comes from the flags.
+        graph = tiny_graph.tiny_graph(["weights", "convolution"], batch=None)
+        (self.folder / "graph.pb").write_bytes(graph)
+        tensors = _tensors(self._convert(self._uint8(input_shapes="?,4,4,3")))
+        entry, result = tensors[tiny_graph.INPUT], tensors[tiny_graph.OUTPUT]
+        self.assertEqual(list(entry.shapeSignature), [-1, 4, 4, 3])
+        self.assertEqual(list(result.shapeSignature), [-1, 32])
+        self.assertEqual(list(entry.quantization.scale), [1 / 64])
+        self.assertEqual(list(entry.quantization.zeroPoint), [128])
+        # The weights too; int8 would have no zero point.
+        (kernel,) = [tensor for tensor in tensors.values() if list(tensor.shape) == [2, 1, 1, 3]]
+        self.assertEqual(kernel.type, schema.TensorType.UINT8)
+        self.assertNotEqual(list(kernel.quantization.zeroPoint), [0])
+        stored = self._result(np.full(tiny_graph.SHAPE, 160, np.uint8))
+        scale, zero_point = result.quantization.scale[0], result.quantization.zeroPoint[0]
+        values = scale * (stored.astype(np.float64) - zero_point)
+        np.testing.assert_allclose(values, np.tile([[0.75, -0.375]], 16), atol=0.02)
+
+    def test_uint8_without_what_it_needs(self):
+        self._assert_refused(self._uint8(), "graph.pb: --inference_type=QUANTIZED_UINT8 needs the")
+        (self.folder / "graph.pb").write_bytes(tiny_graph.tiny_graph(tiny_graph.ALL_RANGES))
+        self._assert_refused(
+            self._uint8(input_shapes="?,4,4,3"),
+            "^--input_shapes leaves the batch of image open, but the graph has 1 there; export it",
+        )
+        self._assert_refused(
+            self._uint8() | {"mean_values": []}, "^--mean_values has 0 values for 1 inputs"
+        )
+
     def test_measured_ranges_are_rounded_outwards(self):
         # Sums of odd numbers, so that no range is a short binary fraction by chance.
         seen = {}

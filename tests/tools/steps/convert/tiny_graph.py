@@ -16,12 +16,13 @@ SHAPE = (1, 4, 4, 3)
 ALL_RANGES = ("image", "weights", "convolution")
 
 
-def tiny_graph(ranges: Collection[str] = ()) -> bytes:
+def tiny_graph(ranges: Collection[str] = (), batch: int | None = 1) -> bytes:
     """Returns a serialized GraphDef from `INPUT`, float32 of `SHAPE`, to `OUTPUT`, float32 [1, 32].
 
     Args:
       ranges: the arrays of `ALL_RANGES` that get a FakeQuant node, as training for quantization
         leaves them.
+      batch: the first size; None for any.
     """
 
     def ranged(array: tf.Tensor, name: str, largest: float, **kwargs) -> tf.Tensor:
@@ -32,7 +33,7 @@ def tiny_graph(ranges: Collection[str] = ()) -> bytes:
         )
 
     with tf.Graph().as_default() as graph:
-        image = tf.compat.v1.placeholder(tf.float32, SHAPE, name=INPUT)
+        image = tf.compat.v1.placeholder(tf.float32, [batch, *SHAPE[1:]], name=INPUT)
         kernel = tf.constant([0.5, -0.25] * 3, tf.float32, shape=[1, 1, 3, 2], name="weights")
         convolution = tf.nn.conv2d(
             ranged(image, "image", 1.0),
@@ -41,7 +42,7 @@ def tiny_graph(ranges: Collection[str] = ()) -> bytes:
             "SAME",
             name="convolution",
         )
-        tf.reshape(ranged(convolution, "convolution", 2.0), [1, 32], name=OUTPUT)
+        tf.reshape(ranged(convolution, "convolution", 2.0), [batch or -1, 32], name=OUTPUT)
         return graph.as_graph_def().SerializeToString(deterministic=True)
 
 

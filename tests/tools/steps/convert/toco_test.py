@@ -8,7 +8,7 @@ import tensorflow as tf
 from absl.testing import absltest, flagsaver, parameterized
 
 from reproducible_tflite.lib.cli import cli
-from reproducible_tflite.steps.convert import toco, toco_call
+from reproducible_tflite.steps.convert import input_stats, toco, toco_call
 from tests.tools.steps.convert import tiny_graph
 
 _PROGRAM = "tools/steps/convert/toco_2.15.1"
@@ -22,7 +22,7 @@ _LACKING = (
 class ParseInputStatsTest(parameterized.TestCase):
     def test_every_input_gets_its_pair(self):
         self.assertEqual(
-            toco.parse_input_stats(["a", "b"], ["128", "127.5"], ["127", "0.5"]),
+            input_stats.parse_input_stats(["a", "b"], ["128", "127.5"], ["127", "0.5"]),
             {"a": (128.0, 127.0), "b": (127.5, 0.5)},
         )
 
@@ -42,7 +42,7 @@ class ParseInputStatsTest(parameterized.TestCase):
     )
     def test_wrong_values_are_named(self, means, deviations, message):
         with self.assertRaisesRegex(cli.UserError, message):
-            toco.parse_input_stats(["image"], means, deviations)
+            input_stats.parse_input_stats(["image"], means, deviations)
 
 
 class ParseDefaultRangesTest(parameterized.TestCase):
