@@ -27,7 +27,7 @@ from reproducible_tflite.lib.bazel.bazel_flag import BAZEL_FLAG
 from reproducible_tflite.lib.cli import cli
 from reproducible_tflite.lib.identity import identity, statement
 from reproducible_tflite.lib.identity.identity import Identity
-from reproducible_tflite.lib.meaning import comparison, files, terminal
+from reproducible_tflite.lib.meaning import comparison, files, structure, terminal
 from reproducible_tflite.lib.rounding import source
 from reproducible_tflite.lib.tflite_file import reader
 
@@ -43,6 +43,7 @@ _JSON = flags.DEFINE_bool("json", False, "Prints JSON instead of text.")
 _LOCK = flags.DEFINE_string("lock", None, "The lock of published files; the BUILD file names it.")
 
 OTHER_BYTES = "other bytes"
+SAME_STRUCTURE = "same structure"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -181,7 +182,11 @@ def _known_files(target: str, rows: Sequence[published.Published]) -> Sequence[p
 def _identify(target: str, known: Sequence[published.Published], ours: Sequence[Ours]) -> bool:
     digests = [published.digests(part.content) for part in ours]
     row = next(filter(None, (published.identify(known, part) for part in digests)), None)
-    verdict = comparison.SAME_BYTES if row else OTHER_BYTES
+    # The converter's own file has the same structure.
+    built = structure.digest(reader.read(ours[0].content, ours[0].name))
+    alike = next((part for part in known if part.structure == built), None)
+    holds = row is not None or _REQUIRE.value == "graph" and alike is not None
+    verdict = comparison.SAME_BYTES if row else SAME_STRUCTURE if alike else OTHER_BYTES
     if _JSON.value:
         value = {"target": target, "verdict": verdict, "synthetic": ours[0].synthetic}
         files = zip(ours, digests, strict=True)
@@ -189,9 +194,9 @@ def _identify(target: str, known: Sequence[published.Published], ours: Sequence[
             {"name": part.name} | dataclasses.asdict(file_digests) for part, file_digests in files
         ]
         value["published"] = [_plain(part) for part in known]
-        value["holds"] = row is not None
+        value |= {"structure": built, "holds": holds}
         _print_json(value)
-        return row is not None
+        return holds
     for part, file_digests in zip(ours, digests, strict=True):
         cli.say(f"{part.name}: md5 {file_digests.md5}, {file_digests.size:,} bytes")
     for part in known:
@@ -199,14 +204,17 @@ def _identify(target: str, known: Sequence[published.Published], ours: Sequence[
         cli.say(f"published {part.file}: {stated} ({part.stated_in})")
     if row:
         cli.say(f"{verdict}: {_known(row)}")
-    elif ours[0].synthetic:
+        return holds
+    if alike:
+        cli.say(f"{verdict} as {_known(alike)}; at most numbers and names differ")
+    if ours[0].synthetic:
         cli.say(
-            f"{verdict}: the weights are seeded (synthetic), so it cannot be a published file; "
+            f"{OTHER_BYTES}: the weights are seeded (synthetic), so it cannot be a published file; "
             "give --bazel_flag=--config=released."
         )
     else:
-        cli.say(f"{verdict}; give PUBLISHED.tflite too to see what differs.")
-    return row is not None
+        cli.say(f"{OTHER_BYTES}; give PUBLISHED.tflite too to see what differs.")
+    return holds
 
 
 def main(argv: Sequence[str]) -> None:

@@ -10,6 +10,19 @@ from reproducible_tflite.lib.cli import cli
 
 
 @dataclasses.dataclass(frozen=True)
+class StructureDiffers:
+    """How the structure of our target differs from that of the published file.
+
+    Attributes:
+      ours: the digest of our target's structure.
+      what: what differs, for people.
+    """
+
+    ours: str
+    what: str
+
+
+@dataclasses.dataclass(frozen=True)
 class Published:
     """A published file.
 
@@ -21,6 +34,9 @@ class Published:
       sha256: its SHA-256, likewise.
       size: its size in bytes if known, else None.
       stated_in: the source that states the digest.
+      structure: the digest of its structure (tools/lib/meaning/structure.py); None if nobody here
+        had the file.
+      structure_differs: None if `model` has that structure, whatever its weights.
     """
 
     model: str | None
@@ -30,6 +46,8 @@ class Published:
     sha256: str | None
     size: int | None
     stated_in: str
+    structure: str | None = None
+    structure_differs: StructureDiffers | None = None
 
     def is_file(self, digests: "Digests") -> bool:
         """Whether a file with these digests is the published one."""
@@ -63,6 +81,8 @@ def _row(value: dict[str, Any]) -> Published:
     keys = {field.name: value.get(field.name) for field in dataclasses.fields(Published)}
     if value.keys() - keys.keys() or not (keys["file"] and keys["url"]):
         raise ValueError(f"a row has the fields {sorted(value)}")
+    if keys["structure_differs"] is not None:
+        keys["structure_differs"] = StructureDiffers(**keys["structure_differs"])
     return Published(**keys)
 
 

@@ -13,6 +13,8 @@ from reproducible_tflite.audit import challenge
 from reproducible_tflite.lib.bazel import building
 from reproducible_tflite.lib.cli import cli
 from reproducible_tflite.lib.identity.identity import Identity
+from reproducible_tflite.lib.meaning import structure
+from reproducible_tflite.lib.tflite_file import reader
 from tests.tools.lib.identity import statements
 from tests.tools.lib.meaning import networks
 from tests.tools.lib.tflite_file import layouts, models
@@ -129,6 +131,22 @@ class ChallengeTest(absltest.TestCase):
         _, text = self._run("seeded.tflite", json=True)
         value = json.loads(text)
         self.assertEqual((value["verdict"], value["synthetic"]), ("other bytes", True))
+
+    def test_without_a_published_file_its_structure_can_be_known(self):
+        rows = json.loads(self.lock.read_text())["files"]
+        content = _FILES["published.tflite"]
+        for row in rows:
+            row["structure"] = structure.digest(reader.read(content, "x"))
+            row["model"] = "reweighted"
+        self.lock.write_text(json.dumps({"files": rows}))
+        for require, code in (("meaning", 1), ("graph", 0)):
+            ended, text = self._run("reweighted.tflite", require=require)
+            self.assertEqual(ended, code)
+            self.assertIn("\nsame structure as published.tflite, published at https://host/", text)
+        _, text = self._run("reweighted.tflite", require="graph", json=True)
+        value = json.loads(text)
+        self.assertEqual((value["verdict"], value["holds"]), ("same structure", True))
+        self.assertEqual(value["structure"], rows[0]["structure"])
 
     def test_mistakes(self):
         for names, message in (

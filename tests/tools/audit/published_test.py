@@ -23,7 +23,9 @@ class PublishedTest(absltest.TestCase):
                 self.assertEndsWith(row.url, f"/{row.file}")
                 self.assertTrue(row.md5 or row.sha256)
                 self.assertRegex(row.md5 or "0" * 32, r"^[0-9a-f]{32}$")
-                self.assertRegex(row.sha256 or "0" * 64, r"^[0-9a-f]{64}$")
+                for digest in (row.sha256, row.structure):
+                    self.assertRegex(digest or "0" * 64, r"^[0-9a-f]{64}$")
+                self.assertTrue(row.structure or not row.structure_differs)
 
     def test_a_file_is_known_by_every_digest_that_is_stated(self):
         digests = published.digests(b"abc")
@@ -49,6 +51,7 @@ class PublishedTest(absltest.TestCase):
             "[]",
             json.dumps({"files": [{"file": "x"}]}),
             json.dumps({"files": [{"file": "x", "url": "u", "typo": 1}]}),
+            json.dumps({"files": [{"file": "x", "url": "u", "structure_differs": {"ours": "0"}}]}),
         ):
             path = self.create_tempfile(content=value).full_path
             with self.assertRaisesRegex(cli.UserError, f"^{path}: not a lock of published files"):
