@@ -99,13 +99,13 @@ def _pairs(models: Sequence[GivenModel]) -> list[pairing.Pair]:
       cli.UserError: these are not a float model and its quantized sibling, in this order.
     """
     pairs = pairing.pair_tensors(*(model.model for model in models))
-    quantized = sum(report.is_quantized(pair.left) for pair in pairs)
+    quantized = sum(pair.left.is_quantized for pair in pairs)
     if quantized:
         raise cli.UserError(
             f"{models[0].given}: {quantized} of its layers are quantized; give the float model"
             " first, then the quantized one."
         )
-    if any(report.is_quantized(pair.right) for pair in pairs):
+    if any(pair.right.is_quantized for pair in pairs):
         return pairs
     if report.arithmetic(models[1].model) in _QUANTIZED_WEIGHTS:
         # Between two outputs, both models compute in floating point.

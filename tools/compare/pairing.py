@@ -14,7 +14,6 @@ import numpy as np
 from reproducible_tflite.lib.interpreter import tasks
 from reproducible_tflite.lib.meaning import alignment, meaning
 from reproducible_tflite.lib.tflite_file.model import Model, Operator, Subgraph, Tensor
-from reproducible_tflite.lib.tflite_file.report import is_quantized
 
 # These change the type of numbers, not the numbers.
 _CONVERSIONS = frozenset({"CAST", "DEQUANTIZE", "FAKE_QUANT", "QUANTIZE"})
@@ -47,7 +46,7 @@ def first_name(name: str) -> str:
 
 
 def _is_real(tensor: Tensor) -> bool:
-    return tensor.dtype in ("FLOAT16", "FLOAT32") or is_quantized(tensor)
+    return tensor.dtype in ("FLOAT16", "FLOAT32") or tensor.is_quantized
 
 
 def computed(graph: Subgraph) -> dict[int, Operator]:

@@ -19,6 +19,7 @@ from absl import flags
 from reproducible_tflite.inspect import tables
 from reproducible_tflite.lib.cli import cli
 from reproducible_tflite.lib.interpreter import model_argument
+from reproducible_tflite.lib.meaning import structure
 from reproducible_tflite.lib.tflite_file import report
 
 _JSON = flags.DEFINE_bool("json", False, "Print JSON instead of tables.")
@@ -31,7 +32,13 @@ def _report(given: str) -> dict[str, Any]:
         (path,) = model.groups["report"]
         return json.loads(cli.read_file(path, "report"))
     name = os.path.basename(model.path)
-    return report.build(model.model, model.content, name, weights=model.weights or None)
+    return report.build(
+        model.model,
+        model.content,
+        name,
+        weights=model.weights or None,
+        structure=structure.digest(model.model),
+    )
 
 
 def main(argv: Sequence[str]) -> None:

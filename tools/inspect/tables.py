@@ -100,6 +100,7 @@ def _head(report: Mapping[str, Any], limit: int | None) -> Table:
     _row(table, "model", Text(printable(report["name"]), style="bold"))
     _row(table, "size", f"{report['size']:,} bytes")
     _row(table, "sha256", report["sha256"])
+    _row(table, "structure", report["structure"] or "-")
     _row(table, "description", report["description"] or "-")
     _row(table, "weights", Text(kind, style=_WEIGHTS_STYLE.get(kind, "")))
     _row(table, "computes in", _ARITHMETIC[report["arithmetic"]])

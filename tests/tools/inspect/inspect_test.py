@@ -11,6 +11,7 @@ from absl.testing import absltest, parameterized
 from rich.console import Console
 
 from reproducible_tflite.inspect import tables
+from reproducible_tflite.lib.meaning import structure
 from reproducible_tflite.lib.tflite_file import reader, report
 from reproducible_tflite.lib.tflite_file.schema import tflite
 from tests.tools.lib.bazel import fake_bazel
@@ -47,6 +48,7 @@ class InspectTest(parameterized.TestCase):
         self.assertEqual((result.returncode, result.stderr), (0, ""))
         for line in (
             r"model +net\.tflite",
+            r"structure +[0-9a-f]{64}\n",
             r"computes in +floating point",
             r"boxes +FLOAT32 +\[1,6,4\]",
             r"TFLite_Detection_PostProcess +1 +1 +96 bytes +100\.0%",
@@ -58,7 +60,9 @@ class InspectTest(parameterized.TestCase):
         content = models.pack(models.layered())
         self._write("net.tflite", content)
         result = program.run(_PROGRAM, "net.tflite", json="true")
-        expected = report.build(reader.read(content, "x"), content, "net.tflite")
+        model = reader.read(content, "x")
+        digest = structure.digest(model)
+        expected = report.build(model, content, "net.tflite", structure=digest)
         self.assertEqual((result.returncode, result.stdout), (0, report.text(expected)))
 
     def test_a_large_file_takes_no_memory(self):

@@ -22,7 +22,6 @@ import numpy as np
 from reproducible_tflite.lib.meaning import meaning
 from reproducible_tflite.lib.meaning.meaning import Graph
 from reproducible_tflite.lib.tflite_file.model import Model, Quantization, Subgraph, Tensor
-from reproducible_tflite.lib.tflite_file.report import is_parameter
 
 # Operators whose kernels accept one scale and zero point of a quantized output.
 _FIXED_SCALE = frozenset({"L2_NORMALIZATION", "LOGISTIC", "LOG_SOFTMAX", "SOFTMAX", "TANH"})
@@ -54,7 +53,7 @@ def _tensor(tensor: Tensor, buffer: int, fixed: bool) -> Tensor:
       fixed: whether its scale is fixed.
     """
     data = tensor.data
-    if is_parameter(tensor):
+    if tensor.is_parameter:
         data = np.frombuffer(struct.pack("<q", 0 if tensor.sparsity else data.size), np.uint8)
     return dataclasses.replace(
         tensor,

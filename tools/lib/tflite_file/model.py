@@ -120,6 +120,21 @@ class Tensor:
         return float(quantization.scale[0]), zero_point
 
     @property
+    def is_quantized(self) -> bool:
+        """Whether its integers stand for real numbers."""
+        quantization = self.quantization
+        return (
+            self.dtype not in FLOATING
+            and quantization is not None
+            and (quantization.scale.size > 0 or quantization.details is not None)
+        )
+
+    @property
+    def is_parameter(self) -> bool:
+        """Whether it is a constant of real numbers: a weight, a bias, an anchor."""
+        return self.data.size > 0 and (self.dtype in FLOATING or self.is_quantized)
+
+    @property
     def stored_elements(self) -> int:
         """The number of elements in `data`, as `values` returns them."""
         if self.dtype in PACKED:

@@ -98,21 +98,6 @@ def _quantization(tensor: Tensor) -> _Json:
     }
 
 
-def is_quantized(tensor: Tensor) -> bool:
-    """Returns whether a tensor's integers stand for real numbers."""
-    quantization = tensor.quantization
-    return (
-        tensor.dtype not in FLOATING
-        and quantization is not None
-        and (quantization.scale.size > 0 or quantization.details is not None)
-    )
-
-
-def is_parameter(tensor: Tensor) -> bool:
-    """Returns whether a tensor is a constant of real numbers: a weight, a bias, an anchor."""
-    return tensor.data.size > 0 and (tensor.dtype in FLOATING or is_quantized(tensor))
-
-
 def _elements(tensor: Tensor) -> int:
     # Sparse constants have fewer values than their shape has elements; a length may be unknown.
     if min(tensor.shape, default=0) < 0:
@@ -183,9 +168,9 @@ class _Constants:
                 continue
             self._seen.add(tensor.buffer)
             counts["constant_bytes"] += tensor.data.size
-            if is_parameter(tensor):
+            if tensor.is_parameter:
                 counts["parameter_bytes"] += tensor.data.size
-                counts["quantized_bytes"] += tensor.data.size * is_quantized(tensor)
+                counts["quantized_bytes"] += tensor.data.size * tensor.is_quantized
                 counts["parameters"] += _elements(tensor)
         return dict(counts)
 
@@ -245,13 +230,13 @@ def arithmetic(model: Model) -> str:
             for index in operator.outputs:
                 if index >= 0 and graph.tensors[index].role == "inner":
                     tensor = graph.tensors[index]
-                    if is_quantized(tensor):
+                    if tensor.is_quantized:
                         computed.add("integer")
                     elif tensor.dtype in FLOATING:
                         computed.add("float")
         for tensor in graph.tensors:
-            if is_parameter(tensor):
-                weights.add("integer" if is_quantized(tensor) else tensor.dtype)
+            if tensor.is_parameter:
+                weights.add("integer" if tensor.is_quantized else tensor.dtype)
     if "integer" in computed:
         return "mixed" if "float" in computed else "integer"
     if "integer" in weights:
@@ -306,6 +291,7 @@ def build(
     name: str,
     facts: Mapping[str, Any] | None = None,
     weights: str | None = None,
+    structure: str | None = None,
 ) -> dict[str, Any]:
     """Returns the report that report.schema.json describes.
 
@@ -315,6 +301,7 @@ def build(
       name: the file's name, without its folder.
       facts: the build's facts about the file; None outside of a build.
       weights: the kind of weights if there are no facts; None for a foreign file.
+      structure: the result of `structure.digest` of //tools/lib/meaning, if it is asked for.
     """
     constants = _Constants()
     subgraphs = [_subgraph(graph, constants) for graph in model.subgraphs]
@@ -327,6 +314,7 @@ def build(
         "name": name,
         "size": model.size,
         "sha256": mapped.sha256(content),
+        "structure": structure,
         "description": model.description,
         "weights": weights if facts is None else facts["weights"],
         "arithmetic": arithmetic(model),

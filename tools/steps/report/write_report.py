@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from absl import flags
 
 from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.meaning import structure
 from reproducible_tflite.lib.tflite_file import reader, report
 
 _MODEL = flags.DEFINE_string("model", None, "The .tflite.", required=True)
@@ -24,7 +25,8 @@ def main(argv: Sequence[str]) -> None:
     content = cli.read_file(_MODEL.value, ".tflite")
     model = reader.read(content, _MODEL.value)
     facts = json.loads(_BUILD.value)
-    document = report.build(model, content, os.path.basename(_MODEL.value), facts)
+    name = os.path.basename(_MODEL.value)
+    document = report.build(model, content, name, facts, structure=structure.digest(model))
     with cli.output_file(_OUTPUT.value, "w") as stream:
         stream.write(report.text(document))
 
