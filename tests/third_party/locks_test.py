@@ -84,7 +84,7 @@ class LocksTest(parameterized.TestCase):
             self.assertEqual(f"{_normalized(name)}=={version}", requirement)
 
     def test_the_locks_of_every_folder_are_looked_at(self):
-        self.assertLen(_LOCKS, 30)
+        self.assertLen(_LOCKS, 31)
 
 
 class VersionsTest(absltest.TestCase):

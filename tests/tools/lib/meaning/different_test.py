@@ -46,7 +46,7 @@ class DifferentTest(parameterized.TestCase):
         self.assertEqual(compared.verdict, "different")
         row = compared.differences[0]
         self.assertEqual((row.kind, row.where, row.left), ("refused by LiteRT", "model", None))
-        self.assertEqual(row.right, "LiteRT has no version 99 of DEQUANTIZE, only 1 to 6.")
+        self.assertEqual(row.right, "LiteRT has no version 99 of DEQUANTIZE, only 1 to 9.")
         # LiteRT runs neither of these.
         both = models.layered()
         both.operatorCodes[0].version = 98

@@ -31,6 +31,7 @@ def _tensor(values: np.ndarray, dtype: str, scale=(), zero_point=(), axis: int =
             details=None,
         ),
         sparsity=None,
+        external=None,
         variants=(),
         has_rank=False,
     )

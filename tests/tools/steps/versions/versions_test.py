@@ -60,7 +60,7 @@ class CompareWithTest(parameterized.TestCase):
         (
             "another_weight",
             {"constant": models.np.float32([1, 3])},
-            "different",
+            "same graph, other weights",
             {"weights": 1},
             {"where": "ADD 0 input 1"},
         ),
