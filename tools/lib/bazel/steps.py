@@ -3,6 +3,7 @@
 # The step of each mnemonic of the project's rules.
 BY_MNEMONIC = {
     "SeedCheckpoint": "seed",
+    "SeedKerasFile": "seed",
     "ArrayDataset": "data",
     "GenerateArrays": "data",
     "ImageDataset": "data",
