@@ -2,11 +2,12 @@
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from reproducible_tflite.lib.build_file import build_file
 from reproducible_tflite.lib.build_file.build_file import Glob, Target, Value
+from reproducible_tflite.lib.rounding.folds import FOLDS
 from reproducible_tflite.lib.source_model.kinds import Kind
 from reproducible_tflite.lib.tflite_file.model import Model
 from reproducible_tflite.recover.source import Source
@@ -72,7 +73,12 @@ def _source(source: Source, name: str, settings: Mapping[str, Any], aware: bool)
 
 
 def targets(
-    model: Model, source: Source, result: Result, aware: bool, needs_samples: bool
+    model: Model,
+    source: Source,
+    result: Result,
+    aware: bool,
+    needs_samples: bool,
+    folds: Sequence[str] = (),
 ) -> list[Target]:
     """Returns the targets that convert a source as a result did, as far as rules can say it.
 
@@ -82,6 +88,7 @@ def targets(
       result: the best result.
       aware: whether the source is quantization-aware.
       needs_samples: whether ranges were measured on samples, which a person must add.
+      folds: the value of `fold_as`, if the file's rounding is known.
     """
     settings = result.trial.settings
     stem = os.path.splitext(os.path.basename(model.source))[0]
@@ -93,6 +100,8 @@ def targets(
         "graph": f":{name}.graph",
         **_quantization(settings, toco),
     }
+    if folds and folds[0] in FOLDS and not toco:
+        attributes["fold_as"] = folds[0]
     if needs_samples:
         attributes["representative_dataset"] = f":{name}.samples"
     if settings.get("input_shapes"):

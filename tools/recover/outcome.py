@@ -6,6 +6,7 @@ from rich.console import Console
 
 from reproducible_tflite.lib.cli import cli
 from reproducible_tflite.lib.meaning import comparison, terminal
+from reproducible_tflite.lib.rounding.explanation import Explanation
 from reproducible_tflite.recover.presentation import show_trials
 from reproducible_tflite.recover.quantization import Recipe
 from reproducible_tflite.recover.search import Found
@@ -39,12 +40,13 @@ def _to_dict(result: Result) -> dict[str, Any]:
     }
 
 
-def to_dict(found: Found, entry: str) -> dict[str, Any]:
+def to_dict(found: Found, entry: str, explained: Explanation | None) -> dict[str, Any]:
     """Returns what was found, for JSON.
 
     Args:
       found: what a search found; its best result has a comparison.
       entry: the BUILD entry.
+      explained: whose rounding the file has, if that is all that is left.
     """
     best = found.best
     assert best is not None and best.comparison is not None
@@ -55,11 +57,19 @@ def to_dict(found: Found, entry: str) -> dict[str, Any]:
             "differences": [row.to_dict() for row in best.comparison.differences],
         },
         "trials": [_to_dict(result) for result in found.results],
+        "folded": explained.to_dict() if explained else None,
         "build_entry": entry,
     }
 
 
-def show(console: Console, found: Found, entry: str, recipe: Recipe, limit: int | None) -> None:
+def show(
+    console: Console,
+    found: Found,
+    entry: str,
+    recipe: Recipe,
+    explained: Explanation | None,
+    limit: int | None,
+) -> None:
     """Prints the trials, what is left by the best, and its recipe.
 
     Args:
@@ -67,6 +77,7 @@ def show(console: Console, found: Found, entry: str, recipe: Recipe, limit: int 
       found: what a search found; its best result has a comparison.
       entry: the BUILD entry.
       recipe: how the file was quantized.
+      explained: whose rounding the file has, if that is all that is left.
       limit: the maximum number of listed differences per kind; None for all.
     """
     best = found.best
@@ -75,6 +86,8 @@ def show(console: Console, found: Found, entry: str, recipe: Recipe, limit: int 
     show_trials(console, sorted(found.results, key=lambda result: result.rank))
     cli.say()
     terminal.show(console, best.comparison, limit)
+    for line in explained.lines() if explained else ():
+        cli.say(line)
     if recipe.needs_samples and best.verdict == comparison.DIFFERENT:
         cli.say(
             "Ranges were measured on samples that no file contains, so scales of activations, and"

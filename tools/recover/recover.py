@@ -5,8 +5,9 @@ recipe must state, with the evidence for each. With the trained model, it conver
 TensorFlows at hand, changes the settings until the fewest differences are left, and writes the
 recipe as a BUILD entry.
 
-The exit code is 0 if the published file's meaning was reached, or if there is no --source; 1 if
-differences are left, also because the time was over; 2 after an error.
+The exit code is 0 if the published file's meaning was reached (with --rounding, also but for the
+rounding of folded batch norms), or if there is no --source; 1 if differences are left, also because
+the time was over; 2 after an error.
 
 Example: bazel run //tools/recover -- detect.tflite --source=tflite_graph.pb --max_minutes=20
 """
@@ -26,6 +27,8 @@ from reproducible_tflite.lib.bazel import client
 from reproducible_tflite.lib.bazel.bazel_flag import BAZEL_FLAG
 from reproducible_tflite.lib.cli import cli
 from reproducible_tflite.lib.meaning import comparison, files
+from reproducible_tflite.lib.rounding import source as rounding_source
+from reproducible_tflite.lib.rounding.explanation import Explanation
 from reproducible_tflite.lib.tflite_file import reader
 from reproducible_tflite.lib.tflite_file.mapped import Content
 from reproducible_tflite.lib.tflite_file.model import Model
@@ -46,9 +49,6 @@ from reproducible_tflite.recover.trials import Trial
 
 _JSON = flags.DEFINE_bool("json", False, "Print JSON instead of text.")
 _ALL = flags.DEFINE_bool("all", False, "List all evidence and every difference.")
-_SOURCE = flags.DEFINE_string(
-    "source", None, "The trained model: a frozen graph, a SavedModel's folder or a Keras file."
-)
 _TENSORFLOW = flags.DEFINE_list(
     "tensorflow", [], "The TensorFlows to try, instead of those that fit what the file says."
 )
@@ -101,11 +101,23 @@ def _search(model: Model, content: Content, source: Source, state: pathlib.Path)
     return search.run(chosen, others)
 
 
+def _explained(found: Found, model: Model, content: Content) -> Explanation | None:
+    """Returns whose rounding a file has, if that is all that the best result leaves."""
+    if found.best.verdict != comparison.SAME_BUT_FOR_ROUNDING:
+        return None
+    try:
+        (explained,) = rounding_source.explain([(content, model.source)])
+    except cli.UserError as error:
+        cli.note(f"The rounding cannot be explained: {error}")
+        return None
+    return explained
+
+
 def _recover(document: dict[str, Any], model: Model, content: Content) -> int:
     """Searches, shows what was found, and returns the exit code."""
     tensorflows.check(_TENSORFLOW.value)
     with client.output_folder(_STATE.value, "recover-") as state:
-        source = sources.read(_SOURCE.value)
+        source = sources.read(rounding_source.SOURCE.value)
         sources.check_fit(source, model)
         try:
             found = _search(model, content, source, state)
@@ -114,6 +126,7 @@ def _recover(document: dict[str, Any], model: Model, content: Content) -> int:
             raise KeyboardInterrupt(f"Interrupted.{kept}") from interrupt
     if found.best is None or found.best.comparison is None:
         raise cli.UserError(outcome.nothing(found))
+    explained = _explained(found, model, content)
     recipe = quantization.recipe(model)
     entry = build_entry.text(
         build_entry.targets(
@@ -122,16 +135,17 @@ def _recover(document: dict[str, Any], model: Model, content: Content) -> int:
             found.best,
             recipe.kind == quantization.QUANTIZATION_AWARE,
             recipe.needs_samples,
+            explained.folds[:1] if explained else [],
         ),
         _REPOSITORY.value,
     )
     if _JSON.value:
-        document["recovered"] = outcome.to_dict(found, entry)
+        document["recovered"] = outcome.to_dict(found, entry, explained)
         sys.stdout.write(presentation.to_json(document))
     else:
         limit = None if _ALL.value else comparison.DEFAULT_LIMIT
-        outcome.show(cli.console(), found, entry, recipe, limit)
-    return int(found.best.verdict == comparison.DIFFERENT)
+        outcome.show(cli.console(), found, entry, recipe, explained, limit)
+    return int(not rounding_source.accepts(found.best.verdict))
 
 
 def main(argv: Sequence[str]) -> None:
@@ -148,7 +162,7 @@ def main(argv: Sequence[str]) -> None:
     }
     if not _JSON.value:
         presentation.show_findings(cli.console(), findings, _ALL.value)
-    if _SOURCE.value:
+    if rounding_source.SOURCE.value:
         sys.exit(_recover(document, model, content))
     if _JSON.value:
         sys.stdout.write(presentation.to_json(document))
