@@ -133,7 +133,7 @@ class UpdateLockTest(absltest.TestCase):
         output = self.run_it(previous="previous")
         self.assertEqual(self.read(), self.locked(self.later))
         self.assertIn("0 new, 1 changed, 0 gone, 1 made", output)
-        self.assertIn("different", output)
+        self.assertIn("same graph, other weights", output)
         self.assertRegex(output, r"1 ulp")
         self.assertIn(f"\nleft:  {previous}\nright: built\n", output)
 
@@ -172,7 +172,9 @@ class UpdateLockTest(absltest.TestCase):
         with mock.patch.object(building, "build_all", build_all):
             with mock.patch.object(update_lock, "_git", git):
                 output = self.run_it(against="v1")
-        self.assertRegex(output, r"\nleft:  v1\nright: built\ndifferent(.|\n)*1 ulp")
+        self.assertRegex(
+            output, r"\nleft:  v1\nright: built\nsame graph, other weights(.|\n)*1 ulp"
+        )
         checked, add, remove = calls[0], calls[2], calls[-1]
         self.assertEqual(checked, ("cat-file", "-e", "--", "v1^{commit}"))
         self.assertEqual((*add[:3], add[4]), ("worktree", "add", "--detach", "v1"))
