@@ -41,8 +41,6 @@ _CHALLENGES = [
         {"operator added": 40, "operands": 20, "options": 20, "shape": 20, "weights": 20},
     ),
     ("deeplab_aiseg_quant513.tflite", "deeplab_dm05_513_uint8", {}),
-    # The ranges of activations are rounded here, so that all CPUs agree on them.
-    ("str_ww_ref_model.tflite", "str_ww_int8", {"quantization": 24, "weights": 5}),
 ]
 
 

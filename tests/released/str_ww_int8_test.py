@@ -1,5 +1,9 @@
-"""Measures the streaming wake word models on the 45 labelled samples that mlcommons/tiny has."""
+"""Holds str_ww_int8 against its published file, and the streaming wake word models against labels.
 
+The 45 labelled samples are those on which mlcommons/tiny calibrates.
+"""
+
+import collections
 import pathlib
 import sys
 
@@ -7,8 +11,12 @@ import numpy as np
 import tensorflow as tf
 from absl.testing import absltest, parameterized
 
+from reproducible_tflite.lib.meaning import comparison
+from tests.released import challenging
+
 _SAMPLES, *_PATHS = [pathlib.Path(path) for path in sys.argv[1:]]
-_MODELS = {path.stem: path for path in _PATHS}
+_SEEDED = [path for path in _PATHS if "seeded" in path.parts]
+_MODELS = {path.stem: path for path in _PATHS if path not in _SEEDED}
 
 
 def _classes(path: pathlib.Path, samples: np.ndarray) -> np.ndarray:
@@ -27,7 +35,24 @@ def _classes(path: pathlib.Path, samples: np.ndarray) -> np.ndarray:
     return np.array(found)
 
 
-class StrWwAccuracyTest(parameterized.TestCase):
+def _changes(differences) -> dict[str, int]:
+    return dict(collections.Counter(part for part, changes in differences if changes))
+
+
+class StrWwInt8Test(parameterized.TestCase):
+    def test_the_published_file(self):
+        code, value, _ = challenging.challenge(_MODELS["str_ww_ref_model"], _MODELS["str_ww_int8"])
+        # The ranges of activations are rounded here, so that all CPUs agree on them.
+        changes = _changes((d["kind"], d["changes_meaning"]) for d in value["differences"])
+        self.assertEqual(changes, {"quantization": 24, "weights": 5})
+        self.assertEqual((code, value["verdict"]), (1, "same graph, other weights"))
+
+    def test_seeded_weights_change_numbers_only(self):
+        (seeded,) = _SEEDED
+        released = _MODELS["str_ww_int8"].read_bytes()
+        compared = comparison.compare(seeded.read_bytes(), released)
+        self.assertEqual(compared.verdict, comparison.SAME_GRAPH)
+
     @parameterized.parameters(("str_ww_float", 41), ("str_ww_int8", 41), ("str_ww_ref_model", 41))
     def test_samples_in_the_right_class(self, name, right):
         with np.load(_SAMPLES) as stored:
