@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 
 from reproducible_tflite.lib.equivalence.graph import Array
 from reproducible_tflite.lib.tflite_file.model import Model, Operator, Tensor
-from reproducible_tflite.lib.tflite_file.report import is_quantized
 
 _CALLS = re.compile("^(?:StatefulPartitionedCall/)+")
 _NUMBER = re.compile(r"\d+$")
@@ -35,7 +34,7 @@ class Pair:
 
 def is_real(tensor: Tensor) -> bool:
     """Returns whether a tensor stands for real numbers."""
-    return tensor.dtype in ("FLOAT16", "FLOAT32", "FLOAT64") or is_quantized(tensor)
+    return tensor.dtype in ("FLOAT16", "FLOAT32", "FLOAT64") or tensor.is_quantized
 
 
 class _Names:
