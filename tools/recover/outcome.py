@@ -88,7 +88,12 @@ def show(
     terminal.show(console, best.comparison, limit)
     for line in explained.lines() if explained else ():
         cli.say(line)
-    if recipe.needs_samples and best.verdict == comparison.DIFFERENT:
+    if best.verdict == comparison.SAME_GRAPH and not recipe.needs_samples:
+        cli.say(
+            "Only numbers differ, so the recipe fits: the file is of other weights than the source"
+            " has, or its converter computed them otherwise."
+        )
+    if recipe.needs_samples and not best.comparison.means_same:
         cli.say(
             "Ranges were measured on samples that no file contains, so scales of activations, and"
             " biases that follow from them, cannot be recovered."

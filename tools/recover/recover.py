@@ -14,6 +14,7 @@ Example: bazel run //tools/recover -- detect.tflite --source=tflite_graph.pb --m
 
 import reproducible_tflite.lib.cli.interrupts  # noqa: F401
 
+import dataclasses
 import functools
 import pathlib
 import sys
@@ -82,7 +83,9 @@ class _Programs:
         return trials.run_converter(str(program), settings, output, seconds)
 
 
-def _search(model: Model, content: Content, source: Source, state: pathlib.Path) -> Found:
+def _search(
+    model: Model, content: Content, source: Source, state: pathlib.Path
+) -> tuple[Found, trials.Laboratory]:
     fitting = versions.possible(model, content)
     if _TENSORFLOW.value:
         chosen, others = _TENSORFLOW.value, []
@@ -98,7 +101,26 @@ def _search(model: Model, content: Content, source: Source, state: pathlib.Path)
         content, (model.source, source.given), source.sha256, state, programs.convert
     )
     search = Search(model, source, laboratory, clock, programs.available)
-    return search.run(chosen, others)
+    return search.run(chosen, others), laboratory
+
+
+def _explained(
+    found: Found, laboratory: trials.Laboratory, content: Content
+) -> tuple[Found, Explanation | None]:
+    """Returns what was found and whose rounding the file has, if that is all that is left."""
+    best = found.best
+    if best is None or best.verdict != comparison.SAME_BUT_FOR_ROUNDING:
+        return found, None
+    converted = cli.read_file(str(laboratory.file(best)), "converted file")
+    names = best.comparison.names
+    try:
+        folded = rounding_source.explain([(content, names[0]), (converted, names[1])])
+    except cli.UserError as error:
+        cli.note(f"The rounding cannot be explained: {error}")
+        return found, None
+    confirmed = rounding_source.confirmed(best.comparison, folded)
+    best = dataclasses.replace(best, comparison=confirmed)
+    return dataclasses.replace(found, best=best), folded[0]
 
 
 def _explained(found: Found, model: Model, content: Content) -> Explanation | None:
@@ -120,10 +142,11 @@ def _recover(document: dict[str, Any], model: Model, content: Content) -> int:
         source = sources.read(rounding_source.SOURCE.value)
         sources.check_fit(source, model)
         try:
-            found = _search(model, content, source, state)
+            found, laboratory = _search(model, content, source, state)
         except KeyboardInterrupt as interrupt:
             kept = f" {_STATE.value} has the finished trials." if _STATE.value else ""
             raise KeyboardInterrupt(f"Interrupted.{kept}") from interrupt
+        found, explained = _explained(found, laboratory, content)
     if found.best is None or found.best.comparison is None:
         raise cli.UserError(outcome.nothing(found))
     explained = _explained(found, model, content)
