@@ -123,18 +123,6 @@ def _explained(
     return dataclasses.replace(found, best=best), folded[0]
 
 
-def _explained(found: Found, model: Model, content: Content) -> Explanation | None:
-    """Returns whose rounding a file has, if that is all that the best result leaves."""
-    if found.best.verdict != comparison.SAME_BUT_FOR_ROUNDING:
-        return None
-    try:
-        (explained,) = rounding_source.explain([(content, model.source)])
-    except cli.UserError as error:
-        cli.note(f"The rounding cannot be explained: {error}")
-        return None
-    return explained
-
-
 def _recover(document: dict[str, Any], model: Model, content: Content) -> int:
     """Searches, shows what was found, and returns the exit code."""
     tensorflows.check(_TENSORFLOW.value)
@@ -149,7 +137,6 @@ def _recover(document: dict[str, Any], model: Model, content: Content) -> int:
         found, explained = _explained(found, laboratory, content)
     if found.best is None or found.best.comparison is None:
         raise cli.UserError(outcome.nothing(found))
-    explained = _explained(found, model, content)
     recipe = quantization.recipe(model)
     entry = build_entry.text(
         build_entry.targets(

@@ -116,21 +116,6 @@ class RecoverTest(parameterized.TestCase):
         self.assertIn("folded on Arm by TensorFlow about 2.13: 48 of 48", result.stdout)
         self.assertIn('fold_as = "arm, 2.13"', result.stdout)
 
-    def test_whose_rounding_is_left(self):
-        for name, fold in (("net", "arm, 2.13"), ("near", "intel, 2.3")):
-            model = folded.model(fold)
-            model.description = "MLIR Converted."
-            graph = model.subgraphs[0]
-            graph.tensors[graph.outputs[0]].name = "y"
-            self._write(f"{name}.tflite", models.pack(model))
-        self._write("graph.pb", folded.graph())
-        for accept, code in ((None, 1), ("true", 0)):
-            result = self._run(rounding=accept)
-            self.assertEqual(result.returncode, code, result.stderr)
-        self.assertIn("\nsame but for rounding", result.stdout)
-        self.assertIn("folded on Arm by TensorFlow about 2.13: 48 of 48", result.stdout)
-        self.assertIn('fold_as = "arm, 2.13"', result.stdout)
-
     @parameterized.parameters(
         ({"source": "none.pb"}, "none.pb: the model cannot be read"),
         ({"source": "net.tflite"}, "makes nothing"),
