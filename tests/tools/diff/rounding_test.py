@@ -56,7 +56,10 @@ class RoundingTest(absltest.TestCase):
         values[7] *= 1 + 2.0**-21
         model.buffers[kernel.buffer].data = values.view(np.uint8)
         (self.folder / "other.tflite").write_bytes(folded.models.pack(model))
-        for given, verdict in ((None, "same but for rounding"), ("graph.pb", "different")):
+        for given, verdict in (
+            (None, "same but for rounding"),
+            ("graph.pb", "same graph, other weights"),
+        ):
             result = program.run(_PROGRAM, "intel.tflite", "other.tflite", source=given)
             self.assertIn(f"\n{verdict}", result.stdout)
 
