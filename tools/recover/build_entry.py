@@ -28,14 +28,18 @@ def _number(value: float) -> str:
     return f"{value:.9g}"
 
 
-def _shape(sizes: list[int | None]) -> str:
-    return ",".join(str(size or 1) for size in sizes)
+def _shape(sizes: list[int | None], toco: bool) -> str:
+    # Only the MLIR converter keeps a batch open.
+    batch, *others = sizes
+    first = "?" if batch is None and not toco else batch or 1
+    return ",".join(map(str, [first, *(size or 1 for size in others)]))
 
 
-def _quantization(settings: Mapping[str, Any], toco: bool) -> dict[str, Value]:
+def _quantization(settings: Mapping[str, Any], toco: bool, aware: bool) -> dict[str, Value]:
     statistics = list(settings.get("statistics", {}).values())
     attributes: dict[str, Value] = {}
-    if settings.get("inference_type") and toco:
+    is_uint8 = settings.get("inference_type") == "uint8"
+    if settings.get("inference_type") and (toco or aware and is_uint8):
         attributes["inference_type"] = "QUANTIZED_UINT8"
         attributes["mean_values"] = [_number(mean) for mean, _ in statistics]
         attributes["std_dev_values"] = [_number(deviation) for _, deviation in statistics]
@@ -44,7 +48,8 @@ def _quantization(settings: Mapping[str, Any], toco: bool) -> dict[str, Value]:
         if settings.get("default_ranges"):
             attributes["default_ranges"] = list(map(_number, settings["default_ranges"]))
         return attributes
-    if settings.get("optimize") or settings.get("inference_type"):
+    # A quantization-aware graph is quantized as it was trained.
+    if not aware and (settings.get("optimize") or settings.get("inference_type")):
         attributes["optimizations"] = ["DEFAULT"]
     if settings.get("float16"):
         attributes["supported_types"] = ["float16"]
@@ -98,14 +103,16 @@ def targets(
         "name": name,
         "converter": "toco" if toco else "mlir",
         "graph": f":{name}.graph",
-        **_quantization(settings, toco),
+        **_quantization(settings, toco, aware),
     }
     if folds and folds[0] in FOLDS and not toco:
         attributes["fold_as"] = folds[0]
     if needs_samples:
         attributes["representative_dataset"] = f":{name}.samples"
     if settings.get("input_shapes"):
-        attributes["input_shapes"] = list(map(_shape, settings["input_shapes"].values()))
+        attributes["input_shapes"] = [
+            _shape(sizes, toco) for sizes in settings["input_shapes"].values()
+        ]
     if settings.get("allow_custom_ops"):
         attributes["allow_custom_ops"] = True
     if len(model.subgraphs[0].operators) < _FEW_OPERATORS:

@@ -1,7 +1,6 @@
 """Shows what was found, in aligned columns or as JSON."""
 
 import json
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from reproducible_tflite.lib.cli.printable import printable
+from reproducible_tflite.lib.meaning import comparison
 from reproducible_tflite.recover.finding import Finding
 from reproducible_tflite.recover.trials import Result
 
@@ -17,20 +17,9 @@ from reproducible_tflite.recover.trials import Result
 _SHOWN = 4
 
 
-def _finite(value: Any) -> Any:
-    """Returns a value with infinities and NaN, which JSON lacks, as strings."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return str(value)
-    if isinstance(value, dict):
-        return {str(key): _finite(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_finite(item) for item in value]
-    return value if isinstance(value, (bool, int, float, str, type(None))) else str(value)
-
-
 def to_json(document: dict[str, Any]) -> str:
     """Returns a document as JSON."""
-    return json.dumps(_finite(document), indent=2, allow_nan=False) + "\n"
+    return json.dumps(comparison.finite(document), indent=2, allow_nan=False, default=str) + "\n"
 
 
 def show_findings(console: Console, findings: Sequence[Finding], everything: bool) -> None:

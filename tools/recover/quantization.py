@@ -138,11 +138,15 @@ def statistics(scale: float, zero_point: int, dtype: str) -> list[Statistics]:
       zero_point: the stored value that means 0.
       dtype: "UINT8" or "INT8".
     """
+    exact = Statistics(float(zero_point), 1 / scale)
+    low, high = _BOUNDS[dtype]
+    if not low <= zero_point <= high:
+        return [exact]
     likely = [Statistics(float(zero_point), deviation) for deviation in _DEVIATIONS]
     # The zero point is rounded, so that of 127.5 is 128.
     likely.append(Statistics(zero_point - 0.5, 127.5))
     found = [row for row in likely if quantized_as(row, dtype) == (scale, zero_point)]
-    return found or [Statistics(float(zero_point), 1 / scale)]
+    return found or [exact]
 
 
 def input_range(tensor: Tensor) -> tuple[float, float]:
@@ -201,7 +205,9 @@ def _noted(model: Model) -> Finding | None:
         tensor
         for graph in model.subgraphs
         for tensor in graph.tensors
-        if tensor.quantization is not None and tensor.quantization.minimum.size
+        if tensor.quantization is not None
+        and tensor.quantization.minimum.size
+        and tensor.quantization.maximum.size
     ]
     if not noted:
         return None
@@ -221,6 +227,6 @@ def findings(model: Model) -> list[Finding]:
     rows += [
         _of_input(tensor, found.kind)
         for role, tensor in _ends(model)
-        if role == "input" and tensor.scaling[0]
+        if role == "input" and tensor.dtype in _BOUNDS and tensor.scaling[0]
     ]
     return [*rows, *filter(None, (_activations(model), _noted(model)))]

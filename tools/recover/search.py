@@ -117,7 +117,7 @@ class Search:
 
         Args:
           tensorflows: the versions to begin with, the likeliest first.
-          others: further ones, to try the best settings with.
+          others: further ones, to try in turn if none of these can be had.
         """
         try:
             for settings in recipes.first(self._model, self._source):

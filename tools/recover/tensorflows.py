@@ -31,8 +31,12 @@ def _distance(version: str, fitting: Range) -> tuple[float, ...]:
     ends = [parsed(end) for end in (fitting.least, fitting.below) if end]
     # Minor versions count; a major one is further than any of them.
     return min(
-        (abs(number[0] - end[0]) * 100.0 + abs(number[1] - end[1]), float(number > end))
-        for end in ends
+        (
+            (abs(number[0] - end[0]) * 100.0 + abs(number[1] - end[1]), float(number > end))
+            for end in ends
+        ),
+        # A range without ends is as near to each.
+        default=(0.0, 0.0),
     )
 
 

@@ -11,7 +11,7 @@ from reproducible_tflite.lib.tflite_file.schema import tflite
 from reproducible_tflite.recover import build_entry, recipes, tensorflows
 from reproducible_tflite.recover.search import Clock, Search
 from reproducible_tflite.recover.source import Source
-from reproducible_tflite.recover.trials import Laboratory
+from reproducible_tflite.recover.trials import Laboratory, Result, Trial
 from reproducible_tflite.recover.versions import Range
 from tests.tools.lib.tflite_file import models
 from tests.tools.recover import converted
@@ -127,6 +127,9 @@ class TensorflowsTest(absltest.TestCase):
         )
 
     def test_all_if_nothing_is_known(self):
+        self.assertLen(
+            tensorflows.nearest(Range(None, None, [])), len(tensorflows.at_hand.VERSIONS)
+        )
         found, fits = tensorflows.choose(Range(None, None, []), ["2.5.3", "2.15.1"])
         self.assertEqual((found, fits), (["2.15.1", "2.5.3"], True))
 
@@ -201,6 +204,29 @@ class SearchTest(absltest.TestCase):
 
 
 class BuildEntryTest(absltest.TestCase):
+    def _attributes(self, aware: bool, **settings: object):
+        arrays = {"input_arrays": ["input"], "output_arrays": ["out"]}
+        trial = Trial("2.4.4", {"route": "frozen_graph", **arrays, **settings})
+        model = _read(_quantized(1 / 128))
+        return build_entry.targets(model, _GRAPH, Result(trial, None), aware, False)[-1].attributes
+
+    def test_what_was_trained_for_quantization(self):
+        attributes = self._attributes(
+            True, inference_type="uint8", statistics={"input": [128.0, 127.0]}
+        )
+        self.assertEqual(attributes["inference_type"], "QUANTIZED_UINT8")
+        self.assertEqual(attributes["mean_values"], ["128"])
+        self.assertNotIn("optimizations", attributes)
+        attributes = self._attributes(True, optimize=True, input_type="int8")
+        self.assertEqual(attributes["inference_input_type"], "INT8")
+        self.assertNotIn("optimizations", attributes)
+
+    def test_an_open_batch(self):
+        shapes = {"input_shapes": {"input": [None, 4]}}
+        self.assertEqual(self._attributes(False, **shapes)["input_shapes"], ["?,4"])
+        toco = self._attributes(False, new_converter=False, **shapes)
+        self.assertEqual(toco["input_shapes"], ["1,4"])
+
     def test_a_graph_through_toco(self):
         model = _read(_quantized(1 / 128))
         state = pathlib.Path(self.create_tempdir().full_path)

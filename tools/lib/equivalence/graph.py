@@ -14,6 +14,7 @@ import tensorflow as tf
 from google.protobuf.message import DecodeError
 
 from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.graph_ends.graph_ends import node_of
 
 # It reads the boxes and the scores of all anchors, and then the anchors, which are constant.
 _POST_PROCESS, _POST_PROCESSED = "TFLite_Detection_PostProcess", 2
@@ -37,10 +38,6 @@ class Array:
     reads: tuple[str, ...]
 
 
-def _node(array: str) -> str:
-    return array.removeprefix("^").partition(":")[0]
-
-
 def _array(reference: str) -> str:
     return reference.removesuffix(":0")
 
@@ -57,7 +54,7 @@ def _errors(source: str) -> Iterator[None]:
     except (tf.errors.OpError, KeyError, TypeError, ValueError) as error:
         raise cli.UserError(
             f"{source}: TensorFlow {tf.__version__} cannot compute the graph:"
-            f" {cli.first_line(error)}."
+            f" {cli.first_line(error)}; give the source of this model."
         ) from error
 
 
@@ -98,12 +95,12 @@ class Pieces:
     def _before(self, arrays: Sequence[str]) -> set[str]:
         """Returns the names of the nodes that compute arrays."""
         seen: set[str] = set()
-        pending = list(map(_node, arrays))
+        pending = list(map(node_of, arrays))
         while pending:
             name = pending.pop()
             if name not in seen:
                 seen.add(name)
-                pending += map(_node, self._reads.get(name, ()))
+                pending += map(node_of, self._reads.get(name, ()))
         return seen
 
     def needed(self, wanted: Sequence[str]) -> list[str]:
@@ -157,13 +154,15 @@ class Graph:
             self._graph_def = tf.compat.v1.GraphDef.FromString(content)
         except DecodeError as error:
             raise cli.UserError(
-                f"{source}: not a serialized GraphDef; it may be truncated."
+                f"{source}: not a serialized GraphDef; it may be truncated, get it again."
             ) from error
         self._nodes = {node.name: node for node in self._graph_def.node}
         for array in (*inputs, *outputs):
-            if _node(array) not in self._nodes:
-                raise cli.UserError(f"{source}: the graph has no {array!r}.")
-        self._ends = list(dict.fromkeys(end for output in outputs for end in self._before(output)))
+            if node_of(array) not in self._nodes:
+                raise cli.UserError(
+                    f"{source}: the graph has no {array!r}; give the source of this model."
+                )
+        self._ends = [end for output in outputs for end in self._before(output)]
         placeholders = Pieces(self._graph_def, source, {}, list(inputs)).graph
         self._given = {
             array: (placeholders.get_tensor_by_name(_tensor(array)).dtype, tf.TensorShape(shape))
@@ -172,12 +171,13 @@ class Graph:
         self._whole = Pieces(self._graph_def, source, self._given, self._ends).graph
 
     def _before(self, output: str) -> list[str]:
-        """Returns what to compare in the place of an output."""
-        node = self._nodes[_node(output)]
+        """Returns what to compare in the place of an output; of post-processing, once for all."""
+        node = self._nodes[node_of(output)]
         if node.op == _POST_PROCESS:
-            return [_array(name) for name in node.input[:_POST_PROCESSED]]
+            read = [] if ":" in output else node.input[:_POST_PROCESSED]
+            return [_array(name) for name in read]
         while node.op in _MOVES:
-            node = self._nodes[_node(node.input[0])]
+            node = self._nodes[node_of(node.input[0])]
         return [_array(node.input[0])] if node.op == _ARG_MAX else [output]
 
     def ends(self) -> list[str]:
@@ -193,9 +193,9 @@ class Graph:
         if any(node.op == _LOOP for node in self._graph_def.node):
             return found
         kept = {operation.name for operation in self._whole.get_operations()}
-        dependent = set(map(_node, self._given))
+        dependent = set(map(node_of, self._given))
         for node in self._graph_def.node:
-            if node.name not in kept or not dependent & set(map(_node, node.input)):
+            if node.name not in kept or not dependent & set(map(node_of, node.input)):
                 continue
             dependent.add(node.name)
             reads = tuple(map(_array, node.input))

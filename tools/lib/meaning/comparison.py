@@ -97,17 +97,17 @@ class Comparison:
         }
         if self.verdict == SAME_BUT_FOR_ROUNDING:
             value["rounding"] = rounding.extent(self.differences).to_dict()
-        return json.dumps(_finite(value), indent=2, allow_nan=False) + "\n"
+        return json.dumps(finite(value), indent=2, allow_nan=False) + "\n"
 
 
-def _finite(value: Any) -> Any:
+def finite(value: Any) -> Any:
     """Returns a value with infinities and NaN, which JSON lacks, as strings."""
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
     if isinstance(value, Mapping):
-        return {key: _finite(item) for key, item in value.items()}
+        return {key: finite(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_finite(item) for item in value]
+        return [finite(item) for item in value]
     return value
 
 

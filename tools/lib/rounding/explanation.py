@@ -104,7 +104,7 @@ class Explanation:
                 f"{self.file}: folded in no known way; the nearest, {meaning(best.name)}, gives"
                 f" {best.weights:,} {of}"
             )
-        if best.without_own == self.own_biases > best.biases:
+        if 0 < self.own_biases == best.without_own and best.biases < self.channels:
             yield (
                 f"  the layers' own biases are lost: {best.without_own:,} biases are"
                 " beta - mean * m without them"

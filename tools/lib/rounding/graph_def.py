@@ -127,7 +127,7 @@ def parse(content: bytes, name: str) -> Graph:
         parsed = _message_class().FromString(content)
     except message.DecodeError as error:
         raise cli.UserError(
-            f"{name}: not a serialized GraphDef ({error}); it may be truncated."
+            f"{name}: not a serialized GraphDef ({error}); it may be truncated, get it again."
         ) from error
     return Graph(
         {

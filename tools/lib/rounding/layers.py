@@ -90,8 +90,11 @@ def _norms_of_several_ops(
         of_mean = graph.source(difference.inputs[1])
         if of_mean is None or of_mean.op != "Mul":
             continue
-        (factor,) = set(product.inputs) & set(of_mean.inputs) or (None,)
-        if factor is None or (of_gamma := graph.source(factor)) is None or of_gamma.op != "Mul":
+        shared = set(product.inputs) & set(of_mean.inputs)
+        if len(shared) != 1 or {len(set(n.inputs)) for n in (product, of_mean)} != {2}:
+            continue
+        (factor,) = shared
+        if (of_gamma := graph.source(factor)) is None or of_gamma.op != "Mul":
             continue
         root, gamma = sorted(of_gamma.inputs, key=lambda name: graph.constant(name) is not None)
         root = graph.source(root)

@@ -5,6 +5,7 @@ so always. TFLite metadata packs files there as a zip archive.
 """
 
 import io
+import lzma
 import struct
 import zipfile
 import zlib
@@ -25,6 +26,7 @@ _MAX_FILES = 256 << 20
 _MAX_LEFTOVER = 64
 _UNREADABLE = (
     zipfile.BadZipFile,
+    lzma.LZMAError,
     zlib.error,
     struct.error,
     EOFError,

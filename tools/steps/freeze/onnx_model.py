@@ -36,7 +36,8 @@ def check_ops(model: onnx.ModelProto, path: str) -> None:
             f"{path}: onnx2tf {onnx_conversion.VERSION} does not convert the op"
             f" {', '.join(unknown)}; export the model without it, or give a SavedModel of it."
         )
-    (opset,) = [row.version for row in model.opset_import if row.domain in _OWN_DOMAINS] or [0]
+    versions = (row.version for row in model.opset_import if row.domain in _OWN_DOMAINS)
+    opset = max(versions, default=0)
     if opset not in _OPSETS:
         raise cli.UserError(
             f"{path}: is of opset {opset}, and {_OPSETS[0]} to {_OPSETS[-1]} can be read; export it"
@@ -74,7 +75,7 @@ def _stated(
         ):
             raise cli.UserError(
                 f"{path}: input_shapes: {signature.shape_text(tuple(shape))} is not a shape of"
-                f" {end.name}, which is {signature.shape_text(end.shape)}."
+                f" {end.name}, which is {signature.shape_text(end.shape)}; correct it."
             )
     return [tuple(shape) for shape in shapes]
 

@@ -35,6 +35,12 @@ def attach(model: onnx.ModelProto, path: str, files: Sequence[str]) -> None:
             )
         if name not in contents:
             contents[name] = cli.read_file(given[name], "file of the ONNX model's weights")
+        for part in ("offset", "length"):
+            if not stored.get(part, "0").isdecimal():
+                raise cli.UserError(
+                    f"{path}: is damaged: the {part} of the weights of {tensor.name} is"
+                    f" {stored[part]!r}; get it again."
+                )
         begin = int(stored.get("offset", 0))
         end = begin + int(stored.get("length", len(contents[name]) - begin))
         if end > len(contents[name]):

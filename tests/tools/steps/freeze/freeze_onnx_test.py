@@ -142,7 +142,7 @@ class FreezeOnnxTest(freezing.TestCase):
         )
         self.assert_refused(
             path,
-            "input_shapes: 2,8,6,3 is not a shape of image:0, which is \\?,3,8,6\\.$",
+            "input_shapes: 2,8,6,3 is not a shape of image:0, which is \\?,3,8,6; correct it\\.$",
             input_shapes="2,8,6,3",
         )
         self.assert_refused(
