@@ -1,7 +1,7 @@
 """Which TensorFlows can have made a .tflite, by what only some of them write.
 
-Each habit was seen in conversions of small models by TensorFlow 1.15.5, 2.4.4, 2.5.3, 2.8.4, 2.9.2,
-2.12.0, 2.15.1 and 2.17.1, so a bound says between which of these it changed.
+Each habit was seen in conversions of small models by TensorFlow 1.15.5, 2.3.4, 2.4.4, 2.5.3, 2.8.4,
+2.9.2, 2.12.0, 2.15.1 and 2.17.1, so a bound says between which of these it changed.
 """
 
 import dataclasses

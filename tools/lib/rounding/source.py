@@ -22,8 +22,8 @@ ROUNDING = flags.DEFINE_bool(
 SOURCE = flags.DEFINE_string(
     "source",
     None,
-    "What the files were converted from: a Keras file, a SavedModel, a frozen graph (.pb), or a"
-    " label of one of these. Tells whose rounding they have.",
+    "What the files were converted from: a Keras file, a SavedModel, a frozen graph (.pb), or"
+    " (not for tools/recover) a label of one of these. Tells whose rounding they have.",
 )
 
 # The programs that freeze files, in //tools/steps/freeze, by the ends of their names.
