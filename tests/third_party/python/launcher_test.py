@@ -70,7 +70,7 @@ class LauncherTest(parameterized.TestCase):
     @parameterized.parameters(
         ("worker/build/7", {}),
         ("execroot/_main", {"TEST_SRCDIR": "/runfiles"}),
-        ("execroot/_main", {"BUILD_WORKSPACE_DIRECTORY": "/home/me"}),
+        ("execroot/_main", {"BUILD_WORKSPACE_DIRECTORY": "/workspace"}),
     )
     def test_a_remote_worker_a_test_and_bazel_run_are_left_alone(self, place, environment):
         self._require("reproducible_tflite_confinement")
