@@ -138,7 +138,7 @@ def _challenge(
     folded = source.explain([(content, path), (ours[0].content, ours[0].name)])
     result = source.confirmed(hold(content, path, ours), folded)
     holds = result.is_at_least(_ENOUGH[_REQUIRE.value])
-    holds = holds or source.ROUNDING.value and source.accepts(result.verdict)
+    holds = holds or source.ROUNDING.value and source.accepts(result)
     if _JSON.value:
         value = json.loads(result.to_json())
         value |= {"published": dataclasses.asdict(digests) | {"row": _plain(row)}}

@@ -58,7 +58,7 @@ def main(argv: Sequence[str]) -> None:
             terminal.show(cli.console(), result, limit)
         for line in (line for part in folded for line in part.lines()):
             cli.say(line)
-    sys.exit(not (source.accepts(result.verdict) if result else folded[0].is_complete))
+    sys.exit(not (source.accepts(result) if result else folded[0].is_complete))
 
 
 if __name__ == "__main__":

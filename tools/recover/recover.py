@@ -155,7 +155,7 @@ def _recover(document: dict[str, Any], model: Model, content: Content) -> int:
     else:
         limit = None if _ALL.value else comparison.DEFAULT_LIMIT
         outcome.show(cli.console(), found, entry, recipe, explained, limit)
-    return int(not rounding_source.accepts(found.best.verdict))
+    return int(not rounding_source.accepts(found.best.comparison))
 
 
 def main(argv: Sequence[str]) -> None:

@@ -85,10 +85,11 @@ def read(given: str) -> list[layers.Layer]:
     return found
 
 
-def accepts(verdict: str) -> bool:
+def accepts(result: comparison.Comparison) -> bool:
     """Returns whether a verdict is as good as "same meaning", or as `ROUNDING` accepts."""
-    least = comparison.SAME_BUT_FOR_ROUNDING if ROUNDING.value else comparison.SAME_MEANING
-    return comparison.VERDICTS.index(verdict) <= comparison.VERDICTS.index(least)
+    return result.is_at_least(
+        comparison.SAME_BUT_FOR_ROUNDING if ROUNDING.value else comparison.SAME_MEANING
+    )
 
 
 def confirmed(
