@@ -12,13 +12,16 @@ from reproducible_tflite.lib.tflite_file.schema import tflite
 _Type = tflite.TensorType
 # Bits of an element, the first of which is in the lowest bits of the first byte.
 BITS = {_Type.INT2: 2, _Type.INT4: 4, _Type.UINT4: 4}
+_WHOLE = 0xFF
 
 
 def _used_bits(tensor: Any, size: int) -> int:
     """Returns which bits of a tensor's last byte are values, as a mask."""
-    bits = BITS.get(tensor.type, 8) * math.prod(listed(tensor.shape))
+    if tensor.type not in BITS:
+        return _WHOLE
+    bits = BITS[tensor.type] * math.prod(listed(tensor.shape))
     is_full = (bits + 7) // 8 != size or bits % 8 == 0
-    return 0xFF if is_full else (1 << bits % 8) - 1
+    return _WHOLE if is_full else (1 << bits % 8) - 1
 
 
 def clear(model: Any) -> None:
@@ -30,12 +33,12 @@ def clear(model: Any) -> None:
             if data is not None and len(data):
                 masks[tensor.buffer] |= _used_bits(tensor, len(data))
     for entry in model.metadata or []:
-        masks[entry.buffer] = 0xFF
+        masks[entry.buffer] = _WHOLE
     for number in listed(model.metadataBuffer):
-        masks[number] = 0xFF
+        masks[number] = _WHOLE
     for number, mask in masks.items():
         data = model.buffers[number].data
-        if mask != 0xFF and data[-1] & ~mask & 0xFF:
+        if mask != _WHOLE and data[-1] & ~mask & _WHOLE:
             data = np.array(data, np.uint8)
             data[-1] &= mask
             model.buffers[number].data = data
