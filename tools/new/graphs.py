@@ -7,6 +7,7 @@ from typing import Any
 
 from reproducible_tflite.lib.cli import cli
 from reproducible_tflite.lib.graph_ends import graph_ends
+from reproducible_tflite.lib.source_model import kinds
 from reproducible_tflite.new.found import Found, Port
 
 _RANGES = "FakeQuant"
@@ -19,16 +20,6 @@ _DEFAULT = "serving_default"
 
 # A signature's inputs and outputs.
 _Ends = tuple[Sequence[Port], Sequence[Port]]
-
-
-def _parsed(message: Any, path: str, given: str, what: str) -> Any:
-    try:
-        message.ParseFromString(cli.read_file(path, what))
-    except Exception as error:  # protobuf's DecodeError, whichever implementation is active.
-        raise cli.UserError(
-            f"{given}: is not {what}, or truncated ({cli.first_line(error)}); get the file again."
-        ) from error
-    return message
 
 
 def _sizes(shape: Any) -> tuple[int | None, ...] | None:
@@ -119,7 +110,7 @@ def saved_model(folder: str, given: str, signature: str | None) -> Found:
     from tensorflow.core.protobuf import saved_model_pb2
 
     path = os.path.join(folder, "saved_model.pb")
-    model = _parsed(saved_model_pb2.SavedModel(), path, given, "a SavedModel")
+    model = kinds.parsed(saved_model_pb2.SavedModel(), path, given, kinds.Kind.SAVED_MODEL)
     graph = _meta_graph(model, given)
     signatures = {
         name: tuple(_signature_ports(ends) for ends in (row.inputs, row.outputs))
@@ -163,7 +154,9 @@ def frozen_graph(
     """
     from tensorflow.core.framework import graph_pb2
 
-    graph = graph_ends.Graph(_parsed(graph_pb2.GraphDef(), path, given, "a frozen graph"))
+    graph = graph_ends.Graph(
+        kinds.parsed(graph_pb2.GraphDef(), path, given, kinds.Kind.FROZEN_GRAPH)
+    )
     for name in [*(inputs or []), *(outputs or [])]:
         node = graph_ends.node_of(name)
         if node not in graph.nodes or not re.fullmatch("(:[0-9]{1,9})?", name[len(node) :]):

@@ -4,7 +4,7 @@ import io
 import zipfile
 from collections.abc import Iterator
 
-from reproducible_tflite.lib.tflite_file import reader
+from reproducible_tflite.lib.tflite_file import outside, reader
 from reproducible_tflite.lib.tflite_file.model import Model, Subgraph, Tensor
 from reproducible_tflite.recover import conversion_metadata, versions
 from reproducible_tflite.recover.finding import Finding
@@ -146,7 +146,7 @@ def _packed(model: Model) -> Iterator[Finding]:
     try:
         with zipfile.ZipFile(io.BytesIO(trailing)) as archive:
             names = archive.namelist()
-    except (zipfile.BadZipFile, NotImplementedError, ValueError, EOFError, OSError):
+    except outside.UNREADABLE:
         return
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     words = f"{', '.join(names[:_SHOWN])}{more}: packed by a metadata writer"

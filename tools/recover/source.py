@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.keras_file import keras_file
 from reproducible_tflite.lib.source_model import kinds
 from reproducible_tflite.lib.source_model.kinds import Kind
 from reproducible_tflite.lib.tflite_file.model import Model
@@ -63,16 +64,6 @@ def _digest(path: str) -> str:
     return digest.hexdigest()
 
 
-def _parsed(message: Any, content: bytes, given: str) -> Any:
-    try:
-        message.ParseFromString(content)
-    except Exception as error:  # protobuf's DecodeError, whichever implementation is active.
-        raise cli.UserError(
-            f"{given}: is damaged or truncated ({cli.first_line(error)}); get it again."
-        ) from error
-    return message
-
-
 def _constant_nodes(nodes: Any) -> Iterator[int]:
     for node in nodes:
         if node.op == "Const":
@@ -82,7 +73,7 @@ def _constant_nodes(nodes: Any) -> Iterator[int]:
 def _frozen_graph(path: str, given: str) -> tuple[list[int], dict[str, str]]:
     from tensorflow.core.framework import graph_pb2
 
-    graph = _parsed(graph_pb2.GraphDef(), cli.read_file(path, "frozen graph"), given)
+    graph = kinds.parsed(graph_pb2.GraphDef(), path, given, Kind.FROZEN_GRAPH)
     return list(_constant_nodes(graph.node)), {node.name: node.op for node in graph.node}
 
 
@@ -90,8 +81,8 @@ def _saved_model(path: str, given: str) -> list[int]:
     import tensorflow as tf
     from tensorflow.core.protobuf import saved_model_pb2
 
-    content = cli.read_file(os.path.join(path, kinds.SAVED_MODEL_FILE), "SavedModel")
-    model = _parsed(saved_model_pb2.SavedModel(), content, given)
+    file = os.path.join(path, kinds.SAVED_MODEL_FILE)
+    model = kinds.parsed(saved_model_pb2.SavedModel(), file, given, Kind.SAVED_MODEL)
     sizes: list[int] = []
     for graph in model.meta_graphs:
         for part in (graph.graph_def, *graph.graph_def.library.function):
@@ -125,7 +116,7 @@ def _keras(path: str, given: str) -> list[int]:
                 content = io.BytesIO(archive.read("model.weights.h5"))
         with h5py.File(content, "r") as file:
             file.visititems(collect)
-    except (OSError, KeyError, zipfile.BadZipFile, RuntimeError) as error:
+    except keras_file.UNREADABLE as error:
         raise cli.UserError(
             f"{given}: cannot be read as a Keras file ({cli.first_line(error)}); get it again."
         ) from error

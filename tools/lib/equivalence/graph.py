@@ -14,7 +14,7 @@ import tensorflow as tf
 from google.protobuf.message import DecodeError
 
 from reproducible_tflite.lib.cli import cli
-from reproducible_tflite.lib.graph_ends.graph_ends import node_of
+from reproducible_tflite.lib.graph_ends.graph_ends import array_of, node_of
 
 # It reads the boxes and the scores of all anchors, and then the anchors, which are constant.
 _POST_PROCESS, _POST_PROCESSED = "TFLite_Detection_PostProcess", 2
@@ -36,10 +36,6 @@ class Array:
     shape: tuple[int, ...] | None
     op: str
     reads: tuple[str, ...]
-
-
-def _array(reference: str) -> str:
-    return reference.removesuffix(":0")
 
 
 def _tensor(array: str) -> str:
@@ -77,7 +73,7 @@ class Pieces:
             placeholder.attr["dtype"].type = kind.as_datatype_enum
             placeholder.attr["shape"].shape.CopyFrom(shape.as_proto())
         self._reads = {
-            node.name: [self._names.get(_array(name), name) for name in node.input]
+            node.name: [self._names.get(array_of(name), name) for name in node.input]
             for node in graph_def.node
         }
         kept = self._before(wanted)
@@ -175,10 +171,10 @@ class Graph:
         node = self._nodes[node_of(output)]
         if node.op == _POST_PROCESS:
             read = [] if ":" in output else node.input[:_POST_PROCESSED]
-            return [_array(name) for name in read]
+            return [array_of(name) for name in read]
         while node.op in _MOVES:
             node = self._nodes[node_of(node.input[0])]
-        return [_array(node.input[0])] if node.op == _ARG_MAX else [output]
+        return [array_of(node.input[0])] if node.op == _ARG_MAX else [output]
 
     def ends(self) -> list[str]:
         """Returns the arrays to compare: the outputs, or what post-processing or ArgMax reads."""
@@ -198,12 +194,12 @@ class Graph:
             if node.name not in kept or not dependent & set(map(node_of, node.input)):
                 continue
             dependent.add(node.name)
-            reads = tuple(map(_array, node.input))
+            reads = tuple(map(array_of, node.input))
             for tensor in self._whole.get_operation_by_name(node.name).outputs:
                 if tensor.dtype.is_floating:
                     known = tensor.shape.is_fully_defined()
                     shape = tuple(tensor.shape.as_list()) if known else None
-                    found[_array(tensor.name)] = Array(shape, node.op, reads)
+                    found[array_of(tensor.name)] = Array(shape, node.op, reads)
         return found
 
     def pieces(self, given: Sequence[str], wanted: Sequence[str]) -> Pieces:

@@ -19,6 +19,11 @@ def node_of(array: str) -> str:
     return array.removeprefix("^").partition(":")[0]
 
 
+def array_of(tensor: str) -> str:
+    """Returns the name that converters take: `x` for `x:0`, and `x:1` as it is."""
+    return tensor.removesuffix(":0")
+
+
 def type_name(number: int) -> str:
     """Returns the name of a DataType, such as "float32"; "" for that of an unknown type."""
     import tensorflow as tf

@@ -16,7 +16,7 @@ _CONFIG = "config.json"
 _METADATA = "metadata.json"
 _WEIGHTS = "model.weights.h5"
 # What h5py and zipfile raise for damaged files, and what comes of JSON with other content.
-_UNREADABLE = (
+UNREADABLE = (
     EOFError,
     OSError,
     KeyError,
@@ -77,7 +77,7 @@ def read(path: str, given: str | None = None) -> KerasFile:
     try:
         version, configuration = described(given, io.BytesIO(content))
         return KerasFile(_text(version), ending, json.loads(_text(configuration)))
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise cli.UserError(
             f"{given}: the Keras model cannot be read: {cli.first_line(error)}; it may be truncated"
             " or damaged, get the file again."

@@ -3,6 +3,7 @@
 import enum
 import os
 from collections.abc import Mapping
+from typing import Any
 
 from reproducible_tflite.lib.cli import cli, content
 
@@ -157,3 +158,21 @@ def of(path: str, given: str) -> tuple[Kind, str]:
             f"{given}: is not {expected.value}; it may be truncated or damaged, so get it again."
         )
     raise cli.UserError(f"{given}: is no model that can be converted; {_ALLOWED}.")
+
+
+def parsed(message: Any, path: str, given: str, kind: Kind) -> Any:
+    """Returns a protocol buffer's message with a model's file read into it.
+
+    Args:
+      message: an empty message, such as a GraphDef.
+      path: the file.
+      given: what a person named, for the error.
+      kind: what the file should be.
+    """
+    try:
+        message.ParseFromString(cli.read_file(path, kind.value))
+    except Exception as error:  # protobuf's DecodeError, whichever implementation is active.
+        raise cli.UserError(
+            f"{given}: is not {kind.value}, or truncated ({cli.first_line(error)}); get it again."
+        ) from error
+    return message

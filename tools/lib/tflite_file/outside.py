@@ -24,7 +24,8 @@ _MAX_EXPANSION = 4
 _MAX_FILES = 256 << 20
 # Some writers leave an unreferenced table at the end (8 bytes in a published detector).
 _MAX_LEFTOVER = 64
-_UNREADABLE = (
+# What zipfile raises for damaged archives.
+UNREADABLE = (
     zipfile.BadZipFile,
     lzma.LZMAError,
     zlib.error,
@@ -98,7 +99,7 @@ def _files(archive: bytes) -> dict[str, bytes] | None:
             if len(names) < len(entries) or sum(part.file_size for part in entries) > _MAX_FILES:
                 return None
             return {entry.filename: opened.read(entry) for entry in entries}
-    except _UNREADABLE:
+    except UNREADABLE:
         return None
 
 

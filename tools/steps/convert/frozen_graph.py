@@ -8,6 +8,7 @@ from typing import Any
 from absl import flags
 
 from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.graph_ends import graph_ends
 from reproducible_tflite.lib.signature import signature
 
 GRAPH_DEF_FILE = flags.DEFINE_string(
@@ -36,11 +37,6 @@ ALLOW_CUSTOM_OPS = flags.DEFINE_bool(
 # The size of a batch that stays open.
 _OPEN = "?"
 REQUIRED_FLAGS = ("graph_def_file", "output_file")
-
-
-def array_name(tensor: str) -> str:
-    """Returns the name that converters take: `x` for `x:0`, and `x:1` as it is."""
-    return tensor.removesuffix(":0")
 
 
 def _needed(flag: flags.FlagHolder) -> Any:
@@ -81,7 +77,7 @@ def _ends(flag: flags.FlagHolder, offered: Sequence[signature.End]) -> list[sign
     known = {end.array: end for end in offered} | {end.name: end for end in offered}
     found: list[signature.End] = []
     for name in flag.value:
-        end = known.get(name) or known.get(array_name(name))
+        end = known.get(name) or known.get(graph_ends.array_of(name))
         if end is None or end in found:
             names = ", ".join(
                 end.name if end.name == end.array else f"{end.name} ({end.array})"
@@ -121,25 +117,25 @@ def output_ends(its_signature: signature.Signature) -> list[signature.End]:
 
 
 def inputs() -> list[str]:
-    """Returns the inputs as `array_name` has them.
+    """Returns the inputs as `graph_ends.array_of` has them.
 
     Raises:
       cli.UserError: they are not stated, or differ from the signature.
     """
     if its_signature := stated():
         return [end.array for end in input_ends(its_signature)]
-    return [array_name(name) for name in _needed(_INPUT_ARRAYS)]
+    return [graph_ends.array_of(name) for name in _needed(_INPUT_ARRAYS)]
 
 
 def outputs() -> list[str]:
-    """Returns the outputs as `array_name` has them, in order.
+    """Returns the outputs as `graph_ends.array_of` has them, in order.
 
     Raises:
       cli.UserError: they are not stated, or differ from the signature.
     """
     if its_signature := stated():
         return [end.array for end in output_ends(its_signature)]
-    return [array_name(name) for name in _needed(_OUTPUT_ARRAYS)]
+    return [graph_ends.array_of(name) for name in _needed(_OUTPUT_ARRAYS)]
 
 
 def parse_shapes(text: str) -> list[list[int | None]]:

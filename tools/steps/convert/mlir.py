@@ -13,6 +13,7 @@ import numpy as np
 from absl import flags
 
 from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.graph_ends import graph_ends
 from reproducible_tflite.lib.preprocessing import normalization
 from reproducible_tflite.lib.rounding import folds
 from reproducible_tflite.lib.signature import signature
@@ -121,9 +122,9 @@ def read_samples(
       cli.UserError: the dataset cannot be read, or is for other inputs.
     """
     stored = arrays.read(path, "representative dataset")
-    samples = {frozen_graph.array_name(name): array for name, array in stored}
-    by_name = {frozen_graph.array_name(end.name): end for end in inputs}
-    names = [frozen_graph.array_name(name) for name, _ in stored]
+    samples = {graph_ends.array_of(name): array for name, array in stored}
+    by_name = {graph_ends.array_of(end.name): end for end in inputs}
+    names = [graph_ends.array_of(name) for name, _ in stored]
     if sorted(names) != sorted(by_name):
         raise cli.UserError(
             f"{path}: the representative dataset has the inputs {', '.join(sorted(names))}, but"

@@ -12,6 +12,7 @@ from absl import flags
 
 from reproducible_tflite.lib.cli import cli
 from reproducible_tflite.lib.equivalence import equivalence, inputs
+from reproducible_tflite.lib.graph_ends import graph_ends
 from reproducible_tflite.lib.preprocessing import normalization
 from reproducible_tflite.lib.signature import signature
 from reproducible_tflite.lib.tflite_file import reader
@@ -38,10 +39,6 @@ _OUTPUT = flags.DEFINE_string("output", None, "The file to write on success.", r
 _SAMPLES = 1
 
 
-def _array(name: str) -> str:
-    return name.removesuffix(":0")
-
-
 def ends(
     converter_flags: str, stated: signature.Signature | None
 ) -> tuple[list[signature.End], list[signature.End]]:
@@ -59,7 +56,9 @@ def ends(
         names = given[flag].split(",") if flag in given else [end.array for end in offered]
         found.append(
             [
-                known.get(name) or known.get(_array(name)) or signature.End(name, name, "", None)
+                known.get(name)
+                or known.get(graph_ends.array_of(name))
+                or signature.End(name, name, "", None)
                 for name in names
             ]
         )
@@ -69,8 +68,11 @@ def ends(
 def _dataset(names: Sequence[signature.End]) -> Iterator[list[np.ndarray]]:
     """Yields the dataset's samples; its arrays have the names of inputs or of their arrays."""
     path = _REPRESENTATIVE_DATASET.value
-    stored = {_array(name): array for name, array in arrays.read(path, "representative dataset")}
-    keys = [end.name if end.name in stored else _array(end.array) for end in names]
+    stored = {
+        graph_ends.array_of(name): array
+        for name, array in arrays.read(path, "representative dataset")
+    }
+    keys = [end.name if end.name in stored else graph_ends.array_of(end.array) for end in names]
     missing = [key for key in keys if key not in stored]
     if missing:
         raise cli.UserError(
@@ -121,8 +123,8 @@ def main(argv: Sequence[str]) -> None:
     pieces = equivalence.Pieces(
         (content, reader.read(content, path), path),
         (cli.read_file(_GRAPH.value, "frozen graph"), _GRAPH.value),
-        [_array(end.array) for end in sources],
-        [_array(end.array) for end in results],
+        [graph_ends.array_of(end.array) for end in sources],
+        [graph_ends.array_of(end.array) for end in results],
     )
     samples = (
         _dataset(sources)
