@@ -38,8 +38,11 @@ _PYTHONS = {
     "2.3.4.lock": "cp38",
     "2.4.4.lock": "cp38",
     "2.5.3.lock": "cp39",
+    "2.7.4.lock": "cp39",
     "2.8.4.lock": "cp39",
     "2.9.2.lock": "cp39",
+    "2.10.1.lock": "cp39",
+    "2.11.1.lock": "cp39",
 }
 # Read as an archive and never imported: its code is for another Python.
 _ADAPTED = {"tensorflow==1.15.5": "cp37-cp37m-manylinux2010_x86_64"}
@@ -84,7 +87,7 @@ class LocksTest(parameterized.TestCase):
             self.assertEqual(f"{_normalized(name)}=={version}", requirement)
 
     def test_the_locks_of_every_folder_are_looked_at(self):
-        self.assertLen(_LOCKS, 31)
+        self.assertLen(_LOCKS, 36)
 
 
 class VersionsTest(absltest.TestCase):

@@ -32,16 +32,21 @@ _BOOKWORM_PACKAGES = [
     "zlib1g",
 ]
 
-# The CPython for each TensorFlow. 2.11 is the first TensorFlow for CPython 3.11.
+# The CPython for each TensorFlow. 2.12 is the first one for CPython 3.11.
 TENSORFLOWS = {
     # No registry has CPython 3.8; a person names one.
     "2.3.4": "3.8",
     "2.4.4": "3.8",
     "2.5.3": "3.9",
+    "2.7.4": "3.9",
     "2.8.4": "3.9",
     "2.9.2": "3.9",
+    "2.10.1": "3.9",
+    "2.11.1": "3.9",
     "2.12.0": "3.11",
     "2.13.0": "3.11",
+    "2.14.0": "3.11",
+    "2.16.2": "3.11",
 }
 
 def as_published_repositories(declare):
