@@ -70,6 +70,7 @@ def card_test_suite(name):
             input_arrays = ["a"],
             input_shapes = ["1,2"],
             lock = "stubs.bzl" if sibling else None,
+            measured = "Half is right.",
             output_arrays = ["x"],
             tags = _MANUAL,
             task = "segmentation",
@@ -87,7 +88,7 @@ def card_test_suite(name):
                 "tflite",
             ]],
             ["carded.card.html", "carded.card.json"],
-            ["--name", "carded", "--task", "segmentation", "--about", "It is a test."],
+            ["--name", "carded", "--task", "segmentation", "--about", "It is a test.", "--measured", "Half is right."],
         ),
         "comparison_action_test": action(
             "carded.card",

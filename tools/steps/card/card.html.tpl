@@ -51,11 +51,14 @@
 <h2 id="weights-title">Weights</h2>
 {% if weights == "seeded" %}
 <div class="notice bad"><p><strong>Synthetic.</strong> {{ limitations | join(" ") or "The weights were drawn from a seed and are not trained." }}</p></div>
+{% elif weights == "own" %}
+<div class="notice good"><p><strong>Own.</strong> These are the weights of the repository that has the model, by digest.</p></div>
 {% else %}
 <div class="notice good"><p><strong>Released.</strong> These are the published weights, by digest.</p></div>
 {% endif %}
 <dl class="pairs">
 <dt>Origin</dt><dd>{{ build.weights_description }}</dd>
+{% if measured and weights != "seeded" %}<dt>Measured</dt><dd>{{ measured }}</dd>{% endif %}
 {% if architecture %}<dt>Architecture</dt><dd><code>{{ architecture }}</code></dd>{% endif %}
 <dt>Description in the file</dt><dd>{{ report.description }}</dd>
 </dl>

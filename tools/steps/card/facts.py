@@ -43,6 +43,7 @@ class Sources:
       comparison: the output of compare_with_float; None without a float sibling.
       golden: the sha256 in the lock; None without a lock or a row.
       reproducibility_test: whether the model has a test that converts it again.
+      measured: a sentence about what was measured on the trained weights; "" without one.
     """
 
     report: Mapping[str, Any]
@@ -52,6 +53,7 @@ class Sources:
     comparison: Mapping[str, Any] | None
     golden: str | None
     reproducibility_test: bool
+    measured: str = ""
 
 
 def _stored_ends(tensor: Mapping[str, Any]) -> str:
@@ -306,6 +308,7 @@ def card(sources: Sources, name: str, task: str, about: str) -> dict[str, Any]:
         "report": report,
         "build": report["build"],
         "benchmark_only": report["build"]["benchmark_only"],
+        "measured": sources.measured,
         "limitations": model.get("considerations", {}).get("technicalLimitations", []),
         "architecture": model.get("modelParameters", {}).get("modelArchitecture", ""),
         "recipe": definition["externalParameters"]["recipe"],

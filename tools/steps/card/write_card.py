@@ -2,7 +2,7 @@
 
 Usage: write_card --name=x --model=x.tflite --report=x.report.json --statement=x.provenance.json
   --mlbom=x.mlbom.json [--lock=models.lock.json] [--comparison=x.comparison.json] --task=… --about=…
-  --card=x.card.html --row=x.card.json
+  [--measured=…] --card=x.card.html --row=x.card.json
 """
 
 import json
@@ -20,6 +20,9 @@ from reproducible_tflite.steps.card import card_page, distributions, facts
 _NAME = flags.DEFINE_string("name", None, "The model's name.", required=True)
 _TASK = flags.DEFINE_string("task", "", "Its task.")
 _ABOUT = flags.DEFINE_string("about", "", "A sentence about it.")
+_MEASURED = flags.DEFINE_string(
+    "measured", "", "A sentence about what was measured on its trained weights."
+)
 _MODEL = flags.DEFINE_string("model", None, "The .tflite.", required=True)
 _REPORT = flags.DEFINE_string("report", None, "Its report.", required=True)
 _STATEMENT = flags.DEFINE_string("statement", None, "Its provenance.", required=True)
@@ -63,6 +66,7 @@ def main(argv: Sequence[str]) -> None:
         comparison=_parsed(_COMPARISON.value, "comparison") if _COMPARISON.value else None,
         golden=_golden(report["build"]),
         reproducibility_test=_REPRODUCIBILITY_TEST.value,
+        measured=_MEASURED.value,
     )
     with cli.output_file(_CARD.value, "w") as stream:
         stream.write(card_page.html(sources, _NAME.value, _TASK.value, _ABOUT.value))

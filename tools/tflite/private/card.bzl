@@ -62,6 +62,7 @@ def _card_impl(ctx):
     arguments.add("--name", name)
     arguments.add("--task", ctx.attr.task)
     arguments.add("--about", ctx.attr.about)
+    arguments.add("--measured", ctx.attr.measured)
     arguments.add("--model", model.model)
     arguments.add("--report", report)
     arguments.add("--statement", documents[".provenance.json"])
@@ -104,6 +105,7 @@ Output groups: `comparison`, a JSON object with the differences from the float s
             providers = [TfliteInfo],
         ),
         "lock": attr.label(doc = "The lock with the model's digests.", allow_single_file = True),
+        "measured": attr.string(doc = "A sentence about what was measured on the trained weights. Not shown if they are seeded."),
         "model": attr.label(
             doc = "The model, a `tflite_model`.",
             mandatory = True,

@@ -71,7 +71,7 @@ def write_evidence(ctx, model, raw, source, programs, facts, integer, checkpoint
         "report": depset([write_report(ctx, model, facts)]),
     }
 
-def evidence_targets(name, evidence, lock, about, task, float_sibling, **kwargs):
+def evidence_targets(name, evidence, lock, about, task, float_sibling, measured, **kwargs):
     """Declares the targets that show or test a model.
 
     Args:
@@ -81,6 +81,7 @@ def evidence_targets(name, evidence, lock, about, task, float_sibling, **kwargs)
       about: see `tflite_model`.
       task: see `tflite_model`.
       float_sibling: see `tflite_model`.
+      measured: see `tflite_model`.
       **kwargs: attributes that every rule has.
     """
     if lock:
@@ -102,6 +103,7 @@ def evidence_targets(name, evidence, lock, about, task, float_sibling, **kwargs)
             about = about,
             float_sibling = float_sibling,
             lock = lock if lock and not is_missing(lock) else None,
+            measured = measured,
             model = ":" + name,
             reproducibility_test = "reproducibility_test" in evidence,
             task = task,

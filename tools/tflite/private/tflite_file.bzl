@@ -76,6 +76,7 @@ def tflite_file(
         about = "",
         task = "other",
         float_sibling = None,
+        measured = "",
         **kwargs):
     """A finished .tflite that was converted elsewhere, with the evidence of a model.
 
@@ -96,6 +97,8 @@ def tflite_file(
       about: a sentence about the model, for its card and the catalogue.
       task: the model's task, see `tflite_model`.
       float_sibling: the same network in floating point; the card compares both on photographs.
+      measured: a sentence about what was measured on the trained weights, and on which data; the card has it unless the
+        weights are seeded.
       **kwargs: attributes that every rule has.
     """
     _tflite_file(
@@ -106,4 +109,4 @@ def tflite_file(
         released_as = released_as,
         **kwargs
     )
-    evidence_targets(name, evidence, lock, about, task, float_sibling, **kwargs)
+    evidence_targets(name, evidence, lock, about, task, float_sibling, measured, **kwargs)

@@ -97,6 +97,7 @@ def tflite_model(
         about = "",
         task = "other",
         float_sibling = None,
+        measured = "",
         lock = None,
         evidence = _EVIDENCE,
         **kwargs):
@@ -136,6 +137,8 @@ def tflite_model(
       task: the model's task, likewise: "anomaly detection", "classification", "keyword spotting", "music transcription",
         "object detection", "question answering", "segmentation", "super resolution" or "other".
       float_sibling: the same network in floating point; the card compares both on photographs.
+      measured: a sentence about what was measured on the trained weights, and on which data; the card has it unless the
+        weights are seeded.
       lock: a file of digests in your repository, such as "models.lock.json".
         `bazel run @reproducible_tflite//tools/audit:update_lock -- //my:model --lock=my/models.lock.json` writes the
         model's row.
@@ -177,7 +180,7 @@ def tflite_model(
         recipe = ":" + name + ".recipe",
         **kwargs
     )
-    evidence_targets(name, evidence, lock, about, task, float_sibling, **kwargs)
+    evidence_targets(name, evidence, lock, about, task, float_sibling, measured, **kwargs)
     if "reproducibility_test" in evidence:
         # Tests are always testonly.
         tests = {key: value for key, value in kwargs.items() if key != "testonly"}

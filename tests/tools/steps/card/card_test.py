@@ -53,6 +53,11 @@ class CardTest(parameterized.TestCase):
         self.assertIn(text, page.text_of("span"))
         self.assertNotIn(other, page.text_of("span"))
 
+    @parameterized.parameters(("released", True), ("seeded", False), ("own", True))
+    def test_what_was_measured_is_said_of_trained_weights_only(self, weights, said):
+        sources = dataclasses.replace(samples.sources(weights=weights), measured="41 of 45.")
+        self.assertEqual("41 of 45." in pages.Page(_html(sources)).text_of("dd"), said)
+
     def test_the_golden_digest(self):
         sources = samples.sources()
         digest = sources.report["sha256"]
