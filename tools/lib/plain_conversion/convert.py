@@ -29,6 +29,7 @@ DEFAULTS = {
     # Those of the Graph Transform Tool for a frozen graph, and the inputs that it is told.
     "transforms": [],
     "transform_inputs": [],
+    # That of a SavedModel.
     "signature": "serving_default",
     # False for TOCO; None for the default.
     "new_converter": None,
@@ -45,6 +46,8 @@ DEFAULTS = {
     "input_type": "",
     "output_type": "",
     "integers_only": False,
+    # Names of `tf.lite.OpsSet`, instead of the default or of what `integers_only` takes.
+    "supported_ops": [],
     "allow_custom_ops": False,
 }
 # Height and width of samples for an open size, or one with many more pixels than a range needs.
@@ -94,7 +97,9 @@ def _frozen_graph(settings):
 def _saved_model(settings):
     import tensorflow as tf
 
-    return tf.lite.TFLiteConverter.from_saved_model(settings["source"])
+    # Without a key, TensorFlow takes the default signature.
+    keys = [settings["signature"]] if settings["signature"] != DEFAULTS["signature"] else None
+    return tf.lite.TFLiteConverter.from_saved_model(settings["source"], signature_keys=keys)
 
 
 def _saved_model_v1(settings):
@@ -193,7 +198,7 @@ def _samples(settings, ends):
 def _type(name):
     import tensorflow as tf
 
-    return {"int8": tf.int8, "uint8": tf.uint8, "float32": tf.float32}[name]
+    return {"int8": tf.int8, "int16": tf.int16, "uint8": tf.uint8}[name]
 
 
 def convert(settings):
@@ -223,6 +228,10 @@ def convert(settings):
         converter.target_spec.supported_types = [tf.float16]
     if settings["integers_only"]:
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    if settings["supported_ops"]:
+        converter.target_spec.supported_ops = [
+            getattr(tf.lite.OpsSet, name) for name in settings["supported_ops"]
+        ]
     if settings["samples"]:
         converter.representative_dataset = _samples(settings, settings["samples"])
     for field in ("input_type", "output_type"):

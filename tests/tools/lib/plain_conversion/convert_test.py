@@ -100,6 +100,30 @@ class ConvertTest(parameterized.TestCase):
         self.assertEqual(tensor.dtype, "INT8")
         self.assertAlmostEqual(tensor.scaling[0], 4 / 255, delta=1e-6)
 
+    def test_16_bit_activations(self):
+        name = "EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8"
+        model = self._convert(
+            "net",
+            optimize=True,
+            samples=[-1, 1],
+            input_shapes={"x": [None, None, None, 3]},
+            supported_ops=[name],
+            input_type="int16",
+        )
+        self.assertEqual(model.subgraphs[0].tensors[model.subgraphs[0].inputs[0]].dtype, "INT16")
+
+    def test_a_signature_of_another_name(self):
+        class Doubled(tf.Module):
+            @tf.function(input_signature=[tf.TensorSpec([2], tf.float32)])
+            def double(self, x):
+                return {"y": x + x}
+
+        module = Doubled()
+        folder = str(self.folder / "signed")
+        tf.saved_model.save(module, folder, signatures={"double": module.double})
+        model = self._convert("signed", signature="double")
+        self.assertEqual([signature.key for signature in model.signatures], ["double"])
+
     def test_float16(self):
         model = self._convert("net.h5", route="keras", optimize=True, float16=True)
         types = {tensor.dtype for tensor in model.subgraphs[0].tensors}
