@@ -14,6 +14,8 @@ _OWN_METADATA = (reader.MINIMUM_RUNTIME, conversion_metadata.NAME, "reduced_prec
 _SHOWN = 3
 # The name of a constant that TensorFlow's constant folding made.
 _FOLDED = "__cf__"
+# The beginning of the name of an operator that is TensorFlow's own.
+_SELECTED = "Flex"
 
 
 def _shape(tensor: Tensor) -> str:
@@ -42,6 +44,17 @@ _ROUTES = {
 }
 
 
+# The same for what CONVERSION_METADATA names, by TensorFlow 2's interface and by TensorFlow 1's.
+_STATED = {
+    "JAX": ("concrete_functions", "frozen_graph"),
+    "a Keras model": ("saved_model", "frozen_graph"),
+    "a SavedModel": ("saved_model", "saved_model_v1"),
+    "a frozen graph": ("frozen_graph", "frozen_graph"),
+    "a session": ("frozen_graph", "frozen_graph"),
+    "concrete functions": ("concrete_functions", "concrete_functions"),
+}
+
+
 def _end_names(model: Model) -> tuple[list[str], list[str]]:
     graph = model.subgraphs[0]
     inputs, outputs = (
@@ -51,13 +64,17 @@ def _end_names(model: Model) -> tuple[list[str], list[str]]:
 
 
 def route(model: Model) -> str:
-    """Returns by which constructor the names can have come: a key of `_ROUTES`; "" for any."""
+    """Returns by which constructor a file can have come: a key of `_ROUTES`; "" for any."""
     inputs, outputs = _end_names(model)
     if versions.family(model) == versions.TOCO:
         return "frozen_graph"
+    stated = conversion_metadata.read(model)
+    if stated and stated.source in _STATED:
+        return _STATED[stated.source][stated.api == 1]
     if not inputs or not outputs:
         return ""
-    if inputs[0].startswith("serving_default_"):
+    keys = {"serving_default", *(signature.key for signature in model.signatures)}
+    if inputs[0].startswith(tuple(f"{key}_" for key in keys)):
         return "saved_model" if ":" in inputs[0] else "saved_model_v1"
     is_function = any(name.startswith("Identity") for name in outputs)
     return "concrete_functions" if is_function else "frozen_graph"
@@ -67,6 +84,9 @@ def _route(model: Model) -> Finding | None:
     found = route(model)
     if not found:
         return None
+    stated = conversion_metadata.read(model)
+    if stated and stated.source:
+        return Finding("made from", stated.source, ["CONVERSION_METADATA names it"], found)
     inputs, outputs = _end_names(model)
     evidence = [f"input {', '.join(inputs[:1])}, output {', '.join(outputs[:1])}"]
     if versions.family(model) == versions.TOCO:
@@ -126,6 +146,27 @@ def _signatures(model: Model) -> Iterator[Finding]:
         )
 
 
+def custom_operators(model: Model) -> tuple[list[str], list[str]]:
+    """Returns the names of operators that run TensorFlow's kernels, and of other custom ones."""
+    names = {
+        operator.name
+        for graph in model.subgraphs
+        for operator in graph.operators
+        if operator.builtin == "CUSTOM"
+    }
+    selected = sorted(name for name in names if name.startswith(_SELECTED))
+    return selected, sorted(names.difference(selected))
+
+
+def _beyond_builtins(model: Model) -> Iterator[Finding]:
+    selected, custom = custom_operators(model)
+    if selected:
+        words = f"{', '.join(selected)}: run by TensorFlow's kernels (SELECT_TF_OPS)"
+        yield Finding("select operators", words, [f"names that begin with {_SELECTED}"], selected)
+    if custom:
+        yield Finding("custom operators", ", ".join(custom), ["operator codes"], custom)
+
+
 def _custom_options(model: Model) -> Iterator[Finding]:
     for graph in model.subgraphs:
         for operator in graph.operators:
@@ -162,6 +203,7 @@ def findings(model: Model) -> list[Finding]:
         _transforms(model),
         _keras(model),
         *_signatures(model),
+        *_beyond_builtins(model),
         *_custom_options(model),
         *_packed(model),
     ]

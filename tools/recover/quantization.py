@@ -15,8 +15,11 @@ FLOAT16 = "float16"
 DYNAMIC_RANGE = "dynamic range"
 FULL_INTEGER = "full integer, after training"
 QUANTIZATION_AWARE = "full integer, quantization-aware training"
+DEFAULT_RANGES = "full integer, one default range for all that has none in the graph"
 
 _BOUNDS = {"INT8": (-128, 127), "INT16": (-32768, 32767), "UINT8": (0, 255)}
+# So many tensors do not have the same range by chance.
+_ENOUGH_ALIKE = 3
 _RANGES = ("FakeQuant", "/quant_", "_quant/", "act_quant", "quantize_layer")
 # The numbers that recipes use as deviations: of pixels that are scaled to about -1 to 1, or not.
 _DEVIATIONS = (1.0, 127.0, 127.5, 128.0, 255.0, 256.0)
@@ -77,6 +80,18 @@ def _learned(model: Model) -> list[str]:
     ]
 
 
+def default_range(model: Model) -> tuple[float, float] | None:
+    """Returns the range that TOCO gave to all it had none for; None if there is no sign of one."""
+    inner = [
+        tensor
+        for graph in model.subgraphs
+        for tensor in graph.tensors
+        if tensor.role == "inner" and tensor.dtype in _BOUNDS and tensor.scaling[0]
+    ]
+    alike = len({tensor.scaling for tensor in inner}) == 1 and len(inner) >= _ENOUGH_ALIKE
+    return input_range(inner[0]) if alike and versions.family(model) == versions.TOCO else None
+
+
 def recipe(model: Model) -> Recipe:
     """Returns how a file was quantized, as far as it shows."""
     tensors = [tensor for graph in model.subgraphs for tensor in graph.tensors]
@@ -100,12 +115,18 @@ def recipe(model: Model) -> Recipe:
         counts.append("CONVERSION_METADATA names quantization-aware training")
     elif learned:
         counts.append(f"{len(learned)} names of quantization-aware graphs, such as {learned[0]}")
+    elif default_range(model):
+        counts.append("all tensors within the graph have the same range")
+        return Recipe(DEFAULT_RANGES, counts, activations, per_channel)
     elif versions.family(model) == versions.TOCO:
         counts.append("TOCO quantizes by ranges in the graph, or by default ranges")
     else:
         noted = any(t.quantization.minimum.size for t in integers)
         if noted:
-            counts.append("noted ranges: from the older quantizer, the default up to 2.4")
+            counts.append(
+                "noted ranges: from the older quantizer, the default up to 2.4, later only for"
+                " 16-bit activations"
+            )
         return Recipe(FULL_INTEGER, counts, activations, per_channel, noted)
     return Recipe(QUANTIZATION_AWARE, counts, activations, per_channel)
 
@@ -223,6 +244,8 @@ def findings(model: Model) -> list[Finding]:
     words = found.kind
     if found.kind not in (FLOAT, FLOAT16):
         words += ", weights per " + ("channel" if found.per_channel else "tensor")
+    if found.activations == "INT16":
+        words += ", 16-bit activations"
     rows = [Finding("quantization", words, found.evidence, dataclasses.asdict(found))]
     rows += [
         _of_input(tensor, found.kind)

@@ -8,7 +8,7 @@ from typing import Any
 
 from reproducible_tflite.lib.source_model.kinds import Kind
 from reproducible_tflite.lib.tflite_file.model import Model, Tensor
-from reproducible_tflite.recover import conversion_metadata, quantization, versions
+from reproducible_tflite.recover import conversion_metadata, interface, quantization, versions
 from reproducible_tflite.recover.interface import folded_constants, route
 from reproducible_tflite.recover.source import Source, array_name, arrays
 
@@ -42,8 +42,13 @@ _FLATTEN = "flatten_atrous_conv"
 _ATROUS = "SpaceToBatchND"
 _WITH_SHAPES = ("concrete_function", "keras_function")
 _TYPES = {"INT8": "int8", "UINT8": "uint8"}
+_INTERFACES = {**_TYPES, "INT16": "int16"}
+# Names of `tf.lite.OpsSet`.
+SELECT = "SELECT_TF_OPS"
+INT16 = "EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8"
 # Without a quantized input, samples of pixels.
 _PIXELS = (0.0, 255.0)
+_DEFAULT_SIGNATURE = "serving_default"
 _USUAL_RANGES = ((0.0, 6.0), (-6.0, 6.0), (0.0, 255.0))
 
 
@@ -53,7 +58,7 @@ def _ends(model: Model, role: str) -> list[Tensor]:
 
 
 def _type(tensors: Sequence[Tensor]) -> str:
-    found = {_TYPES.get(tensor.dtype, "") if tensor.scaling[0] else "" for tensor in tensors}
+    found = {_INTERFACES.get(tensor.dtype, "") if tensor.scaling[0] else "" for tensor in tensors}
     return found.pop() if len(found) == 1 else ""
 
 
@@ -102,6 +107,11 @@ def _samples(model: Model) -> list[float]:
     return list(_PIXELS)
 
 
+def _rounded(ends: tuple[float, float]) -> list[float]:
+    """Returns the ends of a range as a person gives them: a float32 scale adds digits."""
+    return [float(f"{end:.6g}") for end in ends]
+
+
 def _quantized(model: Model, names: Sequence[str], through: str) -> Settings:
     """Returns the settings that quantize like a file."""
     found = quantization.recipe(model)
@@ -111,16 +121,21 @@ def _quantized(model: Model, names: Sequence[str], through: str) -> Settings:
         return {"optimize": True}
     if found.kind == quantization.FLOAT16:
         return {"optimize": True, "float16": True}
-    if found.kind == quantization.QUANTIZATION_AWARE and through in _V1:
+    trained = (quantization.QUANTIZATION_AWARE, quantization.DEFAULT_RANGES)
+    if found.kind in trained and through in _V1:
+        ends = quantization.default_range(model)
         return {
             "inference_type": _TYPES.get(found.activations, "uint8"),
             "statistics": _statistics(model, names)[0],
+            **({"default_ranges": _rounded(ends)} if ends else {}),
         }
     settings: Settings = {"optimize": True, "samples": _samples(model)}
     for field, role in (("input_type", "input"), ("output_type", "output")):
         if kind := _type(_ends(model, role)):
             settings[field] = kind
-    if found.kind == quantization.FULL_INTEGER and "input_type" in settings:
+    if found.activations == "INT16":
+        settings["supported_ops"] = [INT16]
+    elif found.kind == quantization.FULL_INTEGER and "input_type" in settings:
         settings["integers_only"] = True
     if found.older_quantizer:
         settings["new_quantizer"] = False
@@ -165,8 +180,14 @@ def _through(model: Model, source: Source, through: str, fixed: bool = False) ->
     if through in (*_V1, *_WITH_SHAPES) or "samples" in settings:
         toco = settings.get("new_converter") is False
         settings["input_shapes"] = _shapes(model, names, fixed or toco)
-    if any(operator.builtin == "CUSTOM" for g in model.subgraphs for operator in g.operators):
+    selected, custom = interface.custom_operators(model)
+    if custom:
         settings["allow_custom_ops"] = True
+    if selected:
+        settings["supported_ops"] = ["TFLITE_BUILTINS", SELECT]
+    keys = {signature.key for signature in model.signatures}
+    if source.kind is Kind.SAVED_MODEL and len(keys) == 1 and keys != {_DEFAULT_SIGNATURE}:
+        settings["signature"] = keys.pop()
     return settings
 
 

@@ -7,6 +7,8 @@ from reproducible_tflite.lib.tflite_file.schema import tflite
 from tests.tools.lib.meaning import networks
 from tests.tools.lib.tflite_file import models
 
+_INTEGERS = (tflite.TensorType.INT16, tflite.TensorType.INT8, tflite.TensorType.UINT8)
+
 
 def conversion_metadata(version: str, api: int, source: int, mode: int) -> bytes:
     """Returns CONVERSION_METADATA as TensorFlow writes it."""
@@ -63,7 +65,7 @@ def layer(
     operator.builtinOptions = tflite.FullyConnectedOptionsT()
     operator.builtinOptions.fusedActivationFunction = tflite.ActivationFunctionType.RELU6
     for index, scaling in ((x, statistics), (w, (0.25, 3)), (y, (6 / 255, 0))):
-        if maker.graph.tensors[index].type in (tflite.TensorType.INT8, tflite.TensorType.UINT8):
+        if maker.graph.tensors[index].type in _INTEGERS:
             maker.graph.tensors[index].quantization = networks.quantization(
                 [scaling[0]], [scaling[1]]
             )

@@ -135,6 +135,16 @@ class ReadingTest(parameterized.TestCase):
         content = models.pack(converted.layer(_MLIR, (first, last)).model)
         self.assertEqual(_found(content)["made from"].data, route)
 
+    @parameterized.parameters(
+        (1, 4, "a frozen graph", "frozen_graph"), (2, 1, "a SavedModel", "saved_model")
+    )
+    def test_a_stated_source_counts_more_than_names(self, api, source, words, route):
+        maker = converted.layer(_MLIR, ("input", "Identity"))
+        stated = converted.conversion_metadata("2.15.1", api, source, 1001)
+        maker.metadata("CONVERSION_METADATA", stated)
+        found = _found(models.pack(maker.model))["made from"]
+        self.assertEqual((found.value, found.data), (words, route))
+
     def test_what_was_added_later(self):
         maker = converted.layer(_TOCO)
         maker.metadata("TFLITE_METADATA", b"\1" * 8)
