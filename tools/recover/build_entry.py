@@ -10,6 +10,7 @@ from reproducible_tflite.lib.build_file.build_file import Glob, Target, Value
 from reproducible_tflite.lib.rounding.folds import FOLDS
 from reproducible_tflite.lib.source_model.kinds import Kind
 from reproducible_tflite.lib.tflite_file.model import Model
+from reproducible_tflite.recover.recipes import INT16, SELECT
 from reproducible_tflite.recover.source import Source
 from reproducible_tflite.recover.trials import Result
 
@@ -22,6 +23,7 @@ _DEFS = "//tools/tflite:defs.bzl"
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._+=,@~-]")
 # `tflite_model` takes a file with fewer operators for a broken export.
 _FEW_OPERATORS = 40
+_NOT_IN_RULES = frozenset({INT16, SELECT})
 
 
 def _number(value: float) -> str:
@@ -107,6 +109,8 @@ def targets(
     }
     if folds and folds[0] in FOLDS and not toco:
         attributes["fold_as"] = folds[0]
+    if source.kind is not Kind.FROZEN_GRAPH and not toco and not model.signatures:
+        attributes["keep_signature"] = False
     if needs_samples:
         attributes["representative_dataset"] = f":{name}.samples"
     if settings.get("input_shapes"):
@@ -117,9 +121,12 @@ def targets(
         attributes["allow_custom_ops"] = True
     if len(model.subgraphs[0].operators) < _FEW_OPERATORS:
         attributes["minimum_operators"] = 1
-    comments = [f"TensorFlow {result.trial.tensorflow}'s converter gave: {result.verdict}."]
+    so = ", with batch norms folded so," if result.trial.fold_as else ""
+    comments = [f"TensorFlow {result.trial.tensorflow}'s converter{so} gave: {result.verdict}."]
     if settings["route"] != "frozen_graph":
         comments.append(f"It was called for: {settings['route']}.")
+    missing = _NOT_IN_RULES.intersection(settings.get("supported_ops", ()))
+    comments += [f"The rules do not have its {part}." for part in sorted(missing)]
     found = [_source(source, name, settings, aware)]
     if needs_samples:
         found.append(

@@ -7,6 +7,7 @@ from rich.console import Console
 from reproducible_tflite.lib.cli import cli
 from reproducible_tflite.lib.meaning import comparison, terminal
 from reproducible_tflite.lib.rounding.explanation import Explanation
+from reproducible_tflite.lib.rounding.folds import FOLDS
 from reproducible_tflite.recover.presentation import show_trials
 from reproducible_tflite.recover.quantization import Recipe
 from reproducible_tflite.recover.search import Found
@@ -33,6 +34,7 @@ def _to_dict(result: Result) -> dict[str, Any]:
     return {
         "tensorflow": result.trial.tensorflow,
         "settings": dict(result.trial.settings),
+        "fold_as": result.trial.fold_as,
         "verdict": result.verdict,
         "differences_in_meaning": changing,
         "other_differences": harmless,
@@ -40,13 +42,53 @@ def _to_dict(result: Result) -> dict[str, Any]:
     }
 
 
-def to_dict(found: Found, entry: str, explained: Explanation | None) -> dict[str, Any]:
+def conclusion(best: Result, recipe: Recipe) -> str:
+    """Returns how a file was made, in one or two sentences.
+
+    Args:
+      best: the best result; it has a comparison.
+      recipe: how the file was quantized.
+    """
+    tensorflow, verdict = f"TensorFlow {best.trial.tensorflow}", best.verdict
+    if fold := best.trial.fold_as:
+        tensorflow += f", with batch norms folded on {FOLDS[fold].meaning},"
+    changing, harmless = best.left
+    samples = " Its ranges were measured on samples that no file contains, so the scales of its"
+    samples += " activations, and biases in their units, cannot be recovered."
+    if verdict == comparison.SAME_BYTES:
+        return f"{tensorflow} makes exactly this file of the source."
+    if verdict == comparison.SAME_CANONICAL_BYTES:
+        return f"{tensorflow} makes this file of the source, laid out in another way."
+    if verdict == comparison.SAME_MEANING:
+        return (
+            f"{tensorflow} makes a file of the same meaning of the source; {harmless} differences"
+            " that change nothing are left, such as names and metadata."
+        )
+    if verdict == comparison.SAME_BUT_FOR_ROUNDING:
+        return f"{tensorflow} makes this file of the source, but for last bits of folded constants."
+    if verdict == comparison.SAME_GRAPH and recipe.needs_samples:
+        return f"{tensorflow} makes this graph of the source, with other numbers.{samples}"
+    if verdict == comparison.SAME_GRAPH:
+        return (
+            f"{tensorflow} makes this graph of the source, with other numbers, so the recipe fits:"
+            " the file is of other weights, or its converter computed them otherwise."
+        )
+    return (
+        f"No trial makes this file: {tensorflow} comes nearest, and leaves {changing} differences"
+        f" in meaning.{samples if recipe.needs_samples else ''}"
+    )
+
+
+def to_dict(
+    found: Found, entry: str, explained: Explanation | None, recipe: Recipe
+) -> dict[str, Any]:
     """Returns what was found, for JSON.
 
     Args:
       found: what a search found; its best result has a comparison.
       entry: the BUILD entry.
       explained: whose rounding the file has, if that is all that is left.
+      recipe: how the file was quantized.
     """
     best = found.best
     assert best is not None and best.comparison is not None
@@ -57,6 +99,7 @@ def to_dict(found: Found, entry: str, explained: Explanation | None) -> dict[str
             "differences": [row.to_dict() for row in best.comparison.differences],
         },
         "trials": [_to_dict(result) for result in found.results],
+        "conclusion": conclusion(best, recipe),
         "folded": explained.to_dict() if explained else None,
         "build_entry": entry,
     }
@@ -88,17 +131,8 @@ def show(
     terminal.show(console, best.comparison, limit)
     for line in explained.lines() if explained else ():
         cli.say(line)
-    if best.verdict == comparison.SAME_GRAPH and not recipe.needs_samples:
-        cli.say(
-            "Only numbers differ, so the recipe fits: the file is of other weights than the source"
-            " has, or its converter computed them otherwise."
-        )
-    if recipe.needs_samples and not best.comparison.means_same:
-        cli.say(
-            "Ranges were measured on samples that no file contains, so scales of activations, and"
-            " biases that follow from them, cannot be recovered."
-        )
     cli.say(f"\nThe recipe, as a BUILD entry:\n\n{entry}")
     if not found.complete:
         cli.say("The time was over, so this is the best so far; give more --max_minutes.")
     cli.say(f"Best: {best.trial}: {best.verdict}")
+    cli.say(conclusion(best, recipe))

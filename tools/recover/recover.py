@@ -14,7 +14,6 @@ Example: bazel run //tools/recover -- detect.tflite --source=tflite_graph.pb --m
 
 import reproducible_tflite.lib.cli.interrupts  # noqa: F401
 
-import dataclasses
 import functools
 import pathlib
 import sys
@@ -29,12 +28,12 @@ from reproducible_tflite.lib.bazel.bazel_flag import BAZEL_FLAG
 from reproducible_tflite.lib.cli import cli
 from reproducible_tflite.lib.meaning import comparison, files
 from reproducible_tflite.lib.rounding import source as rounding_source
-from reproducible_tflite.lib.rounding.explanation import Explanation
 from reproducible_tflite.lib.tflite_file import reader
 from reproducible_tflite.lib.tflite_file.mapped import Content
 from reproducible_tflite.lib.tflite_file.model import Model
 from reproducible_tflite.recover import (
     build_entry,
+    folding,
     outcome,
     presentation,
     quantization,
@@ -104,25 +103,6 @@ def _search(
     return search.run(chosen, others), laboratory
 
 
-def _explained(
-    found: Found, laboratory: trials.Laboratory, content: Content
-) -> tuple[Found, Explanation | None]:
-    """Returns what was found and whose rounding the file has, if that is all that is left."""
-    best = found.best
-    if best is None or best.verdict != comparison.SAME_BUT_FOR_ROUNDING:
-        return found, None
-    converted = cli.read_file(str(laboratory.file(best)), "converted file")
-    names = best.comparison.names
-    try:
-        folded = rounding_source.explain([(content, names[0]), (converted, names[1])])
-    except cli.UserError as error:
-        cli.note(f"The rounding cannot be explained: {error}")
-        return found, None
-    confirmed = rounding_source.confirmed(best.comparison, folded)
-    best = dataclasses.replace(best, comparison=confirmed)
-    return dataclasses.replace(found, best=best), folded[0]
-
-
 def _recover(document: dict[str, Any], model: Model, content: Content) -> int:
     """Searches, shows what was found, and returns the exit code."""
     tensorflows.check(_TENSORFLOW.value)
@@ -134,7 +114,7 @@ def _recover(document: dict[str, Any], model: Model, content: Content) -> int:
         except KeyboardInterrupt as interrupt:
             kept = f" {_STATE.value} has the finished trials." if _STATE.value else ""
             raise KeyboardInterrupt(f"Interrupted.{kept}") from interrupt
-        found, explained = _explained(found, laboratory, content)
+        found, explained = folding.explained(model, found, laboratory)
     if found.best is None or found.best.comparison is None:
         raise cli.UserError(outcome.nothing(found))
     recipe = quantization.recipe(model)
@@ -150,7 +130,7 @@ def _recover(document: dict[str, Any], model: Model, content: Content) -> int:
         _REPOSITORY.value,
     )
     if _JSON.value:
-        document["recovered"] = outcome.to_dict(found, entry, explained)
+        document["recovered"] = outcome.to_dict(found, entry, explained, recipe)
         sys.stdout.write(presentation.to_json(document))
     else:
         limit = None if _ALL.value else comparison.DEFAULT_LIMIT

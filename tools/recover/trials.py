@@ -34,19 +34,22 @@ class Trial:
     Attributes:
       tensorflow: the version.
       settings: what differs from `DEFAULTS` of plain_conversion's convert.py, without the source.
+      fold_as: how its batch norms are folded, a name of `folds.FOLDS`; "" as on this machine.
     """
 
     tensorflow: str
     settings: Mapping[str, Any]
+    fold_as: str = ""
 
     @property
     def words(self) -> str:
         """Its settings in words, without names of arrays."""
-        return ", ".join(
+        words = [
             f"{name} {_short(value)}"
             for name, value in self.settings.items()
             if name not in ("input_arrays", "output_arrays")
-        )
+        ]
+        return ", ".join(words) + (f"; folded as {self.fold_as}" if self.fold_as else "")
 
     def __str__(self) -> str:
         return f"TensorFlow {self.tensorflow}: {self.words}"
@@ -238,8 +241,11 @@ class Laboratory:
                     stream.write(error)
                 return Result(trial, None, error)
             os.replace(partial, model)
-        content = cli.read_file(str(model), "converted file")
+        return self.compared(trial, cli.read_file(str(model), "converted file"))
+
+    def compared(self, trial: Trial, converted: Content) -> Result:
+        """Returns what comes of a trial that gave a file."""
         try:
-            return Result(trial, comparison.compare(self._published, content, *self._names))
+            return Result(trial, comparison.compare(self._published, converted, *self._names))
         except cli.UserError as error:
             return Result(trial, None, cli.first_line(error))

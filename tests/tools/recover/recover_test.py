@@ -101,20 +101,39 @@ class RecoverTest(parameterized.TestCase):
         self.assertEqual(result.returncode, 1, result.stderr)
         self.assertRegex(result.stdout, r"\nsame graph, other weights: quantization \(1\)")
 
-    def test_whose_rounding_is_left(self):
-        for name, fold in (("net", "arm, 2.13"), ("near", "intel, 2.3")):
-            model = folded.model(fold)
-            model.description = "MLIR Converted."
-            graph = model.subgraphs[0]
-            graph.tensors[graph.outputs[0]].name = "y"
-            self._write(f"{name}.tflite", models.pack(model))
+    def _write_folded(self, name: str, fold: str, **changes: float) -> None:
+        model = folded.model(fold, **changes)
+        model.description = "MLIR Converted."
+        graph = model.subgraphs[0]
+        graph.tensors[graph.outputs[0]].name = "y"
+        self._write(name, models.pack(model))
         self._write("graph.pb", folded.graph())
+
+    def test_batch_norms_are_folded_as_in_the_file(self):
+        self._write_folded("net.tflite", "arm, 2.13")
+        self._write_folded("near.tflite", "intel, 2.3")
+        result = self._run()
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertRegex(result.stdout, "\n1.15.5 .*; folded as arm, 2.13 +same bytes")
+        self.assertRegex(result.stdout, "\n1.15.5 .*true +same but for rounding")
+        self.assertIn("folded on Arm by TensorFlow about 2.13: 48 of 48", result.stdout)
+        self.assertIn("converter, with batch norms folded so, gave: same bytes", result.stdout)
+        self.assertEndsWith(
+            result.stdout,
+            "\nTensorFlow 1.15.5, with batch norms folded on Arm by TensorFlow about 2.13, makes"
+            " exactly this file of the source.\n",
+        )
+        self.assertIn('fold_as = "arm, 2.13"', result.stdout)
+
+    def test_rounding_of_nobody_is_left(self):
+        self._write_folded("net.tflite", "intel, 2.3", factor_of_factors=1 + 2.0**-22)
+        self._write_folded("near.tflite", "intel, 2.3")
         for accept, code in ((None, 1), ("true", 0)):
             result = self._run(rounding=accept)
             self.assertEqual(result.returncode, code, result.stderr)
         self.assertIn("\nsame but for rounding", result.stdout)
-        self.assertIn("folded on Arm by TensorFlow about 2.13: 48 of 48", result.stdout)
-        self.assertIn('fold_as = "arm, 2.13"', result.stdout)
+        self.assertIn("folded in no known way", result.stdout)
+        self.assertNotIn("fold_as", result.stdout)
 
     @parameterized.parameters(
         ({"source": "none.pb"}, "none.pb: the model cannot be read"),

@@ -2,17 +2,20 @@ import itertools
 import pathlib
 import time
 
+import numpy as np
 from absl.testing import absltest, parameterized
 
 from reproducible_tflite.lib.meaning import comparison
+from reproducible_tflite.lib.meaning.difference import Difference
 from reproducible_tflite.lib.source_model.kinds import Kind
 from reproducible_tflite.lib.tflite_file import reader
 from reproducible_tflite.lib.tflite_file.schema import tflite
-from reproducible_tflite.recover import build_entry, recipes, tensorflows
+from reproducible_tflite.recover import build_entry, outcome, quantization, recipes, tensorflows
 from reproducible_tflite.recover.search import Clock, Search
 from reproducible_tflite.recover.source import Source
 from reproducible_tflite.recover.trials import Laboratory, Result, Trial
 from reproducible_tflite.recover.versions import Range
+from tests.tools.lib.meaning import networks
 from tests.tools.lib.tflite_file import models
 from tests.tools.recover import converted
 
@@ -90,6 +93,40 @@ class RecipesTest(parameterized.TestCase):
         self.assertEqual(settings["samples"], [0.0, 127.5])
         self.assertEqual((settings["input_type"], settings["output_type"]), ("int8", "int8"))
         self.assertTrue(settings["integers_only"])
+
+    def test_16_bit_activations(self):
+        names, int16 = ("serving_default_x:0", "S:0"), tflite.TensorType.INT16
+        model = _read(converted.layer(_MLIR, names, int16, _INT8, statistics=(0.5, 0)))
+        (settings,) = recipes.first(model, _SAVED_MODEL)
+        self.assertEqual(settings["supported_ops"], [recipes.INT16])
+        self.assertEqual((settings["input_type"], settings["output_type"]), ("int16", "int16"))
+        self.assertNotIn("integers_only", settings)
+
+    @parameterized.parameters(
+        ("FlexDet", {"supported_ops": ["TFLITE_BUILTINS", recipes.SELECT]}),
+        ("Mine", {"allow_custom_ops": True}),
+    )
+    def test_operators_beyond_the_builtin_ones_and_a_signature(self, name, expected):
+        maker = converted.layer(_MLIR, ("detect_x:0", "S:0"))
+        y = maker.tensor("y", [1])
+        maker.operator(tflite.BuiltinOperator.CUSTOM, [2], [y], name)
+        maker.signature("detect", {"x": 0}, {"y": 2})
+        settings = recipes.first(_read(maker), _SAVED_MODEL)[0]
+        expected = {"route": "saved_model", "signature": "detect", **expected}
+        self.assertEqual(settings, expected)
+
+    def test_one_default_range(self):
+        maker = converted.layer(_TOCO, kind=_UINT8, weights=_UINT8)
+        kinds = [maker.tensor(f"x{number}", [1, 4], kind=_UINT8) for number in range(3)]
+        for last, made in zip([2, *kinds], kinds, strict=False):
+            maker.operator(tflite.BuiltinOperator.RELU6, [last], [made])
+            maker.graph.tensors[made].quantization = networks.quantization([6 / 255], [0])
+        maker.graph.outputs = np.array(kinds[-1:], "i4")
+        model = _read(maker)
+        self.assertEqual(quantization.recipe(model).kind, quantization.DEFAULT_RANGES)
+        graph = Source("g.pb", "/g.pb", Kind.FROZEN_GRAPH, "1", {}, {"input": "", "x2": ""})
+        (settings,) = recipes.first(model, graph)
+        self.assertEqual(settings["default_ranges"], [0.0, 6.0])
 
     def test_constants_that_were_folded_in_the_graph(self):
         maker = converted.layer(_TOCO)
@@ -203,6 +240,26 @@ class SearchTest(absltest.TestCase):
         self.assertFalse(found.complete)
 
 
+class ConclusionTest(parameterized.TestCase):
+    @parameterized.parameters(
+        (comparison.SAME_CANONICAL_BYTES, False, "laid out in another way"),
+        (comparison.SAME_MEANING, False, "the same meaning of the source; 1 differences that"),
+        (comparison.SAME_BUT_FOR_ROUNDING, False, "but for last bits of folded constants"),
+        (comparison.SAME_GRAPH, False, "so the recipe fits: the file is of other weights"),
+        (comparison.SAME_GRAPH, True, "ranges were measured on samples that no file contains"),
+        (comparison.DIFFERENT, False, "No trial makes this file: TensorFlow 2.5.3 comes nearest"),
+        (comparison.DIFFERENT, True, "leaves 2 differences in meaning. Its ranges were measured"),
+    )
+    def test_it_is_said_in_words(self, verdict, needs_samples, words):
+        rows = [Difference("weights", "w", 1, 2)] * 2
+        rows.append(Difference("name", "x", "a", "b"))
+        compared = comparison.Comparison(verdict, tuple(rows), ("l", "r"))
+        kind = quantization.FULL_INTEGER if needs_samples else quantization.FLOAT
+        recipe = quantization.Recipe(kind, [])
+        best = Result(Trial("2.5.3", {"route": "keras"}), compared)
+        self.assertIn(words, outcome.conclusion(best, recipe))
+
+
 class BuildEntryTest(absltest.TestCase):
     def _attributes(self, aware: bool, **settings: object):
         arrays = {"input_arrays": ["input"], "output_arrays": ["out"]}
@@ -220,6 +277,20 @@ class BuildEntryTest(absltest.TestCase):
         attributes = self._attributes(True, optimize=True, input_type="int8")
         self.assertEqual(attributes["inference_input_type"], "INT8")
         self.assertNotIn("optimizations", attributes)
+
+    def test_what_the_rules_lack_is_said(self):
+        trial = Trial("2.15.1", {"route": "keras", "supported_ops": [recipes.SELECT]})
+        model = _read(converted.layer(_MLIR))
+        made = build_entry.targets(model, _KERAS, Result(trial, None), False, False)[-1]
+        self.assertIn("The rules do not have its SELECT_TF_OPS.", made.comments)
+
+    def test_a_file_without_a_signature(self):
+        trial = Trial("2.4.4", {"route": "keras"}, "arm, 2.13")
+        model = _read(converted.layer(_MLIR, ("x", "Identity")))
+        made = build_entry.targets(model, _KERAS, Result(trial, None), False, False, ["arm, 2.13"])
+        self.assertFalse(made[-1].attributes["keep_signature"])
+        self.assertEqual(made[-1].attributes["fold_as"], "arm, 2.13")
+        self.assertNotIn("keep_signature", self._attributes(False))
 
     def test_an_open_batch(self):
         shapes = {"input_shapes": {"input": [None, 4]}}

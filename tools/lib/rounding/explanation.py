@@ -9,7 +9,7 @@ import numpy as np
 from reproducible_tflite.lib.meaning import wording
 from reproducible_tflite.lib.rounding import folds
 from reproducible_tflite.lib.rounding.layers import Layer
-from reproducible_tflite.lib.tflite_file.model import Model, Operator, Subgraph
+from reproducible_tflite.lib.tflite_file.model import Model, Operator, Subgraph, Tensor
 
 EXACT = "exact"
 # The names of the ways to fold that are tried.
@@ -121,60 +121,80 @@ class Explanation:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class _Constants:
-    """The constants of an operator: weights [channels, values of one], bias [channels] or None.
+class Constants:
+    """The constants of an operator.
 
-    `places` names them as a comparison does.
+    Attributes:
+      weights: float32 [channels, values of one].
+      bias: float32 [channels]; None without one.
+      places: their names in a comparison.
+      tensors: those that have them; None without a bias.
     """
 
     weights: np.ndarray
     bias: np.ndarray | None
-    places: tuple[str, ...]
+    places: tuple[str, str]
+    tensors: tuple[Tensor, Tensor | None]
 
 
-def _values(graph: Subgraph, operator: Operator, place: int) -> np.ndarray | None:
+def _constant(graph: Subgraph, operator: Operator, place: int) -> Tensor | None:
     """Returns a float32 constant that an operator reads."""
     if not 0 <= place < len(operator.inputs) or operator.inputs[place] < 0:
         return None
     tensor = graph.tensors[operator.inputs[place]]
     values = tensor.values()
     fits = tensor.dtype == "FLOAT32" and values.size and values.shape == tensor.shape
-    return values if fits else None
+    return tensor if fits else None
 
 
 def _place(operator: Operator, graph: Subgraph, place: int) -> str:
     return f"{wording.place(operator, graph.index)} {wording.operand(operator, place)}"
 
 
-def _constants(model: Model) -> Iterator[tuple[str, _Constants]]:
+def _constants(model: Model) -> Iterator[tuple[str, Constants]]:
     """Yields the constants of operators that a batch norm may be folded into, with their kinds."""
     addends = [
-        (values.ravel(), _place(operator, graph, place))
+        (tensor, _place(operator, graph, place))
         for graph in model.subgraphs
         for operator in graph.operators
         for place in range(2)
         if operator.name in ("ADD", "SUB")
-        and (values := _values(graph, operator, place)) is not None
+        and (tensor := _constant(graph, operator, place)) is not None
     ]
     for graph in model.subgraphs:
         for operator in graph.operators:
-            weights, bias = _values(graph, operator, 1), _values(graph, operator, 2)
+            weights, bias = _constant(graph, operator, 1), _constant(graph, operator, 2)
             if operator.name == "MUL":
-                for place, values in enumerate((_values(graph, operator, 0), weights)):
+                for place, tensor in enumerate((_constant(graph, operator, 0), weights)):
+                    values = None if tensor is None else tensor.values()
                     if values is None or values.size != max(values.shape, default=1):
                         continue
                     own = _place(operator, graph, place)
-                    fitting = [part for part in addends if part[0].size == values.size]
+                    fitting = [part for part in addends if part[0].values().size == values.size]
                     for addend, other in fitting or [(None, "")]:
-                        yield "MUL", _Constants(values.reshape(-1, 1), addend, (own, other))
-            elif operator.name in _CHANNELS and weights is not None and weights.ndim:
-                by_channel = np.moveaxis(weights, _CHANNELS[operator.name], 0)
+                        yield (
+                            "MUL",
+                            Constants(
+                                values.reshape(-1, 1),
+                                None if addend is None else addend.values().ravel(),
+                                (own, other),
+                                (tensor, addend),
+                            ),
+                        )
+            elif operator.name in _CHANNELS and weights is not None and weights.shape:
+                by_channel = np.moveaxis(weights.values(), _CHANNELS[operator.name], 0)
                 by_channel = by_channel.reshape(len(by_channel), -1)
-                if bias is not None and bias.size != len(by_channel):
+                if bias is not None and bias.values().size != len(by_channel):
                     bias = None
-                places = tuple(_place(operator, graph, place) for place in (1, 2))
-                bias = None if bias is None else bias.ravel()
-                yield operator.name, _Constants(by_channel, bias, places)
+                yield (
+                    operator.name,
+                    Constants(
+                        by_channel,
+                        None if bias is None else bias.values().ravel(),
+                        (_place(operator, graph, 1), _place(operator, graph, 2)),
+                        (weights, bias),
+                    ),
+                )
 
 
 def factors(kernel: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -199,9 +219,9 @@ def factors(kernel: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.nda
     return result, found | ~(kernel.any(axis=1) | weights.any(axis=1))
 
 
-def _pairs(model: Model, layers: Sequence[Layer]) -> Iterator[tuple[Layer, _Constants, int]]:
+def pairs(model: Model, layers: Sequence[Layer]) -> Iterator[tuple[Layer, Constants, int]]:
     """Yields the layers that are in a file, their constants there, and how many have a factor."""
-    pools: dict[Any, list[_Constants]] = {}
+    pools: dict[Any, list[Constants]] = {}
     for kind, constants in _constants(model):
         pools.setdefault((kind, constants.weights.shape), []).append(constants)
     for layer in layers:
@@ -240,12 +260,26 @@ def _fold(name: str, layer: Layer) -> tuple[np.ndarray, np.ndarray]:
     return factor, beta - mean * factor
 
 
-def _same(name: str, layer: Layer, constants: _Constants) -> Mapping[str, int]:
-    """Returns the numbers of channels with a candidate's bits, by the fields of `Candidate`."""
+def folded(name: str, layer: Layer) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Returns what a converter makes of a layer with its batch norm.
+
+    Args:
+      name: a name of `folds.FOLDS`, or `EXACT`.
+      layer: the layer.
+
+    Returns:
+      Weights, float32 [channels, values of one]; biases, float32 [channels]; and biases as if the
+      layer had no own one.
+    """
     factor, shift = _fold(name, layer)
     with np.errstate(all="ignore"):
         products = factor[:, None] if layer.kernel is None else layer.kernel * factor[:, None]
-        bias = shift if layer.bias is None else layer.bias * factor + shift
+        return products, shift if layer.bias is None else layer.bias * factor + shift, shift
+
+
+def _same(name: str, layer: Layer, constants: Constants) -> Mapping[str, int]:
+    """Returns the numbers of channels with a candidate's bits, by the fields of `Candidate`."""
+    products, bias, shift = folded(name, layer)
     given = np.zeros(layer.channels, np.float32) if constants.bias is None else constants.bias
     return {
         "weights": int((products == constants.weights).all(axis=1).sum()),
@@ -261,10 +295,10 @@ def explain(model: Model, layers: Sequence[Layer]) -> Explanation:
       model: the file, in float32.
       layers: those of its source.
     """
-    pairs = list(_pairs(model, layers))
+    found = list(pairs(model, layers))
     candidates = []
     for name in CANDIDATES:
-        counts = [_same(name, layer, constants) for layer, constants, _ in pairs]
+        counts = [_same(name, layer, constants) for layer, constants, _ in found]
         totals = {
             key: sum(count[key] for count in counts) for key in ("weights", "biases", "without_own")
         }
@@ -272,11 +306,11 @@ def explain(model: Model, layers: Sequence[Layer]) -> Explanation:
     candidates.sort(key=lambda one: (-one.weights, -one.biases, -one.without_own))
     return Explanation(
         file=model.source,
-        layers=len(pairs),
+        layers=len(found),
         of_layers=len(layers),
-        channels=sum(layer.channels for layer, _, _ in pairs),
-        factors=sum(found for _, _, found in pairs),
-        own_biases=sum(layer.channels for layer, _, _ in pairs if layer.bias is not None),
+        channels=sum(layer.channels for layer, _, _ in found),
+        factors=sum(count for _, _, count in found),
+        own_biases=sum(layer.channels for layer, _, _ in found if layer.bias is not None),
         candidates=tuple(candidates),
-        places=frozenset(place for _, constants, _ in pairs for place in constants.places),
+        places=frozenset(place for _, constants, _ in found for place in constants.places),
     )

@@ -12,7 +12,7 @@ import numpy as np
 from reproducible_tflite.lib.cli import cli
 
 # A file's content. A map can stand for bytes wherever these are only sliced or viewed.
-Content = bytes | mmap.mmap
+Content = bytes | bytearray | mmap.mmap
 
 _PART = 16 << 20
 # A release costs about as much as reading this many bytes.

@@ -5,7 +5,7 @@ import tensorflow as tf
 from absl.testing import absltest, parameterized
 
 from reproducible_tflite.lib.cli import cli
-from reproducible_tflite.lib.rounding import explanation, folds, graph_def, layers
+from reproducible_tflite.lib.rounding import explanation, folds, graph_def, layers, refolding
 from reproducible_tflite.lib.tflite_file import reader
 from tests.tools.lib.rounding import folded
 
@@ -34,6 +34,13 @@ class ExplanationTest(parameterized.TestCase):
             f"model.tflite: folded on {folds.named(name).meaning}: {_CHANNELS} of {_CHANNELS}"
             " channels",
         )
+
+    @parameterized.parameters(*folds.FOLDS)
+    def test_a_file_folded_again(self, name):
+        known = layers.find(graph_def.parse(folded.graph(), "graph.pb"))
+        for other in ("intel, 2.3", "arm, 2.13"):
+            again = refolding.refolded(folded.file(other), "model.tflite", known, name)
+            self.assertEqual(again, folded.file(name))
 
     def test_places(self):
         found = _explain(folded.file("intel, 2.3"))
