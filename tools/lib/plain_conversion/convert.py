@@ -43,6 +43,8 @@ DEFAULTS = {
     "optimize": False,
     "float16": False,
     "samples": None,
+    # Or an .npz of arrays [count, ...]: those with the inputs' names, or else those that fit.
+    "samples_file": "",
     "input_type": "",
     "output_type": "",
     "integers_only": False,
@@ -195,6 +197,28 @@ def _samples(settings, ends):
     return generate
 
 
+def _samples_of_file(settings):
+    with np.load(settings["samples_file"], allow_pickle=False) as stored:
+        arrays = dict(stored)
+    chosen = []
+    for name, shape in settings["input_shapes"].items():
+        fitting = [
+            key
+            for key, array in arrays.items()
+            if array.ndim == len(shape)
+            and all(shape[axis] in (None, array.shape[axis]) for axis in range(1, array.ndim))
+        ]
+        if not fitting:
+            raise ValueError(f"the samples have no array for the input {name} of shape {shape}")
+        chosen.append(arrays.pop(name if name in fitting else fitting[0]).astype(np.float32))
+
+    def generate():
+        for number in range(min(map(len, chosen))):
+            yield [array[number : number + 1] for array in chosen]
+
+    return generate
+
+
 def _type(name):
     import tensorflow as tf
 
@@ -234,6 +258,8 @@ def convert(settings):
         ]
     if settings["samples"]:
         converter.representative_dataset = _samples(settings, settings["samples"])
+    if settings["samples_file"]:
+        converter.representative_dataset = _samples_of_file(settings)
     for field in ("input_type", "output_type"):
         if settings[field]:
             setattr(converter, "inference_" + field, _type(settings[field]))

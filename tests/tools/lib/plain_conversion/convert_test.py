@@ -3,6 +3,7 @@ import pathlib
 import sys
 from unittest import mock
 
+import numpy as np
 import tensorflow as tf
 from absl.testing import absltest, parameterized
 
@@ -99,6 +100,19 @@ class ConvertTest(parameterized.TestCase):
         tensor = model.subgraphs[0].tensors[model.subgraphs[0].inputs[0]]
         self.assertEqual(tensor.dtype, "INT8")
         self.assertAlmostEqual(tensor.scaling[0], 4 / 255, delta=1e-6)
+
+    def test_samples_of_a_file(self):
+        samples = np.linspace(-1, 3, 2 * 8 * 8 * 3).reshape(2, 8, 8, 3)
+        path = self.folder / "samples.npz"
+        np.savez(path, labels=np.zeros(2), pictures=samples)
+        settings = {"optimize": True, "integers_only": True, "input_type": "int8"}
+        shapes = {"input_shapes": {"x": [None, None, None, 3]}, "samples_file": str(path)}
+        model = self._convert("net", **settings, **shapes)
+        tensor = model.subgraphs[0].tensors[model.subgraphs[0].inputs[0]]
+        self.assertAlmostEqual(tensor.scaling[0], 4 / 255, delta=1e-6)
+        shapes["input_shapes"] = {"x": [None, 5]}
+        with self.assertRaisesRegex(ValueError, "no array for the input x of shape"):
+            self._convert("net", **settings, **shapes)
 
     def test_16_bit_activations(self):
         name = "EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8"
