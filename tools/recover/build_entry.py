@@ -132,8 +132,11 @@ def targets(
         found.append(
             Target(
                 "array_dataset",
-                {"name": f"{name}.samples", "src": f"{name}_samples.npz"},
-                ["The samples on which the publisher measured; no file contains them."],
+                {
+                    "name": f"{name}.samples",
+                    "src": os.path.basename(source.samples) or f"{name}_samples.npz",
+                },
+                ["The samples on which the publisher measured; the published file has none."],
             )
         )
     return [*found, Target("tflite_model", attributes, comments)]

@@ -9,7 +9,6 @@ from reproducible_tflite.lib.meaning import comparison, terminal
 from reproducible_tflite.lib.rounding.explanation import Explanation
 from reproducible_tflite.lib.rounding.folds import FOLDS
 from reproducible_tflite.recover.presentation import show_trials
-from reproducible_tflite.recover.quantization import Recipe
 from reproducible_tflite.recover.search import Found
 from reproducible_tflite.recover.trials import Result
 
@@ -42,19 +41,19 @@ def _to_dict(result: Result) -> dict[str, Any]:
     }
 
 
-def conclusion(best: Result, recipe: Recipe) -> str:
+def conclusion(best: Result, lacks_samples: bool) -> str:
     """Returns how a file was made, in one or two sentences.
 
     Args:
       best: the best result; it has a comparison.
-      recipe: how the file was quantized.
+      lacks_samples: whether ranges were measured on samples that nobody gave.
     """
     tensorflow, verdict = f"TensorFlow {best.trial.tensorflow}", best.verdict
     if fold := best.trial.fold_as:
         tensorflow += f", with batch norms folded on {FOLDS[fold].meaning},"
     changing, harmless = best.left
     samples = " Its ranges were measured on samples that no file contains, so the scales of its"
-    samples += " activations, and biases in their units, cannot be recovered."
+    samples += " activations, and biases in their units, need these: give --samples."
     if verdict == comparison.SAME_BYTES:
         return f"{tensorflow} makes exactly this file of the source."
     if verdict == comparison.SAME_CANONICAL_BYTES:
@@ -66,7 +65,7 @@ def conclusion(best: Result, recipe: Recipe) -> str:
         )
     if verdict == comparison.SAME_BUT_FOR_ROUNDING:
         return f"{tensorflow} makes this file of the source, but for last bits of folded constants."
-    if verdict == comparison.SAME_GRAPH and recipe.needs_samples:
+    if verdict == comparison.SAME_GRAPH and lacks_samples:
         return f"{tensorflow} makes this graph of the source, with other numbers.{samples}"
     if verdict == comparison.SAME_GRAPH:
         return (
@@ -75,12 +74,12 @@ def conclusion(best: Result, recipe: Recipe) -> str:
         )
     return (
         f"No trial makes this file: {tensorflow} comes nearest, and leaves {changing} differences"
-        f" in meaning.{samples if recipe.needs_samples else ''}"
+        f" in meaning.{samples if lacks_samples else ''}"
     )
 
 
 def to_dict(
-    found: Found, entry: str, explained: Explanation | None, recipe: Recipe
+    found: Found, entry: str, explained: Explanation | None, lacks_samples: bool
 ) -> dict[str, Any]:
     """Returns what was found, for JSON.
 
@@ -88,7 +87,7 @@ def to_dict(
       found: what a search found; its best result has a comparison.
       entry: the BUILD entry.
       explained: whose rounding the file has, if that is all that is left.
-      recipe: how the file was quantized.
+      lacks_samples: whether ranges were measured on samples that nobody gave.
     """
     best = found.best
     assert best is not None and best.comparison is not None
@@ -99,7 +98,7 @@ def to_dict(
             "differences": [row.to_dict() for row in best.comparison.differences],
         },
         "trials": [_to_dict(result) for result in found.results],
-        "conclusion": conclusion(best, recipe),
+        "conclusion": conclusion(best, lacks_samples),
         "folded": explained.to_dict() if explained else None,
         "build_entry": entry,
     }
@@ -109,7 +108,7 @@ def show(
     console: Console,
     found: Found,
     entry: str,
-    recipe: Recipe,
+    lacks_samples: bool,
     explained: Explanation | None,
     limit: int | None,
 ) -> None:
@@ -119,7 +118,7 @@ def show(
       console: where to print.
       found: what a search found; its best result has a comparison.
       entry: the BUILD entry.
-      recipe: how the file was quantized.
+      lacks_samples: whether ranges were measured on samples that nobody gave.
       explained: whose rounding the file has, if that is all that is left.
       limit: the maximum number of listed differences per kind; None for all.
     """
@@ -135,4 +134,4 @@ def show(
     if not found.complete:
         cli.say("The time was over, so this is the best so far; give more --max_minutes.")
     cli.say(f"Best: {best.trial}: {best.verdict}")
-    cli.say(conclusion(best, recipe))
+    cli.say(conclusion(best, lacks_samples))

@@ -49,6 +49,7 @@ INT16 = "EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8"
 # Without a quantized input, samples of pixels.
 _PIXELS = (0.0, 255.0)
 _DEFAULT_SIGNATURE = "serving_default"
+_SAMPLES = ("samples", "samples_file")
 _USUAL_RANGES = ((0.0, 6.0), (-6.0, 6.0), (0.0, 255.0))
 
 
@@ -112,7 +113,7 @@ def _rounded(ends: tuple[float, float]) -> list[float]:
     return [float(f"{end:.6g}") for end in ends]
 
 
-def _quantized(model: Model, names: Sequence[str], through: str) -> Settings:
+def _quantized(model: Model, source: Source, names: Sequence[str], through: str) -> Settings:
     """Returns the settings that quantize like a file."""
     found = quantization.recipe(model)
     if found.kind == quantization.FLOAT:
@@ -129,7 +130,11 @@ def _quantized(model: Model, names: Sequence[str], through: str) -> Settings:
             "statistics": _statistics(model, names)[0],
             **({"default_ranges": _rounded(ends)} if ends else {}),
         }
-    settings: Settings = {"optimize": True, "samples": _samples(model)}
+    settings: Settings = {"optimize": True}
+    if source.samples:
+        settings["samples_file"] = source.samples
+    else:
+        settings["samples"] = _samples(model)
     for field, role in (("input_type", "input"), ("output_type", "output")):
         if kind := _type(_ends(model, role)):
             settings[field] = kind
@@ -176,8 +181,8 @@ def _through(model: Model, source: Source, through: str, fixed: bool = False) ->
     if source.kind is Kind.FROZEN_GRAPH:
         settings["input_arrays"] = names
         settings["output_arrays"] = arrays(source, [t.name for t in _ends(model, "output")])
-    settings |= _quantized(model, names, through)
-    if through in (*_V1, *_WITH_SHAPES) or "samples" in settings:
+    settings |= _quantized(model, source, names, through)
+    if through in (*_V1, *_WITH_SHAPES) or not settings.keys().isdisjoint(_SAMPLES):
         toco = settings.get("new_converter") is False
         settings["input_shapes"] = _shapes(model, names, fixed or toco)
     selected, custom = interface.custom_operators(model)
@@ -230,12 +235,12 @@ def neighbours(model: Model, source: Source, settings: Mapping[str, Any]) -> Ite
             yield {**settings, "statistics": statistics}
         for ends in _default_ranges(model):
             yield {**settings, "default_ranges": ends}
-    if settings.get("samples"):
+    if not settings.keys().isdisjoint(_SAMPLES):
         if "integers_only" in settings or "input_type" in settings:
             yield {**settings, "integers_only": not settings.get("integers_only", False)}
         quantizer = None if settings.get("new_quantizer") is False else False
         yield {**settings, "new_quantizer": quantizer}
-        if settings["samples"] != list(_PIXELS):
+        if settings.get("samples") not in (None, list(_PIXELS)):
             yield {**settings, "samples": list(_PIXELS)}
     if settings.get("input_shapes") and settings["route"] in _WITH_SHAPES:
         yield _through(model, source, settings["route"], fixed=True)

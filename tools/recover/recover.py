@@ -52,6 +52,9 @@ _ALL = flags.DEFINE_bool("all", False, "List all evidence and every difference."
 _TENSORFLOW = flags.DEFINE_list(
     "tensorflow", [], "The TensorFlows to try, instead of those that fit what the file says."
 )
+_SAMPLES = flags.DEFINE_string(
+    "samples", None, "An .npz with the samples on which a quantized file's ranges were measured."
+)
 _STATE = flags.DEFINE_string(
     "state", None, "A folder that keeps finished trials, so that a later call does not repeat them."
 )
@@ -107,7 +110,7 @@ def _recover(document: dict[str, Any], model: Model, content: Content) -> int:
     """Searches, shows what was found, and returns the exit code."""
     tensorflows.check(_TENSORFLOW.value)
     with client.output_folder(_STATE.value, "recover-") as state:
-        source = sources.read(rounding_source.SOURCE.value)
+        source = sources.read(rounding_source.SOURCE.value, _SAMPLES.value)
         sources.check_fit(source, model)
         try:
             found, laboratory = _search(model, content, source, state)
@@ -118,6 +121,7 @@ def _recover(document: dict[str, Any], model: Model, content: Content) -> int:
     if found.best is None or found.best.comparison is None:
         raise cli.UserError(outcome.nothing(found))
     recipe = quantization.recipe(model)
+    lacks_samples = recipe.needs_samples and not source.samples
     entry = build_entry.text(
         build_entry.targets(
             model,
@@ -130,11 +134,11 @@ def _recover(document: dict[str, Any], model: Model, content: Content) -> int:
         _REPOSITORY.value,
     )
     if _JSON.value:
-        document["recovered"] = outcome.to_dict(found, entry, explained, recipe)
+        document["recovered"] = outcome.to_dict(found, entry, explained, lacks_samples)
         sys.stdout.write(presentation.to_json(document))
     else:
         limit = None if _ALL.value else comparison.DEFAULT_LIMIT
-        outcome.show(cli.console(), found, entry, recipe, explained, limit)
+        outcome.show(cli.console(), found, entry, lacks_samples, explained, limit)
     return int(not rounding_source.accepts(found.best.comparison))
 
 

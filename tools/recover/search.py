@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from reproducible_tflite.lib.cli import cli
 from reproducible_tflite.lib.meaning import comparison
 from reproducible_tflite.lib.tflite_file.model import Model
-from reproducible_tflite.recover import recipes
+from reproducible_tflite.recover import quantization, recipes
 from reproducible_tflite.recover.source import Source
 from reproducible_tflite.recover.trials import Laboratory, Result, Trial
 
@@ -101,9 +101,16 @@ class Search:
             raise _Over
         return result
 
+    def _is_as_near_as_possible(self, best: Result) -> bool:
+        """Returns whether only numbers are left that follow from samples which nobody has."""
+        lacks_samples = quantization.recipe(self._model).needs_samples and not self._source.samples
+        return lacks_samples and best.verdict == comparison.SAME_GRAPH and not best.left[1]
+
     def _refine(self) -> None:
         """Changes one thing of the best settings after another, as long as that helps."""
         while best := self._best():
+            if self._is_as_near_as_possible(best):
+                return
             settings = best.trial.settings
             for near in recipes.neighbours(self._model, self._source, settings):
                 result = self._try(best.trial.tensorflow, near)

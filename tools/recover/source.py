@@ -32,9 +32,10 @@ class Source:
       given: its name in messages.
       path: its file or folder, absolute.
       kind: a frozen graph, a Keras file or a SavedModel.
-      sha256: the digest of all its files.
+      sha256: the digest of all its files, and that of the samples.
       constants: how many constants and variables it has, by their number of elements.
       nodes: the operation of each node of a frozen graph, by name.
+      samples: the .npz with the samples on which ranges were measured, absolute; "" without one.
     """
 
     given: str
@@ -43,6 +44,7 @@ class Source:
     sha256: str
     constants: Mapping[int, int]
     nodes: Mapping[str, str]
+    samples: str = ""
 
     @property
     def placeholders(self) -> list[str]:
@@ -123,15 +125,26 @@ def _keras(path: str, given: str) -> list[int]:
     return sizes
 
 
-def read(given: str) -> Source:
+def _samples(given: str) -> tuple[str, str]:
+    """Returns the path of a file of samples, and its digest."""
+    path = os.path.abspath(cli.callers_path(given))
+    content = cli.read_file(path, "file of samples")
+    if not zipfile.is_zipfile(path):
+        raise cli.UserError(f"{given}: is no .npz; give one that numpy.savez wrote.")
+    return path, hashlib.sha256(content).hexdigest()
+
+
+def read(given: str, samples: str | None = None) -> Source:
     """Reads what is needed to know whether a source fits a file.
 
     Args:
       given: a frozen graph, a SavedModel's folder or a Keras file, as a person named it.
+      samples: an .npz with the samples on which ranges were measured, likewise.
 
     Raises:
-      cli.UserError: it cannot be read, or is none of these.
+      cli.UserError: one of them cannot be read, or is none of these.
     """
+    of_samples, digest = _samples(samples) if samples else ("", "")
     kind, path = kinds.of(cli.callers_path(given), given)
     if kind not in _CONVERTED:
         raise cli.UserError(
@@ -146,7 +159,8 @@ def read(given: str) -> Source:
     else:
         sizes = _keras(path, given)
     counts = dict(collections.Counter(sizes))
-    return Source(given, os.path.abspath(path), kind, _digest(path), counts, nodes)
+    digest = _digest(path) + digest
+    return Source(given, os.path.abspath(path), kind, digest, counts, nodes, of_samples)
 
 
 def _large(model: Model) -> list[int]:

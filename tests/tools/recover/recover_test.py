@@ -142,6 +142,8 @@ class RecoverTest(parameterized.TestCase):
         ({"max_minutes": "nan"}, "max_minutes"),
         ({"max_minutes": "-1"}, "max_minutes"),
         ({"max_minutes": "0"}, "the time was over before the first trial"),
+        ({"samples": "graph.pb"}, "graph.pb: is no .npz"),
+        ({"samples": "none.npz"}, "none.npz"),
         ({"state": "/proc/nowhere"}, "/proc/nowhere: cannot be made"),
     )
     def test_bad_input(self, flags, message):

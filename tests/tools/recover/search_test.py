@@ -1,3 +1,4 @@
+import dataclasses
 import itertools
 import pathlib
 import time
@@ -93,6 +94,16 @@ class RecipesTest(parameterized.TestCase):
         self.assertEqual(settings["samples"], [0.0, 127.5])
         self.assertEqual((settings["input_type"], settings["output_type"]), ("int8", "int8"))
         self.assertTrue(settings["integers_only"])
+
+    def test_given_samples_are_taken(self):
+        names = ("serving_default_x:0", "S:0")
+        model = _read(converted.layer(_MLIR, names, _INT8, _INT8, statistics=(0.5, -128)))
+        source = dataclasses.replace(_SAVED_MODEL, samples="/x/s.npz")
+        (settings,) = recipes.first(model, source)
+        self.assertEqual(settings["samples_file"], "/x/s.npz")
+        self.assertEqual(settings["input_shapes"], {"serving_default_x": [1, 4]})
+        for near in (settings, *recipes.neighbours(model, source, settings)):
+            self.assertNotIn("samples", near)
 
     def test_16_bit_activations(self):
         names, int16 = ("serving_default_x:0", "S:0"), tflite.TensorType.INT16
@@ -203,6 +214,29 @@ class SearchTest(absltest.TestCase):
         self.assertTrue(found.complete)
         self.assertEqual(found.results[0].error, "it fails")
 
+    def test_no_trial_looks_for_samples_that_nobody_has(self):
+        names = ("serving_default_x:0", "S:0")
+        files = [
+            models.pack(converted.layer(_MLIR, names, _INT8, _INT8, (scale, -128)).model)
+            for scale in (0.5, 0.25)
+        ]
+        tried = []
+
+        def convert(trial, output, _):
+            tried.append(trial)
+            pathlib.Path(output).write_bytes(files[1])
+
+        model = reader.read(files[0], "net.tflite")
+        laboratory = Laboratory(files[0], ("l", "r"), "0", self.state, convert)
+        for samples, several in (("", False), ("/x/s.npz", True)):
+            tried.clear()
+            source = dataclasses.replace(_SAVED_MODEL, samples=samples)
+            found = Search(model, source, laboratory, Clock(None), lambda _: True).run(
+                ["2.8.4"], []
+            )
+            self.assertEqual(found.best.verdict, comparison.SAME_GRAPH)
+            self.assertEqual(len(tried) > 1, several)
+
     def test_no_trial_is_run_twice(self):
         self._run(["2.8.4", "2.5.3"])
         texts = list(map(str, self.tried))
@@ -250,14 +284,12 @@ class ConclusionTest(parameterized.TestCase):
         (comparison.DIFFERENT, False, "No trial makes this file: TensorFlow 2.5.3 comes nearest"),
         (comparison.DIFFERENT, True, "leaves 2 differences in meaning. Its ranges were measured"),
     )
-    def test_it_is_said_in_words(self, verdict, needs_samples, words):
+    def test_it_is_said_in_words(self, verdict, lacks_samples, words):
         rows = [Difference("weights", "w", 1, 2)] * 2
         rows.append(Difference("name", "x", "a", "b"))
         compared = comparison.Comparison(verdict, tuple(rows), ("l", "r"))
-        kind = quantization.FULL_INTEGER if needs_samples else quantization.FLOAT
-        recipe = quantization.Recipe(kind, [])
         best = Result(Trial("2.5.3", {"route": "keras"}), compared)
-        self.assertIn(words, outcome.conclusion(best, recipe))
+        self.assertIn(words, outcome.conclusion(best, lacks_samples))
 
 
 class BuildEntryTest(absltest.TestCase):
