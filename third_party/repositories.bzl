@@ -302,6 +302,56 @@ def reproducible_tflite_repositories(shared = True):
         opened = ["onnx2tf/__init__.py"],
     )
 
+    # For `quantization_recipe`, beside LiteRT's site and numpy: litert-quantizer, LiteRT's modules that read and write
+    # files, and scipy's linear algebra, which litert-quantizer imports but does not use here.
+    declare(
+        python_site,
+        "reproducible_tflite_quantizer_site",
+        drop = ["ai_edge_litert/" + path for path in [
+            "__init__.py",
+            "_pywrap_analyzer_wrapper.so",
+            "_pywrap_litert_compiled_model_wrapper.so",
+            "_pywrap_litert_converter.so",
+            "_pywrap_litert_environment_wrapper.so",
+            "_pywrap_litert_interpreter_wrapper.so",
+            "_pywrap_litert_tensor_buffer_wrapper.so",
+            "_pywrap_modify_model_interface.so",
+            "_pywrap_string_util.so",
+            "_pywrap_tensorflow_lite_calibration_wrapper.so",
+            "_pywrap_tensorflow_lite_metrics_wrapper.so",
+            "_pywrap_tfl_calibration.so",
+            "aot",
+            "format_converter_wrapper_pybind11.so",
+            "libLiteRt.so",
+            "libLiteRtWebGpuAccelerator.so",
+            "libpywrap_litert_common.so",
+            "pywrap_genai_ops.so",
+            "tools/apply_plugin_main",
+            "tools/benchmark_litert_model.py",
+            "vendors",
+        ]] + ["scipy/" + path for path in [
+            "cluster",
+            "constants",
+            "datasets",
+            "differentiate",
+            "fft",
+            "fftpack",
+            "integrate",
+            "interpolate",
+            "io",
+            "misc",
+            "ndimage",
+            "odr",
+            "optimize",
+            "signal",
+            "sparse",
+            "spatial",
+            "special",
+            "stats",
+        ]],
+        lock = "//third_party/quantizer:requirements.lock",
+    )
+
     # No model needs these: playwright is for tests of pages, buildgrid for tests of `tools/execution`.
     for name in ["buildgrid", "netron", "playwright", "protobuf", "provenance", "zstandard"]:
         declare(

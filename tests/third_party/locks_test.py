@@ -87,7 +87,7 @@ class LocksTest(parameterized.TestCase):
             self.assertEqual(f"{_normalized(name)}=={version}", requirement)
 
     def test_the_locks_of_every_folder_are_looked_at(self):
-        self.assertLen(_LOCKS, 36)
+        self.assertLen(_LOCKS, 37)
 
 
 class VersionsTest(absltest.TestCase):
