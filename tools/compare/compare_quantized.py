@@ -13,6 +13,7 @@ import reproducible_tflite.lib.cli.interrupts  # noqa: F401
 
 import hashlib
 import json
+import math
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -22,14 +23,16 @@ from rich.progress import track
 from rich.table import Table
 from rich.text import Text
 
-from reproducible_tflite.compare import layer_errors, pairing, plot, samples
-from reproducible_tflite.compare.layer_errors import LayerError
+from reproducible_tflite.compare import plot, samples
 from reproducible_tflite.lib.cli import cli
 from reproducible_tflite.lib.cli.printable import printable
 from reproducible_tflite.lib.interpreter import child, model_argument, ports
 from reproducible_tflite.lib.interpreter.model_argument import GivenModel
 from reproducible_tflite.lib.preprocessing import normalization
+from reproducible_tflite.lib.quantization_error import growth, layer_errors, pairing
 from reproducible_tflite.lib.quantization_error.exposed import Network
+from reproducible_tflite.lib.quantization_error.layer_errors import LayerError
+from reproducible_tflite.lib.quantization_recipe import recipe
 from reproducible_tflite.lib.runfiles import runfiles
 from reproducible_tflite.lib.tflite_file import report
 
@@ -52,6 +55,8 @@ _EXPLANATION = (
     "RMS: root mean square of the error, relative to the float layer's range. round: the error of"
     " one rounding to the layer's own scale; the rest comes from earlier layers or from clipping."
 )
+# How many layers are proposed to stay in floating point.
+_PROPOSED = 3
 _QUANTIZED_WEIGHTS = ("dynamic_range", "float16")
 _PHOTOGRAPHS = runfiles.repository("photographs")
 
@@ -177,7 +182,23 @@ def _document(
             "quantized": pairing.unpaired(right, (pair.right.index for pair in pairs)),
         },
         "layers": [layer.plain() for layer in layers],
+        "proposed_float_layers": _proposed(models[0], pairs, layers),
     }
+
+
+def _proposed(
+    model: GivenModel, pairs: Sequence[pairing.Pair], layers: Sequence[LayerError]
+) -> list[str]:
+    """Returns the patterns of the layers in which the error grows most, for `float_layers`."""
+    errors = {
+        pair.left.index: layer.relative_rms
+        for pair, layer in zip(pairs, layers, strict=True)
+        if math.isfinite(layer.relative_rms)
+    }
+    changed = [p.left.index for p in pairs if p.right.is_quantized and p.left.index in errors]
+    tensors = model.model.subgraphs[0].tensors
+    worst = growth.by_growth(model.model, errors, changed)[:_PROPOSED]
+    return [recipe.pattern_of(recipe.layer_name(tensors[index].name)) for index, _ in worst]
 
 
 # The columns of figures. Before them come the place, the operator if there is room, and the layer.
@@ -219,13 +240,19 @@ def _title(models: Sequence[GivenModel], inputs: samples.Samples) -> str:
     return f"{models[1].name} against {models[0].name} on {inputs.title}"
 
 
-def _show(title: str, layers: Sequence[LayerError]) -> None:
+def _show(title: str, layers: Sequence[LayerError], proposed: Sequence[str]) -> None:
     console = cli.console()
     console.print(Text(printable(f"{title}, {len(layers)} layers"), style="bold"))
     console.print(Text(_EXPLANATION, style="dim"))
     console.print()
     worst = layer_errors.worst_first(layers)
     console.print(_table(worst[: _LAYERS.value] if _LAYERS.value else worst, console.width))
+    if proposed:
+        console.print()
+        console.print(
+            Text("The error grows most in these layers; a quantization_recipe can keep them:")
+        )
+        console.print(Text(printable(f"float_layers = {json.dumps(proposed, ensure_ascii=False)}")))
 
 
 def main(argv: Sequence[str]) -> None:
@@ -253,7 +280,7 @@ def main(argv: Sequence[str]) -> None:
         json.dump(_document(models, pairs, names, layers), sys.stdout, indent=2)
         cli.say()
     else:
-        _show(title, layers)
+        _show(title, layers, _proposed(models[0], pairs, layers))
 
 
 if __name__ == "__main__":

@@ -5,9 +5,9 @@ import math
 import pathlib
 from collections.abc import Sequence
 
-from reproducible_tflite.compare.layer_errors import LayerError, worst_first
 from reproducible_tflite.lib.cli.printable import printable
 from reproducible_tflite.lib.page import page
+from reproducible_tflite.lib.quantization_error.layer_errors import LayerError, worst_first
 
 FORMATS = (".html", ".svg")
 _FOLDER = pathlib.Path(__file__).parent

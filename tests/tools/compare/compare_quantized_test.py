@@ -11,8 +11,9 @@ import numpy as np
 from absl.testing import absltest, flagsaver, parameterized
 from PIL import Image
 
-from reproducible_tflite.compare import compare_quantized, layer_errors, plot
+from reproducible_tflite.compare import compare_quantized, plot
 from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.quantization_error import layer_errors
 from reproducible_tflite.lib.tflite_file.schema import tflite
 from tests.tools.lib.identity import statements
 from tests.tools.lib.quantization_error import siblings
@@ -75,8 +76,10 @@ class CompareTest(parameterized.TestCase):
     def test_the_worst_layer_comes_first(self):
         text = self._run()
         self.assertIn("integer against float on 0.png, 1.png, 2.png, 2 layers", text)
-        rows = [line.split() for line in text.splitlines()[-2:]]
+        *lines, _, _, proposed = text.splitlines()
+        rows = [line.split() for line in lines[-2:]]
         self.assertEqual([row[:2] for row in rows], [["1", "second"], ["0", "first"]])
+        self.assertEqual(proposed, 'float_layers = ["^first$", "^second$"]')
         self.assertGreater(float(rows[0][2]), float(rows[1][2]))
         # A quarter of the pixels is above 0.5; the layer adds 0.5 and is clipped at 1.0.
         self.assertEqual([float(row[-1]) for row in rows], [0, 25])
@@ -181,6 +184,8 @@ class CompareTest(parameterized.TestCase):
         first = document["layers"][0]
         self.assertBetween(first["minimum"], -0.51, -0.45)
         self.assertBetween(first["maximum"], 1.45, 1.51)
+        # It is clipped at 1.0, which the second layer inherits.
+        self.assertEqual(document["proposed_float_layers"][0], "^first$")
 
     def test_own_samples(self):
         np.savez(self.folder / "own.npz", x=np.full((3, *siblings.SHAPE[1:]), 0.25))

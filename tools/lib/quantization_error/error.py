@@ -48,6 +48,16 @@ class Error:
         return self
 
     @property
+    def relative_rms(self) -> float:
+        """The root mean square of the error, divided by the float network's range.
+
+        Without a range it is 0.0 if there is no error, otherwise infinite; NaN if a value is NaN.
+        """
+        rms = math.sqrt(self.squares / max(1, self.elements))
+        extent = self.maximum - self.minimum
+        return rms / extent if extent > 0 else (math.inf if rms else 0.0)
+
+    @property
     def decibels(self) -> float:
         """The signal-to-error ratio in dB; infinite without an error."""
         ratio = self.signal / self.squares if self.squares else math.inf

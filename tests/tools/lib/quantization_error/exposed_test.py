@@ -2,7 +2,7 @@ import numpy as np
 from absl.testing import absltest
 
 from reproducible_tflite.lib.cli import cli
-from reproducible_tflite.lib.quantization_error import exposed
+from reproducible_tflite.lib.quantization_error import exposed, outputs
 from reproducible_tflite.lib.tflite_file import reader
 from tests.tools.lib.quantization_error import siblings
 from tests.tools.lib.tflite_file import models
@@ -29,7 +29,7 @@ class ExposedTest(absltest.TestCase):
 
     def test_everything_else_stays(self):
         content = siblings.integers() + b"PK\5\6" + bytes(18)
-        extended = exposed.with_outputs(content, "x", [1, 2, 1])
+        extended = outputs.with_outputs(content, "x", [1, 2, 1])
         before, after = (reader.read(part, "x") for part in (content, extended))
         self.assertEqual(after.subgraphs[0].outputs, (*before.subgraphs[0].outputs, 1, 2))
         self.assertEqual(after.operator_counts(), before.operator_counts())
@@ -40,7 +40,7 @@ class ExposedTest(absltest.TestCase):
         model = models.unpack(siblings.floats())
         model.subgraphs[0].outputs = None
         with self.assertRaisesRegex(cli.UserError, "^x: the model has no outputs"):
-            exposed.with_outputs(models.pack(model), "x", [1])
+            outputs.with_outputs(models.pack(model), "x", [1])
 
 
 if __name__ == "__main__":

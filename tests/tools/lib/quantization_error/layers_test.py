@@ -4,7 +4,7 @@ import math
 import numpy as np
 from absl.testing import absltest
 
-from reproducible_tflite.compare import layer_errors, pairing
+from reproducible_tflite.lib.quantization_error import layer_errors, pairing
 from reproducible_tflite.lib.tflite_file import reader
 from reproducible_tflite.lib.tflite_file.schema import tflite
 from tests.tools.lib.quantization_error import siblings

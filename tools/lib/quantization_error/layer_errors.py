@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from reproducible_tflite.compare.pairing import Pair, first_name
 from reproducible_tflite.lib.interpreter import ports
 from reproducible_tflite.lib.quantization_error.error import Error
+from reproducible_tflite.lib.quantization_error.pairing import Pair, first_name
 from reproducible_tflite.lib.tflite_file import report
 
 # Further digits depend on the CPU's kernels.

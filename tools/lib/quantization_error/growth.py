@@ -1,0 +1,46 @@
+"""Where in a quantized network the error arises: the layers that are best left as they were."""
+
+from collections.abc import Collection, Iterator, Mapping
+
+from reproducible_tflite.lib.tflite_file.model import Model
+
+
+def _sources(model: Model, index: int, known: Collection[int]) -> Iterator[int]:
+    """Yields the nearest known tensors from which the operator that makes a tensor computes it."""
+    graph = model.subgraphs[0]
+    makers = {result: operator for operator in graph.operators for result in operator.outputs}
+    seen: set[int] = set()
+    pending = list(makers[index].inputs) if index in makers else []
+    while pending:
+        source = pending.pop()
+        if source in seen:
+            continue
+        seen.add(source)
+        if source in known:
+            yield source
+        elif source in makers:
+            pending += makers[source].inputs
+
+
+def by_growth(
+    model: Model, errors: Mapping[int, float], changed: Collection[int]
+) -> list[tuple[int, float]]:
+    """Returns the layers in which the error grows, the most first.
+
+    A layer's error has two parts: what its inputs bring, and what it adds. The first is taken for
+    the largest error among its inputs.
+
+    Args:
+      model: the network in floating point.
+      errors: the error of what each layer computes, by its tensor, as a part of its range.
+      changed: the tensors of the layers that quantization changed.
+
+    Returns:
+      Each layer's tensor, and by how much the error grows in it.
+    """
+    grown = []
+    for index in changed:
+        before = max((errors[i] for i in _sources(model, index, errors)), default=0.0)
+        if errors[index] > before:
+            grown.append((index, errors[index] - before))
+    return sorted(grown, key=lambda layer: (-layer[1], layer[0]))
