@@ -1,4 +1,4 @@
-"""TensorFlow Lite's interpreter in this process, which trusts the model.
+"""TensorFlow Lite's interpreter in this process, or LiteRT's, which trusts the model.
 
 `interpreter.Interpreter` runs this in a child process.
 """
@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from ai_edge_litert import interpreter as litert
 
 from reproducible_tflite.lib.cli import cli
 from reproducible_tflite.lib.interpreter import ports
@@ -18,8 +19,8 @@ from reproducible_tflite.lib.tflite_file import model as inspected
 from reproducible_tflite.lib.tflite_file.schema import tflite
 
 # Looked up here, because the first access imports them: once, before children are forked.
-_Interpreter = tf.lite.Interpreter
-_Resolver = tf.lite.experimental.OpResolverType
+_TENSORFLOW = (tf.lite.Interpreter, tf.lite.experimental.OpResolverType)
+_LITERT = (litert.Interpreter, litert.OpResolverType)
 # Where tables have the offsets of their strings (schema.fbs).
 _TENSOR_NAME, _MAP_NAME, _SIGNATURE_KEY = (4 + 2 * field for field in (3, 0, 2))
 
@@ -73,6 +74,16 @@ def with_readable_names(content: bytes) -> bytes:
     return bytes(changed)
 
 
+def _needs_litert(model: inspected.Model) -> bool:
+    """Returns whether a model has weights for which only LiteRT has kernels."""
+    return any(
+        tensor.dtype in inspected.PACKED
+        or (tensor.quantization is not None and tensor.quantization.details is not None)
+        for graph in model.subgraphs
+        for tensor in graph.tensors
+    )
+
+
 class Runtime:
     """A model in the interpreter. `Interpreter` describes the methods that both have.
 
@@ -105,14 +116,15 @@ class Runtime:
         """
         self._source = source
         self._tensors = model.subgraphs[0].tensors
+        interpreter, resolver = _LITERT if _needs_litert(model) else _TENSORFLOW
 
         def load(file: bytes) -> None:
-            self._interpreter = _Interpreter(
+            self._interpreter = interpreter(
                 model_content=file,
                 num_threads=threads,
-                experimental_op_resolver_type=_Resolver.BUILTIN
+                experimental_op_resolver_type=resolver.BUILTIN
                 if xnnpack
-                else _Resolver.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+                else resolver.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
                 experimental_delegates=list(delegates),
             )
             self._interpreter.allocate_tensors()
