@@ -8,6 +8,7 @@ load(
     "CheckpointInfo",
     "ConversionInfo",
     "FrozenGraphInfo",
+    "QuantizationRecipeInfo",
     "ReleasedArchiveInfo",
     "RepresentativeDatasetInfo",
     "SavedModelInfo",
@@ -70,6 +71,13 @@ def _dataset_copy_impl(ctx):
     ctx.actions.symlink(output = copy, target_file = ctx.attr.dataset[RepresentativeDatasetInfo].samples)
     return [DefaultInfo(files = depset([copy]))]
 
+# Example of QuantizationRecipeInfo: Says whether a recipe needs a dataset.
+
+def _recipe_sheet_impl(ctx):
+    quantization = ctx.attr.recipe[QuantizationRecipeInfo]
+    needed = "needed" if quantization.needs_samples else "not needed"
+    return _sheet(ctx, ["{}: a representative dataset is {}".format(quantization.recipe.basename, needed)])
+
 # Example of ReleasedArchiveInfo: Says where published files are from.
 
 def _archive_sheet_impl(ctx):
@@ -103,7 +111,10 @@ def _tflite_sheet_impl(ctx):
             "from {}, by {}".format(tflite.graph.graph.basename, tflite.converter),
             "TensorFlow {}, CPython: {}".format(tflite.tensorflow_version, tflite.interpreter),
         ]
-    return _sheet(ctx, lines + ["preprocessing: " + (tflite.preprocessing or "not stated")])
+    return _sheet(ctx, lines + [
+        "preprocessing: " + (tflite.preprocessing or "not stated"),
+        tflite.checkpoint.description,
+    ])
 
 # Example of CardInfo: Gathers a card, the files that it links to, and its row of the catalogue.
 
@@ -138,6 +149,7 @@ checkpoint_sheet = rule(_checkpoint_sheet_impl, attrs = _attrs("checkpoint", Che
 conversion_sheet = rule(_conversion_sheet_impl, attrs = _attrs("model", ConversionInfo))
 dataset_copy = rule(_dataset_copy_impl, attrs = _attrs("dataset", RepresentativeDatasetInfo))
 graph_sheet = rule(_graph_sheet_impl, attrs = _attrs("graph", FrozenGraphInfo))
+recipe_sheet = rule(_recipe_sheet_impl, attrs = _attrs("recipe", QuantizationRecipeInfo))
 saved_model_sheet = rule(_saved_model_sheet_impl, attrs = _attrs("saved_model", SavedModelInfo))
 tensorflow_sheet = rule(_tensorflow_sheet_impl, attrs = _attrs("toolchain", TensorflowToolchainInfo))
 tflite_sheet = rule(_tflite_sheet_impl, attrs = _attrs("model", TfliteInfo))
@@ -152,6 +164,7 @@ def provider_examples():
     conversion_sheet(name = "conversion.sheet", model = ":mobilenet_int8")
     dataset_copy(name = "recorded.copy", dataset = ":recorded", tags = ["manual"])
     graph_sheet(name = "flowers.sheet", graph = ":flowers")
+    recipe_sheet(name = "integers.sheet", recipe = ":integers")
     saved_model_sheet(name = "edsr_published.sheet", saved_model = "//docs/examples/published:edsr_published")
     tensorflow_sheet(name = "tensorflow.sheet", toolchain = "//docs/examples/toolchains:current_toolchain")
     tflite_sheet(name = "mobilenet_int8.sheet", model = ":mobilenet_int8")

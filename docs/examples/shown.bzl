@@ -29,6 +29,8 @@ load(
     _onnx_model = "onnx_model",
     _photograph_dataset = "photograph_dataset",
     _pipeline_config = "pipeline_config",
+    _quantization_recipe = "quantization_recipe",
+    _quantized_model = "quantized_model",
     _released_checkpoint = "released_checkpoint",
     _released_frozen_graph = "released_frozen_graph",
     _released_saved_model = "released_saved_model",
@@ -94,6 +96,8 @@ photograph_dataset = _manual(_photograph_dataset)
 pipeline_config = _manual(_pipeline_config)
 py_binary = _manual(_py_binary)
 python_interpreter = _manual(_python_interpreter)
+quantization_recipe = _manual(_quantization_recipe)
+quantized_model = _manual(_quantized_model)
 released_checkpoint = _released(_released_checkpoint, [".index", ".data-00000-of-00001"])
 released_frozen_graph = _released(_released_frozen_graph, [""])
 released_saved_model = _released(

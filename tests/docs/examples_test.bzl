@@ -30,6 +30,7 @@ _SHEETS = {
         "preprocessing: zero_to_one",
         "signature: flowers.signature.json",
     ],
+    "integers.sheet": ["integers.quantization.json: a representative dataset is needed"],
     "mobilenet.sheet": [
         "slim --image_size=128 --model_name=mobilenet_v1_025 --output_node_names=MobilenetV1/Predictions/Reshape_1",
         "arrays: input, MobilenetV1/Predictions/Reshape_1",
@@ -40,6 +41,7 @@ _SHEETS = {
         "from mobilenet.graph.pb, by mlir",
         "TensorFlow 2.15.1, CPython: hermetic",
         "preprocessing: minus_one_to_one",
+        "seeded weights (synthetic, seed 1): not trained",
     ],
     "tensorflow.sheet": [
         "TensorFlow 2.15.1 (version 2.15.1) on a CPython: hermetic",

@@ -16,8 +16,15 @@
         ["saved_model", "keras_model", "onnx_model", "frozen_graph_file", "checkpoint_files", "tflite_file"],
     ),
     (
+        "Quantization after the conversion",
+        "With the quantizer of LiteRT, for any model in floating point; weights of 8 or 4 bits, and layers that stay as "
+        "they were.",
+        ["quantization_recipe", "quantized_model"],
+    ),
+    (
         "Inputs for post-training quantization",
-        "For the attribute `representative_dataset` of [`tflite_model`](#tflite_model).",
+        "For the attribute `representative_dataset` of [`tflite_model`](#tflite_model) and "
+        "[`quantized_model`](#quantized_model).",
         ["image_dataset", "array_dataset", "photograph_dataset", "token_dataset"],
     ),
     (
@@ -36,7 +43,7 @@
         "What these rules hand to each other, for rules of your own. In the examples, `_sheet` writes lines into a file.",
         [
             "ArchitectureInfo", "CheckpointInfo", "FrozenGraphInfo", "SavedModelInfo",
-            "RepresentativeDatasetInfo", "ReleasedArchiveInfo", "ConversionInfo", "TfliteInfo", "CardInfo",
+            "RepresentativeDatasetInfo", "QuantizationRecipeInfo", "ReleasedArchiveInfo", "ConversionInfo", "TfliteInfo", "CardInfo",
         ],
     ),
     (
@@ -52,6 +59,7 @@
 {% set like = {
     "checkpoint": ["seeded_checkpoint", "released_checkpoint"],
     "photograph_dataset": ["image_dataset"],
+    "quantized_model": ["card", "quantize"],
     "seeded_keras_model": ["seeded_checkpoint"],
     "ssd_checkpoint": ["seeded_ssd_checkpoint", "released_checkpoint"],
     "ssd_frozen_graph": ["frozen_graph", "seeded_ssd_checkpoint"],

@@ -24,6 +24,12 @@ load(
     _SavedModelInfo = "SavedModelInfo",
     _TfliteInfo = "TfliteInfo",
 )
+load(
+    "//tools/tflite/private:quantization_recipe.bzl",
+    _QuantizationRecipeInfo = "QuantizationRecipeInfo",
+    _quantization_recipe = "quantization_recipe",
+)
+load("//tools/tflite/private:quantized_model.bzl", _quantized_model = "quantized_model")
 load("//tools/tflite/private:released_archive.bzl", _ReleasedArchiveInfo = "ReleasedArchiveInfo")
 load("//tools/tflite/private:released_checkpoint.bzl", _released_checkpoint = "released_checkpoint")
 load("//tools/tflite/private:released_frozen_graph.bzl", _released_frozen_graph = "released_frozen_graph")
@@ -43,6 +49,7 @@ CardInfo = _CardInfo
 CheckpointInfo = _CheckpointInfo
 ConversionInfo = _ConversionInfo
 FrozenGraphInfo = _FrozenGraphInfo
+QuantizationRecipeInfo = _QuantizationRecipeInfo
 ReleasedArchiveInfo = _ReleasedArchiveInfo
 RepresentativeDatasetInfo = _RepresentativeDatasetInfo
 SavedModelInfo = _SavedModelInfo
@@ -61,6 +68,8 @@ keras_model = _keras_model
 onnx_model = _onnx_model
 photograph_dataset = _photograph_dataset
 pipeline_config = _pipeline_config
+quantization_recipe = _quantization_recipe
+quantized_model = _quantized_model
 released_checkpoint = _released_checkpoint
 released_frozen_graph = _released_frozen_graph
 released_saved_model = _released_saved_model

@@ -69,7 +69,9 @@ def outputs(events: Iterable[Mapping[str, Any]]) -> list[Built]:
 
 
 def models(patterns: Sequence[str], options: Sequence[str] = ()) -> list[str]:
-    """Returns the labels of the models (`tflite_model`, `tflite_file`) that match patterns.
+    """Returns the labels of the models that match patterns.
+
+    These are `tflite_model`, `tflite_file` and `quantized_model`.
 
     Args:
       patterns: Bazel's target patterns; a filegroup or an alias stands for its targets.
@@ -80,7 +82,7 @@ def models(patterns: Sequence[str], options: Sequence[str] = ()) -> list[str]:
     """
     names = " ".join(patterns)
     # No deeper than the aliases in a filegroup, because a deeper query would fetch archives.
-    query = f"kind('_tflite_(model|file) rule', deps(set({names}), 2))"
+    query = f"kind('_tflite_(model|file|quantized) rule', deps(set({names}), 2))"
     labels = client.query(options, "--noimplicit_deps", query).split()
     if not labels:
         raise cli.UserError(f"{names}: no model is among these targets.")

@@ -19,15 +19,10 @@ _CONVERTER = flags.DEFINE_string("converter", None, "The program that converts."
 _CANONICALIZE = flags.DEFINE_string(
     "canonicalize", None, "The program that writes the canonical form.", required=True
 )
-_GRAPH = flags.DEFINE_string("graph", None, "The frozen graph.", required=True)
-_FLAGS_FILE = flags.DEFINE_string(
-    "flags_file", None, "A file with the converter's own flags.", required=True
+_INPUTS = flags.DEFINE_multi_string(
+    "input", [], "A file that the converter reads, and before it the flag that takes it: FLAG=PATH."
 )
-_SIGNATURE = flags.DEFINE_string("signature", None, "The file of the graph's signature.")
-_REPRESENTATIVE_DATASET = flags.DEFINE_string(
-    "representative_dataset", None, "The inputs on which the converter measures ranges."
-)
-_MODEL = flags.DEFINE_string("model", None, "The model built from the graph.", required=True)
+_MODEL = flags.DEFINE_string("model", None, "The model that was built.", required=True)
 
 
 def hostile_environment(directory: pathlib.Path) -> dict[str, str]:
@@ -80,14 +75,9 @@ def description(model: bytes) -> str:
 def main(argv: Sequence[str]) -> None:
     del argv
     expected = cli.read_file(_MODEL.value, "model")
-    named = {
-        "graph_def_file": _GRAPH.value,
-        "flagfile": _FLAGS_FILE.value,
-        "signature": _SIGNATURE.value,
-        "representative_dataset": _REPRESENTATIVE_DATASET.value,
-    }
     # The programs run in another folder.
-    inputs = [f"--{name}={os.path.abspath(path)}" for name, path in named.items() if path]
+    named = [given.partition("=")[::2] for given in _INPUTS.value]
+    inputs = [f"--{flag}={os.path.abspath(path)}" for flag, path in named]
     with tempfile.TemporaryDirectory(prefix="a-longer-name-") as name:
         directory = pathlib.Path(name)
         raw, canonical = directory / "raw.tflite", directory / "canonical.tflite"

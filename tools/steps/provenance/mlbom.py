@@ -82,6 +82,9 @@ def _step(request: Mapping[str, Any], rule: str) -> dict[str, Any]:
 
 def quantization(request: Mapping[str, Any]) -> str:
     """Returns a model's kind of quantization, in words."""
+    if after := _step(request, "quantization_recipe"):
+        weights = f"weights as {after['weights']}, {after['granularity'].replace('_', ' ')}"
+        return f"after conversion, {after['method'].replace('_', ' ')}: {weights}"
     if not request["converter"]:
         return "not stated: not converted here"
     recipe = _step(request, "recipe")

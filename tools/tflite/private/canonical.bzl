@@ -36,14 +36,15 @@ def canonicalize_tflite(ctx, model, description, output, after = [], keep_descri
     Args:
       ctx: the context of a rule that has `CANONICAL_TFLITE_ATTRS`.
       model: the File of the .tflite as a converter wrote it.
-      description: the text for the model's description.
+      description: the text for the model's description; None keeps the file's own.
       output: the File to write.
       after: a list of Files that must exist first.
       keep_description: whether the file's own description follows that text.
     """
     arguments = ctx.actions.args()
     arguments.add("--input", model)
-    arguments.add("--description", description)
+    if description != None:
+        arguments.add("--description", description)
     if keep_description:
         arguments.add("--keep_description")
     arguments.add("--output", output)

@@ -38,7 +38,7 @@ _STEP_PROVIDERS = [
     RepresentativeDatasetInfo,
     SavedModelInfo,
 ]
-_STEP_KINDS = ["genrule", "pipeline_config", "recipe"]
+_STEP_KINDS = ["genrule", "pipeline_config", "quantization_recipe", "recipe", "_tflite_file"]
 
 # Attributes of every rule that do not affect files.
 _COMMON_ATTRIBUTES = [
@@ -63,6 +63,9 @@ _COMMON_ATTRIBUTES = [
     "transitive_configs",
     "visibility",
 ]
+
+# The programs that write a model's documents, where the model itself is a source, as for `quantized_model`.
+_NOT_BEHIND_A_MODEL = ["_write_provenance", "_write_report"]
 
 # The attributes of a genrule that define its command.
 _GENRULE_ATTRIBUTES = ["cmd"]
@@ -97,6 +100,8 @@ def _targets(attributes):
     """Returns the targets that a rule's attributes name."""
     targets = []
     for name in dir(attributes):
+        if name in _NOT_BEHIND_A_MODEL:
+            continue
         value = getattr(attributes, name)
         if type(value) == "Target":
             targets.append(value)

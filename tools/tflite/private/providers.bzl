@@ -53,8 +53,9 @@ TfliteInfo = provider(
     doc = "A TensorFlow Lite model.",
     fields = {
         "model": "File: the .tflite, in canonical form.",
-        "raw": "File: the converter's .tflite, with sorted keys of custom options and the graph's names for INT8 inputs and outputs; of a `tflite_file`, the given file.",
+        "raw": "File: the converter's .tflite, with sorted keys of custom options and the graph's names for INT8 inputs and outputs; of a `tflite_file`, the given file, and of a `quantized_model`, litert-quantizer's.",
         "graph": "FrozenGraphInfo: the converted graph; None for a model that was not converted here.",
+        "checkpoint": "CheckpointInfo: the origin of its weights.",
         "preprocessing": "string: a key of PREPROCESSINGS, the preprocessing of its input; empty if none is stated.",
         "converter": "string: `toco` or `mlir`; empty for a model that was not converted here.",
         "tensorflow_version": "string: the version of the TensorFlow that converted, as in `2.15.1`; empty likewise.",

@@ -2,7 +2,7 @@
 
 load("//third_party/python:defs.bzl", "py_test")
 
-def reproducibility_test(name, model, graph, converter, recipe, representative_dataset, signature, **kwargs):
+def reproducibility_test(name, model, program, inputs, **kwargs):
     """Converts a model again in a hostile environment and expects the same file.
 
     The test is tagged `manual`. `bazel test //...` runs those in a suite (`CONVERTED_AGAIN` in models/BUILD), and
@@ -11,18 +11,12 @@ def reproducibility_test(name, model, graph, converter, recipe, representative_d
     Args:
       name: the test's name.
       model: the label of the .tflite.
-      graph: the label of its frozen graph.
-      converter: "toco" or "mlir".
-      recipe: the label of its `recipe`, with the converter's flags.
-      representative_dataset: the label of the inputs on which ranges are measured, or None.
-      signature: the label of its `signature_file`.
+      program: the program that converts, absolute in this repository.
+      inputs: the labels of its files, by the flag that takes each.
       **kwargs: attributes that every rule has.
     """
     tags = kwargs.pop("tags", [])
-    program = str(Label("//tools/tensorflow:" + converter))
-    inputs = {"graph": graph, "flags_file": recipe, "signature": signature}
-    if representative_dataset:
-        inputs["representative_dataset"] = representative_dataset
+    program = str(Label(program))
     canonicalize = str(Label("//tools/steps/canonicalize:canonicalize_tflite"))
     py_test(
         name = name,
@@ -32,7 +26,7 @@ def reproducibility_test(name, model, graph, converter, recipe, representative_d
             "--converter=$(rootpath {})".format(program),
             "--canonicalize=$(rootpath {})".format(canonicalize),
             "--model=$(rootpath {})".format(model),
-        ] + ["--{}=$(rootpath {})".format(flag, file) for flag, file in inputs.items()],
+        ] + ["--input={}=$(rootpath {})".format(flag, file) for flag, file in inputs.items()],
         data = [canonicalize, model, program] + inputs.values(),
         main = "reconvert.py",
         # It needs the model and converts it again, so `//...` runs only those in a suite.

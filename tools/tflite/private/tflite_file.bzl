@@ -44,6 +44,7 @@ def _tflite_file_impl(ctx):
             model = model,
             raw = source,
             graph = None,
+            checkpoint = checkpoint,
             preprocessing = preprocessing,
             converter = "",
             tensorflow_version = "",

@@ -56,6 +56,7 @@ def _tflite_model_impl(ctx):
             model = model,
             raw = ctx.file.raw,
             graph = graph,
+            checkpoint = graph.checkpoint,
             preprocessing = graph.preprocessing,
             converter = conversion.converter,
             tensorflow_version = tensorflow.version,
@@ -184,13 +185,13 @@ def tflite_model(
     if "reproducibility_test" in evidence:
         # Tests are always testonly.
         tests = {key: value for key, value in kwargs.items() if key != "testonly"}
+        inputs = {"flagfile": ":" + name + ".recipe", "graph_def_file": graph, "signature": ":" + signature}
+        if attributes.get("representative_dataset"):
+            inputs["representative_dataset"] = attributes["representative_dataset"]
         reproducibility_test(
             name = name + ".reproducibility_test",
-            converter = converter,
-            graph = graph,
+            inputs = inputs,
             model = ":" + name,
-            recipe = ":" + name + ".recipe",
-            representative_dataset = attributes.get("representative_dataset"),
-            signature = ":" + signature,
+            program = "//tools/tensorflow:" + converter,
             **tests
         )
