@@ -146,16 +146,7 @@ def _add(folder: str, label: str, targets: Sequence[build_file.Target]) -> str:
     """Adds targets to a folder's BUILD file and returns its path."""
     name = _build_file(folder)
     path = os.path.join(folder, name or _BUILD_FILES[-1])
-    content = ""
-    if name:
-        try:
-            with open(path, encoding="utf-8") as stream:
-                content = stream.read()
-        except (OSError, UnicodeDecodeError) as error:
-            raise cli.UserError(f"{path}: cannot be read: {cli.first_line(error)}.") from error
-    text = build_file.with_targets(content, path, label, targets)
-    with cli.output_file(path, "w") as stream:
-        stream.write(text)
+    build_file.add(path, label, targets)
     return path
 
 

@@ -4,6 +4,7 @@ import ast
 import dataclasses
 import io
 import json
+import os
 import tokenize
 from collections.abc import Mapping, Sequence
 
@@ -18,7 +19,7 @@ class Glob(str):
     """A pattern, for the value `glob([pattern])`."""
 
 
-Value = bool | int | str | Glob | Sequence[str]
+Value = bool | int | str | Glob | Sequence[str] | Mapping[str, str]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,6 +52,11 @@ def _value(value: Value) -> str:
         return _quoted(value)
     if isinstance(value, int):
         return str(value)
+    if isinstance(value, Mapping):
+        rows = [f"{_quoted(key)}: {_quoted(value[key])}" for key in sorted(value)]
+        if len(rows) == 1:
+            return f"{{{rows[0]}}}"
+        return "{\n" + "".join(f"        {row},\n" for row in rows) + "    }"
     if len(value) == 1:
         return f"[{_quoted(value[0])}]"
     return "[\n" + "".join(f"        {_quoted(item)},\n" for item in value) + "    ]"
@@ -233,3 +239,21 @@ def with_targets(content: str, path: str, label: str, targets: Sequence[Target])
     elif missing:
         lines = _first_load(lines, statements, _load(label, missing, {}))
     return "\n".join(["".join(lines), *map(_target, targets)])
+
+
+def add(path: str, label: str, targets: Sequence[Target]) -> None:
+    """Adds targets to a BUILD file, which is made if it is not there; see `with_targets`.
+
+    Raises:
+      cli.UserError: the file cannot be read or written, or the targets cannot be added.
+    """
+    content = ""
+    if os.path.exists(path):
+        try:
+            with open(path, encoding="utf-8") as stream:
+                content = stream.read()
+        except (OSError, UnicodeDecodeError) as error:
+            raise cli.UserError(f"{path}: cannot be read: {cli.first_line(error)}.") from error
+    text = with_targets(content, path, label, targets)
+    with cli.output_file(path, "w") as stream:
+        stream.write(text)

@@ -1,0 +1,37 @@
+"""The BUILD entry of a tuned model."""
+
+from collections.abc import Sequence
+
+from reproducible_tflite.lib.build_file.build_file import Target, Value
+from reproducible_tflite.tune.candidates import Budget, Trial
+
+# Without a largest error in the budget, the entry allows so much more than was measured.
+_ROOM = 1.5
+
+
+def _maximum_error(trial: Trial, allowed: Budget) -> str:
+    return f"{allowed.error if allowed.error is not None else _ROOM * trial.error:.3g}"
+
+
+def targets(
+    name: str, model: str, dataset: str | None, trial: Trial, allowed: Budget
+) -> Sequence[Target]:
+    """Returns the targets that build a trial.
+
+    Args:
+      name: the name of the quantized model.
+      model: the label of the model in floating point.
+      dataset: the label of the representative dataset, or None.
+      trial: the trial.
+      allowed: the budget.
+    """
+    recipe = f"{name}.quantization"
+    quantized: dict[str, Value] = {"name": name, "model": model, "recipe": f":{recipe}"}
+    if dataset:
+        quantized["representative_dataset"] = dataset
+    if float(error := _maximum_error(trial, allowed)):
+        quantized["maximum_error"] = error
+    return (
+        Target("quantization_recipe", {"name": recipe, **trial.recipe.plain()}),
+        Target("quantized_model", quantized),
+    )

@@ -1,0 +1,145 @@
+"""Tries a recipe: quantizes as a build does, and measures the error against the float model."""
+
+import dataclasses
+import hashlib
+import json
+import math
+import pathlib
+import subprocess
+from collections.abc import Mapping, Sequence
+
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.interpreter import child, tasks
+from reproducible_tflite.lib.litert import samples
+from reproducible_tflite.lib.litert.network import Network
+from reproducible_tflite.lib.quantization_error import growth, pairing
+from reproducible_tflite.lib.quantization_error.error import Error
+from reproducible_tflite.lib.quantization_recipe import recipe as recipes
+from reproducible_tflite.lib.quantization_recipe.recipe import Recipe
+from reproducible_tflite.lib.runfiles import runfiles
+from reproducible_tflite.lib.tflite_file import canonical, reader
+from reproducible_tflite.lib.tflite_file.model import Model
+from reproducible_tflite.tune.candidates import Trial
+
+_ERROR = "ERROR: "
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Source:
+    """The model to quantize.
+
+    Attributes:
+      path: its .tflite.
+      content: the file.
+      model: its contents.
+      preprocessing: of its pixels, see `samples.of`.
+      dataset: the path of a representative dataset, or None.
+    """
+
+    path: str
+    content: bytes
+    model: Model
+    preprocessing: str
+    dataset: str | None
+
+
+def quantized(source: Source, recipe: Recipe, folder: pathlib.Path) -> bytes:
+    """Returns the canonical file that a `quantized_model` with this recipe has.
+
+    Args:
+      source: the model in floating point.
+      recipe: how it is quantized.
+      folder: for the files in between.
+
+    Raises:
+      cli.UserError: the recipe does not fit the model.
+    """
+    stated, raw = folder / "quantization.json", folder / "raw.tflite"
+    stated.write_text(json.dumps(recipe.plain()))
+    command = [
+        str(runfiles.own("tools/steps/quantize/quantize")),
+        f"--float_model={source.path}",
+        f"--recipe={stated}",
+        f"--output_file={raw}",
+    ]
+    if source.preprocessing:
+        command.append(f"--preprocessing={source.preprocessing}")
+    if source.dataset:
+        command.append(f"--representative_dataset={source.dataset}")
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    if result.returncode:
+        text = result.stderr.rpartition(_ERROR)[2].strip() or result.stderr.strip()
+        raise cli.UserError(text or f"{source.path}: quantize ended without a message.")
+    return canonical.canonical_bytes(raw.read_bytes(), str(raw))
+
+
+class _Measurement:
+    """Runs both models; in a child process."""
+
+    def __init__(self, source: Source, content: bytes) -> None:
+        self._source = source
+        self._content = content
+
+    def errors(self) -> tuple[float, list[str]]:
+        """Returns the largest error of an output, and the layers in which the error grows."""
+        source, other = self._source, reader.read(self._content, "trial")
+        pairs = pairing.pair_tensors(source.model, other)
+        ends = list(zip(tasks.ends(source.model), tasks.ends(other), strict=True))
+        layers = [(pair.left, pair.right) for pair in pairs]
+        tensors = [*ends, *layers]
+        networks = [
+            Network(content, model, [pair[side].index for pair in tensors])
+            for side, (content, model) in enumerate(
+                ((source.content, source.model), (self._content, other))
+            )
+        ]
+        errors = [Error() for _ in tensors]
+        dataset, preprocessing = source.dataset, source.preprocessing
+        for values in samples.of(networks[0], dataset, preprocessing, samples.CHECKED):
+            for network in networks:
+                network.run(values)
+            for error, (left, right) in zip(errors, tensors, strict=True):
+                error.add(networks[1].real(right.index), networks[0].real(left.index))
+        largest = max((error.relative_rms for error in errors[: len(ends)]), default=0.0)
+        return largest, _worst(source.model, other, pairs, errors[len(ends) :])
+
+
+def _is_changed(model: Model, pair: pairing.Pair) -> bool:
+    """Returns whether a layer of the quantized model has something quantized."""
+    graph = model.subgraphs[0]
+    makers = {index: operator for operator in graph.operators for index in operator.outputs}
+    inputs = [index for index in pair.operator.inputs if index >= 0]
+    return any(
+        graph.tensors[index].is_quantized
+        or (index in makers and makers[index].name == "DEQUANTIZE")
+        for index in inputs
+    )
+
+
+def _worst(
+    model: Model, other: Model, pairs: Sequence[pairing.Pair], errors: Sequence[Error]
+) -> list[str]:
+    by_tensor: Mapping[int, float] = {
+        pair.left.index: error.relative_rms
+        for pair, error in zip(pairs, errors, strict=True)
+        if math.isfinite(error.relative_rms)
+    }
+    changed = [
+        pair.left.index
+        for pair in pairs
+        if pair.left.index in by_tensor and _is_changed(other, pair)
+    ]
+    tensors = model.subgraphs[0].tensors
+    grown = growth.by_growth(model, by_tensor, changed)
+    return [recipes.layer_name(tensors[index].name) for index, _ in grown]
+
+
+def run(source: Source, recipe: Recipe, folder: pathlib.Path) -> tuple[Trial, bytes]:
+    """Tries a recipe; see `quantized`. Returns the trial and its file."""
+    content = quantized(source, recipe, folder)
+    measuring = child.Child(source.path, _Measurement, source, content)
+    measuring.ready(child.SECONDS)
+    error, worst = measuring.call("errors", seconds=child.SECONDS)
+    measuring.close()
+    digest = hashlib.sha256(content).hexdigest()
+    return Trial(recipe, len(content), error, tuple(worst), digest), content
