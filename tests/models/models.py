@@ -6,9 +6,11 @@ import re
 import unittest
 from collections.abc import Mapping
 
+import reproducible_tflite.lib.tensorflow_parts.deferred  # noqa: F401
+
 import numpy as np
-import tensorflow as tf
 from PIL import Image
+from tensorflow.lite.python.interpreter import Interpreter
 
 from reproducible_tflite.lib.preprocessing import normalization
 from reproducible_tflite.lib.tflite_file import reader
@@ -99,7 +101,7 @@ def run(path: str, inputs: np.ndarray) -> dict[str, np.ndarray]:
     Returns:
       The outputs by their names.
     """
-    interpreter = tf.lite.Interpreter(path)
+    interpreter = Interpreter(path)
     interpreter.allocate_tensors()
     interpreter.set_tensor(interpreter.get_input_details()[0]["index"], inputs)
     interpreter.invoke()
@@ -118,7 +120,7 @@ class Model:
     """
 
     def __init__(self, path: str):
-        self.interpreter = tf.lite.Interpreter(path, experimental_preserve_all_tensors=True)
+        self.interpreter = Interpreter(path, experimental_preserve_all_tensors=True)
         self.interpreter.allocate_tensors()
         self.input = self.interpreter.get_input_details()[0]
         self._preprocessing = preprocessing(path)

@@ -1,7 +1,9 @@
 """Helpers for tests of super-resolution models: enlarged photographs, and their differences."""
 
+import reproducible_tflite.lib.tensorflow_parts.deferred  # noqa: F401
+
 import numpy as np
-import tensorflow as tf
+from tensorflow.lite.python.interpreter import Interpreter, OpResolverType
 
 
 class Enlarger:
@@ -14,11 +16,9 @@ class Enlarger:
 
     def __init__(self, path: str):
         # TensorFlow Lite's own kernels are the reference; XNNPACK's may round differently.
-        self._interpreter = tf.lite.Interpreter(
+        self._interpreter = Interpreter(
             path,
-            experimental_op_resolver_type=(
-                tf.lite.experimental.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
-            ),
+            experimental_op_resolver_type=(OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES),
         )
         (self.input,) = self._interpreter.get_input_details()
         (self.output,) = self._interpreter.get_output_details()

@@ -5,6 +5,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import reproducible_tflite.lib.tensorflow_parts.deferred  # noqa: F401
+
 from reproducible_tflite.lib.cli import cli
 from reproducible_tflite.lib.graph_ends import graph_ends
 from reproducible_tflite.lib.source_model import kinds

@@ -11,6 +11,8 @@ import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import reproducible_tflite.lib.tensorflow_parts.deferred  # noqa: F401
+
 from reproducible_tflite.lib.cli import cli
 from reproducible_tflite.lib.keras_file import keras_file
 from reproducible_tflite.lib.source_model import kinds
@@ -80,8 +82,9 @@ def _frozen_graph(path: str, given: str) -> tuple[list[int], dict[str, str]]:
 
 
 def _saved_model(path: str, given: str) -> list[int]:
-    import tensorflow as tf
     from tensorflow.core.protobuf import saved_model_pb2
+    from tensorflow.python.framework import errors_impl
+    from tensorflow.python.training import py_checkpoint_reader
 
     file = os.path.join(path, kinds.SAVED_MODEL_FILE)
     model = kinds.parsed(saved_model_pb2.SavedModel(), file, given, Kind.SAVED_MODEL)
@@ -92,8 +95,8 @@ def _saved_model(path: str, given: str) -> list[int]:
     prefix = os.path.join(path, "variables", "variables")
     if os.path.exists(f"{prefix}.index"):
         try:
-            variables = tf.train.load_checkpoint(prefix).get_variable_to_shape_map()
-        except (tf.errors.OpError, ValueError, RuntimeError) as error:
+            variables = py_checkpoint_reader.NewCheckpointReader(prefix).get_variable_to_shape_map()
+        except (errors_impl.OpError, ValueError, RuntimeError) as error:
             raise cli.UserError(
                 f"{given}: its variables cannot be read ({cli.first_line(error)}); copy its whole"
                 " folder again."

@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping
 
+import reproducible_tflite.lib.tensorflow_parts.deferred  # noqa: F401
+
 import numpy as np
-import tensorflow as tf
+from tensorflow.lite.python.interpreter import Interpreter
 
 LENGTH = 384
 VOCABULARY = 30522
@@ -13,7 +15,7 @@ class QuestionAnswering:
     """A model with the inputs of BERT and the outputs start_logits and end_logits."""
 
     def __init__(self, path: str):
-        self.interpreter = tf.lite.Interpreter(path)
+        self.interpreter = Interpreter(path)
         self.interpreter.allocate_tensors()
 
     def run(self, sample: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

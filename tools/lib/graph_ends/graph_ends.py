@@ -26,9 +26,9 @@ def array_of(tensor: str) -> str:
 
 def type_name(number: int) -> str:
     """Returns the name of a DataType, such as "float32"; "" for that of an unknown type."""
-    import tensorflow as tf
+    from tensorflow.python.framework import dtypes
 
-    return tf.as_dtype(number).name if number else ""
+    return dtypes.as_dtype(number).name if number else ""
 
 
 def is_custom(node: Any) -> bool:

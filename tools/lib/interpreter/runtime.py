@@ -8,9 +8,11 @@ import struct
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import reproducible_tflite.lib.tensorflow_parts.deferred  # noqa: F401
+
 import numpy as np
-import tensorflow as tf
 from ai_edge_litert import interpreter as litert
+from tensorflow.lite.python import interpreter as tensorflow_lite
 
 from reproducible_tflite.lib.cli import cli
 from reproducible_tflite.lib.interpreter import ports
@@ -18,8 +20,7 @@ from reproducible_tflite.lib.interpreter.ports import Port
 from reproducible_tflite.lib.tflite_file import model as inspected
 from reproducible_tflite.lib.tflite_file.schema import tflite
 
-# Looked up here, because the first access imports them: once, before children are forked.
-_TENSORFLOW = (tf.lite.Interpreter, tf.lite.experimental.OpResolverType)
+_TENSORFLOW = (tensorflow_lite.Interpreter, tensorflow_lite.OpResolverType)
 _LITERT = (litert.Interpreter, litert.OpResolverType)
 # Where tables have the offsets of their strings (schema.fbs).
 _TENSOR_NAME, _MAP_NAME, _SIGNATURE_KEY = (4 + 2 * field for field in (3, 0, 2))
