@@ -6,23 +6,24 @@ shows in the layer that has it and in no later one, and what is allowed is the e
 """
 
 import dataclasses
+import math
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
 from reproducible_tflite.lib.cli import cli
-from reproducible_tflite.lib.equivalence import pairing
+from reproducible_tflite.lib.equivalence import pairing, smaller
 from reproducible_tflite.lib.equivalence.graph import Graph
 from reproducible_tflite.lib.equivalence.layers import Layer, Ruler, worst
 from reproducible_tflite.lib.equivalence.pairing import Pair
 from reproducible_tflite.lib.interpreter import tasks
-from reproducible_tflite.lib.interpreter.ports import Port
+from reproducible_tflite.lib.interpreter.ports import Port, real
 from reproducible_tflite.lib.quantization_error.exposed import Network
 from reproducible_tflite.lib.tflite_file import report
 from reproducible_tflite.lib.tflite_file.model import Model, Tensor
 
-# How many bytes of arrays TensorFlow computes at once.
-_BYTES = 1 << 28
+# How many bytes of arrays are computed and compared at once.
+_BYTES = 1 << 26
 _SHOWN = 12
 
 
@@ -109,17 +110,48 @@ class Pieces:
         self._ruler = Ruler(read, report.arithmetic(read))
         self._operators = sum(item.name not in pairing.MOVES for item in subgraph.operators)
         kept = [pair.tensor.index for pair in self.pairs]
+        # Ends come before the post-processing, which has nothing to compare.
+        operators = len(subgraph.operators)
+        if tasks.post_processing(read) is subgraph.operators[-1]:
+            operators -= 1
+        self._model = read
+        # The shape that the input had before `shrink`.
+        self._larger: tuple[int, ...] | None = None
         # It starts a process, which must come before TensorFlow's threads.
-        self._network = Network(content, self.source, kept, seconds)
+        self._network = Network(content, self.source, kept, seconds, read, operators)
         if shapes:
-            self._network.resize(
-                {subgraph.tensors[self._inputs[a]].name: s for a, s in shapes.items()}
-            )
+            self._resize(shapes)
 
     @property
     def ports(self) -> tuple[Port, ...]:
         """The model's inputs."""
         return self._network.inputs
+
+    def _resize(self, shapes: Mapping[str, Sequence[int]]) -> None:
+        tensors = self._model.subgraphs[0].tensors
+        self._network.resize({tensors[self._inputs[a]].name: s for a, s in shapes.items()})
+
+    def shrink(self) -> None:
+        """Takes smaller pictures if the model computes its layers on them in the same way.
+
+        No layer has fewer weights or another padding, and both must give arrays of equal sizes.
+        """
+        array = next(iter(self._inputs))
+        own = self._model.subgraphs[0].tensors[self._inputs[array]].shape
+        for height, width in smaller.sides(self._model):
+            shape = (own[0], height, width, own[3])
+            try:
+                self._resize({array: shape})
+                graph = self._graph.resized({array: shape})
+            except cli.UserError:
+                pass
+            else:
+                arrays, shapes = graph.arrays(), self._network.shapes
+                sizes = [(arrays[x.array].shape, shapes[x.tensor.index]) for x in self.pairs]
+                if all(a and math.prod(a) == math.prod(b) > 0 for a, b in sizes):
+                    self._graph, self._larger = graph, own
+                    return
+            self._resize({array: own})
 
     def compare(
         self, samples: Iterable[Sequence[np.ndarray]], with_ends: bool = False
@@ -127,7 +159,8 @@ class Pieces:
         """Runs both on samples.
 
         Args:
-          samples: real numbers for every input, in the model's order; at least one sample.
+          samples: real numbers for every input, in the model's order; at least one sample. After
+            `shrink`, a picture of the model's own size is cut.
           with_ends: whether to compare the whole model too.
 
         Raises:
@@ -137,7 +170,7 @@ class Pieces:
         drifting: dict[int, Layer] = {}
         ends: dict[int, Layer] = {}
         for sample in samples:
-            self._network.run(sample)
+            self._network.run(list(map(self._corner, sample, self.ports)))
             measured = self._measure(self.pairs, self.pairs)
             origins, again = self._origins(measured)
             sound = [layer for layer in measured if not layer.drifts]
@@ -154,6 +187,10 @@ class Pieces:
             self._operators,
         )
 
+    def _corner(self, value: np.ndarray, port: Port) -> np.ndarray:
+        is_larger = value.shape == self._larger
+        return value[tuple(map(slice, port.shape))] if is_larger else value
+
     def _origins(self, measured: Sequence[Layer]) -> tuple[list[Layer], list[Layer]]:
         """Returns the layers in which a drift starts, and what was measured to find them.
 
@@ -164,8 +201,18 @@ class Pieces:
         if not suspects:
             return [], []
         given = [pair for pair in self.pairs if pair.tensor.index not in suspects]
-        wanted = [pair for pair in self.pairs if pair in given or pair.tensor.index in self._ends]
         known = {pair.tensor.index for pair in given}
+        # For others nothing changes when suspects are not given.
+        wanted = [
+            pair
+            for pair in self.pairs
+            if pair.tensor.index in self._ends
+            or pair.tensor.index in known
+            and any(
+                not suspects.keys().isdisjoint(operator.outputs)
+                for operator in self._ruler.before(pair, known)
+            )
+        ]
         found: dict[int, Layer] = {}
         again = self._measure(wanted, given, suspects)
         for layer in again:
@@ -186,30 +233,40 @@ class Pieces:
         pieces = self._graph.pieces(list(arrays), [pair.array for pair in wanted])
         layers = []
         for group in self._groups(wanted):
-            needed = pieces.needed([pair.array for pair in group])
-            values = {array: self._network.real(arrays[array]) for array in needed}
-            expected = pieces.run(values, [pair.array for pair in group])
-            for pair, value in zip(group, expected, strict=True):
-                stored = self._network.stored(pair.tensor.index)
-                if stored.size == value.size:
-                    layers.append(self._ruler.measure(pair, known, stored, value))
+            names = [pair.array for pair in group]
+            needed = {array: arrays[array] for array in pieces.needed(names)}
+            stored = self._network.all_stored(
+                {*needed.values(), *(pair.tensor.index for pair in group)}
+            )
+            values = {array: self._real(index, stored[index]) for array, index in needed.items()}
+            for pair, value in zip(group, pieces.run(values, names), strict=True):
+                own = stored[pair.tensor.index]
+                if own.size == value.size:
+                    layers.append(self._ruler.measure(pair, known, own, value))
                 elif pair.tensor.index in self._ends:
                     raise cli.UserError(
-                        f"{self.source}: gives {list(stored.shape)} for {pair.array}, but the"
+                        f"{self.source}: gives {list(own.shape)} for {pair.array}, but the"
                         f" source gives {list(value.shape)}; give the source of this model."
                     )
         return layers
 
+    def _real(self, index: int, stored: np.ndarray) -> np.ndarray:
+        """Returns what a tensor's values stand for, as TensorFlow takes them."""
+        scaling = self._model.subgraphs[0].tensors[index].scaling
+        return real(stored, *scaling).astype(np.float32) if scaling[0] else stored
+
     def _groups(self, pairs: Sequence[Pair]) -> Iterator[list[Pair]]:
-        """Yields pairs in groups that TensorFlow can compute in little memory."""
+        """Yields pairs in groups that are compared in little memory."""
         group: list[Pair] = []
         size = 0
+        shapes = self._network.shapes
         for pair in pairs:
-            size += 4 * int(np.prod(pair.tensor.shape))
-            if group and size > _BYTES:
+            own = 4 * math.prod(shapes[pair.tensor.index])
+            if group and size + own > _BYTES:
                 yield group
-                group, size = [], 4 * int(np.prod(pair.tensor.shape))
+                group, size = [], 0
             group.append(pair)
+            size += own
         if group:
             yield group
 

@@ -5,13 +5,27 @@ what computes it can still be asked for.
 """
 
 import contextlib
+import copy
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import reproducible_tflite.lib.tensorflow_parts.deferred  # noqa: F401
+
 import numpy as np
-import tensorflow as tf
 from google.protobuf.message import DecodeError
+from tensorflow.core.framework import graph_pb2
+from tensorflow.core.protobuf import config_pb2
+from tensorflow.python.client import session
+from tensorflow.python.framework import (
+    dtypes,
+    errors_impl,
+    importer,
+    ops,
+    tensor_util,
+    versions,
+)
+from tensorflow.python.framework.tensor_shape import TensorShape
 
 from reproducible_tflite.lib.cli import cli
 from reproducible_tflite.lib.graph_ends.graph_ends import array_of, node_of
@@ -21,6 +35,8 @@ _POST_PROCESS, _POST_PROCESSED = "TFLite_Detection_PostProcess", 2
 _ARG_MAX = "ArgMax"
 _MOVES = ("Cast", "ExpandDims", "Identity", "Reshape", "Squeeze")
 _LOOP = "NextIteration"
+# Constants of so many bytes are no part of what TensorFlow imports, but given when it computes.
+_LARGE = 1 << 10
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,14 +58,33 @@ def _tensor(array: str) -> str:
     return array if ":" in array else array + ":0"
 
 
+def _without_constants(
+    graph_def: graph_pb2.GraphDef,
+) -> tuple[graph_pb2.GraphDef, dict[str, np.ndarray]]:
+    """Returns a graph with placeholders instead of its large constants, and their values."""
+    light = graph_pb2.GraphDef(versions=graph_def.versions, library=graph_def.library)
+    constants = {}
+    for node in graph_def.node:
+        copied = light.node.add()
+        if node.op != "Const" or node.ByteSize() < _LARGE:
+            copied.CopyFrom(node)
+            continue
+        value = node.attr["value"].tensor
+        constants[node.name] = tensor_util.MakeNdarray(value)
+        copied.name, copied.op = node.name, "Placeholder"
+        copied.attr["dtype"].type = value.dtype
+        copied.attr["shape"].shape.CopyFrom(value.tensor_shape)
+    return light, constants
+
+
 @contextlib.contextmanager
 def _errors(source: str) -> Iterator[None]:
     """Turns what TensorFlow raises into a `cli.UserError`."""
     try:
         yield
-    except (tf.errors.OpError, KeyError, TypeError, ValueError) as error:
+    except (errors_impl.OpError, KeyError, TypeError, ValueError) as error:
         raise cli.UserError(
-            f"{source}: TensorFlow {tf.__version__} cannot compute the graph:"
+            f"{source}: TensorFlow {versions.VERSION} cannot compute the graph:"
             f" {cli.first_line(error)}; give the source of this model."
         ) from error
 
@@ -59,15 +94,25 @@ class Pieces:
 
     def __init__(
         self,
-        graph_def: Any,
+        graph_def: graph_pb2.GraphDef,
         source: str,
-        given: Mapping[str, tuple[tf.DType, tf.TensorShape]],
+        given: Mapping[str, tuple[dtypes.DType, TensorShape]],
         wanted: Sequence[str],
+        constants: Mapping[str, np.ndarray],
     ) -> None:
-        """Imports the part of a graph that computes the wanted arrays from given ones."""
+        """Imports the part of a graph that computes the wanted arrays from given ones.
+
+        Args:
+          graph_def: the graph.
+          source: its file, for messages.
+          given: the type and the shape of given arrays.
+          wanted: the wanted arrays.
+          constants: the values of placeholders that stand for constants.
+        """
         self._source = source
+        self._constants = constants
         self._names = {array: f"given_{number}" for number, array in enumerate(given)}
-        cut = tf.compat.v1.GraphDef(versions=graph_def.versions, library=graph_def.library)
+        cut = graph_pb2.GraphDef(versions=graph_def.versions, library=graph_def.library)
         for array, (kind, shape) in given.items():
             placeholder = cut.node.add(name=self._names[array], op="Placeholder")
             placeholder.attr["dtype"].type = kind.as_datatype_enum
@@ -79,14 +124,14 @@ class Pieces:
         kept = self._before(wanted)
         for node in graph_def.node:
             if node.name in kept:
-                copy = cut.node.add()
-                copy.CopyFrom(node)
-                copy.input[:] = self._reads[node.name]
+                copied = cut.node.add()
+                copied.CopyFrom(node)
+                copied.input[:] = self._reads[node.name]
                 # Nodes next to which it was to run need not be there any more.
-                copy.attr.pop("_class", None)
+                copied.attr.pop("_class", None)
         self._session: Any = None
-        with tf.Graph().as_default() as self.graph, _errors(source):
-            tf.graph_util.import_graph_def(cut, name="")
+        with ops.Graph().as_default() as self.graph, _errors(source):
+            importer.import_graph_def(cut, name="")
 
     def _before(self, arrays: Sequence[str]) -> set[str]:
         """Returns the names of the nodes that compute arrays."""
@@ -111,17 +156,18 @@ class Pieces:
           cli.UserError: TensorFlow cannot compute them.
         """
         if self._session is None:
-            options = tf.compat.v1.ConfigProto(
+            options = config_pb2.ConfigProto(
                 intra_op_parallelism_threads=1, inter_op_parallelism_threads=1
             )
-            # What it rewrites need not be in the graph any more.
+            # What it rewrites need not be in the graph any more; each piece is computed once.
             options.graph_options.rewrite_options.disable_meta_optimizer = True
-            self._session = tf.compat.v1.Session(graph=self.graph, config=options)
+            options.graph_options.optimizer_options.opt_level = config_pb2.OptimizerOptions.L0
+            self._session = session.Session(graph=self.graph, config=options)
+        fed = {_tensor(self._names[array]): value for array, value in values.items()}
+        for name in self._before(wanted) & self._constants.keys():
+            fed[_tensor(name)] = self._constants[name]
         with _errors(self._source):
-            return self._session.run(
-                [_tensor(array) for array in wanted],
-                {_tensor(self._names[array]): value for array, value in values.items()},
-            )
+            return self._session.run([_tensor(array) for array in wanted], fed)
 
 
 class Graph:
@@ -147,11 +193,13 @@ class Graph:
         """
         self._source = source
         try:
-            self._graph_def = tf.compat.v1.GraphDef.FromString(content)
+            read = graph_pb2.GraphDef.FromString(content)
         except DecodeError as error:
             raise cli.UserError(
                 f"{source}: not a serialized GraphDef; it may be truncated, get it again."
             ) from error
+        with _errors(source):
+            self._graph_def, self._constants = _without_constants(read)
         self._nodes = {node.name: node for node in self._graph_def.node}
         for array in (*inputs, *outputs):
             if node_of(array) not in self._nodes:
@@ -159,12 +207,31 @@ class Graph:
                     f"{source}: the graph has no {array!r}; give the source of this model."
                 )
         self._ends = [end for output in outputs for end in self._before(output)]
-        placeholders = Pieces(self._graph_def, source, {}, list(inputs)).graph
+        placeholders = self._pieces({}, list(inputs)).graph
         self._given = {
-            array: (placeholders.get_tensor_by_name(_tensor(array)).dtype, tf.TensorShape(shape))
+            array: (placeholders.get_tensor_by_name(_tensor(array)).dtype, TensorShape(shape))
             for array, shape in inputs.items()
         }
-        self._whole = Pieces(self._graph_def, source, self._given, self._ends).graph
+        self._whole = self._pieces(self._given, self._ends).graph
+
+    def _pieces(self, given: Mapping[str, Any], wanted: Sequence[str]) -> Pieces:
+        return Pieces(self._graph_def, self._source, given, wanted, self._constants)
+
+    def resized(self, inputs: Mapping[str, Sequence[int]]) -> "Graph":
+        """Returns the graph for inputs of other shapes.
+
+        Args:
+          inputs: the shape of every input, by its array.
+
+        Raises:
+          cli.UserError: TensorFlow cannot compute it.
+        """
+        resized = copy.copy(self)
+        resized._given = {
+            array: (self._given[array][0], TensorShape(shape)) for array, shape in inputs.items()
+        }
+        resized._whole = resized._pieces(resized._given, self._ends).graph
+        return resized
 
     def _before(self, output: str) -> list[str]:
         """Returns what to compare in the place of an output; of post-processing, once for all."""
@@ -209,4 +276,4 @@ class Graph:
             if array not in known:
                 tensor = self._whole.get_tensor_by_name(_tensor(array))
                 known[array] = (tensor.dtype, tensor.shape)
-        return Pieces(self._graph_def, self._source, known, wanted)
+        return self._pieces(known, wanted)

@@ -5,7 +5,7 @@ too much memory is refused, and the model runs in a child process with limits of
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
@@ -148,12 +148,18 @@ class Interpreter:
         Raises:
           cli.UserError: the tensor is not an input or output, or has no values.
         """
-        if index not in [port.index for port in (*self.inputs, *self.outputs)]:
-            raise cli.UserError(
-                f"{self.source}: tensor {index} is not kept; only inputs and outputs are."
-            )
-        [value] = self._child.call("tensors", [index])
+        [value] = self.tensors([index])
         return value
+
+    def tensors(self, indices: Collection[int]) -> list[np.ndarray]:
+        """Returns copies of several inputs or outputs at once; see `tensor`."""
+        kept = {port.index for port in (*self.inputs, *self.outputs)}
+        for index in indices:
+            if index not in kept:
+                raise cli.UserError(
+                    f"{self.source}: tensor {index} is not kept; only inputs and outputs are."
+                )
+        return self._child.call("tensors", list(indices))
 
     def resize(self, shapes: Mapping[str, Sequence[int]]) -> None:
         """Changes the shapes of inputs and prepares the model again.

@@ -1,13 +1,14 @@
 """Runs a model and keeps its inner values, which become outputs."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
 from reproducible_tflite.lib.interpreter.interpreter import Interpreter
 from reproducible_tflite.lib.interpreter.ports import real
 from reproducible_tflite.lib.quantization_error.outputs import with_outputs
+from reproducible_tflite.lib.tflite_file.model import Model
 
 
 class Network:
@@ -18,15 +19,29 @@ class Network:
     """
 
     def __init__(
-        self, content: bytes, source: str, tensors: Sequence[int], seconds: float = math.inf
+        self,
+        content: bytes,
+        source: str,
+        tensors: Sequence[int],
+        seconds: float = math.inf,
+        model: Model | None = None,
+        operators: int | None = None,
     ) -> None:
         """Loads a model; see `outputs.with_outputs` and `Interpreter`.
 
         An action has no limit of time by default: on an emulated processor, it takes hours.
         """
-        content = with_outputs(content, source, tensors)
-        self._interpreter = Interpreter(content, source, xnnpack=False, seconds=seconds)
+        content = with_outputs(content, source, tensors, operators)
+        self._interpreter = Interpreter(
+            content, source, xnnpack=False, model=model, seconds=seconds
+        )
         self.inputs = self._interpreter.inputs
+
+    @property
+    def shapes(self) -> dict[int, tuple[int, ...]]:
+        """The shapes of inputs and outputs, by tensor."""
+        ports = (*self._interpreter.inputs, *self._interpreter.outputs)
+        return {port.index: port.shape for port in ports}
 
     def resize(self, shapes: Mapping[str, Sequence[int]]) -> None:
         """Changes the shapes of inputs, by name; see `Interpreter.resize`."""
@@ -43,6 +58,10 @@ class Network:
     def stored(self, index: int) -> np.ndarray:
         """Returns the last run's value of an output or one of `tensors`, as it is stored."""
         return self._interpreter.tensor(index)
+
+    def all_stored(self, indices: Collection[int]) -> dict[int, np.ndarray]:
+        """Returns several of the last run's values at once; see `stored`."""
+        return dict(zip(indices, self._interpreter.tensors(indices), strict=True))
 
     def real(self, index: int) -> np.ndarray:
         """Returns the last run's value as real numbers, float64; see `stored`."""

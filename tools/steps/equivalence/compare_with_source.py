@@ -126,6 +126,7 @@ def main(argv: Sequence[str]) -> None:
         [graph_ends.array_of(end.array) for end in sources],
         [graph_ends.array_of(end.array) for end in results],
     )
+    pieces.shrink()
     samples = (
         _dataset(sources)
         if _REPRESENTATIVE_DATASET.value

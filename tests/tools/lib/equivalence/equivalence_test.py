@@ -7,14 +7,21 @@ from reproducible_tflite.lib.tflite_file import reader
 from tests.tools.lib.equivalence import networks
 
 
-def _compared(model: bytes, graph: bytes, **options) -> equivalence.Comparison:
-    pieces = equivalence.Pieces(
+def _pieces(model: bytes, graph: bytes) -> equivalence.Pieces:
+    return equivalence.Pieces(
         (model, reader.read(model, "x.tflite"), "x.tflite"),
         (graph, "x.pb"),
         [networks.INPUT],
         [networks.OUTPUT],
     )
-    return pieces.compare(networks.samples(), **options)
+
+
+def _compared(model: bytes, graph: bytes, **options) -> equivalence.Comparison:
+    return _pieces(model, graph).compare(networks.samples(), **options)
+
+
+def _without_biases(model: bytes) -> bytes:
+    return networks.changed(model, "conv_1/Relu", 2, 0.0)
 
 
 class EquivalenceTest(parameterized.TestCase):
@@ -77,6 +84,33 @@ class EquivalenceTest(parameterized.TestCase):
         model = self.models["float"].replace(b"conv_0/Relu;", b"rectified_0;")
         result = _compared(model, networks.graph())
         self.assertEqual([layer.pair.array for layer in result.layers], list(networks.LAYERS))
+
+    def test_a_smaller_picture(self):
+        graph = networks.local_graph(-1)
+        model = networks.converted("float", self.create_tempdir().full_path, graph)
+        for changed, drifting in ((model, []), (_without_biases(model), ["conv_1/Relu"])):
+            pieces = _pieces(changed, graph)
+            pieces.shrink()
+            [port] = pieces.ports
+            # The remainders for the strides' product are those of 271 and 403.
+            self.assertEqual(port.shape, (1, 133, 133, 3))
+            sample = np.random.default_rng(1).uniform(-1, 1, (1, 271, 403, 3))
+            result = pieces.compare([[sample.astype(np.float32)]])
+            self.assertEqual([layer.pair.array for layer in result.drifting], drifting)
+            arrays = [layer.pair.array for layer in result.layers]
+            self.assertEqual(arrays, ["conv_0/Relu", "conv_1/Relu", networks.OUTPUT])
+
+    def test_a_layer_that_depends_on_the_size(self):
+        graph = networks.local_graph(46 * 68)
+        model = networks.converted("float", self.create_tempdir().full_path, graph)
+        pieces = _pieces(model, graph)
+        pieces.shrink()
+        self.assertEqual(pieces.ports[0].shape, (1, 271, 403, 3))
+        result = pieces.compare([[np.ones((1, 271, 403, 3), np.float32)]])
+        self.assertLen(result.layers, 3)
+        pieces = _pieces(self.models["float"], networks.graph())
+        pieces.shrink()
+        self.assertEqual(pieces.ports[0].shape, networks.SHAPE)
 
     def test_a_result_that_is_no_number_drifts(self):
         model = networks.changed(self.models["float"], "dense/BiasAdd", 2, np.inf)

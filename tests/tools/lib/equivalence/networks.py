@@ -49,22 +49,42 @@ def graph(aware: bool = False) -> bytes:
         return made.as_graph_def().SerializeToString(deterministic=True)
 
 
+def local_graph(rows: int) -> bytes:
+    """Returns a GraphDef from `INPUT`, float32 [1, 271, 403, 3], to `OUTPUT`, float32 [1, rows, 3].
+
+    What it computes depends on a neighbourhood, and its strides are 2 and 3.
+
+    Args:
+      rows: 46 * 68, or -1 for as many as there are.
+    """
+    with tf.Graph().as_default() as made:
+        x = tf.compat.v1.placeholder(tf.float32, (1, 271, 403, 3), name=INPUT)
+        for k, stride in enumerate((2, 3)):
+            kernel = tf.constant(weights.uniform(4, f"{k}", (3, 3, 3, 3)) / 4, tf.float32)
+            x = tf.nn.conv2d(x, kernel, stride, "SAME", name=f"conv_{k}/Conv2D")
+            x = tf.nn.bias_add(x, tf.constant([0.5, 0.6, 0.7 + k]), name=f"conv_{k}/BiasAdd")
+            x = tf.nn.relu(x, name=f"conv_{k}/Relu")
+        tf.reshape(x, [1, rows, 3], name=OUTPUT)
+        return made.as_graph_def().SerializeToString(deterministic=True)
+
+
 def samples() -> Iterator[list[np.ndarray]]:
     """Yields two inputs."""
     for k in range(2):
         yield [weights.uniform(k, "sample", SHAPE).astype(np.float32)]
 
 
-def converted(kind: str, folder: str) -> bytes:
-    """Returns the .tflite of `graph`.
+def converted(kind: str, folder: str, source: bytes | None = None) -> bytes:
+    """Returns the .tflite of a graph.
 
     Args:
       kind: one of `KINDS`.
       folder: an empty folder.
+      source: the graph; None for `graph`.
     """
     path = folder + "/graph.pb"
     with open(path, "wb") as stream:
-        stream.write(graph(kind == "quantization_aware"))
+        stream.write(source or graph(kind == "quantization_aware"))
     converter = tf.compat.v1.lite.TFLiteConverter.from_frozen_graph(path, [INPUT], [OUTPUT])
     if kind != "float":
         converter.optimizations = [tf.lite.Optimize.DEFAULT]

@@ -36,6 +36,19 @@ class ExposedTest(absltest.TestCase):
         differing = [i for i, (a, b) in enumerate(zip(content, extended, strict=False)) if a != b]
         self.assertLessEqual(len(differing), 4)
 
+    def test_only_the_first_operators(self):
+        content = siblings.floats()
+        operators = reader.read(content, "x").subgraphs[0].operators
+        self.assertGreater(len(operators), 1)
+        [first] = operators[0].outputs
+        graph = reader.read(outputs.with_outputs(content, "x", [first], 1), "x").subgraphs[0]
+        self.assertEqual([x.name for x in graph.operators], [operators[0].name])
+        self.assertEqual(graph.outputs, (first,))
+        x = np.zeros(siblings.SHAPE, np.float32)
+        network = exposed.Network(content, "x", [first], operators=1)
+        network.run([x])
+        np.testing.assert_array_equal(network.stored(first), x + np.float32(0.5))
+
     def test_a_model_without_outputs(self):
         model = models.unpack(siblings.floats())
         model.subgraphs[0].outputs = None

@@ -7,6 +7,8 @@ from absl.testing import absltest, parameterized
 from tests.tools.lib.equivalence import networks
 from tests.tools.steps.export import program
 
+# What takes longer to import than to use.
+_IMPORTED = ("reproducible_tflite.lib.equivalence.equivalence",)
 _FLAGS = (
     "--input_arrays=image\n--input_shapes=1,8,8,3\n--output_arrays=classes\n--allow_custom_ops\n"
 )
@@ -28,7 +30,8 @@ class CompareWithSourceTest(parameterized.TestCase):
         (folder / "graph.pb").write_bytes(networks.graph())
         (folder / "model.flags").write_text(converter_flags)
         self.same = folder / "same"
-        return program.run(
+        return program.fork(
+            _IMPORTED,
             "tools/steps/equivalence/compare_with_source.py",
             model=folder / "model.tflite",
             graph=folder / "graph.pb",
