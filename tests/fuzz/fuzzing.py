@@ -17,7 +17,8 @@ from collections.abc import Callable, Sequence
 
 import atheris
 
-with atheris.instrument_imports(include=["tools"]):
+with atheris.instrument_imports(include=["reproducible_tflite"]):
+    from reproducible_tflite.lib.tflite_file import reader
     from tests.fuzz import mutation, seeds, targets
 
 # Bytes of address space. libFuzzer's own limit applies to resident memory and is checked once a
@@ -66,8 +67,16 @@ def _fuzz(target: str, options: Sequence[str], folder: str) -> None:
     atheris.Fuzz()
 
 
+def _is_instrumented(function: Callable) -> bool:
+    """Returns whether libFuzzer learns what a function executes: Atheris marks such a function."""
+    return "__ATHERIS_INSTRUMENTED__" in function.__code__.co_consts
+
+
 def _run(target: str, options: Sequence[str]) -> None:
     """Fuzzes the function with that name in `targets`; exits with libFuzzer's exit code."""
+    if not _is_instrumented(reader.read):
+        # libFuzzer would take every seed for uninteresting and drop it.
+        sys.exit("ERROR: the readers are not instrumented; name their package in this module.")
     with tempfile.TemporaryDirectory() as folder:
         for name, content in seeds.of(target).items():
             pathlib.Path(folder, name).write_bytes(content)

@@ -19,7 +19,7 @@ _GROWTH = 64
 
 
 def _meaning(content: bytes) -> Any:
-    return meaning.meaning(models.unpack(content))
+    return meaning.meaning(models.unpack(content), content)
 
 
 def _is_rewritten(data: bytes) -> bool:

@@ -18,7 +18,7 @@ def _canonical(content):
 
 
 def _meaning(content):
-    return meaning.meaning(models.unpack(content))
+    return meaning.meaning(models.unpack(content), content)
 
 
 class PropertyTest(absltest.TestCase):

@@ -19,6 +19,7 @@ _FLEXBUFFERS = tflite.CustomOptionsFormat.FLEXBUFFERS
 
 # Positions in the file: a reader resolves them, and no meaning depends on them.
 _POSITIONS = {"buffer", "opcodeIndex", "inputs", "outputs", "intermediates", "tensorIndex"}
+_POSITIONS |= {"scales", "zeroPoints"}
 
 
 def _is_half_a_union(table: Any, field: str) -> bool:
@@ -66,6 +67,12 @@ def _values(model: tflite.ModelT, tensor: tflite.TensorT) -> bytes | None:
     return _data(model, tensor.buffer) if tensor.buffer else None
 
 
+def _scales(tensor: tflite.TensorT) -> list[int]:
+    """Returns the tensors that hold a tensor's scales and zero points, if they are in tensors."""
+    details = getattr(tensor.quantization, "details", None)
+    return [details.scales, details.zeroPoints] if hasattr(details, "scales") else []
+
+
 def _some(indices: Any) -> list[int]:
     return [] if indices is None else [int(index) for index in indices]
 
@@ -84,7 +91,6 @@ def _options(op: tflite.OperatorT, is_custom: bool) -> Any:
     if not is_custom:
         # The runtime does not read these.
         op.customOptions, op.customOptionsFormat = None, _FLEXBUFFERS
-        op.largeCustomOptionsOffset = op.largeCustomOptionsSize = 0
     if op.customOptions is not None and op.customOptionsFormat == _FLEXBUFFERS:
         op.customOptions = _decoded(op.customOptions)
     composite = copy.copy(op.builtinOptions2)
@@ -96,7 +102,11 @@ def _options(op: tflite.OperatorT, is_custom: bool) -> Any:
 
 def _subgraph(model: tflite.ModelT, position: int) -> Any:
     graph = model.subgraphs[position]
-    tensors = [_digest((content(t), _values(model, t))) for t in graph.tensors or []]
+    alone = [(content(t), _values(model, t)) for t in graph.tensors or []]
+    tensors = [
+        _digest((own, [alone[i] if i >= 0 else "" for i in _scales(tensor)]))
+        for own, tensor in zip(alone, graph.tensors or [], strict=True)
+    ]
     values = dict(enumerate(tensors))
     values[-1] = "omitted"
     for place, index in enumerate(_some(graph.inputs)):
@@ -137,13 +147,32 @@ def _subgraph(model: tflite.ModelT, position: int) -> Any:
     }
 
 
-def meaning(model: tflite.ModelT) -> Any:
-    """Returns everything that a reader of the file can learn except its layout.
+def _bring_in(model: tflite.ModelT, file: bytes) -> None:
+    """Takes data from other places of the file, as a runtime does."""
+
+    def data(own: Any, offset: int, size: int) -> Any:
+        is_there = own is not None or offset <= 1 or size <= 1
+        return own if is_there else np.frombuffer(file, np.uint8, size, offset)
+
+    # Buffer 0 stands for no data, and only custom operators have custom options.
+    for buffer in (model.buffers or [])[1:]:
+        buffer.data = data(buffer.data, buffer.offset, buffer.size)
+    for op in (op for graph in model.subgraphs for op in graph.operators or []):
+        if _code(model, op)[0] == tflite.BuiltinOperator.CUSTOM:
+            place = op.largeCustomOptionsOffset, op.largeCustomOptionsSize
+            op.customOptions = data(op.customOptions, *place)
+        op.largeCustomOptionsOffset = op.largeCustomOptionsSize = 0
+
+
+def meaning(model: tflite.ModelT, file: bytes) -> Any:
+    """Returns everything that a reader of a file can learn except its layout.
 
     Args:
-      model: every index in it points at something.
+      model: the file's; every index in it points at something.
+      file: the file, which holds what lies behind the flatbuffer.
     """
     model = copy.deepcopy(model)
+    _bring_in(model, file)
     own_options.drop_ignored(model)
     return {
         "subgraphs": [_subgraph(model, i) for i in range(len(model.subgraphs))],
