@@ -123,6 +123,15 @@ def _content(table: Any, **replaced: Any) -> bytes:
     return bytes(builder.Output())
 
 
+def _tensor_content(tensor: Any) -> bytes:
+    """Packs a tensor by itself, without the numbers of its buffer and of other tensors."""
+    quantization = copy.copy(tensor.quantization)
+    details = copy.copy(details_of(tensor))
+    if details is not None:
+        quantization.details, details.scales, details.zeroPoints = details, -1, -1
+    return _content(tensor, buffer=0, quantization=quantization)
+
+
 def _operator_key(op: Any, code: Any, tensors: Sequence[Any]) -> tuple[Any, ...]:
     """Returns everything about an operator as a sort key, with tensors by their names."""
     used = [listed(indices) for indices in (op.outputs, op.inputs, op.intermediates)]
@@ -187,7 +196,10 @@ def _order_tensors(model: Any, digest: Callable[[int], bytes]) -> None:
         def key(index: int, tensors: Sequence[Any] = tensors) -> tuple[Any, ...]:
             tensor = tensors[index]
             named = (tensor.name or b"", tensor.type, listed(tensor.shape))
-            return (*named, digest(tensor.buffer), _content(tensor, buffer=0))
+            details = details_of(tensor)
+            scales = (details.scales, details.zeroPoints) if details else ()
+            parts = [tensor, *(tensors[number] for number in scales if number >= 0)]
+            return (*named, *((digest(part.buffer), _tensor_content(part)) for part in parts))
 
         order = _first_uses(used)
         order += sorted(set(range(len(tensors))).difference(order), key=key)

@@ -1,5 +1,7 @@
 """The types of a newer LiteRT: values, sizes, padding, and quantization by other tensors."""
 
+import itertools
+
 import numpy as np
 from absl.testing import absltest, parameterized
 
@@ -110,6 +112,32 @@ class TypesTest(parameterized.TestCase):
         (details,) = [t.quantization.details for t in tensors if t.name == "w"]
         self.assertEqual(tensors[details["scales"]].name, "scales")
         self.assertEqual(tensors[details["zero_points"]].name, "zeros")
+
+    def test_unused_tensors_differ_only_in_where_their_scales_are(self):
+        def made(order):
+            model = models.layered()
+            tensors = model.subgraphs[0].tensors
+            places = {name: len(tensors) + number for number, name in enumerate(order)}
+            for name in order:
+                tensor = tflite.TensorT()
+                if name in ("int8 scales", "float64 scales"):
+                    tensor.type = _Type.INT8 if name == "int8 scales" else _Type.FLOAT64
+                else:
+                    tensor.quantization = tflite.QuantizationParametersT()
+                    tensor.quantization.detailsType = (
+                        tflite.QuantizationDetails.BlockwiseQuantization
+                    )
+                    tensor.quantization.details = details = tflite.BlockwiseQuantizationT()
+                    details.scales, details.zeroPoints = places[f"{name} scales"], -1
+                tensors.append(tensor)
+            return models.pack(model)
+
+        names = ["int8", "float64", "int8 scales", "float64 scales"]
+        forms = {
+            canonical.canonical_bytes(made(order), "x") for order in itertools.permutations(names)
+        }
+        (form,) = forms
+        self.assertEqual(canonical.canonical_bytes(form, "x"), form)
 
 
 if __name__ == "__main__":
