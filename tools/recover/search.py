@@ -82,17 +82,22 @@ class Search:
     def _best(self) -> Result | None:
         return min(self._results, key=lambda result: result.rank, default=None)
 
+    def _check_time(self) -> None:
+        if not self._clock.left():
+            self._timed_out = True
+            raise _Over
+
     def _try(self, tensorflow: str, settings: recipes.Settings) -> Result | None:
         """Runs a trial; returns None if it was run before, or its TensorFlow is not there."""
         trial = Trial(tensorflow, settings)
         if any(result.trial == trial for result in self._results):
             return None
         if not self._laboratory.knows(trial):
+            # To get a TensorFlow may take longer than many trials.
+            self._check_time()
             if not self._available(tensorflow):
                 return None
-            if not self._clock.left():
-                self._timed_out = True
-                raise _Over
+            self._check_time()
         cli.note(f"trial {len(self._results) + 1}: {trial}")
         result = self._laboratory.run(trial, self._clock.left())
         self._results.append(result)

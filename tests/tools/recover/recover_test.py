@@ -1,6 +1,8 @@
 import json
 import os
 import pathlib
+import signal
+import time
 from unittest import mock
 
 import h5py
@@ -62,9 +64,12 @@ class RecoverTest(parameterized.TestCase):
         (self.folder / name).write_bytes(content)
         return self.folder / name
 
-    def _run(self, source="graph.pb", **flags):
-        flags = {"tensorflow": "1.15.5", "bazel": self.bazel.program, **flags}
-        return program.run(_PROGRAM, "net.tflite", source=source, **flags)
+    def _flags(self, **flags):
+        bazel = {"tensorflow": "1.15.5", "bazel": self.bazel.program}
+        return {"source": "graph.pb", **bazel, **flags}
+
+    def _run(self, **flags):
+        return program.run(_PROGRAM, "net.tflite", **self._flags(**flags))
 
     def _runs(self) -> int:
         path = self.folder / "runs"
@@ -94,6 +99,27 @@ class RecoverTest(parameterized.TestCase):
         runs = self._runs()
         result = self._run(state=state)
         self.assertEqual((result.returncode, self._runs()), (0, runs))
+
+    def test_after_ctrl_c_a_second_call_goes_on(self):
+        converter = self.folder / "convert"
+        whole = converter.read_text()
+        converter.write_text(
+            whole + f"[ $(/bin/wc -l <{self.folder}/runs) = 1 ] || /bin/sleep 60\n"
+        )
+        state = self.folder / "state"
+        with program.start(_PROGRAM, "net.tflite", **self._flags(state=state)) as process:
+            while self._runs() < 2 and process.poll() is None:
+                time.sleep(0.1)
+            # A terminal sends it to the whole group.
+            os.killpg(process.pid, signal.SIGINT)
+            _, error = process.communicate()
+        self.assertEqual(process.returncode, 130, error)
+        self.assertEndsWith(error, f"Interrupted. {state} has the finished trials.\n")
+        converter.write_text(whole)
+        result = self._run(state=state)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        # The interrupted trial ran again, the finished one did not.
+        self.assertEqual(self._runs(), 3)
 
     def test_differences_are_left(self):
         self._write("convert", f"#!/bin/sh\n/bin/cp {self.folder}/near.tflite $2\n".encode())
@@ -136,6 +162,7 @@ class RecoverTest(parameterized.TestCase):
         self.assertNotIn("fold_as", result.stdout)
 
     @parameterized.parameters(
+        ({"source": ""}, "is empty; name a file"),
         ({"source": "none.pb"}, "none.pb: the model cannot be read"),
         ({"source": "net.tflite"}, "makes nothing"),
         ({"tensorflow": "0.9"}, "--tensorflow=0.9: is not pinned here"),
@@ -155,7 +182,7 @@ class RecoverTest(parameterized.TestCase):
     def test_another_models_source(self):
         for content in (_graph(100, "input", "softmax"), _graph(99, "input", "out")):
             self._write("other.pb", content)
-            result = self._run("other.pb")
+            result = self._run(source="other.pb")
             self.assertEqual(result.returncode, 2)
             self.assertIn("is another model's", result.stderr)
         self.assertEmpty(self.bazel.calls())
@@ -165,7 +192,7 @@ class RecoverTest(parameterized.TestCase):
             file["w"] = np.zeros(1000)
         content = (self.folder / "k.h5").read_bytes()
         self._write("k.h5", content[:600])
-        result = self._run("k.h5")
+        result = self._run(source="k.h5")
         self.assertEqual(result.returncode, 2)
         self.assertIn("cannot be read as a Keras file", result.stderr)
 

@@ -252,7 +252,9 @@ class SearchTest(absltest.TestCase):
         self.assertTrue(found.complete)
 
     def test_no_time(self):
-        found = self._run(["2.5.3"], clock=Clock(time.monotonic()))
+        asked = []
+        found = self._run(["2.5.3"], clock=Clock(time.monotonic()), available=asked.append)
+        self.assertEmpty(asked)
         self.assertIsNone(found.best)
         self.assertFalse(found.complete)
         self.assertEmpty(self.tried)
@@ -267,7 +269,7 @@ class SearchTest(absltest.TestCase):
 
         class Twice(Clock):
             def left(self):
-                return 60.0 if next(ends) < 2 else 0.0
+                return 60.0 if next(ends) < 3 else 0.0
 
         found = self._run(["2.5.3"], clock=Twice(None))
         self.assertFalse(found.best.comparison.means_same)

@@ -25,6 +25,7 @@ SOURCE = flags.DEFINE_string(
     "What the files were converted from: a Keras file, a SavedModel, a frozen graph (.pb), or"
     " (not for tools/recover) a label of one of these. Tells whose rounding they have.",
 )
+flags.register_validator("source", lambda given: given != "", "is empty; name a file or a folder")
 
 # The programs that freeze files, in //tools/steps/freeze, by the ends of their names.
 _FREEZE = {".h5": "freeze_keras_2", ".hdf5": "freeze_keras_2", ".keras": "freeze_keras_3"}

@@ -169,8 +169,9 @@ def parsed(message: Any, path: str, given: str, kind: Kind) -> Any:
       given: what a person named, for the error.
       kind: what the file should be.
     """
+    content = cli.read_file(path, "model")
     try:
-        message.ParseFromString(cli.read_file(path, kind.value))
+        message.ParseFromString(content)
     except Exception as error:  # protobuf's DecodeError, whichever implementation is active.
         raise cli.UserError(
             f"{given}: is not {kind.value}, or truncated ({cli.first_line(error)}); get it again."

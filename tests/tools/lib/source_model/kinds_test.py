@@ -69,6 +69,18 @@ class KindsTest(parameterized.TestCase):
         with self.assertRaisesRegex(cli.UserError, message):
             self._of(name, content)
 
+    def test_what_is_no_message_is_said_once(self):
+        for content, message in (
+            (b"", "the model is empty"),
+            (model_files.HTML, "is a web page"),
+            (b"\xff" * 40, "^net: is not a SavedModel, or truncated"),
+        ):
+            path = self.folder / "saved_model.pb"
+            path.write_bytes(content)
+            with self.assertRaisesRegex(cli.UserError, message) as caught:
+                kinds.parsed(model_files.graph_def(), str(path), "net", Kind.SAVED_MODEL)
+            self.assertEqual("or truncated" in str(caught.exception), message.startswith("^"))
+
     def test_missing(self):
         with self.assertRaisesRegex(cli.UserError, "No such file"):
             self._of("missing.h5")

@@ -53,6 +53,18 @@ def _arguments(flags: dict[str, object]) -> list[str]:
     ]
 
 
+def start(path: str, *positional: object, **flags: object) -> subprocess.Popen[str]:
+    """Starts a program as `run` does, in a process group of its own."""
+    return subprocess.Popen(
+        [sys.executable, str(_ROOT / path), *_arguments(flags), *map(str, positional)],
+        env=dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path)),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
 def run(path: str, *positional: object, **flags: object) -> subprocess.CompletedProcess[str]:
     """Runs the program at `path` from the workspace's root with the interpreter of the test.
 
@@ -61,10 +73,6 @@ def run(path: str, *positional: object, **flags: object) -> subprocess.Completed
       *positional: what follows the flags.
       **flags: absl flags; a list gives one flag per element, None gives none.
     """
-    return subprocess.run(
-        [sys.executable, str(_ROOT / path), *_arguments(flags), *map(str, positional)],
-        env=dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path)),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    with start(path, *positional, **flags) as process:
+        outputs = process.communicate()
+    return subprocess.CompletedProcess(process.args, process.returncode, *outputs)
