@@ -10,7 +10,7 @@ from absl.testing import absltest, parameterized
 _ROOT = pathlib.Path(sys.argv[1]).parent
 _WRITERS = ("print", "Console", "rich.console.Console", "sys.stderr.write", "sys.stderr.writelines")
 # A single file without dependencies, for people without Bazel.
-_APART = "tools/provenance/verify_tflite.py"
+_APART = "tools/lib/attestation/verify_tflite.py"
 _START = "import reproducible_tflite.lib.cli.interrupts"
 # Only Bazel's actions and tests start these.
 _NO_PERSON = (

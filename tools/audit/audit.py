@@ -8,8 +8,8 @@ comes from a cache; rounds share only downloads, by digest. Every action's input
 compared, and the first action that diverged is run again, one change at a time, to find out why. In
 one round, every file that an action opens is recorded; a file that no input declares is a leak.
 
-Exit code 0: everything is equal and nothing leaked; 1: something differs or leaked; 2: the audit
-failed, and one sentence says why.
+Exit code 0: everything is equal and nothing leaked; 1: something differs or leaked, or has no
+summary; 2: the audit failed, and one sentence says why.
 """
 
 import reproducible_tflite.lib.cli.interrupts  # noqa: F401
@@ -32,6 +32,7 @@ from reproducible_tflite.audit import (
     record,
     report,
     rounds,
+    summaries,
     surroundings,
 )
 from reproducible_tflite.lib.bazel import client
@@ -311,6 +312,7 @@ def main(argv: Sequence[str]) -> None:
     }
     for path in paths.values():
         cli.check_output(path)
+    summaries_plan = summaries.plan()
     targets = expand(argv[1:])
     emulate = emulated_targets(_EMULATE.value, targets)
     cache = repository_cache()
@@ -335,7 +337,8 @@ def main(argv: Sequence[str]) -> None:
         raise KeyboardInterrupt(f"Interrupted; {kept}.") from error
     if changed:
         raise cli.UserError("a source file changed during the audit; call it again.")
-    if not audit_report.sound:
+    complete = summaries_plan is None or summaries.write(audit_report, summaries_plan)
+    if not audit_report.sound or not complete:
         sys.exit(1)
 
 

@@ -13,8 +13,8 @@ from collections.abc import Sequence
 
 from absl import flags
 
+from reproducible_tflite.lib.attestation import signing
 from reproducible_tflite.lib.cli import cli
-from reproducible_tflite.provenance import signing
 
 _KEY = flags.DEFINE_string("key", None, "PEM file of the private key.", required=True)
 

@@ -10,8 +10,8 @@ from absl.testing import absltest, parameterized
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
+from reproducible_tflite.lib.attestation import validation, verify_tflite
 from reproducible_tflite.lib.identity import identity, statement
-from reproducible_tflite.provenance import validation, verify_tflite
 
 _FILES = {pathlib.Path(path).name: pathlib.Path(path) for path in sys.argv[1:]}
 _MODELS = sorted(name.removesuffix(".tflite") for name in _FILES if name.endswith(".tflite"))

@@ -9,8 +9,8 @@ from absl.testing import absltest, parameterized
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
+from reproducible_tflite.lib.attestation import signing, verify_tflite
 from reproducible_tflite.lib.cli import cli
-from reproducible_tflite.provenance import signing, verify_tflite
 from reproducible_tflite.steps.provenance import statement
 from tests.tools.provenance import requests
 

@@ -111,12 +111,15 @@ _PROGRAMS = (
         "tests/tools/lib/cli/catalogue", "--nobrowse --catalogue=FOLDER/catalogue", serves=True
     ),
     Program("tools/provenance/sign", "--key=FOLDER/missing FOLDER/float.provenance.json", code=1),
+    Program("tools/provenance/sign_model", "--key=FOLDER/missing FOLDER/float.tflite", code=1),
     Program("tools/provenance/verify", "--public_key=FOLDER/missing FOLDER/x FOLDER/y", code=1),
     Program(
         "tools/provenance/verify_tflite",
         "FOLDER/float.tflite FOLDER/float.provenance.json",
         code=1,
     ),
+    Program("tools/recover/recover", "FOLDER/float.tflite", trouble=2),
+    Program("tools/compare/source", "FOLDER/float.tflite FOLDER/missing.pb", code=1),
     Program("tools/new/new", "--print FOLDER/float.tflite"),
     Program("third_party/relock", code=1),
     Program("third_party/mirror", "FOLDER/mirrored", code=1),

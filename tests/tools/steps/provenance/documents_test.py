@@ -7,9 +7,9 @@ from absl.testing import absltest, parameterized
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
+from reproducible_tflite.lib.attestation import validation
 from reproducible_tflite.lib.tflite_file import reader
 from reproducible_tflite.lib.tflite_file.schema import tflite
-from reproducible_tflite.provenance import validation
 from reproducible_tflite.steps.provenance import materials, mlbom, statement
 from tests.tools.lib.tflite_file import models
 from tests.tools.provenance import requests

@@ -6,11 +6,11 @@ import pathlib
 
 from absl.testing import absltest, parameterized
 
+from reproducible_tflite.lib.attestation import validation
 from reproducible_tflite.lib.identity import identity
 from reproducible_tflite.lib.identity.identity import Identity
 from reproducible_tflite.lib.meaning import comparison
 from reproducible_tflite.lib.tflite_file import reader
-from reproducible_tflite.provenance import validation
 
 _FOLDER = pathlib.Path("tests/tools/tflite/evidence")
 _TAKEN = "released weights of example.org's tiny net 1.2; not converted here; preprocessing "

@@ -13,7 +13,7 @@ from cryptography import exceptions
 from cryptography.hazmat import primitives
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
-from reproducible_tflite.provenance import signing, verify_tflite
+from reproducible_tflite.lib.attestation import signing, verify_tflite
 from reproducible_tflite.steps.provenance import statement
 from tests.tools.provenance import requests
 

@@ -1,66 +1,36 @@
 """Signs and verifies statements: DSSE envelopes by securesystemslib, with keys from files."""
 
 import json
-import os
-import stat
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from securesystemslib import dsse, exceptions
 from securesystemslib.signer import CryptoSigner, SSlibKey
 
+from reproducible_tflite.lib.attestation import keys, summary, validation, verify_tflite
 from reproducible_tflite.lib.cli import cli
-from reproducible_tflite.provenance import validation, verify_tflite
-
-_PRIVATE_KEYS = (ed25519.Ed25519PrivateKey, ec.EllipticCurvePrivateKey)
-_KINDS = "an Ed25519 key, or an ECDSA key on P-256, P-384 or P-521"
 
 
 def read_signer(path: str) -> CryptoSigner:
-    """Reads a private key to which only its owner has access.
-
-    Args:
-      path: a PEM file (PKCS#8), not encrypted.
-
-    Raises:
-      cli.UserError: others have access to the file, or it is not such a key.
-    """
-    content = cli.read_file(path, "private key")
-    if b"PUBLIC KEY-----" in content:
-        raise cli.UserError(f"{path}: is a public key; give the private key.")
-    mode = stat.S_IMODE(os.stat(path).st_mode)
-    if mode & 0o077:
-        raise cli.UserError(
-            f"{path}: not only its owner has access to this private key (mode {mode:04o}); run:"
-            f" chmod 600 {path}"
-        )
-    try:
-        key = serialization.load_pem_private_key(content, password=None)
-    except TypeError as error:
-        raise cli.UserError(
-            f"{path}: the private key is encrypted; give an unencrypted one."
-        ) from error
-    except (ValueError, UnsupportedAlgorithm) as error:
-        raise cli.UserError(f"{path}: is not a private key in PEM; give {_KINDS}.") from error
-    try:
-        if isinstance(key, _PRIVATE_KEYS):
-            return CryptoSigner(key)
-    except (ValueError, UnsupportedAlgorithm):
-        # The library has no scheme for this curve.
-        pass
-    raise cli.UserError(f"{path}: the private key has an unsupported type; give {_KINDS}.")
+    """Reads a private key; see `keys.read`."""
+    return CryptoSigner(keys.read(path))
 
 
 def parse_valid_statement(content: bytes, source: str) -> dict:
     """Parses a statement and validates it by this project's checks and in-toto's own bindings.
 
+    It is a provenance statement or a verification summary.
+
     Raises:
       cli.UserError: it is not valid.
     """
     try:
-        document = verify_tflite.parse_statement(content, source)
-        validation.validate_statement(document)
+        document = verify_tflite.parse_json(content, source)
+        if document.get("predicateType") == summary.PREDICATE_TYPE:
+            validation.validate_summary(document)
+        else:
+            document = verify_tflite.parse_statement(content, source)
+            validation.validate_statement(document)
     except verify_tflite.Refused as error:
         raise cli.UserError(str(error)) from error
     except ValueError as error:
@@ -82,6 +52,26 @@ def sign(content: bytes, source: str, signer: CryptoSigner) -> str:
     return json.dumps(envelope.to_dict(), indent=2) + "\n"
 
 
+def _key(der: bytes, public_key: str) -> SSlibKey:
+    try:
+        return SSlibKey.from_crypto(serialization.load_der_public_key(der))
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise cli.UserError(f"{public_key}: is not a valid public key.") from error
+
+
+def is_pair(signer: CryptoSigner, public_key: str) -> bool:
+    """Returns whether a public key's file belongs to a private key.
+
+    Raises:
+      cli.UserError: the file is not a public key.
+    """
+    try:
+        der, _ = verify_tflite.read_public_key(public_key)
+    except verify_tflite.Refused as error:
+        raise cli.UserError(str(error)) from error
+    return signer.public_key.keyid == _key(der, public_key).keyid
+
+
 def verified_statement(content: bytes, source: str, public_key: str) -> dict:
     """Returns the statement of an envelope that the key in a PEM file has signed.
 
@@ -96,10 +86,7 @@ def verified_statement(content: bytes, source: str, public_key: str) -> dict:
         der, _ = verify_tflite.read_public_key(public_key)
     except verify_tflite.Refused as error:
         raise cli.UserError(str(error)) from error
-    try:
-        key = SSlibKey.from_crypto(serialization.load_der_public_key(der))
-    except (ValueError, UnsupportedAlgorithm) as error:
-        raise cli.UserError(f"{public_key}: is not a valid public key.") from error
+    key = _key(der, public_key)
     try:
         dsse.Envelope.from_dict(document).verify([key], threshold=1)
     except exceptions.VerificationError as error:
