@@ -49,7 +49,7 @@ class ModelsTest(parameterized.TestCase):
     @parameterized.parameters(*_MODELS)
     def test_the_bill_of_materials_is_valid_and_of_this_model(self, model):
         content = _FILES[f"{model}.mlbom.json"].read_text()
-        self.assertIsNone(JsonStrictValidator(SchemaVersion.V1_6).validate_str(content))
+        self.assertIsNone(JsonStrictValidator(SchemaVersion.V1_7).validate_str(content))
         component = json.loads(content)["metadata"]["component"]
         self.assertEqual(component["hashes"][0]["content"], _sha256(_FILES[f"{model}.tflite"]))
 

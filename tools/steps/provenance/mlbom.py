@@ -1,6 +1,6 @@
-"""A model's bill of materials: CycloneDX 1.6 with a model card.
+"""A model's bill of materials: CycloneDX 1.7 with a model card.
 
-https://cyclonedx.org/docs/1.6/json. It is written as plain data, so that a model build needs no
+https://cyclonedx.org/docs/1.7/json. It is written as plain data, so that a model build needs no
 further package. The tests validate it against the published schema with CycloneDX's own library.
 """
 
@@ -192,9 +192,9 @@ def build(
     if request["weights"] == "seeded" or "published file" in kinds:
         model["licenses"] = _licences(sorted({_OWN_LICENCE, *licences}))
     return {
-        "$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json",
+        "$schema": "http://cyclonedx.org/schema/bom-1.7.schema.json",
         "bomFormat": "CycloneDX",
-        "specVersion": "1.6",
+        "specVersion": "1.7",
         "serialNumber": f"urn:uuid:{uuid.uuid5(_NAMESPACE, digest)}",
         "version": 1,
         "metadata": {"component": model},

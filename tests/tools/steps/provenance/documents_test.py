@@ -97,7 +97,7 @@ class MlbomTest(parameterized.TestCase):
     def setUpClass(cls):
         super().setUpClass()
         # Reading the schema takes a second.
-        cls.validator = JsonStrictValidator(SchemaVersion.V1_6)
+        cls.validator = JsonStrictValidator(SchemaVersion.V1_7)
 
     def setUp(self):
         super().setUp()
