@@ -192,8 +192,8 @@ def check_fit(source: Source, model: Model) -> None:
     """Checks that a file can be made from a source, before minutes are spent on trials.
 
     Raises:
-      cli.UserError: the graph lacks the file's outputs, or few of the file's large constants have
-        the size of one of the source's.
+      cli.UserError: the graph lacks the file's outputs, or most of the file's large constants, by
+        size, have no counterpart of that size in the source.
     """
     if not model.subgraphs:
         raise cli.UserError(f"{model.source}: has no subgraph; nothing converts to it.")
@@ -208,9 +208,10 @@ def check_fit(source: Source, model: Model) -> None:
             )
     sizes = _large(model)
     known = [size for size in sizes if source.constants.get(size)]
-    if len(known) * 2 < len(sizes):
+    # By size, since many models have a constant of 128 by 128.
+    if sum(known) * 2 < sum(sizes):
         raise cli.UserError(
             f"{source.given}: is another model's: of {len(sizes)} large constants of"
-            f" {model.source}, only {len(known)} have the size of one of its own; give the source"
-            " of this file."
+            f" {model.source}, with {sum(sizes):,} values, only {len(known)}, with {sum(known):,},"
+            " have the size of one of its own; give the source of this file."
         )

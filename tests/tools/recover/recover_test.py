@@ -187,6 +187,16 @@ class RecoverTest(parameterized.TestCase):
             self.assertIn("is another model's", result.stderr)
         self.assertEmpty(self.bazel.calls())
 
+    def test_constants_of_common_sizes_are_no_evidence(self):
+        kind = tflite.TensorType.UINT8
+        maker = converted.layer("TOCO Converted.", kind=kind, weights=kind, statistics=(1.0, 128))
+        for name, size in (("a", 100), ("b", 100), ("large", 1000)):
+            maker.tensor(name, [size], np.arange(size, dtype=np.float32))
+        self._write("net.tflite", models.pack(maker.model))
+        result = self._run()
+        self.assertEqual(result.returncode, 2)
+        self.assertRegex(result.stderr, "3 large .*, with 1,200 values, only 2, with 200, have the")
+
     def test_a_damaged_keras_file(self):
         with h5py.File(self.folder / "k.h5", "w") as file:
             file["w"] = np.zeros(1000)
