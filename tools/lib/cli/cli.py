@@ -117,6 +117,9 @@ def run(main: Callable[[Sequence[str]], Any], positional: int | None = 0, troubl
     def guarded(argv: Sequence[str]) -> Any:
         if positional is not None and len(argv) > 1 + positional:
             raise UserError(f"unexpected argument {argv[1 + positional]!r}; see --help.")
+        if "" in argv[1:]:
+            # As a path, it would stand for the folder of the call.
+            raise UserError("an argument is empty; is a variable in the command not set?")
         with interrupts.raised():
             return main(argv)
 

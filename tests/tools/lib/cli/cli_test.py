@@ -68,6 +68,12 @@ class CliTest(absltest.TestCase):
                 self.assertFalse(os.path.exists(self.output))
         self.assertEqual(self._run("a", "b", positional=None).returncode, 0)
 
+    def test_an_empty_argument_stands_for_no_folder(self):
+        result = self._run("a", "", positional=None)
+        self.assertEqual(result.returncode, 1)
+        self.assertRegex(result.stderr, "^ERROR: an argument is empty; is a variable .*\\n$")
+        self.assertFalse(os.path.exists(self.output))
+
     def test_trouble_has_the_exit_code_that_was_asked_for(self):
         for trouble in (1, 2):
             for arguments in (["fail"], ["a", "b"], ["--unheard"], ["break"]):
