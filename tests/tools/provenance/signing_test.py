@@ -9,7 +9,7 @@ from absl.testing import absltest, parameterized
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
-from reproducible_tflite.lib.attestation import signing, verify_tflite
+from reproducible_tflite.lib.attestation import signing, summary, verify_tflite
 from reproducible_tflite.lib.cli import cli
 from reproducible_tflite.steps.provenance import statement
 from tests.tools.provenance import requests
@@ -210,6 +210,21 @@ class ProgramsTest(absltest.TestCase):
         self._assert_refused(self._verify(), "it is another file, or was changed")
         os.remove(self.model)
         self._assert_refused(self._verify(), "x.tflite: cannot be read")
+
+    def test_an_audits_summary_verifies_if_it_passed(self):
+        subjects = {"x.tflite": requests.sha256(_MODEL)}
+        document = summary.build(subjects, "//models:x", "2026-03-01T12:00:00Z", {}, False)
+        for result, reason in (("PASSED", None), ("FAILED", "says that x.tflite did not pass")):
+            document["predicate"]["verificationResult"] = result
+            signer = signing.read_signer(self.private)
+            signed = signing.sign(summary.text(document).encode(), "x.vsa.json", signer)
+            pathlib.Path(self.envelope).write_text(signed)
+            verified = self._verify()
+            if reason:
+                self._assert_refused(verified, reason)
+            else:
+                self.assertEqual(verified.returncode, 0, verified.stderr)
+                self.assertIn("REPRODUCIBLE_TFLITE_REBUILT_EQUAL", verified.stdout)
 
     def test_with_one_bad_statement_none_is_signed(self):
         other = os.path.join(self.folder, "y.provenance.json")
