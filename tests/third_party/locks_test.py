@@ -13,11 +13,12 @@ _LOCKS = [path for path in _FILES if path.suffix == ".lock"]
 (_CONSTRAINTS,) = [path for path in _FILES if path.name == "constraints.txt"]
 _DEBIAN = [path for path in _FILES if path.name.endswith(".lock.json")]
 
-# A published file, an old Python or a server pins what goes with it.
+# A published file, an old Python, a later protobuf or a server pins what goes with it.
 _FOREIGN = [
     path
     for path in _LOCKS
-    if path.name == "1.15.5.lock" or path.parent.name in ("as_published", "buildgrid")
+    if path.name in ("1.15.5.lock", "2.21.0.lock")
+    or path.parent.name in ("as_published", "buildgrid")
 ]
 # These are released together with TensorFlow and follow its version.
 _BY_TENSORFLOW = {"keras", "tensorboard", "tensorflow-cpu"}

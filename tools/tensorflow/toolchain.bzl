@@ -12,7 +12,7 @@ TensorflowToolchainInfo = provider(
         "title": "string: its name in descriptions: `TensorFlow 2.15.1`, or `TensorFlow 1.15.5 on a local CPython 3.7.16`.",
         "interpreter": "string: `hermetic` if the CPython that converts is pinned; for one of the machine `local: 3.7.16 sha256 DIGEST`, with the digest of its files.",
         "tensorflow": "Target: TensorFlow and its closure as a Python library (`PyInfo`).",
-        "toco": "Target: the executable that converts a frozen graph with TOCO.",
+        "toco": "Target: the executable that converts a frozen graph with TOCO; None for a TensorFlow without one.",
         "mlir": "Target: the executable that converts a frozen graph with the MLIR converter; None for a TensorFlow without one.",
     },
 )
@@ -49,8 +49,7 @@ tensorflow_toolchain = rule(
             providers = [PyInfo],
         ),
         "toco": attr.label(
-            doc = "The program that converts a frozen graph with this TensorFlow's TOCO.",
-            mandatory = True,
+            doc = "The program that converts a frozen graph with this TensorFlow's TOCO, if it has one.",
             executable = True,
             cfg = "exec",
         ),
@@ -67,15 +66,26 @@ tensorflow_toolchain = rule(
     provides = [platform_common.ToolchainInfo],
 )
 
-def fail_without_mlir(label, version):
-    """Stops because a TensorFlow has only TOCO.
+_ONLY_OTHER = {
+    "mlir": "TOCO",
+    "toco": "the MLIR converter (2.17.1 is the last with TOCO)",
+}
+
+def converter_of(label, tensorflow, converter):
+    """Returns a TensorFlow's converter; stops if it has no such.
 
     Args:
-      label: the label of the target that needs the MLIR converter.
-      version: the TensorFlow's version.
+      label: the label of the target that needs it, for the message.
+      tensorflow: the TensorflowToolchainInfo.
+      converter: `mlir` or `toco`.
+
+    Returns:
+      The executable Target.
     """
-    fail(("{}: converter = \"mlir\" is not allowed under TensorFlow {}: it has only TOCO; build with another " +
-          "--//tools/tensorflow:version.").format(label, version))
+    return getattr(tensorflow, converter) or fail(
+        ("{}: converter = \"{}\" is not allowed under TensorFlow {}: it has only {}; build with another " +
+         "--//tools/tensorflow:version.").format(label, converter, tensorflow.version, _ONLY_OTHER[converter]),
+    )
 
 def _resolved(ctx):
     return ctx.toolchains[TOOLCHAIN_TYPE].tensorflow_info
@@ -95,10 +105,7 @@ tensorflow_library = rule(
 )
 
 def _converter_binary_impl(ctx):
-    tensorflow = _resolved(ctx)
-    converter = getattr(tensorflow, ctx.attr.converter)
-    if not converter:
-        fail_without_mlir(str(ctx.label).lstrip("@"), tensorflow.version)
+    converter = converter_of(str(ctx.label).lstrip("@"), _resolved(ctx), ctx.attr.converter)
     executable = ctx.actions.declare_file(ctx.label.name)
     ctx.actions.symlink(
         output = executable,
@@ -119,7 +126,7 @@ converter_binary = rule(
 
 def _current_tensorflow_toolchain_impl(ctx):
     return [
-        platform_common.TemplateVariableInfo({"TOCO": ctx.executable.toco.path}),
+        platform_common.TemplateVariableInfo({"TOCO": ctx.executable.toco.path} if ctx.attr.toco else {}),
         _resolved(ctx),
     ]
 
@@ -128,7 +135,7 @@ current_tensorflow_toolchain = rule(
     doc = """Defines `$(TOCO)` for a genrule that names this target in `toolchains` and its `toco` in `tools`, and
 provides the resolved TensorFlow to rules in other configurations.""",
     attrs = {
-        "toco": attr.label(doc = "The resolved TOCO.", mandatory = True, executable = True, cfg = "exec"),
+        "toco": attr.label(doc = "The resolved TOCO; without one, `$(TOCO)` is not defined.", executable = True, cfg = "exec"),
     },
     provides = [platform_common.TemplateVariableInfo, TensorflowToolchainInfo],
     toolchains = [TOOLCHAIN_TYPE],

@@ -5,7 +5,7 @@ load("@bazel_skylib//lib:unittest.bzl", "analysistest", "asserts")
 # The tests load private rules.
 # buildifier: disable=bzl-visibility
 load("//third_party/python:interpreter.bzl", "python_interpreter")
-load("//tools/tensorflow:toolchain.bzl", "tensorflow_toolchain")
+load("//tools/tensorflow:toolchain.bzl", "TensorflowToolchainInfo", "tensorflow_toolchain")
 load("//tools/tflite:defs.bzl", "tensorflow_versions", "tflite_model")
 load(":actions.bzl", "action", "action_tests")
 load(":refusals.bzl", "not_allowed", "refusal", "refusal_tests")
@@ -14,7 +14,7 @@ load(":refusals.bzl", "not_allowed", "refusal", "refusal_tests")
 _MANUAL = ["manual"]
 
 _VERSIONS = ["2.15.1", "2.17.1"]
-_ALLOWED = "give two or more of 1.15.5, 2.15.1, 2.17.1, each once"
+_ALLOWED = "give two or more of 1.15.5, 2.15.1, 2.17.1, 2.21.0, each once"
 
 def _toolchain_test_impl(ctx):
     env = analysistest.begin(ctx)
@@ -39,6 +39,29 @@ _without_mlir_test = analysistest.make(
     config_settings = {"//command_line_option:extra_toolchains": "//tests/tools/tflite:toolchain_without_mlir"},
     expect_failure = True,
 )
+
+_UNDER_2_21 = {str(Label("//tools/tensorflow:version")): "2.21.0"}
+
+def _without_toco_test_impl(ctx):
+    env = analysistest.begin(ctx)
+    asserts.expect_failure(env, "converter = \"toco\" is not allowed under TensorFlow 2.21.0: it has only the MLIR converter")
+    return analysistest.end(env)
+
+_without_toco_test = analysistest.make(
+    _without_toco_test_impl,
+    config_settings = _UNDER_2_21,
+    expect_failure = True,
+)
+
+def _resolved_without_toco_test_impl(ctx):
+    env = analysistest.begin(ctx)
+    tensorflow = analysistest.target_under_test(env)[TensorflowToolchainInfo]
+    asserts.equals(env, "TensorFlow 2.21.0", tensorflow.title)
+    asserts.equals(env, None, tensorflow.toco)
+    asserts.equals(env, "mlir_2.21.0", tensorflow.mlir.label.name)
+    return analysistest.end(env)
+
+_resolved_without_toco_test = analysistest.make(_resolved_without_toco_test_impl, config_settings = _UNDER_2_21)
 
 def _toolchains():
     """Declares toolchains that name a CPython, and returns their tests."""
@@ -74,7 +97,19 @@ def _toolchains():
         label = ":" + target if target == "mlir_model.raw" else "//tools/tensorflow:mlir"
         _without_mlir_test(name = target + "_without_mlir_test", size = "small", target_under_test = label)
         tests.append(target + "_without_mlir_test")
-    return tests
+
+    # Through a genrule, an analysis test sees no failure, so this is not of a model.
+    _without_toco_test(
+        name = "toco_program_without_toco_test",
+        size = "small",
+        target_under_test = "//tools/tensorflow:toco",
+    )
+    _resolved_without_toco_test(
+        name = "resolved_without_toco_test",
+        size = "small",
+        target_under_test = "//tools/tensorflow:resolved_toolchain",
+    )
+    return tests + ["toco_program_without_toco_test", "resolved_without_toco_test"]
 
 def tensorflow_versions_test_suite(name):
     """Declares the tests.

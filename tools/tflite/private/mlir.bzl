@@ -1,13 +1,12 @@
 """The MLIR converter, as an action."""
 
-load("//tools/tensorflow:toolchain.bzl", "TOOLCHAIN_TYPE", "fail_without_mlir")
+load("//tools/tensorflow:toolchain.bzl", "TOOLCHAIN_TYPE", "converter_of")
 load(":conversion.bzl", "ConversionInfo", "convert")
 load(":labels.bzl", "label_text")
 
 def _mlir_impl(ctx):
     tensorflow = ctx.toolchains[TOOLCHAIN_TYPE].tensorflow_info
-    if not tensorflow.mlir:
-        fail_without_mlir(label_text(ctx.label), tensorflow.version)
+    converter_of(label_text(ctx.label), tensorflow, "mlir")
     convert(ctx, ctx.attr.recipe[ConversionInfo], tensorflow, ctx.outputs.out)
     return [DefaultInfo(files = depset([ctx.outputs.out]))]
 

@@ -133,7 +133,7 @@ a build with `--//tools/tensorflow:version=VERSION`. Output group `models`: thes
         _compare_versions = program("//tools/steps/versions:compare_versions"),
         _tabulate_versions = program("//tools/steps/versions:tabulate_versions"),
         _tensorflow = attr.label(
-            default = Label("//tools/tensorflow:current_toolchain"),
+            default = Label("//tools/tensorflow:resolved_toolchain"),
             cfg = _each_version,
             providers = [TensorflowToolchainInfo],
         ),

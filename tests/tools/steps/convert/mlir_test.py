@@ -1,6 +1,7 @@
 import os
 import pathlib
 import subprocess
+import sys
 import tempfile
 from unittest import mock
 
@@ -16,7 +17,7 @@ from reproducible_tflite.lib.rounding import folds
 from reproducible_tflite.steps.convert import mlir
 from tests.tools.steps.convert import tiny_graph
 
-_PROGRAM = "tools/steps/convert/mlir_2.15.1"
+_PROGRAM = sys.argv[1]
 
 
 def _tensors(content: bytes) -> dict[str, schema.TensorT]:
@@ -416,4 +417,4 @@ class ConversionTest(parameterized.TestCase):
 
 
 if __name__ == "__main__":
-    absltest.main()
+    absltest.main(argv=sys.argv[:1])
