@@ -17,6 +17,7 @@ _NO_PERSON = (
     "tools/docs/check.py",
     "tools/docs/models_page.py",
     "tools/docs/rules_page.py",
+    "tools/docs/versions_page.py",
     "tools/docs/weights_page.py",
     "tools/evaluate/accuracy.py",
     "tools/execution/write_image.py",

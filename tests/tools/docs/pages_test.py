@@ -4,7 +4,15 @@ import pathlib
 
 from absl.testing import absltest, parameterized
 
-from reproducible_tflite.docs import blocks, build_files, check, models_page, update, weights_page
+from reproducible_tflite.docs import (
+    blocks,
+    build_files,
+    check,
+    models_page,
+    update,
+    versions_page,
+    weights_page,
+)
 from reproducible_tflite.lib.cli import cli
 
 _BEGIN = "<!-- Written by `bazel run //docs:update`: -->\n"
@@ -131,6 +139,31 @@ class ModelsPageTest(parameterized.TestCase):
     def test_a_model_that_the_lock_does_not_have(self):
         with self.assertRaisesRegex(cli.UserError, "no row for new; run .*update_lock"):
             models_page.block([_facts(name="new", target="//models/family:new")], _LOCK)
+
+
+class VersionsPageTest(absltest.TestCase):
+    def test_a_row_says_what_each_tensorflow_makes(self):
+        differences = {"quantization": 2, "name": 7, "weights": 1}
+        results = {
+            "2.17.1": {"verdict": "same meaning", "differences": {"name": 7}},
+            "2.18.1": {
+                "verdict": "different",
+                "differences": differences,
+                "first": {"where": "ADD 0 input 1"},
+            },
+            "2.21.0": {"refused": "It | cannot."},
+        }
+        lock = {"//x:net": {"converter": "mlir", "sha256": "ab", "versions": results}}
+        models = [_facts(target="//x:net"), _facts(name="other", converter="toco")]
+        versions = {"mlir": ["2.15.1", *results], "toco": ["2.15.1", "2.17.1", "1.15.5"]}
+        text = versions_page.block(models, lock, versions)
+        self.assertStartsWith(text, "2 models, 1 of them by every TensorFlow with their converter")
+        self.assertEndsWith(
+            text,
+            "| `net` | MLIR | same meaning | different: quantization (2), weights (1),"
+            " first at ADD 0 input 1 | refused: It \\| cannot. | – |\n"
+            "| `other` | TOCO | not compared | – | – | not compared |\n",
+        )
 
 
 def _row(**file):

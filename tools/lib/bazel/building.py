@@ -68,6 +68,27 @@ def outputs(events: Iterable[Mapping[str, Any]]) -> list[Built]:
     ]
 
 
+def refusals(events: Iterable[Mapping[str, Any]], targets: Sequence[str]) -> dict[str, str]:
+    """Returns why targets could not be built, in one line each, from build events as JSON.
+
+    Args:
+      events: the events of a build with --keep_going.
+      targets: their labels. What fails may also be a part of one, such as `//x:y.raw` of `//x:y`.
+    """
+    whys = {}
+    for event in events:
+        failed = event["id"].get("actionCompleted")
+        if not failed or event["action"].get("success"):
+            continue
+        owners = [it for it in targets if f"{failed['label']}.".startswith(f"{it}.")]
+        log = urllib.parse.urlsplit(event["action"].get("stderr", {}).get("uri", "")).path
+        if owners and log:
+            words = cli.read_file(urllib.parse.unquote(log), "log").decode("utf-8", "replace")
+            first = (words.strip().splitlines() or ["it said nothing"])[0]
+            whys.setdefault(owners[0], first.removeprefix("ERROR: "))
+    return whys
+
+
 def models(patterns: Sequence[str], options: Sequence[str] = ()) -> list[str]:
     """Returns the labels of the models that match patterns.
 
@@ -108,6 +129,48 @@ def build_all(
     Raises:
       cli.UserError: the build failed, or left its outputs on another machine.
     """
+    code, events = _build(targets, options, groups, workspace, startup_options)
+    if code:
+        raise cli.UserError(f"{' '.join(targets)}: cannot be built; Bazel's own words are above.")
+    return outputs(events)
+
+
+def attempt_all(
+    targets: Sequence[str], options: Sequence[str], groups: Sequence[str] = ()
+) -> tuple[list[Built], dict[str, str]]:
+    """Builds those targets that can be built; the arguments are those of `build_all`.
+
+    Returns:
+      What was built, and of every other target why not, see `refusals`.
+
+    Raises:
+      cli.UserError: a target failed for a reason that no action of its own gives, or outputs are
+        on another machine.
+    """
+    _, events = _build(targets, [*options, "--keep_going"], groups)
+    whole = {
+        event["id"]["targetCompleted"]["label"]
+        for event in events
+        if event.get("completed", {}).get("success")
+    }
+    built = [one for one in outputs(events) if one.label in whole]
+    missing = [target for target in targets if target not in whole]
+    whys = refusals(events, missing)
+    if unexplained := [target for target in missing if target not in whys]:
+        raise cli.UserError(
+            f"{' '.join(unexplained)}: cannot be built; Bazel's own words are above."
+        )
+    return built, whys
+
+
+def _build(
+    targets: Sequence[str],
+    options: Sequence[str],
+    groups: Sequence[str],
+    workspace: str | None = None,
+    startup_options: Sequence[str] = (),
+) -> tuple[int, list[Mapping[str, Any]]]:
+    """Calls `bazel build`; returns its exit code and its build events."""
     with tempfile.TemporaryDirectory(prefix="build-events-") as folder:
         events = pathlib.Path(folder, "events.json")
         arguments = [
@@ -121,12 +184,11 @@ def build_all(
             "--",
             *targets,
         ]
-        if client.call(arguments, workspace).returncode:
-            raise cli.UserError(
-                f"{' '.join(targets)}: cannot be built; Bazel's own words are above."
-            )
+        code = client.call(arguments, workspace).returncode
+        if code and not events.exists():
+            return code, []
         with open(events, encoding="utf-8") as stream:
-            return outputs(json.loads(line) for line in stream)
+            return code, [json.loads(line) for line in stream]
 
 
 def build(target: str, options: Sequence[str], groups: Sequence[str] = ()) -> Built:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from absl import flags
 
 from reproducible_tflite.lib.cli import cli
-from reproducible_tflite.steps.versions import versions
+from reproducible_tflite.lib.meaning import conversions
 
 _MODEL = flags.DEFINE_string("model", None, "The model's label.", required=True)
 _CONVERTER = flags.DEFINE_enum("converter", None, ["mlir", "toco"], "The converter.", required=True)
@@ -30,7 +30,7 @@ def main(argv: Sequence[str]) -> None:
         files[version] = cli.read_file(path, ".tflite")
     if not files:
         raise cli.UserError(f"{_MODEL.value}: none of the versions has {_CONVERTER.value}.")
-    report = versions.report(_MODEL.value, _CONVERTER.value, files, _LEFT_OUT.value)
+    report = conversions.report(_MODEL.value, _CONVERTER.value, files, _LEFT_OUT.value)
     with cli.output_file(_OUTPUT.value, "w") as stream:
         json.dump(report, stream, indent=2)
         stream.write("\n")

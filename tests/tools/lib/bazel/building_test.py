@@ -63,6 +63,30 @@ class BuildingTest(absltest.TestCase):
         with self.assertRaisesRegex(cli.UserError, "//tools/lib: no model is among these targets"):
             building.models(["//tools/lib"])
 
+    def test_what_cannot_be_built_is_named_with_the_reason(self):
+        log = pathlib.Path(self.folder, "stderr")
+        log.write_text("\nERROR: It is too old.\nTraceback\n")
+        failed = {"success": False, "stderr": {"uri": log.as_uri()}}
+
+        def of(label, action):
+            return {"id": {"actionCompleted": {"label": label}}, "action": action}
+
+        events = [
+            of("//models:a.raw", failed),
+            of("//models:b", {"success": True}),
+            of("//models:ab", failed),
+        ]
+        targets = ["//models:a", "//models:b"]
+        self.assertEqual(building.refusals(events, targets), {"//models:a": "It is too old."})
+
+    def test_an_attempt_returns_what_can_be_built(self):
+        self.bazel.builds({"//models:a": {"default": [self._made("a.tflite")]}})
+        built, whys = building.attempt_all(["//models:a"], [])
+        self.assertEqual(([one.label for one in built], whys), (["//models:a"], {}))
+        self.assertIn(" --keep_going ", self.bazel.calls()[0])
+        with self.assertRaisesRegex(cli.UserError, "^//models:other: cannot be built"):
+            building.attempt_all(["//models:a", "//models:other"], [])
+
     def test_bazels_failure_is_named(self):
         with self.assertRaisesRegex(cli.UserError, "^bazel query failed for .*//broken"):
             building.models(["//broken"])

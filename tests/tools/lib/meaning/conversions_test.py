@@ -2,9 +2,9 @@ import json
 
 from absl.testing import absltest, parameterized
 
+from reproducible_tflite.lib.meaning import conversions
 from reproducible_tflite.lib.tflite_file import canonical
 from reproducible_tflite.lib.tflite_file.schema import tflite
-from reproducible_tflite.steps.versions import versions
 from tests.tools.lib.tflite_file import models
 
 
@@ -32,7 +32,7 @@ def made_by(version: str, **changes) -> bytes:
 class CompareWithTest(parameterized.TestCase):
     def _compared(self, version: str = "2.17.1", **changes) -> dict:
         baseline = ("2.15.1", made_by("2.15.1"))
-        return versions.compare_with(baseline, (version, made_by(version, **changes)))
+        return conversions.compare_with(baseline, (version, made_by(version, **changes)))
 
     def test_the_record_does_not_count(self):
         expected = {"verdict": "same bytes", "differences": {}, "first": None}
@@ -73,7 +73,7 @@ class CompareWithTest(parameterized.TestCase):
 
     def test_metadata_without_data_are_compared_too(self):
         baseline, other = made_by("2.15.1", runtime=None), made_by("2.17.1", runtime=b"\0")
-        result = versions.compare_with(("2.15.1", baseline), ("2.17.1", other))
+        result = conversions.compare_with(("2.15.1", baseline), ("2.17.1", other))
         self.assertEqual(result["first"]["where"], "metadata min_runtime_version")
         self.assertEqual((result["first"]["left"], result["first"]["right"]), ("b''", r"b'\x00'"))
 
@@ -81,7 +81,7 @@ class CompareWithTest(parameterized.TestCase):
 class ReportTest(absltest.TestCase):
     def test_the_first_file_is_the_baseline(self):
         files = {version: made_by(version) for version in ("2.17.1", "2.15.1")}
-        report = versions.report("//a:b", "toco", files, [])
+        report = conversions.report("//a:b", "toco", files, [])
         self.assertEqual(report["baseline"], "2.17.1")
         self.assertEqual(list(report["versions"]), ["2.17.1", "2.15.1"])
         self.assertNotIn("verdict", report["versions"]["2.17.1"])
@@ -89,7 +89,7 @@ class ReportTest(absltest.TestCase):
         self.assertEqual(report["versions"]["2.15.1"]["bytes"], len(files["2.15.1"]))
 
     def test_a_version_without_the_converter_is_named(self):
-        report = versions.report("//a:b", "mlir", {"2.15.1": made_by("2.15.1")}, ["1.15.5"])
+        report = conversions.report("//a:b", "mlir", {"2.15.1": made_by("2.15.1")}, ["1.15.5"])
         self.assertEqual(report["versions"]["1.15.5"], {"left_out": "it has no mlir"})
         json.dumps(report)
 
