@@ -13,7 +13,7 @@ from reproducible_tflite.lib.cli.printable import printable
 # How many layers, and how many reasons of a refusal, are shown without --all.
 _SHOWN_LAYERS = 10
 _SHOWN_REASONS = 5
-_BAR = 10
+_BAR = 8
 _WEIGHTS_STYLE = {"seeded": "bold red", "released": "bold green"}
 _ARITHMETIC = {
     "integer": "integers",
@@ -91,6 +91,17 @@ def _reasons(reasons: Sequence[str], limit: int | None) -> Sequence[str]:
     return [*reasons[:limit], f"{more:,} more (--all lists all)"] if more else reasons
 
 
+def _runtime(report: Mapping[str, Any]) -> str:
+    """Returns the runtime that a model's operators need, and where its metadata say another one."""
+    needed, stated = report["needed_runtime"], report["minimum_runtime"]
+    parts = [f"TensorFlow Lite {needed}" if needed else "not known"]
+    if stated and stated != needed:
+        parts.append(f"its metadata say {stated}")
+    if report["unknown_runtimes"]:
+        parts.append(f"not known for {', '.join(report['unknown_runtimes'])}")
+    return "; ".join(parts)
+
+
 def _head(report: Mapping[str, Any], limit: int | None) -> Table:
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_column(style="dim", no_wrap=True)
@@ -106,7 +117,7 @@ def _head(report: Mapping[str, Any], limit: int | None) -> Table:
     _row(table, "computes in", _ARITHMETIC[report["arithmetic"]])
     share = f", {totals['quantized_share']:.1%} of their bytes quantized"
     _row(table, "parameters", f"{totals['parameters']:,}" + (share if totals["parameters"] else ""))
-    _row(table, "needs runtime", report["minimum_runtime"] or "not stated")
+    _row(table, "needs runtime", _runtime(report))
     for reason in _reasons(report["refusals"], limit):
         _row(table, "LiteRT refuses it", Text(printable(reason), style="bold red"))
     for name in _reasons(report["newer"], limit):
@@ -139,7 +150,9 @@ def _ends(title: str, ends: Sequence[Mapping[str, Any]]) -> Table:
 
 def _operators(report: Mapping[str, Any]) -> Table:
     operators = [operator for graph in report["subgraphs"] for operator in graph["operators"]]
-    table = _table(f"Operators ({len(operators)})", "~operator|<version|<count|<constants|share")
+    table = _table(
+        f"Operators ({len(operators)})", "~operator|<version|<since|<count|<constants|share"
+    )
     total = report["totals"]["constant_bytes"]
     for row in report["operator_counts"]:
         constants = sum(
@@ -148,7 +161,9 @@ def _operators(report: Mapping[str, Any]) -> Table:
             if (operator["name"], operator["version"]) == (row["name"], row["version"])
         )
         name = f"{row['name']} (custom)" if row["is_custom"] else row["name"]
-        _row(table, name, row["version"], row["count"], _bytes(constants), _bar(constants, total))
+        runtime = row["minimum_runtime"] or "?"
+        bar = _bar(constants, total)
+        _row(table, name, row["version"], runtime, row["count"], _bytes(constants), bar)
     return table
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from reproducible_tflite.lib.tflite_file import mapped
+from reproducible_tflite.lib.tflite_file import mapped, runtime_version
 from reproducible_tflite.lib.tflite_file.model import FLOATING, Model, Operator, Subgraph, Tensor
 
 # The version of the form; incompatible changes increase it.
@@ -202,16 +202,35 @@ def _subgraph(graph: Subgraph, constants: _Constants) -> _Json:
 
 
 def operator_counts(model: Model) -> list[dict[str, Any]]:
-    """Returns the number of operators by name and version, sorted by both."""
+    """Returns operators by name and version, sorted by both, with number and needed runtime."""
     counts = collections.Counter(
         (operator.name, operator.version, operator.builtin == "CUSTOM")
         for graph in model.subgraphs
         for operator in graph.operators
     )
     return [
-        {"name": name, "version": version, "is_custom": custom, "count": count}
+        {
+            "name": name,
+            "version": version,
+            "is_custom": custom,
+            "count": count,
+            "minimum_runtime": None if custom else runtime_version.of_operator(name, version),
+        }
         for (name, version, custom), count in sorted(counts.items())
     ]
+
+
+def needed_runtime(counts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Returns the report's `needed_runtime` and `unknown_runtimes`.
+
+    Args:
+      counts: the result of `operator_counts`.
+    """
+    unknown = [row for row in counts if row["minimum_runtime"] is None]
+    return {
+        "needed_runtime": runtime_version.newest(row["minimum_runtime"] for row in counts),
+        "unknown_runtimes": [f"{row['name']} version {row['version']}" for row in unknown],
+    }
 
 
 def arithmetic(model: Model) -> str:
@@ -309,6 +328,7 @@ def build(
     totals = _totals(model, subgraphs, unread)
     # The subgraph that runs if no signature is named; a damaged model may have none.
     main = model.subgraphs[0] if model.subgraphs else None
+    counts = operator_counts(model)
     return {
         "version": VERSION,
         "name": name,
@@ -320,12 +340,13 @@ def build(
         "arithmetic": arithmetic(model),
         "schema_version": model.version,
         "minimum_runtime": model.minimum_runtime,
+        **needed_runtime(counts),
         "refusals": list(model.refusals),
         "newer": list(model.newer),
         "build": None if facts is None else _plain(facts),
         "inputs": [_end(main.tensors[index]) for index in main.inputs] if main else [],
         "outputs": [_end(main.tensors[index]) for index in main.outputs] if main else [],
-        "operator_counts": operator_counts(model),
+        "operator_counts": counts,
         "totals": totals,
         "signatures": _signatures(model),
         "metadata": [{"name": entry.name, "bytes": entry.data.size} for entry in model.metadata],

@@ -75,7 +75,13 @@ class ReportTest(parameterized.TestCase):
         self.assertEqual(document["outputs"][0]["quantization"]["scale"], [0.5])
         self.assertEqual(
             document["operator_counts"][1],
-            {"name": "DEQUANTIZE", "version": 1, "is_custom": False, "count": 3},
+            {
+                "name": "DEQUANTIZE",
+                "version": 1,
+                "is_custom": False,
+                "count": 3,
+                "minimum_runtime": "1.13.1",
+            },
         )
         self.assertEqual(document["signatures"][0]["inputs"], {"a": 0, "b": 1})
         self.assertEqual(
@@ -162,6 +168,21 @@ class ReportTest(parameterized.TestCase):
         _assert_valid(document)
         self.assertRegex(document["refusals"][0], "^tensor 0 .* of type 99")
         self.assertEqual(document["newer"], ["Buffer field 3"])
+
+    def test_the_runtime_that_it_needs(self):
+        document = _report(models.layered())
+        # ADD, DEQUANTIZE and FULLY_CONNECTED are from 1.13.1 at most; NEG is from 1.9.0.
+        self.assertEqual((document["needed_runtime"], document["unknown_runtimes"]), ("1.13.1", []))
+        model = models.layered()
+        for code in model.operatorCodes:
+            code.version = {_Op.ADD: 6, _Op.NEG: 99}.get(code.builtinCode, code.version)
+        document = _report(model)
+        # Newer than 2.9.0, which is greater as text.
+        self.assertEqual(document["needed_runtime"], "2.23.0")
+        self.assertEqual(document["unknown_runtimes"], ["NEG version 99"])
+        document = _report(models.detector())
+        self.assertIsNone(document["needed_runtime"])
+        self.assertEqual(document["unknown_runtimes"], ["TFLite_Detection_PostProcess version 1"])
 
     def test_custom_options(self):
         def options(model):
