@@ -1,10 +1,10 @@
 """Names of a model's classes."""
 
-import ast
 import pathlib
 from collections.abc import Sequence
 
 from reproducible_tflite.lib.interpreter import tasks
+from reproducible_tflite.lib.labels import published
 from reproducible_tflite.lib.runfiles import runfiles
 
 _TORCHVISION = runfiles.repository("torchvision_labels") / "_meta.py"
@@ -12,27 +12,8 @@ _MMSEGMENTATION = runfiles.repository("mmsegmentation_labels") / "class_names.py
 _NO_CLASS = ("", "???", "N/A")
 
 
-def published_list(source: str, name: str) -> list[str]:
-    """Returns a list of names from Python source, without running it.
-
-    Args:
-      source: Python source.
-      name: a variable of the module, or a function that only returns the list.
-
-    Raises:
-      LookupError: there is no such variable or function.
-      ValueError: its value is not a literal.
-    """
-    for statement in ast.parse(source).body:
-        if isinstance(statement, ast.Assign) and ast.unparse(statement.targets[0]) == name:
-            return [str(value).strip() for value in ast.literal_eval(statement.value)]
-        if isinstance(statement, ast.FunctionDef) and statement.name == name:
-            return [str(value).strip() for value in ast.literal_eval(statement.body[-1].value)]
-    raise LookupError(f"no {name}")
-
-
 def _published(path: pathlib.Path, name: str) -> list[str]:
-    return published_list(path.read_text(encoding="utf-8"), name)
+    return published.published_list(path.read_text(encoding="utf-8"), name)
 
 
 def known(task: str, classes: int) -> list[str]:

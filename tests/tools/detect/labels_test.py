@@ -30,17 +30,6 @@ class LabelsTest(parameterized.TestCase):
         # COCO has no category 12.
         self.assertEqual(labels.name(labels.known(tasks.DETECTION, 90), 11), "class 11")
 
-    def test_source_is_read_and_not_run(self):
-        source = (
-            "import nothing_there\nNAMES = ['a ', 'b']\ndef f():\n    '''x'''\n    return ['c']\n"
-        )
-        self.assertEqual(labels.published_list(source, "NAMES"), ["a", "b"])
-        self.assertEqual(labels.published_list(source, "f"), ["c"])
-        with self.assertRaises(LookupError):
-            labels.published_list(source, "OTHER")
-        with self.assertRaises(ValueError):
-            labels.published_list("NAMES = open('x')", "NAMES")
-
 
 class OwnLabelsTest(parameterized.TestCase):
     def _read(self, content: str | bytes, name: str = "names.txt") -> list[str]:
