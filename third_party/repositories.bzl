@@ -352,6 +352,23 @@ def reproducible_tflite_repositories(shared = True):
         lock = "//third_party/quantizer:requirements.lock",
     )
 
+    # For `metadata = True`: the schema of TFLite's metadata and its forms. The rest of the package runs models, and needs
+    # a libusb of the machine.
+    declare(
+        python_site,
+        "reproducible_tflite_tflite_support_site",
+        drop = ["tensorflow_lite_support/" + path for path in [
+            "cc",
+            "codegen",
+            "metadata/cc",
+            "metadata/flatbuffers_lib",
+            "python",
+            "scann_ondevice",
+            "tools",
+        ]],
+        lock = "//third_party/tflite_support:requirements.lock",
+    )
+
     # No model needs these: playwright is for tests of pages, buildgrid for tests of `tools/execution`.
     for name in ["buildgrid", "netron", "playwright", "protobuf", "provenance", "zstandard"]:
         declare(
@@ -359,6 +376,14 @@ def reproducible_tflite_repositories(shared = True):
             "reproducible_tflite_" + name + "_site",
             lock = "//third_party/{}:requirements.lock".format(name),
         )
+
+    # Used by `ethos_u_report` only.
+    declare(
+        python_site,
+        "reproducible_tflite_vela_site",
+        lock = "//third_party/vela:requirements.lock",
+        opened = ["ethosu/config_files/Arm/vela.ini"],
+    )
 
     # Used by what reads Bazel's execution logs.
     declare(

@@ -22,6 +22,7 @@ load(
     _catalogue = "catalogue",
     _checkpoint = "checkpoint",
     _checkpoint_files = "checkpoint_files",
+    _ethos_u_report = "ethos_u_report",
     _frozen_graph = "frozen_graph",
     _frozen_graph_file = "frozen_graph_file",
     _image_dataset = "image_dataset",
@@ -86,6 +87,7 @@ checkpoint = _manual(_checkpoint)
 checkpoint_files = _manual(_checkpoint_files)
 converter_binary = _manual(_converter_binary)
 current_tensorflow_toolchain = _manual(_current_tensorflow_toolchain)
+ethos_u_report = _manual(_ethos_u_report)
 frozen_graph = _manual(_frozen_graph)
 frozen_graph_file = _manual(_frozen_graph_file)
 genrule = _manual(native.genrule)

@@ -88,7 +88,7 @@ class LocksTest(parameterized.TestCase):
             self.assertEqual(f"{_normalized(name)}=={version}", requirement)
 
     def test_the_locks_of_every_folder_are_looked_at(self):
-        self.assertLen(_LOCKS, 37)
+        self.assertLen(_LOCKS, 40)
 
 
 class VersionsTest(absltest.TestCase):

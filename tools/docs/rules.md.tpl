@@ -39,6 +39,11 @@
         ["catalogue", "tensorflow_versions", "accuracy_test"],
     ),
     (
+        "Where a model runs",
+        "Beside `NAME.compatibility`, which [`tflite_model`](#tflite_model) and [`tflite_file`](#tflite_file) declare.",
+        ["ethos_u_report"],
+    ),
+    (
         "Providers",
         "What these rules hand to each other, for rules of your own. In the examples, `_sheet` writes lines into a file.",
         [

@@ -82,6 +82,7 @@ def card_test_suite(name):
             "tools/steps/card/write_card",
             ["stubs.bzl"] + ["carded." + ending for ending in [
                 "comparison.json",
+                "compatibility.json",
                 "mlbom.json",
                 "provenance.json",
                 "report.json",

@@ -98,7 +98,7 @@ def tflite_file_test_suite(name):
     tflite_model(name = "proven_model", evidence = ["provenance"], **model)
     tflite_model(name = "model_of_odd_evidence", evidence = ["provenence"], **model)
     for target, endings in {
-        "own_file": ["card", "provenance", "report"],
+        "own_file": ["card", "compatibility", "ethos_u", "provenance", "report"],
         "proven_file": ["golden_test", "provenance"],
         "fetched_file": [],
         "proven_model": ["provenance", "raw", "recipe", "signature"],
@@ -133,11 +133,11 @@ def tflite_file_test_suite(name):
         refusals = {
             "file_converted_again": refusal(
                 "file_converted_again",
-                not_allowed("evidence", "[\"reproducibility_test\"]", "give some of card, provenance, report"),
+                not_allowed("evidence", "[\"reproducibility_test\"]", "give some of card, compatibility, provenance, report"),
             ),
             "model_of_odd_evidence": refusal(
                 "model_of_odd_evidence",
-                not_allowed("evidence", "[\"provenence\"]", "give some of card, provenance, report, reproducibility_test"),
+                not_allowed("evidence", "[\"provenence\"]", "give some of card, compatibility, provenance, report, reproducibility_test"),
             ),
         },
     )

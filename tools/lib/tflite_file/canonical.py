@@ -295,6 +295,26 @@ def _sort_by_name(owner: Any, field: str) -> None:
         setattr(owner, field, sorted(entries, key=_name))
 
 
+def packed(model: Any, size: int, source: str) -> bytes:
+    """Returns a ModelT as a flatbuffer.
+
+    Args:
+      model: the model, with all of its data.
+      size: about how many bytes it takes.
+      source: its name, for messages.
+
+    Raises:
+      cli.UserError: it is too large for a flatbuffer.
+    """
+    try:
+        # The builder starts at about the final size, since each growth copies everything.
+        builder = _Builder(size + 4096)
+        builder.Finish(model.Pack(builder), file_identifier=FILE_IDENTIFIER)
+    except flatbuffers.builder.BuilderSizeError as error:
+        raise cli.UserError(f"{source}: the model is larger than the limit of 2 GB.") from error
+    return bytes(builder.Output())
+
+
 def canonical_bytes(
     content: bytes, source: str, description: str | None = None, keep_description: bool = False
 ) -> bytes:
@@ -334,10 +354,5 @@ def canonical_bytes(
     if description is not None:
         own = (model.description or b"").decode("utf-8", "replace") if keep_description else ""
         model.description = f"{description}; in its own words: {own}" if own else description
-    try:
-        # The builder starts at about the final size, since each growth copies everything.
-        builder = _Builder(len(content) + 4096)
-        builder.Finish(model.Pack(builder), file_identifier=FILE_IDENTIFIER)
-    except flatbuffers.builder.BuilderSizeError as error:
-        raise cli.UserError(f"{source}: the model is larger than the limit of 2 GB.") from error
-    return outside.with_trailing(bytes(builder.Output()), content[end:], not walked.skipped)
+    written = packed(model, len(content), source)
+    return outside.with_trailing(written, content[end:], not walked.skipped)

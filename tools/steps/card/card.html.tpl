@@ -39,10 +39,10 @@
 <div><dt>Operators</dt><dd>{{ operators | integer }}<small>{{ operator_rows | length }} kinds</small></dd></div>
 <div><dt>Computes in</dt><dd>{{ arithmetic }}</dd></div>
 <div><dt>Input</dt><dd>{{ input_text }}</dd></div>
-<div><dt>Needs at least</dt><dd>{{ minimum_runtime or "not stated" }}<small>TensorFlow Lite</small></dd></div>
+<div><dt>Needs at least</dt><dd>{{ minimum_runtime or "not known" }}<small>TensorFlow Lite</small></dd></div>
 </dl>
 <nav aria-label="On this page"><ul class="contents">
-{% for id, title in [("weights", "Weights"), ("recipe", "Recipe"), ("ends", "Inputs and outputs"), ("operators", "Operators"), ("size", "Size by layer"), ("quantization", "Quantization"), ("sibling", "Against the float model"), ("provenance", "Provenance"), ("reproducibility", "Reproducibility"), ("licence", "Licence")] %}
+{% for id, title in [("weights", "Weights"), ("recipe", "Recipe"), ("ends", "Inputs and outputs"), ("operators", "Operators")] + ([("runs", "Where it runs")] if compatibility else []) + [("size", "Size by layer"), ("quantization", "Quantization"), ("sibling", "Against the float model"), ("provenance", "Provenance"), ("reproducibility", "Reproducibility"), ("licence", "Licence")] %}
 <li><a href="#{{ id }}">{{ title }}</a></li>
 {% endfor %}
 </ul></nav>
@@ -118,6 +118,42 @@
 </tbody></table>
 {% endcall %}
 </section>
+
+{% if compatibility %}
+{% set targets = compatibility.targets %}
+<section class="panel" id="runs" aria-labelledby="runs-title">
+<h2 id="runs-title">Where it runs</h2>
+<p>It needs TensorFlow Lite {{ compatibility.needed_runtime or "of a version that is not known" }} or newer, numbered as TensorFlow, by TensorFlow’s own table{% if compatibility.unknown_runtimes %}; the table lacks {{ compatibility.unknown_runtimes | join(", ") }}{% endif %}.
+How many of its operators each of these takes; the others stay on the CPU, without XNNPACK.</p>
+<dl class="pairs">
+{% for target in targets.values() %}
+<dt>{{ target.name }}</dt><dd>{% if target.problem %}not known: {{ target.problem }}{% else %}{{ target.operators | integer }} of {{ compatibility.count | integer }}{% endif %} <span class="soft">{{ target.said_by }}</span></dd>
+{% endfor %}
+<dt>Ethos-U</dt><dd>not compiled for this page; Arm’s compiler Vela says it in <code>{{ build.target }}.ethos_u</code></dd>
+</dl>
+{% call scroll("Where its operators run") %}
+<table>
+<thead><tr><th scope="col">operator</th><th scope="col">version</th><th scope="col">since</th><th scope="col" class="number">count</th>{% for target in targets.values() %}<th scope="col" class="number">{{ target.name }}</th>{% endfor %}</tr></thead>
+<tbody>
+{% for row in compatibility.operators %}
+<tr><th scope="row" class="whole"><code>{{ row.name }}</code></th><td>{{ row.version }}</td><td>{{ row.minimum_runtime or "not known" }}</td><td class="number">{{ row.count | integer }}</td>{% for key in targets %}<td class="number">{{ "–" if row[key] is none else row[key] | integer }}</td>{% endfor %}</tr>
+{% endfor %}
+</tbody></table>
+{% endcall %}
+{% for target in targets.values() if target.reasons %}
+<details><summary>Why operators are not on: {{ target.name }}</summary>
+{% call scroll("Reasons, " ~ target.name, true) %}
+<table>
+<thead><tr><th scope="col">operator</th><th scope="col" class="number">count</th><th scope="col">reason</th></tr></thead>
+<tbody>
+{% for row in target.reasons %}<tr><th scope="row" class="whole"><code>{{ row.operator }}</code></th><td class="number">{{ row.at | length }}</td><td>{{ row.reason }}</td></tr>
+{% endfor %}
+</tbody></table>
+{% endcall %}
+</details>
+{% endfor %}
+</section>
+{% endif %}
 
 <section class="panel" id="size" aria-labelledby="size-title">
 <h2 id="size-title">Size by layer</h2>

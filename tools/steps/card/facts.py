@@ -44,6 +44,7 @@ class Sources:
       golden: the sha256 in the lock; None without a lock or a row.
       reproducibility_test: whether the model has a test that converts it again.
       measured: a sentence about what was measured on the trained weights; "" without one.
+      compatibility: where it runs, the output of write_compatibility; None if that is not known.
     """
 
     report: Mapping[str, Any]
@@ -54,6 +55,7 @@ class Sources:
     golden: str | None
     reproducibility_test: bool
     measured: str = ""
+    compatibility: Mapping[str, Any] | None = None
 
 
 def _stored_ends(tensor: Mapping[str, Any]) -> str:
@@ -281,7 +283,7 @@ def row(sources: Sources, name: str, task: str, about: str) -> dict[str, Any]:
         "size": report["size"],
         "parameters": report["totals"]["parameters"],
         "operators": report["totals"]["operators"],
-        "minimum_runtime": report["minimum_runtime"],
+        "minimum_runtime": report["needed_runtime"],
         "sha256": report["sha256"],
         "golden": golden_state(report["sha256"], sources.golden),
         "decibels": least_decibels(sources.comparison),
@@ -326,6 +328,7 @@ def card(sources: Sources, name: str, task: str, about: str) -> dict[str, Any]:
         "activation_rows": activation_rows,
         "axis": charts.axis([(entry["low"], entry["high"]) for entry in activation_rows]),
         "comparison": sources.comparison,
+        "compatibility": sources.compatibility,
         "materials": materials(statement),
         "subjects": statement["subject"],
         "byproducts": statement["predicate"]["runDetails"].get("byproducts", []),

@@ -1,8 +1,9 @@
 """Writes a model's card, a page for people, and its row in the catalogue.
 
 Usage: write_card --name=x --model=x.tflite --report=x.report.json --statement=x.provenance.json
-  --mlbom=x.mlbom.json [--lock=models.lock.json] [--comparison=x.comparison.json] --task=… --about=…
-  [--measured=…] --card=x.card.html --row=x.card.json
+  --mlbom=x.mlbom.json [--lock=models.lock.json] [--comparison=x.comparison.json]
+  [--compatibility=x.compatibility.json] --task=… --about=… [--measured=…]
+  --card=x.card.html --row=x.card.json
 """
 
 import json
@@ -32,6 +33,7 @@ _REPRODUCIBILITY_TEST = flags.DEFINE_bool(
     "reproducibility_test", False, "Whether the model has a test that converts it again."
 )
 _COMPARISON = flags.DEFINE_string("comparison", None, "Its comparison with its float sibling.")
+_COMPATIBILITY = flags.DEFINE_string("compatibility", None, "Where it runs.")
 _CARD = flags.DEFINE_string("card", None, "The page to write.", required=True)
 _ROW = flags.DEFINE_string("row", None, "The catalogue's row to write.", required=True)
 
@@ -67,6 +69,9 @@ def main(argv: Sequence[str]) -> None:
         golden=_golden(report["build"]),
         reproducibility_test=_REPRODUCIBILITY_TEST.value,
         measured=_MEASURED.value,
+        compatibility=_parsed(_COMPATIBILITY.value, "list of where it runs")
+        if _COMPATIBILITY.value
+        else None,
     )
     with cli.output_file(_CARD.value, "w") as stream:
         stream.write(card_page.html(sources, _NAME.value, _TASK.value, _ABOUT.value))

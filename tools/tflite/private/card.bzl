@@ -1,5 +1,6 @@
 """A model's card, a page for people, and its row in the catalogue."""
 
+load(":compatibility.bzl", "CompatibilityInfo")
 load(":errors.bzl", "fail_attribute")
 load(":labels.bzl", "label_text")
 load(":program.bzl", "program")
@@ -73,12 +74,14 @@ def _card_impl(ctx):
         arguments.add("--reproducibility_test")
     if comparison:
         arguments.add("--comparison", comparison)
+    compatibility = [ctx.attr.compatibility[CompatibilityInfo].document] if ctx.attr.compatibility else []
+    arguments.add_all(compatibility, before_each = "--compatibility")
     arguments.add("--card", page)
     arguments.add("--row", row)
     ctx.actions.run(
         executable = ctx.executable._write_card,
         arguments = [arguments],
-        inputs = [model.model, report] + ctx.files.lock + documents.values() + ([comparison] if comparison else []),
+        inputs = [model.model, report] + ctx.files.lock + documents.values() + ([comparison] if comparison else []) + compatibility,
         outputs = [page, row],
         mnemonic = "Card",
         progress_message = "Writing the card of %s" % label_text(ctx.attr.model.label),
@@ -100,6 +103,10 @@ Output groups: `comparison`, a JSON object with the differences from the float s
 `row`, the model's row in the catalogue.""",
     attrs = {
         "about": attr.string(doc = "A sentence about the model."),
+        "compatibility": attr.label(
+            doc = "Where the model runs, a `MODEL.compatibility`; without one, the card does not say.",
+            providers = [CompatibilityInfo],
+        ),
         "float_sibling": attr.label(
             doc = "The same network in floating point, a `tflite_model`; both are run on photographs.",
             providers = [TfliteInfo],

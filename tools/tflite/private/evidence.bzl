@@ -1,6 +1,7 @@
 """A model's evidence: its identity, report and provenance, and the targets that show or test it."""
 
 load(":card.bzl", "card")
+load(":compatibility.bzl", "compatibility", "ethos_u_report")
 load(":errors.bzl", "fail_attribute")
 load(":golden_test.bzl", "golden_test", "is_missing")
 load(":identity.bzl", "write_identity")
@@ -9,7 +10,7 @@ load(":provenance.bzl", "PROVENANCE_ATTRS", "write_provenance")
 load(":report.bzl", "REPORT_ATTRS", "write_report")
 
 # The documents of a model; each is a target of its own.
-DOCUMENTS = ["card", "provenance", "report"]
+DOCUMENTS = ["card", "compatibility", "provenance", "report"]
 
 EVIDENCE_ATTRS = PROVENANCE_ATTRS | REPORT_ATTRS | {
     "evidence": attr.string_list(doc = "The targets beside the model's."),
@@ -34,7 +35,7 @@ def write_evidence(ctx, model, raw, source, programs, facts, integer, checkpoint
       model: the File of the model.
       raw: the File before canonical form.
       source: the Target of that file, with `materials_aspect` applied.
-      programs: a list of Targets of further programs, which the aspect does not see.
+      programs: see `write_provenance`.
       facts: a dict of what describes the conversion: `benchmark_only`, `converter`, `interpreter`, `preprocessing` and
         `tensorflow_version`.
       integer: whether the model computes in integers.
@@ -96,16 +97,22 @@ def evidence_targets(name, evidence, lock, about, task, float_sibling, measured,
                 output_group = group,
                 **kwargs
             )
+
+    # These run the model, or fetch what nothing else needs, so `//...` leaves them out.
+    manual = dict(kwargs, tags = kwargs.get("tags", []) + ["manual"])
+    if "compatibility" in evidence:
+        compatibility(name = name + ".compatibility", model = ":" + name, **manual)
+        ethos_u_report(name = name + ".ethos_u", model = ":" + name, **manual)
     if "card" in evidence:
-        # A comparison runs two networks, so `//...` leaves cards out.
         card(
             name = name + ".card",
             about = about,
+            compatibility = ":" + name + ".compatibility" if "compatibility" in evidence else None,
             float_sibling = float_sibling,
             lock = lock if lock and not is_missing(lock) else None,
             measured = measured,
             model = ":" + name,
             reproducibility_test = "reproducibility_test" in evidence,
             task = task,
-            **dict(kwargs, tags = kwargs.get("tags", []) + ["manual"])
+            **manual
         )

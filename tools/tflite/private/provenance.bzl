@@ -165,7 +165,7 @@ def step(label, rule, attributes):
     """Returns a step of a recipe, for `write_provenance`.
 
     Args:
-      label: the Label of its target.
+      label: the Label of its target, or a name for what is no target.
       rule: the rule's name.
       attributes: a dict of the attributes that define it; empty ones are left out.
     """
@@ -191,7 +191,7 @@ def write_provenance(ctx, raw, source, programs, facts, model, checkpoint, bypro
       ctx: the context of a rule that has `PROVENANCE_ATTRS`.
       raw: the File before canonical form.
       source: the Target of that file, with `materials_aspect` applied.
-      programs: Targets of further programs, which the aspect does not see.
+      programs: Targets of further programs, which the aspect does not see, and of their own inputs.
       facts: a dict of facts about the model, for JSON; see `write_evidence`.
       model: the File of the model.
       checkpoint: the CheckpointInfo of its weights.
@@ -206,7 +206,7 @@ def write_provenance(ctx, raw, source, programs, facts, model, checkpoint, bypro
     # Bazel applies no aspect to a source file.
     materials = source[_MaterialsInfo] if _MaterialsInfo in source else _MaterialsInfo(files = source[DefaultInfo].files, steps = depset())
     files = depset(transitive = [materials.files, ctx.attr._build_definitions[DefaultInfo].files] + [
-        depset(transitive = _files_of(program))
+        depset(transitive = _files_of(program) + ([program[_MaterialsInfo].files] if _MaterialsInfo in program else []))
         for program in programs
     ]).to_list()
     sources = []

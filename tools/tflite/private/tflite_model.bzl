@@ -6,6 +6,7 @@ load(":checked.bzl", "CHECK_TFLITE_ATTRS", "check_tflite")
 load(":compared.bzl", "COMPARE_WITH_SOURCE_ATTRS", "compare_with_source")
 load(":conversion.bzl", "ConversionInfo", "description")
 load(":evidence.bzl", "DOCUMENTS", "EVIDENCE_ATTRS", "check_evidence", "evidence_targets", "write_evidence")
+load(":metadata.bzl", "METADATA_ATTRS", "add_metadata", "before_metadata", "metadata_attributes")
 load(":mlir.bzl", "mlir")
 load(":provenance.bzl", "materials_aspect")
 load(":providers.bzl", "TfliteInfo")
@@ -30,13 +31,15 @@ def _tflite_model_impl(ctx):
         float_operators = conversion.float_operators,
     )
     same = compare_with_source(ctx, ctx.file.raw, conversion, ctx.attr.drifts)
-    canonicalize_tflite(ctx, ctx.file.raw, description(conversion, tensorflow), model, after = [checked] + same)
+    before = before_metadata(ctx, model)
+    canonicalize_tflite(ctx, ctx.file.raw, description(conversion, tensorflow), before, after = [checked] + same)
+    metadata = add_metadata(ctx, before, graph.preprocessing, model)
     groups = write_evidence(
         ctx,
         model = model,
         raw = ctx.file.raw,
         source = ctx.attr.raw,
-        programs = [ctx.attr._canonicalize_tflite, ctx.attr._check_tflite, ctx.attr._compare_with_source, getattr(tensorflow, conversion.converter)],
+        programs = [ctx.attr._canonicalize_tflite, ctx.attr._check_tflite, ctx.attr._compare_with_source, getattr(tensorflow, conversion.converter)] + metadata.programs,
         facts = {
             "benchmark_only": conversion.benchmark_only,
             "converter": conversion.converter,
@@ -48,10 +51,11 @@ def _tflite_model_impl(ctx):
         checkpoint = graph.checkpoint,
         byproducts = {"frozen graph": graph.graph},
         samples = conversion.representative_dataset,
+        steps = metadata.steps,
     )
     return [
         DefaultInfo(files = depset([model]), runfiles = ctx.runfiles(files = [model])),
-        OutputGroupInfo(graph = depset([graph.graph]), **groups),
+        OutputGroupInfo(graph = depset([graph.graph]), **(groups | metadata.groups)),
         TfliteInfo(
             model = model,
             raw = ctx.file.raw,
@@ -67,7 +71,7 @@ def _tflite_model_impl(ctx):
 
 _tflite_model = rule(
     implementation = _tflite_model_impl,
-    attrs = CANONICAL_TFLITE_ATTRS | CHECK_TFLITE_ATTRS | COMPARE_WITH_SOURCE_ATTRS | EVIDENCE_ATTRS | {
+    attrs = CANONICAL_TFLITE_ATTRS | CHECK_TFLITE_ATTRS | COMPARE_WITH_SOURCE_ATTRS | EVIDENCE_ATTRS | METADATA_ATTRS | {
         "drifts": attr.string_list(
             doc = "The graph's arrays at which the model is known to compute something else.",
         ),
@@ -99,6 +103,9 @@ def tflite_model(
         task = "other",
         float_sibling = None,
         measured = "",
+        metadata = False,
+        labels = None,
+        score_threshold = "",
         lock = None,
         evidence = _EVIDENCE,
         **kwargs):
@@ -112,6 +119,7 @@ def tflite_model(
       run), and INT8 inputs and outputs have the graph's names.
     - `graph`: the frozen graph.
     - `identity`: a JSON object for tools with the model's name, weights, preprocessing, TensorFlow and CPython.
+    - `without_metadata`, if there are metadata: the canonical file before they are added.
     - `provenance`, also as `NAME.provenance`: an in-toto statement and an ML-BOM.
     - `report`, also as `NAME.report`: the contents, in the form of tools/lib/tflite_file/report.schema.json.
 
@@ -119,6 +127,9 @@ def tflite_model(
     - `NAME.recipe` checks the recipe and writes the converter's flags.
     - `NAME.raw` converts; for TOCO it is a genrule.
     - `NAME.card` is a page about the model for people.
+    - `NAME.compatibility` says which runtime it needs, and which of its operators XNNPACK, the GPU delegate and an Edge
+      TPU run.
+    - `NAME.ethos_u`, an `ethos_u_report` for an Ethos-U55 with 128 multipliers.
     - `NAME.reproducibility_test` converts again in a hostile environment and expects the same file.
     - `NAME.golden_test`, if there is a `lock`, expects the digests in it.
 
@@ -140,11 +151,19 @@ def tflite_model(
       float_sibling: the same network in floating point; the card compares both on photographs.
       measured: a sentence about what was measured on the trained weights, and on which data; the card has it unless the
         weights are seeded.
+      metadata: whether the file gets metadata as MediaPipe's tasks and Android's Task Library read them: name and
+        description, the input's normalization as its preprocessing says, and what each output is. A pixel must be stored
+        in an input of uint8 as it is, since apps put it there so.
+      labels: a text file with the names of the classes, one per line and the background's first if the model has one. It is
+        packed into the file. `//third_party/labels` has those of COCO and ImageNet. For the tasks "classification",
+        "object detection" and "segmentation", with metadata.
+      score_threshold: the least score that apps show, from 0 to 1, as "0.3". For the tasks "classification" and
+        "object detection", with metadata.
       lock: a file of digests in your repository, such as "models.lock.json".
         `bazel run @reproducible_tflite//tools/audit:update_lock -- //my:model --lock=my/models.lock.json` writes the
         model's row.
-      evidence: which targets there are beside the model's: "card", "provenance", "report" and "reproducibility_test".
-        Leave out what you do not want in `//...`; the documents stay output groups.
+      evidence: which targets there are beside the model's: "card", "compatibility" (and the Ethos-U's), "provenance",
+        "report" and "reproducibility_test". Leave out what you do not want in `//...`; the documents stay output groups.
       **kwargs: further attributes of `recipe`, and attributes that every rule has.
     """
     attributes = {attribute: kwargs.pop(attribute) for attribute in RECIPE_ATTRS if attribute in kwargs}
@@ -173,13 +192,14 @@ def tflite_model(
         recipe = ":" + name + ".recipe",
         **(graphs | kwargs)
     )
+    described, before = metadata_attributes(name, metadata, labels, score_threshold, about, task, **kwargs)
     _tflite_model(
         name = name,
         drifts = drifts,
         evidence = evidence,
         raw = ":" + name + ".raw",
         recipe = ":" + name + ".recipe",
-        **kwargs
+        **(described | kwargs)
     )
     evidence_targets(name, evidence, lock, about, task, float_sibling, measured, **kwargs)
     if "reproducibility_test" in evidence:
@@ -191,7 +211,7 @@ def tflite_model(
         reproducibility_test(
             name = name + ".reproducibility_test",
             inputs = inputs,
-            model = ":" + name,
+            model = before,
             program = "//tools/tensorflow:" + converter,
             **tests
         )

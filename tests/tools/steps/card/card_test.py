@@ -65,6 +65,18 @@ class CardTest(parameterized.TestCase):
             page = pages.Page(_html(dataclasses.replace(sources, golden=golden)))
             self.assertIn(f"golden digest: {said}", page.text_of("span"))
 
+    def test_where_it_runs(self):
+        sources = samples.sources()
+        page = pages.Page(_html(sources))
+        text = " ".join(text for _, text in page.texts)
+        for part in ("TensorFlow Lite 1.5.0 or newer", "lacks layer version 1", "0 of 2"):
+            self.assertIn(part, text)
+        self.assertIn("not known: It lacks layer", text)
+        self.assertIn("Why operators are not on: GPU delegate", text)
+        self.assertNotIn("Why operators are not on: Edge TPU", text)
+        unknown = _html(dataclasses.replace(sources, compatibility=None))
+        self.assertNotIn("Where it runs", unknown)
+
     def test_why_it_is_not_compared(self):
         content = _html(samples.sources(compared=samples.comparison(reason="They read tokens.")))
         self.assertIn("They read tokens.", content)

@@ -58,6 +58,31 @@ def comparison(name: str = "sibling", reason: str | None = None) -> dict[str, An
     }
 
 
+def compatibility(name: str = "layer") -> dict[str, Any]:
+    """Returns an output of write_compatibility for the model: one target is not known."""
+    row = {
+        "name": name,
+        "version": 1,
+        "count": 1,
+        "minimum_runtime": None,
+        "gpu": 0,
+        "edgetpu": None,
+    }
+    known = {"operators": 0, "problem": None}
+    reasons = [{"operator": name, "reason": name, "at": [[0, 1]]}]
+    unknown = {"operators": None, "problem": f"It lacks {name}", "reasons": []}
+    return {
+        "needed_runtime": "1.5.0",
+        "unknown_runtimes": [f"{name} version 1"],
+        "count": 2,
+        "targets": {
+            "gpu": {"name": "GPU delegate", "said_by": "a vendor", "reasons": reasons, **known},
+            "edgetpu": {"name": "Edge TPU", "said_by": "rules", **unknown},
+        },
+        "operators": [row],
+    }
+
+
 def sources(
     text: str = "layer",
     weights: str = "seeded",
@@ -115,4 +140,5 @@ def sources(
         comparison=compared,
         golden=golden,
         reproducibility_test=True,
+        compatibility=compatibility(text),
     )
