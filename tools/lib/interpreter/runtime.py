@@ -76,13 +76,20 @@ def with_readable_names(content: bytes) -> bytes:
 
 
 def _needs_litert(model: inspected.Model) -> bool:
-    """Returns whether a model has weights for which only LiteRT has kernels."""
-    return any(
-        tensor.dtype in inspected.PACKED
-        or (tensor.quantization is not None and tensor.quantization.details is not None)
-        for graph in model.subgraphs
-        for tensor in graph.tensors
-    )
+    """Returns whether a model has weights for which only LiteRT has right kernels.
+
+    These are weights of less than a byte or in blocks, and those of a fully connected layer with a
+    scale for each channel, from which TensorFlow Lite 2.15.1 silently computes something else.
+    """
+    for graph in model.subgraphs:
+        for operator in graph.operators:
+            for tensor in (graph.tensors[index] for index in operator.inputs if index >= 0):
+                scales = tensor.quantization.scale.size if tensor.quantization else 0
+                in_blocks = tensor.quantization and tensor.quantization.details is not None
+                per_channel = operator.name == "FULLY_CONNECTED" and scales > 1
+                if tensor.dtype in inspected.PACKED or in_blocks or per_channel:
+                    return True
+    return False
 
 
 class Runtime:
