@@ -107,9 +107,15 @@ class Search:
         return result
 
     def _is_as_near_as_possible(self, best: Result) -> bool:
-        """Returns whether only numbers are left that follow from samples which nobody has."""
+        """Returns whether only numbers are left that no setting decides.
+
+        These are the last bits of folded batch norms, and scales if nobody has the samples.
+        """
         lacks_samples = quantization.recipe(self._model).needs_samples and not self._source.samples
-        return lacks_samples and best.verdict == comparison.SAME_GRAPH and not best.left[1]
+        decided = best.verdict == comparison.SAME_BUT_FOR_ROUNDING or (
+            lacks_samples and best.verdict == comparison.SAME_GRAPH
+        )
+        return decided and not best.left[1]
 
     def _refine(self) -> None:
         """Changes one thing of the best settings after another, as long as that helps."""

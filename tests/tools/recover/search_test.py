@@ -2,6 +2,7 @@ import dataclasses
 import itertools
 import pathlib
 import time
+from unittest import mock
 
 import numpy as np
 from absl.testing import absltest, parameterized
@@ -236,6 +237,19 @@ class SearchTest(absltest.TestCase):
             )
             self.assertEqual(found.best.verdict, comparison.SAME_GRAPH)
             self.assertEqual(len(tried) > 1, several)
+
+    def test_no_trial_looks_for_the_rounding_of_another_processor(self):
+        rows = [Difference("weights", "w", 1, 2), Difference("name", "x", "a", "b")]
+        model = _read(converted.layer(_MLIR, ("serving_default_x:0", "S:0")))
+        for differences, several in ((rows[:1], False), (rows, True)):
+            left = (comparison.SAME_BUT_FOR_ROUNDING, tuple(differences), ("l", "r"))
+            laboratory = mock.create_autospec(Laboratory, instance=True)
+            laboratory.run.side_effect = lambda trial, _, left=left: Result(
+                trial, comparison.Comparison(*left)
+            )
+            search = Search(model, _SAVED_MODEL, laboratory, Clock(None), lambda _: True)
+            found = search.run(["2.8.4"], [])
+            self.assertEqual(len(found.results) > 1, several)
 
     def test_no_trial_is_run_twice(self):
         self._run(["2.8.4", "2.5.3"])
