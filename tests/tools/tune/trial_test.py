@@ -18,7 +18,7 @@ class TrialTest(absltest.TestCase):
         super().setUp()
         content = _FLOAT.read_bytes()
         model = reader.read(content, str(_FLOAT))
-        self._source = trial.Source(str(_FLOAT.absolute()), content, model, "", None)
+        self._source = trial.Source(str(_FLOAT.absolute()), content, model, "zero_to_one", None)
         self._folder = pathlib.Path(self.create_tempdir().full_path)
 
     def test_the_bytes_of_a_build(self):

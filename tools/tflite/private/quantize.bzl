@@ -56,6 +56,8 @@ def _quantize_impl(ctx):
             None,
             "the recipe {} has method = \"static\", which measures ranges on one".format(label_text(ctx.attr.recipe.label)),
         )
+    preprocessing = ctx.attr.model[TfliteInfo].preprocessing
+    ctx.actions.write(ctx.outputs.flags, "--preprocessing={}\n".format(preprocessing))
     arguments, inputs = quantized_from(ctx)
     arguments.add("--output_file", ctx.outputs.out)
     ctx.actions.run(
@@ -72,6 +74,10 @@ quantize = rule(
     implementation = _quantize_impl,
     doc = "Quantizes a model with litert-quantizer.",
     attrs = QUANTIZED_FROM_ATTRS | {
+        "flags": attr.output(
+            doc = "The flags that only the analysis knows, as a file for the test that quantizes again.",
+            mandatory = True,
+        ),
         "out": attr.output(doc = "The file to write.", mandatory = True),
         "_quantize": program("//tools/steps/quantize:quantize"),
     },

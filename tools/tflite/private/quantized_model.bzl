@@ -145,6 +145,7 @@ def quantized_model(
         sources["representative_dataset"] = representative_dataset
     quantize(
         name = name + ".raw",
+        flags = name + ".raw.flags",
         out = name + ".raw.tflite",
         **(sources | kwargs)
     )
@@ -159,6 +160,7 @@ def quantized_model(
     if "reproducibility_test" in evidence:
         tests = {key: value for key, value in kwargs.items() if key != "testonly"}
         inputs = {"float_model" if key == "model" else key: label for key, label in sources.items()}
+        inputs["flagfile"] = ":" + name + ".raw.flags"
         reproducibility_test(
             name = name + ".reproducibility_test",
             inputs = inputs,
