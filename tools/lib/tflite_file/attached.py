@@ -11,6 +11,9 @@ from reproducible_tflite.lib.cli import cli
 from reproducible_tflite.lib.tflite_file import canonical, outside
 from reproducible_tflite.lib.tflite_file.schema import tflite
 
+# The entry that apps read.
+APP_METADATA = "TFLITE_METADATA"
+
 
 def attach(
     content: bytes, source: str, name: str, data: np.ndarray, files: Mapping[str, bytes]
@@ -28,7 +31,7 @@ def attach(
       cli.UserError: the model has such an entry, or files of its own.
     """
     model: Any = tflite.ModelT.InitFromPackedBuf(content)
-    entries = [entry.name.decode("utf-8", "replace") for entry in model.metadata or []]
+    entries = [(entry.name or b"").decode("utf-8", "replace") for entry in model.metadata or []]
     if name in entries or zipfile.is_zipfile(io.BytesIO(content)):
         raise cli.UserError(f"{source}: has metadata for apps already; leave out metadata.")
     buffer = tflite.BufferT()

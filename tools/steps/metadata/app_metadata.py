@@ -22,8 +22,7 @@ CLASSIFICATION, DETECTION, SEGMENTATION = "classification", "object detection", 
 LABELLED = (CLASSIFICATION, DETECTION, SEGMENTATION)
 SCORED = (CLASSIFICATION, DETECTION)
 
-# The entry among a model's metadata.
-NAME = "TFLITE_METADATA"
+# The file with the names of classes.
 LABELS = "labels.txt"
 
 _IDENTIFIER = b"M001"

@@ -30,7 +30,7 @@ def read_labels(path: str) -> list[str]:
       cli.UserError: the file cannot be read, is not UTF-8, or has no names.
     """
     try:
-        lines = cli.read_file(path, "list of labels").decode("utf-8").splitlines()
+        lines = cli.read_file(path, "list of labels").decode("utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
         raise cli.UserError(f"{path}: the labels are not UTF-8 text; give one per line.") from error
     if not any(line.strip() for line in lines):
@@ -57,7 +57,7 @@ def main(argv: Sequence[str]) -> None:
     text = "".join(f"{label}\n" for label in facts.labels)
     files = {app_metadata.LABELS: text.encode()} if facts.labels else {}
     written = attached.attach(
-        content, _INPUT.value, app_metadata.NAME, np.frombuffer(document, np.uint8), files
+        content, _INPUT.value, attached.APP_METADATA, np.frombuffer(document, np.uint8), files
     )
     with cli.output_file(_OUTPUT.value) as output:
         output.write(written)

@@ -12,7 +12,7 @@ from litert_quantizer.algorithm_manager import AlgorithmName
 from reproducible_tflite.lib.cli import cli
 from reproducible_tflite.lib.quantization_recipe import recipe as recipes
 from reproducible_tflite.lib.quantization_recipe.recipe import Recipe
-from reproducible_tflite.lib.tflite_file import reader
+from reproducible_tflite.lib.tflite_file import attached, reader
 from reproducible_tflite.lib.tflite_file.model import Model, Operator, Subgraph
 
 _PACKAGE = "litert-quantizer"
@@ -70,7 +70,7 @@ def _exactly(scope: str) -> str:
     The converter joins the names of the operators that it fused, and may name one of them in other
     layers, too. So a person's pattern is searched for in the first name, which is the layer's own.
     """
-    return f"^{re.escape(scope[:_LONGEST_SCOPE])}"
+    return rf"^{re.escape(scope[:_LONGEST_SCOPE])}\Z"
 
 
 def _leave(target: quantizer.Quantizer, scope: str) -> None:
@@ -148,6 +148,10 @@ def quantize(
     own = f"{model.description}; " if model.description else ""
     version = metadata.version(_PACKAGE)
     written.description = f"{own}quantized by {_PACKAGE} {version}: {recipe.sentence}"
+    # Its metadata for apps describe numbers and files that the quantized model does not have.
+    dropped = attached.APP_METADATA.encode()
+    kept = [entry for entry in written.metadata or [] if entry.name != dropped]
+    written.metadata = kept or None
     output = bytes(flatbuffer_utils.convert_object_to_bytearray(written))
     if not _quantized(reader.read(output, model.source)):
         raise cli.UserError(

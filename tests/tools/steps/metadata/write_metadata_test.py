@@ -80,7 +80,12 @@ class WriteMetadataTest(parameterized.TestCase):
         flags = {"task": "classification", "preprocessing": "minus_one_to_one"}
         labels = ["hen", "Ärmel", "cow", "???", "x", "y", "z", "a", "b", "c", "d", "e"]
         before, after, document = self._written(
-            _picture_model([1, 12]), labels, about="Knows hens.", score_threshold=0.25, **flags
+            _picture_model([1, 12]),
+            # Some editors put a mark of byte order first.
+            ["\ufeffhen", *labels[1:]],
+            about="Knows hens.",
+            score_threshold=0.25,
+            **flags,
         )
         self.assertEqual(
             (document.name, document.description, document.minParserVersion),

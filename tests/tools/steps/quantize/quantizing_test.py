@@ -8,7 +8,7 @@ from absl.testing import absltest
 
 from reproducible_tflite.lib.cli import cli
 from reproducible_tflite.lib.quantization_recipe.recipe import Recipe
-from reproducible_tflite.lib.tflite_file import reader
+from reproducible_tflite.lib.tflite_file import attached, reader
 from reproducible_tflite.lib.values import arrays
 from reproducible_tflite.steps.quantize import quantizing, ranges
 from tests.tools.lib.quantization_error import siblings
@@ -33,6 +33,15 @@ class QuantizingTest(absltest.TestCase):
         content = siblings.floats()
         with self.assertRaisesRegex(cli.UserError, r"^x: .* quantizes none of its 2 layers; give"):
             quantizing.quantize(content, reader.read(content, "x"), _DYNAMIC, None)
+
+    def test_metadata_of_the_float_model(self):
+        entry, files = np.frombuffer(b"described", np.uint8), {"labels.txt": b"hen\n"}
+        content = attached.attach(siblings.dense(False), "x", "TFLITE_METADATA", entry, files)
+        model = reader.read(content, "x")
+        self.assertIn("TFLITE_METADATA", [entry.name for entry in model.metadata])
+        output = quantizing.quantize(content, model, Recipe("weight_only"), None)
+        names = [entry.name for entry in reader.read(output, "y").metadata]
+        self.assertNotIn("TFLITE_METADATA", names)
 
 
 class RangesTest(absltest.TestCase):
