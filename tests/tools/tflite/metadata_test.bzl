@@ -1,6 +1,6 @@
 """Metadata for apps, and where a model runs."""
 
-load("//tools/tflite:defs.bzl", "ethos_u_report", "tflite_file", "tflite_model")
+load("//tools/tflite:defs.bzl", "ethos_u_report", "quantized_model", "tflite_file", "tflite_model")
 load(":actions.bzl", "action", "action_tests")
 load(":refusals.bzl", "not_allowed", "refusal", "refusal_tests")
 
@@ -30,6 +30,15 @@ def metadata_test_suite(name):
         **model
     )
     tflite_file(name = "described_file", src = "foreign.tflite", metadata = True, tags = _MANUAL)
+    quantized_model(
+        name = "described_quantized",
+        labels = "stubs.bzl",
+        metadata = True,
+        model = ":described",
+        recipe = ":good_dynamic",
+        tags = _MANUAL,
+        task = "classification",
+    )
     ethos_u_report(name = "larger", accelerator = "ethos-u85-256", model = ":described_file", tags = _MANUAL)
     tests = action_tests({
         "metadata_of_a_model_test": action(
@@ -47,6 +56,14 @@ def metadata_test_suite(name):
             ["described_file.without_metadata.tflite"],
             ["described_file.tflite"],
             ["--task", "other", "--preprocessing", ""],
+        ),
+        "metadata_of_a_quantized_model_test": action(
+            "described_quantized",
+            "AppMetadata",
+            "tools/steps/metadata/write_metadata",
+            ["described_quantized.without_metadata.tflite", "stubs.bzl"],
+            ["described_quantized.tflite"],
+            ["--task", "classification", "--preprocessing", "minus_one_to_one"],
         ),
         "canonical_before_metadata_test": action(
             "described_file",

@@ -2,6 +2,7 @@
 
 load(":errors.bzl", "fail_attribute")
 load(":labels.bzl", "label_text")
+load(":numbers.bzl", "parse_number")
 load(":provenance.bzl", "materials_aspect", "step")
 
 # The tasks whose outputs have names of classes, and of these, the ones with a score that apps compare with a threshold.
@@ -61,8 +62,8 @@ def _check(ctx):
             fail_attribute(ctx, attribute, value, "give it together with metadata = True, which it is a part of")
         if value and task not in tasks:
             fail_attribute(ctx, attribute, value, "leave it out, or give a task that has it: " + ", ".join(tasks))
-    digits = threshold.replace(".", "", 1)
-    if threshold and (not digits.isdigit() or not 0 <= float(threshold) or not float(threshold) <= 1):
+    number = parse_number(threshold) if threshold else 0
+    if number == None or number < 0 or number > 1:
         fail_attribute(ctx, "score_threshold", threshold, "give a number from 0 to 1, such as \"0.3\"")
 
 def before_metadata(ctx, model):

@@ -111,7 +111,8 @@ _ATTRS = {
               "has joined several by `;`. One that matches no layer is an error.",
     ),
     "weights_by_layer": attr.string_dict(
-        doc = "Other weights for some layers: their type by a pattern, as in `float_layers`; per channel with `blockwise`.",
+        doc = "Other weights for some layers: their type by a pattern, as in `float_layers`; per channel with `blockwise`. " +
+              "If several patterns match a layer, `float_layers` holds, or else the last one by the alphabet.",
     ),
 }
 

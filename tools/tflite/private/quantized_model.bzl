@@ -6,6 +6,7 @@ load(":conversion.bzl", "ConversionInfo")
 load(":errors.bzl", "fail_attribute")
 load(":evidence.bzl", "DOCUMENTS", "EVIDENCE_ATTRS", "check_evidence", "evidence_targets", "write_evidence")
 load(":labels.bzl", "label_text")
+load(":metadata.bzl", "METADATA_ATTRS", "add_metadata", "before_metadata", "metadata_attributes")
 load(":numbers.bzl", "parse_number")
 load(":program.bzl", "program")
 load(":provenance.bzl", "materials_aspect")
@@ -51,13 +52,15 @@ def _quantized_model_impl(ctx):
     same = _compare_with_float(ctx)
 
     # `Quantize` has written the description, since a `tflite_file` has words of its own.
-    canonicalize_tflite(ctx, ctx.file.raw, None, model, after = [checked, same])
+    before = before_metadata(ctx, model)
+    canonicalize_tflite(ctx, ctx.file.raw, None, before, after = [checked, same])
+    metadata = add_metadata(ctx, before, source.preprocessing, model)
     groups = write_evidence(
         ctx,
         model = model,
         raw = ctx.file.raw,
         source = ctx.attr.raw,
-        programs = [ctx.attr._canonicalize_tflite, ctx.attr._check_tflite, ctx.attr._compare_with_float],
+        programs = [ctx.attr._canonicalize_tflite, ctx.attr._check_tflite, ctx.attr._compare_with_float] + metadata.programs,
         facts = {
             "benchmark_only": False,
             "converter": source.converter,
@@ -69,10 +72,11 @@ def _quantized_model_impl(ctx):
         checkpoint = source.checkpoint,
         byproducts = {"float model": source.model},
         samples = samples_of(ctx),
+        steps = metadata.steps,
     )
     return [
         DefaultInfo(files = depset([model]), runfiles = ctx.runfiles(files = [model])),
-        OutputGroupInfo(**groups),
+        OutputGroupInfo(**(groups | metadata.groups)),
         TfliteInfo(
             model = model,
             raw = ctx.file.raw,
@@ -87,7 +91,7 @@ def _quantized_model_impl(ctx):
 
 _tflite_quantized = rule(
     implementation = _quantized_model_impl,
-    attrs = CANONICAL_TFLITE_ATTRS | CHECK_TFLITE_ATTRS | EVIDENCE_ATTRS | QUANTIZED_FROM_ATTRS | {
+    attrs = CANONICAL_TFLITE_ATTRS | CHECK_TFLITE_ATTRS | EVIDENCE_ATTRS | METADATA_ATTRS | QUANTIZED_FROM_ATTRS | {
         "maximum_error": attr.string(doc = "float: the largest error of an output."),
         "raw": attr.label(
             doc = "See `TfliteInfo.raw`.",
@@ -111,6 +115,9 @@ def quantized_model(
         about = "",
         task = "other",
         measured = "",
+        metadata = False,
+        labels = None,
+        score_threshold = "",
         **kwargs):
     """A model that is quantized after its conversion, by a `quantization_recipe`, with the evidence of a `tflite_model`.
 
@@ -138,6 +145,9 @@ def quantized_model(
       about: a sentence about the model, for its card and the catalogue.
       task: the model's task, see `tflite_model`.
       measured: see `tflite_model`.
+      metadata: see `tflite_model`. The float model's own metadata are left out: they describe other numbers.
+      labels: see `tflite_model`.
+      score_threshold: see `tflite_model`.
       **kwargs: attributes that every rule has.
     """
     sources = {"model": model, "recipe": recipe}
@@ -149,12 +159,13 @@ def quantized_model(
         out = name + ".raw.tflite",
         **(sources | kwargs)
     )
+    described, before = metadata_attributes(name, metadata, labels, score_threshold, about, task, **kwargs)
     _tflite_quantized(
         name = name,
         evidence = evidence,
         maximum_error = str(maximum_error),
         raw = ":" + name + ".raw",
-        **(sources | kwargs)
+        **(sources | described | kwargs)
     )
     evidence_targets(name, evidence, lock, about, task, model, measured, **kwargs)
     if "reproducibility_test" in evidence:
@@ -164,7 +175,7 @@ def quantized_model(
         reproducibility_test(
             name = name + ".reproducibility_test",
             inputs = inputs,
-            model = ":" + name,
+            model = before,
             program = "//tools/steps/quantize:quantize",
             **tests
         )
