@@ -10,7 +10,8 @@ _ROOM = 1.5
 
 
 def _maximum_error(trial: Trial, allowed: Budget) -> str:
-    return f"{allowed.error if allowed.error is not None else _ROOM * trial.error:.3g}"
+    # Rounding a budget down would refuse a trial that is just within it.
+    return f"{_ROOM * trial.error:.3g}" if allowed.error is None else f"{allowed.error:.15g}"
 
 
 def targets(

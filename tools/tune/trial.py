@@ -100,7 +100,13 @@ class _Measurement:
                 network.run(values)
             for error, (left, right) in zip(errors, tensors, strict=True):
                 error.add(networks[1].real(right.index), networks[0].real(left.index))
-        largest = max((error.relative_rms for error in errors[: len(ends)]), default=0.0)
+        parts = [error.relative_rms for error in errors[: len(ends)]]
+        if not all(map(math.isfinite, parts)):
+            raise cli.UserError(
+                f"{source.path}: the error of an output has no finite part of its range; give other"
+                " samples, or another model."
+            )
+        largest = max(parts, default=0.0)
         return largest, _worst(source.model, other, pairs, errors[len(ends) :])
 
 

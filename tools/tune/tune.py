@@ -22,7 +22,7 @@ from rich.progress import track
 from rich.table import Table
 from rich.text import Text
 
-from reproducible_tflite.lib.bazel import building
+from reproducible_tflite.lib.bazel import building, labels
 from reproducible_tflite.lib.bazel.bazel_flag import BAZEL_FLAG
 from reproducible_tflite.lib.build_file import build_file
 from reproducible_tflite.lib.cli import cli
@@ -184,6 +184,12 @@ def _check() -> None:
     Raises:
       cli.UserError: one is wrong.
     """
+    dataset = _DATASET.value
+    if dataset is not None and not labels.is_label(dataset):
+        raise cli.UserError(
+            f"--representative_dataset={dataset}: give a label that starts with //, such as"
+            " //my:samples, which the BUILD entry can name."
+        )
     if _PLOT.value is not None and not _PLOT.value.endswith(".svg"):
         raise cli.UserError(f"--plot={_PLOT.value}: give a file that ends in .svg.")
     for path in (_PLOT.value, _OUTPUT.value, _BUILD_FILE.value):

@@ -85,6 +85,10 @@ quantized_model(
 """,
         )
 
+    def test_entry_has_the_whole_budget(self):
+        _, model = entry.targets("tuned", "//a:x", None, _MIDDLE, Budget(error=0.020049))
+        self.assertEqual(model.attributes["maximum_error"], "0.020049")
+
     def test_entry_within_a_size_leaves_room_for_the_error(self):
         _, model = entry.targets("tuned", "//a:x", None, _SMALL, Budget(size=100))
         self.assertEqual(model.attributes["maximum_error"], "0.3")
