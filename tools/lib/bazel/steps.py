@@ -20,6 +20,7 @@ BY_MNEMONIC = {
     "CompareQuantized": "check",
     "CompareWithSource": "check",
     "CanonicalTflite": "canonical",
+    "AppMetadata": "canonical",
     "Provenance": "evidence",
     "CompareVersions": "evidence",
     "TabulateVersions": "evidence",
