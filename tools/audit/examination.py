@@ -28,7 +28,8 @@ class Finding:
       cause: what causes it; "" if that is not known.
       files: how the outputs differ.
       tried: the changes that were tried in reruns of the action, with their results.
-      others: the names of other actions with the same problem.
+      others: the names of other actions with the same problem; of a failure, the targets that were
+        then not built in the round.
     """
 
     kind: str
@@ -223,7 +224,9 @@ def examine(
     if failed:
         target, _, said = failed.partition(": ")
         message = f"does not build in these surroundings: {said}"
-        reported.append(Finding("failure", other.name, target, (), message))
+        built = {record_.target for record_ in examination.records}
+        missing = tuple(label for label in targets if label not in built and label != target)
+        reported.append(Finding("failure", other.name, target, (), message, others=missing))
     plain.shutdown()
     return {
         "name": other.name,

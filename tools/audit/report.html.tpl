@@ -3,7 +3,7 @@
 <div class="scroll" role="region" aria-label="{{ label }}" tabindex="0">{{ caller() }}</div>
 {% endmacro %}
 {% macro label(text) %}
-{% set look = {"equal": "good", "reproducible": "good", "applied": "good", "leaked": "warn", "leak": "warn", "not applied": "warn"} %}
+{% set look = {"equal": "good", "reproducible": "good", "applied": "good", "leaked": "warn", "leak": "warn", "not applied": "warn", "not compared": "warn"} %}
 <span class="label {{ look.get(text, "bad") }}">{{ text }}</span>
 {%- endmacro %}
 {% block title %}Reproducibility audit{% endblock %}
@@ -49,7 +49,8 @@ what it does not declare" }}.</p>
 </details>
 {% endif %}
 {% if finding.others %}
-<details><summary>{{ finding.others | length }} other action(s) {{ "read it too" if finding.kind == "leak" else "differ because of it" }}</summary>
+{% set what = {"leak": "other action(s) read it too", "failure": "target(s) were not built after it, so not compared"} %}
+<details><summary>{{ finding.others | length }} {{ what.get(finding.kind, "other action(s) differ because of it") }}</summary>
 <ul>{% for other in finding.others %}<li><code>{{ other }}</code></li>{% endfor %}</ul>
 </details>
 {% endif %}

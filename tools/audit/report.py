@@ -15,6 +15,7 @@ from reproducible_tflite.lib.meaning import differing
 from reproducible_tflite.lib.page import page
 
 _FOLDER = pathlib.Path(__file__).parent
+_NOT_COMPARED = "not compared"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,7 +27,8 @@ class Target:
       seconds: how long the plain build took, without actions shared with earlier targets.
       size: the bytes of its own files.
       outputs: the sha256 of its own files, by path.
-      verdict: "equal", "diverged", "leaked" or "failed"; if several apply, the last of them.
+      verdict: "equal", "not compared" (after a failure, a round did not build it), "leaked",
+        "diverged" or "failed"; if several apply, the last of them.
     """
 
     label: str
@@ -106,15 +108,16 @@ class Report:
 
 
 def _verdict(label: str, names: frozenset[str], round_findings: Sequence[Mapping[str, Any]]) -> str:
-    kinds = set()
+    found = set()
     for finding in round_findings:
-        concerned = {finding["action"], *finding["others"]}
-        if finding["action"] == label or concerned & names:
-            kinds.add(finding["kind"])
-    for kind, verdict in (("failure", "failed"), ("divergence", "diverged"), ("leak", "leaked")):
-        if kind in kinds:
-            return verdict
-    return "equal"
+        kind, concerned = finding["kind"], {finding["action"], *finding["others"]}
+        if kind == "failure" and label in concerned:
+            found.add("failed" if finding["action"] == label else _NOT_COMPARED)
+        elif concerned & names:
+            found.add({"divergence": "diverged", "leak": "leaked"}[kind])
+    return next(
+        (one for one in ("failed", "diverged", "leaked", _NOT_COMPARED) if one in found), "equal"
+    )
 
 
 def make(
@@ -201,5 +204,5 @@ def text(finding: Mapping[str, Any]) -> str:
     for file in finding["files"]:
         lines += [f"  {line}" for line in differing.lines(file)]
     for other in finding["others"]:
-        lines.append(f"  also: {other}")
+        lines.append(f"  {_NOT_COMPARED if finding['kind'] == 'failure' else 'also'}: {other}")
     return "\n".join(lines)

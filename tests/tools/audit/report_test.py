@@ -147,6 +147,20 @@ class ReportTest(absltest.TestCase):
         verdicts = {target.label: target.verdict for target in _make(_FINDING).targets}
         self.assertEqual(verdicts, {"//a": "diverged", "//b": "diverged", "//c": "equal"})
 
+    def test_what_was_not_built_after_a_failure_is_not_called_equal(self):
+        message = "does not build in these surroundings: no"
+        failure = _FINDING | {"kind": "failure", "action": "//b", "message": message, "cause": ""}
+        failure |= {"files": [], "tried": [], "others": ["//c"]}
+        for others, verdict in ((["//c"], "not compared"), ([], "equal")):
+            audit_report = _make(failure | {"others": others})
+            verdicts = [target.verdict for target in audit_report.targets]
+            self.assertEqual(verdicts, ["equal", "failed", verdict])
+        audit_report = _make(failure, _FINDING | {"action": "Convert c.tflite", "others": []})
+        self.assertEqual(audit_report.targets[2].verdict, "diverged")
+        self.assertIn("not compared: //c", _shown(audit_report))
+        page = report.to_html(audit_report)
+        self.assertIn("1 target(s) were not built after it, so not compared", page)
+
     def test_divergences_come_before_leaks_whatever_the_round(self):
         leak = _FINDING | {"kind": "leak", "files": [], "tried": []}
         audit_report = _make(leak, _FINDING)

@@ -6,7 +6,7 @@ from unittest import mock
 
 from absl.testing import absltest, flagsaver
 
-from reproducible_tflite.audit import rounds, surroundings
+from reproducible_tflite.audit import examination, rounds, surroundings
 from reproducible_tflite.lib.cli import cli
 from tests.tools.lib.bazel.compact_log import CompactLog
 
@@ -97,11 +97,17 @@ class ResumeTest(absltest.TestCase):
         self.assertCountEqual(os.listdir(outputs), ["a", "b"])
 
     def test_a_failed_target_ends_the_round_with_bazels_words_and_keeps_the_others(self):
-        with self.assertRaisesRegex(rounds.BuildFailed, "//broken: it is broken"):
-            self._build(["//a", "//broken"])
-        self.assertEqual(
-            [record.target for record in self._round().done(["//a", "//broken"])], ["//a"]
+        targets = ["//a", "//broken", "//b"]
+        with self.assertRaisesRegex(rounds.BuildFailed, "//broken: it is broken") as caught:
+            self._build(targets)
+        ended = self._round()
+        self.assertEqual([record.target for record in ended.done(targets)], ["//a"])
+        compared = examination.examine(
+            ended, ended, targets, str(caught.exception), "", self.folder, lambda line: None
         )
+        (finding,) = compared["findings"]
+        self.assertEqual((finding["kind"], finding["action"]), ("failure", "//broken"))
+        self.assertEqual(finding["others"], ("//b",))
 
     def test_the_server_ends_with_the_round(self):
         self._build(["//a"])
