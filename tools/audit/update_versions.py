@@ -4,7 +4,8 @@
 
 Builds the models (without a name all of the catalogue) with the first TensorFlow and with each of
 the others that has their converter. Each build checks that a model computes what its source does;
-one that does not, or that a TensorFlow refuses, is noted as refused.
+one that does not, or that a TensorFlow refuses, is noted as refused. The results of each TensorFlow
+are written when all models are built with it, so that an interrupted call keeps them.
 """
 
 import reproducible_tflite.lib.cli.interrupts  # noqa: F401
@@ -96,7 +97,7 @@ def _name(label: str) -> str:
 
 
 def main(argv: Sequence[str]) -> None:
-    """Builds, compares and writes."""
+    """Builds, compares and writes, one TensorFlow after another."""
     path = os.path.join(cli.workspace(), versions_lock.PATH)
     lock = versions_lock.parse(cli.read_file(path, "lock"), path)
     versions = others()
@@ -120,9 +121,9 @@ def main(argv: Sequence[str]) -> None:
             for label, result in compared(folder, kept, version).items():
                 rows[label]["versions"][version] = result
                 cli.say(f"{label} by {version}: {result.get('verdict', 'refused')}")
-    written = {label: versions_lock.updated(lock.get(label), row) for label, row in rows.items()}
-    with cli.output_file(path, "w") as stream:
-        stream.write(versions_lock.text({**lock, **written}))
+            updated = {label: versions_lock.updated(lock.get(label), rows[label]) for label in rows}
+            with cli.output_file(path, "w") as stream:
+                stream.write(versions_lock.text({**lock, **updated}))
     cli.say(f"{versions_lock.PATH}: {len(rows)} models by {', '.join(versions)}.")
 
 

@@ -8,6 +8,7 @@ from unittest import mock
 from absl.testing import absltest, flagsaver
 
 from reproducible_tflite.audit import update_versions
+from reproducible_tflite.lib.bazel import building
 from reproducible_tflite.lib.cli import cli
 from reproducible_tflite.lib.lock import versions_lock
 from tests.tools.lib.bazel import fake_bazel
@@ -57,6 +58,26 @@ class UpdateVersionsTest(absltest.TestCase):
         first[_LABEL]["versions"]["2.17.1"] = {"refused": "no"}
         self.lock.write_text(versions_lock.text({**first, **other}))
         self.assertEqual(self.run_it(_LABEL)[1], {**first, **other})
+
+    def test_an_interrupted_call_keeps_the_tensorflows_that_are_done(self):
+        attempt, self.calls = building.attempt_all, 0
+
+        def interrupted(*arguments):
+            self.calls += 1
+            if self.calls == 3:
+                raise KeyboardInterrupt
+            return attempt(*arguments)
+
+        with (
+            flagsaver.flagsaver(
+                mlir=["2.15.1", "2.17.1", "2.21.0"], tensorflow=["2.21.0", "2.17.1"]
+            ),
+            mock.patch.object(building, "attempt_all", interrupted),
+            self.assertRaises(KeyboardInterrupt),
+        ):
+            self.run_it()
+        row = versions_lock.parse(self.lock.read_bytes(), "lock")[_LABEL]
+        self.assertEqual(list(row["versions"]), ["2.21.0"])
 
     def test_a_version_that_is_not_pinned(self):
         for version in ("2.16.1", "2.15.1"):
