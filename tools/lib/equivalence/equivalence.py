@@ -134,8 +134,10 @@ class Pieces:
     def shrink(self) -> None:
         """Takes smaller pictures if the model computes its layers on them in the same way.
 
-        No layer has fewer weights or another padding, and both must give arrays of equal sizes.
+        No layer has another padding, all weights still read more than padding, and both must give
+        arrays of equal sizes.
         """
+        idle = smaller.idle(self._model, self.pairs, self._network.shapes)
         array = next(iter(self._inputs))
         own = self._model.subgraphs[0].tensors[self._inputs[array]].shape
         for height, width in smaller.sides(self._model):
@@ -148,7 +150,10 @@ class Pieces:
             else:
                 arrays, shapes = graph.arrays(), self._network.shapes
                 sizes = [(arrays[x.array].shape, shapes[x.tensor.index]) for x in self.pairs]
-                if all(a and math.prod(a) == math.prod(b) > 0 for a, b in sizes):
+                if (
+                    all(a and math.prod(a) == math.prod(b) > 0 for a, b in sizes)
+                    and smaller.idle(self._model, self.pairs, shapes) <= idle
+                ):
                     self._graph, self._larger = graph, own
                     return
             self._resize({array: own})

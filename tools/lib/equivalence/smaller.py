@@ -1,8 +1,9 @@
 """Smaller pictures on which a model computes each layer in the same way as on its own."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
+from reproducible_tflite.lib.equivalence.pairing import Pair
 from reproducible_tflite.lib.interpreter import tasks
 from reproducible_tflite.lib.tflite_file.model import Model
 
@@ -32,6 +33,7 @@ _LOCAL = frozenset(
         tasks.POST_PROCESS,
     }
 )
+_WITH_KERNELS = frozenset({"CONV_2D", "DEPTHWISE_CONV_2D"})
 # In pixels; below, most of a picture is its border.
 _LEAST = 128
 
@@ -69,3 +71,29 @@ def sides(model: Model) -> Iterator[tuple[int, int]]:
             yield height, width
         last = height, width
         least *= 2
+
+
+def idle(model: Model, pairs: Sequence[Pair], shapes: Mapping[int, Sequence[int]]) -> set[int]:
+    """Returns the numbers of operators of which some weights may read nothing but padding.
+
+    Whatever such weights are, the operator gives the same.
+
+    Args:
+      model: the model.
+      pairs: those whose operators are asked for.
+      shapes: of the pairs' tensors, by number; of a picture of any size.
+    """
+    found = set()
+    for pair in pairs:
+        options = pair.operator.options
+        if pair.operator.name not in _WITH_KERNELS or options["padding"] != "SAME":
+            continue
+        kernel = model.subgraphs[0].tensors[pair.operator.inputs[1]].shape[1:3]
+        sizes = shapes[pair.tensor.index][1:3]
+        for side, size, length in zip("hw", sizes, kernel, strict=True):
+            extent = (length - 1) * int(options.get(f"dilation_{side}_factor", 1)) + 1
+            # Up to half of the first window and of the last one is padding. If they are as far
+            # apart, what is padding in one is read in the other.
+            if (size - 1) * int(options[f"stride_{side}"]) < extent // 2:
+                found.add(pair.operator.index)
+    return found

@@ -112,6 +112,15 @@ class EquivalenceTest(parameterized.TestCase):
         pieces.shrink()
         self.assertEqual(pieces.ports[0].shape, networks.SHAPE)
 
+    def test_weights_that_would_read_only_padding(self):
+        # The second kernel's input would have 65 rows and columns.
+        for dilation, shape in ((60, (1, 129, 129, 3)), (70, (1, 271, 403, 3))):
+            graph = networks.local_graph(-1, dilation)
+            model = networks.converted("float", self.create_tempdir().full_path, graph)
+            pieces = _pieces(model, graph)
+            pieces.shrink()
+            self.assertEqual(pieces.ports[0].shape, shape)
+
     def test_a_result_that_is_no_number_drifts(self):
         model = networks.changed(self.models["float"], "dense/BiasAdd", 2, np.inf)
         result = _compared(model, networks.graph())

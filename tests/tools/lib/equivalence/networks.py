@@ -49,19 +49,20 @@ def graph(aware: bool = False) -> bytes:
         return made.as_graph_def().SerializeToString(deterministic=True)
 
 
-def local_graph(rows: int) -> bytes:
+def local_graph(rows: int, dilation: int = 1) -> bytes:
     """Returns a GraphDef from `INPUT`, float32 [1, 271, 403, 3], to `OUTPUT`, float32 [1, rows, 3].
 
     What it computes depends on a neighbourhood, and its strides are 2 and 3.
 
     Args:
       rows: 46 * 68, or -1 for as many as there are.
+      dilation: of a second kernel without a stride; 1 for one with a stride of 3.
     """
     with tf.Graph().as_default() as made:
         x = tf.compat.v1.placeholder(tf.float32, (1, 271, 403, 3), name=INPUT)
-        for k, stride in enumerate((2, 3)):
+        for k, (stride, apart) in enumerate(((2, 1), (3 if dilation == 1 else 1, dilation))):
             kernel = tf.constant(weights.uniform(4, f"{k}", (3, 3, 3, 3)) / 4, tf.float32)
-            x = tf.nn.conv2d(x, kernel, stride, "SAME", name=f"conv_{k}/Conv2D")
+            x = tf.nn.conv2d(x, kernel, stride, "SAME", dilations=apart, name=f"conv_{k}/Conv2D")
             x = tf.nn.bias_add(x, tf.constant([0.5, 0.6, 0.7 + k]), name=f"conv_{k}/BiasAdd")
             x = tf.nn.relu(x, name=f"conv_{k}/Relu")
         tf.reshape(x, [1, rows, 3], name=OUTPUT)
