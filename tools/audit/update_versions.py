@@ -102,6 +102,9 @@ def main(argv: Sequence[str]) -> None:
     lock = versions_lock.parse(cli.read_file(path, "lock"), path)
     versions = others()
     models = converters(building.models(argv[1:] or [_ALL], BAZEL_FLAG.value))
+    for label in [] if argv[1:] else sorted(lock.keys() - models.keys()):
+        cli.say(f"{label}: gone")
+        del lock[label]
     with client.output_folder(None, "versions-") as folder:
         files, whys = _build(list(models), _MLIR.value[0])
         for label, why in whys.items():

@@ -58,6 +58,8 @@ class UpdateVersionsTest(absltest.TestCase):
         first[_LABEL]["versions"]["2.17.1"] = {"refused": "no"}
         self.lock.write_text(versions_lock.text({**first, **other}))
         self.assertEqual(self.run_it(_LABEL)[1], {**first, **other})
+        # Of the whole catalogue, what is gone does not stay.
+        self.assertEqual(self.run_it()[1], first)
 
     def test_an_interrupted_call_keeps_the_tensorflows_that_are_done(self):
         attempt, self.calls = building.attempt_all, 0
