@@ -211,8 +211,7 @@ def _converter(
         reciprocal_roots.fold(graph_def, fold.rsqrt)
     else:
         batch_norms.fold(graph_def, inputs, outputs, conversion.note)
-        if frozen_graph.stated():
-            reciprocal_roots.fold(graph_def)
+        reciprocal_roots.fold(graph_def)
     if its_signature:
         ends = frozen_graph.input_ends(its_signature), frozen_graph.output_ends(its_signature)
         return signed_graph.converter(

@@ -301,6 +301,17 @@ class ConversionTest(parameterized.TestCase):
         np.testing.assert_array_equal(found[16, 1, 1, 3], weights)
         np.testing.assert_array_equal(found[16,], bias * factor + addend)
 
+    def test_a_reciprocal_root_is_exact_in_a_graph_without_a_signature(self):
+        variance = np.random.default_rng(1).uniform(0.5, 2, 48).astype(np.float32)
+        with tf.Graph().as_default() as graph:
+            image = tf.compat.v1.placeholder(tf.float32, tiny_graph.SHAPE, name=tiny_graph.INPUT)
+            factor = tf.math.rsqrt(tf.constant(variance))
+            tf.multiply(tf.reshape(image, [1, 48]), factor, name=tiny_graph.OUTPUT)
+        (self.folder / "graph.pb").write_bytes(graph.as_graph_def().SerializeToString())
+        self._convert(self._flags())
+        result = self._result(np.ones(tiny_graph.SHAPE, np.float32))
+        np.testing.assert_array_equal(result, [folds.exact_root(variance)])
+
     def test_an_unknown_fold(self):
         self._assert_refused(
             self._flags(fold_as="intel"), "^'intel' is not a known rounding of batch norms; give "
