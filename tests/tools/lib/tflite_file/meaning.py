@@ -154,8 +154,8 @@ def _bring_in(model: tflite.ModelT, file: bytes) -> None:
         is_there = own is not None or offset <= 1 or size <= 1
         return own if is_there else np.frombuffer(file, np.uint8, size, offset)
 
-    # Buffer 0 stands for no data, and only custom operators have custom options.
-    for buffer in (model.buffers or [])[1:]:
+    # Only custom operators have custom options. A tensor has no data in buffer 0, but metadata may.
+    for buffer in model.buffers or []:
         buffer.data = data(buffer.data, buffer.offset, buffer.size)
     for op in (op for graph in model.subgraphs for op in graph.operators or []):
         if _code(model, op)[0] == tflite.BuiltinOperator.CUSTOM:
