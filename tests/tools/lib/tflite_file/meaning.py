@@ -154,9 +154,11 @@ def _bring_in(model: tflite.ModelT, file: bytes) -> None:
         is_there = own is not None or offset <= 1 or size <= 1
         return own if is_there else np.frombuffer(file, np.uint8, size, offset)
 
-    # Only custom operators have custom options. A tensor has no data in buffer 0, but metadata may.
-    for buffer in model.buffers or []:
+    # Buffer 0 stands for no data to tensors, but not to metadata.
+    numbers = [entry.buffer for entry in model.metadata or []] + _some(model.metadataBuffer)
+    for buffer in (model.buffers or [])[0 if 0 in numbers else 1 :]:
         buffer.data = data(buffer.data, buffer.offset, buffer.size)
+    # Only custom operators have custom options.
     for op in (op for graph in model.subgraphs for op in graph.operators or []):
         if _code(model, op)[0] == tflite.BuiltinOperator.CUSTOM:
             place = op.largeCustomOptionsOffset, op.largeCustomOptionsSize
