@@ -12,16 +12,18 @@ import re
 import sys
 import tempfile
 import types
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from importlib import metadata
 from typing import Any
 
 import numpy as np
 import onnx
 import tf_keras
+from tensorflow.python.ops import math_ops
 
 from reproducible_tflite.lib.cli import cli
 from reproducible_tflite.lib.onnx_file import onnx_file
+from reproducible_tflite.lib.rounding import folds
 
 
 def _stated_machine() -> types.ModuleType:
@@ -93,6 +95,23 @@ def refused(
     )
 
 
+@contextlib.contextmanager
+def _exact_roots() -> Iterator[None]:
+    """Computes the reciprocal roots in batch norms exactly; TensorFlow's last bit is the CPU's."""
+    original = math_ops.rsqrt
+
+    def rsqrt(x: Any, name: str | None = None) -> Any:
+        if not hasattr(x, "numpy") or x.dtype != np.float32:
+            return original(x, name)
+        return math_ops.cast(folds.exact_root(x.numpy()), np.float32)
+
+    math_ops.rsqrt = rsqrt
+    try:
+        yield
+    finally:
+        math_ops.rsqrt = original
+
+
 def converted(
     path: str, model: onnx.ModelProto, sample: Mapping[str, np.ndarray], keep_shapes: bool
 ) -> Any:
@@ -111,6 +130,7 @@ def converted(
     tf_keras.backend.clear_session()
     log = io.StringIO()
     with (
+        _exact_roots(),
         tempfile.TemporaryDirectory(prefix="onnx2tf-") as folder,
         contextlib.chdir(folder),
         contextlib.redirect_stdout(log),

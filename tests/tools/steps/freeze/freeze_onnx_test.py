@@ -5,10 +5,12 @@ import sys
 
 import numpy as np
 import onnx
+import tensorflow as tf
 from absl.testing import absltest, parameterized
 from onnx import external_data_helper, helper, reference
 
 from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.rounding import folds
 from reproducible_tflite.lib.signature.signature import End
 from reproducible_tflite.steps.freeze import freeze_onnx, onnx_agreement, onnx_model
 from tests.tools.steps.freeze import freezing, sample_onnx
@@ -85,6 +87,25 @@ class FreezeOnnxTest(freezing.TestCase):
             cwd=folder,
         )
         self.assertEqual(outputs[0].read_bytes(), found)
+
+    def test_batch_norms_do_not_depend_on_the_cpu(self):
+        random = np.random.default_rng(1)
+        scale, spread = random.uniform(0.5, 2, [2, 64]).astype(np.float32)
+        names = ["x", "scale", "zeros", "zeros", "spread"]
+        model = sample_onnx.model(
+            [helper.make_node("BatchNormalization", names, ["y"], epsilon=0.5)],
+            {"x": [1, 64, 2, 2]},
+            {"y": [1, 64, 2, 2]},
+            {"scale": scale, "zeros": np.zeros(64, np.float32), "spread": spread},
+        )
+        graph, _ = self.freeze(self._saved(model))
+        factor = scale * folds.exact_root(spread + np.float32(0.5))
+        stored = [
+            tf.make_ndarray(node.attr["value"].tensor).ravel().tolist()
+            for node in graph.node
+            if node.op == "Const"
+        ]
+        self.assertIn(factor.tolist(), stored)
 
     def test_a_function_of_the_model(self):
         model = sample_onnx.dense(op="Twice", domain="own")
