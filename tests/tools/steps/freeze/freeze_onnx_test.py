@@ -102,7 +102,7 @@ class FreezeOnnxTest(freezing.TestCase):
         factor = scale * folds.exact_root(spread + np.float32(0.5))
         stored = [
             tf.make_ndarray(node.attr["value"].tensor).ravel().tolist()
-            for node in graph.node
+            for node in tf.compat.v1.GraphDef.FromString(graph).node
             if node.op == "Const"
         ]
         self.assertIn(factor.tolist(), stored)
