@@ -113,11 +113,10 @@ class _Measurement:
 def _is_changed(model: Model, pair: pairing.Pair) -> bool:
     """Returns whether a layer of the quantized model has something quantized."""
     graph = model.subgraphs[0]
-    makers = {index: operator for operator in graph.operators for index in operator.outputs}
     inputs = [index for index in pair.operator.inputs if index >= 0]
     return any(
         graph.tensors[index].is_quantized
-        or (index in makers and makers[index].name == "DEQUANTIZE")
+        or (index in graph.makers and graph.makers[index].name == "DEQUANTIZE")
         for index in inputs
     )
 

@@ -279,15 +279,14 @@ class Pieces:
 def _ends(model: Model) -> list[Tensor]:
     """Returns the tensors to compare: `tasks.ends`, and before an ARG_MAX what it reads."""
     graph = model.subgraphs[0]
-    makers = {index: operator for operator in graph.operators for index in operator.outputs}
     found = []
     for end in tasks.ends(model):
-        maker = makers.get(end.index)
+        maker = graph.makers.get(end.index)
         # A file's operators may form a circle.
         for _ in graph.operators:
             if maker is None or maker.name not in pairing.MOVES:
                 break
-            maker = makers.get(maker.inputs[0])
+            maker = graph.makers.get(maker.inputs[0])
         is_class = maker is not None and maker.name == "ARG_MAX"
         found.append(graph.tensors[maker.inputs[0]] if is_class else end)
     return found

@@ -59,9 +59,6 @@ class Ruler:
         """Takes a model and the kind of its arithmetic."""
         self._graph = model.subgraphs[0]
         self._relative = _RELATIVE.get(arithmetic, _RELATIVE_WITH_STEPS)
-        self._makers: dict[int, Operator] = {
-            index: operator for operator in self._graph.operators for index in operator.outputs
-        }
 
     def before(self, pair: Pair, known: Collection[int]) -> list[Operator]:
         """Returns the operators that compute a pair's tensor from known tensors.
@@ -73,7 +70,7 @@ class Ruler:
         found: dict[int, Operator] = {}
         pending = [pair.tensor.index]
         while pending:
-            operator = self._makers.get(pending.pop())
+            operator = self._graph.makers.get(pending.pop())
             if operator is None or operator.index in found:
                 continue
             found[operator.index] = operator
@@ -85,7 +82,7 @@ class Ruler:
         for _ in self._graph.operators:
             if tensor.scaling[0]:
                 break
-            maker = self._makers.get(tensor.index)
+            maker = self._graph.makers.get(tensor.index)
             if maker is None or maker.name not in MOVES or maker.inputs[0] < 0:
                 break
             tensor = self._graph.tensors[maker.inputs[0]]

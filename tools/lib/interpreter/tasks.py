@@ -51,13 +51,12 @@ def ends(model: Model) -> tuple[Tensor, ...]:
 def gives_probabilities(model: Model) -> bool:
     """Returns whether the first output comes from a softmax or a logistic function."""
     graph = model.subgraphs[0]
-    makers = {index: operator for operator in graph.operators for index in operator.outputs}
-    operator = makers.get(graph.outputs[0])
+    operator = graph.makers.get(graph.outputs[0])
     # A file's operators may form a circle.
     for _ in graph.operators:
         if operator is None or operator.name not in _MOVES or not operator.inputs:
             break
-        operator = makers.get(operator.inputs[0])
+        operator = graph.makers.get(operator.inputs[0])
     return operator is not None and operator.name in _PROBABILITIES
 
 

@@ -7,8 +7,7 @@ from reproducible_tflite.lib.tflite_file.model import Model
 
 def _sources(model: Model, index: int, known: Collection[int]) -> Iterator[int]:
     """Yields the nearest known tensors from which the operator that makes a tensor computes it."""
-    graph = model.subgraphs[0]
-    makers = {result: operator for operator in graph.operators for result in operator.outputs}
+    makers = model.subgraphs[0].makers
     seen: set[int] = set()
     pending = list(makers[index].inputs) if index in makers else []
     while pending:

@@ -140,8 +140,7 @@ def pair_ends(left: Model, right: Model) -> list[Pair]:
       left: the float model.
       right: its sibling with quantized weights.
     """
-    graph = right.subgraphs[0]
-    makers = {index: operator for operator in graph.operators for index in operator.outputs}
+    makers = right.subgraphs[0].makers
     return [
         Pair(makers[b.index], a, b, "output")
         for a, b in zip(tasks.ends(left), tasks.ends(right), strict=False)

@@ -230,6 +230,16 @@ class Subgraph:
     outputs: tuple[int, ...]
     debug_metadata_index: int
 
+    @functools.cached_property
+    def makers(self) -> dict[int, Operator]:
+        """The operator that computes each tensor, by the tensor's number."""
+        return {
+            index: operator
+            for operator in self.operators
+            for index in operator.outputs
+            if index >= 0
+        }
+
 
 @dataclasses.dataclass(frozen=True)
 class Signature:

@@ -19,12 +19,11 @@ def delegated(
       graph: the subgraph.
       parts: the tensors that each part reads, constants among them, and those that it gives.
     """
-    makers = {index: op for op in graph.operators for index in op.outputs if index >= 0}
     found: set[int] = set()
     for inputs, outputs in parts:
         pending = [index for index in outputs if index not in inputs]
         while pending:
-            maker = makers.get(pending.pop())
+            maker = graph.makers.get(pending.pop())
             if maker is None or maker.index in found:
                 continue
             found.add(maker.index)
