@@ -68,14 +68,6 @@ _FOLD_AS = flags.DEFINE_string(
     'Whose last bits the constants of batch norms have, such as "intel, 2.3". Default: exact ones.',
 )
 
-# Calibration runs in float32, and the order of summation depends on the cache's size, so results
-# differ by a few units in the last of 24 bits. With this few bits the differences vanish. A range
-# grows by less than 1 %, which costs no accuracy.
-CALIBRATION_BITS = 8
-# Many extremes are round numbers, which are multiples of the step. Extremes are reduced by this
-# relative margin first, so that one slightly above such a multiple is not rounded up to the next.
-_RELATIVE_MARGIN = 2.0**-14
-
 
 def with_rounded_ranges(model: bytes) -> bytes:
     """Rounds the measured range of every tensor outwards, in place.
@@ -96,11 +88,7 @@ def with_rounded_ranges(model: bytes) -> bytes:
             # Views into the buffer: writing to them writes to the model.
             minima, maxima = quantization.MinAsNumpy(), quantization.MaxAsNumpy()
             for k in range(len(minima)):
-                minima[k], maxima[k] = rounding.quantization_range(
-                    minima[k] * (1 - _RELATIVE_MARGIN),
-                    maxima[k] * (1 - _RELATIVE_MARGIN),
-                    CALIBRATION_BITS,
-                )
+                minima[k], maxima[k] = rounding.calibrated_range(minima[k], maxima[k])
     return bytes(buffer)
 
 

@@ -11,14 +11,6 @@ from reproducible_tflite.lib.litert.network import Network
 from reproducible_tflite.lib.tflite_file.model import FLOATING, Model
 from reproducible_tflite.lib.values import rounding
 
-# The bits of a range's larger end that are kept, as with TensorFlow's converter
-# (tools/steps/convert/mlir.py): the last ones of 24 may depend on the processor. A range grows by
-# less than 1 %.
-_BITS = 8
-# Many extremes are round numbers, which are multiples of the step. Without this margin, one
-# slightly above such a number would be rounded up to the next.
-_RELATIVE_MARGIN = 2.0**-14
-
 
 def measured(
     content: bytes, model: Model, dataset: str, preprocessing: str
@@ -69,8 +61,6 @@ def measured(
                 f"{model.source}: {graph.tensors[index].name} has values that are not finite"
                 f" numbers on {dataset}."
             )
-        least, greatest = rounding.quantization_range(
-            pair[0] * (1 - _RELATIVE_MARGIN), pair[1] * (1 - _RELATIVE_MARGIN), _BITS
-        )
+        least, greatest = rounding.calibrated_range(*pair)
         found[graph.tensors[index].name] = {"min": np.array([least]), "max": np.array([greatest])}
     return found

@@ -14,6 +14,7 @@ from tensorflow.lite.python import schema_py_generated as schema
 
 from reproducible_tflite.lib.cli import cli
 from reproducible_tflite.lib.rounding import folds
+from reproducible_tflite.lib.values import rounding
 from reproducible_tflite.steps.convert import mlir
 from tests.tools.steps.convert import tiny_graph
 
@@ -207,7 +208,7 @@ class ConversionTest(parameterized.TestCase):
             margin = 2.0**-13
             self.assertLessEqual(low, least + margin * abs(least))
             self.assertGreaterEqual(high, largest - margin * abs(largest))
-            step = max(-low, high) * 2.0 ** (1 - mlir.CALIBRATION_BITS)
+            step = max(-low, high) * 2.0 ** (1 - rounding.CALIBRATION_BITS)
             self.assertLess(least - low, step)
             self.assertLess(high - largest, step)
             for end in (low, high):
