@@ -119,9 +119,9 @@ def main(argv: Sequence[str]) -> None:
                 "versions": {},
             }
         del files
+        built = {label: models[label] for label in rows}
         for version in versions:
-            kept = {label: models[label] for label in rows}
-            for label, result in compared(folder, kept, version).items():
+            for label, result in compared(folder, built, version).items():
                 rows[label]["versions"][version] = result
                 cli.say(f"{label} by {version}: {result.get('verdict', 'refused')}")
             updated = {label: versions_lock.updated(lock.get(label), rows[label]) for label in rows}

@@ -24,9 +24,7 @@ def _cell(result: Mapping[str, Any]) -> str:
         return _MISSING
     if "refused" in result:
         return markdown.cell(f"refused: {result['refused']}")
-    if comparison.VERDICTS.index(result["verdict"]) <= comparison.VERDICTS.index(
-        comparison.SAME_MEANING
-    ):
+    if comparison.is_at_least(result["verdict"], comparison.SAME_MEANING):
         return result["verdict"]
     kinds = [
         f"{kind} ({count})"

@@ -53,6 +53,11 @@ REFUSED = "refused by LiteRT"
 _LONG = 1024
 
 
+def is_at_least(verdict: str, least: str) -> bool:
+    """Returns whether a verdict is another one or a stricter one."""
+    return VERDICTS.index(verdict) <= VERDICTS.index(least)
+
+
 @dataclasses.dataclass(frozen=True)
 class Comparison:
     """The result of a comparison of two .tflite files.
@@ -77,7 +82,7 @@ class Comparison:
 
     def is_at_least(self, verdict: str) -> bool:
         """Returns whether the verdict is this one or a stricter one."""
-        return VERDICTS.index(self.verdict) <= VERDICTS.index(verdict)
+        return is_at_least(self.verdict, verdict)
 
     def text(self, limit: int | None = DEFAULT_LIMIT) -> str:
         """Returns the verdict and aligned columns of differences.

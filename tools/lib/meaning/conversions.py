@@ -5,13 +5,11 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import flatbuffers
-
 from reproducible_tflite.lib.cli.printable import printable
 from reproducible_tflite.lib.meaning import comparison
 from reproducible_tflite.lib.meaning.difference import Difference
 from reproducible_tflite.lib.tflite_file import canonical
-from reproducible_tflite.lib.tflite_file.schema import FILE_IDENTIFIER, tflite
+from reproducible_tflite.lib.tflite_file.schema import tflite
 
 # A file's record of its conversion: this metadata entry and the description. They name the
 # TensorFlow, so files are compared without them.
@@ -25,9 +23,8 @@ def without_record(content: bytes, source: str) -> bytes:
     """Returns a .tflite's canonical form without the record of its conversion."""
     model = tflite.ModelT.InitFromPackedBuf(content)
     model.metadata = [entry for entry in model.metadata or [] if entry.name != RECORD] or None
-    builder = flatbuffers.Builder(len(content) + 4096)
-    builder.Finish(model.Pack(builder), file_identifier=FILE_IDENTIFIER)
-    return canonical.canonical_bytes(bytes(builder.Output()), source, description="")
+    packed = canonical.packed(model, len(content), source)
+    return canonical.canonical_bytes(packed, source, description="")
 
 
 def _shown(value: Any) -> str:
