@@ -13,7 +13,6 @@ import reproducible_tflite.lib.cli.interrupts  # noqa: F401
 
 import hashlib
 import json
-import math
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -190,15 +189,9 @@ def _proposed(
     model: GivenModel, pairs: Sequence[pairing.Pair], layers: Sequence[LayerError]
 ) -> list[str]:
     """Returns the patterns of the layers in which the error grows most, for `float_layers`."""
-    errors = {
-        pair.left.index: layer.relative_rms
-        for pair, layer in zip(pairs, layers, strict=True)
-        if math.isfinite(layer.relative_rms)
-    }
-    changed = [p.left.index for p in pairs if p.right.is_quantized and p.left.index in errors]
-    tensors = model.model.subgraphs[0].tensors
-    worst = growth.by_growth(model.model, errors, changed)[:_PROPOSED]
-    return [recipe.pattern_of(recipe.layer_name(tensors[index].name)) for index, _ in worst]
+    errors = [layer.relative_rms for layer in layers]
+    worst = growth.worst_layers(model.model, pairs, errors, lambda pair: pair.right.is_quantized)
+    return list(map(recipe.pattern_of, worst[:_PROPOSED]))
 
 
 # The columns of figures. Before them come the place, the operator if there is room, and the layer.

@@ -1,12 +1,12 @@
 """Tries a recipe: quantizes as a build does, and measures the error against the float model."""
 
 import dataclasses
+import functools
 import hashlib
 import json
 import math
 import pathlib
 import subprocess
-from collections.abc import Mapping, Sequence
 
 from reproducible_tflite.lib.cli import cli
 from reproducible_tflite.lib.interpreter import child, tasks
@@ -107,7 +107,9 @@ class _Measurement:
                 " samples, or another model."
             )
         largest = max(parts, default=0.0)
-        return largest, _worst(source.model, other, pairs, errors[len(ends) :])
+        grown = [error.relative_rms for error in errors[len(ends) :]]
+        changed = functools.partial(_is_changed, other)
+        return largest, growth.worst_layers(source.model, pairs, grown, changed)
 
 
 def _is_changed(model: Model, pair: pairing.Pair) -> bool:
@@ -119,24 +121,6 @@ def _is_changed(model: Model, pair: pairing.Pair) -> bool:
         or (index in graph.makers and graph.makers[index].name == "DEQUANTIZE")
         for index in inputs
     )
-
-
-def _worst(
-    model: Model, other: Model, pairs: Sequence[pairing.Pair], errors: Sequence[Error]
-) -> list[str]:
-    by_tensor: Mapping[int, float] = {
-        pair.left.index: error.relative_rms
-        for pair, error in zip(pairs, errors, strict=True)
-        if math.isfinite(error.relative_rms)
-    }
-    changed = [
-        pair.left.index
-        for pair in pairs
-        if pair.left.index in by_tensor and _is_changed(other, pair)
-    ]
-    tensors = model.subgraphs[0].tensors
-    grown = growth.by_growth(model, by_tensor, changed)
-    return [recipes.layer_name(tensors[index].name) for index, _ in grown]
 
 
 def run(source: Source, recipe: Recipe, folder: pathlib.Path) -> tuple[Trial, bytes]:

@@ -1,7 +1,10 @@
 """Where in a quantized network the error arises: the layers that are best left as they were."""
 
-from collections.abc import Collection, Iterator, Mapping
+import math
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
+from reproducible_tflite.lib.quantization_error.pairing import Pair
+from reproducible_tflite.lib.quantization_recipe.recipe import layer_name
 from reproducible_tflite.lib.tflite_file.model import Model
 
 
@@ -43,3 +46,27 @@ def by_growth(
         if errors[index] > before:
             grown.append((index, errors[index] - before))
     return sorted(grown, key=lambda layer: (-layer[1], layer[0]))
+
+
+def worst_layers(
+    model: Model,
+    pairs: Sequence[Pair],
+    errors: Sequence[float],
+    is_changed: Callable[[Pair], bool],
+) -> list[str]:
+    """Returns the names of the layers in which the error grows, the most first; see `by_growth`.
+
+    Args:
+      model: the network in floating point.
+      pairs: its layers, and those of the quantized network.
+      errors: the error of each, as a part of its range; those that are not finite are left out.
+      is_changed: whether quantization changed a layer.
+    """
+    known = {
+        pair.left.index: error
+        for pair, error in zip(pairs, errors, strict=True)
+        if math.isfinite(error)
+    }
+    changed = [pair.left.index for pair in pairs if pair.left.index in known and is_changed(pair)]
+    tensors = model.subgraphs[0].tensors
+    return [layer_name(tensors[index].name) for index, _ in by_growth(model, known, changed)]

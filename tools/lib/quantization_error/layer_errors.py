@@ -9,7 +9,8 @@ import numpy as np
 
 from reproducible_tflite.lib.interpreter import ports
 from reproducible_tflite.lib.quantization_error.error import Error
-from reproducible_tflite.lib.quantization_error.pairing import Pair, first_name
+from reproducible_tflite.lib.quantization_error.pairing import Pair
+from reproducible_tflite.lib.quantization_recipe.recipe import layer_name
 from reproducible_tflite.lib.tflite_file import report
 
 # Further digits depend on the CPU's kernels.
@@ -104,8 +105,8 @@ class Measurement:
         part = 1 / extent if extent > 0 and math.isfinite(extent) else math.nan
         return LayerError(
             place=self._place,
-            layer=first_name(pair.left.name),
-            quantized_layer=first_name(pair.right.name),
+            layer=layer_name(pair.left.name),
+            quantized_layer=layer_name(pair.right.name),
             operator=pair.operator.name,
             type=pair.right.dtype,
             paired_by=pair.by,

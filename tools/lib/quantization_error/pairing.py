@@ -13,6 +13,7 @@ import numpy as np
 
 from reproducible_tflite.lib.interpreter import tasks
 from reproducible_tflite.lib.meaning import alignment, meaning
+from reproducible_tflite.lib.quantization_recipe.recipe import layer_name
 from reproducible_tflite.lib.tflite_file.model import Model, Operator, Subgraph, Tensor
 
 # These change the type of numbers, not the numbers.
@@ -38,11 +39,6 @@ class Pair:
     left: Tensor
     right: Tensor
     by: str
-
-
-def first_name(name: str) -> str:
-    """Returns the first name; the MLIR converter joins the names of fused operators with ";"."""
-    return name.partition(";")[0]
 
 
 def _is_real(tensor: Tensor) -> bool:
@@ -171,7 +167,7 @@ def pair_tensors(left: Model, right: Model) -> list[Pair]:
             partners[j] = (i, by)
             taken.add(i)
 
-    for key in (str, first_name):
+    for key in (str, layer_name):
         names = []
         for graph, indices in zip(graphs, operators, strict=True):
             groups = collections.defaultdict(list)
