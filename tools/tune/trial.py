@@ -10,11 +10,8 @@ import subprocess
 
 from reproducible_tflite.lib.cli import cli
 from reproducible_tflite.lib.interpreter import child, tasks
-from reproducible_tflite.lib.litert import samples
-from reproducible_tflite.lib.litert.network import Network
+from reproducible_tflite.lib.litert import difference
 from reproducible_tflite.lib.quantization_error import growth, pairing
-from reproducible_tflite.lib.quantization_error.error import Error
-from reproducible_tflite.lib.quantization_recipe import recipe as recipes
 from reproducible_tflite.lib.quantization_recipe.recipe import Recipe
 from reproducible_tflite.lib.runfiles import runfiles
 from reproducible_tflite.lib.tflite_file import canonical, reader
@@ -85,21 +82,13 @@ class _Measurement:
         source, other = self._source, reader.read(self._content, "trial")
         pairs = pairing.pair_tensors(source.model, other)
         ends = list(zip(tasks.ends(source.model), tasks.ends(other), strict=True))
-        layers = [(pair.left, pair.right) for pair in pairs]
-        tensors = [*ends, *layers]
-        networks = [
-            Network(content, model, [pair[side].index for pair in tensors])
-            for side, (content, model) in enumerate(
-                ((source.content, source.model), (self._content, other))
-            )
-        ]
-        errors = [Error() for _ in tensors]
-        dataset, preprocessing = source.dataset, source.preprocessing
-        for values in samples.of(networks[0], dataset, preprocessing, samples.CHECKED):
-            for network in networks:
-                network.run(values)
-            for error, (left, right) in zip(errors, tensors, strict=True):
-                error.add(networks[1].real(right.index), networks[0].real(left.index))
+        errors = difference.errors(
+            (source.content, self._content),
+            (source.model, other),
+            [*ends, *((pair.left, pair.right) for pair in pairs)],
+            source.dataset,
+            source.preprocessing,
+        )
         parts = [error.relative_rms for error in errors[: len(ends)]]
         if not all(map(math.isfinite, parts)):
             raise cli.UserError(

@@ -10,10 +10,8 @@ from absl import flags
 
 from reproducible_tflite.lib.cli import cli
 from reproducible_tflite.lib.interpreter import tasks
-from reproducible_tflite.lib.litert import samples
-from reproducible_tflite.lib.litert.network import Network
+from reproducible_tflite.lib.litert import difference
 from reproducible_tflite.lib.preprocessing import normalization
-from reproducible_tflite.lib.quantization_error.error import Error
 from reproducible_tflite.lib.quantization_recipe import recipe as recipes
 from reproducible_tflite.lib.tflite_file import reader
 from reproducible_tflite.steps.convert import conversion
@@ -37,24 +35,16 @@ def _compare(limit: float) -> None:
     paths = (_FLOAT_MODEL.value, _MODEL.value)
     contents = [cli.read_file(path, "model") for path in paths]
     models = [reader.read(content, path) for content, path in zip(contents, paths, strict=True)]
-    ends = [[tensor.index for tensor in tasks.ends(model)] for model in models]
-    networks = [Network(*each) for each in zip(contents, models, ends, strict=True)]
-    errors = [Error() for _ in ends[0]]
+    ends = list(zip(*map(tasks.ends, models), strict=True))
     dataset, preprocessing = _REPRESENTATIVE_DATASET.value, _PREPROCESSING.value
-    for values in samples.of(networks[0], dataset, preprocessing, samples.CHECKED):
-        for network in networks:
-            network.run(values)
-        for error, *pair in zip(errors, *ends, strict=True):
-            expected, found = (x.real(i) for x, i in zip(networks, pair, strict=True))
-            error.add(found, expected)
-    for index, error in zip(ends[0], errors, strict=True):
+    errors = difference.errors(contents, models, ends, dataset, preprocessing)
+    for (end, _), error in zip(ends, errors, strict=True):
         if not error.relative_rms <= limit:
-            name = models[0].subgraphs[0].tensors[index].name
             raise cli.UserError(
-                f"{paths[1]}: the error of {name} against {paths[0]} is {error.relative_rms:.3g} of"
-                f" its range (RMS), but at most {limit:g} is allowed; keep the worst layers in"
-                " floating point with float_layers, which `bazel run //tools/tune` finds, or give a"
-                " larger maximum_error."
+                f"{paths[1]}: the error of {end.name} against {paths[0]} is"
+                f" {error.relative_rms:.3g} of its range (RMS), but at most {limit:g} is allowed;"
+                " keep the worst layers in floating point with float_layers, which"
+                " `bazel run //tools/tune` finds, or give a larger maximum_error."
             )
     with cli.output_file(_OUTPUT.value, "w") as stream:
         stream.write(f"{len(errors)} outputs\n")
