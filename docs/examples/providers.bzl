@@ -71,12 +71,13 @@ def _dataset_copy_impl(ctx):
     ctx.actions.symlink(output = copy, target_file = ctx.attr.dataset[RepresentativeDatasetInfo].samples)
     return [DefaultInfo(files = depset([copy]))]
 
-# Example of QuantizationRecipeInfo: Says whether a recipe needs a dataset.
+# Example of QuantizationRecipeInfo: Says whether a recipe needs a dataset, and makes a model of integers.
 
 def _recipe_sheet_impl(ctx):
     quantization = ctx.attr.recipe[QuantizationRecipeInfo]
     needed = "needed" if quantization.needs_samples else "not needed"
-    return _sheet(ctx, ["{}: a representative dataset is {}".format(quantization.recipe.basename, needed)])
+    numbers = "integers" if quantization.integer else "floating point, too"
+    return _sheet(ctx, ["{}: a representative dataset is {}; {}".format(quantization.recipe.basename, needed, numbers)])
 
 # Example of ReleasedArchiveInfo: Says where published files are from.
 

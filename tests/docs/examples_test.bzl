@@ -30,7 +30,7 @@ _SHEETS = {
         "preprocessing: zero_to_one",
         "signature: flowers.signature.json",
     ],
-    "integers.sheet": ["integers.quantization.json: a representative dataset is needed"],
+    "integers.sheet": ["integers.quantization.json: a representative dataset is needed; integers"],
     "mobilenet.sheet": [
         "slim --image_size=128 --model_name=mobilenet_v1_025 --output_node_names=MobilenetV1/Predictions/Reshape_1",
         "arrays: input, MobilenetV1/Predictions/Reshape_1",

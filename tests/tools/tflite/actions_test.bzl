@@ -256,6 +256,14 @@ def _cases():
             ["quantized.checked"],
             ["--minimum_operators", "10", "--quantized"],
         ),
+        "check_after_static_quantization": action(
+            "quantized_with_a_dataset",
+            "CheckTflite",
+            "tools/steps/check/check_tflite",
+            ["quantized_with_a_dataset.raw.tflite"],
+            ["quantized_with_a_dataset.checked"],
+            ["--minimum_operators", "1", "--quantized", "--float_operators", "ADD"],
+        ),
         "compare": action(
             "full_integer",
             "CompareWithSource",

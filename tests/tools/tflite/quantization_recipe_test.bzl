@@ -77,6 +77,7 @@ def quantization_recipe_test_suite(name):
 
     quantization_recipe(name = "good_dynamic", tags = _MANUAL, **_DYNAMIC)
     quantization_recipe(name = "good_static", tags = _MANUAL, **_STATIC)
+    quantization_recipe(name = "good_static_but_one", float_layers = ["a"], tags = _MANUAL, **_STATIC)
     quantization_recipe(name = "good_blocks", other_weights = "int8", tags = _MANUAL, **_BLOCKS)
     tflite_file(name = "float_file", src = "foreign.tflite", tags = _MANUAL)
     tflite_model(
@@ -96,7 +97,16 @@ def quantization_recipe_test_suite(name):
         "quantized_within_text": {"maximum_error": "small"},
         "quantized_well": {"maximum_error": 0.5},
         "quantized_without_a_dataset": {"recipe": ":good_static"},
-        "quantized_with_a_dataset": {"recipe": ":good_static", "representative_dataset": ":dataset"},
+        "quantized_with_a_dataset": {
+            "float_operators": ["ADD"],
+            "recipe": ":good_static",
+            "representative_dataset": ":dataset",
+        },
+        "quantized_with_float_operators": {
+            "float_operators": ["ADD"],
+            "recipe": ":good_static_but_one",
+            "representative_dataset": ":dataset",
+        },
     }.items():
         quantized_model(name = case, tags = _MANUAL, **({"model": ":float_file", "recipe": ":good_dynamic"} | attributes))
     package = "//{}:".format(native.package_name())
@@ -108,6 +118,11 @@ def quantization_recipe_test_suite(name):
     ))
     refusals["quantized_within_nothing"] = refusal("quantized_within_nothing", not_allowed("maximum_error", "\"0\"", error))
     refusals["quantized_within_text"] = refusal("quantized_within_text", not_allowed("maximum_error", "\"small\"", error))
+    refusals["quantized_with_float_operators"] = refusal("quantized_with_float_operators", not_allowed(
+        "float_operators",
+        "[\"ADD\"]",
+        "give none: only method = \"static\" without float_layers makes a model that has to compute in integers",
+    ))
     refusals["quantized_without_a_dataset.raw"] = refusal("quantized_without_a_dataset.raw", not_allowed(
         "representative_dataset",
         "None",

@@ -5,15 +5,15 @@ and compute in floating point. A post-processing op may crash when it first runs
 """
 
 import functools
-from collections.abc import Collection, Sequence
+import json
+from collections.abc import Sequence
 
 import numpy as np
 from absl import flags
 from ai_edge_litert import interpreter as litert
 
 from reproducible_tflite.lib.cli import cli
-from reproducible_tflite.lib.tflite_file import reader
-from reproducible_tflite.lib.tflite_file.model import FLOATING, Model
+from reproducible_tflite.lib.tflite_file import reader, unquantized
 from reproducible_tflite.lib.tflite_file.schema import BUILTIN_OPERATORS
 from reproducible_tflite.lib.values import weights
 from reproducible_tflite.steps.convert import conversion
@@ -30,40 +30,6 @@ _OUTPUT = flags.DEFINE_string("output", None, "The file to write on success.", r
 
 # What the interpreter's errors call the delegate.
 _XNNPACK = "TfLiteXNNPackDelegate"
-
-# These operators convert between integers and floating point.
-_CONVERSIONS = ("QUANTIZE", "DEQUANTIZE")
-_INTEGERS = ("INT8", "UINT8")
-
-
-def unquantized(model: Model, allowed: Collection[str]) -> list[str]:
-    """Finds tensors of a quantized model that are not quantized.
-
-    These are floating-point tensors of builtin operators, and 8-bit tensors without a scale. Custom
-    operators are not checked.
-
-    Returns:
-      "OPERATOR reads NAME (KIND)", or "writes", for each tensor.
-    """
-    problems = []
-    for subgraph in model.subgraphs:
-        for operator in subgraph.operators:
-            name = operator.name
-            if name in _CONVERSIONS or name in allowed or operator.builtin == "CUSTOM":
-                continue
-            ends = [("reads", k) for k in operator.inputs]
-            ends += [("writes", k) for k in operator.outputs]
-            for verb, index in ends:
-                if index < 0:
-                    continue
-                tensor = subgraph.tensors[index]
-                quantization = tensor.quantization
-                scales = quantization.scale.size if quantization else 0
-                floating = tensor.dtype in FLOATING
-                if floating or (tensor.dtype in _INTEGERS and not scales):
-                    kind = "floating point" if floating else "without a scale"
-                    problems.append(f"{name} {verb} {tensor.name} ({kind})")
-    return problems
 
 
 def _sample(detail: dict) -> np.ndarray:
@@ -139,12 +105,15 @@ def main(argv: Sequence[str]) -> None:
             f" {_MINIMUM_OPERATORS.value}; do output_arrays name the ends of the whole graph?"
         )
     if _QUANTIZED.value:
-        problems = unquantized(model, _FLOAT_OPERATORS.value)
-        if problems:
+        places = unquantized.places(model, _FLOAT_OPERATORS.value)
+        if places:
+            names = {name for name, _ in places}
+            exceptions = json.dumps(sorted(names.union(_FLOAT_OPERATORS.value)))
             raise cli.UserError(
-                f"{path}: the quantized model computes in floating point in {len(problems)} places,"
-                f" the first: {'; '.join(problems[:3])}. Ranges are missing there; if that is"
-                " intended, name the operators in float_operators."
+                f"{path}: the quantized model computes in floating point in {len(places)} places,"
+                f" the first: {'; '.join(text for _, text in places[:3])}. Ranges are missing"
+                " there, or the quantizer cannot quantize these operators as asked; if that is"
+                f" intended, give float_operators = {exceptions}."
             )
     # In a child process: the interpreter may crash, and its log is not needed here.
     conversion.run(functools.partial(invoke, path), "TensorFlow Lite", path)

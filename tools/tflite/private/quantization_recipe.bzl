@@ -5,6 +5,7 @@ load(":errors.bzl", "fail_attribute")
 QuantizationRecipeInfo = provider(
     doc = "How litert-quantizer quantizes a model.",
     fields = {
+        "integer": "bool: whether all operators of a model must compute in integers.",
         "recipe": "File: JSON, what `tools/lib/quantization_recipe/recipe.py` reads.",
         "needs_samples": "bool: whether ranges of activations are measured, on a `representative_dataset`.",
     },
@@ -78,7 +79,11 @@ def _quantization_recipe_impl(ctx):
     }) + "\n")
     return [
         DefaultInfo(files = depset([recipe]), runfiles = ctx.runfiles(files = [recipe])),
-        QuantizationRecipeInfo(recipe = recipe, needs_samples = ctx.attr.method == "static"),
+        QuantizationRecipeInfo(
+            recipe = recipe,
+            needs_samples = ctx.attr.method == "static",
+            integer = ctx.attr.method == "static" and not ctx.attr.float_layers,
+        ),
     ]
 
 _ATTRS = {
@@ -86,7 +91,8 @@ _ATTRS = {
         doc = "`dynamic`: weights are quantized, and the runtime quantizes activations while it runs, where its kernels " +
               "do. `weight_only`: weights are quantized and become floating point again before they are used: the file " +
               "is as small, and the error is the least. `static`: weights and activations, with ranges from a " +
-              "`representative_dataset`, which NPUs and microcontrollers need.",
+              "`representative_dataset`, which NPUs and microcontrollers need. Without `float_layers`, a model is then " +
+              "refused if an operator still computes in floating point; see `float_operators` of `quantized_model`.",
         mandatory = True,
     ),
     "weights": attr.string(

@@ -11,6 +11,7 @@ load(":numbers.bzl", "parse_number")
 load(":program.bzl", "program")
 load(":provenance.bzl", "materials_aspect")
 load(":providers.bzl", "TfliteInfo")
+load(":quantization_recipe.bzl", "QuantizationRecipeInfo")
 load(":quantize.bzl", "QUANTIZED_FROM_ATTRS", "quantize", "quantized_from", "samples_of")
 load(":reproducibility_test.bzl", "reproducibility_test")
 
@@ -25,6 +26,13 @@ def _check(ctx):
     number = parse_number(given) if given else 1
     if number == None or number <= 0:
         fail_attribute(ctx, "maximum_error", given, "give a number above 0, a part of an output's range, such as 0.05")
+    if ctx.attr.float_operators and not ctx.attr.recipe[QuantizationRecipeInfo].integer:
+        fail_attribute(
+            ctx,
+            "float_operators",
+            ctx.attr.float_operators,
+            "give none: only method = \"static\" without float_layers makes a model that has to compute in integers",
+        )
 
 def _compare_with_float(ctx):
     """Registers the action that holds the model against its float form; returns a File that exists if they agree."""
@@ -48,7 +56,14 @@ def _quantized_model_impl(ctx):
     _check(ctx)
     source = ctx.attr.model[TfliteInfo]
     model = ctx.actions.declare_file(ctx.label.name + ".tflite")
-    checked = check_tflite(ctx, ctx.file.raw, quantized = False, minimum_operators = 1, float_operators = [])
+    integer = ctx.attr.recipe[QuantizationRecipeInfo].integer
+    checked = check_tflite(
+        ctx,
+        ctx.file.raw,
+        quantized = integer,
+        minimum_operators = 1,
+        float_operators = ctx.attr.float_operators,
+    )
     same = _compare_with_float(ctx)
 
     # `Quantize` has written the description, since a `tflite_file` has words of its own.
@@ -68,7 +83,7 @@ def _quantized_model_impl(ctx):
             "preprocessing": source.preprocessing,
             "tensorflow_version": source.tensorflow_version,
         },
-        integer = False,
+        integer = integer,
         checkpoint = source.checkpoint,
         byproducts = {"float model": source.model},
         samples = samples_of(ctx),
@@ -92,6 +107,7 @@ def _quantized_model_impl(ctx):
 _tflite_quantized = rule(
     implementation = _quantized_model_impl,
     attrs = CANONICAL_TFLITE_ATTRS | CHECK_TFLITE_ATTRS | EVIDENCE_ATTRS | METADATA_ATTRS | QUANTIZED_FROM_ATTRS | {
+        "float_operators": attr.string_list(doc = "Operators that may compute in floating point."),
         "maximum_error": attr.string(doc = "float: the largest error of an output."),
         "raw": attr.label(
             doc = "See `TfliteInfo.raw`.",
@@ -110,6 +126,7 @@ def quantized_model(
         recipe,
         representative_dataset = None,
         maximum_error = "",
+        float_operators = [],
         lock = None,
         evidence = _EVIDENCE,
         about = "",
@@ -140,6 +157,9 @@ def quantized_model(
         Other recipes need none; given one, they are held against the float model on it.
       maximum_error: the largest error of an output, as a part of the range of the float model's; by default 0.1 with
         weights of 8 bits, and 0.3 of 4.
+      float_operators: operators, such as `SOFTMAX`, that may compute in floating point with a `static` recipe without
+        `float_layers`, whose models otherwise compute in integers only; the message of a build that refuses some names
+        them.
       lock: see `tflite_model`.
       evidence: see `tflite_model`.
       about: a sentence about the model, for its card and the catalogue.
@@ -163,6 +183,7 @@ def quantized_model(
     _tflite_quantized(
         name = name,
         evidence = evidence,
+        float_operators = float_operators,
         maximum_error = str(maximum_error),
         raw = ":" + name + ".raw",
         **(sources | described | kwargs)

@@ -104,7 +104,8 @@ class CheckTfliteTest(parameterized.TestCase):
             "floating_point",
             _relu(),
             {"quantized": "true"},
-            "in 2 places, the first: RELU reads x .floating point.; RELU writes y",
+            "in 2 places, the first: RELU reads x .floating point.; RELU writes y .* if that is"
+            r' intended, give float_operators = \["RELU"\]\.',
         ),
         (
             "half_precision",

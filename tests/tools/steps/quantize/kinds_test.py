@@ -15,7 +15,7 @@ _WEIGHTS = {
     "blockwise_int4": ("INT8", "INT8", "INT4", "INT4"),
     "dynamic_int8": ("INT8", "INT8", "INT8", "INT8"),
     "mixed": ("INT8", "INT8", "INT4", "FLOAT32"),
-    "static_int16": ("INT8", "INT8", "INT8", "INT8"),
+    "static_int16": ("INT4", "FLOAT32", "INT4", "INT4"),
     "static_int8": ("INT8", "INT8", "INT8", "INT8"),
     "weight_only_int4": ("INT4", "FLOAT32", "INT4", "INT4"),
 }
