@@ -18,6 +18,8 @@ from reproducible_tflite.lib.tflite_file.model import Model, Operator, Subgraph
 _PACKAGE = "litert-quantizer"
 # A pattern's second rule replaces its first one, so that for all layers is spelled in two ways.
 _EVERY_LAYER = ("", ".*")
+# With fewer outputs, LiteRT 2.3's own kernel for blocks, unlike XNNPACK's, computes something else.
+_LEAST_OUTPUTS = 4
 # litert-quantizer cuts off what is longer.
 _LONGEST_SCOPE = 10000
 _ANY = qtyping.TFLOperationName.ALL_SUPPORTED
@@ -37,7 +39,7 @@ def _scopes(model: Model) -> list[str]:
 
 
 def _without_blocks(model: Model, size: int) -> Iterator[str]:
-    """Yields the layers whose weights cannot be cut into blocks, which litert-quantizer refuses."""
+    """Yields the layers whose weights litert-quantizer or LiteRT cannot do in blocks."""
     for graph in model.subgraphs:
         for operator in graph.operators:
             weights = [
@@ -45,7 +47,7 @@ def _without_blocks(model: Model, size: int) -> Iterator[str]:
                 for i in operator.inputs
                 if i >= 0 and graph.tensors[i].is_parameter and len(graph.tensors[i].shape) > 1
             ]
-            if any(shape[-1] % size for shape in weights):
+            if any(shape[-1] % size or shape[0] < _LEAST_OUTPUTS for shape in weights):
                 yield _scope(graph, operator)
 
 

@@ -103,7 +103,8 @@ _ATTRS = {
     "activations": attr.string(doc = "Only with `static`, and needed there: `int8` or `int16`."),
     "granularity": attr.string(
         doc = "The values that share a scale: `per_channel`, `per_tensor` or, for `dynamic` with `int4`, `blockwise`, which " +
-              "only fully connected layers have, and only if `block_size` divides the number of their inputs.",
+              "only fully connected layers have, and only if `block_size` divides the number of their inputs and they have four " +
+              "outputs or more: LiteRT computes fewer only with XNNPACK.",
         default = "per_channel",
     ),
     "block_size": attr.int(doc = "The number of values in a block, with `blockwise`: 32, 64, 128 or 256."),

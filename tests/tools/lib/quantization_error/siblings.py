@@ -47,18 +47,19 @@ def integers(names: tuple[str, str] = ("first", "second;first"), shape: list[int
     return models.pack(maker.model)
 
 
-def dense(quantized: bool) -> bytes:
-    """x [1, 10] times weights, plus y [1, 4]: all in floating point but for quantized weights."""
+def dense(quantized: bool, outputs: int = 4, inputs: int = 10) -> bytes:
+    """x [1, inputs] times weights, plus y [1, outputs]: in floating point but for the weights."""
     maker = models.Maker()
-    x, y = maker.tensor("x", [1, 10]), maker.tensor("y", [1, 4])
-    values = np.linspace(-1, 1, 40, dtype=np.float32).reshape(4, 10)
+    x, y = maker.tensor("x", [1, inputs]), maker.tensor("y", [1, outputs])
+    kernel = [outputs, inputs]
+    values = np.linspace(-1, 1, outputs * inputs, dtype=np.float32).reshape(kernel)
     if quantized:
         stored = np.rint(values * 127).astype(np.int8)
-        weights = maker.tensor("weights", [4, 10], stored, tflite.TensorType.INT8)
+        weights = maker.tensor("weights", kernel, stored, tflite.TensorType.INT8)
         maker.graph.tensors[weights].quantization = quantization([1 / 127], [0])
     else:
-        weights = maker.tensor("weights", [4, 10], values)
-    hidden, result = maker.tensor("hidden", [1, 4]), maker.tensor("result", [1, 4])
+        weights = maker.tensor("weights", kernel, values)
+    hidden, result = (maker.tensor(name, [1, outputs]) for name in ("hidden", "result"))
     layer = maker.operator(tflite.BuiltinOperator.FULLY_CONNECTED, [x, weights, -1], [hidden])
     layer.builtinOptionsType = tflite.BuiltinOptions.FullyConnectedOptions
     layer.builtinOptions = tflite.FullyConnectedOptionsT()

@@ -34,6 +34,19 @@ class QuantizingTest(absltest.TestCase):
         with self.assertRaisesRegex(cli.UserError, r"^x: .* quantizes none of its 2 layers; give"):
             quantizing.quantize(content, reader.read(content, "x"), _DYNAMIC, None)
 
+    def test_blocks_only_where_all_kernels_are_right(self):
+        recipe = Recipe(
+            "dynamic", "int4", granularity="blockwise", block_size=32, other_weights="int8"
+        )
+        for outputs, expected in ((3, "INT8"), (4, "INT4")):
+            content = siblings.dense(False, outputs, inputs=32)
+            output = quantizing.quantize(content, reader.read(content, "x"), recipe, None)
+            types = {
+                tensor.name: tensor.dtype
+                for tensor in reader.read(output, "y").subgraphs[0].tensors
+            }
+            self.assertEqual(types["weights"], expected)
+
     def test_metadata_of_the_float_model(self):
         entry, files = np.frombuffer(b"described", np.uint8), {"labels.txt": b"hen\n"}
         content = attached.attach(siblings.dense(False), "x", "TFLITE_METADATA", entry, files)
