@@ -69,15 +69,16 @@ def generated(ports: Sequence[Port], preprocessing: str, count: int) -> Iterator
 def of_dataset(
     arrays: Mapping[str, np.ndarray], names: Sequence[str], preprocessing: str, count: int
 ) -> Iterator[list[np.ndarray]]:
-    """Yields the first samples of a representative dataset.
+    """Yields samples from all over a representative dataset, which may be in order of its classes.
 
     Args:
       arrays: [samples, ...] by input.
       names: the inputs' names there, in the model's order.
       preprocessing: of pixels, as for `generated`.
-      count: the maximum number of samples.
+      count: the maximum number of samples; the first is always there.
     """
-    for number in range(min(count, len(next(iter(arrays.values()))))):
+    total = len(next(iter(arrays.values())))
+    for number in range(0, total, max(1, total // count))[:count]:
         values = [arrays[name][number : number + 1] for name in names]
         if preprocessing in normalization.NORMALIZATIONS:
             values = [normalization.normalize(value, preprocessing) for value in values]
