@@ -9,31 +9,16 @@ import pathlib
 import sys
 
 import numpy as np
-import tensorflow as tf
 from absl.testing import absltest, parameterized
 
+from reproducible_tflite.lib.evaluation import examples
+from reproducible_tflite.lib.interpreter.interpreter import Interpreter
 from reproducible_tflite.lib.meaning import comparison
 from tests.released import challenging
 
 _STATED, _SAMPLES, *_PATHS = [pathlib.Path(path) for path in sys.argv[1:]]
 _SEEDED = [path for path in _PATHS if "seeded" in path.parts]
 _MODELS = {path.stem: path for path in _PATHS if path not in _SEEDED}
-
-
-def _classes(path: pathlib.Path, samples: np.ndarray) -> np.ndarray:
-    """Returns the class that a model finds in each of samples [count, ...]."""
-    interpreter = tf.lite.Interpreter(str(path))
-    interpreter.allocate_tensors()
-    (taken,), (given,) = interpreter.get_input_details(), interpreter.get_output_details()
-    scale, zero_point = taken["quantization"]
-    if scale:
-        samples = np.clip(np.rint(samples / scale) + zero_point, -128, 127)
-    found = []
-    for sample in samples.astype(taken["dtype"]):
-        interpreter.set_tensor(taken["index"], sample[np.newaxis])
-        interpreter.invoke()
-        found.append(interpreter.get_tensor(given["index"]).argmax())
-    return np.array(found)
 
 
 def _changes(differences) -> dict[str, int]:
@@ -59,12 +44,13 @@ class StrWwInt8Test(parameterized.TestCase):
         stated = json.loads(_STATED.read_text(encoding="utf-8"))
         # The published file is as good as what the same recipe makes of its source here.
         right = stated.get(name, stated["str_ww_int8"])
-        with np.load(_SAMPLES) as stored:
-            samples, labels = stored["specs"], stored["labels"]
-        self.assertEqual(np.bincount(labels.astype(int)).tolist(), [15, 15, 15])
-        found = int((_classes(_MODELS[name], samples) == labels).sum())
-        print(f"\n{name}: {found} of {len(labels)}")
-        self.assertEqual(found, right)
+        path = str(_SAMPLES.absolute())
+        self.assertEqual(np.bincount(examples.read(path)[1]).tolist(), [15, 15, 15])
+        interpreter = Interpreter(_MODELS[name].read_bytes(), name)
+        result = examples.evaluate(interpreter, "", path, None)
+        found = result.metrics["top-1 accuracy"] * result.samples
+        print(f"\n{name}: {found:.0f} of {result.samples}")
+        self.assertAlmostEqual(found, right)
 
 
 if __name__ == "__main__":

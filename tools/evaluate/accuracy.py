@@ -16,9 +16,9 @@ from typing import Any
 
 from absl import flags
 
-from reproducible_tflite.evaluate import evaluation, sets
-from reproducible_tflite.evaluate.evaluation import Evaluation
 from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.evaluation import evaluation, sets
+from reproducible_tflite.lib.evaluation.evaluation import Evaluation
 from reproducible_tflite.lib.identity import identity
 from reproducible_tflite.lib.interpreter import model_argument
 

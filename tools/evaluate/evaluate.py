@@ -4,7 +4,8 @@
     bazel run //tools/evaluate -- --task=coco --model=detect.tflite --dataset=coco/ --nms=both
 
 Tasks: coco (mAP, by pycocotools), imagenet (top-1 and top-5), ade20k (mean IoU), squad (F1, exact
-match), div2k (PSNR). tools/evaluate/README.md describes the layout of their folders.
+match), div2k (PSNR), examples (top-1 of any classifier). tools/evaluate/README.md describes the
+layout of their folders.
 """
 
 import reproducible_tflite.lib.cli.interrupts  # noqa: F401
@@ -19,15 +20,16 @@ from absl import flags
 from rich.table import Table
 from rich.text import Text
 
-from reproducible_tflite.evaluate import evaluation, nms, sets
+from reproducible_tflite.evaluate import nms
 from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.evaluation import evaluation, sets
 from reproducible_tflite.lib.interpreter import model_argument
 
 _TASK = flags.DEFINE_enum("task", None, sets.DATASETS, "The dataset and its metrics.")
 _MODEL = flags.DEFINE_multi_string(
     "model", None, "A label such as //models:mobiledet, or a .tflite file; repeatable."
 )
-_DATASET = flags.DEFINE_string("dataset", None, "The folder of the dataset.")
+_DATASET = flags.DEFINE_string("dataset", None, "The folder of the dataset; for examples, an .npz.")
 _LIMIT = flags.DEFINE_integer(
     "limit", None, "Measure only this many samples, from the first on.", lower_bound=1
 )

@@ -9,8 +9,8 @@ from absl.testing import absltest, flagsaver
 from PIL import Image
 
 from reproducible_tflite.evaluate import accuracy
-from reproducible_tflite.evaluate.evaluation import Evaluation
 from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.evaluation.evaluation import Evaluation
 from reproducible_tflite.lib.identity.identity import Identity
 from tests.tools.lib.interpreter import networks
 

@@ -9,10 +9,11 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from reproducible_tflite.evaluate import coco, evaluation, nms
+from reproducible_tflite.evaluate import nms
 from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.evaluation import coco, evaluation
 from reproducible_tflite.lib.interpreter import interpreter, model_argument, vision
-from tests.tools.evaluate import independent_map
+from tests.tools.lib.evaluation import independent_map
 
 _MODEL = flags.DEFINE_string("model", None, "The detector.", required=True)
 _DATASET = flags.DEFINE_string("dataset", None, "The folder of the dataset.", required=True)

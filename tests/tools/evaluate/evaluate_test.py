@@ -8,8 +8,9 @@ import numpy as np
 from absl.testing import absltest, flagsaver
 from PIL import Image
 
-from reproducible_tflite.evaluate import evaluate, sets
+from reproducible_tflite.evaluate import evaluate
 from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.evaluation import sets
 from tests.tools.lib.identity import statements
 from tests.tools.lib.interpreter import networks
 from tests.tools.steps.export import program
@@ -167,6 +168,43 @@ class EvaluateTest(absltest.TestCase):
         with self.assertRaisesRegex(cli.UserError, "dev-v1.1.json: is not a SQuAD dataset"):
             self._run("squad", model, vocabulary=vocabulary)
 
+    def test_examples(self):
+        pictures = np.zeros((3, 8, 8, 3), np.uint8)
+        pictures[range(3), ..., range(3)] = 255
+        path = str(self.folder / "examples.npz")
+
+        def measured(limit: int | None = None, **arrays: object) -> dict:
+            np.savez(path, **arrays)
+            content = networks.mean_colour(softmax=True)
+            return self._run(
+                "examples", content, dataset=path, preprocessing="identity", limit=limit
+            )
+
+        labels = np.array([0.0, 1.0, 1.0])
+        result = measured(anything=pictures, labels=labels)
+        self.assertEqual((result["metrics"]["top-1 accuracy"], result["samples"]), (2 / 3, 3))
+        result = measured(2, anything=pictures, labels=labels)
+        self.assertEqual((result["metrics"]["top-1 accuracy"], result["samples"]), (1, 2))
+        for arrays, message in [
+            ({"x": pictures}, "examples.npz: has the arrays x; give one for each input, and the"),
+            ({"labels": labels}, "has the arrays labels; give one for each input"),
+            ({"x": pictures, "labels": labels[:2]}, "the same number for every input"),
+            ({"x": pictures, "labels": labels + 0.5}, "labels is not a class, counted from 0, for"),
+            ({"x": pictures, "labels": -labels}, "labels is not a class, counted from 0, for each"),
+            ({"x": pictures, "labels": pictures}, "labels is not a class, counted from 0, for eac"),
+            (
+                {"x": pictures, "labels": labels + 2},
+                r"m.tflite: gives \[1, 1, 1, 3\], not one row of scores for classes up to 3",
+            ),
+            ({"x": pictures[:, 1:], "labels": labels}, "examples.npz: .* uint8 .* takes"),
+            (
+                {"x": pictures, "y": pictures, "labels": labels},
+                "has the inputs x, y, but .*has pict",
+            ),
+        ]:
+            with self.subTest(message), self.assertRaisesRegex(cli.UserError, message):
+                measured(**arrays)
+
     def test_mistakes(self):
         detector = networks.detector(*_BOXES)
         for task, content, flags, message in [
@@ -175,6 +213,12 @@ class EvaluateTest(absltest.TestCase):
                 detector,
                 {"dataset": "/nowhere"},
                 "/nowhere: does not exist; give the folder",
+            ),
+            (
+                "examples",
+                detector,
+                {"dataset": "/nowhere"},
+                "/nowhere: the labelled examples cannot",
             ),
             ("coco", detector, {}, r"has 0 files instances\*.json"),
             (

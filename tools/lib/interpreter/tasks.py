@@ -73,6 +73,11 @@ def _is_picture(port: Port) -> bool:
     return len(port.shape) == 4 and port.shape[3] == 3 and min(port.shape) > 0
 
 
+def is_row(port: Port) -> bool:
+    """Returns whether an output is one row of numbers: [1, classes] or [1, 1, 1, classes]."""
+    return math.prod(port.shape) == (port.shape or (0,))[-1] > 1
+
+
 def _is_map(source: Port, output: Port) -> bool:
     """Returns whether an output [1, height, width, ...] has the picture's sides, or finer parts."""
     (height, width), (rows, columns) = source.shape[1:3], output.shape[1:3]
@@ -94,8 +99,7 @@ def _of_one_output(interpreter: Interpreter) -> str | None:
         # Without scores of several classes, only whole numbers are classes.
         if len(shape) == 4 and shape[3] > 1 or output.dtype.kind in "iu" and not output.scale:
             return SEGMENTATION
-    # [1, classes] or [1, 1, 1, classes].
-    if len(shape) in (2, 4) and math.prod(shape) == shape[-1] > 1:
+    if len(shape) in (2, 4) and is_row(output):
         pixels = math.prod(source.shape[1:3])
         if shape[-1] in _KNOWN_CLASSES or (
             shape[-1] != pixels and gives_probabilities(interpreter.model)

@@ -2,8 +2,8 @@
 
 import os
 
-from reproducible_tflite.evaluate import evaluation, metrics
 from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.evaluation import evaluation, metrics
 from reproducible_tflite.lib.interpreter import tasks
 from reproducible_tflite.lib.interpreter.interpreter import Interpreter
 from reproducible_tflite.lib.interpreter.vision import Classifier

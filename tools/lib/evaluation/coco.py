@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from pycocotools import coco, cocoeval
 
-from reproducible_tflite.evaluate import evaluation
 from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.evaluation import evaluation
 from reproducible_tflite.lib.interpreter.vision import Detection, Detector
 from reproducible_tflite.lib.preprocessing import pictures
 

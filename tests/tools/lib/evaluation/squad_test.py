@@ -5,11 +5,11 @@ import types
 import numpy as np
 from absl.testing import absltest, parameterized
 
-from reproducible_tflite.evaluate import squad
 from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.evaluation import squad
 from reproducible_tflite.lib.interpreter import answering
 from reproducible_tflite.lib.interpreter.ports import Port
-from tests.tools.evaluate import independent_squad
+from tests.tools.lib.evaluation import independent_squad
 
 _WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "the", "a", *(f"word{x}" for x in "abcdefgh")]
 _VOCABULARY = {word: number for number, word in enumerate(_WORDS)}

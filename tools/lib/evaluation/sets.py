@@ -5,8 +5,16 @@ from collections.abc import Callable
 
 from absl import flags
 
-from reproducible_tflite.evaluate import ade20k, coco, div2k, evaluation, imagenet, squad
 from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.evaluation import (
+    ade20k,
+    coco,
+    div2k,
+    evaluation,
+    examples,
+    imagenet,
+    squad,
+)
 from reproducible_tflite.lib.interpreter import answering, tasks, vision
 from reproducible_tflite.lib.interpreter.interpreter import Interpreter
 from reproducible_tflite.lib.interpreter.model_argument import GivenModel
@@ -29,7 +37,7 @@ _THREADS = flags.DEFINE_integer(
 )
 _XNNPACK = flags.DEFINE_bool("xnnpack", True, "Use XNNPACK's kernels where they exist.")
 
-DATASETS = ("ade20k", "coco", "div2k", "imagenet", "squad")
+DATASETS = ("ade20k", "coco", "div2k", "examples", "imagenet", "squad")
 
 
 def _preprocessing(model: GivenModel, task: str) -> str:
@@ -51,12 +59,15 @@ def check(task: str, model: GivenModel, dataset: str) -> None:
     Args:
       task: one of `DATASETS`.
       model: the model.
-      dataset: the dataset's folder, relative to the caller's folder.
+      dataset: the dataset's folder, or the file of `examples`, relative to the caller's folder.
 
     Raises:
-      cli.UserError: the folder does not exist, the vocabulary cannot be read, or the model's
-        preprocessing is not known.
+      cli.UserError: it does not exist, the vocabulary cannot be read, or the model's preprocessing
+        is not known.
     """
+    if task == "examples":
+        examples.read(dataset)
+        return
     evaluation.folder(dataset)
     if task == "squad":
         answering.read_vocabulary(_VOCABULARY.value)
@@ -73,7 +84,7 @@ def prepare(
       task: one of `DATASETS`.
       model: the model.
       content: its .tflite, or a variant of it.
-      dataset: the dataset's folder, relative to the caller's folder.
+      dataset: as for `check`.
 
     Returns:
       A function that measures the model on so many pictures or questions; on all for None.
@@ -83,8 +94,11 @@ def prepare(
         dataset is incomplete or malformed.
     """
     check(task, model, dataset)
-    folder = evaluation.folder(dataset)
     interpreter = Interpreter(content, model.given, _THREADS.value, _XNNPACK.value)
+    if task == "examples":
+        stated = _PREPROCESSING.value or model.preprocessing
+        return functools.partial(examples.evaluate, interpreter, stated, dataset)
+    folder = evaluation.folder(dataset)
     if task == "squad":
         vocabulary = answering.read_vocabulary(_VOCABULARY.value)
         answerer = answering.Answerer(interpreter, vocabulary)

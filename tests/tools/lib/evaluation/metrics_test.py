@@ -1,7 +1,7 @@
 import numpy as np
 from absl.testing import absltest, parameterized
 
-from reproducible_tflite.evaluate import metrics
+from reproducible_tflite.lib.evaluation import metrics
 
 
 class MetricsTest(parameterized.TestCase):

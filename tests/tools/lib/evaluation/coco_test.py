@@ -5,10 +5,10 @@ import pathlib
 import numpy as np
 from absl.testing import absltest, parameterized
 
-from reproducible_tflite.evaluate import coco
 from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.evaluation import coco
 from reproducible_tflite.lib.interpreter.vision import Detection
-from tests.tools.evaluate import independent_map
+from tests.tools.lib.evaluation import independent_map
 
 _CATEGORIES = [{"id": 1, "name": "person"}, {"id": 3, "name": "car"}]
 

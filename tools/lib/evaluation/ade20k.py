@@ -5,8 +5,8 @@ import os
 import numpy as np
 from PIL import Image
 
-from reproducible_tflite.evaluate import evaluation, metrics
 from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.evaluation import evaluation, metrics
 from reproducible_tflite.lib.interpreter.vision import Segmenter
 from reproducible_tflite.lib.preprocessing import pictures
 

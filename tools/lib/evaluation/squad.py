@@ -4,8 +4,8 @@ import glob
 import os
 from typing import Any
 
-from reproducible_tflite.evaluate import evaluation, metrics
 from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.evaluation import evaluation, metrics
 from reproducible_tflite.lib.interpreter.answering import Answerer
 
 
