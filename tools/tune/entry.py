@@ -5,13 +5,17 @@ from collections.abc import Sequence
 from reproducible_tflite.lib.build_file.build_file import Target, Value
 from reproducible_tflite.tune.candidates import Budget, Trial
 
-# Without a largest error in the budget, the entry allows so much more than was measured.
+# Without a largest error in the budget, the entry allows so much more than was measured, and never
+# less than what the last bits of sums may differ by from processor to processor.
 _ROOM = 1.5
+_LEAST = 0.001
 
 
 def _maximum_error(trial: Trial, allowed: Budget) -> str:
     # Rounding a budget down would refuse a trial that is just within it.
-    return f"{_ROOM * trial.error:.3g}" if allowed.error is None else f"{allowed.error:.15g}"
+    if allowed.error is not None:
+        return f"{allowed.error:.15g}"
+    return f"{max(_ROOM * trial.error, _LEAST):.3g}"
 
 
 def targets(
@@ -27,11 +31,16 @@ def targets(
       allowed: the budget.
     """
     recipe = f"{name}.quantization"
-    quantized: dict[str, Value] = {"name": name, "model": model, "recipe": f":{recipe}"}
+    quantized: dict[str, Value] = {
+        "name": name,
+        "maximum_error": _maximum_error(trial, allowed),
+        "model": model,
+        "recipe": f":{recipe}",
+    }
+    if trial.float_operators:
+        quantized["float_operators"] = trial.float_operators
     if dataset:
         quantized["representative_dataset"] = dataset
-    if float(error := _maximum_error(trial, allowed)):
-        quantized["maximum_error"] = error
     return (
         Target("quantization_recipe", {"name": recipe, **trial.recipe.plain()}),
         Target("quantized_model", quantized),

@@ -26,6 +26,10 @@ def _round_step(greatest: float) -> float:
     return next(part * power for part in (1, 2, 5, 10) if part * power * _STEPS >= greatest)
 
 
+def _figure(trial: Trial) -> str:
+    return "" if trial.figure is None else f"{trial.figure:.4f}, "
+
+
 def draw(
     title: str, trials: Sequence[Trial], chosen: Trial | None, allowed: Budget, float_size: int
 ) -> str:
@@ -59,7 +63,7 @@ def draw(
             "number": number,
             "colour": f"k{_METHODS.index(trial.recipe.method)}",
             "chosen": trial is chosen,
-            "text": f"{number}: {printable(trial.recipe.sentence)}",
+            "text": f"{number}: {_figure(trial)}{printable(trial.recipe.sentence)}",
         }
         for number, trial in enumerate(trials, 1)
     ]

@@ -14,7 +14,7 @@ from reproducible_tflite.lib.litert import difference
 from reproducible_tflite.lib.quantization_error import growth, pairing
 from reproducible_tflite.lib.quantization_recipe.recipe import Recipe
 from reproducible_tflite.lib.runfiles import runfiles
-from reproducible_tflite.lib.tflite_file import canonical, reader
+from reproducible_tflite.lib.tflite_file import canonical, reader, unquantized
 from reproducible_tflite.lib.tflite_file.model import Model
 from reproducible_tflite.tune.candidates import Trial
 
@@ -120,4 +120,6 @@ def run(source: Source, recipe: Recipe, folder: pathlib.Path) -> tuple[Trial, by
     error, worst = measuring.call("errors", seconds=child.SECONDS)
     measuring.close()
     digest = hashlib.sha256(content).hexdigest()
-    return Trial(recipe, len(content), error, tuple(worst), digest), content
+    places = unquantized.places(reader.read(content, "trial")) if recipe.is_integer else []
+    left = tuple(sorted({name for name, _ in places}))
+    return Trial(recipe, len(content), error, tuple(worst), digest, left), content

@@ -2,14 +2,16 @@
 
 It tries recipes on a model in floating point: int8 and int4 weights, with and without int8
 activations, in blocks, and those with the worst layers kept in floating point or in int8. Each is
-quantized as a build does it and held against the model. A largest error gives the smallest file; a
-largest size gives the least error. The same model always gives the same recipe.
+quantized as a build does it and held against the model, and its accuracy is measured on a dataset
+that you have. A largest error or loss of accuracy gives the smallest file; a largest size gives the
+least error. The same model always gives the same recipe.
 
 Example: bazel run //tools/tune -- //models:vww_96_float --budget=2% --plot=tuned.svg
 """
 
 import reproducible_tflite.lib.cli.interrupts  # noqa: F401
 
+import dataclasses
 import json
 import pathlib
 import sys
@@ -27,23 +29,33 @@ from reproducible_tflite.lib.bazel.bazel_flag import BAZEL_FLAG
 from reproducible_tflite.lib.build_file import build_file
 from reproducible_tflite.lib.cli import cli
 from reproducible_tflite.lib.cli.printable import printable
+from reproducible_tflite.lib.evaluation import sets
 from reproducible_tflite.lib.interpreter import model_argument
 from reproducible_tflite.lib.interpreter.model_argument import GivenModel
 from reproducible_tflite.lib.quantization_recipe.recipe import Recipe
-from reproducible_tflite.tune import candidates, entry, plot, trial
+from reproducible_tflite.tune import candidates, entry, figure, plot, trial
 from reproducible_tflite.tune.candidates import Budget, Trial
+from reproducible_tflite.tune.figure import Figure
 
 _BUDGET = flags.DEFINE_string(
     "budget",
     None,
-    "The largest error of an output (RMS, as a part of its range), such as 0.02 or 2%; or the"
-    " largest size of the file, such as 300kB.",
-    required=True,
+    "The largest error of an output (RMS, as a part of its range), such as 0.02 or 2%; the largest"
+    " size of the file, such as 300kB; or the largest loss of accuracy, such as accuracy-1%.",
 )
 _DATASET = flags.DEFINE_string(
     "representative_dataset",
     None,
     "The label of an image_dataset or array_dataset; without one, no ranges are measured.",
+)
+_TASK = flags.DEFINE_enum(
+    "task", None, sets.DATASETS, "Measure the accuracy of each recipe, as //tools/evaluate does."
+)
+_EVALUATED = flags.DEFINE_string(
+    "dataset", None, "For --task: the folder of the dataset; for examples, an .npz."
+)
+_LIMIT = flags.DEFINE_integer(
+    "limit", None, "Measure accuracy or agreement on only this many samples.", lower_bound=1
 )
 _NAME = flags.DEFINE_string("name", None, "The tuned model's name; by default, MODEL_tuned.")
 _BUILD_FILE = flags.DEFINE_string("build_file", None, "A BUILD file to which the entry is added.")
@@ -78,11 +90,13 @@ class _Search:
     Attributes:
       trials: those that worked, in order.
       refused: why others did not, by recipe.
+      measure: what is measured beside the error; None for nothing.
     """
 
-    def __init__(self, source: trial.Source, allowed: Budget) -> None:
+    def __init__(self, source: trial.Source, allowed: Budget, measure: Figure | None) -> None:
         self.trials: list[Trial] = []
         self.refused: dict[str, str] = {}
+        self.measure = measure
         self._source = source
         self._allowed = allowed
         self._contents: dict[str, bytes] = {}
@@ -91,19 +105,24 @@ class _Search:
         """Returns the file of a trial."""
         return self._contents[tried.sha256]
 
+    def _measured(self, tried: Trial, content: bytes) -> Trial:
+        if self.measure is None:
+            return tried
+        value = self.measure.of(content)
+        return dataclasses.replace(tried, figure=value, loss=1 - value / self.measure.float_value)
+
     def _try(self, recipes: Sequence[Recipe], what: str) -> None:
         progress = track(recipes, what, console=cli.console(stderr=True), transient=True)
         for recipe in progress:
             with tempfile.TemporaryDirectory(prefix="tune-") as folder:
                 try:
                     tried, content = trial.run(self._source, recipe, pathlib.Path(folder))
+                    # A recipe may quantize the same layers as another.
+                    if tried.sha256 not in self._contents:
+                        self.trials.append(self._measured(tried, content))
+                        self._contents[tried.sha256] = content
                 except cli.UserError as error:
                     self.refused[recipe.sentence] = cli.first_line(error)
-                    continue
-            # A recipe may quantize the same layers as another.
-            if tried.sha256 not in self._contents:
-                self.trials.append(tried)
-                self._contents[tried.sha256] = content
 
     def run(self) -> Trial | None:
         """Tries all recipes and returns the best within the budget."""
@@ -123,7 +142,8 @@ def _kept(recipe: Recipe) -> str:
 
 def _table(search: _Search, chosen: Trial | None, float_size: int) -> Table:
     table = Table(box=None, pad_edge=False)
-    for title in ("#", "recipe", "kept", "bytes", "of float %", "error %"):
+    last = [search.measure.title] if search.measure else []
+    for title in ("#", "recipe", "kept", "bytes", "of float %", "error %", *last):
         table.add_column(title, justify="left" if title == "recipe" else "right")
     for number, tried in enumerate(search.trials, 1):
         cells = (
@@ -133,6 +153,7 @@ def _table(search: _Search, chosen: Trial | None, float_size: int) -> Table:
             f"{tried.size:,}",
             f"{100 * tried.size / float_size:.1f}",
             f"{100 * tried.error:.3g}",
+            *([] if tried.figure is None else [f"{tried.figure:.4f}"]),
         )
         table.add_row(*(Text(cell, style="bold" if tried is chosen else "") for cell in cells))
     return table
@@ -141,16 +162,20 @@ def _table(search: _Search, chosen: Trial | None, float_size: int) -> Table:
 def _document(
     model: GivenModel, search: _Search, chosen: Trial | None, entry_text: str
 ) -> dict[str, Any]:
+    measure = search.measure
     return {
         "version": 1,
         "model": model.given,
         "float_bytes": len(model.content),
         "budget": _BUDGET.value,
+        "figure": measure
+        and {"title": measure.title, "samples": measure.samples, "float": measure.float_value},
         "trials": [
             {
                 "recipe": tried.recipe.plain(),
                 "bytes": tried.size,
                 "error": float(f"{tried.error:.3g}"),
+                "figure": tried.figure,
                 "sha256": tried.sha256,
                 "chosen": tried is chosen,
             }
@@ -165,11 +190,13 @@ def _show(model: GivenModel, search: _Search, chosen: Trial | None) -> None:
     console = cli.console()
     inputs = "the dataset" if _DATASET.value else "inputs from a fixed seed"
     console.print(Text(printable(f"{model.given} on {inputs}"), style="bold"))
+    if search.measure:
+        console.print(Text(printable(search.measure.meaning)))
     console.print(_table(search, chosen, len(model.content)))
     for line in _refusals(search):
         console.print(Text(printable(line), style="dim"))
     if model.weights == "seeded":
-        console.print(Text("The weights are seeded (synthetic): errors are no trained model's."))
+        console.print(Text("The weights are seeded (synthetic): figures are no trained model's."))
     console.print()
 
 
@@ -178,7 +205,7 @@ def _refusals(search: _Search) -> Iterator[str]:
         yield f"Does not fit: {recipe}: {reason}"
 
 
-def _check() -> None:
+def _check(allowed: Budget) -> None:
     """Checks the flags before anything is built.
 
     Raises:
@@ -189,6 +216,13 @@ def _check() -> None:
         raise cli.UserError(
             f"--representative_dataset={dataset}: give a label that starts with //, such as"
             " //my:samples, which the BUILD entry can name."
+        )
+    if (_TASK.value is None) != (_EVALUATED.value is None):
+        raise cli.UserError("--task and --dataset: give both, or none of them.")
+    if allowed.loss is not None and _TASK.value is None:
+        raise cli.UserError(
+            f"--budget={_BUDGET.value}: needs a dataset on which accuracy is measured; give --task"
+            " and --dataset."
         )
     if _PLOT.value is not None and not _PLOT.value.endswith(".svg"):
         raise cli.UserError(f"--plot={_PLOT.value}: give a file that ends in .svg.")
@@ -211,6 +245,13 @@ def _source(model: GivenModel) -> trial.Source:
     return trial.Source(model.path, content, model.model, model.preprocessing, _dataset())
 
 
+def _figure(model: GivenModel, source: trial.Source) -> Figure | None:
+    """Returns what is measured beside the error; None without a dataset for it."""
+    if _TASK.value:
+        return figure.accuracy(model, _TASK.value, _EVALUATED.value, _LIMIT.value)
+    return figure.agreement(model, source.dataset, _LIMIT.value) if source.dataset else None
+
+
 def main(argv: Sequence[str]) -> None:
     """Tries recipes, prints them, and writes the entry of the best one.
 
@@ -222,14 +263,16 @@ def main(argv: Sequence[str]) -> None:
             f"one model is needed, not {len(argv) - 1}; give its label, such as //models:NAME."
         )
     allowed = candidates.budget(_BUDGET.value)
-    _check()
+    _check(allowed)
     model = model_argument.runnable(model_argument.resolve(argv[1]))
-    search = _Search(_source(model), allowed)
+    source = _source(model)
+    measure = _figure(model, source)
+    search = _Search(source, allowed, measure)
     chosen = search.run()
     if not search.trials:
         raise cli.UserError(f"{argv[1]}: no recipe fits: {next(iter(search.refused.values()))}")
     if _PLOT.value is not None:
-        title = f"Quantized forms of {model.name}"
+        title = f"Quantized forms of {model.name}" + (f", with {measure.title}" if measure else "")
         drawn = plot.draw(title, search.trials, chosen, allowed, len(model.content))
         with cli.output_file(cli.callers_path(_PLOT.value), "w") as stream:
             stream.write(drawn)
@@ -245,10 +288,11 @@ def main(argv: Sequence[str]) -> None:
     else:
         _show(model, search, chosen)
     if chosen is None:
-        least = min(search.trials, key=lambda t: t.error if allowed.size is None else t.size)
+        least = min(search.trials, key=allowed.cost)
+        figures = "" if least.figure is None else f", {measure.title} {least.figure:.4f}"
         raise cli.UserError(
             f"{argv[1]}: no recipe is within --budget={_BUDGET.value}; the nearest has"
-            f" {least.size:,} bytes and an error of {100 * least.error:.3g} % of the range."
+            f" {least.size:,} bytes, an error of {100 * least.error:.3g} % of the range{figures}."
         )
     if _OUTPUT.value is not None:
         with cli.output_file(cli.callers_path(_OUTPUT.value)) as stream:
@@ -260,4 +304,6 @@ def main(argv: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
+    # Not at import: this module's tests have a command line of their own.
+    flags.mark_flag_as_required("budget")
     cli.run(main, positional=1)

@@ -3,12 +3,16 @@
 import pathlib
 import sys
 
-from absl.testing import absltest
+import numpy as np
+from absl.testing import absltest, flagsaver
 
 from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.lib.identity.identity import Identity
+from reproducible_tflite.lib.interpreter import model_argument
 from reproducible_tflite.lib.quantization_recipe.recipe import Recipe
 from reproducible_tflite.lib.tflite_file import reader
-from reproducible_tflite.tune import trial
+from reproducible_tflite.tune import figure, trial, tune
+from tests.tools.lib.interpreter import networks
 
 _FLOAT, _SAMPLES, _MIXED, _STATIC = map(pathlib.Path, sys.argv[1:])
 
@@ -39,13 +43,68 @@ class TrialTest(absltest.TestCase):
     def test_the_bytes_of_a_build_with_a_dataset(self):
         dataset = str(_SAMPLES.absolute())
         source = trial.Source(**{**vars(self._source), "dataset": dataset})
-        content = trial.quantized(source, Recipe("static", activations="int8"), self._folder)
+        tried, content = trial.run(source, Recipe("static", "int4", "int16"), self._folder)
         self.assertEqual(content, _STATIC.read_bytes())
+        # So the entry has to declare it.
+        self.assertEqual(tried.float_operators, ("DEPTHWISE_CONV_2D",))
 
     def test_a_recipe_that_does_not_fit(self):
         recipe = Recipe("dynamic", float_layers=("third",))
         with self.assertRaisesRegex(cli.UserError, "network.tflite: no layer matches third"):
             trial.quantized(self._source, recipe, self._folder)
+
+
+class FigureTest(absltest.TestCase):
+    def setUp(self):
+        super().setUp()
+        self._folder = pathlib.Path(self.create_tempdir().full_path)
+        pictures = np.zeros((3, 8, 8, 3), np.uint8)
+        pictures[range(3), ..., range(3)] = 255
+        np.savez(self._folder / "samples.npz", picture=pictures)
+        np.savez(self._folder / "labelled.npz", picture=pictures, labels=[0, 1, 1])
+
+    def _given(self, content: bytes) -> model_argument.GivenModel:
+        path = self._folder / "model.tflite"
+        path.write_bytes(content)
+        identity = Identity("x", "released", "identity", "2.15.1", "hermetic")
+        return model_argument.of_file(str(path), known=identity)
+
+    def test_accuracy(self):
+        model = self._given(networks.mean_colour(softmax=True))
+        path = str(self._folder / "labelled.npz")
+        measure = figure.accuracy(model, "examples", path, None)
+        self.assertEqual((measure.samples, measure.float_value), (3, 2 / 3))
+        self.assertEqual(measure.of(networks.ranked_classes(3, [0])), 1 / 3)
+        nothing = self._given(networks.ranked_classes(3, [2]))
+        with self.assertRaisesRegex(cli.UserError, "accuracy is 0 on .* nothing to lose"):
+            figure.accuracy(nothing, "examples", path, None)
+
+    def test_agreement(self):
+        model = self._given(networks.mean_colour(softmax=True))
+        path = str(self._folder / "samples.npz")
+        measure = figure.agreement(model, path, None)
+        self.assertRegex(measure.meaning, "part of 3 samples .* it is no accuracy")
+        self.assertEqual(measure.of(networks.ranked_classes(3, [2])), 1 / 3)
+        self.assertEqual(figure.agreement(model, path, 2).samples, 2)
+        self.assertIsNone(figure.agreement(self._given(networks.channel_scores()), path, None))
+
+
+class MistakesTest(absltest.TestCase):
+    def test_accuracy_needs_a_task_and_a_dataset(self):
+        for flags, message in (
+            (
+                {"budget": "accuracy-1%"},
+                "^--budget=accuracy-1%: needs a dataset .* --task and --",
+            ),
+            ({"budget": "2%", "task": "coco"}, "^--task and --dataset: give both, or none"),
+            ({"budget": "2%", "dataset": "coco/"}, "^--task and --dataset: give both, or none"),
+        ):
+            with (
+                self.subTest(flags),
+                flagsaver.flagsaver(**flags),
+                self.assertRaisesRegex(cli.UserError, message),
+            ):
+                tune.main(["tune", "//models:x"])
 
 
 if __name__ == "__main__":

@@ -72,6 +72,11 @@ class Recipe:
         used = [self.weights, self.other_weights, *self.weights_by_layer.values()]
         return _ERRORS[min(bits(kind) for kind in used if kind)]
 
+    @property
+    def is_integer(self) -> bool:
+        """Whether a build refuses operators in floating point that are not declared."""
+        return self.method == "static" and not self.float_layers
+
     def plain(self) -> dict[str, Any]:
         """Returns the attributes that differ from their defaults, as JSON values."""
         given = dataclasses.asdict(self)
