@@ -330,6 +330,7 @@ def main(argv: Sequence[str]) -> None:
             audit = Audit(targets, emulate, cache, directory, console)
             audit_report = audit.run()
             changed = audit.sources_changed()
+            statements = audit.plain.statements(targets)
             # Before the rounds are removed, so that a failure there does not lose the result.
             publish(audit_report, paths, console)
     except KeyboardInterrupt as error:
@@ -337,7 +338,7 @@ def main(argv: Sequence[str]) -> None:
         raise KeyboardInterrupt(f"Interrupted; {kept}.") from error
     if changed:
         raise cli.UserError("a source file changed during the audit; call it again.")
-    complete = summaries_plan is None or summaries.write(audit_report, summaries_plan)
+    complete = summaries_plan is None or summaries.write(audit_report, statements, summaries_plan)
     if not audit_report.sound or not complete:
         sys.exit(1)
 

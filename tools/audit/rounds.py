@@ -70,8 +70,8 @@ class Round:
     """A round in a folder of its own.
 
     The folder holds `state.json`, Bazel's output root, `records/` with a record for each finished
-    target, and `logs/` with Bazel's output. Records are valid only for the sources and
-    surroundings in `state.json`; if these change, the round starts again.
+    target and a model's provenance, and `logs/` with Bazel's output. Records are valid only for the
+    sources and surroundings in `state.json`; if these change, the round starts again.
     """
 
     def __init__(
@@ -184,6 +184,14 @@ class Round:
     def record_path(self, target: str) -> pathlib.Path:
         return self.records / f"{slug(target)}.json"
 
+    def _statement_path(self, target: str) -> pathlib.Path:
+        return self.records / f"{slug(target)}.statement"
+
+    def statements(self, targets: Sequence[str]) -> dict[str, bytes]:
+        """Returns the provenance of those targets that have one, by label."""
+        paths = {target: self._statement_path(target) for target in targets}
+        return {target: path.read_bytes() for target, path in paths.items() if path.exists()}
+
     def done(self, targets: Sequence[str]) -> list[record.Record]:
         """Returns the records of the targets that are built."""
         return [
@@ -278,6 +286,9 @@ class Round:
             for group in ("default", *_GROUPS)
             for path in target_outputs.files.get(group, ())
         }
+        for path in files:
+            if path.endswith(".provenance.json"):
+                shutil.copyfile(path, self._statement_path(target))
         outputs = tuple(
             sorted(path.rpartition("/execroot/")[2].partition("/")[2] for path in files)
         )

@@ -3,13 +3,14 @@
 import dataclasses
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from absl import flags
 from securesystemslib.signer import CryptoSigner
 
 from reproducible_tflite.audit.report import Report, Target
-from reproducible_tflite.lib.attestation import signing, summary
+from reproducible_tflite.lib.attestation import signing, summary, verify_tflite
 from reproducible_tflite.lib.cli import cli
 
 _SUMMARIES = flags.DEFINE_string(
@@ -37,12 +38,17 @@ class Other:
     Attributes:
       path: its file, as a person gave it.
       sha256: of that file.
-      digests: the sha256 of each file that it is about, by name.
+      statement: what it says.
     """
 
     path: str
     sha256: str
-    digests: dict[str, str]
+    statement: Mapping[str, Any]
+
+    @property
+    def digests(self) -> dict[str, str]:
+        """The sha256 of each file that it is about, by name."""
+        return {row["name"]: row["digest"]["sha256"] for row in self.statement["subject"]}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,8 +71,7 @@ def _other(path: str, public_key: str) -> Other:
     statement = signing.verified_statement(content, path, public_key)
     if statement["predicateType"] == summary.PREDICATE_TYPE:
         raise cli.UserError(f"{path}: is a summary; give a provenance statement.")
-    digests = {row["name"]: row["digest"]["sha256"] for row in statement["subject"]}
-    return Other(path, hashlib.sha256(content).hexdigest(), digests)
+    return Other(path, hashlib.sha256(content).hexdigest(), statement)
 
 
 def plan() -> Plan | None:
@@ -89,7 +94,10 @@ def plan() -> Plan | None:
     if not _PROVENANCE.value:
         return Plan(_SUMMARIES.value, signer, ())
     public_key = cli.callers_path(_PUBLIC_KEY.value)
-    if signer and signing.is_pair(signer, public_key):
+    if not signer:
+        # Else nothing would tell your own provenance from another builder's.
+        raise cli.UserError("--provenance is another builder's; give your own --key, too.")
+    if signing.is_pair(signer, public_key):
         raise cli.UserError(
             f"{_PUBLIC_KEY.value}: is your own key; a model is reproduced only if another builder's"
             " provenance names the same bytes."
@@ -98,31 +106,63 @@ def plan() -> Plan | None:
     return Plan(_SUMMARIES.value, signer, others)
 
 
-def _of(target: Target, time: str, others: Sequence[Other]) -> dict:
+def _inputs(statement: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns what was built and from what, by names for people, but not by which Bazel."""
+    definition = statement["predicate"]["buildDefinition"]
+    parameters = definition["externalParameters"] | definition["internalParameters"]
+    recipe = parameters.pop("recipe", {})
+    found = {"build type": definition["buildType"], **parameters}
+    found |= {f"recipe of {label}": step for label, step in recipe.items()}
+    for row in definition["resolvedDependencies"]:
+        if row.get("annotations", {}).get("kind") != "bazel":
+            found.setdefault(row["name"], []).append(row["digest"]["sha256"])
+    return found
+
+
+def _check_same(target: Target, models: Mapping[str, str], own: bytes, other: Other) -> None:
+    """Raises `cli.UserError` if another builder made other bytes, or has built something else."""
+    for name in other.digests.keys() & models.keys():
+        if other.digests[name] != models[name]:
+            raise cli.UserError(
+                f"{target.label}: gets no summary: {other.path} has other bytes for {name}, sha256"
+                f" {other.digests[name]}; here they are {models[name]}."
+            )
+    theirs = _inputs(other.statement)
+    ours = _inputs(verify_tflite.parse_statement(own, f"{target.label}'s provenance"))
+    for name in [*ours, *theirs]:
+        if theirs.get(name) != ours.get(name):
+            raise cli.UserError(
+                f"{target.label}: gets no summary: {other.path} is about another build: its {name}"
+                " differs; audit the same target of the same commit."
+            )
+
+
+def _of(target: Target, time: str, others: Sequence[Other], own: bytes | None) -> dict:
     """Returns a target's summary.
 
     Raises:
-      cli.UserError: another builder made other bytes.
+      cli.UserError: another builder made other bytes, or built something else.
     """
-    models = {name: digest for name, digest in target.files if name.endswith(".tflite")}
-    own = {name: digest for name, digest in target.files if name.endswith(".provenance.json")}
+    files = dict(target.files)
+    models = {name: files[name] for name in files if name.endswith(".tflite")}
+    statements = {name: files[name] for name in files if name.endswith(".provenance.json")}
     named = [other for other in others if other.digests.keys() & models.keys()]
+    if named and own is None:
+        raise cli.UserError(f"{target.label}: gets no summary: it has no provenance of its own.")
     for other in named:
-        for name in other.digests.keys() & models.keys():
-            if other.digests[name] != models[name]:
-                raise cli.UserError(
-                    f"{target.label}: gets no summary: {other.path} is about a {name} of other"
-                    f" bytes, {other.digests[name]}; here it is {models[name]}."
-                )
-    attestations = own | {os.path.basename(other.path): other.sha256 for other in named}
-    return summary.build(models, target.label, time, attestations, bool(named and own))
+        _check_same(target, models, own, other)
+    statements |= {os.path.basename(other.path): other.sha256 for other in named}
+    return summary.build(models, target.label, time, statements, bool(named))
 
 
-def make(report: Report, others: Sequence[Other]) -> tuple[dict[str, dict], list[str]]:
+def make(
+    report: Report, statements: Mapping[str, bytes], others: Sequence[Other]
+) -> tuple[dict[str, dict], list[str]]:
     """Returns the summaries by model, and for each other target why it has none.
 
     Args:
       report: the audit's result.
+      statements: the audit's own provenance of its targets, by label.
       others: other builders' statements.
     """
     summaries: dict[str, dict] = {}
@@ -144,14 +184,20 @@ def make(report: Report, others: Sequence[Other]) -> tuple[dict[str, dict], list
         else:
             try:
                 model = first.removesuffix(".tflite")
-                summaries[model] = _of(target, report.made_with.date, others)
+                own = statements.get(target.label)
+                summaries[model] = _of(target, report.made_with.date, others, own)
             except cli.UserError as error:
                 reasons.append(str(error))
     return summaries, reasons
 
 
-def write(report: Report, chosen: Plan) -> bool:
+def write(report: Report, statements: Mapping[str, bytes], chosen: Plan) -> bool:
     """Writes the summaries of an audit and says what was written.
+
+    Args:
+      report: the audit's result.
+      statements: see `make`.
+      chosen: what to write.
 
     Returns:
       Whether every target has one.
@@ -159,7 +205,7 @@ def write(report: Report, chosen: Plan) -> bool:
     Raises:
       cli.UserError: a file cannot be written.
     """
-    summaries, reasons = make(report, chosen.others)
+    summaries, reasons = make(report, statements, chosen.others)
     for model, document in summaries.items():
         name, text = f"{model}.vsa.json", summary.text(document)
         if chosen.signer:

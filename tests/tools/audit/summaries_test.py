@@ -47,8 +47,9 @@ class SummariesTest(parameterized.TestCase):
             flags.FLAGS.mark_as_parsed()
         self.private, self.public = self._keys("own")
         self.others_private, self.others_public = self._keys("other")
-        document = requests.make_statement(self.create_tempdir().full_path, _MODEL)
-        self.provenance = self._sign(statement.text(document))
+        self.document = requests.make_statement(self.create_tempdir().full_path, _MODEL)
+        self.own = {"//models:x": statement.text(self.document).encode()}
+        self.provenance = self._sign(statement.text(self.document))
 
     def _keys(self, name):
         return requests.write_keys(self.folder, name, ed25519.Ed25519PrivateKey.generate())
@@ -63,10 +64,12 @@ class SummariesTest(parameterized.TestCase):
             return summaries.plan()
 
     def _reproduced(self):
-        return self._plan(provenance=[self.provenance], public_key=self.others_public)
+        return self._plan(
+            provenance=[self.provenance], public_key=self.others_public, key=self.private
+        )
 
     def test_what_was_rebuilt_and_is_equal_gets_a_valid_summary(self):
-        self.assertTrue(summaries.write(_report(_target()), self._plan()))
+        self.assertTrue(summaries.write(_report(_target()), {}, self._plan()))
         document = json.loads(pathlib.Path(self.folder, "x.vsa.json").read_bytes())
         validation.validate_summary(document)
         self.assertEqual(document["predicateType"], "https://slsa.dev/verification_summary/v1")
@@ -78,7 +81,7 @@ class SummariesTest(parameterized.TestCase):
         self.assertEqual(predicate["slsaVersion"], "1.2")
 
     def test_it_is_reproduced_if_another_builders_provenance_names_the_same_bytes(self):
-        made, reasons = summaries.make(_report(_target()), self._reproduced().others)
+        made, reasons = summaries.make(_report(_target()), self.own, self._reproduced().others)
         self.assertEqual(reasons, [])
         validation.validate_summary(made["x"])
         self.assertEqual(
@@ -91,21 +94,49 @@ class SummariesTest(parameterized.TestCase):
         (_target(verdict="diverged"), "it diverged"),
         (_target(verdict="leaked"), "it leaked"),
         (_target(ending=".txt"), "it is no model"),
-        (_target(digest="0" * 64), "is about a x.tflite of other bytes"),
+        (_target(digest="0" * 64), "has other bytes for x.tflite"),
     )
     def test_no_other_target_gets_one(self, target, reason):
-        made, reasons = summaries.make(_report(target, _target("y")), self._reproduced().others)
+        made, reasons = summaries.make(
+            _report(target, _target("y")), self.own, self._reproduced().others
+        )
         self.assertEqual(list(made), ["y"])
         self.assertIn(reason, " ".join(reasons))
-        self.assertFalse(summaries.write(_report(target), self._reproduced()))
+        self.assertFalse(summaries.write(_report(target), self.own, self._reproduced()))
         self.assertFalse(os.path.exists(os.path.join(self.folder, "x.vsa.json")))
 
+    def test_another_builders_statement_is_of_the_same_build(self):
+        definition = self.document["predicate"]["buildDefinition"]
+        parameters, materials = definition["externalParameters"], definition["resolvedDependencies"]
+
+        def material(kind, digest="0" * 64):
+            found = next(row for row in materials if row["annotations"]["kind"] == kind)
+            found["digest"]["sha256"] = digest
+
+        for change, differing in (
+            # A Bazel of their own makes the builders more independent.
+            (lambda: material("bazel"), None),
+            (lambda: material("source file"), "third_party/some/adapt.py"),
+            (lambda: parameters["recipe"].pop("//models/x:x.recipe"), "recipe of //models/x:x.re"),
+            (lambda: parameters.update(target="//mine:x"), "target"),
+        ):
+            change()
+            self._sign(statement.text(self.document))
+            made, reasons = summaries.make(_report(_target()), self.own, self._reproduced().others)
+            self.assertEqual(bool(made), differing is None)
+            if differing:
+                (reason,) = reasons
+                self.assertRegex(reason, f"^//models:x: .*is about another build: its {differing}")
+        made, reasons = summaries.make(_report(_target()), {}, self._reproduced().others)
+        self.assertEmpty(made)
+        self.assertIn("it has no provenance of its own", " ".join(reasons))
+
     def test_an_unfinished_round_gives_none(self):
-        made, reasons = summaries.make(_report(_target(), findings=({"kind": "failure"},)), ())
+        made, reasons = summaries.make(_report(_target(), findings=({"kind": "failure"},)), {}, ())
         self.assertEqual((made, reasons), ({}, ["no summary: a round was not finished."]))
 
     def test_a_signed_one_verifies_and_a_changed_one_does_not(self):
-        summaries.write(_report(_target()), self._plan(key=self.private))
+        summaries.write(_report(_target()), {}, self._plan(key=self.private))
         content = pathlib.Path(self.folder, "x.vsa.dsse.json").read_bytes()
         document = signing.verified_statement(content, "x", self.public)
         self.assertEqual(document["predicateType"], summary.PREDICATE_TYPE)
@@ -119,21 +150,22 @@ class SummariesTest(parameterized.TestCase):
 
     def test_flags_that_do_not_go_together_are_refused_before_the_audit(self):
         self.assertIsNone(self._plan(summaries=None))
+        pathlib.Path(self.folder, "bare.json").write_bytes(self.own["//models:x"])
+        both = {
+            "provenance": [self.provenance],
+            "public_key": self.others_public,
+            "key": self.private,
+        }
         for values, reason in (
             ({"summaries": None, "key": self.private}, "give --summaries=FOLDER"),
             ({"summaries": "missing"}, "cannot be written"),
             ({"provenance": [self.provenance]}, "belong together"),
             ({"public_key": self.public}, "belong together"),
-            ({"provenance": [self.provenance], "public_key": self.public}, "has not signed this"),
-            ({"provenance": ["own.pem"], "public_key": self.public}, "is not complete JSON"),
-            (
-                {
-                    "provenance": [self.provenance],
-                    "public_key": self.others_public,
-                    "key": self.others_private,
-                },
-                "is your own key",
-            ),
+            (both | {"key": None}, "give your own --key, too"),
+            (both | {"public_key": self._keys("third")[1]}, "has not signed this"),
+            (both | {"provenance": ["own.pem"]}, "is not complete JSON"),
+            (both | {"provenance": ["bare.json"]}, "is not signed"),
+            (both | {"public_key": self.public}, "is your own key"),
         ):
             with self.subTest(reason), self.assertRaisesRegex(cli.UserError, reason):
                 self._plan(**values)
@@ -149,7 +181,7 @@ class SummariesTest(parameterized.TestCase):
         lambda document: document.update(subject=[]),
     )
     def test_another_document_is_no_summary(self, change):
-        made, _ = summaries.make(_report(_target()), ())
+        made, _ = summaries.make(_report(_target()), {}, ())
         change(made["x"])
         with self.assertRaises(ValueError):
             validation.validate_summary(made["x"])
