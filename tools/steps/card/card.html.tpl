@@ -124,7 +124,7 @@
 <section class="panel" id="runs" aria-labelledby="runs-title">
 <h2 id="runs-title">Where it runs</h2>
 <p>It needs TensorFlow Lite {{ compatibility.needed_runtime or "of a version that is not known" }} or newer, numbered as TensorFlow, by TensorFlow’s own table{% if compatibility.unknown_runtimes %}; the table lacks {{ compatibility.unknown_runtimes | join(", ") }}{% endif %}.
-How many of its operators each of these takes; the others stay on the CPU, without XNNPACK.</p>
+So many of its operators run on each of these; the others run on the CPU.</p>
 <dl class="pairs">
 {% for target in targets.values() %}
 <dt>{{ target.name }}</dt><dd>{% if target.problem %}not known: {{ target.problem }}{% else %}{{ target.operators | integer }} of {{ compatibility.count | integer }}{% endif %} <span class="soft">{{ target.said_by }}</span></dd>

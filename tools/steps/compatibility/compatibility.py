@@ -26,7 +26,7 @@ def _xnnpack(model: Model, content: bytes) -> _Reasons:
     found: _Reasons = {}
     for graph in model.subgraphs:
         inside = xnnpack.delegated(graph, parts) if graph.index == 0 else set()
-        reason = "not handed over" if graph.index == 0 else "in a further subgraph: not measured"
+        reason = "XNNPACK does not take it" if graph.index == 0 else "in a further subgraph"
         found |= {
             (graph.index, op.index): reason for op in graph.operators if op.index not in inside
         }

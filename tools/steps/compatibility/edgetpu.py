@@ -2,15 +2,19 @@
 
 They follow the operators, limits and requirements that Coral publishes for its compiler
 (coral.ai/docs/edgetpu/models-intro), as of runtime version 14. The compiler itself is no longer
-distributed for a pinned build, and it also leaves out operators for reasons that it does not
-publish, such as their size. So "yes" means that no published rule speaks against it.
+distributed for a pinned build, and it also leaves out operators by limits that it does not publish,
+such as large reshapes and resizes. So "yes" means that no published rule speaks against it. Of
+models with an open batch, it refuses only some, but Coral asks for sizes that are known.
 """
 
 from collections.abc import Callable, Mapping
 
 from reproducible_tflite.lib.tflite_file.model import FLOATING, Model, Operator, Subgraph, Tensor
 
-SOURCE = "Coral's published list of operators and limits (coral.ai/docs/edgetpu/models-intro)"
+SOURCE = (
+    "Coral's published list of operators and limits (coral.ai/docs/edgetpu/models-intro); its"
+    " compiler may leave out more, such as large reshapes and resizes"
+)
 
 _QUANTIZED = ("INT8", "UINT8")
 # Of the innermost dimensions, only these may be more than 1.

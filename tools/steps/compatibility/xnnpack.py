@@ -1,6 +1,7 @@
 """What XNNPACK runs: measured on LiteRT's interpreter, which hands it what it takes."""
 
 from collections.abc import Collection, Sequence
+from typing import Any
 
 from ai_edge_litert import interpreter
 
@@ -8,6 +9,24 @@ from reproducible_tflite.lib.cli import cli
 from reproducible_tflite.lib.tflite_file.model import Subgraph
 
 _DELEGATE = "DELEGATE"
+_WITHOUT = interpreter.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+
+
+def _prepared(content: bytes, **options: Any) -> interpreter.Interpreter:
+    made = interpreter.Interpreter(model_content=content, num_threads=1, **options)
+    made.allocate_tensors()
+    return made
+
+
+def _failure(content: bytes, error: Exception) -> str:
+    """Returns what LiteRT says, and whether that is because of the delegate."""
+    # It puts two messages into one line.
+    said = cli.first_line(error).partition("Node number")[0] or cli.first_line(error)
+    try:
+        _prepared(content, experimental_op_resolver_type=_WITHOUT)
+    except (RuntimeError, ValueError):
+        return f"LiteRT says: {said}"
+    return f"LiteRT can prepare the model only without it: {said}"
 
 
 def delegated(
@@ -45,10 +64,9 @@ class Measured:
           cli.UserError: LiteRT does not load it, or cannot prepare it.
         """
         try:
-            self._interpreter = interpreter.Interpreter(model_content=content, num_threads=1)
-            self._interpreter.allocate_tensors()
+            self._interpreter = _prepared(content)
         except (RuntimeError, ValueError) as error:
-            raise cli.UserError(f"{source}: LiteRT says: {cli.first_line(error)}.") from error
+            raise cli.UserError(f"{source}: {_failure(content, error)}.") from error
 
     def parts(self) -> list[tuple[set[int], set[int]]]:
         """Returns the tensors that each part of the delegate reads and gives."""

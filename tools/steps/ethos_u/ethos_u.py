@@ -61,6 +61,9 @@ def figures(summary: str) -> dict[str, float]:
     """Returns Vela's estimates from its summary, a CSV with one row."""
     (row,) = csv.DictReader(summary.splitlines())
     found = {ours: float(row[theirs]) for theirs, ours in _FIGURES.items() if theirs in row}
+    if not found.get("npu_cycles", 1):
+        # The others are zero, too, and estimate nothing.
+        return {}
     return {name: int(value) if value.is_integer() else value for name, value in found.items()}
 
 
@@ -133,8 +136,9 @@ def document(model: Model, content: bytes, name: str, accelerator: str) -> Mappi
     Returns:
       A JSON object: `version` of this form, `name`, `sha256`; `said_by`, `accelerator`, `system`
       and `memory`; how many operators the model has (`count`), and how many of each name stay on
-      the `cpu`; `reasons`, each an `operator`, its `output` and Vela's `reason`; and `estimates`:
-      Vela's own, `cycles`, `npu_cycles`, `multiplications` and memory in KiB.
+      the `cpu`; the others run on the NPU, or Vela leaves them out; `reasons`, each an `operator`,
+      its `output` and Vela's `reason`; and `estimates`: Vela's own, `cycles`, `npu_cycles`,
+      `multiplications` and memory in KiB, none of these if nothing runs on the NPU.
 
     Raises:
       cli.UserError: Vela does not compile the model.

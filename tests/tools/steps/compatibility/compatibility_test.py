@@ -187,10 +187,23 @@ class WriteCompatibilityTest(absltest.TestCase):
         document = self._document(models.pack(maker.model))
         self.assertEqual(document["unknown_runtimes"], ["Mine version 1"])
         self.assertIsNone(document["targets"]["xnnpack"]["operators"])
-        self.assertIn("Mine", document["targets"]["xnnpack"]["problem"])
+        self.assertRegex(document["targets"]["xnnpack"]["problem"], "^LiteRT says: .*Mine")
         self.assertIsNone(document["operators"][0]["xnnpack"])
         (reason,) = document["targets"]["gpu"]["reasons"]
         self.assertIn("Not supported custom op Mine", reason["reason"])
+
+    def test_what_litert_prepares_only_without_xnnpack(self):
+        maker = _Maker()
+        a, b = maker.int8([1, 1, 1, 4]), maker.int8([1, 3, 3, 4])
+        maker.graph.tensors[b].quantization = networks.quantization([0.25], [3])
+        maker.op("RESIZE_BILINEAR", [a, maker.int32([3, 3])], [b], alignCorners=True)
+        maker.read([a], [b])
+        problem = self._document(models.pack(maker.model))["targets"]["xnnpack"]["problem"]
+        self.assertEqual(
+            problem,
+            "LiteRT can prepare the model only without it: failed to delegate RESIZE_BILINEAR node"
+            " #0.",
+        )
 
 
 if __name__ == "__main__":

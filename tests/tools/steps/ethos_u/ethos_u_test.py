@@ -65,6 +65,11 @@ class EthosUTest(absltest.TestCase):
         (reason,) = document["reasons"]
         self.assertEqual((reason["operator"], reason["output"]), ("CUSTOM", "c"))
 
+    def test_all_on_the_cpu(self):
+        document = self._document(models.pack(models.layered()))
+        self.assertIn("FULLY_CONNECTED", document["cpu"])
+        self.assertEqual(document["estimates"], {})
+
     def test_what_vela_prints(self):
         self.assertEqual(
             ethos_u.refusals(_LOG),
