@@ -4,8 +4,9 @@
 
 Builds the models (without a name all of the catalogue) with the first TensorFlow and with each of
 the others that has their converter. Each build checks that a model computes what its source does;
-one that does not, or that a TensorFlow refuses, is noted as refused. The results of each TensorFlow
-are written when all models are built with it, so that an interrupted call keeps them.
+one that does not, or that a TensorFlow refuses, is noted as refused. A killed step ends the call.
+The results of each TensorFlow are written when all models are built with it, so that an
+interrupted call keeps them.
 """
 
 import reproducible_tflite.lib.cli.interrupts  # noqa: F401

@@ -12,6 +12,9 @@ from typing import Any
 from reproducible_tflite.lib.bazel import client
 from reproducible_tflite.lib.cli import cli
 
+# How a step ends that refuses its input, and how the line with the reason begins.
+_REFUSED, _ERROR = 1, "ERROR: "
+
 
 @dataclasses.dataclass(frozen=True)
 class Built:
@@ -69,7 +72,9 @@ def outputs(events: Iterable[Mapping[str, Any]]) -> list[Built]:
 
 
 def refusals(events: Iterable[Mapping[str, Any]], targets: Sequence[str]) -> dict[str, str]:
-    """Returns why targets could not be built, in one line each, from build events as JSON.
+    """Returns why steps refused targets, in one line each, from build events as JSON.
+
+    A step that was killed, or ended with another exit code than a refusal's, refused nothing.
 
     Args:
       events: the events of a build with --keep_going.
@@ -78,14 +83,17 @@ def refusals(events: Iterable[Mapping[str, Any]], targets: Sequence[str]) -> dic
     whys = {}
     for event in events:
         failed = event["id"].get("actionCompleted")
-        if not failed or event["action"].get("success"):
+        # The action's own exit code is Bazel's.
+        spawn = event.get("action", {}).get("failureDetail", {}).get("spawn", {})
+        if not failed or spawn.get("spawnExitCode") != _REFUSED:
             continue
         owners = [it for it in targets if f"{failed['label']}.".startswith(f"{it}.")]
         log = urllib.parse.urlsplit(event["action"].get("stderr", {}).get("uri", "")).path
         if owners and log:
             words = cli.read_file(urllib.parse.unquote(log), "log").decode("utf-8", "replace")
-            first = (words.strip().splitlines() or ["it said nothing"])[0]
-            whys.setdefault(owners[0], first.removeprefix("ERROR: "))
+            for line in words.splitlines():
+                if line.startswith(_ERROR):
+                    whys.setdefault(owners[0], line.removeprefix(_ERROR))
     return whys
 
 
@@ -141,11 +149,10 @@ def attempt_all(
     """Builds those targets that can be built; the arguments are those of `build_all`.
 
     Returns:
-      What was built, and of every other target why not, see `refusals`.
+      What was built, and of every other target why a step refused it, see `refusals`.
 
     Raises:
-      cli.UserError: a target failed for a reason that no action of its own gives, or outputs are
-        on another machine.
+      cli.UserError: a target failed for another reason, or outputs are on another machine.
     """
     _, events = _build(targets, [*options, "--keep_going"], groups)
     whole = {
@@ -158,7 +165,8 @@ def attempt_all(
     whys = refusals(events, missing)
     if unexplained := [target for target in missing if target not in whys]:
         raise cli.UserError(
-            f"{' '.join(unexplained)}: cannot be built; Bazel's own words are above."
+            f"{' '.join(unexplained)}: cannot be built, and no step refused it; Bazel's own words"
+            " are above."
         )
     return built, whys
 

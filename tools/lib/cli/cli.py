@@ -34,6 +34,14 @@ class UserError(Exception):
     """A person's mistake. Its text is one sentence, shown without a traceback."""
 
 
+class MachineError(UserError):
+    """The machine lacks memory or time, or ended a process: no verdict on what was given."""
+
+
+# EX_TEMPFAIL of sysexits.h: the same call may succeed.
+MACHINE_ERROR = 75
+
+
 def say(text: Any = "") -> None:
     """Writes lines to standard output at once.
 
@@ -106,6 +114,8 @@ def _check_number(flag: flags.Flag) -> None:
 def run(main: Callable[[Sequence[str]], Any], positional: int | None = 0, trouble: int = 1) -> None:
     """Runs `main` under absl.app; a `UserError` ends the process with its sentence.
 
+    A `MachineError` does so with `MACHINE_ERROR`, unless the program has an exit code for trouble.
+
     Args:
       main: takes argv[0] and the arguments that are not absl's flags.
       positional: how many arguments may follow argv[0]; None for any number. More are a
@@ -132,7 +142,7 @@ def run(main: Callable[[Sequence[str]], Any], positional: int | None = 0, troubl
                 standard.finish()
     except UserError as error:
         note(f"ERROR: {error}")
-        sys.exit(trouble)
+        sys.exit(MACHINE_ERROR if isinstance(error, MachineError) and trouble == 1 else trouble)
     except KeyboardInterrupt as interrupt:
         note(str(interrupt) or interrupts.LINE)
         sys.exit(interrupts.EXIT_CODE)

@@ -168,17 +168,17 @@ class Child:
 
     def _stop(self, problem: str) -> None:
         self.close()
-        raise cli.UserError(f"{self.source}: {problem}; give another model.")
+        raise cli.MachineError(f"{self.source}: {problem}; give another model.")
 
     def _died(self) -> None:
         self._process.join()
         code = self._process.exitcode or 0
         self.close()
-        cause = "the model makes it crash, or asks for more memory at once than there is"
+        how = f"{self.source}: the interpreter's process {how_it_ended(code)}"
         if code == -signal.SIGKILL:
-            cause = "the machine has too little memory for the model"
+            raise cli.MachineError(f"{how}; the machine has too little memory for the model.")
         raise cli.UserError(
-            f"{self.source}: the interpreter's process {how_it_ended(code)}; {cause}."
+            f"{how}; the model makes it crash, or asks for more memory at once than there is."
         )
 
     def _answer(self, seconds: float) -> Any:
@@ -209,8 +209,8 @@ class Child:
           seconds: how long it may take.
 
         Raises:
-          cli.UserError: making it raised this, ended the process, or took too long or too much
-            memory.
+          cli.UserError: making it raised this, or ended the process.
+          cli.MachineError: it took too long or too much memory.
         """
         self._answer(seconds)
 

@@ -11,6 +11,8 @@ from reproducible_tflite.lib.cli import cli
 from reproducible_tflite.lib.tflite_file import flexbuffer
 
 _NOTE = "NOTE: "
+# What Python and C++ say of it.
+_MEMORY = re.compile(r"\b(?:MemoryError|std::bad_alloc)\b")
 
 
 def with_ordered_option_keys(model: bytes) -> bytes:
@@ -73,7 +75,7 @@ def _child(convert: Callable[[], None], log: str) -> None:
         convert()
     except cli.UserError as error:
         cli.note(f"ERROR: {error}")
-        os._exit(2)
+        os._exit(cli.MACHINE_ERROR if isinstance(error, cli.MachineError) else 2)
 
 
 def run(convert: Callable[[], None], converter: str, source: str) -> None:
@@ -89,6 +91,7 @@ def run(convert: Callable[[], None], converter: str, source: str) -> None:
     Raises:
       cli.UserError: the conversion failed. The text has the line with the reason, then the
         converter's complete log.
+      cli.MachineError: the system ended it, or it had too little memory.
     """
     with tempfile.NamedTemporaryFile(
         mode="r", encoding="utf-8", errors="replace", prefix="convert-", suffix=".log"
@@ -102,9 +105,14 @@ def run(convert: Callable[[], None], converter: str, source: str) -> None:
             if line.startswith(_NOTE):
                 cli.note(line)
         return
-    if child.exitcode == 2:
-        raise cli.UserError(text.rpartition("ERROR: ")[2].strip())
+    if child.exitcode in (2, cli.MACHINE_ERROR):
+        kind = cli.UserError if child.exitcode == 2 else cli.MachineError
+        raise kind(text.rpartition("ERROR: ")[2].strip())
+    if child.exitcode in (-signal.SIGKILL, -signal.SIGTERM):
+        raise cli.MachineError(
+            f"{source}: the system ended {converter}, perhaps for lack of memory; try again."
+        )
     reason = failure_reason(text)
-    if child.exitcode == -signal.SIGKILL:
-        reason = "the system killed it, perhaps for lack of memory"
+    if _MEMORY.search(reason):
+        raise cli.MachineError(f"{source}: {converter} had too little memory; try again.")
     raise cli.UserError(f"{source}: {converter} refused it: {reason}\nThe complete log:\n{text}")

@@ -63,28 +63,30 @@ class BuildingTest(absltest.TestCase):
         with self.assertRaisesRegex(cli.UserError, "//tools/lib: no model is among these targets"):
             building.models(["//tools/lib"])
 
-    def test_what_cannot_be_built_is_named_with_the_reason(self):
+    def test_what_a_step_refused_is_named_with_the_reason(self):
         log = pathlib.Path(self.folder, "stderr")
-        log.write_text("\nERROR: It is too old.\nTraceback\n")
-        failed = {"success": False, "stderr": {"uri": log.as_uri()}}
 
-        def of(label, action):
-            return {"id": {"actionCompleted": {"label": label}}, "action": action}
+        def refusals(said, code, label="//models:a.raw"):
+            log.write_text(said)
+            detail = {"spawn": {"spawnExitCode": code}} if code else {}
+            action = {"success": not code, "exitCode": 1, "failureDetail": detail}
+            action["stderr"] = {"uri": log.as_uri()}
+            events = [{"id": {"actionCompleted": {"label": label}}, "action": action}]
+            return building.refusals(events, ["//models:a", "//models:b"])
 
-        events = [
-            of("//models:a.raw", failed),
-            of("//models:b", {"success": True}),
-            of("//models:ab", failed),
-        ]
-        targets = ["//models:a", "//models:b"]
-        self.assertEqual(building.refusals(events, targets), {"//models:a": "It is too old."})
+        said = "WARNING: slow\nERROR: It is too old.\nERROR: more\n"
+        self.assertEqual(refusals(said, 1), {"//models:a": "It is too old."})
+        self.assertEmpty(refusals(said, 1, "//models:ab"))
+        # Ended by a signal, lacking memory, a bug, or no failure.
+        for words, code in (("", 137), (said, cli.MACHINE_ERROR), ("Traceback\nx\n", 1), (said, 0)):
+            self.assertEmpty(refusals(words, code))
 
     def test_an_attempt_returns_what_can_be_built(self):
         self.bazel.builds({"//models:a": {"default": [self._made("a.tflite")]}})
         built, whys = building.attempt_all(["//models:a"], [])
         self.assertEqual(([one.label for one in built], whys), (["//models:a"], {}))
         self.assertIn(" --keep_going ", self.bazel.calls()[0])
-        with self.assertRaisesRegex(cli.UserError, "^//models:other: cannot be built"):
+        with self.assertRaisesRegex(cli.UserError, "^//models:other: cannot be built, and no"):
             building.attempt_all(["//models:a", "//models:other"], [])
 
     def test_bazels_failure_is_named(self):

@@ -26,6 +26,8 @@ def main(argv):
         stream.write(b"whole")
     if argv[1:] == ["break"]:
         raise ZeroDivisionError
+    if argv[1:] == ["machine"]:
+        raise cli.MachineError("x: takes too long.")
 
 cli.run(main, positional={positional}, trouble={trouble})
 """
@@ -56,6 +58,10 @@ class CliTest(absltest.TestCase):
         self.assertEqual(result.returncode, 1)
         self.assertEqual(result.stderr, "ERROR: x.config: line 3 is wrong.\n")
         self.assertEmpty(os.listdir(os.path.dirname(self.output)))
+
+    def test_what_the_machine_lacks_is_no_verdict(self):
+        self.assertEqual(self._run("machine").returncode, cli.MACHINE_ERROR)
+        self.assertEqual(self._run("machine", trouble=2).returncode, 2)
 
     def test_an_argument_too_many_is_named(self):
         for positional, arguments, unexpected in ((0, ["a"], "a"), (1, ["a", "b", "c"], "b")):

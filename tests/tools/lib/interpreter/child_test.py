@@ -83,8 +83,11 @@ class ChildTest(parameterized.TestCase):
     def test_a_crash(self, number, message):
         net = self._child()
         net.ready()
-        with self.assertRaisesRegex(cli.UserError, f"^net: the interpreter's process {message}"):
+        with self.assertRaisesRegex(
+            cli.UserError, f"^net: the interpreter's process {message}"
+        ) as caught:
             net.call("end", number)
+        self.assertEqual(isinstance(caught.exception, cli.MachineError), number == signal.SIGKILL)
         with self.assertRaisesRegex(cli.UserError, "^net: the interpreter's process has ended"):
             net.call("add", 1)
 
@@ -92,7 +95,7 @@ class ChildTest(parameterized.TestCase):
         net = self._child()
         net.ready()
         self.assertEqual(net.call("sleep", 0.2, seconds=60.0), "slept")
-        with self.assertRaisesRegex(cli.UserError, "^net: the model did not end within 0.5 sec"):
+        with self.assertRaisesRegex(cli.MachineError, "^net: the model did not end within 0.5 sec"):
             net.call("sleep", 60, seconds=0.5)
 
     def test_too_much_memory(self):

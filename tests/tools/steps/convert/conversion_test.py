@@ -1,4 +1,5 @@
 import os
+import signal
 import sys
 import tempfile
 
@@ -125,6 +126,22 @@ class RunTest(absltest.TestCase):
             cli.UserError, "^graph.pb: TOCO refused it: ValueError: no such op\n(.|\n)*NOTE: bn"
         ):
             self._printed(convert)
+
+    def test_what_the_machine_ended_is_no_refusal(self):
+        def lacks_memory():
+            raise MemoryError
+
+        def inner():
+            raise cli.MachineError("graph.pb: it takes too long.")
+
+        for convert, reason in (
+            (lambda: os.kill(os.getpid(), signal.SIGKILL), "the system ended TOCO, perhaps"),
+            (lambda: os.kill(os.getpid(), signal.SIGTERM), "the system ended TOCO, perhaps"),
+            (lacks_memory, "TOCO had too little memory"),
+            (inner, "it takes too long"),
+        ):
+            with self.assertRaisesRegex(cli.MachineError, f"^graph.pb: {reason}"):
+                self._printed(convert)
 
 
 def _options(keys: list[str]) -> bytes:
