@@ -16,7 +16,13 @@ _REFUSED = {
     "recipe_of_float_weights": (_DYNAMIC, "weights", "float16", "give one of int8, int4"),
     "recipe_of_int2": (_DYNAMIC, "weights", "int2", "give one of int8, int4"),
     "recipe_of_the_same_other_weights": (_DYNAMIC, "other_weights", "int8", "give another type than weights, or none"),
-    "recipe_of_unknown_other_weights": (_BLOCKS, "other_weights", "int16", "give one of int8, int4"),
+    "recipe_of_unknown_other_weights": (_BLOCKS, "other_weights", "int16", "give one of int8 with weights = \"int4\""),
+    "recipe_of_the_same_by_layer": (
+        _DYNAMIC,
+        "weights_by_layer",
+        {"a": "int8"},
+        "give a type other than weights, which all layers get",
+    ),
     "recipe_of_float_by_layer": (
         _DYNAMIC,
         "weights_by_layer",

@@ -119,6 +119,29 @@ def check(model: Model, recipe: Recipe) -> None:
     recipe.check_layers(_scopes(model), model.source)
 
 
+def _check_by_layer(model: Model, output: Model, recipe: Recipe) -> None:
+    """Checks that each pattern of `weights_by_layer` has given a layer its weights.
+
+    Raises:
+      cli.UserError: one has not, so it does nothing.
+    """
+    types = {tensor.name: tensor.dtype for graph in output.subgraphs for tensor in graph.tensors}
+    for pattern, weights in recipe.weights_by_layer.items():
+        if not any(
+            types.get(graph.tensors[index].name) == weights.upper()
+            for graph in model.subgraphs
+            for operator in graph.operators
+            if recipes.matches(pattern, _scope(graph, operator))
+            for index in operator.inputs
+            if index >= 0 and graph.tensors[index].is_parameter
+        ):
+            raise cli.UserError(
+                f"{model.source}: no layer that matches {pattern} of weights_by_layer gets"
+                f" {weights} weights: it has none, its kind cannot have these, or another pattern"
+                " holds; leave it out."
+            )
+
+
 def quantize(
     content: bytes, model: Model, recipe: Recipe, ranges: Mapping[str, Mapping[str, Any]] | None
 ) -> bytes:
@@ -131,7 +154,8 @@ def quantize(
       ranges: from `ranges.measured` for a static recipe.
 
     Raises:
-      cli.UserError: the recipe quantizes nothing, or litert-quantizer refuses the model.
+      cli.UserError: the recipe quantizes nothing, or a pattern of it does nothing, or
+        litert-quantizer refuses the model.
     """
     target = quantizer.Quantizer(bytearray(content))
     _add_all(target, recipe, model)
@@ -155,11 +179,13 @@ def quantize(
     kept = [entry for entry in written.metadata or [] if entry.name != dropped]
     written.metadata = kept or None
     output = bytes(flatbuffer_utils.convert_object_to_bytearray(written))
-    if not _quantized(reader.read(output, model.source)):
+    read = reader.read(output, model.source)
+    if not _quantized(read):
         raise cli.UserError(
             f"{model.source}: the recipe ({recipe.title}) quantizes none of its"
             f" {len(_scopes(model))} layers; {_hint(recipe)}."
         )
+    _check_by_layer(model, read, recipe)
     return output
 
 

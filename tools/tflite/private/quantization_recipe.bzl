@@ -25,10 +25,11 @@ def _check(ctx, attribute, given, allowed, where = ""):
 
 def _check_weights(ctx):
     _check(ctx, "weights", ctx.attr.weights, _WEIGHTS)
-    if ctx.attr.other_weights:
-        _check(ctx, "other_weights", ctx.attr.other_weights, _WEIGHTS)
     if ctx.attr.other_weights == ctx.attr.weights:
         fail_attribute(ctx, "other_weights", ctx.attr.other_weights, "give another type than weights, or none")
+    if ctx.attr.other_weights:
+        # No layer can have int4 and not int8.
+        _check(ctx, "other_weights", ctx.attr.other_weights, ["int8"], " with weights = \"int4\"")
     for pattern, weights in ctx.attr.weights_by_layer.items():
         if weights not in _WEIGHTS:
             fail_attribute(
@@ -37,6 +38,9 @@ def _check_weights(ctx):
                 {pattern: weights},
                 "give one of {}; name layers that stay in floating point in float_layers".format(", ".join(_WEIGHTS)),
             )
+    by_layer = ctx.attr.weights_by_layer
+    if by_layer and all([weights == ctx.attr.weights for weights in by_layer.values()]):
+        fail_attribute(ctx, "weights_by_layer", by_layer, "give a type other than weights, which all layers get")
 
 def _check_granularity(ctx):
     granularity = ctx.attr.granularity
@@ -109,8 +113,8 @@ _ATTRS = {
     ),
     "block_size": attr.int(doc = "The number of values in a block, with `blockwise`: 32, 64, 128 or 256."),
     "other_weights": attr.string(
-        doc = "The weights of layers that cannot have `weights`, per channel with `blockwise`; by default, they stay in " +
-              "floating point.",
+        doc = "Only with `int4`: `int8` for the layers that cannot have `weights`, per channel with `blockwise`; by default, " +
+              "they stay in floating point.",
     ),
     "float_layers": attr.string_list(
         doc = "Layers that stay in floating point, as regular expressions of Python's `re`. Each is searched for in the " +
@@ -119,7 +123,8 @@ _ATTRS = {
     ),
     "weights_by_layer": attr.string_dict(
         doc = "Other weights for some layers: their type by a pattern, as in `float_layers`; per channel with `blockwise`. " +
-              "If several patterns match a layer, `float_layers` holds, or else the last one by the alphabet.",
+              "If several patterns match a layer, `float_layers` holds, or else the last one by the alphabet. One that gives " +
+              "no layer its type is an error.",
     ),
 }
 

@@ -47,6 +47,21 @@ class QuantizingTest(absltest.TestCase):
             }
             self.assertEqual(types["weights"], expected)
 
+    def test_a_pattern_that_gives_no_layer_its_weights(self):
+        content = siblings.dense(False)
+        model = reader.read(content, "x")
+        recipe = Recipe("dynamic", weights_by_layer={"hidden": "int4"})
+        quantizing.quantize(content, model, recipe, None)
+        for wrong, by_layer in (
+            # It has no weights.
+            ("result", {"result": "int4"}),
+            # The other one comes later by the alphabet.
+            (r"\^hid", {"^hid": "int8", "hidden": "int4"}),
+        ):
+            recipe = Recipe("dynamic", weights_by_layer=by_layer)
+            with self.assertRaisesRegex(cli.UserError, f"^x: no layer that matches {wrong} of wei"):
+                quantizing.quantize(content, model, recipe, None)
+
     def test_metadata_of_the_float_model(self):
         entry, files = np.frombuffer(b"described", np.uint8), {"labels.txt": b"hen\n"}
         content = attached.attach(siblings.dense(False), "x", "TFLITE_METADATA", entry, files)
