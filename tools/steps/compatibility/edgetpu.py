@@ -118,6 +118,15 @@ def _prelu(graph: Subgraph, op: Operator) -> str:
     return "its alpha has more than one dimension above 1" if wide else ""
 
 
+def _squeeze(graph: Subgraph, op: Operator) -> str:
+    shape = _tensors(graph, op.inputs)[0].shape
+    ones = [axis for axis, length in enumerate(shape) if length == 1]
+    removed = [axis % max(1, len(shape)) for axis in op.options.get("squeeze_dims", ())] or ones
+    if any(length > 1 for length in shape[: max(removed, default=0)]):
+        return f"it removes a dimension that is not a leading one, of {list(shape)}"
+    return ""
+
+
 def _strided_slice(graph: Subgraph, op: Operator) -> str:
     strides = _tensors(graph, op.inputs)[-1]
     if not strides.data.size or (strides.values() != 1).any():
@@ -161,7 +170,7 @@ _LIMITS: Mapping[str, _Limit | None] = {
     "SPACE_TO_DEPTH": None,
     "SPLIT": _split,
     "SQUARED_DIFFERENCE": None,
-    "SQUEEZE": None,
+    "SQUEEZE": _squeeze,
     "STRIDED_SLICE": _strided_slice,
     "SUB": None,
     "SUM": _reduction,
