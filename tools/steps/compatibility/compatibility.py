@@ -60,6 +60,9 @@ def _target(
     described = {"name": name, "said_by": said_by, "problem": None}
     try:
         found = find(model, content)
+    except cli.MachineError:
+        # The document must not depend on the machine.
+        raise
     except cli.UserError as error:
         problem = str(error).removeprefix(f"{model.source}: ")
         return described | {"problem": problem, "operators": None, "reasons": []}
