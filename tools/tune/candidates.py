@@ -1,6 +1,7 @@
 """Which recipes are tried, and which one is chosen: a search that always goes the same way."""
 
 import dataclasses
+import math
 import re
 from collections.abc import Iterator, Sequence
 
@@ -88,20 +89,22 @@ def budget(text: str) -> Budget:
     """Reads a budget: "2%" is an error, "300kB" or "1MiB" a size, "accuracy-1%" a loss.
 
     Raises:
-      cli.UserError: it is neither.
+      cli.UserError: it is none of these, or an error or a loss of 100% or more.
     """
     match = _BUDGET.fullmatch(text.strip())
     if match and (match[1] or float(match[2]) > 0):
         number, unit = float(match[2]), match[3].lower()
-        if unit in ("", "%"):
-            part = number / 100 if unit else number
+        part = number / 100 if unit == "%" else number
+        # Anything is within a whole, so "300" is a size without its unit, and "accuracy-5" lacks %.
+        if unit in ("", "%") and part < 1:
             return Budget(loss=part) if match[1] else Budget(error=part)
-        if unit in _UNITS and not match[1]:
+        if unit in _UNITS and not match[1] and math.isfinite(number):
             return Budget(size=int(number * _UNITS[unit]))
     raise cli.UserError(
-        f"--budget={text}: give the largest error of an output, as a part of its range, such as"
-        " 0.02 or 2%; the largest size of the file, such as 300kB or 1MiB; or the largest loss of"
-        " accuracy, as a part of the float model's, such as accuracy-1%."
+        f"--budget={text}: give one of three: the largest error of an output, as a part of its"
+        " range and less than all of it, such as 0.02 or 2%; the largest size of the file, such as"
+        " 300kB or 1MiB; or the largest loss of accuracy, as a part of the float model's, such as"
+        " accuracy-1%."
     )
 
 

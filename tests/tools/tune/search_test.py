@@ -31,10 +31,12 @@ class BudgetTest(parameterized.TestCase):
         self.assertEqual(candidates.budget(text), expected)
 
     @parameterized.parameters(
-        "", "small", "0", "-1%", "3 GB", "1e-3", "%", "accuracy", "accuracy-1kB"
+        *("", "small", "0", "-1%", "3 GB", "1e-3", "1e999", "%", "accuracy", "accuracy-1kB"),
+        # A size without its unit, a loss without its %, and what no number holds.
+        *("300", "100%", "accuracy-5", "9" * 400, "9" * 400 + "kB"),
     )
     def test_refuses_others(self, text):
-        with self.assertRaisesRegex(cli.UserError, f"^--budget={text}: give the largest error"):
+        with self.assertRaisesRegex(cli.UserError, f"^--budget={text}: give one of three"):
             candidates.budget(text)
 
 
