@@ -186,15 +186,20 @@ class EvaluateTest(absltest.TestCase):
         result = measured(2, anything=pictures, labels=labels)
         self.assertEqual((result["metrics"]["top-1 accuracy"], result["samples"]), (1, 2))
         for arrays, message in [
-            ({"x": pictures}, "examples.npz: has the arrays x; give one for each input, and the"),
-            ({"labels": labels}, "has the arrays labels; give one for each input"),
+            ({"x": pictures}, "examples.npz: has x; give an array for each input, and the"),
+            ({"labels": labels}, "has labels; give an array for each input"),
+            ({}, "examples.npz: has no arrays; give an array for each input"),
             ({"x": pictures, "labels": labels[:2]}, "the same number for every input"),
-            ({"x": pictures, "labels": labels + 0.5}, "labels is not a class, counted from 0, for"),
-            ({"x": pictures, "labels": -labels}, "labels is not a class, counted from 0, for each"),
-            ({"x": pictures, "labels": pictures}, "labels is not a class, counted from 0, for eac"),
+            *(
+                ({"x": pictures, "labels": wrong}, "labels, .*, must have one whole number for")
+                for wrong in (
+                    *(labels + 0.5, -labels, labels + np.inf, labels + np.nan, labels + 1e30),
+                    *(np.full(3, 2**63, np.uint64), pictures, labels > 0),
+                )
+            ),
             (
                 {"x": pictures, "labels": labels + 2},
-                r"m.tflite: gives \[1, 1, 1, 3\], not one row of scores for classes up to 3",
+                r"m.tflite: gives \[1, 1, 1, 3\], but the classes 0 to 3 of .* need one",
             ),
             ({"x": pictures[:, 1:], "labels": labels}, "examples.npz: .* uint8 .* takes"),
             (

@@ -12,6 +12,8 @@ from reproducible_tflite.lib.litert import samples
 from reproducible_tflite.lib.values import arrays
 
 _LABELS = "labels"
+# A number beyond int64 would become another class.
+_CLASSES = 2**31
 
 
 def read(path: str) -> tuple[dict[str, np.ndarray], np.ndarray]:
@@ -28,16 +30,23 @@ def read(path: str) -> tuple[dict[str, np.ndarray], np.ndarray]:
       cli.UserError: it cannot be read, or has no classes.
     """
     stored = dict(arrays.read(path, "labelled examples"))
+    names = ", ".join(sorted(stored))
     labels = stored.pop(_LABELS, None)
     if labels is None or not stored:
         raise cli.UserError(
-            f"{path}: has the arrays {', '.join(sorted(stored)) or _LABELS}; give one for each"
-            f" input, and the class of each sample, counted from 0, as {_LABELS}."
+            f"{path}: has {names or 'no arrays'}; give an array for each input, and the class of"
+            f" each sample, counted from 0, as {_LABELS}."
         )
     count = arrays.count(path, [labels, *stored.values()])
     numeric = labels.dtype.kind in "iuf" and labels.shape == (count,)
-    if not numeric or not ((labels >= 0) & (labels == np.floor(labels))).all():
-        raise cli.UserError(f"{path}: {_LABELS} is not a class, counted from 0, for each sample.")
+    if (
+        not numeric
+        or not ((labels >= 0) & (labels < _CLASSES) & (labels == np.floor(labels))).all()
+    ):
+        raise cli.UserError(
+            f"{path}: {_LABELS}, {labels.dtype} {list(labels.shape)}, must have one whole number"
+            " for each sample: its class, counted from 0."
+        )
     return stored, labels.astype(np.int64)
 
 
@@ -78,8 +87,8 @@ def evaluate(
     if len(outputs) != 1 or not tasks.is_row(outputs[0]) or labels.max() >= outputs[0].shape[-1]:
         shapes = ", ".join(str(list(port.shape)) for port in outputs)
         raise cli.UserError(
-            f"{interpreter.source}: gives {shapes}, not one row of scores for classes up to"
-            f" {labels.max()}, as in {path}; give another model or other examples."
+            f"{interpreter.source}: gives {shapes}, but the classes 0 to {labels.max()} of {path}"
+            " need one row with a score for each; give another model or other examples."
         )
     found = classes(interpreter, samples.of_arrays(interpreter, stored, path, preprocessing))
     right = found == labels[:limit]
