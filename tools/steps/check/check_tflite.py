@@ -102,7 +102,8 @@ def main(argv: Sequence[str]) -> None:
     if operators < _MINIMUM_OPERATORS.value:
         raise cli.UserError(
             f"{path}: the converted model has {operators} operators, but minimum_operators ="
-            f" {_MINIMUM_OPERATORS.value}; do output_arrays name the ends of the whole graph?"
+            f" {_MINIMUM_OPERATORS.value}; if that is all of the graph, give a smaller number, or"
+            " else the graph's ends as output_arrays."
         )
     if _QUANTIZED.value:
         places = unquantized.places(model, _FLOAT_OPERATORS.value)

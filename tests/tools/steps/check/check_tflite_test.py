@@ -98,7 +98,7 @@ class CheckTfliteTest(parameterized.TestCase):
             "too_few_operators",
             _relu(),
             {"minimum_operators": 2},
-            "the converted model has 1 operators, but minimum_operators = 2; do output",
+            "the converted model has 1 operators, but minimum_operators = 2; if that is all",
         ),
         (
             "floating_point",
