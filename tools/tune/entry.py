@@ -18,6 +18,15 @@ def _maximum_error(trial: Trial, allowed: Budget) -> str:
     return f"{max(_ROOM * trial.error, _LEAST):.3g}"
 
 
+def names(name: str) -> Sequence[Target]:
+    """Returns the targets of an entry, without what a search finds; see `targets`."""
+    recipe = f"{name}.quantization"
+    return (
+        Target("quantization_recipe", {"name": recipe}),
+        Target("quantized_model", {"name": name, "recipe": f":{recipe}"}),
+    )
+
+
 def targets(
     name: str, model: str, dataset: str | None, trial: Trial, allowed: Budget
 ) -> Sequence[Target]:
@@ -30,18 +39,17 @@ def targets(
       trial: the trial.
       allowed: the budget.
     """
-    recipe = f"{name}.quantization"
+    recipe, named = names(name)
     quantized: dict[str, Value] = {
-        "name": name,
+        **named.attributes,
         "maximum_error": _maximum_error(trial, allowed),
         "model": model,
-        "recipe": f":{recipe}",
     }
     if trial.float_operators:
         quantized["float_operators"] = trial.float_operators
     if dataset:
         quantized["representative_dataset"] = dataset
     return (
-        Target("quantization_recipe", {"name": recipe, **trial.recipe.plain()}),
-        Target("quantized_model", quantized),
+        Target(recipe.rule, {**recipe.attributes, **trial.recipe.plain()}),
+        Target(named.rule, quantized),
     )

@@ -67,6 +67,8 @@ _REPOSITORY = flags.DEFINE_string(
 )
 
 _RULES = "//tools/tflite:defs.bzl"
+# Columns, more than any row has.
+_UNBROKEN = 1000
 
 
 def _dataset() -> str | None:
@@ -142,13 +144,14 @@ def _kept(recipe: Recipe) -> str:
 
 def _table(search: _Search, chosen: Trial | None, float_size: int) -> Table:
     table = Table(box=None, pad_edge=False)
-    last = [search.measure.title] if search.measure else []
-    for title in ("#", "recipe", "kept", "bytes", "of float %", "error %", *last):
-        table.add_column(title, justify="left" if title == "recipe" else "right")
+    last = [search.measure.title.replace(" ", "\n")] if search.measure else []
+    for title in ("#", "recipe", "kept", "bytes", "% of\nfloat", "error %", *last):
+        table.add_column(title, justify="left" if title == "recipe" else "right", vertical="bottom")
     for number, tried in enumerate(search.trials, 1):
         cells = (
             f"{'>' if tried is chosen else ''}{number}",
-            tried.recipe.title,
+            # Per channel is what all have that have no blocks.
+            tried.recipe.title.replace(", per channel", ""),
             _kept(tried.recipe),
             f"{tried.size:,}",
             f"{100 * tried.size / float_size:.1f}",
@@ -188,15 +191,18 @@ def _document(
 
 def _show(model: GivenModel, search: _Search, chosen: Trial | None) -> None:
     console = cli.console()
-    inputs = "the dataset" if _DATASET.value else "inputs from a fixed seed"
-    console.print(Text(printable(f"{model.given} on {inputs}"), style="bold"))
+    if not console.is_terminal:
+        # A file or a pipe has no width at which a row would have to break.
+        console.width = _UNBROKEN
+    inputs = _DATASET.value or "inputs from a fixed seed"
+    console.print(Text(printable(f"{model.given}, its error on {inputs}"), style="bold"))
     if search.measure:
         console.print(Text(printable(search.measure.meaning)))
     console.print(_table(search, chosen, len(model.content)))
     for line in _refusals(search):
         console.print(Text(printable(line), style="dim"))
     if model.weights == "seeded":
-        console.print(Text("The weights are seeded (synthetic): figures are no trained model's."))
+        console.print(Text("The weights are seeded, not trained, so these figures mean nothing."))
     console.print()
 
 
@@ -223,6 +229,11 @@ def _check(allowed: Budget) -> None:
         raise cli.UserError(
             f"--budget={_BUDGET.value}: needs a dataset on which accuracy is measured; give --task"
             " and --dataset."
+        )
+    if _LIMIT.value is not None and _TASK.value is None and dataset is None:
+        raise cli.UserError(
+            f"--limit={_LIMIT.value}: nothing is measured on samples; also give --task and"
+            " --dataset, or --representative_dataset."
         )
     if _PLOT.value is not None and not _PLOT.value.endswith(".svg"):
         raise cli.UserError(f"--plot={_PLOT.value}: give a file that ends in .svg.")
@@ -265,6 +276,10 @@ def main(argv: Sequence[str]) -> None:
     allowed = candidates.budget(_BUDGET.value)
     _check(allowed)
     model = model_argument.runnable(model_argument.resolve(argv[1]))
+    name = _NAME.value or f"{model.name}_tuned"
+    rules = _REPOSITORY.value + _RULES
+    if _BUILD_FILE.value is not None:
+        build_file.check(cli.callers_path(_BUILD_FILE.value), rules, entry.names(name))
     source = _source(model)
     measure = _figure(model, source)
     search = _Search(source, allowed, measure)
@@ -278,9 +293,7 @@ def main(argv: Sequence[str]) -> None:
             stream.write(drawn)
     targets: Sequence[build_file.Target] = ()
     if chosen:
-        name = _NAME.value or f"{model.name}_tuned"
         targets = entry.targets(name, argv[1], _DATASET.value, chosen, allowed)
-    rules = _REPOSITORY.value + _RULES
     text = build_file.text(rules, targets) if targets else ""
     if _JSON.value:
         json.dump(_document(model, search, chosen, text), sys.stdout, indent=2)
@@ -292,15 +305,15 @@ def main(argv: Sequence[str]) -> None:
         figures = "" if least.figure is None else f", {measure.title} {least.figure:.4f}"
         raise cli.UserError(
             f"{argv[1]}: no recipe is within --budget={_BUDGET.value}; the nearest has"
-            f" {least.size:,} bytes, an error of {100 * least.error:.3g} % of the range{figures}."
+            f" {least.size:,} bytes, an error of {100 * least.error:.3g}% of the range{figures}."
         )
     if _OUTPUT.value is not None:
         with cli.output_file(cli.callers_path(_OUTPUT.value)) as stream:
             stream.write(search.content(chosen))
-    if _BUILD_FILE.value is not None:
-        build_file.add(cli.callers_path(_BUILD_FILE.value), rules, targets)
     if not _JSON.value:
         cli.say(text.rstrip("\n"))
+    if _BUILD_FILE.value is not None:
+        build_file.add(cli.callers_path(_BUILD_FILE.value), rules, targets)
 
 
 if __name__ == "__main__":

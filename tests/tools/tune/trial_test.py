@@ -90,7 +90,7 @@ class FigureTest(absltest.TestCase):
 
 
 class MistakesTest(absltest.TestCase):
-    def test_accuracy_needs_a_task_and_a_dataset(self):
+    def test_measurements_need_a_task_and_a_dataset(self):
         for flags, message in (
             (
                 {"budget": "accuracy-1%"},
@@ -98,6 +98,7 @@ class MistakesTest(absltest.TestCase):
             ),
             ({"budget": "2%", "task": "coco"}, "^--task and --dataset: give both, or none"),
             ({"budget": "2%", "dataset": "coco/"}, "^--task and --dataset: give both, or none"),
+            ({"budget": "2%", "limit": 3}, "^--limit=3: nothing is measured on samples; also give"),
         ):
             with (
                 self.subTest(flags),

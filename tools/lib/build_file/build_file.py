@@ -127,8 +127,8 @@ def _parsed(content: str, path: str) -> Sequence[ast.stmt]:
         line = f" in line {error.lineno}" if isinstance(error, SyntaxError) else ""
         reason = error.msg if isinstance(error, SyntaxError) else cli.first_line(error)
         raise cli.UserError(
-            f"{path}: cannot be read as a BUILD file{line} ({reason}); correct it, or give --print"
-            " and add what it shows."
+            f"{path}: cannot be read as a BUILD file{line} ({reason}); correct it, or"
+            " add the entry by hand."
         ) from error
 
 
@@ -153,7 +153,7 @@ def _load_statements(statements: Sequence[ast.stmt], path: str) -> list[_LoadSta
 def _unmergeable(path: str, line: int) -> cli.UserError:
     return cli.UserError(
         f"{path}: the load statement in line {line} cannot be added to, because it has a comment"
-        " or is no plain list; give --print and add what it shows."
+        " or is no plain list; add the entry by hand."
     )
 
 
@@ -179,8 +179,8 @@ def _check_symbols(loads: Sequence[_LoadStatement], label: str, rules: set[str],
         others = set(row.aliases) if row.label == label else {*row.aliases, *row.symbols}
         if clash := sorted(others & rules):
             raise cli.UserError(
-                f"{path}: loads another {clash[0]} in line {row.first + 1}; give --print and add"
-                " what it shows under another name."
+                f"{path}: loads another {clash[0]} in line {row.first + 1}; add the"
+                " entry by hand, under another name."
             )
 
 
@@ -241,11 +241,11 @@ def with_targets(content: str, path: str, label: str, targets: Sequence[Target])
     return "\n".join(["".join(lines), *map(_target, targets)])
 
 
-def add(path: str, label: str, targets: Sequence[Target]) -> None:
-    """Adds targets to a BUILD file, which is made if it is not there; see `with_targets`.
+def check(path: str, label: str, targets: Sequence[Target]) -> str:
+    """Returns the text of a BUILD file with further targets, which `add` would write.
 
     Raises:
-      cli.UserError: the file cannot be read or written, or the targets cannot be added.
+      cli.UserError: the file cannot be read, or the targets cannot be added.
     """
     content = ""
     if os.path.exists(path):
@@ -254,6 +254,15 @@ def add(path: str, label: str, targets: Sequence[Target]) -> None:
                 content = stream.read()
         except (OSError, UnicodeDecodeError) as error:
             raise cli.UserError(f"{path}: cannot be read: {cli.first_line(error)}.") from error
-    text = with_targets(content, path, label, targets)
+    return with_targets(content, path, label, targets)
+
+
+def add(path: str, label: str, targets: Sequence[Target]) -> None:
+    """Adds targets to a BUILD file, which is made if it is not there; see `with_targets`.
+
+    Raises:
+      cli.UserError: the file cannot be read or written, or the targets cannot be added.
+    """
+    text = check(path, label, targets)
     with cli.output_file(path, "w") as stream:
         stream.write(text)
