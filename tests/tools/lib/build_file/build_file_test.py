@@ -1,3 +1,5 @@
+import os
+
 from absl.testing import absltest, parameterized
 
 from reproducible_tflite.lib.build_file import build_file
@@ -96,6 +98,16 @@ class BuildFileTest(parameterized.TestCase):
     def test_refused(self, content, message):
         with self.assertRaisesRegex(cli.UserError, f"^some/BUILD: .*{message}"):
             build_file.with_targets(content, "some/BUILD", _RULES, _TARGETS)
+
+    def test_a_check_writes_nothing(self):
+        path = os.path.join(self.create_tempdir().full_path, "BUILD")
+        added = build_file.check(path, _RULES, _TARGETS)
+        self.assertFalse(os.path.exists(path))
+        build_file.add(path, _RULES, _TARGETS)
+        with open(path) as stream:
+            self.assertEqual(stream.read(), added)
+        with self.assertRaisesRegex(cli.UserError, "has a target net"):
+            build_file.check(path, _RULES, _TARGETS)
 
 
 if __name__ == "__main__":
