@@ -14,6 +14,7 @@ from reproducible_tflite.lib.quantization_recipe import recipe as recipes
 from reproducible_tflite.lib.quantization_recipe.recipe import Recipe
 from reproducible_tflite.lib.tflite_file import attached, reader
 from reproducible_tflite.lib.tflite_file.model import Model, Operator, Subgraph
+from reproducible_tflite.steps.quantize import operator_versions
 
 _PACKAGE = "litert-quantizer"
 # A pattern's second rule replaces its first one, so that for all layers is spelled in two ways.
@@ -178,15 +179,15 @@ def quantize(
     dropped = attached.APP_METADATA.encode()
     kept = [entry for entry in written.metadata or [] if entry.name != dropped]
     written.metadata = kept or None
-    output = bytes(flatbuffer_utils.convert_object_to_bytearray(written))
-    read = reader.read(output, model.source)
+    read = reader.read(bytes(flatbuffer_utils.convert_object_to_bytearray(written)), model.source)
     if not _quantized(read):
         raise cli.UserError(
             f"{model.source}: the recipe ({recipe.title}) quantizes none of its"
             f" {len(_scopes(model))} layers; {_hint(recipe)}."
         )
     _check_by_layer(model, read, recipe)
-    return output
+    operator_versions.update(written, read)
+    return bytes(flatbuffer_utils.convert_object_to_bytearray(written))
 
 
 def _hint(recipe: Recipe) -> str:

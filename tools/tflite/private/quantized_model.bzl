@@ -148,8 +148,8 @@ def quantized_model(
     Output groups and other targets are those of `tflite_model`, without `graph` and `NAME.recipe`. `raw` is
     litert-quantizer's file. `NAME.reproducibility_test` quantizes again. The card compares the model with the float model.
     Models with weights of less than 8 bits need LiteRT 2: TensorFlow Lite's own interpreter lacks some of their kernels.
-    Others need TensorFlow Lite 2.17 or newer if the method is `dynamic` and weights are per channel: 2.15.1 does not
-    refuse them, but computes wrong outputs from their fully connected layers.
+    Others need TensorFlow Lite 2.17 or newer if the method is `dynamic` and weights of fully connected layers are per
+    channel; older ones refuse them.
 
     Args:
       name: the model's name.

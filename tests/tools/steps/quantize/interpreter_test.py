@@ -3,8 +3,11 @@
 import pathlib
 import sys
 
+import reproducible_tflite.lib.tensorflow_parts.deferred  # noqa: F401
+
 import numpy as np
 from absl.testing import absltest
+from tensorflow.lite.python import interpreter
 
 from reproducible_tflite.lib.interpreter.interpreter import Interpreter
 
@@ -20,6 +23,11 @@ class InterpreterTest(absltest.TestCase):
                 [found] = Interpreter(path.read_bytes(), path.stem).run([sample])
                 error = np.sqrt(np.mean((found - expected) ** 2)) / np.ptp(expected)
                 self.assertLess(error, 0.1 if "int4" in path.stem else 0.02)
+
+    def test_tensorflow_lite_2_15_1_refuses_what_it_would_compute_wrongly(self):
+        [path] = [path for path in _QUANTIZED if path.stem == "dynamic_int8"]
+        with self.assertRaisesRegex(ValueError, "FULLY_CONNECTED.* version '12'"):
+            interpreter.Interpreter(str(path)).allocate_tensors()
 
 
 if __name__ == "__main__":

@@ -4,9 +4,11 @@ import pathlib
 import sys
 
 from absl.testing import absltest
+from ai_edge_litert.tools import flatbuffer_utils
 
 from reproducible_tflite.lib.tflite_file import reader
 from reproducible_tflite.lib.tflite_file.model import Model
+from reproducible_tflite.steps.quantize import operator_versions
 
 # A convolution, a depthwise one, and two fully connected layers; see network.py.
 _LAYERS = ("first", "second", "hidden", "scores")
@@ -18,6 +20,16 @@ _WEIGHTS = {
     "static_int16": ("INT4", "FLOAT32", "INT4", "INT4"),
     "static_int8": ("INT8", "INT8", "INT8", "INT8"),
     "weight_only_int4": ("INT4", "FLOAT32", "INT4", "INT4"),
+}
+# The versions of operators. 12 of FULLY_CONNECTED keeps out TensorFlow Lite 2.15.1, see
+# interpreter_test.py.
+_VERSIONS = {
+    "blockwise_int4": {"CONV_2D": 5, "DEPTHWISE_CONV_2D": 6, "FULLY_CONNECTED": 1},
+    "dynamic_int8": {"CONV_2D": 5, "DEPTHWISE_CONV_2D": 6, "FULLY_CONNECTED": 12},
+    "mixed": {"CONV_2D": 5, "DEPTHWISE_CONV_2D": 6, "FULLY_CONNECTED": 1},
+    "static_int16": {"CONV_2D": 1, "DEPTHWISE_CONV_2D": 1, "FULLY_CONNECTED": 13},
+    "static_int8": {"CONV_2D": 3, "DEPTHWISE_CONV_2D": 3, "FULLY_CONNECTED": 4},
+    "weight_only_int4": {"CONV_2D": 1, "DEPTHWISE_CONV_2D": 1, "FULLY_CONNECTED": 1},
 }
 _PATHS = [pathlib.Path(argument) for argument in sys.argv[1:]]
 
@@ -47,6 +59,16 @@ class KindsTest(absltest.TestCase):
         self.assertEqual(weights["weight_only_int4"].scale.size, 1)
         # Blocks state their scales in a tensor.
         self.assertIsNotNone(weights["blockwise_int4"].details)
+
+    def test_versions_are_those_of_a_newer_tensorflow(self):
+        for path in _PATHS:
+            found = {op.name: op.version for op in _read(path).subgraphs[0].operators}
+            self.assertEqual(
+                {name: found[name] for name in _VERSIONS[path.stem]}, _VERSIONS[path.stem]
+            )
+            written = flatbuffer_utils.read_model_from_bytearray(bytearray(path.read_bytes()))
+            stored = [code.version for code in written.operatorCodes]
+            self.assertEqual(operator_versions.of_library(written, "tensorflow_2_21_0"), stored)
 
     def test_activations(self):
         types = {
