@@ -31,7 +31,7 @@ SAME_BYTES = "same bytes"
 SAME_CANONICAL_BYTES = "same canonical bytes"
 SAME_MEANING = "same meaning"
 SAME_BUT_FOR_ROUNDING = rounding.SAME_BUT_FOR_ROUNDING
-SAME_GRAPH = "same graph, other weights"
+SAME_GRAPH = text.SAME_GRAPH
 DIFFERENT = "different"
 # From the strictest kind of equality to none.
 VERDICTS = (

@@ -11,6 +11,7 @@ from reproducible_tflite.lib.meaning.meaning import Graph
 from reproducible_tflite.lib.meaning.wording import changed, shown, size
 from reproducible_tflite.lib.tflite_file.model import Quantization
 
+_TYPES = {"scale": "FLOAT32", "zero_point": "INT64"}
 _NO_FLOATS = np.zeros(0, np.float32)
 _NONE = Quantization(_NO_FLOATS, np.zeros(0, np.int64), 0, _NO_FLOATS, _NO_FLOATS, None)
 
@@ -70,7 +71,11 @@ def _quantization(where: str, left: Graph, right: Graph, i: int, j: int) -> Iter
         values = (getattr(a, field), getattr(b, field))
         if meaning.digest(values[0]) != meaning.digest(values[1]):
             kind = harmless if same or harmless == "range" else "quantization"
-            yield Difference(kind, where, *shown(*values), field.replace("_", " "))
+            apart = None
+            if field in _TYPES and kind == "quantization" and values[0].size == values[1].size:
+                apart = weights.compare(_TYPES[field], *values)
+            figures = apart.figures() if apart else {}
+            yield Difference(kind, where, *shown(*values), field.replace("_", " "), figures)
     for path, x, y in changed(left.details(i), right.details(j)):
         yield Difference("quantization", where, *shown(x, y), path or "another scheme")
 

@@ -27,6 +27,8 @@ def show(console: Console, comparison: Comparison, limit: int | None) -> None:
     verdict = text.summary(comparison.verdict, comparison.differences)
     style = "bold green" if comparison.means_same else "bold red"
     console.print(Text(verdict, style=style))
+    for line in text.near(comparison.verdict, comparison.differences):
+        console.print(Text(line))
     if not comparison.differences:
         return
     table = Table(box=None, pad_edge=False)

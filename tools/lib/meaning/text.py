@@ -5,9 +5,10 @@ import os
 from collections.abc import Iterator, Sequence
 
 from reproducible_tflite.lib.cli.printable import printable
-from reproducible_tflite.lib.meaning import rounding
+from reproducible_tflite.lib.meaning import nearness, rounding
 from reproducible_tflite.lib.meaning.difference import Difference
 
+SAME_GRAPH = "same graph, other weights"
 DEFAULT_LIMIT = 10
 COLUMNS = ("kind", "where", "left", "right", "detail")
 _SIDE = 40
@@ -59,6 +60,11 @@ def rows(differences: Sequence[Difference], limit: int | None) -> Iterator[tuple
             yield (kind, f"... and {counts[kind] - limit} more", "", "", "")
 
 
+def near(verdict: str, differences: Sequence[Difference]) -> list[str]:
+    """Returns lines that say how near the numbers of two files of the same graph are."""
+    return nearness.lines(differences) if verdict == SAME_GRAPH else []
+
+
 def summary(verdict: str, differences: Sequence[Difference]) -> str:
     """Returns the verdict with the number of differences of each kind."""
     counts = collections.Counter(difference.kind for difference in differences)
@@ -73,6 +79,7 @@ def render(
 ) -> str:
     """Returns the names, the verdict and aligned columns of the differences; see `rows`."""
     lines = [f"left:  {names[0]}", f"right: {names[1]}", summary(verdict, differences)]
+    lines += near(verdict, differences)
     cells = [COLUMNS, *rows(differences, limit)]
     if len(cells) > 1:
         cells = [_fitted(row) for row in cells]

@@ -114,6 +114,20 @@ class DifferentTest(parameterized.TestCase):
             verdict=comparison.SAME_GRAPH,
         )
 
+    def test_how_near_numbers_of_the_same_graph_are(self):
+        model = networks.layers()
+        quantization = model.subgraphs[0].tensors[0].quantization
+        quantization.zeroPoint = np.array([4], np.int64)
+        quantization.scale = np.array(quantization.scale, np.float32) * np.float32(1.25)
+        weights = networks.tensor(model, "kernel1")
+        data = np.array(model.buffers[weights.buffer].data).view(np.float32)
+        data[5] = np.nextafter(data[5], np.float32(9))
+        model.buffers[weights.buffer].data = data.view(np.uint8)
+        words = compare(networks.layers(), model).text().splitlines()[3:6]
+        self.assertRegex(words[0], r"^scales that differ: 1 of 1 in 1 tensor by .* ulp, 25% of")
+        self.assertEqual(words[1], "zero points that differ: 1 of 1 in 1 tensor by at most 1 step")
+        self.assertStartsWith(words[2], "weights that differ: 1 of 16 in 1 tensor by at most 1 ulp")
+
     def test_a_quantization_or_none(self):
         model = networks.layers()
         networks.tensor(model, "inner1").quantization = networks.quantization([0.5], [3])

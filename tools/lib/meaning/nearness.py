@@ -1,0 +1,42 @@
+"""Says how near the numbers of two files are that have the same graph."""
+
+from collections.abc import Sequence
+
+from reproducible_tflite.lib.meaning.difference import Difference
+
+
+def _group(difference: Difference) -> str:
+    """Returns the numbers that a difference is one of, in words."""
+    if difference.kind == "quantization":
+        return f"{difference.detail}s"
+    return "biases" if difference.where.endswith(" bias") else "weights"
+
+
+def _counted(count: int, word: str) -> str:
+    return f"{count:,} {word}{'s' * (count != 1)}"
+
+
+def _apart(differences: Sequence[Difference]) -> str:
+    """Returns how many numbers of one group and unit differ, and by how much, in words."""
+    figures = [difference.figures for difference in differences]
+    count, units = sum(part["count"] for part in figures), max(part["units"] for part in figures)
+    total = sum(part["total"] for part in figures)
+    apart = _counted(units, figures[0]["unit"])
+    if figures[0]["unit"] == "ulp":
+        parts = [part["maximum"] / part["peak"] for part in figures if part["peak"]]
+        apart = f"{units:,} ulp, {100 * max(parts, default=0.0):.2g}% of their tensor's largest"
+    return f"{count:,} of {total:,} in {_counted(len(figures), 'tensor')} by at most {apart}"
+
+
+def lines(differences: Sequence[Difference]) -> list[str]:
+    """Returns lines for people: how many scales, zero points, weights and biases differ, and how.
+
+    Args:
+      differences: those of two files of the same graph.
+    """
+    groups: dict[tuple[str, str], list[Difference]] = {}
+    for difference in differences:
+        if difference.kind in ("quantization", "weights") and difference.figures:
+            key = (_group(difference), difference.figures["unit"])
+            groups.setdefault(key, []).append(difference)
+    return [f"{group} that differ: {_apart(rows)}" for (group, _), rows in groups.items()]
