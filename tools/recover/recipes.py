@@ -44,6 +44,8 @@ _WITH_SHAPES = ("concrete_function", "keras_function")
 _TYPES = {"INT8": "int8", "UINT8": "uint8"}
 _INTERFACES = {**_TYPES, "INT16": "int16"}
 # Names of `tf.lite.OpsSet`.
+BUILTINS = "TFLITE_BUILTINS"
+INT8 = "TFLITE_BUILTINS_INT8"
 SELECT = "SELECT_TF_OPS"
 INT16 = "EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8"
 # Without a quantized input, samples of pixels.
@@ -108,6 +110,16 @@ def _samples(model: Model) -> list[float]:
     return list(_PIXELS)
 
 
+def _sample_types(model: Model, names: Sequence[str]) -> Settings:
+    """Returns the types of samples by input, of those that are not float32, as a setting."""
+    types = {
+        name: tensor.dtype.lower()
+        for name, tensor in zip(names, _ends(model, "input"), strict=False)
+        if tensor.dtype != "FLOAT32" and not tensor.scaling[0]
+    }
+    return {"input_types": types} if types else {}
+
+
 def _rounded(ends: tuple[float, float]) -> list[float]:
     """Returns the ends of a range as a person gives them: a float32 scale adds digits."""
     return [float(f"{end:.6g}") for end in ends]
@@ -141,7 +153,7 @@ def _quantized(model: Model, source: Source, names: Sequence[str], through: str)
     if found.activations == "INT16":
         settings["supported_ops"] = [INT16]
     elif found.kind == quantization.FULL_INTEGER and "input_type" in settings:
-        settings["integers_only"] = True
+        settings["supported_ops"] = [INT8]
     if found.older_quantizer:
         settings["new_quantizer"] = False
     return settings
@@ -185,11 +197,13 @@ def _through(model: Model, source: Source, through: str, fixed: bool = False) ->
     if through in (*_V1, *_WITH_SHAPES) or not settings.keys().isdisjoint(_SAMPLES):
         toco = settings.get("new_converter") is False
         settings["input_shapes"] = _shapes(model, names, fixed or toco)
+    if not settings.keys().isdisjoint(_SAMPLES):
+        settings |= _sample_types(model, names)
     selected, custom = interface.custom_operators(model)
     if custom:
         settings["allow_custom_ops"] = True
     if selected:
-        settings["supported_ops"] = ["TFLITE_BUILTINS", SELECT]
+        settings["supported_ops"] = [*settings.get("supported_ops", [BUILTINS]), SELECT]
     keys = {signature.key for signature in model.signatures}
     if source.kind is Kind.SAVED_MODEL and len(keys) == 1 and keys != {_DEFAULT_SIGNATURE}:
         settings["signature"] = keys.pop()
@@ -219,6 +233,21 @@ def _default_ranges(model: Model) -> Iterator[list[float]]:
     yield from map(list, _USUAL_RANGES)
 
 
+def _other_operators(settings: Mapping[str, Any]) -> Iterator[Settings]:
+    """Yields settings that allow a converter other operators to the same ends."""
+    given = settings.get("supported_ops", [BUILTINS])
+    selected = [SELECT] if SELECT in given else []
+    choices = [[]] if selected else []
+    if INT16 in given:
+        choices += [[INT16], [INT16, BUILTINS]]
+    elif not settings.keys().isdisjoint(_SAMPLES):
+        choices += [[INT8], [BUILTINS]]
+    others = {name: value for name, value in settings.items() if name != "supported_ops"}
+    for choice in choices:
+        if (allowed := choice + selected) != given:
+            yield others if allowed == [BUILTINS] else {**others, "supported_ops": allowed}
+
+
 def neighbours(model: Model, source: Source, settings: Mapping[str, Any]) -> Iterator[Settings]:
     """Yields settings that differ from given ones in one thing that the file leaves open.
 
@@ -236,12 +265,11 @@ def neighbours(model: Model, source: Source, settings: Mapping[str, Any]) -> Ite
         for ends in _default_ranges(model):
             yield {**settings, "default_ranges": ends}
     if not settings.keys().isdisjoint(_SAMPLES):
-        if "integers_only" in settings or "input_type" in settings:
-            yield {**settings, "integers_only": not settings.get("integers_only", False)}
         quantizer = None if settings.get("new_quantizer") is False else False
         yield {**settings, "new_quantizer": quantizer}
         if settings.get("samples") not in (None, list(_PIXELS)):
             yield {**settings, "samples": list(_PIXELS)}
+    yield from _other_operators(settings)
     if settings.get("input_shapes") and settings["route"] in _WITH_SHAPES:
         yield _through(model, source, settings["route"], fixed=True)
     for through in routes(model, source, near=True):

@@ -61,6 +61,7 @@ _STATE = flags.DEFINE_string(
 _MAX_MINUTES = flags.DEFINE_float(
     "max_minutes", None, "Begin no trial after so many minutes.", lower_bound=0.0
 )
+_OF_TRIALS = ("max_minutes", "rounding", "samples", "state", "tensorflow")
 _REPOSITORY = flags.DEFINE_string(
     "repository", "", "How a BUILD file names this project's repository; bazel run gives it."
 )
@@ -146,6 +147,12 @@ def main(argv: Sequence[str]) -> None:
     """Prints what a file tells and, with a source, how it was made."""
     if len(argv) != 2:
         raise cli.UserError("one .tflite is needed; give PUBLISHED.tflite.")
+    for name in _OF_TRIALS:
+        if flags.FLAGS[name].present and not rounding_source.SOURCE.value:
+            raise cli.UserError(
+                f"--{name} is for trials with the trained model; name it with --source, or leave"
+                f" --{name} out."
+            )
     content = files.read(argv[1], ".tflite", as_map=True)
     model = reader.read(content, argv[1])
     findings = reading.findings(model, content)

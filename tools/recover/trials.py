@@ -21,7 +21,7 @@ from reproducible_tflite.lib.meaning.comparison import Comparison
 from reproducible_tflite.lib.tflite_file.mapped import Content
 
 # Changes when the same settings give another file, so that older states are not used.
-_FORMAT = 1
+_FORMAT = 2
 _FAILED = "no file"
 # prctl(2)
 _PR_SET_PDEATHSIG = 1

@@ -195,6 +195,7 @@ class ProgramTest(absltest.TestCase):
             ([path], "not a .tflite"),
             ([str(self.folder / "none.tflite")], "cannot be read"),
             ([], "one .tflite is needed"),
+            ([path, "--samples=s.npz"], "--samples is for trials with the trained model"),
         ):
             result = program.run(_PROGRAM, *arguments)
             self.assertEqual(result.returncode, 2)

@@ -94,7 +94,7 @@ class RecipesTest(parameterized.TestCase):
         settings = recipes.first(_read(maker), _SAVED_MODEL)[0]
         self.assertEqual(settings["samples"], [0.0, 127.5])
         self.assertEqual((settings["input_type"], settings["output_type"]), ("int8", "int8"))
-        self.assertTrue(settings["integers_only"])
+        self.assertEqual(settings["supported_ops"], [recipes.INT8])
 
     def test_given_samples_are_taken(self):
         names = ("serving_default_x:0", "S:0")
@@ -112,10 +112,9 @@ class RecipesTest(parameterized.TestCase):
         (settings,) = recipes.first(model, _SAVED_MODEL)
         self.assertEqual(settings["supported_ops"], [recipes.INT16])
         self.assertEqual((settings["input_type"], settings["output_type"]), ("int16", "int16"))
-        self.assertNotIn("integers_only", settings)
 
     @parameterized.parameters(
-        ("FlexDet", {"supported_ops": ["TFLITE_BUILTINS", recipes.SELECT]}),
+        ("FlexDet", {"supported_ops": [recipes.BUILTINS, recipes.SELECT]}),
         ("Mine", {"allow_custom_ops": True}),
     )
     def test_operators_beyond_the_builtin_ones_and_a_signature(self, name, expected):
@@ -126,6 +125,25 @@ class RecipesTest(parameterized.TestCase):
         settings = recipes.first(_read(maker), _SAVED_MODEL)[0]
         expected = {"route": "saved_model", "signature": "detect", **expected}
         self.assertEqual(settings, expected)
+
+    def test_a_quantized_file_with_select_operators(self):
+        names = ("serving_default_x:0", "S:0")
+        maker = converted.layer(_MLIR, names, _INT8, _INT8, statistics=(0.5, -128))
+        maker.operator(tflite.BuiltinOperator.CUSTOM, [2], [maker.tensor("z", [1])], "FlexDet")
+        model = _read(maker)
+        (settings,) = recipes.first(model, _SAVED_MODEL)
+        near = recipes.neighbours(model, _SAVED_MODEL, settings)
+        self.assertEqual(settings["supported_ops"], [recipes.INT8, recipes.SELECT])
+        tried = [row["supported_ops"] for row in near]
+        self.assertIn([recipes.BUILTINS, recipes.SELECT], tried)
+        self.assertIn([recipes.SELECT], tried)
+
+    def test_samples_of_an_input_that_is_no_real_number(self):
+        names, kind = ("serving_default_x:0", "S:0"), tflite.TensorType.INT32
+        maker = converted.layer(_MLIR, names, _INT8, _INT8)
+        maker.graph.tensors[0].type, maker.graph.tensors[0].quantization = kind, None
+        (settings,) = recipes.first(_read(maker), _SAVED_MODEL)
+        self.assertEqual(settings["input_types"], {"serving_default_x": "int32"})
 
     def test_one_default_range(self):
         maker = converted.layer(_TOCO, kind=_UINT8, weights=_UINT8)

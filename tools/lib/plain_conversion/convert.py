@@ -23,6 +23,8 @@ DEFAULTS = {
     "route": "saved_model",
     # Sizes by input; None for an open one.
     "input_shapes": {},
+    # Types of samples by input, of those that are not float32.
+    "input_types": {},
     # Those of a frozen graph; of a SavedModel, for TensorFlow 1's interface.
     "input_arrays": [],
     "output_arrays": [],
@@ -43,12 +45,12 @@ DEFAULTS = {
     "optimize": False,
     "float16": False,
     "samples": None,
-    # Or an .npz of arrays [count, ...]: those with the inputs' names, or else those that fit.
+    # Or an .npz of arrays [count, ...]: those with the inputs' names, or else those that fit and
+    # have no input's name.
     "samples_file": "",
     "input_type": "",
     "output_type": "",
-    "integers_only": False,
-    # Names of `tf.lite.OpsSet`, instead of the default or of what `integers_only` takes.
+    # Names of `tf.lite.OpsSet`, instead of the default.
     "supported_ops": [],
     "allow_custom_ops": False,
 }
@@ -173,9 +175,10 @@ ROUTES = {
 
 
 def _samples(settings, ends):
-    """Yields a checkerboard of the two numbers, so that every tensor's range is theirs.
+    """Yields a checkerboard of the two numbers and its inverse, so that inputs have their range.
 
-    In a quantization-aware model, only tensors without ranges of their own take it.
+    In a quantization-aware model, only tensors without ranges of their own take it. Inputs that are
+    not real numbers get 0 and 1, which are in range for most that count or choose something.
     """
     least, largest = ends
 
@@ -185,14 +188,18 @@ def _samples(settings, ends):
             sizes[1:3] = [_SIZE, _SIZE]
         return sizes
 
+    def board(name, shape, shift):
+        sizes = sizes_of(shape)
+        values = (np.indices(sizes[:3]).sum(axis=0) // 4 + shift) % 2
+        kind = settings["input_types"].get(name)
+        if kind is None:
+            values = least + (largest - least) * values
+        values = values.reshape(sizes[:3] + [1] * (len(sizes) - 3))
+        return np.broadcast_to(values, sizes).astype(kind or np.float32)
+
     def generate():
-        arrays = []
-        for shape in settings["input_shapes"].values():
-            sizes = sizes_of(shape)
-            fields = np.indices(sizes[:3]).sum(axis=0) // 4 % 2
-            values = least + (largest - least) * fields.reshape(sizes[:3] + [1] * (len(sizes) - 3))
-            arrays.append(np.broadcast_to(values, sizes).astype(np.float32))
-        yield arrays
+        for shift in range(2):
+            yield [board(name, shape, shift) for name, shape in settings["input_shapes"].items()]
 
     return generate
 
@@ -200,6 +207,14 @@ def _samples(settings, ends):
 def _samples_of_file(settings):
     with np.load(settings["samples_file"], allow_pickle=False) as stored:
         arrays = dict(stored)
+    # Names of a SavedModel's inputs begin with that of its signature.
+    start = settings["signature"] + "_"
+    named = {
+        name: key
+        for name in settings["input_shapes"]
+        for key in (name[len(start) :] if name.startswith(start) else name, name)
+        if key in arrays
+    }
     chosen = []
     for name, shape in settings["input_shapes"].items():
         fitting = [
@@ -207,10 +222,13 @@ def _samples_of_file(settings):
             for key, array in arrays.items()
             if array.ndim == len(shape)
             and all(shape[axis] in (None, array.shape[axis]) for axis in range(1, array.ndim))
+            and named.get(name, key) == key
+            and (name in named or key not in named.values())
         ]
         if not fitting:
             raise ValueError(f"the samples have no array for the input {name} of shape {shape}")
-        chosen.append(arrays.pop(name if name in fitting else fitting[0]).astype(np.float32))
+        kind = settings["input_types"].get(name, "float32")
+        chosen.append(arrays.pop(fitting[0]).astype(kind))
 
     def generate():
         for number in range(min(map(len, chosen))):
@@ -250,8 +268,6 @@ def convert(settings):
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
     if settings["float16"]:
         converter.target_spec.supported_types = [tf.float16]
-    if settings["integers_only"]:
-        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     if settings["supported_ops"]:
         converter.target_spec.supported_ops = [
             getattr(tf.lite.OpsSet, name) for name in settings["supported_ops"]

@@ -94,7 +94,7 @@ class ConvertTest(parameterized.TestCase):
             samples=[-1, 3],
             input_shapes={"x": [None, None, None, 3]},
             input_type="int8",
-            integers_only=True,
+            supported_ops=["TFLITE_BUILTINS_INT8"],
             new_quantizer=quantizer,
         )
         tensor = model.subgraphs[0].tensors[model.subgraphs[0].inputs[0]]
@@ -105,7 +105,7 @@ class ConvertTest(parameterized.TestCase):
         samples = np.linspace(-1, 3, 2 * 8 * 8 * 3).reshape(2, 8, 8, 3)
         path = self.folder / "samples.npz"
         np.savez(path, labels=np.zeros(2), pictures=samples)
-        settings = {"optimize": True, "integers_only": True, "input_type": "int8"}
+        settings = {"optimize": True, "input_type": "int8"}
         shapes = {"input_shapes": {"x": [None, None, None, 3]}, "samples_file": str(path)}
         model = self._convert("net", **settings, **shapes)
         tensor = model.subgraphs[0].tensors[model.subgraphs[0].inputs[0]]
@@ -113,6 +113,32 @@ class ConvertTest(parameterized.TestCase):
         shapes["input_shapes"] = {"x": [None, 5]}
         with self.assertRaisesRegex(ValueError, "no array for the input x of shape"):
             self._convert("net", **settings, **shapes)
+
+    def test_samples_of_inputs_of_other_types_and_of_the_right_name(self):
+        class Looked(tf.Module):
+            @tf.function(
+                input_signature=[
+                    tf.TensorSpec([1, 4], tf.int32, "ids"),
+                    tf.TensorSpec([1, 4], tf.float32, "x"),
+                ]
+            )
+            def look_up(self, ids, x):
+                table = tf.reshape(tf.range(64.0), [16, 4])
+                return {"y": tf.gather(table, ids) * x[..., tf.newaxis]}
+
+        module, path = Looked(), self.folder / "two.npz"
+        tf.saved_model.save(module, str(self.folder / "two"), signatures=module.look_up)
+        shapes = {f"serving_default_{name}": [1, 4] for name in ("ids", "x")}
+        types = {"serving_default_ids": "int32"}
+        settings = {"optimize": True, "input_shapes": shapes, "input_types": types}
+        np.savez(path, x=np.full([3, 4], 2.0), ids=np.full([3, 4], 15))
+        for samples in ({"samples_file": str(path)}, {"samples": [0, 2]}):
+            graph = self._convert("two", **settings, **samples).subgraphs[0]
+            scale = next(t for t in graph.tensors if t.shape == (1, 4, 1)).scaling[0]
+            self.assertAlmostEqual(scale, 2 / 255, delta=1e-6)
+        np.savez(path, x=np.full([3, 4], 2.0))
+        with self.assertRaisesRegex(ValueError, "no array for the input serving_default_ids"):
+            self._convert("two", **settings, samples_file=str(path))
 
     def test_16_bit_activations(self):
         name = "EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8"
