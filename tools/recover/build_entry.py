@@ -2,15 +2,18 @@
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
+
+import numpy as np
 
 from reproducible_tflite.lib.build_file import build_file
 from reproducible_tflite.lib.build_file.build_file import Glob, Target, Value
+from reproducible_tflite.lib.plain_conversion import convert
 from reproducible_tflite.lib.rounding.folds import FOLDS
 from reproducible_tflite.lib.source_model.kinds import Kind
 from reproducible_tflite.lib.tflite_file.model import Model
-from reproducible_tflite.recover.recipes import INT16, SELECT
+from reproducible_tflite.recover.recipes import BUILTINS, INT8
 from reproducible_tflite.recover.source import Source
 from reproducible_tflite.recover.trials import Result
 
@@ -23,7 +26,16 @@ _DEFS = "//tools/tflite:defs.bzl"
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._+=,@~-]")
 # `tflite_model` takes a file with fewer operators for a broken export.
 _FEW_OPERATORS = 40
-_NOT_IN_RULES = frozenset({INT16, SELECT})
+_OWN_ROUTES = ("frozen_graph", "keras", "saved_model")
+# What a conversion was told that rules do not have, in words.
+_OPERATORS = (BUILTINS, INT8)
+_NOT_IN_RULES = {
+    "transforms": "after these transforms of the graph",
+    "new_quantizer": "with experimental_new_quantizer",
+    "signature": "of the signature",
+    "default_ranges": "with default_ranges_stats",
+    "samples": "on samples of two values in squares",
+}
 
 
 def _number(value: float) -> str:
@@ -40,6 +52,9 @@ def _shape(sizes: list[int | None], toco: bool) -> str:
 def _quantization(settings: Mapping[str, Any], toco: bool, aware: bool) -> dict[str, Value]:
     statistics = list(settings.get("statistics", {}).values())
     attributes: dict[str, Value] = {}
+    operators = [name for name in settings.get("supported_ops", ()) if name in _OPERATORS]
+    if operators and not aware:
+        attributes["supported_ops"] = operators
     is_uint8 = settings.get("inference_type") == "uint8"
     if settings.get("inference_type") and (toco or aware and is_uint8):
         attributes["inference_type"] = "QUANTIZED_UINT8"
@@ -77,6 +92,42 @@ def _source(source: Source, name: str, settings: Mapping[str, Any], aware: bool)
     if aware:
         attributes["quantization_aware"] = True
     return Target(_RULES[source.kind], attributes)
+
+
+def _samples(source: Source, name: str, settings: Mapping[str, Any]) -> Target:
+    """Returns the target of the samples on which ranges were measured."""
+    attributes: dict[str, Value] = {"name": f"{name}.samples"}
+    if not source.samples:
+        attributes["src"] = f"{name}_samples.npz"
+        comment = "The samples on which the publisher measured; the published file has none."
+        return Target("array_dataset", attributes, [comment])
+    attributes["src"] = os.path.basename(source.samples)
+    signature = settings.get("signature", convert.DEFAULTS["signature"])
+    with np.load(source.samples, allow_pickle=False) as stored:
+        shapes = {key: array.shape for key, array in stored.items()}
+    chosen = convert.chosen_arrays(shapes, settings["input_shapes"], signature)
+    names = {convert.plain_name(name, signature): key for name, key in chosen.items()}
+    if len(names) == 1 and names.keys() != shapes.keys():
+        ((attributes["input"], attributes["array"]),) = names.items()
+    elif any(name != key for name, key in names.items()):
+        words = ", ".join(f"{key} to {name}" for name, key in names.items() if name != key)
+        return Target("array_dataset", attributes, [f"Rename these arrays in the file: {words}."])
+    return Target("array_dataset", attributes)
+
+
+def _told(settings: Mapping[str, Any]) -> Iterator[str]:
+    """Yields what a conversion was told that rules do not have, in sentences."""
+    if settings["route"] not in _OWN_ROUTES:
+        yield f"It was called for: {settings['route']}."
+    for name, words in _NOT_IN_RULES.items():
+        in_rules = name == "default_ranges" and settings.get("new_converter") is False
+        if name in settings and not in_rules:
+            value = settings[name]
+            shown = ", ".join(map(str, value)) if isinstance(value, list) else value
+            yield f"It was made {words}: {shown}; the rules do not have that."
+    for part in settings.get("supported_ops", ()):
+        if part not in _OPERATORS:
+            yield f"The rules do not have its {part}."
 
 
 def targets(
@@ -123,22 +174,12 @@ def targets(
         attributes["minimum_operators"] = 1
     so = ", with batch norms folded so," if result.trial.fold_as else ""
     comments = [f"TensorFlow {result.trial.tensorflow}'s converter{so} gave: {result.verdict}."]
-    if settings["route"] != "frozen_graph":
-        comments.append(f"It was called for: {settings['route']}.")
-    missing = _NOT_IN_RULES.intersection(settings.get("supported_ops", ()))
-    comments += [f"The rules do not have its {part}." for part in sorted(missing)]
+    comments += _told(settings)
+    if len(model.signatures) > 1:
+        comments.append(f"It has {len(model.signatures)} signatures; the rules convert one.")
     found = [_source(source, name, settings, aware)]
     if needs_samples:
-        found.append(
-            Target(
-                "array_dataset",
-                {
-                    "name": f"{name}.samples",
-                    "src": os.path.basename(source.samples) or f"{name}_samples.npz",
-                },
-                ["The samples on which the publisher measured; the published file has none."],
-            )
-        )
+        found.append(_samples(source, name, settings))
     return [*found, Target("tflite_model", attributes, comments)]
 
 

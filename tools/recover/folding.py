@@ -26,7 +26,7 @@ def _again(result: Result, laboratory: Laboratory, layers: list[Layer], name: st
 def explained(
     model: Model, found: Found, laboratory: Laboratory
 ) -> tuple[Found, Explanation | None]:
-    """Tells whose rounding a file has, if that is all that the best trial leaves.
+    """Tells whose rounding a file has, if its batch norms are folded into float32.
 
     A converter folds with the processor that it runs on. So if the file's rounding is known, the
     trials that leave nothing else are folded so, and stand beside the others.
@@ -37,16 +37,23 @@ def explained(
       laboratory: has the converted files.
 
     Returns:
-      What was found, and whose rounding the file has; None if something else is left.
+      What was found, and whose rounding the file has; None if nothing is folded in it.
     """
     best = found.best
-    if best is None or best.verdict != comparison.SAME_BUT_FOR_ROUNDING:
+    if best is None or best.comparison is None:
+        return found, None
+    is_left = best.verdict == comparison.SAME_BUT_FOR_ROUNDING
+    if not is_left and not explanation.has_weights(model):
         return found, None
     try:
         layers = rounding_source.read(rounding_source.SOURCE.value)
     except cli.UserError as error:
-        cli.note(f"The rounding cannot be explained: {error}")
+        if is_left:
+            cli.note(f"The rounding cannot be explained: {error}")
         return found, None
+    if not is_left:
+        published = explanation.explain(model, layers)
+        return found, published if published.channels else None
     converted = cli.read_file(str(laboratory.file(best)), "converted file")
     folded = [
         explanation.explain(one, layers)

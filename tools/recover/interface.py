@@ -38,7 +38,7 @@ def _arrays(graph: Subgraph, role: str) -> Finding:
 # What names of inputs and outputs say about the converter's constructor.
 _ROUTES = {
     "frozen_graph": "a graph with these arrays, by TensorFlow 1's interface",
-    "saved_model": "a SavedModel, or by TensorFlow 2.8 and newer a Keras model",
+    "saved_model": "a SavedModel, or by TensorFlow newer than 2.5 a Keras model",
     "saved_model_v1": "a SavedModel, by tf.compat.v1.lite",
     "concrete_functions": "concrete functions, or by TensorFlow 2.5 and older a Keras model",
 }
@@ -118,7 +118,7 @@ def _transforms(model: Model) -> Finding | None:
     )
 
 
-def _keras(model: Model) -> Finding | None:
+def _keras(model: Model, fitting: versions.Range) -> Finding | None:
     names = [
         tensor.name
         for graph in model.subgraphs
@@ -127,11 +127,14 @@ def _keras(model: Model) -> Finding | None:
     ]
     if not names:
         return None
+    # TensorFlow has Keras 3 from 2.16 on.
+    is_older = fitting.below is not None and versions.parsed(fitting.below) < (2, 16)
+    words = "TensorFlow 2.3's" if is_older else "TensorFlow 2.3's, or Keras 3"
     return Finding(
         "Keras",
-        "the model was built with TensorFlow 2.3's",
-        [f"{len(names)} names such as {names[0]}: 2.3 names a model functional_N, others model_N"],
-        "2.3",
+        f"the model was built with {words}",
+        [f"{len(names)} names such as {names[0]}: other Keras names a model model_N"],
+        "2.3" if is_older else None,
     )
 
 
@@ -194,14 +197,19 @@ def _packed(model: Model) -> Iterator[Finding]:
     yield Finding("files behind it", words, [f"a zip of {len(trailing):,} bytes"], names)
 
 
-def findings(model: Model) -> list[Finding]:
-    """Returns names, signature, options of custom operators, and what was added later."""
+def findings(model: Model, fitting: versions.Range) -> list[Finding]:
+    """Returns names, signature, options of custom operators, and what was added later.
+
+    Args:
+      model: the file.
+      fitting: the TensorFlows that can have made it.
+    """
     rows: list[Finding | None] = []
     for graph in model.subgraphs[:1]:
         rows += [_arrays(graph, "input"), _arrays(graph, "output"), _route(model)]
     rows += [
         _transforms(model),
-        _keras(model),
+        _keras(model, fitting),
         *_signatures(model),
         *_beyond_builtins(model),
         *_custom_options(model),

@@ -5,7 +5,7 @@ from typing import Any
 from rich.console import Console
 
 from reproducible_tflite.lib.cli import cli
-from reproducible_tflite.lib.meaning import comparison, terminal
+from reproducible_tflite.lib.meaning import comparison, nearness, terminal
 from reproducible_tflite.lib.rounding.explanation import Explanation
 from reproducible_tflite.lib.rounding.folds import FOLDS
 from reproducible_tflite.recover.presentation import show_trials
@@ -41,27 +41,36 @@ def _to_dict(result: Result) -> dict[str, Any]:
     }
 
 
-def conclusion(best: Result, lacks_samples: bool) -> str:
+def conclusion(best: Result, lacks_samples: bool, folded: bool = False) -> str:
     """Returns how a file was made, in one or two sentences.
 
     Args:
       best: the best result; it has a comparison.
       lacks_samples: whether ranges were measured on samples that nobody gave.
+      folded: whether the file has folded batch norms, whose last bits depend on the processor.
     """
     tensorflow, verdict = f"TensorFlow {best.trial.tensorflow}", best.verdict
     if fold := best.trial.fold_as:
         tensorflow += f", with batch norms folded on {FOLDS[fold].meaning},"
+    elif folded and best.comparison.means_same:
+        tensorflow += ", on a processor that folds batch norms as this one does,"
     changing, harmless = best.left
+    others = sum(
+        row.changes_meaning and not nearness.depends_on_samples(row)
+        for row in best.comparison.differences
+    )
     samples = " Its ranges were measured on samples that no file contains, so the scales of its"
     samples += " activations, and biases in their units, need these: give --samples."
+    if others:
+        samples += f" Samples do not explain {others} of the differences in meaning."
     if verdict == comparison.SAME_BYTES:
         return f"{tensorflow} makes exactly this file of the source."
     if verdict == comparison.SAME_CANONICAL_BYTES:
         return f"{tensorflow} makes this file of the source, laid out in another way."
     if verdict == comparison.SAME_MEANING:
         return (
-            f"{tensorflow} makes a file of the same meaning of the source; {harmless} differences"
-            " that change nothing are left, such as names and metadata."
+            f"{tensorflow} makes a file of the same meaning of the source. What is left changes"
+            f" nothing, such as names and metadata: {harmless} difference{'s' * (harmless > 1)}."
         )
     if verdict == comparison.SAME_BUT_FOR_ROUNDING:
         return f"{tensorflow} makes this file of the source, but for last bits of folded constants."
@@ -69,12 +78,12 @@ def conclusion(best: Result, lacks_samples: bool) -> str:
         return f"{tensorflow} makes this graph of the source, with other numbers.{samples}"
     if verdict == comparison.SAME_GRAPH:
         return (
-            f"{tensorflow} makes this graph of the source, with other numbers, so the recipe fits:"
-            " the file is of other weights, or its converter computed them otherwise."
+            f"{tensorflow} makes this graph of the source, with other numbers; how near they are"
+            " stands above. The file was made of other weights or samples, or computed otherwise."
         )
     return (
-        f"No trial makes this file: {tensorflow} comes nearest, and leaves {changing} differences"
-        f" in meaning.{samples if lacks_samples else ''}"
+        f"No trial makes this file: {tensorflow} comes nearest, and leaves {changing}"
+        f" difference{'s' * (changing > 1)} in meaning.{samples if lacks_samples else ''}"
     )
 
 
@@ -98,7 +107,7 @@ def to_dict(
             "differences": [row.to_dict() for row in best.comparison.differences],
         },
         "trials": [_to_dict(result) for result in found.results],
-        "conclusion": conclusion(best, lacks_samples),
+        "conclusion": conclusion(best, lacks_samples, explained is not None),
         "folded": explained.to_dict() if explained else None,
         "build_entry": entry,
     }
@@ -134,4 +143,4 @@ def show(
     if not found.complete:
         cli.say("The time was over, so this is the best so far; give more --max_minutes.")
     cli.say(f"Best: {best.trial}: {best.verdict}")
-    cli.say(conclusion(best, lacks_samples))
+    cli.say(conclusion(best, lacks_samples, explained is not None))

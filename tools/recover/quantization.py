@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
-from reproducible_tflite.lib.tflite_file.model import FLOATING, Model, Tensor
+from reproducible_tflite.lib.tflite_file.model import FLOATING, Model, Operator, Tensor
 from reproducible_tflite.recover import conversion_metadata, versions
 from reproducible_tflite.recover.finding import Finding
 
@@ -15,11 +15,16 @@ FLOAT16 = "float16"
 DYNAMIC_RANGE = "dynamic range"
 FULL_INTEGER = "full integer, after training"
 QUANTIZATION_AWARE = "full integer, quantization-aware training"
+TRAINED_OR_DEFAULT = "full integer, quantization-aware training or default ranges"
 DEFAULT_RANGES = "full integer, one default range for all that has none in the graph"
 
 _BOUNDS = {"INT8": (-128, 127), "INT16": (-32768, 32767), "UINT8": (0, 255)}
 # So many tensors do not have the same range by chance.
 _ENOUGH_ALIKE = 3
+# These operators give their output the scale of what they read.
+_OF_ONE_SCALE = ("CONCATENATION", "MAX_POOL_2D", "RESHAPE", "SQUEEZE")
+# The channels of their weights are along this dimension.
+_CONVOLUTIONS = {"CONV_2D": 0, "DEPTHWISE_CONV_2D": 3}
 _RANGES = ("FakeQuant", "/quant_", "_quant/", "act_quant", "quantize_layer")
 # The numbers that recipes use as deviations: of pixels that are scaled to about -1 to 1, or not.
 _DEVIATIONS = (1.0, 127.0, 127.5, 128.0, 255.0, 256.0)
@@ -80,20 +85,55 @@ def _learned(model: Model) -> list[str]:
     ]
 
 
+def _reads(model: Model, names: Iterable[str]) -> Iterator[tuple[Operator, list[Tensor]]]:
+    """Yields the operators of some names, each with the tensors that it reads."""
+    for graph in model.subgraphs:
+        for operator in graph.operators:
+            if operator.name in names:
+                yield operator, [graph.tensors[index] for index in operator.inputs if index >= 0]
+
+
+def _quantizes_convolutions_per_tensor(model: Model) -> bool:
+    """Returns whether a convolution's int8 weights of several channels have one scale."""
+    return any(
+        len(read) > 1
+        and read[1].dtype == "INT8"
+        and read[1].quantization is not None
+        and read[1].quantization.scale.size == 1 < read[1].shape[_CONVOLUTIONS[operator.name]]
+        for operator, read in _reads(model, _CONVOLUTIONS)
+    )
+
+
 def default_range(model: Model) -> tuple[float, float] | None:
     """Returns the range that TOCO gave to all it had none for; None if there is no sign of one."""
+    tied = {tensor.name for _, read in _reads(model, _OF_ONE_SCALE) for tensor in read}
     inner = [
         tensor
         for graph in model.subgraphs
         for tensor in graph.tensors
         if tensor.role == "inner" and tensor.dtype in _BOUNDS and tensor.scaling[0]
+        if tensor.name not in tied
     ]
     alike = len({tensor.scaling for tensor in inner}) == 1 and len(inner) >= _ENOUGH_ALIKE
     return input_range(inner[0]) if alike and versions.family(model) == versions.TOCO else None
 
 
-def recipe(model: Model) -> Recipe:
-    """Returns how a file was quantized, as far as it shows."""
+def recipe(model: Model, aware: bool | None = None) -> Recipe:
+    """Returns how a file was quantized, as far as it and its source show.
+
+    Args:
+      model: the file.
+      aware: whether the graph that it comes from has ranges for quantization; None if not known.
+    """
+    found = _recipe(model)
+    if aware and found.activations:
+        return dataclasses.replace(found, kind=QUANTIZATION_AWARE)
+    if aware is False and versions.family(model) == versions.TOCO and found.activations:
+        return dataclasses.replace(found, kind=DEFAULT_RANGES)
+    return found
+
+
+def _recipe(model: Model) -> Recipe:
     tensors = [tensor for graph in model.subgraphs for tensor in graph.tensors]
     computed = [tensor for tensor in tensors if tensor.role in ("inner", "output", "input")]
     constants = [tensor for tensor in tensors if tensor.role == "constant"]
@@ -106,6 +146,7 @@ def recipe(model: Model) -> Recipe:
     if not integers:
         kind = FLOAT16 if halves else DYNAMIC_RANGE if weights else FLOAT
         return Recipe(kind, counts, per_channel=per_channel)
+    kind = QUANTIZATION_AWARE
     (activations, _) = collections.Counter(t.dtype for t in integers).most_common(1)[0]
     if len(floats) > len(integers):
         counts.append("more floating-point activations than integer ones")
@@ -119,8 +160,15 @@ def recipe(model: Model) -> Recipe:
         counts.append("all tensors within the graph have the same range")
         return Recipe(DEFAULT_RANGES, counts, activations, per_channel)
     elif versions.family(model) == versions.TOCO:
+        kind = TRAINED_OR_DEFAULT
         counts.append("TOCO quantizes by ranges in the graph, or by default ranges")
+    elif not stated and _quantizes_convolutions_per_tensor(model):
+        counts.append(
+            "convolutions have weights per tensor: after training, the MLIR converter quantizes"
+            " these per channel"
+        )
     else:
+        counts.append("no sign of ranges in the graph")
         noted = any(t.quantization.minimum.size for t in integers)
         if noted:
             counts.append(
@@ -128,7 +176,7 @@ def recipe(model: Model) -> Recipe:
                 " 16-bit activations"
             )
         return Recipe(FULL_INTEGER, counts, activations, per_channel, noted)
-    return Recipe(QUANTIZATION_AWARE, counts, activations, per_channel)
+    return Recipe(kind, counts, activations, per_channel)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -24,5 +24,5 @@ def findings(model: Model, content: Content) -> Sequence[Finding]:
     return [
         *versions.findings(model, content),
         *quantization.findings(model),
-        *interface.findings(model),
+        *interface.findings(model, versions.possible(model, content)),
     ]

@@ -127,15 +127,16 @@ def _rounded(ends: tuple[float, float]) -> list[float]:
 
 def _quantized(model: Model, source: Source, names: Sequence[str], through: str) -> Settings:
     """Returns the settings that quantize like a file."""
-    found = quantization.recipe(model)
+    found = quantization.recipe(model, source.is_aware)
+    stated = conversion_metadata.read(model)
     if found.kind == quantization.FLOAT:
-        return {}
+        # Small weights stay as they are.
+        return {"optimize": True} if stated and "dynamic range" in stated.optimizations else {}
     if found.kind == quantization.DYNAMIC_RANGE:
         return {"optimize": True}
     if found.kind == quantization.FLOAT16:
         return {"optimize": True, "float16": True}
-    trained = (quantization.QUANTIZATION_AWARE, quantization.DEFAULT_RANGES)
-    if found.kind in trained and through in _V1:
+    if found.kind != quantization.FULL_INTEGER and through in _V1:
         ends = quantization.default_range(model)
         return {
             "inference_type": _TYPES.get(found.activations, "uint8"),
@@ -154,7 +155,7 @@ def _quantized(model: Model, source: Source, names: Sequence[str], through: str)
         settings["supported_ops"] = [INT16]
     elif found.kind == quantization.FULL_INTEGER and "input_type" in settings:
         settings["supported_ops"] = [INT8]
-    if found.older_quantizer:
+    if found.older_quantizer and found.activations != "INT16":
         settings["new_quantizer"] = False
     return settings
 
@@ -200,9 +201,13 @@ def _through(model: Model, source: Source, through: str, fixed: bool = False) ->
     if not settings.keys().isdisjoint(_SAMPLES):
         settings |= _sample_types(model, names)
     selected, custom = interface.custom_operators(model)
-    if custom:
+    stated = conversion_metadata.read(model)
+    allows = stated.allows if stated else ()
+    if custom or "allow_custom_ops" in allows:
         settings["allow_custom_ops"] = True
-    if selected:
+    if "force_select_tf_ops" in allows:
+        settings["supported_ops"] = [SELECT]
+    elif selected or "enable_select_tf_ops" in allows:
         settings["supported_ops"] = [*settings.get("supported_ops", [BUILTINS]), SELECT]
     keys = {signature.key for signature in model.signatures}
     if source.kind is Kind.SAVED_MODEL and len(keys) == 1 and keys != {_DEFAULT_SIGNATURE}:
@@ -233,6 +238,12 @@ def _default_ranges(model: Model) -> Iterator[list[float]]:
     yield from map(list, _USUAL_RANGES)
 
 
+def _flipped(settings: Mapping[str, Any], name: str, value: bool) -> Settings:
+    """Returns settings with one of them left to its default if it is there, else with a value."""
+    others = {key: kept for key, kept in settings.items() if key != name}
+    return others if name in settings else {**others, name: value}
+
+
 def _other_operators(settings: Mapping[str, Any]) -> Iterator[Settings]:
     """Yields settings that allow a converter other operators to the same ends."""
     given = settings.get("supported_ops", [BUILTINS])
@@ -258,15 +269,13 @@ def neighbours(model: Model, source: Source, settings: Mapping[str, Any]) -> Ite
     """
     if settings.get("inference_type"):
         if "CONCATENATION" in model.operator_counts():
-            flipped = not settings.get("change_concat_input_ranges", False)
-            yield {**settings, "change_concat_input_ranges": flipped}
+            yield _flipped(settings, "change_concat_input_ranges", True)
         for statistics in _statistics(model, list(settings["statistics"])):
             yield {**settings, "statistics": statistics}
         for ends in _default_ranges(model):
             yield {**settings, "default_ranges": ends}
     if not settings.keys().isdisjoint(_SAMPLES):
-        quantizer = None if settings.get("new_quantizer") is False else False
-        yield {**settings, "new_quantizer": quantizer}
+        yield _flipped(settings, "new_quantizer", False)
         if settings.get("samples") not in (None, list(_PIXELS)):
             yield {**settings, "samples": list(_PIXELS)}
     yield from _other_operators(settings)

@@ -121,7 +121,7 @@ def _recover(document: dict[str, Any], model: Model, content: Content) -> int:
         found, explained = folding.explained(model, found, laboratory)
     if found.best is None or found.best.comparison is None:
         raise cli.UserError(outcome.nothing(found))
-    recipe = quantization.recipe(model)
+    recipe = quantization.recipe(model, source.is_aware)
     lacks_samples = recipe.needs_samples and not source.samples
     entry = build_entry.text(
         build_entry.targets(

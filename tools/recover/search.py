@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 
 from reproducible_tflite.lib.cli import cli
-from reproducible_tflite.lib.meaning import comparison
+from reproducible_tflite.lib.meaning import comparison, nearness
 from reproducible_tflite.lib.tflite_file.model import Model
 from reproducible_tflite.recover import quantization, recipes
 from reproducible_tflite.recover.source import Source
@@ -78,6 +78,8 @@ class Search:
         self._available = available
         self._results: list[Result] = []
         self._timed_out = False
+        recipe = quantization.recipe(model, source.is_aware)
+        self._lacks_samples = recipe.needs_samples and not source.samples
 
     def _best(self) -> Result | None:
         return min(self._results, key=lambda result: result.rank, default=None)
@@ -102,7 +104,7 @@ class Search:
         result = self._laboratory.run(trial, self._clock.left())
         self._results.append(result)
         cli.note(f"  {result}")
-        if result.verdict == comparison.SAME_BYTES:
+        if result.verdict == comparison.SAME_BYTES or self._is_as_near_as_possible(result):
             raise _Over
         return result
 
@@ -111,17 +113,16 @@ class Search:
 
         These are the last bits of folded batch norms, and scales if nobody has the samples.
         """
-        lacks_samples = quantization.recipe(self._model).needs_samples and not self._source.samples
-        decided = best.verdict == comparison.SAME_BUT_FOR_ROUNDING or (
-            lacks_samples and best.verdict == comparison.SAME_GRAPH
-        )
-        return decided and not best.left[1]
+        if best.comparison is None:
+            return False
+        differences = best.comparison.differences
+        if best.verdict == comparison.SAME_GRAPH and self._lacks_samples:
+            return all(map(nearness.depends_on_samples, differences))
+        return best.verdict == comparison.SAME_BUT_FOR_ROUNDING and not best.left[1]
 
     def _refine(self) -> None:
         """Changes one thing of the best settings after another, as long as that helps."""
         while best := self._best():
-            if self._is_as_near_as_possible(best):
-                return
             settings = best.trial.settings
             for near in recipes.neighbours(self._model, self._source, settings):
                 result = self._try(best.trial.tensorflow, near)

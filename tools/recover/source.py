@@ -8,7 +8,7 @@ import math
 import os
 import pathlib
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import reproducible_tflite.lib.tensorflow_parts.deferred  # noqa: F401
@@ -24,6 +24,8 @@ _LARGE = 64
 _WEIGHTS = ("FLOAT16", "FLOAT32", "INT8", "UINT8")
 _CONVERTED = (Kind.FROZEN_GRAPH, Kind.KERAS, Kind.SAVED_MODEL)
 _PLACEHOLDER = "Placeholder"
+# The beginning of the names of operations that have ranges for quantization.
+_RANGES = ("FakeQuant", "QuantizeAndDequantize")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,6 +39,7 @@ class Source:
       sha256: the digest of all its files, and that of the samples.
       constants: how many constants and variables it has, by their number of elements.
       nodes: the operation of each node of a frozen graph, by name.
+      is_aware: whether it has ranges for quantization; None if that is not known.
       samples: the .npz with the samples on which ranges were measured, absolute; "" without one.
     """
 
@@ -47,6 +50,7 @@ class Source:
     constants: Mapping[int, int]
     nodes: Mapping[str, str]
     samples: str = ""
+    is_aware: bool | None = None
 
     @property
     def placeholders(self) -> list[str]:
@@ -68,6 +72,10 @@ def _digest(path: str) -> str:
     return digest.hexdigest()
 
 
+def _has_ranges(operations: Iterable[str]) -> bool:
+    return any(name.startswith(_RANGES) for name in operations)
+
+
 def _constant_nodes(nodes: Any) -> Iterator[int]:
     for node in nodes:
         if node.op == "Const":
@@ -81,7 +89,8 @@ def _frozen_graph(path: str, given: str) -> tuple[list[int], dict[str, str]]:
     return list(_constant_nodes(graph.node)), {node.name: node.op for node in graph.node}
 
 
-def _saved_model(path: str, given: str) -> list[int]:
+def _saved_model(path: str, given: str) -> tuple[list[int], bool]:
+    """Returns the sizes of constants and variables, and whether there are ranges."""
     from tensorflow.core.protobuf import saved_model_pb2
     from tensorflow.python.framework import errors_impl
     from tensorflow.python.training import py_checkpoint_reader
@@ -89,9 +98,12 @@ def _saved_model(path: str, given: str) -> list[int]:
     file = os.path.join(path, kinds.SAVED_MODEL_FILE)
     model = kinds.parsed(saved_model_pb2.SavedModel(), file, given, Kind.SAVED_MODEL)
     sizes: list[int] = []
+    operations: set[str] = set()
     for graph in model.meta_graphs:
         for part in (graph.graph_def, *graph.graph_def.library.function):
-            sizes += _constant_nodes(getattr(part, "node", None) or getattr(part, "node_def", []))
+            nodes = getattr(part, "node", None) or getattr(part, "node_def", [])
+            sizes += _constant_nodes(nodes)
+            operations.update(node.op for node in nodes)
     prefix = os.path.join(path, "variables", "variables")
     if os.path.exists(f"{prefix}.index"):
         try:
@@ -102,7 +114,7 @@ def _saved_model(path: str, given: str) -> list[int]:
                 " folder again."
             ) from error
         sizes += map(math.prod, variables.values())
-    return sizes
+    return sizes, _has_ranges(operations)
 
 
 def _keras(path: str, given: str) -> list[int]:
@@ -155,15 +167,18 @@ def read(given: str, samples: str | None = None) -> Source:
             " frozen graph, a SavedModel's folder or a Keras file."
         )
     nodes: dict[str, str] = {}
+    aware = None
     if kind is Kind.FROZEN_GRAPH:
         sizes, nodes = _frozen_graph(path, given)
+        aware = _has_ranges(nodes.values())
     elif kind is Kind.SAVED_MODEL:
-        sizes = _saved_model(path, given)
+        sizes, aware = _saved_model(path, given)
     else:
         sizes = _keras(path, given)
     counts = dict(collections.Counter(sizes))
     digest = _digest(path) + digest
-    return Source(given, os.path.abspath(path), kind, digest, counts, nodes, of_samples)
+    path = os.path.abspath(path)
+    return Source(given, path, kind, digest, counts, nodes, of_samples, aware)
 
 
 def _large(model: Model) -> list[int]:

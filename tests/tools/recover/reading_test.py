@@ -9,6 +9,7 @@ from absl.testing import absltest, parameterized
 from reproducible_tflite.lib.tflite_file import reader
 from reproducible_tflite.lib.tflite_file.schema import tflite
 from reproducible_tflite.recover import quantization, reading, versions
+from tests.tools.lib.meaning import networks
 from tests.tools.lib.tflite_file import models
 from tests.tools.recover import converted
 from tests.tools.steps.export import program
@@ -40,7 +41,7 @@ class ReadingTest(parameterized.TestCase):
         self.assertEqual(found["converter"].data, versions.TOCO)
         self.assertEqual(found["TensorFlow"].data["below"], "2.4")
         self.assertTrue(versions.possible(reader.read(content, "x"), content).admits("1.15.5"))
-        self.assertEqual(found["quantization"].data["kind"], quantization.QUANTIZATION_AWARE)
+        self.assertEqual(found["quantization"].data["kind"], quantization.TRAINED_OR_DEFAULT)
         self.assertEqual(found["mean/std_dev of input"].value, "128/128")
         self.assertEqual(found["input_arrays"].value, "input")
         self.assertEqual(found["output_arrays"].value, "out")
@@ -103,6 +104,42 @@ class ReadingTest(parameterized.TestCase):
         maker.graph.tensors[1].name = "w_quant/FakeQuantWithMinMaxVars"
         found = _found(models.pack(maker.model))["quantization"]
         self.assertEqual(found.data["kind"], quantization.QUANTIZATION_AWARE)
+
+    def test_convolutions_per_tensor_are_of_ranges_in_the_graph(self):
+        for scales, kind in (
+            ([0.5], quantization.QUANTIZATION_AWARE),
+            ([0.5, 0.25], quantization.FULL_INTEGER),
+        ):
+            maker = converted.layer(_MLIR, kind=_INT8, weights=_INT8)
+            kernel = maker.tensor("k", [2, 1, 1, 4], np.zeros([2, 1, 1, 4], np.int8), _INT8)
+            y = maker.tensor("y", [1, 1, 1, 2], kind=_INT8)
+            maker.operator(tflite.BuiltinOperator.CONV_2D, [0, kernel, -1], [y])
+            for index, scale in ((kernel, scales), (y, [0.5])):
+                maker.graph.tensors[index].quantization = networks.quantization(
+                    scale, [0] * len(scale)
+                )
+            found = _found(models.pack(maker.model))["quantization"]
+            self.assertEqual(found.data["kind"], kind)
+
+    def test_tensors_that_an_operator_gives_one_scale_have_no_default_range(self):
+        maker = _narrow(converted.layer(_TOCO, kind=_UINT8, weights=_UINT8))
+        kinds = [maker.tensor(f"x{number}", [1, 4], kind=_UINT8) for number in range(4)]
+        for last, made in zip(kinds, kinds[1:], strict=False):
+            maker.operator(tflite.BuiltinOperator.RESHAPE, [last], [made])
+        for made in kinds:
+            maker.graph.tensors[made].quantization = networks.quantization([6 / 255], [0])
+        found = _found(models.pack(maker.model))["quantization"]
+        self.assertEqual(found.data["kind"], quantization.TRAINED_OR_DEFAULT)
+
+    @parameterized.parameters(
+        ("2.14.0", "the model was built with TensorFlow 2.3's"),
+        ("2.16.2", "the model was built with TensorFlow 2.3's, or Keras 3"),
+    )
+    def test_whose_keras(self, version, expected):
+        maker = converted.layer(_MLIR, ("functional_1/x", "out"))
+        stated = converted.conversion_metadata(version, 2, 2, 1003)
+        maker.metadata("CONVERSION_METADATA", stated)
+        self.assertEqual(_found(models.pack(maker.model))["Keras"].value, expected)
 
     @parameterized.parameters(False, True)
     def test_the_older_quantizer_notes_ranges(self, noted):

@@ -152,6 +152,18 @@ class RecoverTest(parameterized.TestCase):
         )
         self.assertIn('fold_as = "arm, 2.13"', result.stdout)
 
+    def test_bytes_that_were_reached_depend_on_the_processor(self):
+        self._write_folded("net.tflite", "arm, 2.13")
+        self._write_folded("near.tflite", "arm, 2.13")
+        result = self._run()
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertIn('fold_as = "arm, 2.13"', result.stdout)
+        self.assertEndsWith(
+            result.stdout,
+            "\nTensorFlow 1.15.5, on a processor that folds batch norms as this one does, makes"
+            " exactly this file of the source.\n",
+        )
+
     def test_rounding_of_nobody_is_left(self):
         self._write_folded("net.tflite", "intel, 2.3", factor_of_factors=1 + 2.0**-22)
         self._write_folded("near.tflite", "intel, 2.3")

@@ -106,6 +106,22 @@ class RecipesTest(parameterized.TestCase):
         for near in (settings, *recipes.neighbours(model, source, settings)):
             self.assertNotIn("samples", near)
 
+    def test_what_a_file_states_is_taken(self):
+        maker = converted.layer(_MLIR, ("serving_default_x:0", "S:0"))
+        stated = converted.conversion_metadata("2.11.1", 2, 1, 1002)
+        maker.metadata("CONVERSION_METADATA", stated)
+        (settings,) = recipes.first(_read(maker), _SAVED_MODEL)
+        expected = {"route": "saved_model", "optimize": True, "allow_custom_ops": True}
+        self.assertEqual(settings, expected)
+
+    def test_a_source_tells_whether_it_has_ranges(self):
+        model = _read(converted.layer(_MLIR, ("input", "out"), _INT8, _INT8))
+        aware = dataclasses.replace(_GRAPH, is_aware=True)
+        (settings,) = recipes.first(model, aware)
+        self.assertEqual(settings["inference_type"], "int8")
+        self.assertNotIn("samples", settings)
+        self.assertIn("samples", recipes.first(model, _GRAPH)[0])
+
     def test_16_bit_activations(self):
         names, int16 = ("serving_default_x:0", "S:0"), tflite.TensorType.INT16
         model = _read(converted.layer(_MLIR, names, int16, _INT8, statistics=(0.5, 0)))
@@ -311,10 +327,15 @@ class SearchTest(absltest.TestCase):
 class ConclusionTest(parameterized.TestCase):
     @parameterized.parameters(
         (comparison.SAME_CANONICAL_BYTES, False, "laid out in another way"),
-        (comparison.SAME_MEANING, False, "the same meaning of the source; 1 differences that"),
+        (
+            comparison.SAME_MEANING,
+            False,
+            "What is left changes nothing, such as names and metadata: 1 difference.",
+        ),
         (comparison.SAME_BUT_FOR_ROUNDING, False, "but for last bits of folded constants"),
-        (comparison.SAME_GRAPH, False, "so the recipe fits: the file is of other weights"),
+        (comparison.SAME_GRAPH, False, "made of other weights or samples, or computed otherwise"),
         (comparison.SAME_GRAPH, True, "ranges were measured on samples that no file contains"),
+        (comparison.SAME_GRAPH, True, "Samples do not explain 2 of the differences in meaning."),
         (comparison.DIFFERENT, False, "No trial makes this file: TensorFlow 2.5.3 comes nearest"),
         (comparison.DIFFERENT, True, "leaves 2 differences in meaning. Its ranges were measured"),
     )
@@ -344,11 +365,40 @@ class BuildEntryTest(absltest.TestCase):
         self.assertEqual(attributes["inference_input_type"], "INT8")
         self.assertNotIn("optimizations", attributes)
 
+    def test_names_of_samples(self):
+        path = self.create_tempfile("s.npz").full_path
+        source = dataclasses.replace(_SAVED_MODEL, samples=path)
+        model = _read(converted.layer(_MLIR))
+        for shapes, arrays, expected in (
+            ({"serving_default_x": [None, 4]}, {"mine": 4}, {"input": "x", "array": "mine"}),
+            ({"serving_default_x": [None, 4]}, {"x": 4, "y": 4}, {"input": "x", "array": "x"}),
+            ({"serving_default_x": [None, 4]}, {"x": 4}, {}),
+            ({"serving_default_x": [1, 4], "serving_default_y": [1, 3]}, {"x": 4, "b": 3}, {}),
+        ):
+            np.savez(path, **{name: np.zeros([2, size]) for name, size in arrays.items()})
+            trial = Trial("2.15.1", {"route": "saved_model", "input_shapes": shapes})
+            made = build_entry.targets(model, source, Result(trial, None), False, True)[1]
+            named = {name: made.attributes.get(name) for name in ("input", "array")}
+            self.assertEqual(named, {"input": None, "array": None, **expected})
+        self.assertEqual(list(made.comments), ["Rename these arrays in the file: b to y."])
+
     def test_what_the_rules_lack_is_said(self):
         trial = Trial("2.15.1", {"route": "keras", "supported_ops": [recipes.SELECT]})
         model = _read(converted.layer(_MLIR))
         made = build_entry.targets(model, _KERAS, Result(trial, None), False, False)[-1]
         self.assertIn("The rules do not have its SELECT_TF_OPS.", made.comments)
+        told = {"route": "keras_function", "transforms": ["a", "b"], "new_quantizer": False}
+        result = Result(Trial("2.15.1", told), None)
+        made = build_entry.targets(model, _KERAS, result, False, False)[-1]
+        self.assertEqual(
+            made.comments[1:],
+            [
+                "It was called for: keras_function.",
+                "It was made after these transforms of the graph: a, b; the rules do not have"
+                " that.",
+                "It was made with experimental_new_quantizer: False; the rules do not have that.",
+            ],
+        )
 
     def test_a_file_without_a_signature(self):
         trial = Trial("2.4.4", {"route": "keras"}, "arm, 2.13")

@@ -4,12 +4,31 @@ from collections.abc import Sequence
 
 from reproducible_tflite.lib.meaning.difference import Difference
 
+_OF_WEIGHTS = " weights"
+_OF_BIAS = " bias"
+
+
+def depends_on_samples(difference: Difference) -> bool:
+    """Returns whether the samples on which ranges were measured can be the reason.
+
+    They decide the scales of activations, and of biases, which have the scale of their layer's
+    input and weights.
+    """
+    if difference.kind == "range":
+        return True
+    is_stored = difference.figures.get("unit") == "step"
+    return (difference.kind == "quantization" and not difference.where.endswith(_OF_WEIGHTS)) or (
+        difference.kind == "weights" and is_stored and difference.where.endswith(_OF_BIAS)
+    )
+
 
 def _group(difference: Difference) -> str:
     """Returns the numbers that a difference is one of, in words."""
     if difference.kind == "quantization":
-        return f"{difference.detail}s"
-    return "biases" if difference.where.endswith(" bias") else "weights"
+        place = next((end for end in (_OF_WEIGHTS, _OF_BIAS) if difference.where.endswith(end)), "")
+        of = {_OF_WEIGHTS: "weights", _OF_BIAS: "biases"}.get(place, "activations")
+        return f"{difference.detail}s of {of}"
+    return "biases" if difference.where.endswith(_OF_BIAS) else "weights"
 
 
 def _counted(count: int, word: str) -> str:
@@ -24,7 +43,10 @@ def _apart(differences: Sequence[Difference]) -> str:
     apart = _counted(units, figures[0]["unit"])
     if figures[0]["unit"] == "ulp":
         parts = [part["maximum"] / part["peak"] for part in figures if part["peak"]]
-        apart = f"{units:,} ulp, {100 * max(parts, default=0.0):.2g}% of their tensor's largest"
+        most = 100 * max(parts, default=0.0)
+        percent = f"{most:.2g}" if most < 10 else f"{most:,.0f}"
+        ulp = f"{units:,} ulp, " if most < 1 else ""
+        apart = f"{ulp}{percent}% of their tensor's largest"
     return f"{count:,} of {total:,} in {_counted(len(figures), 'tensor')} by at most {apart}"
 
 

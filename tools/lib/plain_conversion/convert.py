@@ -204,35 +204,55 @@ def _samples(settings, ends):
     return generate
 
 
+def plain_name(name, signature):
+    """Returns an input's own name; that of a SavedModel's begins with its signature's."""
+    start = signature + "_"
+    return name[len(start) :] if name.startswith(start) else name
+
+
+def chosen_arrays(arrays, shapes, signature):
+    """Returns the names of the arrays that inputs take, by input.
+
+    Args:
+      arrays: shapes by name, with the number of samples.
+      shapes: those of the inputs by name, with None for open sizes.
+      signature: the signature's name.
+    """
+    own = {
+        name: key for name in shapes for key in (plain_name(name, signature), name) if key in arrays
+    }
+    free = [key for key in arrays if key not in own.values()]
+    chosen = {}
+    for name, shape in shapes.items():
+        for key in [own[name]] if name in own else free:
+            sizes = arrays[key]
+            if len(sizes) == len(shape) and all(
+                shape[axis] in (None, sizes[axis]) for axis in range(1, len(shape))
+            ):
+                chosen[name] = key
+                break
+        else:
+            raise ValueError(f"the samples have no array for the input {name} of shape {shape}")
+        free = [key for key in free if key != chosen[name]]
+    return chosen
+
+
 def _samples_of_file(settings):
     with np.load(settings["samples_file"], allow_pickle=False) as stored:
         arrays = dict(stored)
-    # Names of a SavedModel's inputs begin with that of its signature.
-    start = settings["signature"] + "_"
-    named = {
-        name: key
-        for name in settings["input_shapes"]
-        for key in (name[len(start) :] if name.startswith(start) else name, name)
-        if key in arrays
-    }
-    chosen = []
-    for name, shape in settings["input_shapes"].items():
-        fitting = [
-            key
-            for key, array in arrays.items()
-            if array.ndim == len(shape)
-            and all(shape[axis] in (None, array.shape[axis]) for axis in range(1, array.ndim))
-            and named.get(name, key) == key
-            and (name in named or key not in named.values())
-        ]
-        if not fitting:
-            raise ValueError(f"the samples have no array for the input {name} of shape {shape}")
-        kind = settings["input_types"].get(name, "float32")
-        chosen.append(arrays.pop(fitting[0]).astype(kind))
+    chosen = chosen_arrays(
+        {name: array.shape for name, array in arrays.items()},
+        settings["input_shapes"],
+        settings["signature"],
+    )
+    samples = [
+        arrays[key].astype(settings["input_types"].get(name, "float32"))
+        for name, key in chosen.items()
+    ]
 
     def generate():
-        for number in range(min(map(len, chosen))):
-            yield [array[number : number + 1] for array in chosen]
+        for number in range(min(map(len, samples))):
+            yield [array[number : number + 1] for array in samples]
 
     return generate
 

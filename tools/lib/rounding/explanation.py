@@ -197,6 +197,11 @@ def _constants(model: Model) -> Iterator[tuple[str, Constants]]:
                 )
 
 
+def has_weights(model: Model) -> bool:
+    """Returns whether a file has float32 weights that a batch norm may be folded into."""
+    return any(True for _ in _constants(model))
+
+
 def factors(kernel: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Finds the factor that a converter multiplied each channel of a kernel by.
 

@@ -124,8 +124,12 @@ class DifferentTest(parameterized.TestCase):
         data[5] = np.nextafter(data[5], np.float32(9))
         model.buffers[weights.buffer].data = data.view(np.uint8)
         words = compare(networks.layers(), model).text().splitlines()[3:6]
-        self.assertRegex(words[0], r"^scales that differ: 1 of 1 in 1 tensor by .* ulp, 25% of")
-        self.assertEqual(words[1], "zero points that differ: 1 of 1 in 1 tensor by at most 1 step")
+        self.assertRegex(
+            words[0], r"^scales of activations that differ: 1 of 1 in 1 tensor by at most 25% of"
+        )
+        self.assertEqual(
+            words[1], "zero points of activations that differ: 1 of 1 in 1 tensor by at most 1 step"
+        )
         self.assertStartsWith(words[2], "weights that differ: 1 of 16 in 1 tensor by at most 1 ulp")
 
     def test_a_quantization_or_none(self):
