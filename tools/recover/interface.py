@@ -40,7 +40,9 @@ _ROUTES = {
     "frozen_graph": "a graph with these arrays, by TensorFlow 1's interface",
     "saved_model": "a SavedModel, or by TensorFlow newer than 2.5 a Keras model",
     "saved_model_v1": "a SavedModel, by tf.compat.v1.lite",
-    "concrete_functions": "concrete functions, or by TensorFlow 2.5 and older a Keras model",
+    "concrete_functions": (
+        "concrete functions, or by TensorFlow 2.5 and older a Keras model, or by 2.3 a SavedModel"
+    ),
 }
 
 

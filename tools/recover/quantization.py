@@ -128,7 +128,7 @@ def recipe(model: Model, aware: bool | None = None) -> Recipe:
     found = _recipe(model)
     if aware and found.activations:
         return dataclasses.replace(found, kind=QUANTIZATION_AWARE)
-    if aware is False and versions.family(model) == versions.TOCO and found.activations:
+    if aware is False and found.kind in (QUANTIZATION_AWARE, TRAINED_OR_DEFAULT):
         return dataclasses.replace(found, kind=DEFAULT_RANGES)
     return found
 
@@ -159,6 +159,9 @@ def _recipe(model: Model) -> Recipe:
     elif default_range(model):
         counts.append("all tensors within the graph have the same range")
         return Recipe(DEFAULT_RANGES, counts, activations, per_channel)
+    elif versions.family(model) == versions.TOCO and per_channel:
+        counts.append("weights per channel, which files of TOCO have only after training")
+        return Recipe(FULL_INTEGER, counts, activations, per_channel, True)
     elif versions.family(model) == versions.TOCO:
         kind = TRAINED_OR_DEFAULT
         counts.append("TOCO quantizes by ranges in the graph, or by default ranges")

@@ -57,6 +57,14 @@ class ReadingTest(parameterized.TestCase):
         content = models.pack(maker.model)
         self.assertEqual(_found(content)["TensorFlow"].value, "from 2.6 on, before 2.9")
 
+    def test_the_quantizer_after_toco(self):
+        maker = converted.layer(_TOCO, kind=_INT8, weights=_INT8)
+        maker.metadata("min_runtime_version", b"1.14.0".ljust(16, b"\0"))
+        maker.graph.tensors[1].quantization = networks.quantization([0.5] * 4, [0] * 4)
+        found = _found(models.pack(maker.model))
+        self.assertEqual(found["TensorFlow"].value, "from 2.4 on, before 2.9")
+        self.assertEqual(found["quantization"].data["kind"], quantization.FULL_INTEGER)
+
     def test_a_stated_conversion(self):
         maker = converted.layer(_MLIR, kind=_INT8, weights=_INT8, statistics=(0.5, -128))
         maker.metadata("min_runtime_version", b"1.14.0".ljust(16, b"\0"))
