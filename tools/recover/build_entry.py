@@ -13,7 +13,7 @@ from reproducible_tflite.lib.plain_conversion import convert
 from reproducible_tflite.lib.rounding.folds import FOLDS
 from reproducible_tflite.lib.source_model.kinds import Kind
 from reproducible_tflite.lib.tflite_file.model import Model
-from reproducible_tflite.recover.recipes import BUILTINS, INT8
+from reproducible_tflite.recover.recipes import BUILTINS, DEFAULT_SIGNATURE, INT8
 from reproducible_tflite.recover.source import Source
 from reproducible_tflite.recover.trials import Result
 
@@ -32,7 +32,6 @@ _OPERATORS = (BUILTINS, INT8)
 _NOT_IN_RULES = {
     "transforms": "after these transforms of the graph",
     "new_quantizer": "with experimental_new_quantizer",
-    "signature": "of the signature",
     "default_ranges": "with default_ranges_stats",
     "samples": "on samples of two values in squares",
 }
@@ -53,7 +52,7 @@ def _quantization(settings: Mapping[str, Any], toco: bool, aware: bool) -> dict[
     statistics = list(settings.get("statistics", {}).values())
     attributes: dict[str, Value] = {}
     operators = [name for name in settings.get("supported_ops", ()) if name in _OPERATORS]
-    if operators and not aware:
+    if operators and not (aware or toco):
         attributes["supported_ops"] = operators
     is_uint8 = settings.get("inference_type") == "uint8"
     if settings.get("inference_type") and (toco or aware and is_uint8):
@@ -65,6 +64,8 @@ def _quantization(settings: Mapping[str, Any], toco: bool, aware: bool) -> dict[
         if settings.get("default_ranges"):
             attributes["default_ranges"] = list(map(_number, settings["default_ranges"]))
         return attributes
+    if toco:
+        return {}
     # A quantization-aware graph is quantized as it was trained.
     if not aware and (settings.get("optimize") or settings.get("inference_type")):
         attributes["optimizations"] = ["DEFAULT"]
@@ -79,11 +80,15 @@ def _quantization(settings: Mapping[str, Any], toco: bool, aware: bool) -> dict[
     return attributes
 
 
-def _source(source: Source, name: str, settings: Mapping[str, Any], aware: bool) -> Target:
+def _source(
+    model: Model, source: Source, name: str, settings: Mapping[str, Any], aware: bool
+) -> Target:
     base = os.path.basename(source.path)
     attributes: dict[str, Value] = {"name": f"{name}.graph"}
     if source.kind is Kind.SAVED_MODEL:
         attributes["srcs"] = Glob(f"{base}/**")
+        if model.signatures and model.signatures[0].key != DEFAULT_SIGNATURE:
+            attributes["signature"] = model.signatures[0].key
     else:
         attributes["src"] = base
     if source.kind is Kind.FROZEN_GRAPH:
@@ -102,7 +107,7 @@ def _samples(source: Source, name: str, settings: Mapping[str, Any]) -> Target:
         comment = "The samples on which the publisher measured; the published file has none."
         return Target("array_dataset", attributes, [comment])
     attributes["src"] = os.path.basename(source.samples)
-    signature = settings.get("signature", convert.DEFAULTS["signature"])
+    signature = settings.get("signature", DEFAULT_SIGNATURE)
     with np.load(source.samples, allow_pickle=False) as stored:
         shapes = {key: array.shape for key, array in stored.items()}
     chosen = convert.chosen_arrays(shapes, settings["input_shapes"], signature)
@@ -128,6 +133,8 @@ def _told(settings: Mapping[str, Any]) -> Iterator[str]:
     for part in settings.get("supported_ops", ()):
         if part not in _OPERATORS:
             yield f"The rules do not have its {part}."
+    if settings.get("new_converter") is False and settings.get("optimize"):
+        yield "It was quantized after TOCO; the rules do so after the MLIR converter alone."
 
 
 def targets(
@@ -152,6 +159,7 @@ def targets(
     stem = os.path.splitext(os.path.basename(model.source))[0]
     name = _NOT_IN_NAMES.sub("_", stem) or "model"
     toco = settings.get("new_converter") is False
+    needs_samples = needs_samples and not toco
     attributes: dict[str, Value] = {
         "name": name,
         "converter": "toco" if toco else "mlir",
@@ -177,7 +185,7 @@ def targets(
     comments += _told(settings)
     if len(model.signatures) > 1:
         comments.append(f"It has {len(model.signatures)} signatures; the rules convert one.")
-    found = [_source(source, name, settings, aware)]
+    found = [_source(model, source, name, settings, aware)]
     if needs_samples:
         found.append(_samples(source, name, settings))
     return [*found, Target("tflite_model", attributes, comments)]

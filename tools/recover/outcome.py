@@ -55,14 +55,17 @@ def conclusion(best: Result, lacks_samples: bool, folded: bool = False) -> str:
     elif folded and best.comparison.means_same:
         tensorflow += ", on a processor that folds batch norms as this one does,"
     changing, harmless = best.left
-    others = sum(
-        row.changes_meaning and not nearness.depends_on_samples(row)
+    others = [
+        row
         for row in best.comparison.differences
-    )
+        if row.changes_meaning and not nearness.depends_on_samples(row)
+    ]
     samples = " Its ranges were measured on samples that no file contains, so the scales of its"
     samples += " activations, and biases in their units, need these: give --samples."
     if others:
-        samples += f" Samples do not explain {others} of the differences in meaning."
+        samples += f" Samples do not explain {len(others)} of the differences in meaning"
+        are_bits = all(map(nearness.is_last_bits, others))
+        samples += ": last bits, as of another processor." if are_bits else "."
     if verdict == comparison.SAME_BYTES:
         return f"{tensorflow} makes exactly this file of the source."
     if verdict == comparison.SAME_CANONICAL_BYTES:

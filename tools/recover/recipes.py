@@ -50,7 +50,7 @@ SELECT = "SELECT_TF_OPS"
 INT16 = "EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8"
 # Without a quantized input, samples of pixels.
 _PIXELS = (0.0, 255.0)
-_DEFAULT_SIGNATURE = "serving_default"
+DEFAULT_SIGNATURE = "serving_default"
 _SAMPLES = ("samples", "samples_file")
 _USUAL_RANGES = ((0.0, 6.0), (-6.0, 6.0), (0.0, 255.0))
 
@@ -155,7 +155,9 @@ def _quantized(model: Model, source: Source, names: Sequence[str], through: str)
         settings["supported_ops"] = [INT16]
     elif found.kind == quantization.FULL_INTEGER and "input_type" in settings:
         settings["supported_ops"] = [INT8]
-    if found.older_quantizer and found.activations != "INT16":
+    older = found.older_quantizer and versions.family(model) == versions.MLIR
+    # For 16-bit activations it is the only one.
+    if older and found.activations != "INT16":
         settings["new_quantizer"] = False
     return settings
 
@@ -210,7 +212,7 @@ def _through(model: Model, source: Source, through: str, fixed: bool = False) ->
     elif selected or "enable_select_tf_ops" in allows:
         settings["supported_ops"] = [*settings.get("supported_ops", [BUILTINS]), SELECT]
     keys = {signature.key for signature in model.signatures}
-    if source.kind is Kind.SAVED_MODEL and len(keys) == 1 and keys != {_DEFAULT_SIGNATURE}:
+    if source.kind is Kind.SAVED_MODEL and len(keys) == 1 and keys != {DEFAULT_SIGNATURE}:
         settings["signature"] = keys.pop()
     return settings
 

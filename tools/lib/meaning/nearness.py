@@ -6,6 +6,8 @@ from reproducible_tflite.lib.meaning.difference import Difference
 
 _OF_WEIGHTS = " weights"
 _OF_BIAS = " bias"
+# Weights of a folded batch norm, and so their scales, differ by some 1e-7 of themselves.
+_LAST_BITS = 1e-5
 
 
 def depends_on_samples(difference: Difference) -> bool:
@@ -19,6 +21,16 @@ def depends_on_samples(difference: Difference) -> bool:
     is_stored = difference.figures.get("unit") == "step"
     return (difference.kind == "quantization" and not difference.where.endswith(_OF_WEIGHTS)) or (
         difference.kind == "weights" and is_stored and difference.where.endswith(_OF_BIAS)
+    )
+
+
+def is_last_bits(difference: Difference) -> bool:
+    """Returns whether a scale differs in last bits alone, as on another processor."""
+    figures = difference.figures
+    return (
+        difference.kind == "quantization"
+        and figures.get("unit") == "ulp"
+        and figures["maximum"] <= _LAST_BITS * figures["peak"]
     )
 
 

@@ -158,8 +158,12 @@ def _keras_function(settings):
 def _keras_saved_model(settings):
     import tensorflow as tf
 
-    folder = tempfile.mkdtemp()
-    tf.saved_model.save(_loaded(settings), folder)
+    folder, model = tempfile.mkdtemp(), _loaded(settings)
+    # Of Keras 3, such a file has no variables.
+    if getattr(tf.keras, "__version__", "2.").startswith("2."):
+        tf.saved_model.save(model, folder)
+    else:
+        model.export(folder)
     return tf.lite.TFLiteConverter.from_saved_model(folder)
 
 
