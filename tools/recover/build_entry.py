@@ -99,6 +99,33 @@ def _source(
     return Target(_RULES[source.kind], attributes)
 
 
+def _in_order(ends: Mapping[str, int], indices: Sequence[int]) -> list[str]:
+    """Returns a signature's names in the order of a file's own inputs or outputs."""
+    places = {index: place for place, index in enumerate(indices)}
+    return sorted(ends, key=lambda name: (places.get(ends[name], -1), name))
+
+
+def _order(model: Model) -> dict[str, Value]:
+    """Returns the attributes that put a SavedModel's arrays into a file's order, if it has another.
+
+    Arrays of inputs have the names of the signature, those of outputs are numbered in the order of
+    these names.
+    """
+    if len(model.signatures) != 1:
+        return {}
+    (signature,) = model.signatures
+    graph = model.subgraphs[signature.subgraph]
+    inputs = _in_order(signature.inputs, graph.inputs)
+    outputs = _in_order(signature.outputs, graph.outputs)
+    arrays = {name: f"Identity_{n}" if n else "Identity" for n, name in enumerate(sorted(outputs))}
+    attributes: dict[str, Value] = {}
+    if inputs != sorted(inputs):
+        attributes["input_arrays"] = inputs
+    if outputs != sorted(outputs):
+        attributes["output_arrays"] = [arrays[name] for name in outputs]
+    return attributes
+
+
 def _samples(source: Source, name: str, settings: Mapping[str, Any]) -> Target:
     """Returns the target of the samples on which ranges were measured."""
     attributes: dict[str, Value] = {"name": f"{name}.samples"}
@@ -130,6 +157,9 @@ def _told(settings: Mapping[str, Any]) -> Iterator[str]:
             value = settings[name]
             shown = ", ".join(map(str, value)) if isinstance(value, list) else value
             yield f"It was made {words}: {shown}; the rules do not have that."
+    if settings.get("inference_type") == "int8" and settings.get("new_converter") is not False:
+        pairs = ", ".join("/".join(map(_number, row)) for row in settings["statistics"].values())
+        yield f"It was made with quantized_input_stats {pairs}; the rules take the graph's ranges."
     for part in settings.get("supported_ops", ()):
         if part not in _OPERATORS:
             yield f"The rules do not have its {part}."
@@ -170,6 +200,8 @@ def targets(
         attributes["fold_as"] = folds[0]
     if source.kind is not Kind.FROZEN_GRAPH and not toco and not model.signatures:
         attributes["keep_signature"] = False
+    if source.kind is Kind.SAVED_MODEL:
+        attributes |= _order(model)
     if needs_samples:
         attributes["representative_dataset"] = f":{name}.samples"
     if settings.get("input_shapes"):

@@ -400,6 +400,24 @@ class BuildEntryTest(absltest.TestCase):
             ],
         )
 
+    def test_the_order_of_a_saved_models_arrays(self):
+        maker = converted.layer(_MLIR, ("detect_b:0", "S:0"))
+        more = [maker.tensor(name, [1, 4]) for name in ("detect_a:0", "S:1")]
+        maker.operator(tflite.BuiltinOperator.RELU, [more[0]], [more[1]])
+        maker.graph.inputs = np.array([0, more[0]], "i4")
+        maker.graph.outputs = np.array([more[1], 2], "i4")
+        maker.signature("detect", {"a": more[0], "b": 0}, {"c": 2, "d": more[1]})
+        result = Result(Trial("2.13.0", {"route": "saved_model"}), None)
+        graph, made = build_entry.targets(_read(maker), _SAVED_MODEL, result, False, False)
+        self.assertEqual(graph.attributes["signature"], "detect")
+        self.assertEqual(made.attributes["input_arrays"], ["b", "a"])
+        self.assertEqual(made.attributes["output_arrays"], ["Identity_1", "Identity"])
+
+    def test_what_was_quantized_after_toco(self):
+        settings = {"new_converter": False, "optimize": True, "samples": [0.0, 1.0]}
+        attributes = self._attributes(False, **settings)
+        self.assertNotIn("optimizations", attributes)
+
     def test_a_file_without_a_signature(self):
         trial = Trial("2.4.4", {"route": "keras"}, "arm, 2.13")
         model = _read(converted.layer(_MLIR, ("x", "Identity")))
