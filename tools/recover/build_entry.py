@@ -13,6 +13,7 @@ from reproducible_tflite.lib.plain_conversion import convert
 from reproducible_tflite.lib.rounding.folds import FOLDS
 from reproducible_tflite.lib.source_model.kinds import Kind
 from reproducible_tflite.lib.tflite_file.model import Model
+from reproducible_tflite.recover import interface
 from reproducible_tflite.recover.recipes import BUILTINS, DEFAULT_SIGNATURE, INT8
 from reproducible_tflite.recover.source import Source
 from reproducible_tflite.recover.trials import Result
@@ -33,12 +34,16 @@ _NOT_IN_RULES = {
     "transforms": "after these transforms of the graph",
     "new_quantizer": "with experimental_new_quantizer",
     "default_ranges": "with default_ranges_stats",
-    "samples": "on samples of two values in squares",
+    "input_names": "with inputs of the names",
 }
 
 
 def _number(value: float) -> str:
     return f"{value:.9g}"
+
+
+def _shown(value: float | str) -> str:
+    return value if isinstance(value, str) else _number(value)
 
 
 def _shape(sizes: list[int | None], toco: bool) -> str:
@@ -99,12 +104,6 @@ def _source(
     return Target(_RULES[source.kind], attributes)
 
 
-def _in_order(ends: Mapping[str, int], indices: Sequence[int]) -> list[str]:
-    """Returns a signature's names in the order of a file's own inputs or outputs."""
-    places = {index: place for place, index in enumerate(indices)}
-    return sorted(ends, key=lambda name: (places.get(ends[name], -1), name))
-
-
 def _order(model: Model) -> dict[str, Value]:
     """Returns the attributes that put a SavedModel's arrays into a file's order, if it has another.
 
@@ -115,8 +114,8 @@ def _order(model: Model) -> dict[str, Value]:
         return {}
     (signature,) = model.signatures
     graph = model.subgraphs[signature.subgraph]
-    inputs = _in_order(signature.inputs, graph.inputs)
-    outputs = _in_order(signature.outputs, graph.outputs)
+    inputs = interface.in_order(signature.inputs, graph.inputs)
+    outputs = interface.in_order(signature.outputs, graph.outputs)
     arrays = {name: f"Identity_{n}" if n else "Identity" for n, name in enumerate(sorted(outputs))}
     attributes: dict[str, Value] = {}
     if inputs != sorted(inputs):
@@ -155,7 +154,7 @@ def _told(settings: Mapping[str, Any]) -> Iterator[str]:
         in_rules = name == "default_ranges" and settings.get("new_converter") is False
         if name in settings and not in_rules:
             value = settings[name]
-            shown = ", ".join(map(str, value)) if isinstance(value, list) else value
+            shown = ", ".join(map(_shown, value)) if isinstance(value, list) else value
             yield f"It was made {words}: {shown}; the rules do not have that."
     if settings.get("inference_type") == "int8" and settings.get("new_converter") is not False:
         pairs = ", ".join("/".join(map(_number, row)) for row in settings["statistics"].values())

@@ -2,7 +2,7 @@
 
 import io
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 from reproducible_tflite.lib.tflite_file import outside, reader
 from reproducible_tflite.lib.tflite_file.model import Model, Subgraph, Tensor
@@ -55,6 +55,17 @@ _STATED = {
     "a session": ("frozen_graph", "frozen_graph"),
     "concrete functions": ("concrete_functions", "concrete_functions"),
 }
+
+
+def in_order(ends: Mapping[str, int], indices: Sequence[int]) -> list[str]:
+    """Returns a signature's names in the order of a file's own inputs or outputs.
+
+    Args:
+      ends: the tensors of its inputs or outputs, by name.
+      indices: those of the subgraph.
+    """
+    places = {index: place for place, index in enumerate(indices)}
+    return sorted(ends, key=lambda name: (places.get(ends[name], -1), name))
 
 
 def _end_names(model: Model) -> tuple[list[str], list[str]]:

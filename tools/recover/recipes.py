@@ -186,6 +186,14 @@ def routes(model: Model, source: Source, near: bool = False) -> list[str]:
     return _stated(model, every) or (every if near else by_names.get(route(model), every))
 
 
+def _signature_names(model: Model) -> Settings:
+    """Returns the names of the inputs in a file's signature as a setting, if it has one."""
+    if not model.signatures:
+        return {}
+    names = interface.in_order(model.signatures[0].inputs, model.subgraphs[0].inputs)
+    return {"input_names": names}
+
+
 def _through(model: Model, source: Source, through: str, fixed: bool = False) -> Settings:
     names = _input_names(model, source)
     settings: Settings = {"route": through}
@@ -196,6 +204,10 @@ def _through(model: Model, source: Source, through: str, fixed: bool = False) ->
     if source.kind is Kind.FROZEN_GRAPH:
         settings["input_arrays"] = names
         settings["output_arrays"] = arrays(source, [t.name for t in _ends(model, "output")])
+    if through == "keras_function":
+        settings |= _signature_names(model)
+    if through in _WITH_SHAPES and model.signatures:
+        settings["with_model"] = True
     settings |= _quantized(model, source, names, through)
     if through in (*_V1, *_WITH_SHAPES) or not settings.keys().isdisjoint(_SAMPLES):
         toco = settings.get("new_converter") is False
@@ -281,6 +293,10 @@ def neighbours(model: Model, source: Source, settings: Mapping[str, Any]) -> Ite
         if settings.get("samples") not in (None, list(_PIXELS)):
             yield {**settings, "samples": list(_PIXELS)}
     yield from _other_operators(settings)
+    stated = conversion_metadata.read(model)
+    is_keras_3 = stated and versions.parsed(stated.tensorflow) >= (2, 16)
+    if source.kind is Kind.KERAS and is_keras_3 and "input_names" not in settings:
+        yield {**settings, **_signature_names(model)}
     if settings.get("input_shapes") and settings["route"] in _WITH_SHAPES:
         yield _through(model, source, settings["route"], fixed=True)
     for through in routes(model, source, near=True):

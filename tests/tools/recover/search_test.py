@@ -114,6 +114,17 @@ class RecipesTest(parameterized.TestCase):
         expected = {"route": "saved_model", "optimize": True, "allow_custom_ops": True}
         self.assertEqual(settings, expected)
 
+    def test_a_keras_3_model_that_was_not_yet_saved(self):
+        maker = converted.layer(_MLIR, ("serving_default_keras_tensor:0", "S:0"))
+        maker.signature("serving_default", {"keras_tensor": 0}, {"output_0": 2})
+        for version, expected in (("2.17.1", [["keras_tensor"]]), ("2.15.1", [])):
+            maker.model.metadata = []
+            stated = converted.conversion_metadata(version, 2, 2, 1001)
+            maker.metadata("CONVERSION_METADATA", stated)
+            near = recipes.neighbours(_read(maker), _KERAS, {"route": "keras"})
+            names = [row["input_names"] for row in near if "input_names" in row]
+            self.assertEqual(names, expected)
+
     def test_a_source_tells_whether_it_has_ranges(self):
         model = _read(converted.layer(_MLIR, ("input", "out"), _INT8, _INT8))
         aware = dataclasses.replace(_GRAPH, is_aware=True)

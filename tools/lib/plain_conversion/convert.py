@@ -31,6 +31,10 @@ DEFAULTS = {
     # Those of the Graph Transform Tool for a frozen graph, and the inputs that it is told.
     "transforms": [],
     "transform_inputs": [],
+    # Those of the route "keras_function"; and of a Keras 3 model, as they were before it was saved.
+    "input_names": [],
+    # Whether a converter of functions is given their model, which gives a signature from 2.5 on.
+    "with_model": False,
     # That of a SavedModel.
     "signature": "serving_default",
     # False for TOCO; None for the default.
@@ -110,11 +114,12 @@ def _saved_model_v1(settings):
     return _v1().from_saved_model(settings["source"], input_shapes=settings["input_shapes"] or None)
 
 
-def _concrete(function, keeper):
+def _concrete(function, keeper, settings):
     """Returns the converter of a concrete function, which does not keep its variables alive."""
     import tensorflow as tf
 
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([function])
+    model = [keeper] if settings["with_model"] else []
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([function], *model)
     converter.keeper = keeper
     return converter
 
@@ -127,13 +132,23 @@ def _signature_function(settings):
     shapes = list(settings["input_shapes"].values())
     for number, shape in enumerate(shapes):
         function.inputs[number].set_shape(shape)
-    return _concrete(function, model)
+    return _concrete(function, model, settings)
+
+
+def _is_keras_2():
+    import tensorflow as tf
+
+    return getattr(tf.keras, "__version__", "2.").startswith("2.")
 
 
 def _loaded(settings):
     import tensorflow as tf
 
-    return tf.keras.models.load_model(settings["source"], compile=False)
+    model = tf.keras.models.load_model(settings["source"], compile=False)
+    if not _is_keras_2():
+        for number, name in enumerate(settings["input_names"]):
+            model.inputs[number].name = name
+    return model
 
 
 def _keras(settings):
@@ -147,12 +162,13 @@ def _keras_function(settings):
 
     model = _loaded(settings)
     shapes = list(settings["input_shapes"].values()) or [tensor.shape for tensor in model.inputs]
+    names = settings["input_names"] or [tensor.name.partition(":")[0] for tensor in model.inputs]
     specs = [
-        tf.TensorSpec(shapes[number], tensor.dtype, name=tensor.name.partition(":")[0])
+        tf.TensorSpec(shapes[number], tensor.dtype, name=names[number])
         for number, tensor in enumerate(model.inputs)
     ]
     function = tf.function(lambda *values: model(values[0] if len(values) == 1 else values))
-    return _concrete(function.get_concrete_function(*specs), model)
+    return _concrete(function.get_concrete_function(*specs), model, settings)
 
 
 def _keras_saved_model(settings):
@@ -160,7 +176,7 @@ def _keras_saved_model(settings):
 
     folder, model = tempfile.mkdtemp(), _loaded(settings)
     # Of Keras 3, such a file has no variables.
-    if getattr(tf.keras, "__version__", "2.").startswith("2."):
+    if _is_keras_2():
         tf.saved_model.save(model, folder)
     else:
         model.export(folder)

@@ -47,6 +47,12 @@ class ConvertTest(parameterized.TestCase):
         self.assertStartsWith(tensor.name, name)
         self.assertEqual(list(tensor.shape_signature), signature)
 
+    def test_inputs_of_a_function_have_the_names_that_are_given(self):
+        settings = {"input_names": ["picture"], "with_model": True}
+        model = self._convert("net.h5", route="keras_function", **settings)
+        (signature,) = model.signatures
+        self.assertEqual(list(signature.inputs), ["picture"])
+
     def test_a_saved_model_by_the_older_interface(self):
         model = self._convert(
             "net",
