@@ -11,6 +11,7 @@ from reproducible_tflite.lib.rounding.folds import FOLDS
 from reproducible_tflite.lib.rounding.layers import Layer
 from reproducible_tflite.lib.tflite_file import reader
 from reproducible_tflite.lib.tflite_file.model import Model
+from reproducible_tflite.recover import versions
 from reproducible_tflite.recover.search import Found
 from reproducible_tflite.recover.trials import Laboratory, Result, Trial
 
@@ -43,7 +44,9 @@ def explained(
     if best is None or best.comparison is None:
         return found, None
     is_left = best.verdict == comparison.SAME_BUT_FOR_ROUNDING
-    if not is_left and not explanation.has_weights(model):
+    # TOCO computes on all processors alike.
+    of_processor = versions.family(model) != versions.TOCO and explanation.has_weights(model)
+    if not is_left and not of_processor:
         return found, None
     try:
         layers = rounding_source.read(rounding_source.SOURCE.value)

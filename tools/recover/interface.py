@@ -37,7 +37,9 @@ def _arrays(graph: Subgraph, role: str) -> Finding:
 
 # What names of inputs and outputs say about the converter's constructor.
 _ROUTES = {
-    "frozen_graph": "a graph with these arrays, by TensorFlow 1's interface",
+    "frozen_graph": (
+        "a graph, session, SavedModel or Keras file with these arrays, by TensorFlow 1's interface"
+    ),
     "saved_model": "a SavedModel, or by TensorFlow newer than 2.5 a Keras model",
     "saved_model_v1": "a SavedModel, by tf.compat.v1.lite",
     "concrete_functions": (
@@ -79,7 +81,8 @@ def _end_names(model: Model) -> tuple[list[str], list[str]]:
 def route(model: Model) -> str:
     """Returns by which constructor a file can have come: a key of `_ROUTES`; "" for any."""
     inputs, outputs = _end_names(model)
-    if versions.family(model) == versions.TOCO:
+    is_function = any(name.startswith("Identity") for name in outputs)
+    if versions.family(model) == versions.TOCO and not is_function:
         return "frozen_graph"
     stated = conversion_metadata.read(model)
     if stated and stated.source in _STATED:
@@ -89,7 +92,6 @@ def route(model: Model) -> str:
     keys = {"serving_default", *(signature.key for signature in model.signatures)}
     if inputs[0].startswith(tuple(f"{key}_" for key in keys)):
         return "saved_model" if ":" in inputs[0] else "saved_model_v1"
-    is_function = any(name.startswith("Identity") for name in outputs)
     return "concrete_functions" if is_function else "frozen_graph"
 
 

@@ -26,10 +26,11 @@ _ROUTES = {
     Kind.KERAS: {
         "saved_model": ["keras", "keras_saved_model"],
         "concrete_functions": ["keras", "keras_function"],
-        "": ["keras", "keras_saved_model", "keras_function"],
+        "frozen_graph": ["keras_v1"],
+        "": ["keras", "keras_saved_model", "keras_function", "keras_v1"],
     },
 }
-_V1 = ("frozen_graph", "saved_model_v1")
+_V1 = ("frozen_graph", "keras_v1", "saved_model_v1")
 # The routes of the sources that CONVERSION_METADATA names.
 _STATED = {
     "a SavedModel": ("saved_model", "keras_saved_model"),

@@ -179,6 +179,10 @@ class ReadingTest(parameterized.TestCase):
     def test_where_names_come_from(self, first, last, route):
         content = models.pack(converted.layer(_MLIR, (first, last)).model)
         self.assertEqual(_found(content)["made from"].data, route)
+        # The first 2.x convert functions by TOCO.
+        content = models.pack(_narrow(converted.layer(_TOCO, (first, last))).model)
+        toco = "concrete_functions" if last == "Identity" else "frozen_graph"
+        self.assertEqual(_found(content)["made from"].data, toco)
 
     @parameterized.parameters(
         (1, 4, "a frozen graph", "frozen_graph"), (2, 1, "a SavedModel", "saved_model")

@@ -65,6 +65,7 @@ class RecipesTest(parameterized.TestCase):
         (_SAVED_MODEL, ("x", "Identity"), ["concrete_function", "keras"]),
         (_KERAS, ("serving_default_x:0", "S:0"), ["keras", "keras_saved_model"]),
         (_KERAS, ("x", "Identity"), ["keras", "keras_function"]),
+        (_KERAS, ("x", "dense/Softmax"), ["keras_v1"]),
     )
     def test_routes(self, source, names, expected):
         model = _read(converted.layer(_MLIR, names))

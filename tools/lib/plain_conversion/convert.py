@@ -68,13 +68,15 @@ _PROGRAM_NAMES = ("_deprecated_conversion_binary", "_toco_from_proto_bin")
 def _v1():
     import tensorflow as tf
 
-    converter = tf.compat.v1.lite.TFLiteConverter
-    package = converter.__module__.rpartition(".")[0]
+    return tf.compat.v1.lite.TFLiteConverter
+
+
+def _run_toco_here(converter):
+    package = type(converter).__module__.rpartition(".")[0]
     module = importlib.import_module(package + ".convert")
     for name in _PROGRAM_NAMES:
         if hasattr(module, name):
             setattr(module, name, "")
-    return converter
 
 
 def _transformed(settings):
@@ -157,6 +159,10 @@ def _keras(settings):
     return tf.lite.TFLiteConverter.from_keras_model(_loaded(settings))
 
 
+def _keras_v1(settings):
+    return _v1().from_keras_model_file(settings["source"])
+
+
 def _keras_function(settings):
     import tensorflow as tf
 
@@ -189,6 +195,7 @@ ROUTES = {
     "keras": _keras,
     "keras_function": _keras_function,
     "keras_saved_model": _keras_saved_model,
+    "keras_v1": _keras_v1,
     "saved_model": _saved_model,
     "saved_model_v1": _saved_model_v1,
 }
@@ -288,6 +295,7 @@ def convert(settings):
     import tensorflow as tf
 
     converter = ROUTES[settings["route"]](settings)
+    _run_toco_here(converter)
     for field, attribute in (
         ("new_converter", "experimental_new_converter"),
         ("new_quantizer", "experimental_new_quantizer"),

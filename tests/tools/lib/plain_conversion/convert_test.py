@@ -39,6 +39,7 @@ class ConvertTest(parameterized.TestCase):
         ("net", "concrete_function", {"x": [1, 8, 8, 3]}, "conv2d_input", [1, 8, 8, 3]),
         ("net.h5", "keras", {}, "serving_default_", [-1, -1, -1, 3]),
         ("net.h5", "keras_saved_model", {}, "serving_default_", [-1, -1, -1, 3]),
+        ("net.h5", "keras_v1", {}, "conv2d_input", [-1, -1, -1, 3]),
         ("net.h5", "keras_function", {"x": [None, 8, 8, 3]}, "conv2d_input", [-1, 8, 8, 3]),
     )
     def test_routes(self, source, route, shapes, name, signature):
