@@ -293,6 +293,9 @@ def findings(model: Model) -> list[Finding]:
     """Returns the quantization recipe, the meaning of inputs, activations and noted ranges."""
     found = recipe(model)
     words = found.kind
+    inner = (tensor for graph in model.subgraphs for tensor in graph.tensors)
+    if any(tensor.role == "inner" and tensor.dtype in FLOATING for tensor in inner):
+        words = words.replace("full integer", "integer, in parts floating point")
     if found.kind not in (FLOAT, FLOAT16):
         words += ", weights per " + ("channel" if found.per_channel else "tensor")
     if found.activations == "INT16":

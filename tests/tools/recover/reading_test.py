@@ -107,6 +107,15 @@ class ReadingTest(parameterized.TestCase):
         found = _found(models.pack(converted.layer(_MLIR, kind=kind, weights=weights).model))
         self.assertEqual(found["quantization"].data["kind"], expected)
 
+    def test_a_part_in_floating_point(self):
+        maker = converted.layer(_MLIR, kind=_INT8, weights=_INT8)
+        tensors = [maker.tensor(name, [1, 4]) for name in ("a", "b")]
+        for read, written in ((2, tensors[0]), (tensors[0], tensors[1])):
+            maker.operator(tflite.BuiltinOperator.DEQUANTIZE, [read], [written])
+        maker.graph.outputs = np.array(tensors[1:], "i4")
+        found = _found(models.pack(maker.model))["quantization"]
+        self.assertStartsWith(found.value, "integer, in parts floating point, after training")
+
     def test_names_of_a_quantization_aware_graph(self):
         maker = converted.layer(_MLIR, kind=_INT8, weights=_INT8)
         maker.graph.tensors[1].name = "w_quant/FakeQuantWithMinMaxVars"
