@@ -12,8 +12,9 @@ from reproducible_tflite.lib.rounding.layers import Layer
 from reproducible_tflite.lib.tflite_file.model import Model, Operator, Subgraph, Tensor
 
 EXACT = "exact"
+ONE_BY_ONE = "one by one"
 # The names of the ways to fold that are tried.
-CANDIDATES = (*folds.FOLDS, EXACT)
+CANDIDATES = (*folds.FOLDS, ONE_BY_ONE, EXACT)
 # Operators with weights, and the dimension of their channels.
 _CHANNELS = {"CONV_2D": 0, "DEPTHWISE_CONV_2D": -1, "FULLY_CONNECTED": 0}
 # A factor is within so many units in the last place of the quotient of the largest weights.
@@ -24,6 +25,8 @@ _ENOUGH = 0.5
 
 def meaning(name: str) -> str:
     """Returns a candidate's name as part of a sentence that starts with "folded"."""
+    if name == ONE_BY_ONE:
+        return "without a CPU's estimate, as TOCO does"
     return "exactly" if name == EXACT else f"on {folds.FOLDS[name].meaning}"
 
 
@@ -255,6 +258,11 @@ def pairs(model: Model, layers: Sequence[Layer]) -> Iterator[tuple[Layer, Consta
 def _fold(name: str, layer: Layer) -> tuple[np.ndarray, np.ndarray]:
     """Returns factor and addend of a layer's batch norm as a candidate computes them."""
     parameters = (layer.gamma, layer.beta, layer.mean, layer.variance)
+    if name == ONE_BY_ONE:
+        with np.errstate(all="ignore"):
+            root = np.float32(1) / np.sqrt(layer.variance + np.float32(layer.epsilon))
+            factor = layer.gamma * root
+            return factor, layer.beta - layer.mean * factor
     if name != EXACT:
         return folds.FOLDS[name].constants(*parameters, layer.epsilon)
     if layer.is_fused:

@@ -1,5 +1,8 @@
 """From its source, a file tells whose rounding it has."""
 
+import dataclasses
+from unittest import mock
+
 import numpy as np
 import tensorflow as tf
 from absl.testing import absltest, parameterized
@@ -34,6 +37,14 @@ class ExplanationTest(parameterized.TestCase):
             f"model.tflite: folded on {folds.named(name).meaning}: {_CHANNELS} of {_CHANNELS}"
             " channels",
         )
+
+    def test_toco_takes_no_estimate(self):
+        scalar = dataclasses.replace(folds.FOLDS["intel, 2.3"], lanes=2 * folded.CHANNELS)
+        with mock.patch.dict(folds.FOLDS, scalar=scalar):
+            content = folded.file("scalar")
+        found = _explain(content)
+        self.assertEqual((found.folds, found.is_complete), ([explanation.ONE_BY_ONE], True))
+        self.assertIn("folded without a CPU's estimate, as TOCO does", next(found.lines()))
 
     @parameterized.parameters(*folds.FOLDS)
     def test_a_file_folded_again(self, name):
