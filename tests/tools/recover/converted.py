@@ -3,10 +3,17 @@
 import flatbuffers
 import numpy as np
 
+from reproducible_tflite.lib.source_model.kinds import Kind
+from reproducible_tflite.lib.tflite_file import reader
+from reproducible_tflite.lib.tflite_file.model import Model
 from reproducible_tflite.lib.tflite_file.schema import tflite
+from reproducible_tflite.recover.source import Source
 from tests.tools.lib.meaning import networks
 from tests.tools.lib.tflite_file import models
 
+GRAPH = Source("g.pb", "/x/g.pb", Kind.FROZEN_GRAPH, "1", {}, {"input": "Placeholder", "out": ""})
+SAVED_MODEL = Source("sm", "/x/sm", Kind.SAVED_MODEL, "2", {}, {})
+KERAS = Source("k.h5", "/x/k.h5", Kind.KERAS, "3", {}, {})
 _INTEGERS = (tflite.TensorType.INT16, tflite.TensorType.INT8, tflite.TensorType.UINT8)
 
 
@@ -71,3 +78,14 @@ def layer(
             )
     maker.graph.inputs, maker.graph.outputs = np.array([x], "i4"), np.array([y], "i4")
     return maker
+
+
+def quantized(scale: float = 1 / 127.5) -> models.Maker:
+    """Returns a layer as TOCO writes it in uint8, with the scale of its input."""
+    kind = tflite.TensorType.UINT8
+    return layer("TOCO Converted.", kind=kind, weights=kind, statistics=(scale, 128))
+
+
+def read(maker: models.Maker) -> Model:
+    """Reads what was made."""
+    return reader.read(models.pack(maker.model), "net.tflite")
