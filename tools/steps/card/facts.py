@@ -21,11 +21,11 @@ _INTEGERS = {
     "UINT8": (0, 255),
 }
 _ARITHMETIC = {
-    "dynamic_range": "float32, 8-bit weights",
+    "dynamic_range": "float32, quantized weights",
     "float": "float32",
     "float16": "float32, float16 weights",
-    "integer": "8-bit integers",
-    "mixed": "8-bit integers and float32",
+    "integer": "integers",
+    "mixed": "integers and float32",
 }
 # Values of a recipe's attributes that are not shown.
 _DEFAULTS = ("", [], False, None, "FLOAT")
