@@ -66,7 +66,8 @@ def quantized(source: Source, recipe: Recipe, folder: pathlib.Path) -> bytes:
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     if result.returncode:
         text = result.stderr.rpartition(_ERROR)[2].strip() or result.stderr.strip()
-        raise cli.UserError(text or f"{source.path}: quantize ended without a message.")
+        kind = cli.MachineError if result.returncode == cli.MACHINE_ERROR else cli.UserError
+        raise kind(text or f"{source.path}: quantize ended without a message.")
     return canonical.canonical_bytes(raw.read_bytes(), str(raw))
 
 

@@ -86,7 +86,7 @@ def _dataset() -> str | None:
     return paths[0]
 
 
-class _Search:
+class Search:
     """The trials so far.
 
     Attributes:
@@ -123,6 +123,9 @@ class _Search:
                     if tried.sha256 not in self._contents:
                         self.trials.append(self._measured(tried, content))
                         self._contents[tried.sha256] = content
+                except cli.MachineError:
+                    # Another call would give another recipe.
+                    raise
                 except cli.UserError as error:
                     self.refused[recipe.sentence] = cli.first_line(error)
 
@@ -142,7 +145,7 @@ def _kept(recipe: Recipe) -> str:
     return f"{len(recipe.weights_by_layer)} int8" if recipe.weights_by_layer else ""
 
 
-def _table(search: _Search, chosen: Trial | None, float_size: int) -> Table:
+def _table(search: Search, chosen: Trial | None, float_size: int) -> Table:
     table = Table(box=None, pad_edge=False)
     last = [search.measure.title.replace(" ", "\n")] if search.measure else []
     for title in ("#", "recipe", "kept", "bytes", "% of\nfloat", "error %", *last):
@@ -163,7 +166,7 @@ def _table(search: _Search, chosen: Trial | None, float_size: int) -> Table:
 
 
 def _document(
-    model: GivenModel, search: _Search, chosen: Trial | None, entry_text: str
+    model: GivenModel, search: Search, chosen: Trial | None, entry_text: str
 ) -> dict[str, Any]:
     measure = search.measure
     return {
@@ -189,7 +192,7 @@ def _document(
     }
 
 
-def _show(model: GivenModel, search: _Search, chosen: Trial | None) -> None:
+def _show(model: GivenModel, search: Search, chosen: Trial | None) -> None:
     console = cli.console()
     if not console.is_terminal:
         # A file or a pipe has no width at which a row would have to break.
@@ -206,7 +209,7 @@ def _show(model: GivenModel, search: _Search, chosen: Trial | None) -> None:
     console.print()
 
 
-def _refusals(search: _Search) -> Iterator[str]:
+def _refusals(search: Search) -> Iterator[str]:
     for recipe, reason in search.refused.items():
         yield f"Does not fit: {recipe}: {reason}"
 
@@ -282,7 +285,7 @@ def main(argv: Sequence[str]) -> None:
         build_file.check(cli.callers_path(_BUILD_FILE.value), rules, entry.names(name))
     source = _source(model)
     measure = _figure(model, source)
-    search = _Search(source, allowed, measure)
+    search = Search(source, allowed, measure)
     chosen = search.run()
     if not search.trials:
         raise cli.UserError(f"{argv[1]}: no recipe fits: {next(iter(search.refused.values()))}")

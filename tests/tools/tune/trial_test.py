@@ -1,7 +1,9 @@
 """A trial gives the bytes that a build gives, and knows which layers are the worst."""
 
 import pathlib
+import subprocess
 import sys
+from unittest import mock
 
 import numpy as np
 from absl.testing import absltest, flagsaver
@@ -11,7 +13,7 @@ from reproducible_tflite.lib.identity.identity import Identity
 from reproducible_tflite.lib.interpreter import model_argument
 from reproducible_tflite.lib.quantization_recipe.recipe import Recipe
 from reproducible_tflite.lib.tflite_file import reader
-from reproducible_tflite.tune import figure, trial, tune
+from reproducible_tflite.tune import candidates, figure, trial, tune
 from tests.tools.lib.interpreter import networks
 
 _FLOAT, _SAMPLES, _MIXED, _STATIC = map(pathlib.Path, sys.argv[1:])
@@ -52,6 +54,16 @@ class TrialTest(absltest.TestCase):
         recipe = Recipe("dynamic", float_layers=("third",))
         with self.assertRaisesRegex(cli.UserError, "network.tflite: no layer matches third"):
             trial.quantized(self._source, recipe, self._folder)
+
+    def test_a_machine_that_lacks_memory_ends_the_search(self):
+        ended = subprocess.CompletedProcess(
+            [], cli.MACHINE_ERROR, "", "ERROR: too little memory.\n"
+        )
+        with (
+            mock.patch.object(trial.subprocess, "run", return_value=ended),
+            self.assertRaisesRegex(cli.MachineError, "^too little memory"),
+        ):
+            tune.Search(self._source, candidates.Budget(error=1), None).run()
 
 
 class FigureTest(absltest.TestCase):
