@@ -1,7 +1,5 @@
 """What a quantized model still computes in floating point."""
 
-from collections.abc import Collection
-
 from reproducible_tflite.lib.tflite_file.model import FLOATING, Model
 
 # These operators convert between integers and floating point.
@@ -9,7 +7,7 @@ _CONVERSIONS = ("QUANTIZE", "DEQUANTIZE")
 _INTEGERS = ("INT8", "UINT8")
 
 
-def places(model: Model, allowed: Collection[str] = ()) -> list[tuple[str, str]]:
+def places(model: Model) -> list[tuple[str, str]]:
     """Finds tensors of a quantized model that are not quantized.
 
     These are floating-point tensors of builtin operators, and 8-bit tensors without a scale. Custom
@@ -17,7 +15,6 @@ def places(model: Model, allowed: Collection[str] = ()) -> list[tuple[str, str]]
 
     Args:
       model: the quantized model.
-      allowed: names of operators that may compute in floating point.
 
     Returns:
       The operator's name, and "OPERATOR reads NAME (KIND)", or "writes", for each tensor.
@@ -26,7 +23,7 @@ def places(model: Model, allowed: Collection[str] = ()) -> list[tuple[str, str]]
     for subgraph in model.subgraphs:
         for operator in subgraph.operators:
             name = operator.name
-            if name in _CONVERSIONS or name in allowed or operator.builtin == "CUSTOM":
+            if name in _CONVERSIONS or operator.builtin == "CUSTOM":
                 continue
             ends = [("reads", k) for k in operator.inputs]
             ends += [("writes", k) for k in operator.outputs]

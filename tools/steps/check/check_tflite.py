@@ -106,15 +106,21 @@ def main(argv: Sequence[str]) -> None:
             " else the graph's ends as output_arrays."
         )
     if _QUANTIZED.value:
-        places = unquantized.places(model, _FLOAT_OPERATORS.value)
+        everywhere = unquantized.places(model)
+        names, declared = {name for name, _ in everywhere}, set(_FLOAT_OPERATORS.value)
+        if idle := declared - names:
+            raise cli.UserError(
+                f"{path}: float_operators has {', '.join(sorted(idle))}, which the model computes"
+                " nothing with in floating point; leave that out."
+            )
+        places = [text for name, text in everywhere if name not in declared]
         if places:
-            names = {name for name, _ in places}
-            exceptions = json.dumps(sorted(names.union(_FLOAT_OPERATORS.value)))
+            exceptions = json.dumps(sorted(names | declared))
             raise cli.UserError(
                 f"{path}: the quantized model computes in floating point in {len(places)} places,"
-                f" the first: {'; '.join(text for _, text in places[:3])}. Ranges are missing"
-                " there, or the quantizer cannot quantize these operators as asked; if that is"
-                f" intended, give float_operators = {exceptions}."
+                f" the first: {'; '.join(places[:3])}. Ranges are missing there, or the quantizer"
+                " cannot quantize these operators as asked; if that is intended, give"
+                f" float_operators = {exceptions}."
             )
     # In a child process: the interpreter may crash, and its log is not needed here.
     conversion.run(functools.partial(invoke, path), "TensorFlow Lite", path)

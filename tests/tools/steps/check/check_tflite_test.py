@@ -126,6 +126,12 @@ class CheckTfliteTest(parameterized.TestCase):
             "float_operators: TensorFlow Lite has no RELOU.",
         ),
         (
+            "an_operator_that_is_not_in_floating_point",
+            _relu(),
+            {"quantized": "true", "float_operators": ["RELU", "LSTM"]},
+            "float_operators has LSTM, which the model computes nothing with in floating point; l",
+        ),
+        (
             "unknown_to_the_interpreter",
             _chain(_Type.INT8, custom="Unheard"),
             {"quantized": "true"},
