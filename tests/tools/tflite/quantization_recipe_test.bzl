@@ -99,6 +99,7 @@ def quantization_recipe_test_suite(name):
     )
     for case, attributes in {
         "quantized_again": {"model": ":integer_model"},
+        "quantized_within_anything": {"maximum_error": 1},
         "quantized_within_nothing": {"maximum_error": 0},
         "quantized_within_text": {"maximum_error": "small"},
         "quantized_well": {"maximum_error": 0.5},
@@ -116,12 +117,13 @@ def quantization_recipe_test_suite(name):
     }.items():
         quantized_model(name = case, tags = _MANUAL, **({"model": ":float_file", "recipe": ":good_dynamic"} | attributes))
     package = "//{}:".format(native.package_name())
-    error = "give a number above 0, a part of an output's range, such as 0.05"
+    error = "give a part of an output's range, between 0 and 1, such as 0.05"
     refusals["quantized_again"] = refusal("quantized_again", not_allowed(
         "model",
         repr(package + "integer_model"),
         "it is quantized already; give a model in floating point",
     ))
+    refusals["quantized_within_anything"] = refusal("quantized_within_anything", not_allowed("maximum_error", "\"1\"", error))
     refusals["quantized_within_nothing"] = refusal("quantized_within_nothing", not_allowed("maximum_error", "\"0\"", error))
     refusals["quantized_within_text"] = refusal("quantized_within_text", not_allowed("maximum_error", "\"small\"", error))
     refusals["quantized_with_float_operators"] = refusal("quantized_with_float_operators", not_allowed(

@@ -23,9 +23,9 @@ def _check(ctx):
     if ConversionInfo in model and model[ConversionInfo].integer:
         fail_attribute(ctx, "model", label_text(model.label), "it is quantized already; give a model in floating point")
     given = ctx.attr.maximum_error
-    number = parse_number(given) if given else 1
-    if number == None or number <= 0:
-        fail_attribute(ctx, "maximum_error", given, "give a number above 0, a part of an output's range, such as 0.05")
+    number = parse_number(given) if given else 0.5
+    if number == None or number <= 0 or number >= 1:
+        fail_attribute(ctx, "maximum_error", given, "give a part of an output's range, between 0 and 1, such as 0.05")
     if ctx.attr.float_operators and not ctx.attr.recipe[QuantizationRecipeInfo].integer:
         fail_attribute(
             ctx,
