@@ -49,7 +49,6 @@ _REPOSITORY = flags.DEFINE_string(
 
 _RULES = "//tools/tflite:defs.bzl"
 _BUILD_FILES = ("BUILD.bazel", "BUILD")
-_BAZEL_NAME = re.compile(r"[A-Za-z0-9 !%@^_\"#$&'()+,;<=>\[\]{|}~.-]+")
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._+=~-]")
 
 
@@ -110,14 +109,6 @@ def _package(path: str, kind: Kind) -> tuple[str, str]:
     return folder, name
 
 
-def _check_name(name: str, what: str) -> None:
-    if not _BAZEL_NAME.fullmatch(name):
-        raise cli.UserError(
-            f"{name}: cannot be {what}, because Bazel's names are ASCII without *, ?, :, / and"
-            " backslash; rename it."
-        )
-
-
 def _label(folder: str, name: str) -> str:
     """Returns the label of a target in a folder of the workspace.
 
@@ -159,8 +150,8 @@ def main(argv: Sequence[str]) -> None:
     _check_flags(kind, given)
     folder, source = _package(path, kind)
     name = _NAME.value or _default_name(kind, path)
-    _check_name(source or name, "a file in a BUILD file")
-    _check_name(name, "a target's name")
+    build_file.check_name(source or name, "a file in a BUILD file")
+    build_file.check_name(name, "a target's name")
     targets = entry.targets(
         entry.Request(
             given=given,

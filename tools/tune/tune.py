@@ -220,6 +220,8 @@ def _check(allowed: Budget) -> None:
     Raises:
       cli.UserError: one is wrong.
     """
+    if _NAME.value is not None:
+        build_file.check_name(_NAME.value, "a target's name")
     dataset = _DATASET.value
     if dataset is not None and not labels.is_label(dataset):
         raise cli.UserError(

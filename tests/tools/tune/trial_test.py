@@ -102,7 +102,7 @@ class FigureTest(absltest.TestCase):
 
 
 class MistakesTest(absltest.TestCase):
-    def test_measurements_need_a_task_and_a_dataset(self):
+    def test_flags_that_no_search_can_follow(self):
         for flags, message in (
             (
                 {"budget": "accuracy-1%"},
@@ -110,6 +110,7 @@ class MistakesTest(absltest.TestCase):
             ),
             ({"budget": "2%", "task": "coco"}, "^--task and --dataset: give both, or none"),
             ({"budget": "2%", "dataset": "coco/"}, "^--task and --dataset: give both, or none"),
+            ({"budget": "2%", "name": "../x"}, r"^\.\./x: cannot be a target's name"),
             ({"budget": "2%", "limit": 3}, "^--limit=3: nothing is measured on samples; also give"),
         ):
             with (

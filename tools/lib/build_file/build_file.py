@@ -5,6 +5,7 @@ import dataclasses
 import io
 import json
 import os
+import re
 import tokenize
 from collections.abc import Mapping, Sequence
 
@@ -13,6 +14,7 @@ from reproducible_tflite.lib.cli import cli
 # buildifier puts these first, and the others in alphabetical order.
 _FIRST = ("name", "src", "srcs")
 _WIDTH = 100
+_BAZEL_NAME = re.compile(r"[A-Za-z0-9 !%@^_\"#$&'()+,;<=>\[\]{|}~.-]+")
 
 
 class Glob(str):
@@ -82,6 +84,23 @@ def _load(label: str, symbols: Sequence[str], aliases: Mapping[str, str]) -> str
     if len(line) <= _WIDTH:
         return line
     return "load(\n" + "".join(f"    {word},\n" for word in words) + ")\n"
+
+
+def check_name(name: str, what: str) -> None:
+    """Checks that Bazel takes a name.
+
+    Args:
+      name: the name.
+      what: what it is for, for the message.
+
+    Raises:
+      cli.UserError: it does not.
+    """
+    if not _BAZEL_NAME.fullmatch(name):
+        raise cli.UserError(
+            f"{name}: cannot be {what}, because Bazel's names are ASCII without *, ?, :, / and"
+            " backslash; rename it."
+        )
 
 
 def text(label: str, targets: Sequence[Target]) -> str:

@@ -89,6 +89,10 @@ def resolve(given: str, groups: Sequence[str] = (), as_map: bool = False) -> Giv
     if not given:
         raise cli.UserError("the model is empty; give //models:NAME or a .tflite file.")
     if not labels.is_label(given):
+        if ":" in given and not os.path.exists(cli.callers_path(given)):
+            raise cli.UserError(
+                f"{given}: there is no such file; a label starts with //, such as //models:NAME."
+            )
         return of_file(given, as_map=as_map)
     built, path = build(given, [identity.GROUP, *groups])
     return dataclasses.replace(

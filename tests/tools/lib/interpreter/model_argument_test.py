@@ -121,6 +121,7 @@ class ModelArgumentTest(parameterized.TestCase):
         for given, message in {
             "": "the model is empty; give //models:NAME",
             "missing.tflite": "missing.tflite: the model cannot be read: No such file",
+            "my:x": "my:x: there is no such file; a label starts with //, such as //models:NAME",
             "folder": "folder: the model cannot be read: Is a directory",
             "empty.tflite": "empty.tflite: the model is empty",
             "cut.tflite": "^cut.tflite: ",
