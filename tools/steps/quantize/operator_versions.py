@@ -1,6 +1,7 @@
-"""The version of each operator, by which a runtime without the right kernel refuses a model.
+"""The version of each operator, by which a runtime that is too old refuses a model.
 
-litert-quantizer leaves the versions of the float model.
+litert-quantizer leaves the versions of the float model. Most weights of less than 8 bits have no
+version of their own, so a runtime that lacks their kernels may not refuse them.
 """
 
 import ctypes
@@ -14,23 +15,19 @@ from reproducible_tflite.lib.tflite_file.model import Model, Operator, Subgraph
 _LIBRARY = "site/tensorflow/libtensorflow_cc.so.2"
 # tflite::UpdateOpVersion(uint8_t*), which TensorFlow's converter calls.
 _UPDATE = "_ZN6tflite15UpdateOpVersionEPh"
-# Of kinds that TensorFlow 2.15.1 does not know, by the types of input and weights, and whether
-# these have a scale per channel. TensorFlow 2.21.0's function gives the same.
-_NEWER = {
-    ("FULLY_CONNECTED", "FLOAT32", "INT8", True): 12,
-    ("FULLY_CONNECTED", "INT16", "INT4", True): 13,
-    ("FULLY_CONNECTED", "INT16", "INT4", False): 13,
-}
 
 
 def _newer(graph: Subgraph, operator: Operator) -> int:
+    """Returns the version of a kind that TensorFlow 2.15.1 does not know, as 2.21.0 gives it."""
     inputs = [graph.tensors[index] for index in operator.inputs[:2] if index >= 0]
-    if len(inputs) < 2:
+    if operator.name != "FULLY_CONNECTED" or len(inputs) < 2:
         return 0
     values, weights = inputs
-    quantization = weights.quantization
-    is_per_channel = quantization is not None and quantization.scale.size > 1
-    return _NEWER.get((operator.name, values.dtype, weights.dtype, is_per_channel), 0)
+    types = (values.dtype, weights.dtype)
+    scales = weights.quantization.scale.size if weights.quantization else 0
+    if types == ("FLOAT32", "INT8") and scales > 1:
+        return 12
+    return 13 if types == ("INT16", "INT4") else 0
 
 
 def of_library(written: schema.ModelT, repository: str) -> list[int]:
