@@ -94,7 +94,7 @@ mkdir -p "$copy"
     (cd "$project" && xargs -0 cp --parents -t "$copy")
 
 cd "$project"
-# With CI's settings a machine that runs CI need not fetch anything again, also not while something else uses it.
+# In CI with CI's settings. With others Bazel would fetch some repositories again, which steps beside this one use.
 passes "the mirror" ./bazelw run ${CI:+--config=ci} //third_party:mirror -- "$mirror" "$target"
 grep -E '^/.* files, ' "$log"
 python=$(./bazelw info output_base 2>/dev/null)/external/reproducible_tflite_cpython_3_11/python
