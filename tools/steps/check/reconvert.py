@@ -6,8 +6,10 @@
 import hashlib
 import os
 import pathlib
+import re
 import subprocess
 import tempfile
+import time
 from collections.abc import Sequence
 
 from absl import flags
@@ -15,14 +17,14 @@ from absl import flags
 from reproducible_tflite.lib.cli import cli
 from reproducible_tflite.lib.tflite_file.schema import tflite
 
-_CONVERTER = flags.DEFINE_string("converter", None, "The program that converts.", required=True)
+_CONVERTER = flags.DEFINE_string("converter", None, "The program that converts.")
 _CANONICALIZE = flags.DEFINE_string(
-    "canonicalize", None, "The program that writes the canonical form.", required=True
+    "canonicalize", None, "The program that writes the canonical form."
 )
 _INPUTS = flags.DEFINE_multi_string(
     "input", [], "A file that the converter reads, and before it the flag that takes it: FLAG=PATH."
 )
-_MODEL = flags.DEFINE_string("model", None, "The model that was built.", required=True)
+_MODEL = flags.DEFINE_string("model", None, "The model that was built.")
 
 
 def hostile_environment(directory: pathlib.Path) -> dict[str, str]:
@@ -53,10 +55,29 @@ def hostile_environment(directory: pathlib.Path) -> dict[str, str]:
     }
 
 
+def _idle_ticks() -> dict[int, int]:
+    """Returns how long each processor has been idle, in clock ticks (proc(5), /proc/stat)."""
+    rows = [line.split() for line in pathlib.Path("/proc/stat").read_text().splitlines()]
+    return {int(row[0][3:]): int(row[4]) for row in rows if re.fullmatch(r"cpu\d+", row[0])}
+
+
+def idlest_processor() -> int:
+    """Returns the allowed processor that was idle longest in the last half second.
+
+    Tests that run at once would otherwise share one while others are idle.
+    """
+    before = _idle_ticks()
+    time.sleep(0.5)
+    after = _idle_ticks()
+    return max(os.sched_getaffinity(0), key=lambda number: after[number] - before[number])
+
+
 def _run(command: Sequence[str], directory: pathlib.Path) -> None:
+    processor = idlest_processor()
+
     def enter() -> None:
         os.umask(0o077)
-        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+        os.sched_setaffinity(0, {processor})
 
     subprocess.run(
         command,
@@ -102,4 +123,5 @@ def main(argv: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
+    flags.mark_flags_as_required(["canonicalize", "converter", "model"])
     cli.run(main)

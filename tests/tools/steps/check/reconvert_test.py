@@ -1,0 +1,57 @@
+import os
+import pathlib
+from unittest import mock
+
+from absl.testing import absltest, flagsaver
+
+from reproducible_tflite.lib.cli import cli
+from reproducible_tflite.steps.check import reconvert
+from tests.tools.lib.tflite_file import models
+
+# A converter, and a program for the canonical form: both copy.
+_COPY = """\
+#!/bin/sh
+for argument; do
+    case $argument in
+        --graph=* | --input=*) from=${argument#*=} ;;
+        --output_file=* | --output=*) to=${argument#*=} ;;
+    esac
+done
+[ "$(umask)" = 0077 ] && [ "$TZ" = Asia/Kathmandu ] && [ "$(nproc)" = 1 ] && exec cp "$from" "$to"
+"""
+
+
+class ReconvertTest(absltest.TestCase):
+    def _convert(self, built: bytes, converted: bytes) -> None:
+        folder = pathlib.Path(self.create_tempdir().full_path)
+        for name, content in (("program", _COPY.encode()), ("x", built), ("graph", converted)):
+            (folder / name).write_bytes(content)
+        (folder / "program").chmod(0o755)
+        program = str(folder / "program")
+        inputs = [f"graph={folder / 'graph'}"]
+        with flagsaver.flagsaver(
+            converter=program, canonicalize=program, model=str(folder / "x"), input=inputs
+        ):
+            reconvert.main([])
+
+    def test_the_same_bytes_pass(self):
+        model = models.pack(models.layered())
+        self._convert(model, model)
+
+    def test_other_bytes_are_refused(self):
+        model = models.pack(models.layered())
+        with self.assertRaisesRegex(cli.UserError, "/x: a second conversion gives another file"):
+            self._convert(model, model + b"\0")
+
+    def test_takes_the_processor_that_others_leave_idle(self):
+        ticks = [{0: 100, 1: 40, 2: 7}, {0: 103, 1: 75, 2: 57}]
+        with (
+            mock.patch.object(reconvert, "_idle_ticks", side_effect=ticks),
+            # It may not use the idlest one.
+            mock.patch.object(os, "sched_getaffinity", return_value={0, 1}),
+        ):
+            self.assertEqual(reconvert.idlest_processor(), 1)
+
+
+if __name__ == "__main__":
+    absltest.main()
