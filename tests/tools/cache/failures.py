@@ -29,7 +29,7 @@ from reproducible_tflite.lib.bazel.outcome import Outcome
 from reproducible_tflite.lib.cli import cli
 from tests.tools.cache import certificates, keeping, losing, proxy, small_disk, small_workspace
 from tests.tools.cache.small_workspace import ACTIONS, Client
-from tests.tools.cache.trial import CI, MINIMAL, READ, WRITER, Trial, expect, noticed, seen
+from tests.tools.cache.trial import CI, EVERYTHING, READ, WRITER, Trial, expect, noticed, seen
 
 _CASES = flags.DEFINE_list("cases", [], "The cases to try; all when not given.")
 
@@ -40,26 +40,19 @@ _SMALL_DISK = 3 << 20
 
 
 def second_checkout(trial: Trial) -> str:
-    """Another checkout, output root and home get everything from the cache."""
+    """Another checkout, output root and home get what they ask for, or everything."""
     trial.prefilled()
     with trial.serve() as server:
-        outcome = trial.read(server)
-    expect((outcome.hits, outcome.run) == (ACTIONS, 0), f"not all were hits: {outcome.counts}")
-    expect(not outcome.notices, f"a sound cache brought {outcome.notices}")
+        for options, files in (
+            ((), {"whole.bin"}),
+            ((EVERYTHING,), {*small_workspace.expected(trial.seed)}),
+        ):
+            outcome = trial.read(server, *options)
+            expect((outcome.hits, outcome.run) == (ACTIONS, 0), f"not all hits: {outcome.counts}")
+            expect(not outcome.notices, f"a sound cache brought {outcome.notices}")
+            came = trial.reader.digests().keys()
+            expect(came == files, f"{sorted(came)} came with {options}")
     return seen(outcome)
-
-
-def minimal_download(trial: Trial) -> str:
-    """Only what was asked for is downloaded."""
-    trial.prefilled()
-    with trial.serve() as server:
-        outcome = trial.reader.build(
-            trial.seed, READ, MINIMAL, f"--remote_cache={server.address()}"
-        )
-    digests, wanted = trial.reader.digests(), small_workspace.expected(trial.seed)
-    expect(outcome.code == 0 and outcome.hits == ACTIONS, f"not all were hits: {outcome.log}")
-    expect(digests == {"whole.bin": wanted["whole.bin"]}, f"{sorted(digests)} came")
-    return f"{outcome.hits} hits; only {', '.join(digests)} came"
 
 
 def restart(trial: Trial) -> str:
@@ -183,11 +176,13 @@ def killed_in_upload(trial: Trial) -> str:
 def killed_in_download(trial: Trial) -> str:
     """The server is killed while it sends a blob."""
     trial.prefilled()
-    outcome, seconds = _in_transfer(trial, trial.reader, False, READ)
+    outcome, _ = _in_transfer(trial, trial.reader, False, READ)
+    minimal = losing.recovered(trial, outcome)
+    outcome, seconds = _in_transfer(trial, trial.reader, False, READ, EVERYTHING)
     trial.check(trial.reader, outcome)
     expect(outcome.run > 0, f"nothing had to be run: {outcome.counts}")
     noticed(outcome)
-    return f"{seen(outcome)}; over in {seconds:.0f} s"
+    return f"{minimal}; with {EVERYTHING}: {seen(outcome)}; over in {seconds:.0f} s"
 
 
 def disk_full(trial: Trial) -> str:
@@ -228,7 +223,6 @@ CASES = {
     case.__name__: case
     for case in (
         second_checkout,
-        minimal_download,
         restart,
         wrong_password_reads,
         tls,
@@ -238,8 +232,8 @@ CASES = {
         killed_in_download,
         disk_full,
         losing.evicted_blob,
-        losing.evicted_under_minimal,
-        losing.gone_under_minimal,
+        losing.evicted_and_left,
+        losing.gone_and_left,
         losing.corrupted_blob,
         losing.truncated_blob,
         eight_clients,

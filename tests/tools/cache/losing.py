@@ -9,7 +9,7 @@ from reproducible_tflite.lib.bazel import cache_server
 from reproducible_tflite.lib.bazel.outcome import Outcome
 from tests.tools.cache import small_workspace
 from tests.tools.cache.small_workspace import ACTIONS
-from tests.tools.cache.trial import MINIMAL, READ, Trial, expect, noticed, seen
+from tests.tools.cache.trial import READ, Trial, expect, noticed, seen
 
 _AGAIN = "Found transient remote cache error, retrying the build"
 _UNREACHED = "Failed to fetch blobs because of a remote cache error"
@@ -66,7 +66,7 @@ def truncated_blob(trial: Trial) -> str:
 
 def _leaving(trial: Trial, server: cache_server.Server) -> Sequence[str]:
     """Builds so that only the whole is downloaded; returns the build's options."""
-    options = (READ, MINIMAL, f"--remote_cache={server.address()}")
+    options = (READ, f"--remote_cache={server.address()}")
     first = trial.reader.build(trial.seed, *options)
     expect(first.hits == ACTIONS, f"{first.counts}")
     return options
@@ -83,7 +83,7 @@ def _whole_changed(trial: Trial, options: Sequence[str]) -> Outcome:
         build.write_text(recipe)
 
 
-def evicted_under_minimal(trial: Trial) -> str:
+def evicted_and_left(trial: Trial) -> str:
     """A blob that was left on the server is gone when a later build needs it."""
     wanted = small_workspace.expected(trial.seed)
     trial.prefilled()
@@ -97,14 +97,19 @@ def evicted_under_minimal(trial: Trial) -> str:
     return f"in a second try: {seen(outcome)}"
 
 
-def gone_under_minimal(trial: Trial) -> str:
+def recovered(trial: Trial, outcome: Outcome) -> str:
+    """Expects that the reader's build lacked a file; builds again without the cache."""
+    expect(outcome.code == _LOST, f"ended with {outcome.code}: {outcome.log}")
+    expect(_UNREACHED in outcome.log, f"Bazel did not say why it ended: {outcome.log}")
+    again = small_workspace.finish(trial.reader.resume(trial.seed, READ, "--remote_cache="))
+    trial.check(trial.reader, again)
+    expect(again.run == ACTIONS, f"with --remote_cache=: {again.counts}")
+    return f"ends with {outcome.code}; with --remote_cache=: {seen(again)}"
+
+
+def gone_and_left(trial: Trial) -> str:
     """The server is gone when a later build needs what was left there."""
     trial.prefilled()
     with trial.serve() as server:
         options = _leaving(trial, server)
-    outcome = _whole_changed(trial, options)
-    expect(outcome.code == _LOST, f"ended with {outcome.code}: {outcome.log}")
-    expect(_UNREACHED in outcome.log, f"Bazel did not say why it ended: {outcome.log}")
-    again = trial.read(server)
-    expect(again.run == ACTIONS, f"from nothing: {again.counts}")
-    return f"ends with {outcome.code}; from nothing: {seen(again)}"
+    return recovered(trial, _whole_changed(trial, options))
