@@ -8,7 +8,7 @@ from reproducible_tflite.lib.cli import cli
 from reproducible_tflite.steps.check import reconvert
 from tests.tools.lib.tflite_file import models
 
-# A converter, and a program for the canonical form: both copy.
+# A converter, and a program for the canonical form: both copy, if their surroundings are hostile.
 _COPY = """\
 #!/bin/sh
 for argument; do
@@ -17,20 +17,26 @@ for argument; do
         --output_file=* | --output=*) to=${argument#*=} ;;
     esac
 done
-[ "$(umask)" = 0077 ] && [ "$TZ" = Asia/Kathmandu ] && [ "$(nproc)" = 1 ] && exec cp "$from" "$to"
+allowed=$(sed -n 's/^Cpus_allowed_list:[^0-9]*//p' /proc/self/status)
+[ "$(umask) $TZ $allowed" = "0077 Asia/Kathmandu PROCESSOR" ] && cp "$from" "$to"
 """
 
 
 class ReconvertTest(absltest.TestCase):
     def _convert(self, built: bytes, converted: bytes) -> None:
         folder = pathlib.Path(self.create_tempdir().full_path)
-        for name, content in (("program", _COPY.encode()), ("x", built), ("graph", converted)):
+        chosen = max(os.sched_getaffinity(0))
+        program = _COPY.replace("PROCESSOR", str(chosen)).encode()
+        for name, content in (("program", program), ("x", built), ("graph", converted)):
             (folder / name).write_bytes(content)
         (folder / "program").chmod(0o755)
-        program = str(folder / "program")
+        path = str(folder / "program")
         inputs = [f"graph={folder / 'graph'}"]
-        with flagsaver.flagsaver(
-            converter=program, canonicalize=program, model=str(folder / "x"), input=inputs
+        with (
+            flagsaver.flagsaver(
+                converter=path, canonicalize=path, model=str(folder / "x"), input=inputs
+            ),
+            mock.patch.object(reconvert, "idlest_processor", return_value=chosen),
         ):
             reconvert.main([])
 
