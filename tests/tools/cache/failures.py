@@ -2,9 +2,10 @@
 
     bazel run //tests/tools/cache:failures
 
-Each case builds a small workspace with the project's own .bazelrc. The build must end correctly,
-with the right bytes, and must say what was wrong. The program starts Bazel and servers, so it
-cannot be a test in a sandbox.
+Each case builds a small workspace with the project's own .bazelrc. The build must end with the
+right bytes and say what was wrong. Or it must stop with Bazel's exit code for a lost cache, and
+build the right bytes without the cache. The program starts Bazel and servers, so it cannot be a
+test in a sandbox.
 """
 
 import reproducible_tflite.lib.cli.interrupts  # noqa: F401
@@ -42,6 +43,7 @@ _SMALL_DISK = 3 << 20
 def second_checkout(trial: Trial) -> str:
     """Another checkout, output root and home get what they ask for, or everything."""
     trial.prefilled()
+    said = []
     with trial.serve() as server:
         for options, files in (
             ((), {"whole.bin"}),
@@ -52,7 +54,8 @@ def second_checkout(trial: Trial) -> str:
             expect(not outcome.notices, f"a sound cache brought {outcome.notices}")
             came = trial.reader.digests().keys()
             expect(came == files, f"{sorted(came)} came with {options}")
-    return seen(outcome)
+            said.append(f"{len(came)} of {ACTIONS} files: {seen(outcome)}")
+    return "; ".join(said)
 
 
 def restart(trial: Trial) -> str:
@@ -75,7 +78,7 @@ def _refused(trial: Trial, user: tuple[str, str] | None) -> str:
         seed = f"{trial.seed} changed"
         credentials = [cache_server.authorization(user)] if user else []
         outcome = trial.reader.build(seed, CI, f"--remote_cache={server.address()}", *credentials)
-        trial.check(trial.reader, outcome, seed)
+        trial.check(trial.reader, outcome, seed, everything=True)
         after = small_workspace.entries(trial.cache)
     noticed(outcome)
     expect(before == after, f"was written: {sorted(after.keys() - before.keys())}")
@@ -177,12 +180,12 @@ def killed_in_download(trial: Trial) -> str:
     """The server is killed while it sends a blob."""
     trial.prefilled()
     outcome, _ = _in_transfer(trial, trial.reader, False, READ)
-    minimal = losing.recovered(trial, outcome)
+    stopped = losing.recovered(trial, outcome)
     outcome, seconds = _in_transfer(trial, trial.reader, False, READ, EVERYTHING)
-    trial.check(trial.reader, outcome)
+    trial.check(trial.reader, outcome, everything=True)
     expect(outcome.run > 0, f"nothing had to be run: {outcome.counts}")
     noticed(outcome)
-    return f"{minimal}; with {EVERYTHING}: {seen(outcome)}; over in {seconds:.0f} s"
+    return f"{stopped}; with {EVERYTHING}: {seen(outcome)}; over in {seconds:.0f} s"
 
 
 def disk_full(trial: Trial) -> str:
@@ -210,7 +213,7 @@ def eight_clients(trial: Trial) -> str:
         ]
         outcomes = [small_workspace.finish(process) for process in processes]
         for client, outcome in zip(trial.clients, outcomes, strict=True):
-            trial.check(client, outcome)
+            trial.check(client, outcome, everything=True)
             expect(not outcome.notices, f"at once: {outcome.notices}")
         expect(not small_workspace.unsound(trial.cache), "a blob is not what its name says")
         after = trial.read(server)
@@ -232,8 +235,9 @@ CASES = {
         killed_in_download,
         disk_full,
         losing.evicted_blob,
-        losing.evicted_and_left,
-        losing.gone_and_left,
+        losing.left_then_evicted,
+        losing.left_then_corrupted,
+        losing.left_then_server_gone,
         losing.corrupted_blob,
         losing.truncated_blob,
         eight_clients,

@@ -12,7 +12,7 @@ from reproducible_tflite.lib.bazel import cache_server
 from reproducible_tflite.lib.cli import cli
 from tests.tools.cache import certificates, small_workspace
 from tests.tools.cache.small_workspace import ACTIONS
-from tests.tools.cache.trial import WRITER, Trial, expect, seen
+from tests.tools.cache.trial import EVERYTHING, WRITER, Trial, expect, seen
 
 _OWNER = 65534
 
@@ -36,7 +36,7 @@ def evicting(trial: Trial) -> str:
     with trial.serve(f"--max_size={max_size}", "--evict_every=0.2") as server:
         trial.fill(server)
         _expect_bound(directory, max_size)
-        outcome = trial.read(server)
+        outcome = trial.read(server, EVERYTHING)
         expect(
             outcome.hits > 0 and outcome.run > 0 and outcome.hits + outcome.run == ACTIONS,
             f"of a part of it: {outcome.counts}",

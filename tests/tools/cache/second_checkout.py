@@ -3,7 +3,7 @@
     bazel run //tests/tools/cache:second_checkout -- [//models:x ...]
 
 The first checkout builds with --config=ci and fills the cache of a real server. The second, with
-another output root and home, builds with --config=remote-cache: every action must be a hit, and the
+another output root and home, builds with --config=remote-cache: every action must be a hit, the
 models must have the same bytes, and nothing else may be downloaded.
 """
 
@@ -24,7 +24,7 @@ def differences(first: CheckoutBuild, second: CheckoutBuild) -> list[str]:
     complaints = [f"not out of the cache: {name}" for name in second.executed]
     if len(first.actions) != len(second.actions):
         complaints.append(
-            f"{len(first.actions)} actions in the first, {len(second.actions)} after it"
+            f"{len(first.actions)} actions in the first, {len(second.actions)} in the second"
         )
     if not first.executed:
         complaints.append("the first checkout ran nothing, so the second proves nothing")

@@ -12,7 +12,7 @@ from tests.tools.cache.small_workspace import ACTIONS, Client
 
 CI = "--config=ci"
 READ = "--config=remote-cache"
-# Also the files that nobody asked for.
+# Downloads also what nobody asked for.
 EVERYTHING = "--remote_download_outputs=all"
 WRITER = cache_server.authorization(cache_server.WRITER)
 
@@ -69,7 +69,7 @@ class Trial:
         """Builds everything as CI does."""
         address = f"--remote_cache={server.address()}"
         outcome = client.build(seed or self.seed, CI, address, WRITER)
-        self.check(client, outcome, seed)
+        self.check(client, outcome, seed, everything=True)
         return outcome
 
     def fill(self, server: cache_server.Server) -> Outcome:
@@ -83,16 +83,26 @@ class Trial:
         outcome = self.reader.build(
             seed or self.seed, READ, f"--remote_cache={server.address()}", *options
         )
-        self.check(self.reader, outcome, seed)
+        self.check(self.reader, outcome, seed, everything=EVERYTHING in options)
         return outcome
 
-    def check(self, client: Client, outcome: Outcome, seed: str | None = None) -> None:
-        """Compares the outputs of a build, as far as they are here, with the expected ones."""
+    def check(
+        self, client: Client, outcome: Outcome, seed: str | None = None, everything: bool = False
+    ) -> None:
+        """Compares the outputs that a build left here with the expected ones.
+
+        Args:
+          client: the checkout.
+          outcome: how the build ended.
+          seed: that of the build; the case's own if None.
+          everything: whether every output must be here, instead of only what was asked for.
+        """
         expect(outcome.code == 0, f"the build ended with {outcome.code}: {outcome.log[-2000:]}")
         digests, wanted = client.digests(), small_workspace.expected(seed or self.seed)
         other = sorted(digests.items() - wanted.items())
         expect(not other, f"other bytes than expected: {other}")
-        expect("whole.bin" in digests, f"what was asked for is not here, only {sorted(digests)}")
+        missing = sorted((wanted.keys() if everything else {"whole.bin"}) - digests.keys())
+        expect(not missing, f"not here: {missing}")
 
 
 def seen(outcome: Outcome) -> str:

@@ -42,8 +42,8 @@ def _files(number: str, sets: Mapping[str, Any]) -> list[str]:
             path = urllib.parse.unquote(urllib.parse.urlsplit(file["uri"]).path)
             if not os.path.exists(path):
                 raise cli.UserError(
-                    f"{path}: was built but not downloaded; build with"
-                    " --remote_download_outputs=all."
+                    f"{path}: was built but not downloaded; put `build"
+                    " --remote_download_outputs=toplevel` last into user.bazelrc."
                 )
             paths.append(path)
         pending += [other["id"] for other in content.get("fileSets", [])]

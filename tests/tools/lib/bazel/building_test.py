@@ -53,7 +53,9 @@ class BuildingTest(absltest.TestCase):
 
     def test_an_output_that_stayed_in_a_cache_is_named(self):
         self.bazel.builds({"//models:a": {"default": [f"file://{self.folder}/a.tflite"]}})
-        with self.assertRaisesRegex(cli.UserError, "^/.*/a.tflite: was built but not downloaded"):
+        with self.assertRaisesRegex(
+            cli.UserError, "^/.*/a.tflite: was built but not downloaded; put .* last into user"
+        ):
             building.build("//models:a", [])
 
     def test_models_of_patterns(self):
