@@ -5,6 +5,7 @@
 It starts a Bazel of its own, so it cannot run in a test's sandbox.
 """
 
+import gzip
 import hashlib
 import io
 import json
@@ -99,7 +100,11 @@ shown = rule(
 def _archive(*more):
     """Packs the archive's files, and further members after them."""
     buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz") as stream:
+    # Without a time, so that each call gives the same bytes.
+    with (
+        gzip.GzipFile(fileobj=buffer, mode="wb", mtime=0) as packed,
+        tarfile.open(fileobj=packed, mode="w") as stream,
+    ):
         for name, content in _FILES.items():
             info = tarfile.TarInfo(f"{_NAME}/{name}")
             info.size = len(content)
