@@ -1,5 +1,6 @@
 import os
 import pathlib
+import time
 from unittest import mock
 
 from absl.testing import absltest, flagsaver
@@ -50,11 +51,15 @@ class ReconvertTest(absltest.TestCase):
             self._convert(model, model + b"\0")
 
     def test_takes_the_processor_that_others_leave_idle(self):
-        ticks = [{0: 100, 1: 40, 2: 7}, {0: 103, 1: 75, 2: 57}]
+        stat = (
+            "cpu 9 9 9 999 9\n" + "".join(f"cpu{n} 1 1 1 {{}} 8\n" for n in range(4)) + "intr 5\n"
+        )
+        texts = [stat.format(100, 40, 7, 60), stat.format(103, 75, 57, 64)]
         with (
-            mock.patch.object(reconvert, "_idle_ticks", side_effect=ticks),
+            mock.patch.object(pathlib.Path, "read_text", side_effect=texts),
+            mock.patch.object(time, "sleep"),
             # It may not use the idlest one.
-            mock.patch.object(os, "sched_getaffinity", return_value={0, 1}),
+            mock.patch.object(os, "sched_getaffinity", return_value={0, 1, 3}),
         ):
             self.assertEqual(reconvert.idlest_processor(), 1)
 
