@@ -78,18 +78,9 @@ def idlest_processor() -> int:
     return max(os.sched_getaffinity(0), key=idle)
 
 
-def _run(command: Sequence[str], directory: pathlib.Path, processor: int) -> None:
-    def enter() -> None:
-        os.umask(0o077)
-        os.sched_setaffinity(0, {processor})
-
-    subprocess.run(
-        command,
-        check=True,
-        cwd=directory,
-        env=hostile_environment(directory),
-        preexec_fn=enter,
-    )
+def _run(command: Sequence[str], directory: pathlib.Path) -> None:
+    environment = hostile_environment(directory)
+    subprocess.run(command, check=True, cwd=directory, env=environment, umask=0o077)
 
 
 def description(model: bytes) -> str:
@@ -100,23 +91,24 @@ def description(model: bytes) -> str:
 def main(argv: Sequence[str]) -> None:
     del argv
     expected = cli.read_file(_MODEL.value, "model")
-    # The programs run in another folder.
+    # The programs see this processor alone.
+    os.sched_setaffinity(0, {idlest_processor()})
+    # They run in another folder.
     named = [given.partition("=")[::2] for given in _INPUTS.value]
     inputs = [f"--{flag}={os.path.abspath(path)}" for flag, path in named]
     with tempfile.TemporaryDirectory(prefix="a-longer-name-") as name:
         directory = pathlib.Path(name)
-        # The programs see one processor.
-        processor = idlest_processor()
         raw, canonical = directory / "raw.tflite", directory / "canonical.tflite"
-        convert = [os.path.abspath(_CONVERTER.value), *inputs, f"--output_file={raw}"]
-        canonicalize = [
-            os.path.abspath(_CANONICALIZE.value),
-            f"--input={raw}",
-            f"--output={canonical}",
-            f"--description={description(expected)}",
-        ]
-        for command in (convert, canonicalize):
-            _run(command, directory, processor)
+        _run([os.path.abspath(_CONVERTER.value), *inputs, f"--output_file={raw}"], directory)
+        _run(
+            [
+                os.path.abspath(_CANONICALIZE.value),
+                f"--input={raw}",
+                f"--output={canonical}",
+                f"--description={description(expected)}",
+            ],
+            directory,
+        )
         converted = canonical.read_bytes()
     digests = [hashlib.sha256(content).hexdigest() for content in (expected, converted)]
     cli.say(f"built     {digests[0]}\nconverted {digests[1]}")

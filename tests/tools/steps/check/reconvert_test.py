@@ -26,7 +26,9 @@ allowed=$(sed -n 's/^Cpus_allowed_list:[^0-9]*//p' /proc/self/status)
 class ReconvertTest(absltest.TestCase):
     def _convert(self, built: bytes, converted: bytes) -> None:
         folder = pathlib.Path(self.create_tempdir().full_path)
-        chosen = max(os.sched_getaffinity(0))
+        allowed = os.sched_getaffinity(0)
+        self.addCleanup(os.sched_setaffinity, 0, allowed)
+        chosen = max(allowed)
         program = _COPY.replace("PROCESSOR", str(chosen)).encode()
         for name, content in (("program", program), ("x", built), ("graph", converted)):
             (folder / name).write_bytes(content)
