@@ -75,7 +75,7 @@ def _leaving(trial: Trial, server: cache_server.Server) -> Sequence[str]:
 
 @contextlib.contextmanager
 def _whole_changed(trial: Trial, options: Sequence[str]) -> Iterator[Outcome]:
-    """Gives how a build ends that must make the whole here, from parts on the server."""
+    """Yields the end of a build that must make the whole here, from parts on the server."""
     build = trial.reader.workspace / "BUILD"
     recipe = build.read_text()
     build.write_text(recipe.replace("cat $(SRCS) >", "cat  $(SRCS) >"))
@@ -98,14 +98,23 @@ def left_then_evicted(trial: Trial) -> str:
     return f"in a second try: {seen(outcome)}"
 
 
-def recovered(trial: Trial, outcome: Outcome, reason: str = "Connection refused") -> str:
-    """Expects that the reader's build could not get a file; builds again without the cache."""
+def recovered(
+    trial: Trial, outcome: Outcome, reason: str = "Connection refused", least: int = ACTIONS
+) -> str:
+    """Expects that the reader's build could not get a file; builds again without the cache.
+
+    Args:
+      trial: the case's environment.
+      outcome: how the build ended.
+      reason: Bazel's words for it.
+      least: how many actions must run then.
+    """
     expect(outcome.code == _LOST, f"ended with {outcome.code}: {outcome.log}")
     for words in (_UNREACHED, reason):
         expect(words in outcome.log, f"Bazel did not say {words!r}: {outcome.log}")
     again = small_workspace.finish(trial.reader.resume(trial.seed, READ, "--remote_cache="))
     trial.check(trial.reader, again)
-    expect(again.run > again.hits == 0, f"with --remote_cache=: {again.counts}")
+    expect(again.run >= least and again.hits == 0, f"with --remote_cache=: {again.counts}")
     return f"ends with {outcome.code}; with --remote_cache=: {seen(again)}"
 
 
@@ -117,7 +126,8 @@ def left_then_corrupted(trial: Trial) -> str:
         options = _leaving(trial, server)
         _corrupt(Directory(trial.cache).path("cas", wanted["part0.bin"]))
         with _whole_changed(trial, options) as outcome:
-            return recovered(trial, outcome, "does not match received digest")
+            # At least the damaged part and the whole.
+            return recovered(trial, outcome, "does not match received digest", least=2)
 
 
 def left_then_server_gone(trial: Trial) -> str:
